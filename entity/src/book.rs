@@ -1,0 +1,25 @@
+//! The ledger of one Stripe account.
+
+use crate::ids::{AccountId, BookId, SellerId};
+use crate::values::Timestamp;
+use sea_orm::entity::prelude::*;
+
+/// A row of `books`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "books")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: BookId,
+    pub stripe_account: AccountId,
+    pub livemode: bool,
+    pub seller_id: Option<SellerId>,
+    /// `created` of the newest pulled balance transaction.
+    pub pulled_to: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// None: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

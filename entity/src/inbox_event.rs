@@ -1,0 +1,79 @@
+//! Every verified Stripe event, once.
+
+use crate::ids::AccountId;
+use crate::values::Timestamp;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Which door it came through.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `/webhooks/stripe`.
+    #[sea_orm(string_value = "platform")]
+    Platform,
+    /// `/webhooks/stripe/connect`.
+    #[sea_orm(string_value = "connect")]
+    Connect,
+}
+
+/// What became of it.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum EventState {
+    /// Its effect is in the database.
+    #[sea_orm(string_value = "processed")]
+    Processed,
+    /// Stored; nothing of ours is concerned.
+    #[sea_orm(string_value = "ignored")]
+    Ignored,
+    /// Its prerequisite is not there yet.
+    #[sea_orm(string_value = "deferred")]
+    Deferred,
+    /// Its effect failed; it is retried.
+    #[sea_orm(string_value = "failed")]
+    Failed,
+    /// Given up; an admin can replay it.
+    #[sea_orm(string_value = "dead")]
+    Dead,
+}
+
+/// A row of `inbox_events`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "inbox_events")]
+pub struct Model {
+    /// Stripe's event id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: String,
+    pub endpoint: Endpoint,
+    /// Stripe's `type`.
+    pub kind: String,
+    pub account: Option<AccountId>,
+    pub livemode: bool,
+    pub api_version: Option<String>,
+    /// The id of `data.object`.
+    pub object: Option<String>,
+    pub stripe_created: Timestamp,
+    /// As it came.
+    pub payload: String,
+    pub state: EventState,
+    /// What a deferred event waits for.
+    pub waits_for: Option<String>,
+    pub attempts: i32,
+    pub retry_at: Option<Timestamp>,
+    pub error: Option<String>,
+    pub received_at: Timestamp,
+    pub processed_at: Option<Timestamp>,
+}
+
+/// None: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

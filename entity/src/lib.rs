@@ -1,0 +1,31 @@
+//! Souk's tables, one a file, with their id newtypes and status enums. No rules live here.
+
+pub mod audit_entry;
+pub mod balance_transaction;
+pub mod book;
+pub mod entry;
+pub mod finding;
+pub mod idempotency_key;
+pub mod ids;
+pub mod inbox_event;
+pub mod instance_value;
+pub mod job;
+pub mod journal;
+pub mod order;
+pub mod order_event;
+pub mod order_line;
+pub mod payment;
+pub mod payment_order;
+pub mod payout;
+pub mod product;
+pub mod promotion_code;
+pub mod refresh_token;
+pub mod refund;
+pub mod seller;
+pub mod session;
+pub mod stock_movement;
+pub mod user;
+pub mod values;
+
+pub use ids::*;
+pub use values::{JsonText, Metadata, Timestamp};

@@ -1,0 +1,89 @@
+//! Attempts to collect money, each through one Stripe object on one account.
+
+use crate::ids::{AccountId, PaymentId};
+use crate::values::Timestamp;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Through which Stripe object.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentKind {
+    /// A hosted Checkout Session.
+    #[sea_orm(string_value = "checkout_session")]
+    CheckoutSession,
+}
+
+/// Where it stands; `paid` is never left.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentStatus {
+    /// Waits for the buyer.
+    #[sea_orm(string_value = "pending")]
+    Pending,
+    /// An asynchronous method is at work.
+    #[sea_orm(string_value = "processing")]
+    Processing,
+    /// The money was collected.
+    #[sea_orm(string_value = "paid")]
+    Paid,
+    /// Stripe refused it, or an asynchronous method failed.
+    #[sea_orm(string_value = "failed")]
+    Failed,
+    /// The session expired.
+    #[sea_orm(string_value = "expired")]
+    Expired,
+}
+
+/// A row of `payments`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "payments")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PaymentId,
+    /// The account that the money is charged on.
+    pub charge_account: AccountId,
+    pub livemode: bool,
+    pub kind: PaymentKind,
+    /// The session's id, once Stripe has answered. Unique.
+    pub stripe_object: Option<String>,
+    pub payment_intent: Option<String>,
+    pub charge: Option<String>,
+    pub status: PaymentStatus,
+    pub currency: String,
+    pub amount_subtotal: i64,
+    pub amount_discount: Option<i64>,
+    /// Stripe's `amount_total`, once paid.
+    pub amount_paid: Option<i64>,
+    /// Refunds that are pending or have succeeded.
+    pub amount_refunded: i64,
+    /// As asked for; Stripe takes at most what is paid.
+    pub application_fee: i64,
+    pub allow_discounts: bool,
+    /// The idempotency key of its create request.
+    pub attempt: String,
+    /// The exact create request, JSON: path, account, API version, body.
+    pub request: String,
+    pub success_url: String,
+    pub cancel_url: String,
+    /// When the session is due to expire at Stripe.
+    pub expires_at: Timestamp,
+    /// When Stripe was last asked about it by a verify.
+    pub asked_at: Option<Timestamp>,
+    pub failure: Option<String>,
+    pub paid_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// None: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,33 @@
+//! Promotion codes of a seller, each with a coupon on the seller's account.
+
+use crate::ids::{PromotionCodeId, SellerId};
+use crate::values::Timestamp;
+use sea_orm::entity::prelude::*;
+
+/// A row of `promotion_codes`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "promotion_codes")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: PromotionCodeId,
+    pub seller_id: SellerId,
+    /// Upper case; unique for a seller.
+    pub code: String,
+    pub percent_off: Option<i32>,
+    /// Minor units of `currency`.
+    pub amount_off: Option<i64>,
+    pub currency: Option<String>,
+    pub max_redemptions: Option<i32>,
+    pub expires_at: Option<Timestamp>,
+    pub active: bool,
+    pub stripe_coupon: Option<String>,
+    pub stripe_promotion_code: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// None: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,96 @@
+//! Money on its way back to a buyer.
+
+use crate::ids::{OrderId, PaymentId, RefundId, SellerId};
+use crate::values::Timestamp;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Why it came to be.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum RefundOrigin {
+    /// A seller or admin asked for it.
+    #[sea_orm(string_value = "requested")]
+    Requested,
+    /// The stock was gone.
+    #[sea_orm(string_value = "oversold")]
+    Oversold,
+    /// The order had ended before the money came.
+    #[sea_orm(string_value = "late")]
+    Late,
+    /// Another attempt had paid the order.
+    #[sea_orm(string_value = "duplicate_payment")]
+    DuplicatePayment,
+    /// Made at Stripe.
+    #[sea_orm(string_value = "stripe")]
+    Stripe,
+}
+
+/// Stripe's status, and two of ours.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum RefundStatus {
+    /// Ours: not yet answered by Stripe.
+    #[sea_orm(string_value = "requested")]
+    Requested,
+    /// Stripe waits, such as for funds.
+    #[sea_orm(string_value = "pending")]
+    Pending,
+    /// The buyer must act.
+    #[sea_orm(string_value = "requires_action")]
+    RequiresAction,
+    /// Done.
+    #[sea_orm(string_value = "succeeded")]
+    Succeeded,
+    /// It failed after all.
+    #[sea_orm(string_value = "failed")]
+    Failed,
+    /// Cancelled at Stripe.
+    #[sea_orm(string_value = "canceled")]
+    Canceled,
+    /// Ours: Stripe said a definite no.
+    #[sea_orm(string_value = "blocked")]
+    Blocked,
+}
+
+/// A row of `refunds`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refunds")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: RefundId,
+    pub payment_id: PaymentId,
+    pub order_id: OrderId,
+    pub seller_id: SellerId,
+    pub amount: i64,
+    pub currency: String,
+    /// Minor units, once Stripe has said.
+    pub application_fee_refunded: Option<i64>,
+    /// Stripe's `reason`.
+    pub reason: Option<String>,
+    pub note: Option<String>,
+    pub origin: RefundOrigin,
+    pub status: RefundStatus,
+    pub failure_reason: Option<String>,
+    /// Unique where set.
+    pub stripe_refund: Option<String>,
+    /// Part of the idempotency key.
+    pub attempt: i32,
+    /// When the present attempt was first sent.
+    pub first_sent_at: Option<Timestamp>,
+    pub requested_by: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// None: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

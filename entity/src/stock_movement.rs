@@ -1,0 +1,56 @@
+//! Every change of stock; append-only. Their sum is the stock.
+
+use crate::ids::{OrderId, OrderLineId, ProductId, StockMovementId};
+use crate::values::Timestamp;
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Why stock changed.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum StockReason {
+    /// As the product was made.
+    #[sea_orm(string_value = "initial")]
+    Initial,
+    /// A paid order line.
+    #[sea_orm(string_value = "sale")]
+    Sale,
+    /// New goods.
+    #[sea_orm(string_value = "received")]
+    Received,
+    /// A count put right.
+    #[sea_orm(string_value = "correction")]
+    Correction,
+    /// Goods lost.
+    #[sea_orm(string_value = "damaged")]
+    Damaged,
+    /// Goods come back.
+    #[sea_orm(string_value = "returned")]
+    Returned,
+}
+
+/// A row of `stock_movements`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "stock_movements")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: StockMovementId,
+    pub product_id: ProductId,
+    pub delta: i64,
+    pub reason: StockReason,
+    pub note: Option<String>,
+    pub order_id: Option<OrderId>,
+    /// Unique where set: one sale a line.
+    pub order_line_id: Option<OrderLineId>,
+    pub actor: String,
+    pub created_at: Timestamp,
+}
+
+/// None: queries name their joins.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

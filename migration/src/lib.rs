@@ -1,0 +1,55 @@
+//! Souk's schema changes, one a file, in plain SQL that SQLite and PostgreSQL both understand.
+//!
+//! The server runs them inside its write transaction (on PostgreSQL under an advisory lock), so that a kill in the
+//! middle, or two replicas starting at once, leave either the old schema or the new one.
+
+pub use sea_orm_migration::{MigratorTrait, prelude};
+use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
+
+mod m20261123_000001_identity;
+mod m20261123_000002_work;
+mod m20261123_000003_sellers;
+mod m20261123_000004_catalog;
+mod m20261123_000005_orders;
+mod m20261123_000006_payments;
+mod m20261123_000007_inbox;
+mod m20261123_000008_ledger;
+
+/// All changes, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_identity::Migration),
+            Box::new(m20261123_000002_work::Migration),
+            Box::new(m20261123_000003_sellers::Migration),
+            Box::new(m20261123_000004_catalog::Migration),
+            Box::new(m20261123_000005_orders::Migration),
+            Box::new(m20261123_000006_payments::Migration),
+            Box::new(m20261123_000007_inbox::Migration),
+            Box::new(m20261123_000008_ledger::Migration),
+        ]
+    }
+}
+
+/// Refuses every UPDATE and DELETE on a table, by trigger.
+async fn append_only(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let db = manager.get_connection();
+    let sql = match manager.get_database_backend() {
+        DbBackend::Postgres => format!(
+            "CREATE OR REPLACE FUNCTION souk_append_only() RETURNS trigger LANGUAGE plpgsql AS
+               $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$;
+             CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+               FOR EACH ROW EXECUTE FUNCTION souk_append_only();"
+        ),
+        _ => format!(
+            "CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}
+               BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
+             CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}
+               BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;"
+        ),
+    };
+    db.execute_unprepared(&sql).await.map(drop)
+}

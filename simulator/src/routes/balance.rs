@@ -1,0 +1,223 @@
+//! Balances and their transactions: <https://docs.stripe.com/api/balance_transactions>.
+//!
+//! A balance *is* the sum of its transactions; nothing else is kept.
+
+use serde_json::{Value, json};
+
+use super::{Call, Route, lists, payouts, retrieve};
+use crate::{
+    error::{Answer, ApiError},
+    store::{Kind, Record, Tx},
+};
+
+pub(crate) const ROUTES: &[Route] = &[
+    ("GET", "/v1/balance", balance),
+    ("GET", "/v1/balance_transactions", list),
+    ("GET", "/v1/balance_transactions/{id}", |tx, call| {
+        retrieve(tx, call, Kind::Txn, "balance transaction", "id")
+    }),
+];
+
+pub(crate) const DAY: i64 = 86_400;
+
+/// Money becomes available at the first midnight (UTC) of the second day after.
+const AVAILABLE_AFTER: i64 = 2 * DAY;
+
+/// One part of a transaction's fee, in minor units; negative when it comes back.
+pub(crate) enum FeePart {
+    Stripe(i64),
+    Application(i64),
+}
+
+/// A transaction to write.
+pub(crate) struct Booking<'a> {
+    kind: &'a str,
+    category: &'a str,
+    amount: i64,
+    currency: &'a str,
+    source: Option<&'a str>,
+    parts: Vec<FeePart>,
+    available_on: When,
+    description: Value,
+}
+
+enum When {
+    Now,
+    Later,
+    At(i64),
+}
+
+impl<'a> Booking<'a> {
+    /// `kind` is the `type`, `category` the `reporting_category`; the amount is signed, gross.
+    pub fn new(kind: &'a str, category: &'a str, amount: i64, currency: &'a str) -> Self {
+        Self {
+            kind,
+            category,
+            amount,
+            currency,
+            source: None,
+            parts: Vec::new(),
+            available_on: When::Now,
+            description: Value::Null,
+        }
+    }
+
+    pub fn source(mut self, id: &'a str) -> Self {
+        self.source = Some(id);
+        self
+    }
+
+    pub fn fees(mut self, parts: Vec<FeePart>) -> Self {
+        self.parts = parts;
+        self
+    }
+
+    /// Available two days from now.
+    pub fn later(mut self, description: &Value) -> Self {
+        self.available_on = When::Later;
+        self.description = description.clone();
+        self
+    }
+
+    /// Available with something else, if that is still to come.
+    pub fn at(mut self, time: i64) -> Self {
+        self.available_on = When::At(time);
+        self
+    }
+
+    pub fn description(mut self, text: &str) -> Self {
+        self.description = json!(text);
+        self
+    }
+}
+
+/// Writes a transaction into an account's balance and returns its id.
+///
+/// # Errors
+/// When a sum leaves 64 bits; nothing is then written.
+pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result<String, ApiError> {
+    let mut fee = 0i64;
+    let mut fee_details = Vec::new();
+    for part in &booking.parts {
+        let (amount, kind, application, description) = match part {
+            FeePart::Stripe(n) => (*n, "stripe_fee", Value::Null, "Stripe processing fees"),
+            FeePart::Application(n) => (
+                *n,
+                "application_fee",
+                json!(tx.application()),
+                "Platform application fee",
+            ),
+        };
+        fee = fee.checked_add(amount).ok_or_else(ApiError::overflow)?;
+        fee_details.push(json!({
+            "amount": amount,
+            "application": application,
+            "currency": booking.currency,
+            "description": description,
+            "type": kind,
+        }));
+    }
+    let net = booking
+        .amount
+        .checked_sub(fee)
+        .ok_or_else(ApiError::overflow)?;
+    let available_on = match booking.available_on {
+        When::Now => tx.now,
+        When::Later => (tx.now + AVAILABLE_AFTER) / DAY * DAY,
+        When::At(time) => std::cmp::max(time, tx.now),
+    };
+    let pending = available_on > tx.now;
+    let id = tx.mint("txn_1", 23);
+    let txn = json!({
+        "id": id,
+        "object": "balance_transaction",
+        "amount": booking.amount,
+        "available_on": available_on,
+        "balance_type": "payments",
+        "created": tx.now,
+        "currency": booking.currency,
+        "description": booking.description,
+        "exchange_rate": null,
+        "fee": fee,
+        "fee_details": fee_details,
+        "net": net,
+        "reporting_category": booking.category,
+        "source": booking.source,
+        "status": if pending { "pending" } else { "available" },
+        "type": booking.kind,
+    });
+    tx.insert(
+        Kind::Txn,
+        owner,
+        txn,
+        json!({}),
+        pending.then_some(available_on),
+    );
+    Ok(id)
+}
+
+/// A pending transaction's day has come.
+pub(crate) fn becomes_available(tx: &mut Tx<'_>, txn: &Record) {
+    tx.update(&txn.id, |r| r.value["status"] = json!("available"));
+    payouts::schedule(tx, &txn.owner);
+    if tx
+        .store()
+        .next_due(tx.now)
+        .is_none_or(|(_, id)| tx.get(&id).is_none_or(|r| r.kind != Kind::Txn))
+    {
+        let balance = of(tx, &txn.owner);
+        tx.emit("balance.available", &txn.owner, &balance);
+    }
+}
+
+/// The `balance` object of an account.
+pub(crate) fn of(tx: &Tx<'_>, owner: &str) -> Value {
+    let mut sums = tx.store().balances(owner);
+    if sums.is_empty() {
+        let currency = tx.get(owner).map(|a| a.text("default_currency").to_owned());
+        sums.insert(currency.unwrap_or_else(|| "usd".to_owned()), (0, 0));
+    }
+    let line = |amount: i64, currency: &String| json!({ "amount": amount, "currency": currency, "source_types": { "card": amount } });
+    let mut out = json!({
+        "object": "balance",
+        "available": sums.iter().map(|(c, (a, _))| line(*a, c)).collect::<Vec<_>>(),
+        "livemode": false,
+        "pending": sums.iter().map(|(c, (_, p))| line(*p, c)).collect::<Vec<_>>(),
+        "refund_and_dispute_prefunding": { "available": [], "pending": [] },
+    });
+    if owner == tx.store().platform {
+        out["connect_reserved"] = sums
+            .keys()
+            .map(|c| json!({ "amount": 0, "currency": c }))
+            .collect();
+    }
+    out
+}
+
+fn balance(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    Ok(of(tx, call.owner))
+}
+
+fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let payout = args.text("payout");
+    if let Some(id) = payout {
+        let po = tx
+            .find(Kind::Payout, call.owner, id)
+            .ok_or_else(|| ApiError::missing("payout", id, "payout"))?;
+        if po.value["automatic"] != json!(true) {
+            return Err(ApiError::invalid(
+                "Balance transaction history can only be filtered on automatic transfers, not manual.",
+            )
+            .param("payout"));
+        }
+    }
+    let (kind, source) = (args.text("type"), args.text("source"));
+    let currency = args.text("currency").map(str::to_ascii_lowercase);
+    lists::list(tx, call, Kind::Txn, |r| {
+        payout.is_none_or(|p| r.hidden["payout"] == p)
+            && kind.is_none_or(|k| r.value["type"] == k)
+            && source.is_none_or(|s| r.value["source"] == s)
+            && currency.as_deref().is_none_or(|c| r.value["currency"] == c)
+    })
+}

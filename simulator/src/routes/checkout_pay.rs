@@ -1,0 +1,335 @@
+//! What the buyer does on the hosted page: promotion codes, cards, challenges, debits.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{money_in, payments, promotion};
+use crate::{
+    cards::{self, Behaviour, Card},
+    error::{Answer, ApiError},
+    store::{Kind, Record, Tx},
+};
+
+/// A SEPA debit that nobody decides by hand succeeds after this long.
+const DEBIT_TAKES: i64 = 5 * 86_400;
+
+/// What the buyer sends. JSON of `POST /_simulator/checkout/sessions/{cs}/pay`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Payment {
+    pub method: Method,
+    /// A test card's number; 4242… when absent.
+    pub card: Option<String>,
+    pub promotion_code: Option<String>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    /// How a 3-D Secure challenge ends; without it the session waits for its challenge page.
+    pub challenge: Option<Challenge>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Method {
+    #[default]
+    Card,
+    SepaDebit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Challenge {
+    Complete,
+    Fail,
+}
+
+/// How an attempt ended. All of them commit: a decline is an event too.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Where the buyer goes now.
+    Completed(String),
+    Declined {
+        code: String,
+        message: String,
+    },
+    Challenge,
+}
+
+pub(crate) fn session(tx: &Tx<'_>, id: &str) -> Result<std::sync::Arc<Record>, ApiError> {
+    tx.get(id)
+        .filter(|r| r.kind == Kind::Session)
+        .ok_or_else(|| ApiError::missing("checkout.session", id, "session"))
+}
+
+fn open_session(tx: &Tx<'_>, id: &str) -> Result<std::sync::Arc<Record>, ApiError> {
+    let session = session(tx, id)?;
+    match session.text("status") {
+        "open" => Ok(session),
+        status => Err(ApiError::invalid(format!(
+            "This Checkout Session is {status} and can't be paid."
+        ))),
+    }
+}
+
+/// Recomputes a session's amounts from its items and discount, and returns it.
+pub(crate) fn price(tx: &mut Tx<'_>, id: &str) -> Answer {
+    let session = session(tx, id)?;
+    let subtotal = session.int("amount_subtotal");
+    let discount = &session.hidden["discount"];
+    let off = match discount["coupon"].as_str() {
+        Some(coupon) => promotion::amount_off(tx, &session.owner, coupon, subtotal)?,
+        None => 0,
+    };
+    let mut items = session.hidden["items"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    spread(&mut items, off, subtotal)?;
+    let mut value = session.value.clone();
+    value["amount_total"] = json!(subtotal - off);
+    value["total_details"] =
+        json!({ "amount_discount": off, "amount_shipping": 0, "amount_tax": 0 });
+    value["discounts"] = match discount {
+        Value::Null => json!([]),
+        // A discount that comes from a promotion code is named by it; `coupon` is then null.
+        d if !d["promotion_code"].is_null() => {
+            json!([{ "coupon": null, "promotion_code": d["promotion_code"] }])
+        }
+        d => json!([{ "coupon": d["coupon"], "promotion_code": null }]),
+    };
+    tx.update(id, |r| {
+        r.value = value.clone();
+        r.hidden["items"] = json!(items);
+    });
+    Ok(value)
+}
+
+/// Spreads a discount over the items in proportion, so that the parts sum to the whole.
+fn spread(items: &mut [Value], off: i64, subtotal: i64) -> Result<(), ApiError> {
+    let (mut seen, mut given) = (0i64, 0i64);
+    for item in items {
+        let amount = item["amount_subtotal"].as_i64().unwrap_or(0);
+        seen += amount;
+        let part = crate::money::share(off, seen, subtotal)? - given;
+        given += part;
+        item["amount_discount"] = json!(part);
+        item["amount_total"] = json!(amount - part);
+    }
+    Ok(())
+}
+
+/// Applies what the buyer typed, or takes the code off again with nothing.
+pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answer {
+    let session = open_session(tx, id)?;
+    if session.value["allow_promotion_codes"] != json!(true) {
+        return Err(
+            ApiError::invalid("This session takes no promotion codes.").param("promotion_code")
+        );
+    }
+    let discount = match code {
+        None => Value::Null,
+        Some(code) => {
+            let (subtotal, currency) = (session.int("amount_subtotal"), session.text("currency"));
+            let d = promotion::redeemable(tx, &session.owner, code, subtotal, currency)?;
+            let off = promotion::amount_off(tx, &session.owner, &d.coupon, subtotal)?;
+            let total = subtotal - off;
+            if total != 0 && total < crate::money::minimum(currency, "currency")? {
+                return Err(ApiError::invalid(
+                    "This code would bring the total below the minimum charge.",
+                )
+                .param("promotion_code"));
+            }
+            json!({ "coupon": d.coupon, "promotion_code": d.promotion_code })
+        }
+    };
+    tx.update(id, |r| r.hidden["discount"] = discount);
+    price(tx, id)
+}
+
+/// One attempt to pay a session.
+pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiError> {
+    open_session(tx, id)?;
+    if let Some(code) = payment.promotion_code.as_deref().filter(|c| !c.is_empty()) {
+        apply_code(tx, id, Some(code))?;
+    }
+    remember_buyer(tx, id, payment);
+    let session = session(tx, id)?;
+    if session.int("amount_total") == 0 {
+        return complete(tx, id, "no_payment_required");
+    }
+    if payment.method == Method::SepaDebit {
+        return debit(tx, &session);
+    }
+    let number = payment.card.as_deref().unwrap_or("4242424242424242");
+    let card = cards::find(number).ok_or_else(|| {
+        ApiError::new(402, "card_error", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
+            .code("card_declined")
+    })?;
+    let intent = payments::ensure_intent(tx, &session)?;
+    match (card.behaviour, payment.challenge) {
+        (Behaviour::Pays, _) | (Behaviour::Challenges, Some(Challenge::Complete)) => {
+            paid(tx, &session, &intent, card)
+        }
+        (Behaviour::Challenges, None) => {
+            payments::requires_action(tx, &intent, card);
+            Ok(Outcome::Challenge)
+        }
+        (Behaviour::Challenges, Some(Challenge::Fail)) => {
+            payments::requires_action(tx, &intent, card);
+            challenge_failed(tx, &intent)
+        }
+        (Behaviour::Declines(code, decline, message), _) => {
+            money_in::decline(tx, &intent, card, (code, decline, message))?;
+            Ok(Outcome::Declined {
+                code: if decline.is_empty() { code } else { decline }.to_owned(),
+                message: message.to_owned(),
+            })
+        }
+    }
+}
+
+/// The buyer's answer on the challenge page.
+pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<Outcome, ApiError> {
+    let session = open_session(tx, id)?;
+    let intent = session.value["payment_intent"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let waiting = tx
+        .get(&intent)
+        .filter(|i| i.text("status") == "requires_action");
+    let card = waiting
+        .as_ref()
+        .and_then(|i| cards::find(i.hidden["card"].as_str().unwrap_or_default()))
+        .ok_or_else(|| ApiError::invalid("There is no challenge to answer."))?;
+    match how {
+        Challenge::Complete => paid(tx, &session, &intent, card),
+        Challenge::Fail => challenge_failed(tx, &intent),
+    }
+}
+
+fn challenge_failed(tx: &mut Tx<'_>, intent: &str) -> Result<Outcome, ApiError> {
+    let code = "payment_intent_authentication_failure";
+    let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
+    payments::attempt_failed(
+        tx,
+        intent,
+        json!({
+            "type": "invalid_request_error", "code": code, "message": message,
+            "doc_url": "https://stripe.com/docs/error-codes/payment-intent-authentication-failure",
+        }),
+    );
+    Ok(Outcome::Declined {
+        code: code.to_owned(),
+        message: message.to_owned(),
+    })
+}
+
+fn paid(tx: &mut Tx<'_>, session: &Record, intent: &str, card: &Card) -> Result<Outcome, ApiError> {
+    money_in::succeed(tx, intent, &money_in::Paid::Card(card))?;
+    complete(tx, &session.id, "paid")
+}
+
+fn debit(tx: &mut Tx<'_>, session: &Record) -> Result<Outcome, ApiError> {
+    let shown = session.value["payment_method_types"].as_array();
+    if !shown.is_some_and(|list| list.iter().any(|m| m == "sepa_debit")) {
+        return Err(
+            ApiError::invalid("This session doesn't take SEPA Direct Debit.").param("method"),
+        );
+    }
+    let intent = payments::ensure_intent(tx, session)?;
+    money_in::begin_debit(tx, &intent)?;
+    let out = complete(tx, &session.id, "unpaid")?;
+    let due = tx.now + DEBIT_TAKES;
+    tx.update(&session.id, |r| r.due = Some(due));
+    Ok(out)
+}
+
+fn remember_buyer(tx: &mut Tx<'_>, id: &str, payment: &Payment) {
+    tx.update(id, |r| {
+        let email = payment
+            .email
+            .clone()
+            .filter(|e| !e.is_empty())
+            .or_else(|| r.value["customer_email"].as_str().map(str::to_owned))
+            .unwrap_or_else(|| "buyer@example.com".to_owned());
+        let name = payment.name.clone().filter(|n| !n.is_empty());
+        r.hidden["buyer"] = json!({
+            "address": {
+                "city": null, "country": "DE", "line1": null, "line2": null,
+                "postal_code": null, "state": null,
+            },
+            "business_name": null,
+            "email": email,
+            "individual_name": null,
+            "name": name,
+            "phone": null,
+            "tax_exempt": "none",
+            "tax_ids": [],
+        });
+    });
+}
+
+/// Completes a session and says where the buyer goes.
+fn complete(tx: &mut Tx<'_>, id: &str, payment_status: &str) -> Result<Outcome, ApiError> {
+    let session = session(tx, id)?;
+    let mut value = session.value.clone();
+    value["status"] = json!("complete");
+    value["payment_status"] = json!(payment_status);
+    value["customer_details"] = session.hidden["buyer"].clone();
+    value["url"] = Value::Null;
+    tx.update(id, |r| {
+        r.value = value.clone();
+        r.due = None;
+    });
+    if let Some(coupon) = session.hidden["discount"]["coupon"].as_str() {
+        let promotion_code = session.hidden["discount"]["promotion_code"].as_str();
+        promotion::redeem(
+            tx,
+            &promotion::Discount {
+                coupon: coupon.to_owned(),
+                promotion_code: promotion_code.map(str::to_owned),
+            },
+        );
+    }
+    tx.emit("checkout.session.completed", &session.owner, &value);
+    Ok(Outcome::Completed(success_url(&session)))
+}
+
+/// `success_url` with the session's id in its place.
+pub(crate) fn success_url(session: &Record) -> String {
+    session
+        .text("success_url")
+        .replace("{CHECKOUT_SESSION_ID}", &session.id)
+        .replace("%7BCHECKOUT_SESSION_ID%7D", &session.id)
+}
+
+/// Decides an asynchronous payment.
+pub(crate) fn settle(tx: &mut Tx<'_>, id: &str, succeeds: bool) -> Answer {
+    let session = session(tx, id)?;
+    let waiting =
+        session.text("status") == "complete" && session.text("payment_status") == "unpaid";
+    let intent = session.value["payment_intent"].as_str().filter(|_| waiting);
+    let pending = intent
+        .and_then(|i| tx.get(i))
+        .filter(|i| i.text("status") == "processing");
+    let Some(intent) = pending else {
+        return Err(ApiError::invalid(
+            "No asynchronous payment waits on this session.",
+        ));
+    };
+    let mut value = session.value.clone();
+    let event = if succeeds {
+        money_in::debit_succeeds(tx, &intent.id)?;
+        value["payment_status"] = json!("paid");
+        "checkout.session.async_payment_succeeded"
+    } else {
+        money_in::debit_fails(tx, &intent.id)?;
+        "checkout.session.async_payment_failed"
+    };
+    tx.update(id, |r| {
+        r.value = value.clone();
+        r.due = None;
+    });
+    tx.emit(event, &session.owner, &value);
+    Ok(value)
+}

@@ -1,0 +1,148 @@
+//! Account links and login links: how a seller gets to the hosted pages.
+//! <https://docs.stripe.com/api/account_links>, <https://docs.stripe.com/api/accounts/login_link>.
+
+use serde_json::{Value, json};
+
+use super::{Call, Route, accounts::connected};
+use crate::{
+    error::{Answer, ApiError},
+    store::{Kind, Record, Tx},
+};
+
+pub(crate) const ROUTES: &[Route] = &[
+    ("POST", "/v1/account_links", create),
+    ("POST", "/v1/accounts/{account}/login_links", login),
+];
+
+/// Stripe says "a few minutes".
+const LINK_LIFE: i64 = 300;
+
+fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let id = args.text("account").unwrap_or_default();
+    let account = connected(tx, id)
+        .filter(|r| r.id != tx.store().platform && call.owner == tx.store().platform)
+        .ok_or_else(|| ApiError::missing("account", id, "account"))?;
+    let kind = args.text("type").unwrap_or_default();
+    if kind == "account_update" && account.value["controller"]["requirement_collection"] == "stripe"
+    {
+        return Err(ApiError::invalid(
+            "You cannot create `account_update` type Account Links for this account. You can only create `account_update` Account Links for accounts where your platform is responsible for collecting requirements (`controller.requirement_collection` is `application`).",
+        )
+        .param("type"));
+    }
+    let mut urls = [Value::Null, Value::Null];
+    for (slot, name) in urls.iter_mut().zip(["refresh_url", "return_url"]) {
+        let url = args
+            .text(name)
+            .ok_or_else(|| ApiError::parameter_missing(name))?;
+        if url::Url::parse(url).is_err() {
+            return Err(ApiError::invalid("Not a valid URL")
+                .code("url_invalid")
+                .param(name));
+        }
+        *slot = json!(url);
+    }
+    let [refresh_url, return_url] = urls;
+    let token = tx.mint("alink_", 32);
+    let link = json!({
+        "object": "account_link",
+        "created": tx.now,
+        "expires_at": tx.now + LINK_LIFE,
+        "url": format!("{}/setup/{}/{token}", tx.base_url, account.id),
+    });
+    let mut kept = link.clone();
+    kept["id"] = json!(token);
+    let hidden = json!({
+        "account": account.id, "refresh_url": refresh_url, "return_url": return_url, "used": false,
+    });
+    let platform = tx.platform();
+    tx.insert(Kind::AccountLink, &platform, kept, hidden, None);
+    Ok(link)
+}
+
+/// What opening an account link leads to.
+pub(crate) enum Opened {
+    /// The form, at this form token.
+    Form(String),
+    /// Used or expired: back to the platform, which makes a new one.
+    Refresh(String),
+}
+
+/// Opens a link: the first time within its life it turns into a form.
+pub(crate) fn open(tx: &mut Tx<'_>, account: &str, token: &str) -> Result<Opened, ApiError> {
+    let link = link(tx, account, token)?;
+    if link.hidden["used"] == json!(true) || link.int("expires_at") <= tx.now {
+        let url = link.hidden["refresh_url"].as_str().unwrap_or_default();
+        return Ok(Opened::Refresh(url.to_owned()));
+    }
+    let form = tx.mint("form_", 32);
+    tx.update(token, |r| {
+        r.hidden["used"] = json!(true);
+        r.hidden["form"] = json!(form);
+    });
+    Ok(Opened::Form(form))
+}
+
+/// The link behind an open form; its `return_url` is where the form leads.
+pub(crate) fn form(
+    tx: &Tx<'_>,
+    account: &str,
+    token: &str,
+    form: &str,
+) -> Result<String, ApiError> {
+    let link = link(tx, account, token)?;
+    if form.is_empty() || link.hidden["form"] != form {
+        return Err(ApiError::missing("account_link", token, "account_link"));
+    }
+    Ok(link.hidden["return_url"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
+}
+
+fn link(tx: &Tx<'_>, account: &str, token: &str) -> Result<std::sync::Arc<Record>, ApiError> {
+    tx.get(token)
+        .filter(|r| r.kind == Kind::AccountLink && r.hidden["account"] == account)
+        .ok_or_else(|| ApiError::missing("account_link", token, "account_link"))
+}
+
+fn login(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let account = connected(tx, call.id())
+        .filter(|r| r.id != tx.store().platform)
+        .ok_or_else(|| ApiError::missing("account", call.id(), "account"))?;
+    if account.value["controller"]["stripe_dashboard"]["type"] != "express" {
+        return Err(ApiError::invalid(
+            "Cannot create a login link for an account that is not an Express Dashboard account: login links are only available where `controller.stripe_dashboard.type` is `express`.",
+        ));
+    }
+    if account.value["details_submitted"] != json!(true) {
+        return Err(ApiError::invalid(
+            "Cannot create a login link for an account that has not completed onboarding.",
+        ));
+    }
+    let token = tx.mint("lgn_", 32);
+    let link = json!({
+        "object": "login_link",
+        "created": tx.now,
+        "url": format!("{}/express/{}/{token}", tx.base_url, account.id),
+    });
+    let mut kept = link.clone();
+    kept["id"] = json!(token);
+    let platform = tx.platform();
+    tx.insert(
+        Kind::LoginLink,
+        &platform,
+        kept,
+        json!({ "account": account.id }),
+        None,
+    );
+    Ok(link)
+}
+
+/// The account whose dashboard a login link opens.
+pub(crate) fn dashboard(tx: &Tx<'_>, account: &str, token: &str) -> Option<std::sync::Arc<Record>> {
+    tx.get(token)
+        .filter(|r| r.kind == Kind::LoginLink && r.hidden["account"] == account)?;
+    tx.get(account)
+}

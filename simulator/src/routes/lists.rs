@@ -1,0 +1,244 @@
+//! Lists and `expand[]`: <https://docs.stripe.com/api/pagination>, <https://docs.stripe.com/api/expanding_objects>.
+
+use std::ops::Bound;
+
+use serde_json::Value;
+
+use super::Call;
+use crate::{
+    error::{Answer, ApiError},
+    form::Node,
+    store::{Kind, Record, Tx, page},
+};
+
+const MAX_LIMIT: i64 = 100;
+/// Stripe's own limit on `expand[]`.
+const MAX_DEPTH: usize = 4;
+
+/// The records of a kind on the acting account, newest first, that `keep` lets through.
+pub(crate) fn list(
+    tx: &Tx<'_>,
+    call: &Call<'_>,
+    kind: Kind,
+    keep: impl Fn(&Record) -> bool,
+) -> Answer {
+    list_of(tx, call, kind, call.owner, keep)
+}
+
+/// As [`list`], of another owner (connected accounts live on the platform).
+pub(crate) fn list_of(
+    tx: &Tx<'_>,
+    call: &Call<'_>,
+    kind: Kind,
+    owner: &str,
+    keep: impl Fn(&Record) -> bool,
+) -> Answer {
+    let limit = limit(call.args)?;
+    let created = Range::read(call.args, "created")?;
+    let cursor = |name: &str| match call.args.text(name) {
+        None => Ok(None),
+        Some(id) => tx
+            .find(kind, owner, id)
+            .map(|r| Some(r.seq))
+            .ok_or_else(|| ApiError::missing(noun(kind), id, name)),
+    };
+    let (after, before) = (cursor("starting_after")?, cursor("ending_before")?);
+    if after.is_some() && before.is_some() {
+        return Err(ApiError::invalid(
+            "You can only provide one of starting_after or ending_before.",
+        )
+        .param("ending_before"));
+    }
+    let fits = |r: &&std::sync::Arc<Record>| created.holds(r.int("created")) && keep(r);
+    let mut found: Vec<_> = if let Some(seq) = before {
+        let bounds = (Bound::Excluded(seq), Bound::Unbounded);
+        let newer = tx.store().slice(kind, owner, bounds);
+        newer.filter(fits).take(limit + 1).cloned().collect()
+    } else {
+        let top = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let older = tx.store().slice(kind, owner, (Bound::Unbounded, top)).rev();
+        older.filter(fits).take(limit + 1).cloned().collect()
+    };
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    if before.is_some() {
+        found.reverse();
+    }
+    let data = found.iter().map(|r| r.value.clone()).collect();
+    Ok(page(call.path, data, has_more))
+}
+
+/// Cuts a list that isn't kept as records (line items, say) to a page.
+pub(crate) fn page_of(call: &Call<'_>, all: Vec<Value>) -> Answer {
+    let limit = limit(call.args)?;
+    let start = match call.args.text("starting_after") {
+        None => 0,
+        Some(id) => all
+            .iter()
+            .position(|v| v["id"] == id)
+            .map(|at| at + 1)
+            .ok_or_else(|| ApiError::missing("object", id, "starting_after"))?,
+    };
+    let has_more = all.len() > start + limit;
+    let data = all.into_iter().skip(start).take(limit).collect();
+    Ok(page(call.path, data, has_more))
+}
+
+fn limit(args: &Node) -> Result<usize, ApiError> {
+    match args.int("limit") {
+        None => Ok(10),
+        Some(n) if n > MAX_LIMIT => Err(ApiError::invalid(format!(
+            "This value must be less than or equal to {MAX_LIMIT} (it currently is '{n}')."
+        ))
+        .code("parameter_invalid_integer")
+        .param("limit")),
+        Some(n) if n < 1 => Err(ApiError::invalid(format!(
+            "This value must be greater than or equal to 1 (it currently is '{n}')."
+        ))
+        .code("parameter_invalid_integer")
+        .param("limit")),
+        Some(n) => Ok(usize::try_from(n).unwrap_or(1)),
+    }
+}
+
+/// `created`, `arrival_date`: one second, or `gt`, `gte`, `lt`, `lte`.
+#[derive(Debug)]
+pub(crate) struct Range {
+    from: i64,
+    to: i64,
+}
+
+impl Range {
+    pub fn read(args: &Node, name: &str) -> Result<Self, ApiError> {
+        let mut range = Self {
+            from: i64::MIN,
+            to: i64::MAX,
+        };
+        let number = |text: &str, param: String| {
+            text.parse::<i64>().map_err(|_| {
+                ApiError::invalid(format!("Invalid integer: {text}"))
+                    .code("parameter_invalid_integer")
+                    .param(param)
+            })
+        };
+        match args.at(name) {
+            None => {}
+            Some(Node::Leaf(text)) => {
+                let at = number(text, name.to_owned())?;
+                (range.from, range.to) = (at, at);
+            }
+            Some(Node::Tree(parts)) => {
+                for (op, value) in parts {
+                    let param = format!("{name}[{op}]");
+                    let Node::Leaf(text) = value else {
+                        return Err(ApiError::invalid("Invalid integer").param(param));
+                    };
+                    let at = number(text, param.clone())?;
+                    match op.as_str() {
+                        "gt" => range.from = range.from.max(at.saturating_add(1)),
+                        "gte" => range.from = range.from.max(at),
+                        "lt" => range.to = range.to.min(at.saturating_sub(1)),
+                        "lte" => range.to = range.to.min(at),
+                        _ => return Err(ApiError::parameter_unknown(&[param])),
+                    }
+                }
+            }
+        }
+        Ok(range)
+    }
+
+    pub fn holds(&self, at: i64) -> bool {
+        (self.from..=self.to).contains(&at)
+    }
+}
+
+/// Puts objects in place of their ids wherever `expand[]` asks.
+pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) -> Result<(), ApiError> {
+    for (index, path) in args.texts("expand").into_iter().enumerate() {
+        let names: Vec<&str> = path.split('.').collect();
+        if names.len() > MAX_DEPTH + usize::from(names[0] == "data") {
+            return Err(ApiError::invalid(format!(
+                "You cannot expand more than {MAX_DEPTH} levels of a property. Property: {path}"
+            ))
+            .param(format!("expand[{index}]")));
+        }
+        expand_at(tx, answer, &names).map_err(|()| {
+            ApiError::invalid(format!("This property cannot be expanded ({path})."))
+                .param(format!("expand[{index}]"))
+        })?;
+    }
+    Ok(())
+}
+
+fn expand_at(tx: &Tx<'_>, value: &mut Value, names: &[&str]) -> Result<(), ()> {
+    let Some((name, rest)) = names.split_first() else {
+        return Ok(());
+    };
+    if let Value::Array(items) = value {
+        return items
+            .iter_mut()
+            .try_for_each(|item| expand_at(tx, item, names));
+    }
+    if let Some(latent) = latent(tx, value, name) {
+        value[*name] = latent;
+    }
+    let Some(field) = value.get_mut(*name) else {
+        return Err(());
+    };
+    match field {
+        Value::String(id) => match tx.get(id) {
+            Some(record) => *field = record.value.clone(),
+            // A scalar can't be expanded; an id of something not kept here stays an id.
+            None if id.contains('_') => return Ok(()),
+            None => return Err(()),
+        },
+        Value::Null => return Ok(()),
+        Value::Object(_) | Value::Array(_) => {}
+        _ => return Err(()),
+    }
+    expand_at(tx, &mut value[*name], rest)
+}
+
+/// Lists that an object only carries when they are asked for.
+fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
+    let id = value["id"].as_str()?;
+    match (value["object"].as_str()?, name) {
+        ("checkout.session", "line_items") => {
+            let items = tx.get(id)?.hidden["items"].as_array()?.clone();
+            let url = format!("/v1/checkout/sessions/{id}/line_items");
+            Some(page(&url, items, false))
+        }
+        ("charge", "refunds") => {
+            let owner = tx.get(id)?.owner.clone();
+            let refunds: Vec<_> = tx
+                .store()
+                .list(Kind::Refund, &owner)
+                .rev()
+                .filter(|r| r.text("charge") == id)
+                .map(|r| r.value.clone())
+                .collect();
+            Some(page(&format!("/v1/charges/{id}/refunds"), refunds, false))
+        }
+        _ => None,
+    }
+}
+
+/// The noun in `No such …`.
+fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Account => "account",
+        Kind::Session => "checkout.session",
+        Kind::Intent => "payment_intent",
+        Kind::Charge => "charge",
+        Kind::Refund => "refund",
+        Kind::Fee => "application_fee",
+        Kind::FeeRefund => "fee_refund",
+        Kind::Txn => "balance_transaction",
+        Kind::Payout => "payout",
+        Kind::Coupon => "coupon",
+        Kind::PromotionCode => "promotion_code",
+        Kind::Event => "event",
+        Kind::Endpoint => "webhook_endpoint",
+        _ => "object",
+    }
+}

@@ -1,0 +1,244 @@
+//! What happens to an account from Stripe's side: onboarding, restriction, rejection, leaving.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::accounts::{bank_account, changes, connected, no_requirements, wants};
+use crate::{
+    error::ApiError,
+    store::{Record, Tx},
+};
+
+/// How the hosted onboarding ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// Nothing is due, charges and payouts are enabled.
+    #[default]
+    Complete,
+    /// Submitted, but Stripe still wants a document.
+    DetailsMissing,
+    /// Submitted, and Stripe is looking at it.
+    PendingVerification,
+}
+
+/// What a person fills in; everything may be left to a default.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Details {
+    pub outcome: Outcome,
+    pub business_type: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub business_name: Option<String>,
+    pub email: Option<String>,
+    pub url: Option<String>,
+    /// An IBAN or account number; only its last four characters are kept.
+    pub bank_account: Option<String>,
+}
+
+/// How an account is restricted by Stripe.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Restriction {
+    pub disabled_reason: Option<String>,
+    pub currently_due: Vec<String>,
+    /// Unix seconds.
+    pub current_deadline: Option<i64>,
+}
+
+/// Changes a connected account and says so with `account.updated`.
+fn change(
+    tx: &mut Tx<'_>,
+    account: &str,
+    change: impl FnOnce(&mut Tx<'_>, &mut Value),
+) -> Result<Value, ApiError> {
+    let record = connected(tx, account)
+        .filter(|r| r.id != tx.store().platform)
+        .ok_or_else(|| ApiError::missing("account", account, "account"))?;
+    let mut value = record.value.clone();
+    change(tx, &mut value);
+    let before = changes(&record.value, &value);
+    tx.update(account, |r| r.value = value.clone());
+    tx.emit_account(account, Some(before));
+    Ok(value)
+}
+
+/// Does what the hosted onboarding form does when it is sent.
+pub(crate) fn onboard(
+    tx: &mut Tx<'_>,
+    account: &str,
+    details: &Details,
+) -> Result<Value, ApiError> {
+    let mut added = None;
+    let value = change(tx, account, |tx, value| {
+        fill_in(tx, value, details);
+        if external_accounts(value).is_some_and(|list| list.is_empty()) {
+            let (country, currency) = (text(value, "country"), text(value, "default_currency"));
+            let number: String = details
+                .bank_account
+                .as_deref()
+                .unwrap_or("000123456789")
+                .chars()
+                .filter(char::is_ascii_alphanumeric)
+                .collect();
+            let last4 = &number[number.len().saturating_sub(4)..];
+            let bank = bank_account(tx, account, &country, &currency, last4);
+            if let Some(list) = external_accounts(value) {
+                list.push(bank.clone());
+            }
+            added = Some(bank);
+        }
+        settle(value, details.outcome);
+    })?;
+    if let Some(bank) = added {
+        tx.emit("account.external_account.created", account, &bank);
+    }
+    if details.outcome == Outcome::Complete {
+        super::payouts::schedule(tx, account);
+    }
+    Ok(value)
+}
+
+fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_default().to_owned()
+}
+
+fn external_accounts(value: &mut Value) -> Option<&mut Vec<Value>> {
+    value["external_accounts"]["data"].as_array_mut()
+}
+
+fn fill_in(tx: &Tx<'_>, value: &mut Value, details: &Details) {
+    if value["business_type"].is_null() || details.business_type.is_some() {
+        value["business_type"] = json!(details.business_type.as_deref().unwrap_or("individual"));
+    }
+    if let Some(email) = &details.email {
+        value["email"] = json!(email);
+    }
+    let profile = &mut value["business_profile"];
+    if profile["product_description"].is_null() {
+        profile["product_description"] = json!("Goods and services");
+    }
+    if let Some(url) = &details.url {
+        profile["url"] = json!(url);
+    }
+    let name = details.business_name.clone().or_else(|| {
+        let first = details.first_name.as_deref()?;
+        let last = details.last_name.as_deref().unwrap_or_default();
+        Some(format!("{first} {last}").trim().to_owned())
+    });
+    if let Some(name) = name {
+        profile["name"] = json!(name);
+        value["settings"]["dashboard"]["display_name"] = json!(name);
+    }
+    value["tos_acceptance"]["date"] = json!(tx.now);
+    // Nothing can be charged or paid out without these two, whoever asked for them.
+    for name in ["card_payments", "transfers"] {
+        if value["capabilities"][name].is_null() {
+            value["capabilities"][name] = json!("inactive");
+        }
+    }
+}
+
+fn settle(value: &mut Value, outcome: Outcome) {
+    let complete = outcome == Outcome::Complete;
+    value["details_submitted"] = json!(true);
+    value["charges_enabled"] = json!(complete);
+    value["payouts_enabled"] = json!(complete);
+    let document = ["individual.verification.document"];
+    value["requirements"] = match outcome {
+        Outcome::Complete => no_requirements(),
+        Outcome::DetailsMissing => wants(
+            &document,
+            &document,
+            &[],
+            Some("requirements.past_due"),
+            None,
+        ),
+        Outcome::PendingVerification => wants(
+            &[],
+            &[],
+            &document,
+            Some("requirements.pending_verification"),
+            None,
+        ),
+    };
+    capabilities(
+        value,
+        match outcome {
+            Outcome::Complete => "active",
+            Outcome::DetailsMissing => "inactive",
+            Outcome::PendingVerification => "pending",
+        },
+    );
+}
+
+fn capabilities(value: &mut Value, status: &str) {
+    if let Some(map) = value["capabilities"].as_object_mut() {
+        for each in map.values_mut() {
+            *each = json!(status);
+        }
+    }
+}
+
+/// Restricts an account. With a deadline in the future and no reason, it may still trade.
+pub(crate) fn restrict(
+    tx: &mut Tx<'_>,
+    account: &str,
+    how: &Restriction,
+) -> Result<Value, ApiError> {
+    change(tx, account, |_, value| {
+        let due: Vec<&str> = how.currently_due.iter().map(String::as_str).collect();
+        let warned_only = how.disabled_reason.is_none() && how.current_deadline.is_some();
+        let reason = how
+            .disabled_reason
+            .as_deref()
+            .unwrap_or("requirements.past_due");
+        let disabled = (!warned_only).then_some(reason);
+        let past: &[&str] = if disabled == Some("requirements.past_due") {
+            &due
+        } else {
+            &[]
+        };
+        value["requirements"] = wants(&due, past, &[], disabled, how.current_deadline);
+        if disabled.is_some() {
+            value["charges_enabled"] = json!(false);
+            value["payouts_enabled"] = json!(false);
+            capabilities(value, "inactive");
+        }
+    })
+}
+
+/// Everything Stripe wanted has been given and checked.
+pub(crate) fn unrestrict(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
+    let value = change(tx, account, |_, value| settle(value, Outcome::Complete))?;
+    super::payouts::schedule(tx, account);
+    Ok(value)
+}
+
+/// Stripe closes the account for good; `reason` is what follows `rejected.`.
+pub(crate) fn reject(tx: &mut Tx<'_>, account: &str, reason: &str) -> Result<Value, ApiError> {
+    change(tx, account, |_, value| {
+        let reason = format!("rejected.{reason}");
+        value["requirements"] = wants(&[], &[], &[], Some(&reason), None);
+        value["charges_enabled"] = json!(false);
+        value["payouts_enabled"] = json!(false);
+        capabilities(value, "inactive");
+    })
+}
+
+/// The seller disconnects the platform: `account.application.deauthorized`, whose object is the
+/// *application*, and from then on 403 (<https://docs.stripe.com/connect/webhooks>).
+pub(crate) fn deauthorize(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
+    let record: std::sync::Arc<Record> = connected(tx, account)
+        .filter(|r| r.id != tx.store().platform)
+        .ok_or_else(|| ApiError::missing("account", account, "account"))?;
+    let application = json!({
+        "id": tx.application(),
+        "object": "application",
+        "name": "Platform (simulated)",
+    });
+    tx.emit("account.application.deauthorized", &record.id, &application);
+    tx.update(account, |r| r.hidden["deauthorized"] = json!(true));
+    Ok(application)
+}

@@ -1,0 +1,350 @@
+//! Coupons and promotion codes, and what they take off:
+//! <https://docs.stripe.com/api/coupons>, <https://docs.stripe.com/api/promotion_codes>.
+
+use serde_json::{Value, json};
+
+use super::{Call, Route, lists, merge_metadata, metadata, retrieve};
+use crate::{
+    error::{Answer, ApiError},
+    money,
+    store::{Kind, Record, Tx},
+};
+
+pub(crate) const ROUTES: &[Route] = &[
+    ("POST", "/v1/coupons", create_coupon),
+    ("GET", "/v1/coupons", |tx, call| {
+        lists::list(tx, call, Kind::Coupon, |_| true)
+    }),
+    ("GET", "/v1/coupons/{coupon}", |tx, call| {
+        retrieve(tx, call, Kind::Coupon, "coupon", "coupon")
+    }),
+    ("POST", "/v1/coupons/{coupon}", update_coupon),
+    ("DELETE", "/v1/coupons/{coupon}", delete_coupon),
+    ("POST", "/v1/promotion_codes", create_code),
+    ("GET", "/v1/promotion_codes", list_codes),
+    ("GET", "/v1/promotion_codes/{promotion_code}", |tx, call| {
+        retrieve(
+            tx,
+            call,
+            Kind::PromotionCode,
+            "promotion code",
+            "promotion_code",
+        )
+    }),
+    ("POST", "/v1/promotion_codes/{promotion_code}", update_code),
+];
+
+fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let percent_off = args.text("percent_off");
+    let amount_off = args.int("amount_off");
+    match (percent_off, amount_off) {
+        (None, None) => {
+            return Err(ApiError::invalid(
+                "You must pass either `percent_off` or `amount_off` when creating a coupon.",
+            )
+            .code("parameter_missing")
+            .param("percent_off"));
+        }
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid(
+                "You can only pass one of `percent_off` and `amount_off`.",
+            )
+            .param("percent_off"));
+        }
+        (Some(text), None) => {
+            let scaled = money::percent(text).unwrap_or(-1);
+            if !(1..=1_000_000).contains(&scaled) {
+                return Err(ApiError::invalid(
+                    "Invalid percent_off: must be greater than 0 and at most 100.",
+                )
+                .param("percent_off"));
+            }
+        }
+        (None, Some(amount)) => {
+            if amount < 1 {
+                return Err(ApiError::invalid("Invalid positive integer")
+                    .code("parameter_invalid_integer")
+                    .param("amount_off"));
+            }
+            let currency = args
+                .text("currency")
+                .ok_or_else(|| ApiError::parameter_missing("currency"))?;
+            money::minimum(currency, "currency")?;
+        }
+    }
+    let duration = args.text("duration").unwrap_or("once");
+    let months = args.int("duration_in_months");
+    if duration == "repeating" && months.is_none() {
+        return Err(ApiError::parameter_missing("duration_in_months"));
+    }
+    let id = match args.text("id") {
+        Some(id) if tx.get(id).is_some() => {
+            return Err(ApiError::invalid("Coupon already exists.")
+                .code("resource_already_exists")
+                .param("id"));
+        }
+        Some(id) => id.to_owned(),
+        None => tx.mint("", 8),
+    };
+    // A JSON number from the digits that were sent, so that no float takes part.
+    let percent: Value = percent_off
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let coupon = json!({
+        "id": id,
+        "object": "coupon",
+        "amount_off": amount_off,
+        "created": tx.now,
+        "currency": amount_off.and(args.text("currency")).map(str::to_ascii_lowercase),
+        "duration": duration,
+        "duration_in_months": months,
+        "livemode": false,
+        "max_redemptions": args.int("max_redemptions"),
+        "metadata": metadata(args, "metadata")?,
+        "name": args.text("name"),
+        "percent_off": percent,
+        "redeem_by": args.int("redeem_by"),
+        "times_redeemed": 0,
+        "valid": true,
+    });
+    let hidden = json!({ "percent": percent_off.and_then(money::percent) });
+    tx.insert(Kind::Coupon, call.owner, coupon.clone(), hidden, None);
+    tx.emit("coupon.created", call.owner, &coupon);
+    Ok(coupon)
+}
+
+fn update_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let mut coupon = retrieve(tx, call, Kind::Coupon, "coupon", "coupon")?;
+    merge_metadata(&mut coupon["metadata"], call.args, "metadata")?;
+    if let Some(name) = call.args.text("name") {
+        coupon["name"] = json!(name);
+    }
+    tx.update(call.id(), |r| r.value = coupon.clone());
+    tx.emit("coupon.updated", call.owner, &coupon);
+    Ok(coupon)
+}
+
+fn delete_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let coupon = retrieve(tx, call, Kind::Coupon, "coupon", "coupon")?;
+    tx.remove(call.id());
+    tx.emit("coupon.deleted", call.owner, &coupon);
+    Ok(json!({ "id": call.id(), "object": "coupon", "deleted": true }))
+}
+
+fn create_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let coupon = args
+        .text("promotion.coupon")
+        .ok_or_else(|| ApiError::parameter_missing("promotion[coupon]"))?;
+    if tx.find(Kind::Coupon, call.owner, coupon).is_none() {
+        return Err(ApiError::missing("coupon", coupon, "promotion[coupon]"));
+    }
+    let code = match args.text("code") {
+        Some(code) if code.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
+            code.to_owned()
+        }
+        Some(_) => {
+            return Err(ApiError::invalid(
+                "Invalid promotion code: it may only contain letters, digits and dashes.",
+            )
+            .param("code"));
+        }
+        None => tx.mint("", 8).to_ascii_uppercase(),
+    };
+    if find_active(tx, call.owner, &code).is_some() {
+        return Err(ApiError::invalid(format!(
+            "An active promotion code with `code: {code}` already exists."
+        ))
+        .param("code"));
+    }
+    if args.int("expires_at").is_some_and(|at| at <= tx.now) {
+        return Err(
+            ApiError::invalid("The `expires_at` must be in the future.").param("expires_at")
+        );
+    }
+    let promotion_code = json!({
+        "id": tx.mint("promo_1", 23),
+        "object": "promotion_code",
+        "active": args.flag("active").unwrap_or(true),
+        "code": code,
+        "created": tx.now,
+        "customer": args.text("customer"),
+        "customer_account": null,
+        "expires_at": args.int("expires_at"),
+        "livemode": false,
+        "max_redemptions": args.int("max_redemptions"),
+        "metadata": metadata(args, "metadata")?,
+        "promotion": { "type": "coupon", "coupon": coupon },
+        "restrictions": {
+            "first_time_transaction": args.flag("restrictions.first_time_transaction").unwrap_or(false),
+            "minimum_amount": args.int("restrictions.minimum_amount"),
+            "minimum_amount_currency": args.text("restrictions.minimum_amount_currency"),
+        },
+        "times_redeemed": 0,
+    });
+    tx.insert(
+        Kind::PromotionCode,
+        call.owner,
+        promotion_code.clone(),
+        Value::Null,
+        None,
+    );
+    tx.emit("promotion_code.created", call.owner, &promotion_code);
+    Ok(promotion_code)
+}
+
+fn list_codes(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let (code, coupon) = (call.args.text("code"), call.args.text("coupon"));
+    let active = call.args.flag("active");
+    lists::list(tx, call, Kind::PromotionCode, |r| {
+        code.is_none_or(|c| r.text("code").eq_ignore_ascii_case(c))
+            && coupon.is_none_or(|c| r.value["promotion"]["coupon"] == c)
+            && active.is_none_or(|a| r.value["active"] == a)
+    })
+}
+
+fn update_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let mut code = retrieve(
+        tx,
+        call,
+        Kind::PromotionCode,
+        "promotion code",
+        "promotion_code",
+    )?;
+    merge_metadata(&mut code["metadata"], call.args, "metadata")?;
+    if let Some(active) = call.args.flag("active") {
+        code["active"] = json!(active);
+    }
+    tx.update(call.id(), |r| r.value = code.clone());
+    tx.emit("promotion_code.updated", call.owner, &code);
+    Ok(code)
+}
+
+fn find_active(tx: &Tx<'_>, owner: &str, code: &str) -> Option<std::sync::Arc<Record>> {
+    tx.store()
+        .list(Kind::PromotionCode, owner)
+        .rev()
+        .find(|r| r.text("code").eq_ignore_ascii_case(code) && r.value["active"] == json!(true))
+        .cloned()
+}
+
+/// A discount as a session or a code names it.
+#[derive(Debug, Clone)]
+pub(crate) struct Discount {
+    pub coupon: String,
+    pub promotion_code: Option<String>,
+}
+
+/// What the buyer typed into the promotion code field; codes don't care about case.
+///
+/// # Errors
+/// The sentence Checkout shows.
+pub(crate) fn redeemable(
+    tx: &Tx<'_>,
+    owner: &str,
+    code: &str,
+    subtotal: i64,
+    currency: &str,
+) -> Result<Discount, ApiError> {
+    let refuse = || ApiError::invalid("This code is invalid.").param("promotion_code");
+    let found = find_active(tx, owner, code.trim()).ok_or_else(refuse)?;
+    check_code(tx, &found, subtotal, currency)
+}
+
+/// Whether a promotion code can be used now, on this amount.
+pub(crate) fn check_code(
+    tx: &Tx<'_>,
+    code: &Record,
+    subtotal: i64,
+    currency: &str,
+) -> Result<Discount, ApiError> {
+    let refuse = |why: &str| Err(ApiError::invalid(why).param("promotion_code"));
+    let full = |r: &Record| {
+        r.value["max_redemptions"]
+            .as_i64()
+            .is_some_and(|max| r.int("times_redeemed") >= max)
+    };
+    if code.value["active"] != json!(true) {
+        return refuse("This code is invalid.");
+    }
+    if code.value["expires_at"]
+        .as_i64()
+        .is_some_and(|at| at <= tx.now)
+    {
+        return refuse("This code has expired.");
+    }
+    if full(code) {
+        return refuse("This code has been redeemed too many times.");
+    }
+    let least = &code.value["restrictions"];
+    if least["minimum_amount"]
+        .as_i64()
+        .is_some_and(|min| subtotal < min)
+    {
+        return refuse("This code needs a larger order.");
+    }
+    let coupon_id = code.value["promotion"]["coupon"]
+        .as_str()
+        .unwrap_or_default();
+    let Some(coupon) = tx.find(Kind::Coupon, &code.owner, coupon_id) else {
+        return refuse("This code is invalid.");
+    };
+    if full(&coupon)
+        || coupon.value["redeem_by"]
+            .as_i64()
+            .is_some_and(|at| at <= tx.now)
+    {
+        return refuse("This code has expired.");
+    }
+    if coupon.value["currency"]
+        .as_str()
+        .is_some_and(|c| c != currency)
+    {
+        return refuse("This code can't be used in this currency.");
+    }
+    Ok(Discount {
+        coupon: coupon.id.clone(),
+        promotion_code: Some(code.id.clone()),
+    })
+}
+
+/// What a coupon takes off a subtotal, never more than all of it.
+pub(crate) fn amount_off(
+    tx: &Tx<'_>,
+    owner: &str,
+    coupon: &str,
+    subtotal: i64,
+) -> Result<i64, ApiError> {
+    let Some(coupon) = tx.find(Kind::Coupon, owner, coupon) else {
+        return Ok(0);
+    };
+    let off = match coupon.value["amount_off"].as_i64() {
+        Some(amount) => amount,
+        None => money::percent_of(subtotal, coupon.hidden["percent"].as_i64().unwrap_or(0))?,
+    };
+    Ok(std::cmp::min(off, subtotal))
+}
+
+/// Counts a redemption. A code or coupon that has reached its limit becomes inactive.
+pub(crate) fn redeem(tx: &mut Tx<'_>, discount: &Discount) {
+    let count = |r: &mut Record| {
+        let times = r.int("times_redeemed") + 1;
+        r.value["times_redeemed"] = json!(times);
+        r.value["max_redemptions"]
+            .as_i64()
+            .is_some_and(|max| times >= max)
+    };
+    tx.update(&discount.coupon, |r| {
+        if count(r) {
+            r.value["valid"] = json!(false);
+        }
+    });
+    if let Some(code) = &discount.promotion_code {
+        tx.update(code, |r| {
+            if count(r) {
+                r.value["active"] = json!(false);
+            }
+        });
+    }
+}

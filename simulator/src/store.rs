@@ -1,0 +1,379 @@
+//! Everything the simulator knows: one table of records, its indexes, and the transaction.
+//!
+//! A request works on a [`Tx`]. It either commits all of its changes and events, or none: the store
+//! keeps what each record was before, and puts it back. Indexes follow from [`Store::put`] alone, so
+//! rolling back and replaying a journal can't leave them behind.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// What a record is. The names are journalled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Account,
+    AccountLink,
+    LoginLink,
+    Session,
+    Intent,
+    Charge,
+    Refund,
+    Fee,
+    FeeRefund,
+    Txn,
+    Payout,
+    Coupon,
+    PromotionCode,
+    Product,
+    Price,
+    Event,
+    Endpoint,
+    Delivery,
+}
+
+/// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
+/// seconds) something happens to it by itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub kind: Kind,
+    pub id: String,
+    /// The account on which the object lives.
+    pub owner: String,
+    pub seq: u64,
+    pub value: Value,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub hidden: Value,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<i64>,
+}
+
+impl Record {
+    pub fn text(&self, field: &str) -> &str {
+        self.value[field].as_str().unwrap_or_default()
+    }
+
+    pub fn int(&self, field: &str) -> i64 {
+        self.value[field].as_i64().unwrap_or_default()
+    }
+}
+
+type Listed = BTreeMap<u64, Arc<Record>>;
+
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    records: HashMap<String, Arc<Record>>,
+    lists: HashMap<(Kind, String), Listed>,
+    /// (time, rank, seq, id): money becomes available before a payout looks for it.
+    due: BTreeSet<(i64, u8, u64, String)>,
+    /// (available, pending) per account and currency: always the sum of its transactions.
+    balances: HashMap<String, BTreeMap<String, (i64, i64)>>,
+    /// Refunds that wait for money, per account, oldest first.
+    waiting: BTreeSet<(String, u64, String)>,
+    /// Deliveries to make: (simulated time, seq, id).
+    queue: BTreeSet<(i64, u64, String)>,
+    pub counter: u64,
+    pub seed: u64,
+    pub platform: String,
+    pub application: String,
+}
+
+impl Store {
+    /// Nothing yet; ids will follow from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            ..Self::default()
+        }
+    }
+
+    pub fn get(&self, id: &str) -> Option<&Arc<Record>> {
+        self.records.get(id)
+    }
+
+    /// The records of a kind on an account, oldest first.
+    pub fn list(&self, kind: Kind, owner: &str) -> impl DoubleEndedIterator<Item = &Arc<Record>> {
+        self.lists
+            .get(&(kind, owner.to_owned()))
+            .into_iter()
+            .flat_map(|list| list.values())
+    }
+
+    /// As [`Store::list`], from after (or up to before) a sequence number.
+    pub fn slice(
+        &self,
+        kind: Kind,
+        owner: &str,
+        bounds: (std::ops::Bound<u64>, std::ops::Bound<u64>),
+    ) -> impl DoubleEndedIterator<Item = &Arc<Record>> {
+        self.lists
+            .get(&(kind, owner.to_owned()))
+            .into_iter()
+            .flat_map(move |list| list.range(bounds).map(|(_, record)| record))
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Record>> {
+        self.records.values()
+    }
+
+    pub fn balances(&self, owner: &str) -> BTreeMap<String, (i64, i64)> {
+        self.balances.get(owner).cloned().unwrap_or_default()
+    }
+
+    pub fn next_due(&self, now: i64) -> Option<(i64, String)> {
+        let (at, _, _, id) = self.due.first()?;
+        (*at <= now).then(|| (*at, id.clone()))
+    }
+
+    pub fn waiting(&self, owner: &str) -> Vec<String> {
+        self.waiting
+            .range((owner.to_owned(), 0, String::new())..)
+            .take_while(|(o, _, _)| o == owner)
+            .map(|(_, _, id)| id.clone())
+            .collect()
+    }
+
+    pub fn queue(&self) -> &BTreeSet<(i64, u64, String)> {
+        &self.queue
+    }
+
+    /// Stores a record in place of the one with its id, and returns that one.
+    pub fn put(&mut self, record: Arc<Record>) -> Option<Arc<Record>> {
+        let old = self.remove(&record.id);
+        self.index(&record, true);
+        self.lists
+            .entry((record.kind, record.owner.clone()))
+            .or_default()
+            .insert(record.seq, record.clone());
+        self.counter = self.counter.max(record.seq);
+        self.records.insert(record.id.clone(), record);
+        old
+    }
+
+    pub fn remove(&mut self, id: &str) -> Option<Arc<Record>> {
+        let old = self.records.remove(id)?;
+        self.index(&old, false);
+        if let Some(list) = self.lists.get_mut(&(old.kind, old.owner.clone())) {
+            list.remove(&old.seq);
+        }
+        Some(old)
+    }
+
+    fn index(&mut self, r: &Record, add: bool) {
+        if let Some(at) = r.due {
+            let rank = match r.kind {
+                Kind::Txn => 0,
+                Kind::Payout => 1,
+                Kind::Account => 3,
+                _ => 2,
+            };
+            toggle(&mut self.due, (at, rank, r.seq, r.id.clone()), add);
+        }
+        match r.kind {
+            Kind::Txn => {
+                let sums = self.balances.entry(r.owner.clone()).or_default();
+                let sum = sums.entry(r.text("currency").to_owned()).or_default();
+                let net = if add { r.int("net") } else { -r.int("net") };
+                let part = match r.text("status") {
+                    "available" => &mut sum.0,
+                    _ => &mut sum.1,
+                };
+                *part = part.saturating_add(net);
+            }
+            Kind::Refund if r.text("status") == "pending" => {
+                toggle(
+                    &mut self.waiting,
+                    (r.owner.clone(), r.seq, r.id.clone()),
+                    add,
+                );
+            }
+            Kind::Delivery if r.text("status") == "pending" => {
+                toggle(
+                    &mut self.queue,
+                    (r.int("next_at"), r.seq, r.id.clone()),
+                    add,
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+fn toggle<T: Ord>(set: &mut BTreeSet<T>, item: T, add: bool) {
+    if add {
+        set.insert(item);
+    } else {
+        set.remove(&item);
+    }
+}
+
+/// Who asked: goes into events as `request`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    pub request_id: Option<String>,
+    pub idempotency_key: Option<String>,
+}
+
+/// One piece of work on the store: all of it or nothing.
+pub(crate) struct Tx<'a> {
+    store: &'a mut Store,
+    undo: Vec<(String, Option<Arc<Record>>)>,
+    counter_before: u64,
+    /// Simulated time, unix seconds.
+    pub now: i64,
+    pub base_url: &'a str,
+    pub asked: Asked,
+    /// Event types that are never delivered, by prefix (a fault).
+    pub drop_types: &'a [String],
+}
+
+impl<'a> Tx<'a> {
+    pub fn new(
+        store: &'a mut Store,
+        now: i64,
+        base_url: &'a str,
+        asked: Asked,
+        drop_types: &'a [String],
+    ) -> Self {
+        let counter_before = store.counter;
+        Self {
+            store,
+            undo: Vec::new(),
+            counter_before,
+            now,
+            base_url,
+            asked,
+            drop_types,
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        self.store
+    }
+
+    pub fn platform(&self) -> String {
+        self.store.platform.clone()
+    }
+
+    pub fn application(&self) -> String {
+        self.store.application.clone()
+    }
+
+    pub fn get(&self, id: &str) -> Option<Arc<Record>> {
+        self.store.get(id).cloned()
+    }
+
+    /// The record with this id, if it is of this kind and lives on this account.
+    pub fn find(&self, kind: Kind, owner: &str, id: &str) -> Option<Arc<Record>> {
+        self.get(id).filter(|r| r.kind == kind && r.owner == owner)
+    }
+
+    /// A new id: the prefix and `length` characters that follow from the seed and a counter.
+    pub fn mint(&mut self, prefix: &str, length: usize) -> String {
+        self.store.counter += 1;
+        let tail = letters(self.store.seed, prefix, self.store.counter, length);
+        format!("{prefix}{tail}")
+    }
+
+    /// Inserts a new object; its id is `value.id`.
+    pub fn insert(
+        &mut self,
+        kind: Kind,
+        owner: &str,
+        value: Value,
+        hidden: Value,
+        due: Option<i64>,
+    ) -> Arc<Record> {
+        self.store.counter += 1;
+        let record = Arc::new(Record {
+            kind,
+            id: value["id"].as_str().unwrap_or_default().to_owned(),
+            owner: owner.to_owned(),
+            seq: self.store.counter,
+            value,
+            hidden,
+            due,
+        });
+        self.put(record.clone());
+        record
+    }
+
+    /// Changes a record in place; returns it as it now is, or nothing if there is none.
+    pub fn update(&mut self, id: &str, change: impl FnOnce(&mut Record)) -> Option<Arc<Record>> {
+        let mut record = (*self.get(id)?).clone();
+        change(&mut record);
+        let record = Arc::new(record);
+        self.put(record.clone());
+        Some(record)
+    }
+
+    pub fn remove(&mut self, id: &str) {
+        if let Some(old) = self.store.remove(id) {
+            self.undo.push((id.to_owned(), Some(old)));
+        }
+    }
+
+    fn put(&mut self, record: Arc<Record>) {
+        let id = record.id.clone();
+        let old = self.store.put(record);
+        self.undo.push((id, old));
+    }
+
+    /// The ids this work changed or removed, each once.
+    pub fn changed(&self) -> BTreeSet<&str> {
+        self.undo.iter().map(|(id, _)| id.as_str()).collect()
+    }
+
+    /// Keeps what was done.
+    pub fn commit(mut self) {
+        self.undo.clear();
+        self.counter_before = self.store.counter;
+    }
+}
+
+/// What isn't committed never was: after an error, and after a panic.
+impl Drop for Tx<'_> {
+    fn drop(&mut self) {
+        for (id, old) in std::mem::take(&mut self.undo).into_iter().rev() {
+            match old {
+                Some(old) => drop(self.store.put(old)),
+                None => drop(self.store.remove(&id)),
+            }
+        }
+        self.store.counter = self.counter_before;
+    }
+}
+
+/// Letters and digits that look random and aren't: the same seed and counter give the same ones.
+fn letters(seed: u64, prefix: &str, counter: u64, length: usize) -> String {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut out = String::with_capacity(length);
+    let mut block = 0u8;
+    while out.len() < length {
+        let digest = Sha256::new()
+            .chain_update(seed.to_be_bytes())
+            .chain_update(counter.to_be_bytes())
+            .chain_update([block])
+            .chain_update(prefix)
+            .finalize();
+        let rest = length - out.len();
+        out.extend(
+            digest
+                .iter()
+                .take(rest)
+                .map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])),
+        );
+        block = block.wrapping_add(1);
+    }
+    out
+}
+
+/// A page of a list, in Stripe's shape.
+pub(crate) fn page(url: &str, data: Vec<Value>, has_more: bool) -> Value {
+    json!({ "object": "list", "url": url, "has_more": has_more, "data": data })
+}

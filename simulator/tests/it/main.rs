@@ -1,0 +1,8 @@
+//! The simulator from outside, over HTTP.
+
+mod books;
+mod clients;
+mod faults;
+mod hosted;
+mod support;
+mod webhooks;

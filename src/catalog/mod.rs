@@ -1,0 +1,323 @@
+//! What sellers offer: products, their stock, and promotion codes.
+
+pub mod later;
+pub mod promotions;
+pub mod routes;
+mod stock;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect,
+};
+use serde_json::json;
+use souk_entity::product::{self, ProductStatus};
+use souk_entity::stock_movement::StockReason;
+use souk_entity::{JsonText, Metadata, ProductId, SellerId};
+
+pub use stock::{Adjustment, adjust_stock, take_stock};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::{Path, check_metadata, merge_metadata};
+use crate::identity::Caller;
+use crate::{audit, money, sellers};
+
+/// The most units that a product may start with.
+const MAX_STOCK: i64 = i32::MAX as i64;
+
+/// A product named by the path's `{id}`, and its seller's owner or an admin, who calls. For anyone else there is
+/// none: 404.
+pub struct ProductAccess {
+    /// The row.
+    pub product: product::Model,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+impl FromRequestParts<App> for ProductAccess {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let Path(id) = Path::<ProductId>::from_request_parts(parts, app).await?;
+        let product = find(&app.db.read, &id).await?;
+        let product = product.ok_or(Error::NotFound("product"))?;
+        let seller = &product.seller_id;
+        match sellers::owned(&app.db.read, &caller, seller, "id").await {
+            Ok(_) => Ok(Self { product, caller }),
+            Err(Error::NoSuch { .. }) => Err(Error::NotFound("product")),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// A product by id.
+pub async fn find<C: ConnectionTrait>(db: &C, id: &ProductId) -> Result<Option<product::Model>> {
+    Ok(product::Entity::find_by_id(id.clone()).one(db).await?)
+}
+
+/// The products with these ids, in no order; those that aren't there are left out.
+pub async fn products<C: ConnectionTrait>(
+    db: &C,
+    ids: &[ProductId],
+) -> Result<Vec<product::Model>> {
+    let ids = ids.iter().cloned();
+    let found = product::Entity::find()
+        .filter(product::Column::Id.is_in(ids))
+        .all(db)
+        .await?;
+    Ok(found)
+}
+
+/// What a product is made from.
+#[derive(Clone, Debug)]
+pub struct NewProduct {
+    /// One of the caller's.
+    pub seller_id: SellerId,
+    /// 1 to 250 characters.
+    pub name: String,
+    /// At most 2000 characters.
+    pub description: Option<String>,
+    /// Minor units, no less than Stripe charges.
+    pub unit_amount: i64,
+    /// ISO 4217, lower case.
+    pub currency: String,
+    /// None: unlimited.
+    pub stock: Option<i64>,
+    /// The caller's own.
+    pub metadata: Metadata,
+}
+
+/// Lists a product of one of the caller's sellers. Resumable by `id`.
+pub async fn create_product(
+    app: &App,
+    caller: &Caller,
+    id: ProductId,
+    new: NewProduct,
+) -> Result<product::Model> {
+    if let Some(made) = find(&app.db.read, &id).await? {
+        return Ok(made);
+    }
+    sellers::owned(&app.db.read, caller, &new.seller_id, "seller_id").await?;
+    check_currency(&new.currency)?;
+    check_amount(new.unit_amount, &new.currency)?;
+    check_metadata(&new.metadata)?;
+    if new
+        .stock
+        .is_some_and(|stock| !(0..=MAX_STOCK).contains(&stock))
+    {
+        return Err(Error::invalid(
+            "stock",
+            format!("stock is 0 to {MAX_STOCK}, or null for something that never runs out."),
+        ));
+    }
+    let tx = app.db.begin_write().await?;
+    let row = product::Model {
+        id,
+        seller_id: new.seller_id,
+        name: display_name(&new.name)?,
+        description: description(new.description)?,
+        unit_amount: new.unit_amount,
+        currency: new.currency,
+        available: new.stock,
+        status: ProductStatus::Active,
+        metadata: JsonText(new.metadata),
+        created_at: tx.now(),
+        updated_at: tx.now(),
+    };
+    product::Entity::insert(row.clone().into_active_model())
+        .exec_without_returning(&tx)
+        .await?;
+    let actor = caller.principal();
+    if let Some(units) = row.available.filter(|units| *units > 0) {
+        stock::begin(&tx, &row.id, units, StockReason::Initial, &actor).await?;
+    }
+    let data = json!({ "unit_amount": row.unit_amount, "currency": row.currency });
+    audit::record(&tx, &actor, "product.created", row.id.as_ref(), data).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// What to change of a product; `None` leaves it as it is. Its currency and its stock are not changed so.
+#[derive(Debug, Default)]
+pub struct ProductChange {
+    /// 1 to 250 characters.
+    pub name: Option<String>,
+    /// At most 2000 characters; null takes it away.
+    pub description: Option<Option<String>>,
+    /// Minor units of the product's currency.
+    pub unit_amount: Option<i64>,
+    /// For sale, or not.
+    pub status: Option<ProductStatus>,
+    /// Merged in; an empty value removes its name.
+    pub metadata: Option<Metadata>,
+}
+
+/// Changes a product. Orders keep the price they were placed with.
+pub async fn update_product(
+    app: &App,
+    caller: &Caller,
+    id: &ProductId,
+    change: ProductChange,
+) -> Result<product::Model> {
+    let tx = app.db.begin_write().await?;
+    let row = product::Entity::find_by_id(id.clone())
+        .lock_exclusive()
+        .one(&tx)
+        .await?;
+    let mut row = row.ok_or(Error::NotFound("product"))?;
+    let before = row.clone();
+    if let Some(name) = change.name {
+        row.name = display_name(&name)?;
+    }
+    if let Some(text) = change.description {
+        row.description = description(text)?;
+    }
+    if let Some(amount) = change.unit_amount {
+        check_amount(amount, &row.currency)?;
+        row.unit_amount = amount;
+    }
+    if let Some(status) = change.status {
+        row.status = status;
+    }
+    if let Some(metadata) = change.metadata {
+        row.metadata = JsonText(merge_metadata(row.metadata.0, metadata)?);
+    }
+    if row == before {
+        return Ok(row);
+    }
+    row.updated_at = tx.now();
+    product::Entity::update(product::ActiveModel {
+        id: Set(row.id.clone()),
+        name: Set(row.name.clone()),
+        description: Set(row.description.clone()),
+        unit_amount: Set(row.unit_amount),
+        status: Set(row.status),
+        metadata: Set(row.metadata.clone()),
+        updated_at: Set(row.updated_at),
+        ..Default::default()
+    })
+    .exec(&tx)
+    .await?;
+    let data = json!({ "unit_amount": row.unit_amount, "status": row.status });
+    let actor = caller.principal();
+    audit::record(&tx, &actor, "product.updated", id.as_ref(), data).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Which products somebody may list: active ones anybody; archived ones their seller's owner and admins. None where
+/// that leaves nothing.
+pub async fn visible(
+    app: &App,
+    caller: Option<&Caller>,
+    seller: Option<SellerId>,
+    status: ProductStatus,
+) -> Result<Option<sea_orm::Select<product::Entity>>> {
+    use product::Column as C;
+    let mut query = product::Entity::find().filter(C::Status.eq(status));
+    if let Some(seller) = seller {
+        query = query.filter(C::SellerId.eq(seller));
+    }
+    if status == ProductStatus::Archived {
+        match caller {
+            None => return Ok(None),
+            Some(caller) if caller.is_admin() => {}
+            Some(caller) => {
+                let own = sellers::owned_ids(&app.db.read, caller).await?;
+                query = query.filter(C::SellerId.is_in(own));
+            }
+        }
+    }
+    Ok(Some(query))
+}
+
+fn display_name(text: &str) -> Result<String> {
+    let name = text.trim();
+    if !(1..=250).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "name",
+            "name must have 1 to 250 characters, none of them a control character.",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+fn description(text: Option<String>) -> Result<Option<String>> {
+    let wrong = |text: &String| text.chars().count() > 2000 || text.contains('\0');
+    if text.as_ref().is_some_and(wrong) {
+        return Err(Error::invalid(
+            "description",
+            "description has at most 2000 characters.",
+        ));
+    }
+    Ok(text)
+}
+
+fn check_currency(currency: &str) -> Result<()> {
+    if money::is_currency(currency) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        "currency",
+        "currency must be one that Stripe charges in, in lower case, such as eur.",
+    ))
+}
+
+fn check_amount(amount: i64, currency: &str) -> Result<()> {
+    let least = money::minimum(currency).unwrap_or(1);
+    if (least..=money::MAX_AMOUNT).contains(&amount) {
+        return Ok(());
+    }
+    let most = money::MAX_AMOUNT;
+    let (from, to) = (
+        money::display(least, currency),
+        money::display(most, currency),
+    );
+    Err(Error::invalid(
+        "unit_amount",
+        format!(
+            "unit_amount must be {least} to {most} ({from} to {to}): Stripe charges no less and no more."
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_lies_between_what_stripe_charges_least_and_most() {
+        assert!(check_amount(49, "usd").is_err());
+        assert!(check_amount(50, "usd").is_ok());
+        assert!(check_amount(30, "gbp").is_ok());
+        assert!(check_amount(49, "jpy").is_err());
+        assert!(check_amount(17_499, "huf").is_err());
+        assert!(check_amount(99_999_999, "usd").is_ok());
+        for amount in [100_000_000, 0, -1, i64::MIN, i64::MAX] {
+            let fault = check_amount(amount, "usd").expect_err("out of range");
+            assert_eq!(fault.param(), Some("unit_amount"));
+        }
+    }
+
+    #[test]
+    fn a_currency_is_known_and_in_lower_case() {
+        assert!(check_currency("eur").is_ok());
+        for currency in ["EUR", "xxx", "", "euro"] {
+            assert!(check_currency(currency).is_err(), "{currency:?}");
+        }
+    }
+
+    #[test]
+    fn texts_are_trimmed_bounded_and_storable_on_both_databases() {
+        assert_eq!(display_name(" Lamp ").ok().as_deref(), Some("Lamp"));
+        for name in ["", "  ", "a\0b", &"x".repeat(251)] {
+            assert!(display_name(name).is_err(), "{name:?}");
+        }
+        assert!(description(Some("two\nlines".to_owned())).is_ok());
+        assert!(description(Some("a\0b".to_owned())).is_err());
+        assert!(description(Some("x".repeat(2001))).is_err());
+    }
+}

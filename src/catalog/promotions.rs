@@ -1,0 +1,419 @@
+//! Promotion codes: what a buyer types on Stripe's page, with a coupon behind it on the seller's account.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use serde_json::json;
+use souk_entity::promotion_code::{self, Column as C};
+use souk_entity::{AccountId, PromotionCodeId, SellerId, Timestamp};
+
+use super::check_currency;
+use crate::app::App;
+use crate::error::{Error, Result, StripeFault};
+use crate::http::Path;
+use crate::identity::Caller;
+use crate::jobs::{self, Job};
+use crate::stripe::requests::promotions::{self as requests, Discount, NewCode};
+use crate::stripe::views::{CouponView, PromotionCodeView};
+use crate::{audit, db, money, sellers};
+
+/// How long a request may be at work with Stripe before the job that repeats it begins.
+const ANSWER_MS: i64 = 15_000;
+
+/// A promotion code named by the path's `{id}`, and its seller's owner or an admin, who calls; else 404.
+pub struct PromotionCodeAccess {
+    /// The row.
+    pub code: promotion_code::Model,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+impl FromRequestParts<App> for PromotionCodeAccess {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let Path(id) = Path::<PromotionCodeId>::from_request_parts(parts, app).await?;
+        let code = find(&app.db.read, &id).await?;
+        let code = code.ok_or(Error::NotFound("promotion code"))?;
+        match sellers::owned(&app.db.read, &caller, &code.seller_id, "id").await {
+            Ok(_) => Ok(Self { code, caller }),
+            Err(Error::NoSuch { .. }) => Err(Error::NotFound("promotion code")),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// A promotion code by id.
+pub async fn find<D: ConnectionTrait>(
+    db: &D,
+    id: &PromotionCodeId,
+) -> Result<Option<promotion_code::Model>> {
+    Ok(promotion_code::Entity::find_by_id(id.clone())
+        .one(db)
+        .await?)
+}
+
+/// What a promotion code is made from: exactly one of `percent_off` and `amount_off`.
+#[derive(Clone, Debug)]
+pub struct NewPromotionCode {
+    /// One of the caller's, who can take money.
+    pub seller_id: SellerId,
+    /// 3 to 40 letters, digits, `_` and `-`.
+    pub code: String,
+    /// Whole per cents, 1 to 100.
+    pub percent_off: Option<i32>,
+    /// Minor units of `currency`.
+    pub amount_off: Option<i64>,
+    /// ISO 4217, lower case.
+    pub currency: Option<String>,
+    /// How often it may be used in all.
+    pub max_redemptions: Option<i32>,
+    /// In the future.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Makes a promotion code. Resumable by `id`: with a row there it goes on at Stripe. Without an answer the row stands
+/// and a job goes on; after a definite no about what was asked it is gone again. `promotion_code_taken`.
+pub async fn create_code(
+    app: &App,
+    caller: &Caller,
+    id: PromotionCodeId,
+    new: NewPromotionCode,
+) -> Result<promotion_code::Model> {
+    if find(&app.db.read, &id).await?.is_none() {
+        let seller = sellers::owned(&app.db.read, caller, &new.seller_id, "seller_id").await?;
+        check(&new, app.clock.now())?;
+        sellers::charging_account(app, &seller)?;
+        insert(app, caller, &id, new).await?;
+    }
+    ensure(app, &id).await
+}
+
+fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !(3..=40).contains(&new.code.len()) || !new.code.chars().all(plain) {
+        return Err(Error::invalid(
+            "code",
+            "code must have 3 to 40 letters, digits, _ and -.",
+        ));
+    }
+    match (new.percent_off, new.amount_off) {
+        (Some(percent), None) => {
+            if !(1..=100).contains(&percent) {
+                return Err(Error::invalid("percent_off", "percent_off is 1 to 100."));
+            }
+            if new.currency.is_some() {
+                return Err(Error::invalid(
+                    "currency",
+                    "currency goes with amount_off only.",
+                ));
+            }
+        }
+        (None, Some(amount)) => {
+            if !(1..=money::MAX_AMOUNT).contains(&amount) {
+                return Err(Error::invalid(
+                    "amount_off",
+                    format!("amount_off is 1 to {}.", money::MAX_AMOUNT),
+                ));
+            }
+            let missing =
+                || Error::invalid("currency", "currency is missing: amount_off needs it.");
+            check_currency(new.currency.as_deref().ok_or_else(missing)?)?;
+        }
+        _ => {
+            return Err(Error::invalid(
+                "percent_off",
+                "Give exactly one of percent_off and amount_off.",
+            ));
+        }
+    }
+    if new.max_redemptions.is_some_and(|most| most < 1) {
+        return Err(Error::invalid(
+            "max_redemptions",
+            "max_redemptions is 1 or more.",
+        ));
+    }
+    // Stripe counts in whole seconds.
+    if new
+        .expires_at
+        .is_some_and(|at| at.seconds() <= now.seconds())
+    {
+        return Err(Error::invalid(
+            "expires_at",
+            "expires_at must be in the future.",
+        ));
+    }
+    Ok(())
+}
+
+async fn insert(
+    app: &App,
+    caller: &Caller,
+    id: &PromotionCodeId,
+    new: NewPromotionCode,
+) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    let row = promotion_code::Model {
+        id: id.clone(),
+        seller_id: new.seller_id,
+        // Stripe takes no notice of case: two spellings are one code.
+        code: new.code.to_ascii_uppercase(),
+        percent_off: new.percent_off,
+        amount_off: new.amount_off,
+        currency: new.currency,
+        max_redemptions: new.max_redemptions,
+        expires_at: new.expires_at,
+        active: true,
+        stripe_coupon: None,
+        stripe_promotion_code: None,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+    };
+    let data = json!({ "code": row.code, "seller": row.seller_id });
+    let inserted = promotion_code::Entity::insert(row.into_active_model())
+        .on_conflict(
+            OnConflict::columns([C::SellerId, C::Code])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(&tx)
+        .await;
+    let is_new = db::inserted(inserted)?.is_some_and(|rows| rows > 0);
+    if !is_new {
+        return Err(Error::Conflict {
+            code: "promotion_code_taken",
+            param: Some("code".to_owned()),
+            message: "The seller has this code already. Choose another.".to_owned(),
+        });
+    }
+    let job = Job::CreatePromotionCode { code: id.clone() };
+    jobs::stage_at(&tx, &job, tx.now().plus_ms(ANSWER_MS)).await?;
+    let actor = caller.principal();
+    audit::record(&tx, &actor, "promotion_code.created", id.as_ref(), data).await?;
+    tx.commit().await
+}
+
+/// Sees to it that coupon and code are at Stripe. The keys are the row's, so whoever repeats them makes no second.
+pub(super) async fn ensure(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
+    match make(app, id).await {
+        Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
+            forget(app, id, &fault).await?;
+            Err(Error::StripeRefused(fault))
+        }
+        outcome => outcome,
+    }
+}
+
+/// Whether it is what we asked for that was refused, not who asked.
+fn concerns_the_request(fault: &StripeFault) -> bool {
+    fault.status == Some(400) && fault.kind == "invalid_request_error"
+}
+
+async fn make(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
+    let row = find(&app.db.read, id).await?;
+    let row = row.ok_or(Error::NotFound("promotion code"))?;
+    if row.stripe_promotion_code.is_some() {
+        return Ok(row);
+    }
+    let account = account_of(app, &row).await?;
+    let coupon = match row.stripe_coupon.clone() {
+        Some(coupon) => coupon,
+        None => {
+            let request = requests::create_coupon(id.as_ref(), &row.code, discount(&row)?);
+            let key = format!("coupon:{id}");
+            let made: CouponView = app.stripe.on(&account).post(&request, &key).await?;
+            set(app, id, C::StripeCoupon, &made.id).await?;
+            made.id
+        }
+    };
+    let request = requests::create_code(&NewCode {
+        id: id.as_ref(),
+        code: &row.code,
+        coupon: &coupon,
+        max_redemptions: row.max_redemptions,
+        expires_at: row.expires_at.map(Timestamp::seconds),
+    });
+    let key = format!("promotion_code:{id}");
+    let made: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
+    set(app, id, C::StripePromotionCode, &made.id).await?;
+    let row = find(&app.db.read, id).await?;
+    row.ok_or(Error::NotFound("promotion code"))
+}
+
+/// Stores an id of Stripe's, once; the code's own ends the job.
+async fn set(app: &App, id: &PromotionCodeId, column: C, value: &str) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    promotion_code::Entity::update_many()
+        .col_expr(column, Expr::value(value))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(column.is_null())
+        .exec(&tx)
+        .await?;
+    if matches!(column, C::StripePromotionCode) {
+        jobs::settle(&tx, &Job::CreatePromotionCode { code: id.clone() }).await?;
+    }
+    tx.commit().await
+}
+
+async fn forget(app: &App, id: &PromotionCodeId, fault: &StripeFault) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    promotion_code::Entity::delete_many()
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::StripePromotionCode.is_null())
+        .exec(&tx)
+        .await?;
+    jobs::settle(&tx, &Job::CreatePromotionCode { code: id.clone() }).await?;
+    let data = json!({ "code": fault.code, "param": fault.param });
+    audit::record(&tx, "system", "promotion_code.refused", id.as_ref(), data).await?;
+    tx.commit().await
+}
+
+fn discount(row: &promotion_code::Model) -> Result<Discount<'_>> {
+    match (row.percent_off, row.amount_off, &row.currency) {
+        (Some(percent), None, _) => Ok(Discount::Percent(percent)),
+        (None, Some(amount), Some(currency)) => Ok(Discount::Amount(amount, currency)),
+        _ => Err(Error::internal(format!("{} takes nothing off", row.id))),
+    }
+}
+
+async fn account_of(app: &App, row: &promotion_code::Model) -> Result<AccountId> {
+    let seller = sellers::find(&app.db.read, &row.seller_id).await?;
+    let account = seller.and_then(|seller| seller.stripe_account);
+    account.ok_or_else(|| Error::internal(format!("{} has no account", row.seller_id)))
+}
+
+/// Switches a code on or off, first at Stripe: buyers are held to what Stripe says.
+pub async fn set_active(
+    app: &App,
+    caller: &Caller,
+    id: &PromotionCodeId,
+    active: bool,
+) -> Result<promotion_code::Model> {
+    let row = ensure(app, id).await?;
+    if row.active == active {
+        return Ok(row);
+    }
+    let account = account_of(app, &row).await?;
+    let at_stripe = row.stripe_promotion_code.as_deref().unwrap_or_default();
+    let request = requests::set_active(at_stripe, active);
+    // The same change again repeats the key; the next change begins from another state of the row.
+    let key = format!("promotion_code:{id}:{active}:{}", row.updated_at.0);
+    let now: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
+    let tx = app.db.begin_write().await?;
+    let changed_at = std::cmp::Ord::max(tx.now(), row.updated_at.plus_ms(1));
+    promotion_code::Entity::update_many()
+        .col_expr(C::Active, Expr::value(now.active))
+        .col_expr(C::UpdatedAt, Expr::value(changed_at))
+        .filter(C::Id.eq(id.clone()))
+        .exec(&tx)
+        .await?;
+    let data = json!({ "active": now.active });
+    let actor = caller.principal();
+    audit::record(&tx, &actor, "promotion_code.updated", id.as_ref(), data).await?;
+    tx.commit().await?;
+    Ok(promotion_code::Model {
+        active: now.active,
+        updated_at: changed_at,
+        ..row
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn percent() -> NewPromotionCode {
+        NewPromotionCode {
+            seller_id: "sel_1".into(),
+            code: "Welcome-20".to_owned(),
+            percent_off: Some(20),
+            amount_off: None,
+            currency: None,
+            max_redemptions: None,
+            expires_at: None,
+        }
+    }
+
+    fn amount() -> NewPromotionCode {
+        NewPromotionCode {
+            percent_off: None,
+            amount_off: Some(500),
+            currency: Some("eur".to_owned()),
+            ..percent()
+        }
+    }
+
+    fn fault(new: &NewPromotionCode) -> Option<String> {
+        let error = check(new, Timestamp::from_seconds(1000)).err()?;
+        error.param().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_code_takes_off_either_a_share_or_an_amount() {
+        assert_eq!(fault(&percent()), None);
+        assert_eq!(fault(&amount()), None);
+        let both = NewPromotionCode {
+            percent_off: Some(5),
+            ..amount()
+        };
+        assert_eq!(fault(&both).as_deref(), Some("percent_off"));
+        let neither = NewPromotionCode {
+            percent_off: None,
+            ..percent()
+        };
+        assert_eq!(fault(&neither).as_deref(), Some("percent_off"));
+        let no_currency = NewPromotionCode {
+            currency: None,
+            ..amount()
+        };
+        assert_eq!(fault(&no_currency).as_deref(), Some("currency"));
+        let stray = NewPromotionCode {
+            currency: Some("eur".to_owned()),
+            ..percent()
+        };
+        assert_eq!(fault(&stray).as_deref(), Some("currency"));
+    }
+
+    #[test]
+    fn a_code_is_bounded_in_every_field() {
+        for share in [0, -1, 101, i32::MAX] {
+            let new = NewPromotionCode {
+                percent_off: Some(share),
+                ..percent()
+            };
+            assert_eq!(fault(&new).as_deref(), Some("percent_off"));
+        }
+        for off in [0, -1, 100_000_000, i64::MAX] {
+            let new = NewPromotionCode {
+                amount_off: Some(off),
+                ..amount()
+            };
+            assert_eq!(fault(&new).as_deref(), Some("amount_off"));
+        }
+        for code in ["", "ab", "two words", "ünder", &"x".repeat(41)] {
+            let new = NewPromotionCode {
+                code: code.to_owned(),
+                ..percent()
+            };
+            assert_eq!(fault(&new).as_deref(), Some("code"), "{code:?}");
+        }
+        let new = NewPromotionCode {
+            max_redemptions: Some(0),
+            ..percent()
+        };
+        assert_eq!(fault(&new).as_deref(), Some("max_redemptions"));
+    }
+
+    #[test]
+    fn a_code_expires_in_a_later_second() {
+        let until = |ms| NewPromotionCode {
+            expires_at: Some(Timestamp(ms)),
+            ..percent()
+        };
+        assert_eq!(fault(&until(1_000_999)).as_deref(), Some("expires_at"));
+        assert_eq!(fault(&until(1_001_000)), None);
+    }
+}

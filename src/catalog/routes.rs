@@ -1,0 +1,353 @@
+//! The catalog over HTTP.
+
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use souk_entity::product::{self, ProductStatus};
+use souk_entity::stock_movement::{self, StockReason};
+use souk_entity::{
+    Metadata, OrderId, ProductId, PromotionCodeId, SellerId, StockMovementId, Timestamp,
+    promotion_code,
+};
+use validator::Validate;
+
+use super::promotions::{self, NewPromotionCode, PromotionCodeAccess};
+use super::{Adjustment, NewProduct, ProductAccess, ProductChange};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::{Answer, Filters, Keyed, List, Pages, Path, Valid, given};
+use crate::identity::{Caller, MaybeCaller};
+use crate::sellers;
+
+/// The catalog's routes.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/products", post(create_product).get(list_products))
+        .route("/v1/products/{id}", get(read_product).patch(update_product))
+        .route(
+            "/v1/products/{id}/stock_adjustments",
+            post(adjust_stock).get(list_adjustments),
+        )
+        .route("/v1/promotion_codes", post(create_code).get(list_codes))
+        .route(
+            "/v1/promotion_codes/{id}",
+            get(read_code).patch(update_code),
+        )
+}
+
+#[derive(Serialize)]
+struct ProductView {
+    id: ProductId,
+    object: &'static str,
+    seller_id: SellerId,
+    name: String,
+    description: Option<String>,
+    unit_amount: i64,
+    currency: String,
+    stock: Option<i64>,
+    status: ProductStatus,
+    metadata: Metadata,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+fn product_view(row: product::Model) -> ProductView {
+    ProductView {
+        id: row.id,
+        object: "product",
+        seller_id: row.seller_id,
+        name: row.name,
+        description: row.description,
+        unit_amount: row.unit_amount,
+        currency: row.currency,
+        stock: row.available,
+        status: row.status,
+        metadata: row.metadata.0,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct ProductCreate {
+    seller_id: SellerId,
+    name: String,
+    #[serde(default)]
+    description: Option<String>,
+    unit_amount: i64,
+    currency: String,
+    #[serde(default)]
+    stock: Option<i64>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+async fn create_product(
+    State(app): State<App>,
+    caller: Caller,
+    request: Keyed<ProductCreate>,
+) -> Result<Response> {
+    let make = async |id: ProductId, body: ProductCreate| {
+        let new = NewProduct {
+            seller_id: body.seller_id,
+            name: body.name,
+            description: body.description,
+            unit_amount: body.unit_amount,
+            currency: body.currency,
+            stock: body.stock,
+            metadata: body.metadata,
+        };
+        super::create_product(&app, &caller, id, new)
+            .await
+            .map(product_view)
+    };
+    request.once(&app, &caller.principal(), make).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProductFilters {
+    seller_id: Option<SellerId>,
+    status: Option<ProductStatus>,
+}
+
+async fn list_products(
+    State(app): State<App>,
+    MaybeCaller(caller): MaybeCaller,
+    Filters(filters, paging): Filters<ProductFilters>,
+) -> Answer<List<ProductView>> {
+    let status = filters.status.unwrap_or(ProductStatus::Active);
+    let query = super::visible(&app, caller.as_ref(), filters.seller_id, status).await?;
+    let rows = match query {
+        Some(query) => {
+            query
+                .page(&paging, product::Column::Id, &app.db.read)
+                .await?
+        }
+        None => (Vec::new(), false),
+    };
+    Ok(Json(paging.list(rows, product_view)))
+}
+
+async fn read_product(State(app): State<App>, Path(id): Path<ProductId>) -> Answer<ProductView> {
+    let product = super::find(&app.db.read, &id).await?;
+    let product = product.ok_or(Error::NotFound("product"))?;
+    Ok(Json(product_view(product)))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct ProductUpdate {
+    #[serde(default, deserialize_with = "given")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    description: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    unit_amount: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
+    status: Option<ProductStatus>,
+    #[serde(default, deserialize_with = "given")]
+    metadata: Option<Metadata>,
+}
+
+async fn update_product(
+    State(app): State<App>,
+    access: ProductAccess,
+    Valid(body): Valid<ProductUpdate>,
+) -> Answer<ProductView> {
+    let change = ProductChange {
+        name: body.name,
+        description: body.description,
+        unit_amount: body.unit_amount,
+        status: body.status,
+        metadata: body.metadata,
+    };
+    let row = super::update_product(&app, &access.caller, &access.product.id, change).await?;
+    Ok(Json(product_view(row)))
+}
+
+#[derive(Serialize)]
+struct AdjustmentView {
+    id: StockMovementId,
+    object: &'static str,
+    product_id: ProductId,
+    delta: i64,
+    reason: StockReason,
+    note: Option<String>,
+    order_id: Option<OrderId>,
+    created_at: Timestamp,
+}
+
+fn adjustment_view(row: stock_movement::Model) -> AdjustmentView {
+    AdjustmentView {
+        id: row.id,
+        object: "stock_adjustment",
+        product_id: row.product_id,
+        delta: row.delta,
+        reason: row.reason,
+        note: row.note,
+        order_id: row.order_id,
+        created_at: row.created_at,
+    }
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct AdjustmentCreate {
+    delta: i64,
+    reason: StockReason,
+    #[serde(default, deserialize_with = "given")]
+    note: Option<String>,
+}
+
+async fn adjust_stock(
+    State(app): State<App>,
+    access: ProductAccess,
+    request: Keyed<AdjustmentCreate>,
+) -> Result<Response> {
+    let ProductAccess { product, caller } = access;
+    let make = async |id: StockMovementId, body: AdjustmentCreate| {
+        let change = Adjustment {
+            delta: body.delta,
+            reason: body.reason,
+            note: body.note,
+        };
+        super::adjust_stock(&app, &caller, &product.id, id, change)
+            .await
+            .map(adjustment_view)
+    };
+    request.once(&app, &caller.principal(), make).await
+}
+
+/// No filters besides paging.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoFilters {}
+
+async fn list_adjustments(
+    State(app): State<App>,
+    access: ProductAccess,
+    Filters(NoFilters {}, paging): Filters<NoFilters>,
+) -> Answer<List<AdjustmentView>> {
+    use stock_movement::Column as C;
+    let rows = stock_movement::Entity::find()
+        .filter(C::ProductId.eq(access.product.id))
+        .page(&paging, C::Id, &app.db.read)
+        .await?;
+    Ok(Json(paging.list(rows, adjustment_view)))
+}
+
+#[derive(Serialize)]
+struct CodeView {
+    id: PromotionCodeId,
+    object: &'static str,
+    seller_id: SellerId,
+    code: String,
+    percent_off: Option<i32>,
+    amount_off: Option<i64>,
+    currency: Option<String>,
+    max_redemptions: Option<i32>,
+    expires_at: Option<Timestamp>,
+    active: bool,
+    stripe_promotion_code: Option<String>,
+    created_at: Timestamp,
+}
+
+fn code_view(row: promotion_code::Model) -> CodeView {
+    CodeView {
+        id: row.id,
+        object: "promotion_code",
+        seller_id: row.seller_id,
+        code: row.code,
+        percent_off: row.percent_off,
+        amount_off: row.amount_off,
+        currency: row.currency,
+        max_redemptions: row.max_redemptions,
+        expires_at: row.expires_at,
+        active: row.active,
+        stripe_promotion_code: row.stripe_promotion_code,
+        created_at: row.created_at,
+    }
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct CodeCreate {
+    seller_id: SellerId,
+    code: String,
+    #[serde(default, deserialize_with = "given")]
+    percent_off: Option<i32>,
+    #[serde(default, deserialize_with = "given")]
+    amount_off: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
+    currency: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    max_redemptions: Option<i32>,
+    #[serde(default, deserialize_with = "given")]
+    expires_at: Option<Timestamp>,
+}
+
+async fn create_code(
+    State(app): State<App>,
+    caller: Caller,
+    request: Keyed<CodeCreate>,
+) -> Result<Response> {
+    let make = async |id: PromotionCodeId, body: CodeCreate| {
+        let new = NewPromotionCode {
+            seller_id: body.seller_id,
+            code: body.code,
+            percent_off: body.percent_off,
+            amount_off: body.amount_off,
+            currency: body.currency,
+            max_redemptions: body.max_redemptions,
+            expires_at: body.expires_at,
+        };
+        promotions::create_code(&app, &caller, id, new)
+            .await
+            .map(code_view)
+    };
+    request.once(&app, &caller.principal(), make).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CodeFilters {
+    seller_id: SellerId,
+}
+
+async fn list_codes(
+    State(app): State<App>,
+    caller: Caller,
+    Filters(filters, paging): Filters<CodeFilters>,
+) -> Answer<List<CodeView>> {
+    use promotion_code::Column as C;
+    let seller = sellers::owned(&app.db.read, &caller, &filters.seller_id, "seller_id").await?;
+    let rows = promotion_code::Entity::find()
+        .filter(C::SellerId.eq(seller.id))
+        .page(&paging, C::Id, &app.db.read)
+        .await?;
+    Ok(Json(paging.list(rows, code_view)))
+}
+
+async fn read_code(access: PromotionCodeAccess) -> Json<CodeView> {
+    Json(code_view(access.code))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct CodeUpdate {
+    active: bool,
+}
+
+async fn update_code(
+    State(app): State<App>,
+    access: PromotionCodeAccess,
+    Valid(body): Valid<CodeUpdate>,
+) -> Answer<CodeView> {
+    let row = promotions::set_active(&app, &access.caller, &access.code.id, body.active).await?;
+    Ok(Json(code_view(row)))
+}

@@ -1,0 +1,589 @@
+//! The steps of the story, one a function. Each speaks to the server as the person who does it would.
+
+use futures_util::future::try_join_all;
+use serde_json::{Value, json};
+
+use super::client::{Api, Stripe};
+use super::shapes::{
+    Link, Order, Payout, Product, PromotionCode, Refund, Seller, Session, Transaction, Verification,
+};
+use super::{Failure, Look, Stage, until};
+
+const PASSWORD: &str = "a lamp in every window";
+const CURRENCY: &str = "eur";
+const PRICE: i64 = 2500;
+const MADE_GOOD: i64 = 1000;
+const CODE: &str = "FRIEND100";
+const CARD: &str = "4242 4242 4242 4242";
+/// Buyers reload their page; each time it asks again.
+const VERIFIES: usize = 8;
+const REPEATS: usize = 20;
+/// How long the webhook is held up, so that it and the buyer's return meet.
+const WEBHOOK_DELAY_MS: u64 = 15;
+const DAY: i64 = 86_400;
+/// Money is paid out days after a charge; by then all of it has been.
+const PATIENT_DAYS: u32 = 7;
+const MOST_DAYS: u32 = 14;
+
+/// A seller who can take money.
+pub struct Shop {
+    pub owner: Api,
+    pub seller: Seller,
+    /// The connected account.
+    pub account: String,
+    pub stripe: Stripe,
+}
+
+/// Something bought, or about to be.
+pub struct Purchase {
+    pub session: Session,
+    /// Somebody who may read the order.
+    pub buyer: Api,
+}
+
+/// A seller registers, and Stripe gets to know her on its hosted form.
+pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
+    let screen = &stage.screen;
+    screen.step("Nadia opens a shop");
+    let email = stage.email("nadia");
+    let owner = stage
+        .server
+        .register(&email, PASSWORD, "Nadia Haddad")
+        .await?;
+    screen.done(&format!("signed up as {email}"));
+    let new = json!({ "name": "Nadia's Lamps", "country": "DE", "business_type": "individual" });
+    let seller: Seller = owner.post("/v1/sellers", &new).await?;
+    let account = seller
+        .stripe_account
+        .clone()
+        .ok_or("the seller was made without a connected account")?;
+    screen.done(&format!(
+        "has the connected account {account} ({})",
+        seller.status
+    ));
+    let requirements = &seller.requirements;
+    let due = requirements.currently_due.len() + requirements.past_due.len();
+    screen.aside(&format!(
+        "Stripe wants {due} things of her before she can sell"
+    ));
+
+    let link: Link = owner
+        .post(
+            &format!("/v1/sellers/{}/onboarding_links", seller.id),
+            &json!({}),
+        )
+        .await?;
+    let stripe = Stripe::behind(&link.url).await?;
+    let form = stripe.open(&link.url).await?;
+    let filled = [
+        ("business_type", "individual"),
+        ("business_name", "Nadia's Lamps"),
+        ("first_name", "Nadia"),
+        ("last_name", "Haddad"),
+        ("dob", "1990-04-01"),
+        ("email", email.as_str()),
+        ("url", "https://lamps.example.com"),
+        ("bank_account", "DE89370400440532013000"),
+        ("outcome", "complete"),
+        ("tos", "yes"),
+    ];
+    let back = stripe.submit(&form.url, &filled).await?;
+    is_ours(stage, &back.url)?;
+    screen.done("filled in Stripe's hosted form, and was sent back to us");
+
+    let what = "the seller to become active";
+    let seller = until(screen, what, async || {
+        let seller: Seller = owner.get(&format!("/v1/sellers/{}", seller.id)).await?;
+        let ready = seller.status == "active" && seller.charges_enabled && seller.payouts_enabled;
+        Ok(if ready {
+            Look::There(seller)
+        } else {
+            Look::NotYet(seller.status)
+        })
+    })
+    .await?;
+    screen.done(&format!(
+        "{} is {}: charges and payouts are enabled",
+        seller.name, seller.status
+    ));
+    Ok(Shop {
+        owner,
+        seller,
+        account,
+        stripe,
+    })
+}
+
+fn is_ours(stage: &Stage, url: &str) -> Result<(), Failure> {
+    if url.starts_with(stage.server.base()) {
+        return Ok(());
+    }
+    Err(format!(
+        "Stripe should have sent the browser back to {}, but it is at {url}",
+        stage.server.base()
+    )
+    .into())
+}
+
+/// A product with two in stock, and a code for friends.
+pub async fn seller_lists_a_lamp(stage: &Stage, shop: &Shop) -> Result<Product, Failure> {
+    let screen = &stage.screen;
+    screen.step("She lists a lamp, and makes a code for friends");
+    let new = json!({
+        "seller_id": shop.seller.id, "name": "Brass table lamp", "description": "Made by hand in Amman",
+        "unit_amount": PRICE, "currency": CURRENCY, "stock": 2,
+    });
+    let lamp: Product = shop.owner.post("/v1/products", &new).await?;
+    let stock = lamp.stock.unwrap_or_default();
+    screen.amount(
+        &format!("{}, {stock} in stock", lamp.name),
+        lamp.unit_amount,
+        &lamp.currency,
+    );
+    let new = json!({ "seller_id": shop.seller.id, "code": CODE, "percent_off": 100 });
+    let code: PromotionCode = shop.owner.post("/v1/promotion_codes", &new).await?;
+    let at_stripe = code
+        .stripe_promotion_code
+        .ok_or("the promotion code was not made at Stripe")?;
+    screen.done(&format!("{} takes 100 % off ({at_stripe})", code.code));
+    Ok(lamp)
+}
+
+async fn open_checkout(buyer: &Api, lamp: &Product, email: &str) -> Result<Purchase, Failure> {
+    let new =
+        json!({ "lines": [{ "product_id": lamp.id, "quantity": 1 }], "customer_email": email });
+    let session: Session = buyer.post("/v1/checkout_sessions", &new).await?;
+    let buyer = match &session.order_secret {
+        Some(secret) => buyer.with_order_secret(secret),
+        None => buyer.clone(),
+    };
+    Ok(Purchase { session, buyer })
+}
+
+fn page_of(purchase: &Purchase) -> Result<&str, Failure> {
+    purchase
+        .session
+        .url
+        .as_deref()
+        .ok_or_else(|| "the checkout session has no page".into())
+}
+
+/// Fills in the hosted page, and comes back to ours.
+async fn pay(stage: &Stage, shop: &Shop, purchase: &Purchase, email: &str) -> Result<(), Failure> {
+    let form = [
+        ("email", email),
+        ("card", CARD),
+        ("expiry", "12 / 34"),
+        ("cvc", "123"),
+    ];
+    let back = shop.stripe.submit(page_of(purchase)?, &form).await?;
+    is_ours(stage, &back.url)?;
+    if back.html.contains(&purchase.session.id) {
+        Ok(())
+    } else {
+        Err(format!("the page {} does not know the session", back.url).into())
+    }
+}
+
+async fn verify(purchase: &Purchase) -> Result<Verification, Failure> {
+    purchase
+        .buyer
+        .post(
+            &format!("/v1/checkout_sessions/{}/verify", purchase.session.id),
+            &json!({}),
+        )
+        .await
+}
+
+/// Asks until the order is no longer open, then reads it.
+async fn outcome(stage: &Stage, purchase: &Purchase, wanted: &str) -> Result<Order, Failure> {
+    let what = format!("the order to be {wanted}");
+    until(&stage.screen, &what, async || {
+        let said = verify(purchase).await?;
+        Ok(if said.status == wanted {
+            Look::There(())
+        } else {
+            Look::NotYet(said.status)
+        })
+    })
+    .await?;
+    purchase
+        .buyer
+        .get(&format!("/v1/orders/{}", purchase.session.order_id))
+        .await
+}
+
+/// A guest pays. The webhook, sent again and again, and the buyer's return page confirm at once.
+pub async fn guest_buys_one(
+    stage: &Stage,
+    shop: &Shop,
+    lamp: &Product,
+) -> Result<Purchase, Failure> {
+    let screen = &stage.screen;
+    screen.step("Omar, a guest, buys one; the webhook and his return page race");
+    let email = stage.email("omar");
+    let purchase = open_checkout(&stage.server, lamp, &email).await?;
+    screen.done(&format!(
+        "has a checkout on her account, {}",
+        short(&purchase.session.id)
+    ));
+    let early = hold_webhooks_up(shop, async || {
+        pay(stage, shop, &purchase, &email).await?;
+        try_join_all((0..VERIFIES).map(|_| verify(&purchase))).await
+    })
+    .await?;
+    let order = outcome(stage, &purchase, "paid").await?;
+    let knew = early.iter().filter(|said| said.status == "paid").count();
+    screen.done(&format!(
+        "paid, with the webhook and {VERIFIES} verifies on their way at once"
+    ));
+    screen.aside(&format!(
+        "{knew} of the {VERIFIES} could say paid, {} that it is being confirmed",
+        VERIFIES - knew
+    ));
+    let accepted = repeat_completed(shop, &purchase).await?;
+    screen.done(&format!(
+        "the same event {REPEATS} times more, at once: {accepted} answered 200, nothing changed"
+    ));
+    screen.amount(
+        "paid",
+        order.amount_total.unwrap_or_default(),
+        &order.currency,
+    );
+    screen.amount(
+        "of it the platform's",
+        purchase.session.application_fee_amount,
+        &order.currency,
+    );
+    say_stock(stage, lamp).await?;
+    Ok(purchase)
+}
+
+/// Has the simulator send its events a little later while something is done.
+async fn hold_webhooks_up<T>(
+    shop: &Shop,
+    work: impl AsyncFnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let before = shop.stripe.read("/deliveries").await?["delay_ms"].clone();
+    shop.stripe
+        .control("/deliveries", &json!({ "delay_ms": WEBHOOK_DELAY_MS }))
+        .await?;
+    let done = work().await;
+    shop.stripe
+        .control("/deliveries", &json!({ "delay_ms": before }))
+        .await?;
+    done
+}
+
+/// Sends a session's `checkout.session.completed` many times at once; answers how many got 200.
+async fn repeat_completed(shop: &Shop, purchase: &Purchase) -> Result<usize, Failure> {
+    let oracle = shop.stripe.oracle().await?;
+    let events = oracle["accounts"][&shop.account]["events"].as_array();
+    let event = events
+        .into_iter()
+        .flatten()
+        .filter(|event| event["type"] == "checkout.session.completed")
+        .find(|event| event["data"]["object"]["id"] == purchase.session.id.as_str())
+        .and_then(|event| event["id"].as_str())
+        .ok_or("Stripe has no checkout.session.completed for the session")?;
+    let sent = shop
+        .stripe
+        .control(
+            &format!("/events/{event}/deliver"),
+            &json!({ "times": REPEATS }),
+        )
+        .await?;
+    let accepted = sent
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|sent| sent["status"] == 200)
+        .count();
+    if accepted >= REPEATS {
+        Ok(accepted)
+    } else {
+        Err(
+            format!("of {REPEATS} repeated deliveries only {accepted} were answered 200: {sent}")
+                .into(),
+        )
+    }
+}
+
+async fn say_stock(stage: &Stage, lamp: &Product) -> Result<(), Failure> {
+    let now: Product = stage
+        .server
+        .get(&format!("/v1/products/{}", lamp.id))
+        .await?;
+    stage
+        .screen
+        .aside(&format!("{} left in stock", now.stock.unwrap_or_default()));
+    Ok(())
+}
+
+/// A guest opens the checkout of the last one, and doesn't pay yet.
+pub async fn somebody_hesitates(stage: &Stage, lamp: &Product) -> Result<Purchase, Failure> {
+    stage
+        .screen
+        .step("Jun opens the checkout of the last lamp, and goes to make tea");
+    let purchase = open_checkout(&stage.server, lamp, &stage.email("jun")).await?;
+    stage.screen.done(&format!(
+        "{} is open; stock is taken only when money comes",
+        short(&purchase.session.id)
+    ));
+    Ok(purchase)
+}
+
+/// A buyer who has an account here takes the last one, for nothing.
+pub async fn friend_pays_with_a_code(
+    stage: &Stage,
+    shop: &Shop,
+    lamp: &Product,
+) -> Result<Purchase, Failure> {
+    let screen = &stage.screen;
+    screen.step("Lena, a friend, takes the last lamp with the code");
+    let email = stage.email("lena");
+    let lena = stage
+        .server
+        .register(&email, PASSWORD, "Lena Vogel")
+        .await?;
+    let purchase = open_checkout(&lena, lamp, &email).await?;
+    let page = page_of(&purchase)?;
+    shop.stripe
+        .submit(&format!("{page}/promotion_code"), &[("code", CODE)])
+        .await?;
+    pay(stage, shop, &purchase, &email).await?;
+    let order = outcome(stage, &purchase, "paid").await?;
+    screen.done("nothing to pay, no card, no payment intent; confirmed like any other");
+    screen.amount("price", purchase.session.amount_subtotal, &order.currency);
+    screen.amount(
+        CODE,
+        -order.amount_discount.unwrap_or_default(),
+        &order.currency,
+    );
+    screen.amount(
+        "paid",
+        order.amount_total.unwrap_or_default(),
+        &order.currency,
+    );
+    say_stock(stage, lamp).await?;
+    Ok(purchase)
+}
+
+/// The hesitant guest pays after all, and gets it all back.
+pub async fn late_money_comes_back(
+    stage: &Stage,
+    shop: &Shop,
+    late: &Purchase,
+) -> Result<(), Failure> {
+    let screen = &stage.screen;
+    screen.step("Jun comes back and pays, but the lamps are gone");
+    pay(stage, shop, late, &stage.email("jun")).await?;
+    let order = outcome(stage, late, "refunded").await?;
+    let said = verify(late).await?;
+    let refund = the_refund(shop, &order).await?;
+    screen.done(&format!(
+        "refunded by itself ({}): “{}”",
+        refund.origin, said.message
+    ));
+    screen.amount(
+        "paid",
+        order.amount_total.unwrap_or_default(),
+        &order.currency,
+    );
+    say_refund(stage, &refund);
+    Ok(())
+}
+
+async fn the_refund(shop: &Shop, order: &Order) -> Result<Refund, Failure> {
+    let refunds: Vec<Refund> = shop
+        .owner
+        .all(&format!("/v1/refunds?order_id={}", order.id))
+        .await?;
+    let count = refunds.len();
+    match refunds.into_iter().next() {
+        Some(refund) if count == 1 => Ok(refund),
+        _ => Err(format!("order {} should have one refund and has {count}", order.id).into()),
+    }
+}
+
+fn say_refund(stage: &Stage, refund: &Refund) {
+    stage
+        .screen
+        .amount("given back", -refund.amount, &refund.currency);
+    let fee = refund.application_fee_refunded.unwrap_or_default();
+    stage
+        .screen
+        .amount("of it from the platform's fee", -fee, &refund.currency);
+}
+
+/// The seller gives a part of the first payment back.
+pub async fn scratch_is_made_good(
+    stage: &Stage,
+    shop: &Shop,
+    first: &Purchase,
+) -> Result<(), Failure> {
+    let screen = &stage.screen;
+    screen.step("Omar's lamp has a scratch; Nadia gives a part back");
+    let new = json!({ "order_id": first.session.order_id, "amount": MADE_GOOD, "reason": "requested_by_customer" });
+    let asked: Refund = shop.owner.post("/v1/refunds", &new).await?;
+    let refund = until(screen, "the refund to succeed", async || {
+        let refund: Refund = shop.owner.get(&format!("/v1/refunds/{}", asked.id)).await?;
+        Ok(if refund.status == "succeeded" {
+            Look::There(refund)
+        } else {
+            Look::NotYet(refund.status)
+        })
+    })
+    .await?;
+    screen.done(&format!(
+        "{} at Stripe",
+        refund.stripe_refund.as_deref().unwrap_or_default()
+    ));
+    say_refund(stage, &refund);
+    let order: Order = first
+        .buyer
+        .get(&format!("/v1/orders/{}", first.session.order_id))
+        .await?;
+    let kept = order.amount_total.unwrap_or_default() - order.amount_refunded;
+    screen.amount("what he has paid in the end", kept, &order.currency);
+    Ok(())
+}
+
+/// Moves the simulated clock until all money is paid out, and waits until the ledger has closed each payout.
+pub async fn days_pass_until_payday(stage: &Stage, shop: &Shop) -> Result<Vec<Payout>, Failure> {
+    let screen = &stage.screen;
+    screen.step("Days pass, until Stripe pays Nadia out");
+    for day in 1..=MOST_DAYS {
+        shop.stripe
+            .control("/clock/advance", &json!({ "seconds": DAY }))
+            .await?;
+        let oracle = shop.stripe.oracle().await?;
+        let account = &oracle["accounts"][&shop.account];
+        let payouts: Vec<&Value> = account["payouts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .collect();
+        let balance = |kind: &str| {
+            account["balances"][CURRENCY][kind]
+                .as_i64()
+                .unwrap_or_default()
+        };
+        let left = balance("available") + balance("pending");
+        if left != 0 {
+            screen.amount(
+                &format!("day {day}: on her balance at Stripe"),
+                left,
+                CURRENCY,
+            );
+        }
+        for payout in &payouts {
+            let status = payout["status"].as_str().unwrap_or_default();
+            screen.amount(
+                &format!("day {day}: payout {status}"),
+                payout["amount"].as_i64().unwrap_or_default(),
+                CURRENCY,
+            );
+        }
+        let arrived =
+            !payouts.is_empty() && payouts.iter().all(|payout| payout["status"] == "paid");
+        if arrived && (left == 0 || day >= PATIENT_DAYS) {
+            return closed(stage, shop, payouts.len()).await;
+        }
+    }
+    Err(format!(
+        "Stripe did not pay {} out within {MOST_DAYS} days",
+        shop.account
+    )
+    .into())
+}
+
+async fn closed(stage: &Stage, shop: &Shop, count: usize) -> Result<Vec<Payout>, Failure> {
+    let path = format!("/v1/payouts?seller_id={}", shop.seller.id);
+    let payouts = until(
+        &stage.screen,
+        "the payout to be paid and reconciled",
+        async || {
+            let payouts: Vec<Payout> = shop.owner.all(&path).await?;
+            let done = payouts
+                .iter()
+                .all(|payout| payout.status == "paid" && payout.reconciliation == "closed");
+            if done && payouts.len() == count {
+                return Ok(Look::There(payouts));
+            }
+            let seen = payouts
+                .iter()
+                .map(|payout| format!("{}, {}", payout.status, payout.reconciliation));
+            Ok(Look::NotYet(
+                seen.reduce(|all, one| format!("{all}; {one}"))
+                    .unwrap_or_else(|| "none yet".to_owned()),
+            ))
+        },
+    )
+    .await?;
+    for payout in &payouts {
+        let day = payout.arrival_date.split('T').next().unwrap_or_default();
+        stage.screen.done(&format!(
+            "{} arrived on {day}, and is reconciled",
+            short(&payout.id)
+        ));
+    }
+    Ok(payouts)
+}
+
+/// The admin sees what each payout is made of.
+pub async fn admin_explains(stage: &Stage, payouts: &[Payout]) -> Result<(), Failure> {
+    let screen = &stage.screen;
+    screen.step("The platform's admin looks at the payout");
+    for payout in payouts {
+        let path = format!("/v1/payouts/{}", payout.id);
+        let seen: Payout = stage.admin.get(&path).await?;
+        let mut transactions: Vec<Transaction> =
+            stage.admin.all(&format!("{path}/transactions")).await?;
+        transactions.reverse();
+        let show = |amount: i64, of: &Transaction| souk::money::display(amount, &of.currency);
+        let rows: Vec<Vec<String>> = transactions
+            .iter()
+            .map(|txn| {
+                let order = txn
+                    .order_id
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), short);
+                let amounts = [txn.amount, txn.fee, txn.net].map(|amount| show(amount, txn));
+                [txn.reporting_category.clone(), order]
+                    .into_iter()
+                    .chain(amounts)
+                    .collect()
+            })
+            .collect();
+        let sum = |of: fn(&Transaction) -> i64| {
+            souk::money::display(transactions.iter().map(of).sum(), &seen.currency)
+        };
+        let last = [
+            short(&seen.id),
+            String::new(),
+            sum(|txn| txn.amount),
+            sum(|txn| txn.fee),
+            sum(|txn| txn.net),
+        ];
+        screen.table(
+            &["transaction", "order", "gross", "fees", "net"],
+            &rows,
+            &last,
+        );
+        screen.amount("paid to her bank", seen.amount, &seen.currency);
+    }
+    Ok(())
+}
+
+/// The beginning and the end of a long id.
+fn short(id: &str) -> String {
+    let tail: String = id
+        .chars()
+        .skip(id.chars().count().saturating_sub(6))
+        .collect();
+    match id.split_once('_') {
+        Some((kind, _)) => format!("{kind}_…{tail}"),
+        None => id.to_owned(),
+    }
+}

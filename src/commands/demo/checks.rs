@@ -1,0 +1,515 @@
+//! What must be true at the end, counted from outside: our API on one side, Stripe's own books on the other.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use souk::money::display;
+
+use super::acts::{Purchase, Shop};
+use super::shapes::{
+    Finding, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
+    Transaction,
+};
+use super::{Failure, Look, Stage, until};
+
+/// What was played.
+pub struct Story {
+    pub shop: Shop,
+    pub lamp: Product,
+    /// Paid, and refunded in part.
+    pub first: Purchase,
+    /// Paid nothing.
+    pub friend: Purchase,
+    /// Oversold.
+    pub late: Purchase,
+    pub payouts: Vec<Payout>,
+}
+
+/// What was found, or what is wrong.
+type Verdict = Result<String, String>;
+
+/// How an order comes to hold a payment: exactly one of these, once.
+const CONFIRMED: [&str; 3] = ["paid", "refund_due", "cancelled_sold_out"];
+
+/// All that both sides say, read once nothing is on its way any more.
+struct Evidence<'a> {
+    story: &'a Story,
+    oracle: Value,
+    orders: Vec<(Order, Vec<OrderEvent>)>,
+    refunds: Vec<Refund>,
+    lamp: Product,
+    stock: Vec<StockAdjustment>,
+    balances: Vec<LedgerBalance>,
+    payouts: Vec<(Payout, Vec<Transaction>)>,
+    findings: Vec<Finding>,
+}
+
+/// Checks everything, shows it, and answers how many checks failed.
+pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
+    stage.screen.step("Counting");
+    everything_delivered(stage, &story.shop).await?;
+    books_caught_up(stage, &story.shop).await;
+    let evidence = gather(stage, story).await?;
+    let verdicts = [
+        (
+            "each payment has one order, confirmed once",
+            evidence.payments(),
+        ),
+        (
+            "what orders say was paid, Stripe charged",
+            evidence.amounts(),
+        ),
+        (
+            "stock is its movements, and never negative",
+            evidence.stock(),
+        ),
+        (
+            "the oversold order was refunded once, fee and all",
+            evidence.oversold(),
+        ),
+        ("refunds and returned fees are Stripe's", evidence.refunds()),
+        ("every journal sums to zero", evidence.journals()),
+        ("every book equals Stripe's balance", evidence.books()),
+        (
+            "each payout is the sum of its transactions",
+            evidence.payouts(),
+        ),
+        ("reconciliation found nothing odd", evidence.findings()),
+    ];
+    for (name, verdict) in &verdicts {
+        stage.screen.checked(name, verdict);
+    }
+    Ok(verdicts
+        .iter()
+        .filter(|(_, verdict)| verdict.is_err())
+        .count())
+}
+
+/// Waits until the server has taken every event of the account and of the platform.
+async fn everything_delivered(stage: &Stage, shop: &Shop) -> Result<(), Failure> {
+    until(
+        &stage.screen,
+        "the last events to be delivered",
+        async || {
+            let pending = shop.stripe.read("/events/pending").await?;
+            let ours = |event: &&Value| {
+                event["account"].is_null() || event["account"] == shop.account.as_str()
+            };
+            let left = list(&pending).filter(ours).count();
+            Ok(if left == 0 {
+                Look::There(())
+            } else {
+                Look::NotYet(format!("{left} on their way"))
+            })
+        },
+    )
+    .await
+}
+
+/// Gives the ledger the time to pull the last transactions. If it doesn't get there, the checks say where it is.
+async fn books_caught_up(stage: &Stage, shop: &Shop) {
+    let caught_up = until(
+        &stage.screen,
+        "the books to catch up with Stripe",
+        async || {
+            let oracle = shop.stripe.oracle().await?;
+            let balances: Vec<LedgerBalance> = stage.admin.all("/v1/ledger/balances").await?;
+            Ok(match compare_books(&shop.account, &oracle, &balances) {
+                Ok(_) => Look::There(()),
+                Err(drift) => Look::NotYet(drift),
+            })
+        },
+    );
+    if let Err(e) = caught_up.await {
+        stage.screen.failed(&e.to_string());
+    }
+}
+
+async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>, Failure> {
+    let (admin, seller) = (&stage.admin, &story.shop.seller.id);
+    let mut orders = Vec::new();
+    for order in admin
+        .all::<Order>(&format!("/v1/orders?seller_id={seller}"))
+        .await?
+    {
+        let timeline = admin
+            .all(&format!("/v1/orders/{}/timeline", order.id))
+            .await?;
+        orders.push((order, timeline));
+    }
+    let mut payouts = Vec::new();
+    for payout in admin
+        .all::<Payout>(&format!("/v1/payouts?seller_id={seller}"))
+        .await?
+    {
+        let transactions = admin
+            .all(&format!("/v1/payouts/{}/transactions", payout.id))
+            .await?;
+        payouts.push((payout, transactions));
+    }
+    Ok(Evidence {
+        story,
+        oracle: story.shop.stripe.oracle().await?,
+        orders,
+        refunds: admin
+            .all(&format!("/v1/refunds?seller_id={seller}"))
+            .await?,
+        lamp: admin
+            .get(&format!("/v1/products/{}", story.lamp.id))
+            .await?,
+        stock: admin
+            .all(&format!("/v1/products/{}/stock_adjustments", story.lamp.id))
+            .await?,
+        balances: admin.all("/v1/ledger/balances").await?,
+        payouts,
+        findings: admin.all("/v1/ledger/findings?state=open").await?,
+    })
+}
+
+impl Evidence<'_> {
+    /// The seller's account, as Stripe has it.
+    fn account(&self) -> &Value {
+        &self.oracle["accounts"][&self.story.shop.account]
+    }
+
+    fn charge_of(&self, purchase: &Purchase) -> Option<&Value> {
+        let session = list(&self.account()["checkout_sessions"])
+            .find(|s| s["id"] == purchase.session.id.as_str())?;
+        list(&self.account()["charges"]).find(|c| c["payment_intent"] == session["payment_intent"])
+    }
+
+    fn order(&self, purchase: &Purchase) -> Result<&(Order, Vec<OrderEvent>), String> {
+        let id = &purchase.session.order_id;
+        self.orders
+            .iter()
+            .find(|(order, _)| order.id == *id)
+            .ok_or_else(|| format!("order {id} is missing"))
+    }
+
+    /// The application fee that the platform took of a charge.
+    fn fee_of(&self, charge: &Value) -> Option<&Value> {
+        let platform = self.oracle["platform"].as_str().unwrap_or_default();
+        list(&self.oracle["accounts"][platform]["application_fees"])
+            .find(|fee| fee["charge"] == charge["id"])
+    }
+
+    fn payments(&self) -> Verdict {
+        let story = self.story;
+        let played =
+            [&story.first, &story.friend, &story.late].map(|purchase| purchase.session.id.as_str());
+        let complete: Vec<&Value> = list(&self.account()["checkout_sessions"])
+            .filter(|session| session["status"] == "complete")
+            .collect();
+        for session in &complete {
+            let reference = &session["client_reference_id"];
+            let (order, timeline) = match &self
+                .orders
+                .iter()
+                .filter(|(o, _)| *reference == *o.id)
+                .collect::<Vec<_>>()[..]
+            {
+                [one] => one,
+                several => {
+                    return Err(format!(
+                        "session {} has {} orders",
+                        session["id"],
+                        several.len()
+                    ));
+                }
+            };
+            let confirmed = timeline
+                .iter()
+                .filter(|event| CONFIRMED.contains(&event.r#type.as_str()))
+                .count();
+            ensure(confirmed == 1, || {
+                format!("order {} was confirmed {confirmed} times", order.id)
+            })?;
+            ensure(played.iter().any(|id| session["id"] == *id), || {
+                format!("nobody here paid {}", session["id"])
+            })?;
+        }
+        ensure(complete.len() == played.len(), || {
+            format!("{} sessions are complete", complete.len())
+        })?;
+        for (purchase, wanted) in [
+            (&story.first, "paid"),
+            (&story.friend, "paid"),
+            (&story.late, "refunded"),
+        ] {
+            let status = &self.order(purchase)?.0.status;
+            ensure(status == wanted, || {
+                format!(
+                    "order {} is {status}, not {wanted}",
+                    purchase.session.order_id
+                )
+            })?;
+        }
+        Ok(format!("{} payments", complete.len()))
+    }
+
+    fn amounts(&self) -> Verdict {
+        let mut sum = 0;
+        for purchase in [&self.story.first, &self.story.friend, &self.story.late] {
+            let ours = self.order(purchase)?.0.amount_total.unwrap_or(-1);
+            let charged = self
+                .charge_of(purchase)
+                .map_or(0, |charge| int(charge, "amount_captured"));
+            ensure(ours == charged, || {
+                format!(
+                    "order {}: {ours}, charged {charged}",
+                    purchase.session.order_id
+                )
+            })?;
+            sum += charged;
+        }
+        let all: i64 = list(&self.account()["charges"])
+            .map(|charge| int(charge, "amount_captured"))
+            .sum();
+        ensure(all == sum, || {
+            format!("Stripe charged {all} in all, our orders say {sum}")
+        })?;
+        Ok(display(sum, &self.lamp.currency))
+    }
+
+    fn stock(&self) -> Verdict {
+        let sum: i64 = self.stock.iter().map(|movement| movement.delta).sum();
+        let stock = self.lamp.stock.unwrap_or(-1);
+        ensure(stock >= 0 && stock == sum, || {
+            format!("stock is {stock}, its movements sum to {sum}")
+        })?;
+        let mut sold: Vec<&str> = self
+            .stock
+            .iter()
+            .filter(|movement| movement.reason == "sale")
+            .filter_map(|movement| movement.order_id.as_deref())
+            .collect();
+        sold.sort_unstable();
+        let mut paid: Vec<&str> = self
+            .orders
+            .iter()
+            .filter(|(order, _)| order.status == "paid")
+            .map(|(order, _)| order.id.as_str())
+            .collect();
+        paid.sort_unstable();
+        ensure(sold == paid, || {
+            format!("sold to {sold:?}, paid by {paid:?}")
+        })?;
+        Ok(format!("{} sold, {stock} left", sold.len()))
+    }
+
+    fn oversold(&self) -> Verdict {
+        let charge = self
+            .charge_of(&self.story.late)
+            .ok_or("the late payment has no charge")?;
+        let refunds: Vec<&Value> = list(&self.account()["refunds"])
+            .filter(|r| r["charge"] == charge["id"])
+            .collect();
+        ensure(refunds.len() == 1, || {
+            format!("Stripe has {} refunds of it", refunds.len())
+        })?;
+        let (paid, back) = (int(charge, "amount"), int(refunds[0], "amount"));
+        ensure(paid == back && refunds[0]["status"] == "succeeded", || {
+            format!("{back} of {paid} came back")
+        })?;
+        let fee = self
+            .fee_of(charge)
+            .ok_or("the late payment has no application fee")?;
+        let (taken, returned) = (int(fee, "amount"), int(fee, "amount_refunded"));
+        ensure(taken == returned, || {
+            format!("{returned} of the fee of {taken} came back")
+        })?;
+        let currency = &self.lamp.currency;
+        Ok(format!(
+            "{} + fee {}",
+            display(back, currency),
+            display(returned, currency)
+        ))
+    }
+
+    fn refunds(&self) -> Verdict {
+        let at_stripe: Vec<&Value> = list(&self.account()["refunds"]).collect();
+        ensure(at_stripe.len() == self.refunds.len(), || {
+            format!(
+                "Stripe has {} refunds, we have {}",
+                at_stripe.len(),
+                self.refunds.len()
+            )
+        })?;
+        for refund in &self.refunds {
+            let twin = at_stripe
+                .iter()
+                .find(|r| r["id"].as_str() == refund.stripe_refund.as_deref());
+            let twin = twin.ok_or_else(|| format!("refund {} is not at Stripe", refund.id))?;
+            let same =
+                twin["status"] == refund.status.as_str() && int(twin, "amount") == refund.amount;
+            ensure(same, || {
+                format!("refund {} is another at Stripe", refund.id)
+            })?;
+        }
+        let mut returned = 0;
+        for purchase in [&self.story.first, &self.story.late] {
+            let charge = self
+                .charge_of(purchase)
+                .ok_or("a paid order has no charge")?;
+            let (ours, theirs) = (
+                self.order(purchase)?.0.amount_refunded,
+                int(charge, "amount_refunded"),
+            );
+            ensure(ours == theirs, || {
+                format!(
+                    "order {}: {ours}, at Stripe {theirs}",
+                    purchase.session.order_id
+                )
+            })?;
+            returned += self
+                .fee_of(charge)
+                .map_or(0, |fee| int(fee, "amount_refunded"));
+        }
+        let fees: i64 = self
+            .refunds
+            .iter()
+            .filter_map(|refund| refund.application_fee_refunded)
+            .sum();
+        ensure(fees == returned, || {
+            format!("we say {fees} of the fees came back, Stripe {returned}")
+        })?;
+        Ok(format!("{} refunds", self.refunds.len()))
+    }
+
+    fn journals(&self) -> Verdict {
+        let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+        for row in &self.balances {
+            *sums
+                .entry((&row.stripe_account, &row.currency))
+                .or_default() += row.balance;
+        }
+        for ((account, currency), sum) in &sums {
+            ensure(*sum == 0, || {
+                format!(
+                    "the book of {account} is off by {}",
+                    display(*sum, currency)
+                )
+            })?;
+        }
+        Ok(format!("{} ledger accounts", self.balances.len()))
+    }
+
+    fn books(&self) -> Verdict {
+        compare_books(&self.story.shop.account, &self.oracle, &self.balances)
+    }
+
+    fn payouts(&self) -> Verdict {
+        let at_stripe: Vec<&Value> = list(&self.account()["payouts"]).collect();
+        let seen = self.story.payouts.len();
+        ensure(
+            at_stripe.len() == self.payouts.len() && seen == self.payouts.len(),
+            || {
+                format!(
+                    "Stripe made {} payouts, we know of {}",
+                    at_stripe.len(),
+                    self.payouts.len()
+                )
+            },
+        )?;
+        let mut sums = Vec::new();
+        for (payout, transactions) in &self.payouts {
+            let twin = at_stripe.iter().find(|p| p["id"] == payout.id.as_str());
+            let theirs = twin.map(|twin| int(twin, "amount"));
+            let net: i64 = transactions.iter().map(|txn| txn.net).sum();
+            let whole = theirs == Some(payout.amount)
+                && payout.transactions_net == Some(net)
+                && net == payout.amount;
+            ensure(whole, || {
+                let theirs = theirs.unwrap_or_default();
+                format!(
+                    "payout {}: {}, at Stripe {theirs}, its transactions {net}",
+                    payout.id, payout.amount
+                )
+            })?;
+            let closed = payout.status == "paid" && payout.reconciliation == "closed";
+            ensure(closed, || {
+                format!(
+                    "payout {} is {}, {}",
+                    payout.id, payout.status, payout.reconciliation
+                )
+            })?;
+            // The payout's own transaction is not one of those that it pays out.
+            let mut wanted: Vec<&str> = list(&self.account()["balance_transactions"])
+                .filter(|txn| {
+                    txn["payout"] == payout.id.as_str() && txn["source"] != payout.id.as_str()
+                })
+                .filter_map(|txn| txn["id"].as_str())
+                .collect();
+            let mut ours: Vec<&str> = transactions.iter().map(|txn| txn.id.as_str()).collect();
+            (wanted.sort_unstable(), ours.sort_unstable());
+            ensure(
+                wanted == ours && payout.transaction_count == i64::try_from(ours.len()).ok(),
+                || {
+                    format!(
+                        "payout {} holds {wanted:?} at Stripe and {ours:?} here",
+                        payout.id
+                    )
+                },
+            )?;
+            sums.push(display(payout.amount, &payout.currency));
+        }
+        Ok(sums.join(" + "))
+    }
+
+    fn findings(&self) -> Verdict {
+        let account = self.story.shop.account.as_str();
+        match self
+            .findings
+            .iter()
+            .find(|finding| finding.stripe_account.as_deref() == Some(account))
+        {
+            Some(finding) => Err(format!("{}: {}", finding.kind, finding.message)),
+            None => Ok("no findings".to_owned()),
+        }
+    }
+}
+
+/// Each book's balance at Stripe against Stripe's own, available and pending; the seller's book must be among them.
+fn compare_books(seller: &str, oracle: &Value, balances: &[LedgerBalance]) -> Verdict {
+    let mut books: BTreeMap<(&str, &str), i64> = BTreeMap::new();
+    for row in balances
+        .iter()
+        .filter(|row| row.account.starts_with("stripe_balance:"))
+    {
+        *books
+            .entry((&row.stripe_account, &row.currency))
+            .or_default() += row.balance;
+    }
+    ensure(books.keys().any(|(account, _)| *account == seller), || {
+        format!("{seller} has no book")
+    })?;
+    for ((account, currency), ours) in &books {
+        let stripe = &oracle["accounts"][*account]["balances"][*currency];
+        let theirs = int(stripe, "available") + int(stripe, "pending");
+        ensure(*ours == theirs, || {
+            format!(
+                "the book of {account} holds {}, Stripe {}",
+                display(*ours, currency),
+                display(theirs, currency)
+            )
+        })?;
+    }
+    Ok(format!(
+        "{} {}",
+        books.len(),
+        if books.len() == 1 { "book" } else { "books" }
+    ))
+}
+
+fn ensure(holds: bool, fault: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(fault()) }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A number of Stripe's; 0 where there is none.
+fn int(value: &Value, field: &str) -> i64 {
+    value[field].as_i64().unwrap_or_default()
+}

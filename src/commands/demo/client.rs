@@ -1,0 +1,287 @@
+//! The demo's hands: the API as one person, Stripe's hosted pages as a browser, and the simulator's controls.
+
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::super::Failure;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn client(redirects: Policy) -> Result<Client, Failure> {
+    // What is talked to is as a rule on this machine, and a proxy of the environment isn't for it.
+    Ok(Client::builder()
+        .timeout(PATIENCE)
+        .redirect(redirects)
+        .no_proxy()
+        .build()?)
+}
+
+/// Souk's API, spoken to by one person.
+#[derive(Clone)]
+pub struct Api {
+    client: Client,
+    /// Without a slash at its end.
+    base: String,
+    token: Option<String>,
+    order_secret: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    data: Vec<T>,
+    has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct Tokens {
+    access_token: String,
+}
+
+impl Api {
+    /// Nobody in particular.
+    pub fn new(base: &str) -> Result<Self, Failure> {
+        let base = base.trim_end_matches('/').to_owned();
+        Ok(Self {
+            client: client(Policy::none())?,
+            base,
+            token: None,
+            order_secret: None,
+        })
+    }
+
+    /// Where the server is.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Somebody who registers.
+    pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<Self, Failure> {
+        let new = json!({ "email": email, "password": password, "name": name });
+        self.with_tokens(self.post("/v1/auth/register", &new).await?)
+    }
+
+    /// Somebody who has registered.
+    pub async fn login(&self, email: &str, password: &str) -> Result<Self, Failure> {
+        let known = json!({ "email": email, "password": password });
+        self.with_tokens(self.post("/v1/auth/login", &known).await?)
+    }
+
+    fn with_tokens(&self, tokens: Tokens) -> Result<Self, Failure> {
+        Ok(Self {
+            token: Some(tokens.access_token),
+            ..self.clone()
+        })
+    }
+
+    /// A guest with the secret of their order.
+    pub fn with_order_secret(&self, secret: &str) -> Self {
+        Self {
+            order_secret: Some(secret.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    /// Reads something.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Asks for something, with an idempotency key of its own.
+    pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// A whole list, page by page.
+    pub async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let page: Page<Value> = self
+                .get(&format!("{path}{separator}limit=100{after}"))
+                .await?;
+            let last = page
+                .data
+                .last()
+                .and_then(|row| row["id"].as_str())
+                .map(|id| format!("&starting_after={id}"));
+            for row in page.data {
+                all.push(serde_json::from_value(row).map_err(|e| format!("GET {path}: {e}"))?);
+            }
+            match last {
+                Some(last) if page.has_more => after = last,
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<T, Failure> {
+        let mut request = self
+            .client
+            .request(method.clone(), format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(secret) = &self.order_secret {
+            request = request.header("Order-Secret", secret);
+        }
+        if let Some(body) = body {
+            request = request
+                .header(CONTENT_TYPE, "application/json")
+                .header("Idempotency-Key", souk::ids::random_token())
+                .body(body.to_string());
+        }
+        answer(request, &format!("{method} {path}")).await
+    }
+}
+
+/// The answer's JSON, or an error that says what was asked and what was answered.
+async fn answer<T: DeserializeOwned>(request: RequestBuilder, asked: &str) -> Result<T, Failure> {
+    let answer = request
+        .send()
+        .await
+        .map_err(|e| format!("{asked}: {}", causes(&e)))?;
+    let status = answer.status();
+    let bytes = answer
+        .bytes()
+        .await
+        .map_err(|e| format!("{asked}: {}", causes(&e)))?;
+    if !status.is_success() {
+        let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        // Ours are problem details, the simulator's are Stripe's errors.
+        let code = problem["code"]
+            .as_str()
+            .or(problem["error"]["code"].as_str())
+            .unwrap_or_default();
+        let detail = problem["detail"]
+            .as_str()
+            .or(problem["error"]["message"].as_str())
+            .unwrap_or_default();
+        return Err(format!("{asked} was answered {} {code}: {detail}", status.as_u16()).into());
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|e| format!("{asked}: the answer is not as openapi.yaml says: {e}").into())
+}
+
+/// What reqwest says, and why, down to the system's word.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
+/// A page that a person is on.
+pub struct Shown {
+    /// Its address, after redirects.
+    pub url: String,
+    /// Its HTML.
+    pub html: String,
+}
+
+/// The simulator of Stripe: its hosted pages as a browser sees them, and its controls.
+#[derive(Clone)]
+pub struct Stripe {
+    browser: Client,
+    controls: Client,
+    /// Without a slash at its end.
+    base: String,
+}
+
+impl Stripe {
+    /// The simulator that one of its hosted pages belongs to. Anything else is refused: the demo neither pays at the
+    /// real Stripe nor fills in its forms.
+    pub async fn behind(page: &str) -> Result<Self, Failure> {
+        let base = url::Url::parse(page)
+            .map_err(|e| format!("{page}: {e}"))?
+            .origin()
+            .ascii_serialization();
+        let stripe = Self {
+            browser: client(Policy::limited(5))?,
+            controls: client(Policy::none())?,
+            base,
+        };
+        match stripe.read("/clock").await {
+            Ok(clock) if clock["now"].is_i64() => Ok(stripe),
+            _ => Err(format!(
+                "{} is not Souk's simulator of Stripe, and the demo plays on nothing else",
+                stripe.base
+            )
+            .into()),
+        }
+    }
+
+    /// Opens a page.
+    pub async fn open(&self, url: &str) -> Result<Shown, Failure> {
+        show(self.browser.get(url), url).await
+    }
+
+    /// Sends a form, and goes where it leads.
+    pub async fn submit(&self, url: &str, fields: &[(&str, &str)]) -> Result<Shown, Failure> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request = self
+            .browser
+            .post(url)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        show(request, url).await
+    }
+
+    /// Reads one of the controls.
+    pub async fn read(&self, path: &str) -> Result<Value, Failure> {
+        let path = format!("/_simulator{path}");
+        answer(
+            self.controls.get(format!("{}{path}", self.base)),
+            &format!("GET {path} of the simulator"),
+        )
+        .await
+    }
+
+    /// Works one of the controls.
+    pub async fn control(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let path = format!("/_simulator{path}");
+        let request = self
+            .controls
+            .post(format!("{}{path}", self.base))
+            .body(body.to_string());
+        answer(request, &format!("POST {path} of the simulator")).await
+    }
+
+    /// What truly happened at Stripe.
+    pub async fn oracle(&self) -> Result<Value, Failure> {
+        self.read("/oracle").await
+    }
+}
+
+async fn show(request: RequestBuilder, asked: &str) -> Result<Shown, Failure> {
+    let answer: Response = request
+        .send()
+        .await
+        .map_err(|e| format!("{asked}: {}", causes(&e)))?;
+    let (status, url) = (answer.status(), answer.url().to_string());
+    let html = answer
+        .text()
+        .await
+        .map_err(|e| format!("{url}: {}", causes(&e)))?;
+    if status.is_success() {
+        Ok(Shown { url, html })
+    } else {
+        Err(format!("the page {url} was answered {}", status.as_u16()).into())
+    }
+}

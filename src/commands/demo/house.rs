@@ -1,0 +1,129 @@
+//! The server that is played against: one of our own with temporary data, or somebody else's.
+
+use std::collections::HashMap;
+
+use souk::clock::Clock;
+use souk::config::{self, Config};
+use souk::db::Db;
+use tempfile::TempDir;
+
+use super::super::serve::{self, Served};
+use super::client::Api;
+use super::shapes::Readiness;
+use super::{Args, Failure, seed};
+
+/// A server with simulated money.
+pub struct House {
+    /// Its address.
+    pub url: String,
+    /// An admin of it.
+    pub admin_email: String,
+    /// The admin's password.
+    pub admin_password: String,
+    ours: Option<Ours>,
+}
+
+/// What we started, and have to put away.
+struct Ours {
+    served: Served,
+    data: TempDir,
+    database: &'static str,
+}
+
+impl House {
+    /// Starts a server, or makes sure that the one at `--url` has simulated money.
+    pub async fn enter(args: Args) -> Result<Self, Failure> {
+        let Some(url) = args.url else {
+            return Self::build().await;
+        };
+        let ready: Readiness = Api::new(&url)?.get("/readyz").await?;
+        if !ready.simulated {
+            return Err(format!(
+                "{url} takes real money, and the demo plays with simulated money only"
+            )
+            .into());
+        }
+        Ok(Self {
+            url,
+            admin_email: args.admin_email,
+            admin_password: args.admin_password,
+            ours: None,
+        })
+    }
+
+    async fn build() -> Result<Self, Failure> {
+        let data = tempfile::Builder::new().prefix("souk-demo.").tempdir()?;
+        let database_url = std::env::var("DATABASE_URL")
+            .ok()
+            .filter(|url| !url.is_empty());
+        let database = match &database_url {
+            Some(url) => check_empty(url).await?,
+            None => "SQLite",
+        };
+        // Of the environment only the database counts: the demo is the same everywhere, and never real.
+        let mut settings = HashMap::from(
+            [
+                ("BIND", "127.0.0.1:0"),
+                ("SIMULATOR_BIND", "127.0.0.1:0"),
+                ("SEED_DEMO", "true"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        settings.insert(
+            "DATA_DIR".to_owned(),
+            data.path().to_string_lossy().into_owned(),
+        );
+        settings.extend(database_url.map(|url| ("DATABASE_URL".to_owned(), url)));
+        let mut config = Config::read(&settings)?;
+        config::ensure_jwt_secret(&mut config)?;
+        let served = serve::start(config).await?;
+        Ok(Self {
+            url: format!("http://{}", served.running.addr),
+            admin_email: seed::ADMIN_EMAIL.to_owned(),
+            admin_password: seed::PASSWORD.to_owned(),
+            ours: Some(Ours {
+                served,
+                data,
+                database,
+            }),
+        })
+    }
+
+    /// Which server it is, in a line.
+    pub fn describe(&self) -> String {
+        match &self.ours {
+            Some(ours) => format!(
+                "at {}, started for this, on {} with temporary data",
+                self.url, ours.database
+            ),
+            None => format!("at {}", self.url),
+        }
+    }
+
+    /// Stops what was started, and removes its data.
+    pub async fn leave(self) {
+        if let Some(Ours { served, data, .. }) = self.ours {
+            served.stop().await;
+            drop(data);
+        }
+    }
+}
+
+/// Refuses a database that somebody uses: its jobs would be done with simulated money.
+async fn check_empty(url: &str) -> Result<&'static str, Failure> {
+    let db = Db::connect(url, Clock::System)
+        .await
+        .map_err(|e| format!("DATABASE_URL: {e}"))?;
+    let empty = db.is_empty().await?;
+    db.close().await?;
+    if !empty {
+        return Err("DATABASE_URL names a database that is in use. The demo wants an empty one; without \
+                    DATABASE_URL it makes its own, and with --url it plays against a running server."
+            .into());
+    }
+    Ok(if url.starts_with("sqlite:") {
+        "SQLite"
+    } else {
+        "PostgreSQL"
+    })
+}

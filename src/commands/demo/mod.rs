@@ -1,0 +1,178 @@
+//! `souk demo`: a marketplace's whole life over HTTP, and at the end a count of every cent.
+
+mod acts;
+mod checks;
+mod client;
+mod house;
+mod print;
+mod shapes;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, seed};
+use client::Api;
+use house::House;
+use print::Screen;
+
+/// What may be said to `souk demo`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Play against this server, such as http://127.0.0.1:8080; its simulated clock is moved by days.
+    ///
+    /// Without it a server of its own is started on a free port, with temporary data, or with the empty database that
+    /// DATABASE_URL names.
+    #[arg(long)]
+    url: Option<String>,
+    /// With --url: the admin who looks at the payout.
+    #[arg(long, default_value = seed::ADMIN_EMAIL)]
+    admin_email: String,
+    /// With --url: the admin's password.
+    #[arg(long, env = "SOUK_ADMIN_PASSWORD", hide_env_values = true, default_value = seed::PASSWORD)]
+    admin_password: String,
+}
+
+/// How long something that happens by itself may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// After this long it is said what is waited for.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// Plays. Fails when a step does, or when a check at the end does not hold.
+pub async fn run(args: Args) -> Result<(), Failure> {
+    if std::env::var_os("RUST_LOG").is_some() {
+        let filter = EnvFilter::from_default_env();
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+    let mut house = None;
+    let played = tokio::select! {
+        played = async { perform(house.insert(House::enter(args).await?)).await } => played,
+        // An interrupt ends the play and not the process, so that what was started is put away.
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            Err("stopped before the end".into())
+        }
+    };
+    if let Some(house) = house {
+        house.leave().await;
+    }
+    played
+}
+
+/// Where the story is played, and who looks on.
+struct Stage {
+    screen: Screen,
+    /// The server, spoken to by nobody in particular.
+    server: Api,
+    admin: Api,
+    /// Makes this run's mail addresses its own.
+    tag: String,
+}
+
+impl Stage {
+    async fn set(house: &House) -> Result<Self, Failure> {
+        let server = Api::new(&house.url)?;
+        let admin = server
+            .login(&house.admin_email, &house.admin_password)
+            .await
+            .map_err(|e| {
+                format!(
+                    "the admin {} could not log in (--admin-email, --admin-password): {e}",
+                    house.admin_email
+                )
+            })?;
+        let tag = souk::ids::sha256_hex(souk::ids::random_token().as_bytes())[..8].to_owned();
+        Ok(Self {
+            screen: Screen::new(),
+            server,
+            admin,
+            tag,
+        })
+    }
+
+    fn email(&self, name: &str) -> String {
+        format!("{name}.{}@example.com", self.tag)
+    }
+}
+
+/// The story, from the first step to the last count.
+async fn perform(house: &House) -> Result<(), Failure> {
+    let began = Instant::now();
+    let stage = Stage::set(house).await?;
+    stage.screen.title(
+        "A marketplace's whole life, with simulated money",
+        &house.describe(),
+    );
+
+    let shop = acts::seller_onboards(&stage).await?;
+    let lamp = acts::seller_lists_a_lamp(&stage, &shop).await?;
+    let first = acts::guest_buys_one(&stage, &shop, &lamp).await?;
+    let late = acts::somebody_hesitates(&stage, &lamp).await?;
+    let friend = acts::friend_pays_with_a_code(&stage, &shop, &lamp).await?;
+    acts::late_money_comes_back(&stage, &shop, &late).await?;
+    acts::scratch_is_made_good(&stage, &shop, &first).await?;
+    let payouts = acts::days_pass_until_payday(&stage, &shop).await?;
+    acts::admin_explains(&stage, &payouts).await?;
+
+    let story = checks::Story {
+        shop,
+        lamp,
+        first,
+        friend,
+        late,
+        payouts,
+    };
+    let faults = checks::count(&stage, &story).await?;
+    let seconds = began.elapsed().as_millis() / 100;
+    let took = format!("{}.{} s", seconds / 10, seconds % 10);
+    match faults {
+        0 => {
+            stage
+                .screen
+                .say(&format!("\n     Everything adds up. {took}\n"));
+            Ok(())
+        }
+        1 => Err(format!("1 check failed ({took})").into()),
+        more => Err(format!("{more} checks failed ({took})").into()),
+    }
+}
+
+/// What a look at something showed.
+enum Look<T> {
+    /// It has happened.
+    There(T),
+    /// It hasn't; how far it has come.
+    NotYet(String),
+}
+
+/// Looks until something has happened, and says meanwhile what is waited for.
+async fn until<T>(
+    screen: &Screen,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Result<Look<T>, Failure>,
+) -> Result<T, Failure> {
+    let began = Instant::now();
+    loop {
+        let seen = match look().await? {
+            Look::There(found) => return Ok(found),
+            Look::NotYet(seen) => seen,
+        };
+        let waited = began.elapsed();
+        if waited > DEADLINE {
+            return Err(format!(
+                "{what} did not come within {} s; last seen: {seen}",
+                DEADLINE.as_secs()
+            )
+            .into());
+        }
+        if waited > QUIET {
+            screen.waiting(&format!("waiting for {what} ({seen})"));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! The commands of the `souk` binary.
+
+mod admin;
+mod demo;
+mod seed;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use souk::config::{Config, ConfigFaults};
+
+const AFTER_HELP: &str = "\
+Settings are environment variables, or lines of a .env file in the working directory:
+
+  DATABASE_URL                   postgres://… or sqlite://PATH     [data/souk.sqlite]
+  DATA_DIR                       SQLite, simulator and mails       [data]
+  BIND                           where to listen                   [127.0.0.1:8080]
+  PUBLIC_URL                     how browsers reach us             [http://BIND]
+  ALLOWED_REDIRECT_ORIGINS       where buyers may be sent back to  [PUBLIC_URL's]
+  STRIPE_SECRET_KEY              without it, money is simulated
+  STRIPE_WEBHOOK_SECRET          of /webhooks/stripe; a list while one is rolled
+  STRIPE_CONNECT_WEBHOOK_SECRET  of /webhooks/stripe/connect; likewise
+  STRIPE_API_BASE                another Stripe, such as a simulator on its own
+  JWT_SECRET                     signs access tokens               [made once, kept in DATA_DIR]
+  APPLICATION_FEE_BPS            hundredths of a per cent          [1000]
+  APPLICATION_FEE_FIXED          minor units                       [0]
+  SELLER_DASHBOARD               full or express                   [full]
+  SMTP_URL, MAIL_FROM            mail                              [files in DATA_DIR/mail]
+  SEED_DEMO                      demo data, simulated money only   [true]
+  SIMULATOR_BIND                 the simulator of Stripe           [127.0.0.1:12111]
+  RUST_LOG                       what is logged                    [info]
+
+Examples:
+  souk                                        a marketplace with simulated money
+  souk demo                                   its whole life, played and checked
+  DATABASE_URL=postgres://localhost/souk souk
+  souk admin create --email me@example.com    the first admin of a real installation";
+
+/// Souk: a self-hosted marketplace backend on Stripe Connect.
+///
+/// Without a command it serves; without settings, money is simulated.
+#[derive(Parser)]
+#[command(version, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API, take webhooks and do the jobs (the default).
+    Serve,
+    /// Bring the database's schema up to date, and stop.
+    Migrate,
+    /// Play a marketplace's whole life against a server, and check that every cent is where it belongs.
+    Demo(demo::Args),
+    /// Look after admins.
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Print the API's contract (openapi.yaml).
+    Openapi,
+}
+
+impl Cli {
+    /// Does what the command line says.
+    pub async fn run(self) -> ExitCode {
+        let done = match self.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::run().await,
+            Command::Migrate => migrate().await,
+            Command::Demo(args) => demo::run(args).await,
+            Command::Admin(command) => admin::run(command).await,
+            Command::Openapi => {
+                print!("{}", souk::http::open::OPENAPI);
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(e) => {
+                eprintln!("souk: {e}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// What ends a command: the text for whoever typed it.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The settings, `.env` included, with a signing key.
+pub fn settings() -> Result<Config, Failure> {
+    match dotenvy::dotenv() {
+        Ok(_) => {}
+        Err(e) if e.not_found() => {}
+        Err(e) => return Err(format!(".env: {e}").into()),
+    }
+    let mut config = Config::from_env().map_err(|faults: ConfigFaults| faults.to_string())?;
+    souk::config::ensure_jwt_secret(&mut config)
+        .map_err(|e| format!("DATA_DIR {}: {e}", config.data_dir.display()))?;
+    Ok(config)
+}
+
+async fn migrate() -> Result<(), Failure> {
+    let config = settings()?;
+    souk::assemble(config, souk::clock::Clock::System)
+        .await?
+        .db
+        .close()
+        .await?;
+    println!("The schema is up to date.");
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The demo platform that a server with simulated money begins with.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::json;
+use souk::app::App;
+use souk::catalog::{self, NewProduct};
+use souk::identity::{self, Caller, Role};
+use souk::sellers::{self, NewSeller};
+use souk::{ids, money};
+
+use super::Failure;
+
+/// Runs the platform.
+pub const ADMIN_EMAIL: &str = "admin@demo.example";
+/// Everybody's on the demo platform.
+pub const PASSWORD: &str = "demo demo demo";
+const SELLER_EMAIL: &str = "seller@demo.example";
+const BUYER_EMAIL: &str = "buyer@demo.example";
+
+const CURRENCY: &str = "eur";
+/// What the seller lists: id, name, description, price in minor units, stock.
+const PRODUCTS: [(&str, &str, &str, i64, Option<i64>); 3] = [
+    (
+        "prd_00000000000070008000000000000001",
+        "Olive wood bowl",
+        "Turned by hand, 24 cm",
+        3900,
+        Some(12),
+    ),
+    (
+        "prd_00000000000070008000000000000002",
+        "Recipe book (PDF)",
+        "Sixty dishes of the Levant",
+        1250,
+        None,
+    ),
+    (
+        "prd_00000000000070008000000000000003",
+        "Kilim rug",
+        "The last one of its kind",
+        24_900,
+        Some(1),
+    ),
+];
+/// The ids are fixed, so that a restart finds what an earlier start has made.
+const SELLER: &str = "sel_00000000000070008000000000000001";
+
+/// How long the simulator may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What there is to log in with and to buy.
+pub struct Seeded {
+    /// The page of our API.
+    base: String,
+    /// Id, name, price, what is left.
+    products: Vec<(String, String, String, Option<i64>)>,
+}
+
+/// Sees to it that there are an admin, a seller who can sell with three products, and a buyer.
+pub async fn seed(app: &App, stripe_base: &str) -> Result<Seeded, Failure> {
+    identity::ensure_user(app, ADMIN_EMAIL, "Ada Admin", PASSWORD, Role::Admin).await?;
+    identity::ensure_user(app, BUYER_EMAIL, "Bilal Buyer", PASSWORD, Role::Member).await?;
+    let owner =
+        identity::ensure_user(app, SELLER_EMAIL, "Samira Seller", PASSWORD, Role::Member).await?;
+    let new = NewSeller {
+        name: "Samira's Souk".to_owned(),
+        country: "DE".to_owned(),
+        email: None,
+        business_type: Some("individual".to_owned()),
+        metadata: Default::default(),
+    };
+    let seller = sellers::create(app, &owner, SELLER.to_owned().into(), new).await?;
+    if !seller.details_submitted {
+        let account = seller
+            .stripe_account
+            .as_ref()
+            .ok_or("the demo seller has no connected account")?;
+        onboard(stripe_base, account.as_ref()).await?;
+        sellers::sync(app, &seller.id).await?;
+    }
+    // A domain function asks who calls; behind this caller stands no login.
+    let caller = Caller {
+        user: owner,
+        session: ids::new(app.clock.now()),
+    };
+    let mut products = Vec::new();
+    for (id, name, description, unit_amount, stock) in PRODUCTS {
+        let new = NewProduct {
+            seller_id: seller.id.clone(),
+            name: name.to_owned(),
+            description: Some(description.to_owned()),
+            unit_amount,
+            currency: CURRENCY.to_owned(),
+            stock,
+            metadata: Default::default(),
+        };
+        let product = catalog::create_product(app, &caller, id.to_owned().into(), new).await?;
+        let price = money::display(product.unit_amount, &product.currency);
+        products.push((
+            product.id.to_string(),
+            product.name,
+            price,
+            product.available,
+        ));
+    }
+    Ok(Seeded {
+        base: app.config.page(""),
+        products,
+    })
+}
+
+/// Does what the hosted onboarding form does.
+async fn onboard(stripe_base: &str, account: &str) -> Result<(), Failure> {
+    let details = json!({ "business_name": "Samira's Souk", "url": "https://souk.example.com" });
+    let url = format!("{stripe_base}/_simulator/accounts/{account}/onboard");
+    let client = reqwest::Client::builder()
+        .timeout(PATIENCE)
+        .no_proxy()
+        .build()?;
+    client
+        .post(url)
+        .body(details.to_string())
+        .send()
+        .await?
+        .error_for_status()?;
+    Ok(())
+}
+
+impl fmt::Display for Seeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  Log in with the password “{PASSWORD}” as")?;
+        writeln!(f, "    admin    {ADMIN_EMAIL}")?;
+        writeln!(f, "    seller   {SELLER_EMAIL}")?;
+        writeln!(f, "    buyer    {BUYER_EMAIL}")?;
+        writeln!(f, "\n  For sale")?;
+        for (id, name, price, left) in &self.products {
+            let left = left.map_or_else(|| "unlimited".to_owned(), |left| format!("{left} left"));
+            writeln!(f, "    {id}  {name:<18}{price:>11}   {left}")?;
+        }
+        let Some((id, ..)) = self.products.first() else {
+            return Ok(());
+        };
+        writeln!(
+            f,
+            "\n  Try it: this answers a `url` where you pay with a test card"
+        )?;
+        writeln!(
+            f,
+            "    curl {}/v1/checkout_sessions -H 'Content-Type: application/json' \\",
+            self.base
+        )?;
+        write!(
+            f,
+            r#"      -d '{{"lines":[{{"product_id":"{id}","quantity":1}}],"customer_email":"guest@example.com"}}'"#
+        )
+    }
+}

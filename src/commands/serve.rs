@@ -1,0 +1,134 @@
+//! `souk serve`.
+
+use souk::clock::Clock;
+use souk::config::{Config, StripeMode, origin};
+use souk_simulator::{Options, Simulator, State};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, seed, settings};
+
+/// Serves until it is told to stop.
+pub async fn run() -> Result<(), Failure> {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let served = start(settings()?).await?;
+    served.announce();
+    interrupted().await?;
+    println!("Stopping.");
+    served.stop().await;
+    Ok(())
+}
+
+/// A server, and with simulated money the simulator it talks to.
+pub struct Served {
+    /// The server.
+    pub running: souk::Running,
+    /// The simulator; none: Stripe is remote.
+    pub simulator: Option<Simulator>,
+    seeded: Option<seed::Seeded>,
+}
+
+/// Starts the simulator where money is simulated, then the server, then seeds the demo platform.
+pub async fn start(mut config: Config) -> Result<Served, Failure> {
+    let listener = TcpListener::bind(config.bind)
+        .await
+        .map_err(|e| format!("BIND {}: {e}", config.bind))?;
+    let addr = listener.local_addr()?;
+    name_the_port(&mut config, addr);
+    let simulator = match config.stripe_mode {
+        StripeMode::Simulated => Some(simulate(&mut config, addr).await?),
+        StripeMode::Remote => None,
+    };
+    let seeding = config.seed_demo && simulator.is_some();
+    let running = souk::run(souk::assemble(config, Clock::System).await?, listener)?;
+    let seeded = match &simulator {
+        Some(simulator) if seeding => Some(seed::seed(&running.app, &simulator.base_url()).await?),
+        _ => None,
+    };
+    Ok(Served {
+        running,
+        simulator,
+        seeded,
+    })
+}
+
+/// Where the system was to pick the port, the addresses of our pages must name the one it picked.
+fn name_the_port(config: &mut Config, addr: std::net::SocketAddr) {
+    let before = origin(&config.public_url);
+    if config.public_url.port() == Some(0) && config.public_url.set_port(Some(addr.port())).is_ok()
+    {
+        config.redirect_origins.retain(|allowed| *allowed != before);
+        config.redirect_origins.push(origin(&config.public_url));
+    }
+}
+
+/// Starts the simulator with its state beside the database, and has it send its events here.
+async fn simulate(config: &mut Config, addr: std::net::SocketAddr) -> Result<Simulator, Failure> {
+    std::fs::create_dir_all(&config.data_dir)?;
+    let options = Options {
+        listen: config.simulator_bind,
+        state: State::File(config.data_dir.join("simulator.jsonl")),
+        ..Options::default()
+    };
+    let simulator = Simulator::start(options)
+        .await
+        .map_err(|e| format!("SIMULATOR_BIND {}: {e}", config.simulator_bind))?;
+    config.stripe_api_base = simulator.base_url();
+    let platform = simulator
+        .ensure_webhook_endpoint("souk", &format!("http://{addr}/webhooks/stripe"), false)
+        .await;
+    let connect = simulator
+        .ensure_webhook_endpoint(
+            "souk-connect",
+            &format!("http://{addr}/webhooks/stripe/connect"),
+            true,
+        )
+        .await;
+    // Beside those of the environment, so that events can be signed by hand too.
+    config.platform_webhook_secrets.push(platform.secret.into());
+    config.connect_webhook_secrets.push(connect.secret.into());
+    Ok(simulator)
+}
+
+impl Served {
+    fn announce(&self) {
+        let config = &self.running.app.config;
+        println!("\nSouk is open at {}", config.page("/"));
+        println!(
+            "  API      {}   (contract: {})",
+            config.page("/docs"),
+            config.page("/openapi.yaml")
+        );
+        if let Some(simulator) = &self.simulator {
+            println!(
+                "  Stripe   {}/_simulator   SIMULATED MONEY: nothing is charged",
+                simulator.base_url()
+            );
+        }
+        if let Some(seeded) = &self.seeded {
+            println!("\n{seeded}");
+        }
+        println!("\nCtrl-C stops it.\n");
+    }
+
+    /// Stops the server first, so that what it still asks of the simulator is answered.
+    pub async fn stop(self) {
+        self.running.stop().await;
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await;
+        }
+    }
+}
+
+async fn interrupted() -> std::io::Result<()> {
+    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        done = tokio::signal::ctrl_c() => done,
+        _ = term.recv() => Ok(()),
+    }
+}

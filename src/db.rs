@@ -1,0 +1,255 @@
+//! The database: SQLite or PostgreSQL, one way to write, and the few statements whose text differs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, ExecResult, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
+};
+use souk_entity::Timestamp;
+use souk_migration::{Migrator, MigratorTrait};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+
+/// Connections to one database. On SQLite the write pool holds a single connection and `read` only reads; on
+/// PostgreSQL both are one pool.
+#[derive(Clone)]
+pub struct Db {
+    /// Behind `begin_write`; a query through it while a `Tx` is open would wait for itself.
+    write: DatabaseConnection,
+    /// For everything that only reads.
+    pub read: DatabaseConnection,
+    clock: Clock,
+    /// Rung after each commit, so that workers need not poll fast.
+    pub committed: Arc<Notify>,
+}
+
+/// A write transaction. Dropped without `commit` it rolls back.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    at: Timestamp,
+    committed: Arc<Notify>,
+    _open: OpenTx,
+}
+
+impl Db {
+    /// Connects. `url` is `sqlite://PATH` (made if it is missing) or `postgres://…`.
+    pub async fn connect(url: &str, clock: Clock) -> Result<Self> {
+        let (write, read) = if let Some(path) = url.strip_prefix("sqlite:") {
+            make_folder(path)?;
+            let write = Database::connect(sqlite_options(url, 1, false)).await?;
+            // WAL lets readers go on while the one writer writes.
+            let read = Database::connect(sqlite_options(url, 4, true)).await?;
+            (write, read)
+        } else {
+            let mut options = ConnectOptions::new(url);
+            options
+                .max_connections(16)
+                .acquire_timeout(Duration::from_secs(10))
+                .sqlx_logging_level(log::LevelFilter::Trace);
+            let pool = Database::connect(options).await?;
+            (pool.clone(), pool)
+        };
+        Ok(Self {
+            write,
+            read,
+            clock,
+            committed: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Begins a write transaction: `BEGIN IMMEDIATE` on SQLite, so that two writers queue instead of failing.
+    pub async fn begin_write(&self) -> Result<Tx> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let inner = self.write.begin_with_options(options).await?;
+        Ok(Tx {
+            inner,
+            at: self.clock.now(),
+            committed: self.committed.clone(),
+            _open: OpenTx::enter(),
+        })
+    }
+
+    /// Brings the schema up to date, whole or not at all, with other replicas waiting.
+    pub async fn migrate(&self) -> Result<()> {
+        let tx = self.begin_write().await?;
+        if tx.inner.get_database_backend() == DbBackend::Postgres {
+            tx.inner
+                .execute_unprepared("SELECT pg_advisory_xact_lock(7307497510)")
+                .await?;
+        }
+        Migrator::up(&tx.inner, None).await?;
+        tx.commit().await
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.read.execute_unprepared("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Whether nothing has been made in it yet, not even a table.
+    pub async fn is_empty(&self) -> Result<bool> {
+        let text = match self.backend() {
+            DbBackend::Postgres => {
+                "SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = current_schema() LIMIT 1"
+            }
+            _ => "SELECT 1 FROM sqlite_master LIMIT 1",
+        };
+        let table = self
+            .read
+            .query_one_raw(Statement::from_string(self.backend(), text))
+            .await?;
+        Ok(table.is_none())
+    }
+
+    /// SQLite or PostgreSQL.
+    pub fn backend(&self) -> DbBackend {
+        self.read.get_database_backend()
+    }
+
+    /// Closes the connections.
+    pub async fn close(self) -> Result<()> {
+        self.write.close().await?;
+        // On PostgreSQL both are one pool, and closing twice does no harm.
+        self.read.close().await?;
+        Ok(())
+    }
+}
+
+/// Makes the folder that an SQLite file is to lie in.
+fn make_folder(path: &str) -> Result<()> {
+    let path = path.trim_start_matches("//");
+    let path = path.split('?').next().unwrap_or(path);
+    match std::path::Path::new(path).parent() {
+        Some(folder) if !path.starts_with(':') => std::fs::create_dir_all(folder)
+            .map_err(|e| Error::Busy(format!("{}: {e}", folder.display()))),
+        _ => Ok(()),
+    }
+}
+
+fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .create_if_missing(!read_only)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(5))
+                .pragma("query_only", if read_only { "ON" } else { "OFF" })
+        });
+    options
+}
+
+impl Tx {
+    /// When it began: the time of everything written in it.
+    pub fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    /// Makes it last, and wakes the workers.
+    pub async fn commit(self) -> Result<()> {
+        self.inner.commit().await?;
+        self.committed.notify_waiters();
+        Ok(())
+    }
+
+    /// Undoes it.
+    pub async fn rollback(self) -> Result<()> {
+        self.inner.rollback().await?;
+        Ok(())
+    }
+
+    /// A savepoint in it, with the same time.
+    pub async fn savepoint(&self) -> Result<Tx> {
+        Ok(Tx {
+            inner: self.inner.begin().await?,
+            at: self.at,
+            committed: self.committed.clone(),
+            _open: OpenTx::enter(),
+        })
+    }
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+    async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(stmt).await
+    }
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(sql).await
+    }
+    async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.inner.query_one_raw(stmt).await
+    }
+    async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(stmt).await
+    }
+}
+
+static OPEN: Mutex<Vec<Option<tokio::task::Id>>> = Mutex::new(Vec::new());
+
+/// Counts the open transactions of a task, in debug builds only.
+struct OpenTx(Option<tokio::task::Id>);
+
+impl OpenTx {
+    fn enter() -> Self {
+        let task = tokio::task::try_id();
+        if cfg!(debug_assertions) {
+            OPEN.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(task);
+        }
+        Self(task)
+    }
+}
+
+impl Drop for OpenTx {
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = open.iter().position(|task| *task == self.0) {
+                open.swap_remove(at);
+            }
+        }
+    }
+}
+
+/// Panics, in debug builds, when this task holds a transaction: called before anything goes over the network.
+pub fn assert_no_open_transaction() {
+    if cfg!(debug_assertions)
+        && let Some(task) = tokio::task::try_id()
+    {
+        let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            !open.contains(&Some(task)),
+            "a network call while a transaction is open"
+        );
+    }
+}
+
+/// `Ok(false)` where a unique constraint said no.
+pub fn inserted<T>(result: Result<T, DbErr>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(DbErr::RecordNotInserted) => Ok(None),
+        Err(e) => Err(Error::Database(e)),
+    }
+}

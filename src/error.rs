@@ -1,0 +1,231 @@
+//! One error for the whole server, and the one table from its variants to status and code.
+
+use sea_orm::DbErr;
+
+/// What went wrong with Stripe's answer, as Stripe puts it (docs.stripe.com/api/errors).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StripeFault {
+    /// HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// Stripe's `type`, such as `invalid_request_error`.
+    pub kind: String,
+    /// Stripe's `code`, such as `charge_already_refunded`.
+    pub code: Option<String>,
+    /// Stripe's `decline_code`.
+    pub decline_code: Option<String>,
+    /// Stripe's `param`.
+    pub param: Option<String>,
+    /// Stripe's words, or ours about the connection.
+    pub message: String,
+    /// Stripe's `Request-Id`.
+    pub request_id: Option<String>,
+}
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A field of the request is wrong; `param` is its path, such as `lines[0].quantity`.
+    #[error("{message}")]
+    Invalid { param: String, message: String },
+    /// As `Invalid`, with a code of its own.
+    #[error("{message}")]
+    InvalidWith {
+        code: &'static str,
+        param: String,
+        message: String,
+    },
+    /// The body is no JSON at all.
+    #[error("{0}")]
+    MalformedJson(String),
+    /// No credentials, or none that count.
+    #[error("{1}")]
+    Unauthenticated(&'static str, &'static str),
+    /// Known, but not allowed to do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// No such thing, or not one the caller may know of.
+    #[error("No such {0}.")]
+    NotFound(&'static str),
+    /// A field names something that isn't there, or that the caller may not know of.
+    #[error("No such {what}.")]
+    NoSuch {
+        /// What was looked for.
+        what: &'static str,
+        /// The field's path.
+        param: String,
+    },
+    /// No such path.
+    #[error("There is nothing at this path.")]
+    NoRoute,
+    /// The path does not take this method.
+    #[error("This path does not take that method.")]
+    MethodNotAllowed,
+    /// The state of things forbids it; the code says which rule.
+    #[error("{message}")]
+    Conflict {
+        code: &'static str,
+        param: Option<String>,
+        message: String,
+    },
+    /// The body is larger than the limit.
+    #[error("The body is larger than {0} bytes.")]
+    PayloadTooLarge(usize),
+    /// The body is not of the type that this path takes.
+    #[error("Send the body as {0}.")]
+    UnsupportedMediaType(&'static str),
+    /// Too many tries; come back after so many seconds.
+    #[error("Too many requests; try again in {retry_after} s.")]
+    TooManyRequests { retry_after: i64 },
+    /// A webhook that can't be taken; the code says why.
+    #[error("{message}")]
+    WebhookRefused { code: &'static str, message: String },
+    /// The queue is full or the database is away.
+    #[error("{0}")]
+    Busy(String),
+    /// Stripe said a definite no: nothing was done there.
+    #[error("Stripe refused: {}", .0.message)]
+    StripeRefused(Box<StripeFault>),
+    /// Stripe gave no usable answer: what was asked may or may not have been done.
+    #[error("Stripe gave no answer: {}", .0.message)]
+    StripeUnavailable(Box<StripeFault>),
+    /// The database failed.
+    #[error("database: {0}")]
+    Database(#[from] DbErr),
+    /// A sum does not fit in 64 bits.
+    #[error("An amount is too large.")]
+    Overflow,
+    /// Something that must never be so.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// The result of nearly everything here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A wrong field.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid {
+            param: param.into(),
+            message: message.into(),
+        }
+    }
+
+    /// A wrong field, with a code of its own.
+    pub fn invalid_with(
+        code: &'static str,
+        param: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::InvalidWith {
+            code,
+            param: param.into(),
+            message: message.into(),
+        }
+    }
+
+    /// A rule of state that stands against it.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict {
+            code,
+            param: None,
+            message: message.into(),
+        }
+    }
+
+    /// A field that names nothing the caller may know of.
+    pub fn no_such(what: &'static str, param: impl Into<String>) -> Self {
+        Self::NoSuch {
+            what,
+            param: param.into(),
+        }
+    }
+
+    /// Something that must never be so.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::Internal(message.into())
+    }
+
+    /// The table: HTTP status and `code`.
+    pub fn status_and_code(&self) -> (u16, &'static str) {
+        match self {
+            Self::Invalid { .. } | Self::Overflow => (422, "invalid_request"),
+            Self::InvalidWith { code, .. } => (422, code),
+            Self::MalformedJson(_) => (400, "malformed_json"),
+            Self::Unauthenticated(code, _) => (401, code),
+            Self::Forbidden(_) => (403, "forbidden"),
+            Self::NotFound(_) | Self::NoSuch { .. } | Self::NoRoute => (404, "not_found"),
+            Self::MethodNotAllowed => (405, "method_not_allowed"),
+            Self::Conflict { code, .. } => (409, code),
+            Self::PayloadTooLarge(_) => (413, "payload_too_large"),
+            Self::UnsupportedMediaType(_) => (415, "unsupported_media_type"),
+            Self::TooManyRequests { .. } => (429, "too_many_requests"),
+            Self::WebhookRefused { code, .. } => (400, code),
+            Self::Busy(_) => (503, "busy"),
+            Self::StripeRefused(_) => (409, "stripe_refused"),
+            Self::StripeUnavailable(_) => (503, "stripe_unavailable"),
+            Self::Database(e) if is_engine_error(e) => (503, "busy"),
+            Self::Database(_) | Self::Internal(_) => (500, "internal"),
+        }
+    }
+
+    /// The field that is at fault.
+    pub fn param(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { param, .. } | Self::InvalidWith { param, .. } => Some(param),
+            Self::NoSuch { param, .. } => Some(param),
+            Self::Conflict { param, .. } => param.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the same thing may work later: a job then tries again, else it is given up.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::StripeUnavailable(_)
+                | Self::Busy(_)
+                | Self::TooManyRequests { .. }
+                | Self::Database(_)
+        )
+    }
+
+    /// Whether the database itself failed, not our statement: the whole transaction is then over.
+    pub fn is_engine_error(&self) -> bool {
+        matches!(self, Self::Database(e) if is_engine_error(e)) || matches!(self, Self::Busy(_))
+    }
+}
+
+/// PostgreSQL 40001, 40P01, class 08, 53 and 57; SQLite BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL; a lost connection.
+fn is_engine_error(e: &DbErr) -> bool {
+    let runtime = match e {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => return true,
+        DbErr::Exec(e) | DbErr::Query(e) => e,
+        _ => return false,
+    };
+    let sea_orm::RuntimeErr::SqlxError(e) = runtime else {
+        return false;
+    };
+    match &**e {
+        sqlx::Error::Database(e) => {
+            let code = e.code().unwrap_or_default().into_owned();
+            match code.parse::<i64>() {
+                // SQLite gives result codes, extended ones with the primary code in the low byte.
+                Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 7 | 9 | 10 | 13),
+                _ => {
+                    matches!(code.as_str(), "40001" | "40P01" | "55P03")
+                        || ["08", "53", "57"]
+                            .iter()
+                            .any(|class| code.starts_with(class))
+                }
+            }
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,212 @@
+//! `Idempotency-Key`: a POST sent twice makes one thing.
+//!
+//! The key's row holds the id of the thing before it is made. A retry, even after a crash, goes on with the same id,
+//! so the handler's work must be one that can be resumed by id; no answer, and so no secret, is stored.
+
+use axum::Json;
+use axum::extract::{FromRequest, MatchedPath, Request};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use souk_entity::{IdempotencyId, RowId, Timestamp, idempotency_key};
+use validator::Validate;
+
+use crate::app::App;
+use crate::db;
+use crate::error::{Error, Result};
+use crate::ids;
+
+use super::extract::{json_bytes, parse};
+
+/// How long a request may be at work before a retry takes over.
+const LEASE_MS: i64 = 60_000;
+
+/// A checked JSON body together with the request's `Idempotency-Key`.
+pub struct Keyed<T> {
+    body: T,
+    key: Option<String>,
+    route: String,
+    hash: String,
+}
+
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Keyed<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self> {
+        let key = match request.headers().get("idempotency-key") {
+            None => None,
+            Some(value) => {
+                let text = value
+                    .to_str()
+                    .ok()
+                    .filter(|key| (1..=255).contains(&key.len()));
+                Some(text.map(str::to_owned).ok_or_else(|| {
+                    Error::invalid(
+                        "Idempotency-Key",
+                        "Idempotency-Key is 1 to 255 printable characters.",
+                    )
+                })?)
+            }
+        };
+        let route = request
+            .extensions()
+            .get::<MatchedPath>()
+            .map_or("", |path| path.as_str())
+            .to_owned();
+        let bytes = json_bytes(request, state).await?;
+        Ok(Self {
+            body: parse(&bytes)?,
+            key,
+            route,
+            hash: ids::sha256_hex(&bytes),
+        })
+    }
+}
+
+struct Claim<I> {
+    id: I,
+    row: Option<(IdempotencyId, Timestamp)>,
+    replayed: bool,
+}
+
+impl<T> Keyed<T> {
+    /// The body.
+    pub fn body(&self) -> &T {
+        &self.body
+    }
+
+    /// Does `work` once for this principal, route and key, and answers 201. `work` is given the id of what it makes;
+    /// called again with the same id it must go on where it stopped, and answer alike when all is done.
+    pub async fn once<I, V>(
+        self,
+        app: &App,
+        principal: &str,
+        work: impl AsyncFnOnce(I, T) -> Result<V>,
+    ) -> Result<Response>
+    where
+        I: RowId,
+        V: Serialize,
+    {
+        let scope = format!("{principal} {}", self.route);
+        let claim: Claim<I> = claim(app, &scope, self.key.as_deref(), &self.hash).await?;
+        let outcome = work(claim.id.clone(), self.body).await;
+        if let Some((row, lease)) = &claim.row {
+            let status = outcome.is_ok().then_some(201);
+            settle(app, row, *lease, status).await?;
+        }
+        let mut response = (StatusCode::CREATED, Json(outcome?)).into_response();
+        if claim.replayed {
+            response
+                .headers_mut()
+                .insert("idempotent-replayed", HeaderValue::from_static("true"));
+        }
+        Ok(response)
+    }
+}
+
+async fn claim<I: RowId>(
+    app: &App,
+    scope: &str,
+    key: Option<&str>,
+    hash: &str,
+) -> Result<Claim<I>> {
+    use idempotency_key::Column as C;
+    let fresh: I = ids::new(app.clock.now());
+    let Some(key) = key else {
+        return Ok(Claim {
+            id: fresh,
+            row: None,
+            replayed: false,
+        });
+    };
+    let tx = app.db.begin_write().await?;
+    let lease = tx.now().plus_ms(LEASE_MS);
+    let row_id: IdempotencyId = ids::new(tx.now());
+    let insert = idempotency_key::Entity::insert(idempotency_key::ActiveModel {
+        id: Set(row_id.clone()),
+        scope: Set(scope.to_owned()),
+        key: Set(key.to_owned()),
+        request_hash: Set(hash.to_owned()),
+        resource_id: Set(fresh.as_ref().to_owned()),
+        status: Set(None),
+        lease_until: Set(lease),
+        created_at: Set(tx.now()),
+    })
+    .on_conflict(
+        OnConflict::columns([C::Scope, C::Key])
+            .do_nothing()
+            .to_owned(),
+    )
+    .exec_without_returning(&tx)
+    .await;
+    if db::inserted(insert)?.is_some_and(|rows| rows > 0) {
+        tx.commit().await?;
+        return Ok(Claim {
+            id: fresh,
+            row: Some((row_id, lease)),
+            replayed: false,
+        });
+    }
+    let row = idempotency_key::Entity::find()
+        .filter(C::Scope.eq(scope))
+        .filter(C::Key.eq(key))
+        .one(&tx)
+        .await?
+        .ok_or_else(|| Error::internal("an idempotency key went away"))?;
+    if row.request_hash != hash {
+        return Err(Error::invalid_with(
+            "idempotency_mismatch",
+            "Idempotency-Key",
+            "This Idempotency-Key was used with another body. Use a new key for a new request.",
+        ));
+    }
+    let id = I::from(row.resource_id);
+    if row.status.is_some() {
+        return Ok(Claim {
+            id,
+            row: None,
+            replayed: true,
+        });
+    }
+    let taken = idempotency_key::Entity::update_many()
+        .col_expr(C::LeaseUntil, Expr::value(lease))
+        .filter(C::Id.eq(row.id.clone()))
+        .filter(C::Status.is_null())
+        .filter(C::LeaseUntil.lt(tx.now()))
+        .exec(&tx)
+        .await?;
+    if taken.rows_affected == 0 {
+        return Err(Error::conflict(
+            "idempotency_in_flight",
+            "The first request with this Idempotency-Key is still at work. Try again shortly.",
+        ));
+    }
+    tx.commit().await?;
+    Ok(Claim {
+        id,
+        row: Some((row.id, lease)),
+        replayed: false,
+    })
+}
+
+/// Stores that it is done, or lets a retry go on at once. Only while the lease is still ours.
+async fn settle(
+    app: &App,
+    row: &IdempotencyId,
+    lease: Timestamp,
+    status: Option<i32>,
+) -> Result<()> {
+    use idempotency_key::Column as C;
+    let tx = app.db.begin_write().await?;
+    idempotency_key::Entity::update_many()
+        .col_expr(C::Status, Expr::value(status))
+        .col_expr(C::LeaseUntil, Expr::value(Timestamp(0)))
+        .filter(C::Id.eq(row.clone()))
+        .filter(C::LeaseUntil.eq(lease))
+        .exec(&tx)
+        .await?;
+    tx.commit().await
+}

@@ -1,0 +1,51 @@
+//! What all routes share: bodies and queries in, answers and problems out, paging, idempotency, headers.
+
+mod extract;
+pub mod headers;
+mod idempotency;
+mod metadata;
+pub mod open;
+mod paging;
+mod problem;
+
+pub use extract::BODY_LIMIT;
+pub use extract::{Filters, Form, Path, Query, Valid};
+pub use idempotency::Keyed;
+pub use metadata::{check_metadata, given, merge_metadata};
+pub use paging::{List, Pages, Paging};
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+/// 200 and a JSON body.
+pub type Answer<T> = crate::error::Result<Json<T>>;
+
+/// A JSON body of `{}`: a POST that needs no more.
+#[derive(Debug, serde::Deserialize, validator::Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
+/// An embedded page with a status; `body` is HTML whose variable parts went through `escape`.
+pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    let html = include_str!("page.html")
+        .replace("{title}", &escape(title))
+        .replace("{body}", body);
+    (status, Html(html)).into_response()
+}
+
+/// Makes a text safe inside HTML text and attributes.
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}

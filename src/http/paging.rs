@@ -1,0 +1,130 @@
+//! Lists a page at a time, newest first, by the ids of their rows.
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+const DEFAULT_LIMIT: u64 = 10;
+
+/// `limit`, `starting_after` and `ending_before` of a list query.
+#[derive(Clone, Debug)]
+pub struct Paging {
+    /// Rows wanted, 1 to 100.
+    pub limit: u64,
+    /// Rows older than this one.
+    pub starting_after: Option<String>,
+    /// Rows newer than this one.
+    pub ending_before: Option<String>,
+    url: String,
+}
+
+/// A list, as every list route answers it.
+#[derive(Debug, Serialize)]
+pub struct List<T> {
+    object: &'static str,
+    url: String,
+    has_more: bool,
+    data: Vec<T>,
+}
+
+impl Paging {
+    /// Takes the paging out of a query, and leaves the rest.
+    pub(super) fn split(
+        pairs: Vec<(String, String)>,
+        path: &str,
+    ) -> Result<(Self, Vec<(String, String)>)> {
+        let mut paging = Self {
+            limit: DEFAULT_LIMIT,
+            starting_after: None,
+            ending_before: None,
+            url: path.to_owned(),
+        };
+        let mut rest = Vec::new();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "limit" => {
+                    paging.limit = value
+                        .parse()
+                        .ok()
+                        .filter(|limit| (1..=100).contains(limit))
+                        .ok_or_else(|| {
+                            Error::invalid("limit", "limit is a whole number from 1 to 100.")
+                        })?;
+                }
+                "starting_after" => paging.starting_after = Some(value),
+                "ending_before" => paging.ending_before = Some(value),
+                _ => rest.push((name, value)),
+            }
+        }
+        if paging.starting_after.is_some() && paging.ending_before.is_some() {
+            return Err(Error::invalid(
+                "ending_before",
+                "Give starting_after or ending_before, not both.",
+            ));
+        }
+        Ok((paging, rest))
+    }
+
+    /// The list of rows that were read with one more than `limit`, already newest first, each as `view` shows it.
+    pub fn list<M, T>(
+        &self,
+        (rows, has_more): (Vec<M>, bool),
+        view: impl FnMut(M) -> T,
+    ) -> List<T> {
+        List {
+            object: "list",
+            url: self.url.clone(),
+            has_more,
+            data: rows.into_iter().map(view).collect(),
+        }
+    }
+}
+
+/// Reads one page of a query.
+pub trait Pages {
+    /// The rows.
+    type Row;
+    /// A page by a column that sorts by age, such as our ids, newest first; and whether there are more.
+    fn page<C: ConnectionTrait>(
+        self,
+        paging: &Paging,
+        by: impl ColumnTrait,
+        db: &C,
+    ) -> impl Future<Output = Result<(Vec<Self::Row>, bool)>> + Send;
+}
+
+impl<E, M> Pages for Select<E>
+where
+    E: EntityTrait<Model = M>,
+    M: FromQueryResult + Sized + Send + Sync,
+{
+    type Row = M;
+
+    async fn page<C: ConnectionTrait>(
+        self,
+        paging: &Paging,
+        by: impl ColumnTrait,
+        db: &C,
+    ) -> Result<(Vec<M>, bool)> {
+        let backwards = paging.ending_before.is_some();
+        let mut query = self.limit(paging.limit + 1);
+        query = match (&paging.starting_after, &paging.ending_before) {
+            (_, Some(newer_than)) => query.filter(by.gt(newer_than.as_str())).order_by_asc(by),
+            (Some(older_than), None) => query.filter(by.lt(older_than.as_str())).order_by_desc(by),
+            (None, None) => query.order_by_desc(by),
+        };
+        let mut rows = query.all(db).await?;
+        let has_more = rows.len() as u64 > paging.limit;
+        if has_more {
+            rows.pop();
+        }
+        if backwards {
+            rows.reverse();
+        }
+        Ok((rows, has_more))
+    }
+}

@@ -1,0 +1,116 @@
+//! Passwords as argon2id hashes, at one cost for everybody, and never more at once than there are cores.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Result};
+
+/// OWASP's second choice (cheatsheetseries, "Password Storage"): 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Verified against where there is no user, so that an unknown address costs what a known one does. Its digest was
+/// made from no password.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dT6XtiBkN4uW0rd9feIVUg$\
+                      ImkYGNwtAu1ipVfwGg8UMBjKYTWMSAZMhMob+oiaD7s";
+
+/// How long a login waits for its turn before it is told to come back.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
+});
+
+/// A new hash as a PHC string. `Busy` when too many wait.
+pub(super) async fn hash(password: &str) -> Result<String> {
+    let password = password.to_owned();
+    in_turn(move || {
+        let hash: PasswordHash = hasher()?.hash_password(password.as_bytes())?;
+        Ok(hash.to_string())
+    })
+    .await
+}
+
+/// Whether the password is the one behind `stored`, a PHC string; with none, no password is, at the same cost.
+pub(super) async fn verify(password: &str, stored: Option<&str>) -> Result<bool> {
+    let known = stored.is_some();
+    let stored = stored.unwrap_or(NOBODY).to_owned();
+    let password = password.to_owned();
+    in_turn(move || {
+        let stored = PasswordHash::new(&stored)?;
+        match hasher()?.verify_password(password.as_bytes(), &stored) {
+            Ok(()) => Ok(known),
+            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+            Err(e) => Err(e),
+        }
+    })
+    .await
+}
+
+fn hasher() -> argon2::password_hash::Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// Runs on the blocking pool. The turn goes along, so that one who hangs up does not make room for another hash.
+async fn in_turn<T: Send + 'static>(
+    work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
+) -> Result<T> {
+    let turn = tokio::time::timeout(PATIENCE, TURNS.acquire())
+        .await
+        .map_err(|_| Error::Busy("Too many logins at once; try again shortly.".to_owned()))?
+        .map_err(|_| Error::internal("no more passwords are hashed"))?;
+    tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(turn);
+        done
+    })
+    .await
+    .map_err(|e| Error::internal(format!("hashing a password: {e}")))?
+    .map_err(|e| Error::internal(format!("hashing a password: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_right_password_verifies() {
+        let stored = hash("correct horse battery").await.expect("hashes");
+        let verify = async |password| verify(password, Some(&stored)).await.expect("verifies");
+        assert!(verify("correct horse battery").await);
+        assert!(!verify("correct horse batterY").await);
+        assert!(!verify("").await);
+    }
+
+    #[tokio::test]
+    async fn nobody_has_a_password_and_costs_what_everybody_costs() {
+        assert!(
+            !verify("correct horse battery", None)
+                .await
+                .expect("verifies")
+        );
+        let cost = |phc: &str| phc.rsplitn(3, '$').last().map(str::to_owned);
+        let anybody = hash("correct horse battery").await.expect("hashes");
+        assert_eq!(
+            cost(&anybody).as_deref(),
+            Some("$argon2id$v=19$m=19456,t=2,p=1")
+        );
+        assert_eq!(cost(NOBODY), cost(&anybody));
+        assert_eq!(NOBODY.len(), anybody.len());
+    }
+
+    #[tokio::test]
+    async fn the_same_password_gives_another_hash_each_time() {
+        assert_ne!(
+            hash("twelve chars").await.ok(),
+            hash("twelve chars").await.ok()
+        );
+    }
+}

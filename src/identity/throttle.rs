@@ -1,0 +1,165 @@
+//! Slows down who tries too often: an allowance for each account and each address, filled up as time goes by, so that
+//! nobody is ever locked out. Each replica keeps its own, by a clock that only runs forward.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::request::Parts;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+
+const PERIOD: Duration = Duration::from_secs(60);
+/// Failed logins of one account a minute.
+const PER_ACCOUNT: u32 = 10;
+/// Calls of register, login and refresh from one address a minute: ample, since behind a proxy or a company's gateway
+/// one address is many people.
+const PER_ADDRESS: u32 = 1200;
+
+/// Above so many keys the full allowances are dropped; they say nothing.
+const SWEEP_ABOVE: usize = 10_000;
+
+static ALLOWANCES: LazyLock<Allowances> = LazyLock::new(Allowances::default);
+
+/// Extracted by routes that anybody may call and that cost something: 429 for an address that calls too often.
+pub(super) struct Unhurried;
+
+impl FromRequestParts<App> for Unhurried {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
+        let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+            return Ok(Self);
+        };
+        let key = format!("address {}", network(peer.ip()));
+        ALLOWANCES.take(key, PER_ADDRESS, Instant::now())?;
+        Ok(Self)
+    }
+}
+
+/// One try at an account's password; 429 when it had too many. It counts as failed until `succeeded` is called, so
+/// that tries made at the same time count too.
+pub(super) struct Try(String);
+
+impl Try {
+    pub(super) fn begin(email: &str) -> Result<Self> {
+        let key = format!("account {email}");
+        ALLOWANCES.take(key.clone(), PER_ACCOUNT, Instant::now())?;
+        Ok(Self(key))
+    }
+
+    pub(super) fn succeeded(self) {
+        ALLOWANCES.give_back(&self.0, PER_ACCOUNT);
+    }
+}
+
+/// One household of IPv6 has a /64 to draw addresses from.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+/// By key, the moment at which its allowance will be full again (the generic cell rate algorithm): each use moves it
+/// on by a share of the period, and may not move it more than a whole period ahead.
+#[derive(Default)]
+struct Allowances {
+    full_at: Mutex<HashMap<String, Instant>>,
+}
+
+impl Allowances {
+    /// Uses one of `limit` a period.
+    fn take(&self, key: String, limit: u32, now: Instant) -> Result<()> {
+        let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= SWEEP_ABOVE {
+            all.retain(|_, full_at| *full_at > now);
+        }
+        let full_at = all.entry(key).or_insert(now);
+        let used_until = (*full_at).max(now) + PERIOD / limit;
+        let wait = used_until.saturating_duration_since(now + PERIOD);
+        if !wait.is_zero() {
+            return Err(Error::TooManyRequests {
+                retry_after: i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i64::MAX),
+            });
+        }
+        *full_at = used_until;
+        Ok(())
+    }
+
+    fn give_back(&self, key: &str, limit: u32) {
+        let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at) = all.get_mut(key) {
+            *full_at -= PERIOD / limit;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(all: &Allowances, key: &str, now: Instant) -> Result<()> {
+        all.take(key.to_owned(), 10, now)
+    }
+
+    #[test]
+    fn an_allowance_is_used_up_and_fills_again_as_time_goes_by() {
+        let (all, now) = (Allowances::default(), Instant::now());
+        for _ in 0..10 {
+            take(&all, "a", now).expect("within the allowance");
+        }
+        let Err(Error::TooManyRequests { retry_after }) = take(&all, "a", now) else {
+            panic!("the eleventh was let through");
+        };
+        assert_eq!(retry_after, 6);
+        take(&all, "b", now).expect("another's is untouched");
+        let then = now + Duration::from_secs(6);
+        take(&all, "a", then).expect("after Retry-After there is one");
+        take(&all, "a", then).expect_err("and only one");
+        for _ in 0..10 {
+            take(&all, "a", then + PERIOD).expect("a period later it is full");
+        }
+        take(&all, "a", then + PERIOD).expect_err("and not fuller than that");
+    }
+
+    #[test]
+    fn what_is_given_back_was_not_used() {
+        let (all, now) = (Allowances::default(), Instant::now());
+        for _ in 0..100 {
+            take(&all, "a", now).expect("never used up");
+            all.give_back("a", 10);
+        }
+    }
+
+    #[test]
+    fn only_allowances_that_are_full_are_forgotten() {
+        let (all, now) = (Allowances::default(), Instant::now());
+        for _ in 0..10 {
+            take(&all, "a", now).expect("within the allowance");
+        }
+        for n in 0..SWEEP_ABOVE {
+            take(&all, &n.to_string(), now).expect("the first of its own");
+        }
+        let later = now + Duration::from_secs(7);
+        take(&all, "b", later).expect("the first of its own");
+        assert_eq!(all.full_at.lock().expect("whole").len(), 2);
+        take(&all, "a", later).expect("one in six seconds");
+        take(&all, "a", later).expect_err("and not ten");
+    }
+
+    #[test]
+    fn one_ipv6_network_counts_as_one_address() {
+        let network = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::9"));
+        assert_ne!(network("2001:db8:1:2::1"), network("2001:db8:1:3::1"));
+        assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
+    }
+}

@@ -1,0 +1,275 @@
+//! Work that a transaction stages and that is done after it: unique by its effect, leased, retried, given up.
+
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use souk_entity::job::{self, JobState};
+use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp};
+
+use crate::db::{Db, Tx};
+use crate::error::{Error, Result};
+use crate::ids;
+
+/// All the work there is, by plain ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Job {
+    /// Make the seller's connected account, if it isn't made yet.
+    CreateAccount { seller: SellerId },
+    /// Re-read the seller's account from Stripe.
+    SyncAccount { seller: SellerId },
+    /// Make the coupon and promotion code at Stripe, if they aren't made yet.
+    CreatePromotionCode { code: PromotionCodeId },
+    /// Make the payment's Checkout Session, repeating the stored request.
+    CreateSession { payment: PaymentId },
+    /// Ask Stripe where the payment stands, and its refunds.
+    RereadPayment { payment: PaymentId },
+    /// Send the refund to Stripe, and follow its answer.
+    Refund { refund: RefundId },
+    /// Pull the account's balance transactions, and close the payouts that they explain.
+    Pull { account: AccountId, livemode: bool },
+    /// Re-read a payout from Stripe.
+    SyncPayout {
+        account: AccountId,
+        livemode: bool,
+        payout: String,
+    },
+    /// Try again the events that wait for this.
+    RetryDeferred { waits_for: String },
+    /// Send a mail about an order; `what` is one of `notify`'s.
+    Mail { what: String, subject: String },
+}
+
+impl Job {
+    /// What makes it one and the same effect.
+    fn effect_key(&self) -> String {
+        let (kind, subject) = (self.kind(), self.subject());
+        match self {
+            Self::Mail { what, .. } => format!("{kind}:{what}:{subject}"),
+            Self::Pull { livemode, .. } | Self::SyncPayout { livemode, .. } => {
+                format!("{kind}:{subject}:{livemode}")
+            }
+            _ => format!("{kind}:{subject}"),
+        }
+    }
+
+    /// Its name.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CreateAccount { .. } => "create_account",
+            Self::SyncAccount { .. } => "sync_account",
+            Self::CreatePromotionCode { .. } => "create_promotion_code",
+            Self::CreateSession { .. } => "create_session",
+            Self::RereadPayment { .. } => "reread_payment",
+            Self::Refund { .. } => "refund",
+            Self::Pull { .. } => "pull",
+            Self::SyncPayout { .. } => "sync_payout",
+            Self::RetryDeferred { .. } => "retry_deferred",
+            Self::Mail { .. } => "mail",
+        }
+    }
+
+    fn subject(&self) -> &str {
+        match self {
+            Self::CreateAccount { seller } | Self::SyncAccount { seller } => seller.as_ref(),
+            Self::CreatePromotionCode { code } => code.as_ref(),
+            Self::CreateSession { payment } | Self::RereadPayment { payment } => payment.as_ref(),
+            Self::Refund { refund } => refund.as_ref(),
+            Self::Pull { account, .. } => account.as_ref(),
+            Self::SyncPayout { payout, .. } => payout,
+            Self::RetryDeferred { waits_for } => waits_for,
+            Self::Mail { subject, .. } => subject,
+        }
+    }
+
+    /// Whether staging it again means once more (a debounced wake-up), not the same effect.
+    fn repeats(&self) -> bool {
+        !matches!(self, Self::Mail { .. })
+    }
+}
+
+/// How long a worker may take before another may take over.
+const LEASE_MS: i64 = 60_000;
+/// Runs before a job is given up.
+const MAX_ATTEMPTS: i32 = 12;
+const BACKOFF_BASE_MS: i64 = 1_000;
+const BACKOFF_MAX_MS: i64 = 10 * 60_000;
+
+/// Stages a job in the transaction whose effect it is.
+pub async fn stage(tx: &Tx, job: &Job) -> Result<()> {
+    stage_at(tx, job, tx.now()).await
+}
+
+/// Stages a job to be run no sooner than `run_at`. A debounced job that is staged already is woken instead: it runs
+/// again although it may be running now, since its wanted generation rises.
+pub async fn stage_at(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<()> {
+    use job::Column as C;
+    let args = serde_json::to_string(job).map_err(|e| Error::internal(e.to_string()))?;
+    let mut conflict = OnConflict::column(C::EffectKey);
+    if job.repeats() {
+        let old = |c: C| Expr::col((job::Entity, c));
+        let ended = old(C::State).is_in([JobState::Done, JobState::Dead]);
+        conflict
+            .value(C::WantedGeneration, old(C::WantedGeneration).add(1))
+            .value(
+                C::Attempts,
+                Expr::case(ended.clone(), 0).finally(old(C::Attempts)),
+            )
+            .value(
+                C::State,
+                Expr::case(ended.clone(), JobState::Ready).finally(old(C::State)),
+            )
+            .value(C::RunAt, Expr::case(ended, run_at).finally(old(C::RunAt)));
+    } else {
+        conflict.do_nothing();
+    }
+    job::Entity::insert(job::ActiveModel {
+        id: Set(ids::new(tx.now())),
+        kind: Set(job.kind().to_owned()),
+        args: Set(args),
+        effect_key: Set(job.effect_key()),
+        subject: Set(job.subject().to_owned()),
+        state: Set(JobState::Ready),
+        wanted_generation: Set(1),
+        done_generation: Set(0),
+        attempts: Set(0),
+        run_at: Set(run_at),
+        lease_owner: Set(None),
+        lease_until: Set(None),
+        last_error: Set(None),
+        created_at: Set(tx.now()),
+        finished_at: Set(None),
+    })
+    .on_conflict(conflict)
+    .exec_without_returning(tx)
+    .await?;
+    Ok(())
+}
+
+/// A job in a worker's hands. Owner and attempt are the fence: whoever lost the lease can't end the job.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The job's id.
+    pub id: JobId,
+    /// What to do.
+    pub job: Job,
+    owner: String,
+    attempt: i32,
+    generation: i64,
+}
+
+impl Lease {
+    /// Which try this is, from 1.
+    pub fn attempt(&self) -> i32 {
+        self.attempt
+    }
+
+    /// Whether failing now is failing for good.
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt >= MAX_ATTEMPTS
+    }
+}
+
+/// Takes up to `most` due jobs for `owner`, those with an expired lease too.
+pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
+    use job::Column as C;
+    let tx = db.begin_write().await?;
+    let now = tx.now();
+    let due = Condition::any()
+        .add(C::State.eq(JobState::Ready).and(C::RunAt.lte(now)))
+        .add(C::State.eq(JobState::Leased).and(C::LeaseUntil.lt(now)));
+    let mut pick = Query::select();
+    pick.column(C::Id)
+        .from(job::Entity)
+        .cond_where(due)
+        .order_by(C::RunAt, sea_orm::Order::Asc)
+        .limit(most)
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let rows: Vec<job::Model> = job::Entity::update_many()
+        .col_expr(C::State, Expr::value(JobState::Leased))
+        .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
+        .col_expr(C::LeaseOwner, Expr::value(owner))
+        .col_expr(C::LeaseUntil, Expr::value(now.plus_ms(LEASE_MS)))
+        .filter(C::Id.in_subquery(pick))
+        .exec_with_returning(&tx)
+        .await?;
+    tx.commit().await?;
+    rows.into_iter()
+        .map(|row| {
+            let job = serde_json::from_str(&row.args)
+                .map_err(|e| Error::internal(format!("job {}: {e}", row.id)))?;
+            Ok(Lease {
+                id: row.id,
+                job,
+                owner: owner.to_owned(),
+                attempt: row.attempts,
+                generation: row.wanted_generation,
+            })
+        })
+        .collect()
+}
+
+/// Writes down how a leased job went. A failure that may pass is tried again with full-jitter backoff; any other, or
+/// the twelfth, makes it dead. `false`: the lease was lost, and nothing was written.
+pub async fn finish(db: &Db, lease: &Lease, outcome: &Result<()>) -> Result<bool> {
+    use job::Column as C;
+    let tx = db.begin_write().await?;
+    let now = tx.now();
+    let mine = job::Entity::update_many()
+        .filter(C::Id.eq(lease.id.clone()))
+        .filter(C::State.eq(JobState::Leased))
+        .filter(C::LeaseOwner.eq(lease.owner.clone()))
+        .filter(C::Attempts.eq(lease.attempt))
+        .col_expr(C::LeaseOwner, Expr::value(None::<String>))
+        .col_expr(C::LeaseUntil, Expr::value(None::<Timestamp>));
+    let update = match outcome {
+        Ok(()) => {
+            let woken = Expr::col(C::WantedGeneration).gt(lease.generation);
+            mine.col_expr(C::DoneGeneration, Expr::value(lease.generation))
+                .col_expr(C::Attempts, Expr::value(0))
+                .col_expr(
+                    C::State,
+                    Expr::case(woken, JobState::Ready)
+                        .finally(JobState::Done)
+                        .into(),
+                )
+                .col_expr(C::RunAt, Expr::value(now))
+                .col_expr(C::LastError, Expr::value(None::<String>))
+                .col_expr(C::FinishedAt, Expr::value(now))
+        }
+        Err(e) if e.is_retryable() && !lease.is_last_attempt() => mine
+            .col_expr(C::State, Expr::value(JobState::Ready))
+            .col_expr(
+                C::RunAt,
+                Expr::value(now.plus_ms(backoff_ms(lease.attempt))),
+            )
+            .col_expr(C::LastError, Expr::value(e.to_string())),
+        Err(e) => mine
+            .col_expr(C::State, Expr::value(JobState::Dead))
+            .col_expr(C::LastError, Expr::value(e.to_string()))
+            .col_expr(C::FinishedAt, Expr::value(now)),
+    };
+    let done = update.exec(&tx).await?.rows_affected == 1;
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// Full jitter: anywhere up to a bound that doubles with each attempt.
+pub fn backoff_ms(attempt: i32) -> i64 {
+    let doublings = u32::try_from(attempt).unwrap_or_default().saturating_sub(1);
+    let bound = BACKOFF_BASE_MS.saturating_mul(2_i64.saturating_pow(doublings));
+    ids::random_below(std::cmp::Ord::min(bound, BACKOFF_MAX_MS)) + 1
+}
+
+/// Marks a waiting job done, since what it was for has been done otherwise.
+pub async fn settle(tx: &Tx, job: &Job) -> Result<()> {
+    use job::Column as C;
+    job::Entity::update_many()
+        .col_expr(C::State, Expr::value(JobState::Done))
+        .col_expr(C::FinishedAt, Expr::value(tx.now()))
+        .filter(C::EffectKey.eq(job.effect_key()))
+        .filter(C::State.eq(JobState::Ready))
+        .exec(tx)
+        .await?;
+    Ok(())
+}

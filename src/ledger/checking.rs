@@ -1,0 +1,204 @@
+//! A book against Stripe's balance.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{ColumnTrait, QueryFilter};
+use souk_entity::{AccountId, book, entry};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::money;
+use crate::stripe::{requests, views::BalanceView};
+
+use super::findings::{NewFinding, raise, resolve};
+use super::{balances, entries, pulling};
+
+/// What a check of a book came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BookCheck {
+    /// Whose book.
+    pub account: AccountId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// By currency, in its order.
+    pub currencies: Vec<CurrencyCheck>,
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The book and Stripe agree.
+    Equal,
+    /// They do not.
+    Drift,
+    /// Money moved during both tries: nothing can be said.
+    Inconclusive,
+}
+
+/// Both sides of a currency, minor units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CurrencyCheck {
+    /// Lower case.
+    pub currency: String,
+    /// What the book has on `stripe_balance:payments`.
+    pub ledger: i64,
+    /// Stripe's available and pending; reserves stand apart.
+    pub stripe: i64,
+}
+
+/// How often the balance may move under a check.
+const TRIES: usize = 2;
+
+type ByCurrency = BTreeMap<String, i64>;
+
+/// Pulls a book between two looks at Stripe's balance, and compares. Raises `balance_drift` or `inconclusive`, and
+/// resolves what no longer stands. 404 where no seller has the account.
+pub async fn check_book(app: &App, account: &AccountId, livemode: bool) -> Result<BookCheck> {
+    let mut tries = 0;
+    loop {
+        let before = stripe_side(app, account).await?;
+        let book = pulling::pull(app, account, livemode)
+            .await?
+            .ok_or(Error::NotFound("book"))?;
+        // Before the second look, so that what another worker pulls later is in neither side.
+        let ledger = ledger_side(app, &book).await?;
+        let after = stripe_side(app, account).await?;
+        tries += 1;
+        let steady = before == after;
+        if steady || tries == TRIES {
+            let check = compare(account, steady, &ledger, &after);
+            record(app, &book, &check).await?;
+            return Ok(check);
+        }
+    }
+}
+
+async fn stripe_side(app: &App, account: &AccountId) -> Result<ByCurrency> {
+    let request = requests::accounts::balance();
+    let balance: BalanceView = app.stripe.on(account).get(&request).await?;
+    let mut sums = ByCurrency::new();
+    for funds in balance.available.into_iter().chain(balance.pending) {
+        let sum = sums.entry(funds.currency).or_default();
+        *sum = money::add(*sum, funds.amount)?;
+    }
+    Ok(sums)
+}
+
+async fn ledger_side(app: &App, book: &book::Model) -> Result<ByCurrency> {
+    let ours = entries()
+        .filter(entry::Column::BookId.eq(book.id.clone()))
+        .filter(entry::Column::Account.eq("stripe_balance:payments"));
+    let rows = balances(ours, &app.db.read).await?;
+    Ok(rows.into_iter().map(|b| (b.currency, b.balance)).collect())
+}
+
+fn compare(
+    account: &AccountId,
+    steady: bool,
+    ledger: &ByCurrency,
+    stripe: &ByCurrency,
+) -> BookCheck {
+    let mut currencies: Vec<&String> = ledger.keys().chain(stripe.keys()).collect();
+    currencies.sort();
+    currencies.dedup();
+    let of = |side: &ByCurrency, currency: &String| side.get(currency).copied().unwrap_or(0);
+    let currencies: Vec<CurrencyCheck> = currencies
+        .into_iter()
+        .map(|currency| CurrencyCheck {
+            currency: currency.clone(),
+            ledger: of(ledger, currency),
+            stripe: of(stripe, currency),
+        })
+        .collect();
+    let outcome = if !steady {
+        Outcome::Inconclusive
+    } else if currencies.iter().all(|c| c.ledger == c.stripe) {
+        Outcome::Equal
+    } else {
+        Outcome::Drift
+    };
+    BookCheck {
+        account: account.clone(),
+        outcome,
+        currencies,
+    }
+}
+
+async fn record(app: &App, book: &book::Model, check: &BookCheck) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    if check.outcome == Outcome::Inconclusive {
+        let finding = NewFinding {
+            kind: "inconclusive",
+            stripe_account: Some(book.stripe_account.clone()),
+            subject: book.id.to_string(),
+            message: format!(
+                "The balance of {} moved during {TRIES} checks in a row, so nothing can be said of its book. Check \
+                 again when it is quieter.",
+                book.stripe_account
+            ),
+            amount: None,
+            currency: None,
+        };
+        raise(&tx, finding).await?;
+        return tx.commit().await;
+    }
+    resolve(&tx, "inconclusive", book.id.as_ref()).await?;
+    for side in &check.currencies {
+        let subject = format!("{}:{}", book.id, side.currency);
+        if side.ledger == side.stripe {
+            resolve(&tx, "balance_drift", &subject).await?;
+            continue;
+        }
+        let show = |amount| money::display(amount, &side.currency);
+        let finding = NewFinding {
+            kind: "balance_drift",
+            stripe_account: Some(book.stripe_account.clone()),
+            subject,
+            message: format!(
+                "The book of {} has {} where Stripe has {}. Look for balance transactions that were never pulled, \
+                 or that changed.",
+                book.stripe_account,
+                show(side.ledger),
+                show(side.stripe),
+            ),
+            amount: Some(money::sub(side.ledger, side.stripe)?),
+            currency: Some(side.currency.clone()),
+        };
+        raise(&tx, finding).await?;
+    }
+    tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn side(amounts: &[(&str, i64)]) -> ByCurrency {
+        let pairs = amounts.iter();
+        pairs.map(|(name, n)| ((*name).to_owned(), *n)).collect()
+    }
+
+    fn outcome(steady: bool, ledger: &[(&str, i64)], stripe: &[(&str, i64)]) -> Outcome {
+        let account = AccountId::from("acct_1");
+        compare(&account, steady, &side(ledger), &side(stripe)).outcome
+    }
+
+    #[test]
+    fn a_currency_that_one_side_lacks_counts_as_zero() {
+        assert_eq!(
+            outcome(true, &[("usd", 5)], &[("usd", 5), ("eur", 0)]),
+            Outcome::Equal
+        );
+        assert_eq!(
+            outcome(true, &[("usd", 5), ("eur", 1)], &[("usd", 5)]),
+            Outcome::Drift
+        );
+    }
+
+    #[test]
+    fn a_balance_that_keeps_moving_is_inconclusive_and_no_drift() {
+        let (ours, theirs) = ([("usd", 5)], [("usd", 6)]);
+        assert_eq!(outcome(false, &ours, &theirs), Outcome::Inconclusive);
+        assert_eq!(outcome(true, &ours, &theirs), Outcome::Drift);
+    }
+}

@@ -1,0 +1,39 @@
+//! Effects of payout events.
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::jobs::{self, Job};
+use crate::stripe::views::PayoutView;
+use crate::stripe::{Effect, Event};
+
+use super::open_book;
+use super::payouts::{self, Stored};
+
+/// `payout.created`, `.updated`, `.paid`, `.failed`, `.canceled` and `.reconciliation_completed`. The event's snapshot
+/// is stored as far as it is news; then the payout is re-read and its account pulled, so that the order and the shape
+/// of events never matter.
+pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
+    let Some(account) = &event.account else {
+        return Ok(Effect::Ignored("the platform's own book is not kept yet"));
+    };
+    let Some(id) = event.object_id() else {
+        return Ok(Effect::Ignored("the event names no payout"));
+    };
+    let Some(book) = open_book(tx, account, event.livemode).await? else {
+        return Ok(Effect::Ignored("no seller has this account"));
+    };
+    if let Ok(snapshot) = PayoutView::read(&event.object)
+        && payouts::store(tx, &book, &snapshot).await? == Stored::NotOurs
+    {
+        return Ok(Effect::Ignored("the payout is another account's"));
+    }
+    let (account, livemode) = (account.clone(), event.livemode);
+    let reread = Job::SyncPayout {
+        account: account.clone(),
+        livemode,
+        payout: id.to_owned(),
+    };
+    jobs::stage(tx, &Job::Pull { account, livemode }).await?;
+    jobs::stage(tx, &reread).await?;
+    Ok(Effect::Applied)
+}

@@ -1,0 +1,72 @@
+//! Findings: differences that need a person, each one row that opens and is resolved.
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use souk_entity::finding::{self, FindingState};
+use souk_entity::{AccountId, Timestamp};
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::ids;
+
+/// A finding to raise.
+#[derive(Clone, Debug)]
+pub struct NewFinding {
+    /// One of DESIGN's kinds, such as `payout_mismatch`.
+    pub kind: &'static str,
+    /// The account it concerns.
+    pub stripe_account: Option<AccountId>,
+    /// What it is about; an id. With `kind` it makes the finding one and the same.
+    pub subject: String,
+    /// In one sentence or two: what happened, how much, and what to do.
+    pub message: String,
+    /// Minor units.
+    pub amount: Option<i64>,
+    /// Lower case.
+    pub currency: Option<String>,
+}
+
+/// Opens a finding. One that stands already, or was resolved, is told anew and is open.
+pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
+    use finding::Column as C;
+    let again = OnConflict::columns([C::Kind, C::Subject])
+        .update_columns([
+            C::StripeAccount,
+            C::Message,
+            C::Amount,
+            C::Currency,
+            C::State,
+            C::ResolvedAt,
+        ])
+        .to_owned();
+    finding::Entity::insert(finding::ActiveModel {
+        id: Set(ids::new(tx.now())),
+        kind: Set(finding.kind.to_owned()),
+        stripe_account: Set(finding.stripe_account),
+        subject: Set(finding.subject),
+        message: Set(finding.message),
+        amount: Set(finding.amount),
+        currency: Set(finding.currency),
+        state: Set(FindingState::Open),
+        created_at: Set(tx.now()),
+        resolved_at: Set(None::<Timestamp>),
+    })
+    .on_conflict(again)
+    .exec_without_returning(tx)
+    .await?;
+    Ok(())
+}
+
+/// Resolves a finding, if it stands.
+pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
+    use finding::Column as C;
+    finding::Entity::update_many()
+        .col_expr(C::State, Expr::value(FindingState::Resolved))
+        .col_expr(C::ResolvedAt, Expr::value(tx.now()))
+        .filter(C::Kind.eq(kind))
+        .filter(C::Subject.eq(subject))
+        .filter(C::State.eq(FindingState::Open))
+        .exec(tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! The books: one for each Stripe account and mode, filled from its balance transactions by one posting rule.
+//!
+//! Balance transactions pulled from the API are the truth; events only say when to look. Books are kept of
+//! connected accounts; the platform's own waits until the platform's account id is known to us.
+
+mod checking;
+mod closing;
+pub mod events;
+mod findings;
+pub mod later;
+mod paging;
+mod payouts;
+mod posting;
+mod pulling;
+pub mod routes;
+
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType,
+    QueryFilter, QueryOrder, QuerySelect, Select,
+};
+use souk_entity::{AccountId, BookId, EntryId, JournalId, SellerId, book, entry, journal};
+
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::sellers;
+
+pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book};
+pub use findings::{NewFinding, raise, resolve};
+
+use posting::Line;
+
+/// The book of a connected account, opened if it isn't yet. `None`: no seller has the account.
+async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Option<book::Model>> {
+    use book::Column as C;
+    let Some(seller) = sellers::by_account(tx, account, livemode).await? else {
+        return Ok(None);
+    };
+    book::Entity::insert(book::ActiveModel {
+        id: Set(ids::new(tx.now())),
+        stripe_account: Set(account.clone()),
+        livemode: Set(livemode),
+        seller_id: Set(Some(seller.id)),
+        pulled_to: Set(None),
+        created_at: Set(tx.now()),
+    })
+    .on_conflict(
+        OnConflict::columns([C::StripeAccount, C::Livemode])
+            .do_nothing()
+            .to_owned(),
+    )
+    .exec_without_returning(tx)
+    .await?;
+    Ok(book::Entity::find()
+        .filter(C::StripeAccount.eq(account.clone()))
+        .filter(C::Livemode.eq(livemode))
+        .one(tx)
+        .await?)
+}
+
+/// Writes a journal, once for its source. `false`: the book has it already.
+async fn write_journal(tx: &Tx, book: &BookId, source: &str, lines: &[Line]) -> Result<bool> {
+    use journal::Column as C;
+    if !posting::is_balanced(lines)? {
+        return Err(Error::internal(format!(
+            "the journal of {source} does not sum to zero"
+        )));
+    }
+    let id: JournalId = ids::new(tx.now());
+    let insert = journal::Entity::insert(journal::ActiveModel {
+        id: Set(id.clone()),
+        book_id: Set(book.clone()),
+        source: Set(source.to_owned()),
+        posting_rule: Set(posting::RULE),
+        posted_at: Set(tx.now()),
+    })
+    .on_conflict(
+        OnConflict::columns([C::BookId, C::Source])
+            .do_nothing()
+            .to_owned(),
+    )
+    .exec_without_returning(tx)
+    .await;
+    if db::inserted(insert)?.is_none_or(|rows| rows == 0) {
+        return Ok(false);
+    }
+    if !lines.is_empty() {
+        let entries = lines.iter().map(|line| entry::ActiveModel {
+            id: Set(ids::new::<EntryId>(tx.now())),
+            journal_id: Set(id.clone()),
+            book_id: Set(book.clone()),
+            account: Set(line.account.clone()),
+            currency: Set(line.currency.clone()),
+            amount: Set(line.amount),
+        });
+        entry::Entity::insert_many(entries)
+            .exec_without_returning(tx)
+            .await?;
+    }
+    Ok(true)
+}
+
+/// What stands on a ledger account.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+struct Balance {
+    stripe_account: AccountId,
+    seller_id: Option<SellerId>,
+    account: String,
+    currency: String,
+    /// Debit positive, minor units.
+    balance: i64,
+}
+
+/// Entries, to be narrowed and handed to `balances`.
+fn entries() -> Select<entry::Entity> {
+    let of_book = entry::Entity::belongs_to(book::Entity)
+        .from(entry::Column::BookId)
+        .to(book::Column::Id);
+    entry::Entity::find().join(JoinType::InnerJoin, of_book.into())
+}
+
+/// The balances that these entries make, by book, account and currency.
+async fn balances<C: ConnectionTrait>(
+    entries: Select<entry::Entity>,
+    db: &C,
+) -> Result<Vec<Balance>> {
+    use book::Column as B;
+    use entry::Column as E;
+    Ok(entries
+        .select_only()
+        .columns([B::StripeAccount, B::SellerId])
+        .columns([E::Account, E::Currency])
+        .column_as(sum(E::Amount), "balance")
+        .group_by(B::StripeAccount)
+        .group_by(B::SellerId)
+        .group_by(E::Account)
+        .group_by(E::Currency)
+        .order_by_asc(B::StripeAccount)
+        .order_by_asc(E::Account)
+        .order_by_asc(E::Currency)
+        .into_model()
+        .all(db)
+        .await?)
+}
+
+/// A sum of minor units: PostgreSQL would make it a numeric.
+fn sum(column: impl ColumnTrait) -> Expr {
+    column.sum().cast_as("BIGINT")
+}

@@ -1,0 +1,208 @@
+//! Payouts: what Stripe says of them, never taken back by something older.
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use souk_entity::payout::{self, PayoutStatus, Reconciliation};
+use souk_entity::{Timestamp, book};
+
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::money;
+use crate::stripe::views::PayoutView;
+
+use super::findings::{NewFinding, raise};
+use super::posting::{self, Line};
+use super::write_journal;
+
+/// What a snapshot did to the stored payout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// It told something new.
+    Changed,
+    /// It told nothing new.
+    Same,
+    /// Another account has a payout of this id: nothing was touched.
+    NotOurs,
+}
+
+/// Stores a snapshot of a payout, from an event or from Stripe's answer. A status moves only forward, and each move
+/// that moves money is its own journal, in the same transaction.
+pub(super) async fn store(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<Stored> {
+    let fresh = insert(tx, book, snapshot).await?;
+    let row = payout::Entity::find_by_id(snapshot.id.clone())
+        .lock_exclusive()
+        .one(tx)
+        .await?
+        .ok_or_else(|| Error::internal(format!("payout {} went away", snapshot.id)))?;
+    if row.book_id != book.id {
+        return Ok(Stored::NotOurs);
+    }
+    let told = status(&snapshot.status).unwrap_or(row.status);
+    if !follows(row.status, told) {
+        return Ok(Stored::Same);
+    }
+    let next = merge(&row, told, snapshot);
+    if next == row {
+        return Ok(if fresh { Stored::Changed } else { Stored::Same });
+    }
+    save(tx, &next).await?;
+    if told != row.status {
+        moved(tx, book, &row, &next).await?;
+    }
+    Ok(Stored::Changed)
+}
+
+/// A new payout's row begins as `pending`, so that every status it has had since is a move.
+async fn insert(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<bool> {
+    let reconciliation = if snapshot.automatic {
+        Reconciliation::Open
+    } else {
+        Reconciliation::Manual
+    };
+    let insert = payout::Entity::insert(payout::ActiveModel {
+        id: Set(snapshot.id.clone()),
+        book_id: Set(book.id.clone()),
+        stripe_account: Set(book.stripe_account.clone()),
+        seller_id: Set(book.seller_id.clone()),
+        livemode: Set(book.livemode),
+        amount: Set(snapshot.amount),
+        currency: Set(snapshot.currency.clone()),
+        status: Set(PayoutStatus::Pending),
+        automatic: Set(snapshot.automatic),
+        arrival_date: Set(Timestamp::from_seconds(snapshot.arrival_date)),
+        reconciliation_status: Set("not_applicable".to_owned()),
+        reconciliation: Set(reconciliation),
+        transactions_net: Set(None),
+        transaction_count: Set(None),
+        failure_code: Set(None),
+        failure_message: Set(None),
+        stripe_created: Set(Timestamp::from_seconds(snapshot.created)),
+        closed_at: Set(None),
+        created_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+    })
+    .on_conflict(
+        OnConflict::column(payout::Column::Id)
+            .do_nothing()
+            .to_owned(),
+    )
+    .exec_without_returning(tx)
+    .await;
+    Ok(crate::db::inserted(insert)?.is_some_and(|rows| rows > 0))
+}
+
+/// Stripe's status; `None`: one that we do not know yet.
+fn status(text: &str) -> Option<PayoutStatus> {
+    Some(match text {
+        "pending" => PayoutStatus::Pending,
+        "in_transit" => PayoutStatus::InTransit,
+        "paid" => PayoutStatus::Paid,
+        "canceled" => PayoutStatus::Canceled,
+        "failed" => PayoutStatus::Failed,
+        _ => return None,
+    })
+}
+
+/// Whether `new` may stand where `old` stood: the same, or further on. `failed` may follow `paid`; nothing follows
+/// `failed` or `canceled`.
+fn follows(old: PayoutStatus, new: PayoutStatus) -> bool {
+    use PayoutStatus::{Canceled, Failed, InTransit, Paid, Pending};
+    let rank = |status| match status {
+        Pending => 0,
+        InTransit => 1,
+        Paid | Canceled => 2,
+        Failed => 3,
+    };
+    old == new || (rank(new) > rank(old) && old != Canceled)
+}
+
+/// The row with what the snapshot tells. Amount, currency and kind never change; a completed reconciliation and the
+/// reason of a failure stay.
+fn merge(row: &payout::Model, told: PayoutStatus, snapshot: &PayoutView) -> payout::Model {
+    let reconciliation_status = match (&snapshot.reconciliation_status, row) {
+        (Some(status), row) if row.reconciliation_status != "completed" => status.clone(),
+        _ => row.reconciliation_status.clone(),
+    };
+    let failure_code = snapshot.failure_code.clone();
+    let failure_message = snapshot.failure_message.clone();
+    payout::Model {
+        status: told,
+        arrival_date: Timestamp::from_seconds(snapshot.arrival_date),
+        reconciliation_status,
+        failure_code: failure_code.or_else(|| row.failure_code.clone()),
+        failure_message: failure_message.or_else(|| row.failure_message.clone()),
+        ..row.clone()
+    }
+}
+
+async fn save(tx: &Tx, next: &payout::Model) -> Result<()> {
+    use payout::Column as C;
+    payout::Entity::update_many()
+        .col_expr(C::Status, Expr::value(next.status))
+        .col_expr(C::ArrivalDate, Expr::value(next.arrival_date))
+        .col_expr(
+            C::ReconciliationStatus,
+            Expr::value(next.reconciliation_status.clone()),
+        )
+        .col_expr(C::FailureCode, Expr::value(next.failure_code.clone()))
+        .col_expr(C::FailureMessage, Expr::value(next.failure_message.clone()))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(next.id.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Books what a change of status means, and says so when it is a failure.
+async fn moved(
+    tx: &Tx,
+    book: &book::Model,
+    old: &payout::Model,
+    new: &payout::Model,
+) -> Result<()> {
+    if let Some((source, lines)) = journal(old.status, new)? {
+        write_journal(tx, &book.id, &source, &lines).await?;
+    }
+    if new.status == PayoutStatus::Failed {
+        raise(tx, failed(new)).await?;
+    }
+    Ok(())
+}
+
+/// Paid: from clearing to the bank. Failed after it was paid: back. Everything else moves no money of itself, since
+/// what leaves or comes back to Stripe's balance has its own balance transaction.
+fn journal(old: PayoutStatus, new: &payout::Model) -> Result<Option<(String, Vec<Line>)>> {
+    let (amount, currency) = (new.amount, new.currency.as_str());
+    Ok(match (old, new.status) {
+        (PayoutStatus::Pending | PayoutStatus::InTransit, PayoutStatus::Paid) => Some((
+            format!("{}:paid", new.id),
+            posting::payout_paid(amount, currency)?,
+        )),
+        (PayoutStatus::Paid, PayoutStatus::Failed) => Some((
+            format!("{}:failed", new.id),
+            posting::payout_failed(amount, currency)?,
+        )),
+        _ => None,
+    })
+}
+
+fn failed(payout: &payout::Model) -> NewFinding {
+    let reason = payout
+        .failure_message
+        .as_deref()
+        .or(payout.failure_code.as_deref())
+        .unwrap_or("no reason given");
+    NewFinding {
+        kind: "payout_failed",
+        stripe_account: Some(payout.stripe_account.clone()),
+        subject: payout.id.clone(),
+        message: format!(
+            "The payout of {} failed ({}). Ask the seller to look at their bank account in the Stripe dashboard; \
+             Stripe pays the money out again once that is right.",
+            money::display(payout.amount, &payout.currency),
+            reason.trim_end_matches('.'),
+        ),
+        amount: Some(payout.amount),
+        currency: Some(payout.currency.clone()),
+    }
+}

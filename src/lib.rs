@@ -1,0 +1,165 @@
+//! Souk: a self-hosted marketplace backend on Stripe Connect. See ARCHITECTURE.md for the rooms and their rules.
+
+pub mod app;
+pub mod audit;
+pub mod catalog;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod http;
+pub mod identity;
+pub mod ids;
+pub mod jobs;
+pub mod ledger;
+pub mod mailer;
+pub mod money;
+pub mod notify;
+pub mod orders;
+pub mod payments;
+pub mod sellers;
+pub mod stripe;
+pub mod webhooks;
+pub mod worker;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::mailer::Mailer;
+use crate::stripe::Stripe;
+use crate::webhooks::Intake;
+
+/// How long a stop waits for what is in hand.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Connects and migrates the database and puts the server's parts together. The settings must hold a signing key.
+pub async fn assemble(config: Config, clock: Clock) -> Result<App> {
+    let db = Db::connect(&config.database_url, clock.clone()).await?;
+    db.migrate().await?;
+    let stripe = Stripe::new(&config)?;
+    let mailer = Mailer::new(&config)?;
+    Ok(App {
+        db,
+        stripe,
+        clock,
+        config: Arc::new(config),
+        mailer,
+    })
+}
+
+/// All routes.
+pub fn router(app: App, intake: Intake) -> Router {
+    Router::new()
+        .merge(identity::routes::router())
+        .merge(sellers::routes::router())
+        .merge(catalog::routes::router())
+        .merge(orders::routes::router())
+        .merge(payments::routes::router())
+        .merge(ledger::routes::router())
+        .merge(http::open::router())
+        .layer(DefaultBodyLimit::max(http::BODY_LIMIT))
+        .merge(webhooks::routes::router(intake))
+        .fallback(async || Error::NoRoute)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(CatchPanicLayer::custom(http::headers::panicked))
+        .layer(cors(&app.config))
+        .layer(axum::middleware::from_fn(http::headers::layer))
+        .with_state(app)
+}
+
+/// Storefronts on the allowed origins may call the API from a browser.
+fn cors(config: &Config) -> CorsLayer {
+    let origins = config
+        .redirect_origins
+        .iter()
+        .filter_map(|origin| HeaderValue::from_str(origin).ok());
+    let names = ["idempotency-key", "order-secret", "x-request-id"].map(HeaderName::from_static);
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers(
+            [header::AUTHORIZATION, header::CONTENT_TYPE]
+                .into_iter()
+                .chain(names.clone())
+                .collect::<Vec<_>>(),
+        )
+        .expose_headers(
+            ["x-request-id", "idempotent-replayed", "retry-after"].map(HeaderName::from_static),
+        )
+}
+
+/// A server at work: its doors, its committer and its worker.
+pub struct Running {
+    /// Its parts.
+    pub app: App,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    committer: JoinHandle<()>,
+    worker: JoinHandle<()>,
+}
+
+/// Opens the doors on a listener and starts to work.
+pub fn run(app: App, listener: TcpListener) -> Result<Running> {
+    let addr = listener
+        .local_addr()
+        .map_err(|e| Error::internal(e.to_string()))?;
+    let stop = CancellationToken::new();
+    let (intake, committer) = Intake::start(app.clone());
+    let service = router(app.clone(), intake).into_make_service_with_connect_info::<SocketAddr>();
+    let drained = stop.clone();
+    let server = tokio::spawn(async move {
+        axum::serve(listener, service)
+            .with_graceful_shutdown(drained.cancelled_owned())
+            .await
+    });
+    let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
+    Ok(Running {
+        app,
+        addr,
+        stop,
+        server,
+        committer,
+        worker,
+    })
+}
+
+impl Running {
+    /// Stops accepting, answers what has come, finishes the jobs in hand, and closes the database. What is not done
+    /// within ten seconds is left to whoever starts next: it is all in the database.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let drained = async {
+            // The committer ends once the last request that could reach it is answered.
+            let (server, committer, worker) =
+                tokio::join!(self.server, self.committer, self.worker);
+            for ended in [server.map(drop), committer, worker] {
+                if let Err(e) = ended {
+                    tracing::error!(error = %e, "a part of the server had crashed");
+                }
+            }
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("not everything was finished in time; the next start goes on with it");
+        }
+        if let Err(e) = self.app.db.close().await {
+            tracing::warn!(error = %e, "the database did not close cleanly");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Mail out: by SMTP, or as files where no server is set.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lettre::message::{Mailbox, header::ContentType};
+use lettre::transport::file::AsyncFileTransport;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use secrecy::ExposeSecret;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// Sends mail from one address.
+#[derive(Clone)]
+pub struct Mailer {
+    from: Mailbox,
+    way: Arc<Way>,
+}
+
+enum Way {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Files(PathBuf),
+}
+
+impl Mailer {
+    /// By `SMTP_URL`, or into `mail/` of the data directory.
+    pub fn new(config: &Config) -> Result<Self> {
+        let from = config
+            .mail_from
+            .parse()
+            .map_err(|e| Error::internal(format!("MAIL_FROM is no mail address: {e}")))?;
+        let way = match &config.smtp_url {
+            Some(url) => Way::Smtp(
+                AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
+                    .map_err(|_| Error::internal("SMTP_URL is no smtp:// or smtps:// address"))?
+                    .build(),
+            ),
+            None => Way::Files(config.data_dir.join("mail")),
+        };
+        Ok(Self {
+            from,
+            way: Arc::new(way),
+        })
+    }
+
+    /// Sends a plain text. A failure may pass: the caller's job tries again.
+    pub async fn send(&self, to: &str, subject: &str, text: &str) -> Result<()> {
+        let to: Mailbox = to
+            .parse()
+            .map_err(|_| Error::internal("a recipient is no mail address"))?;
+        let message = Message::builder()
+            .from(self.from.clone())
+            .to(to)
+            .subject(subject)
+            .header(ContentType::TEXT_PLAIN)
+            .body(text.to_owned())
+            .map_err(|e| Error::internal(format!("mail: {e}")))?;
+        match &*self.way {
+            Way::Smtp(smtp) => {
+                smtp.send(message)
+                    .await
+                    .map_err(|e| Error::Busy(format!("SMTP: {e}")))?;
+            }
+            Way::Files(folder) => {
+                tokio::fs::create_dir_all(folder)
+                    .await
+                    .map_err(|e| Error::Busy(format!("mail: {e}")))?;
+                AsyncFileTransport::<Tokio1Executor>::new(folder)
+                    .send(message)
+                    .await
+                    .map_err(|e| Error::Busy(format!("mail: {e}")))?;
+            }
+        }
+        Ok(())
+    }
+}

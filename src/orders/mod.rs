@@ -1,0 +1,279 @@
+//! Orders: who may see them, their states and their timelines.
+
+pub mod routes;
+mod view;
+
+pub use view::{OrderView, view};
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+};
+use serde_json::{Value, json};
+use souk_entity::order::{self, OrderStatus};
+use souk_entity::{JsonText, OrderId, OrderLineId, order_event, order_line};
+use subtle::ConstantTimeEq;
+
+use crate::app::App;
+use crate::audit;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::identity::{Caller, MaybeCaller};
+use crate::{ids, sellers};
+
+/// Which side of an order somebody stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Its buyer, or a guest with its secret.
+    Buyer,
+    /// Its seller's owner.
+    Seller,
+    /// An admin.
+    Admin,
+}
+
+/// Somebody who may see the order, and the order.
+pub struct OrderAccess {
+    /// The row.
+    pub order: order::Model,
+    /// On which side they stand.
+    pub side: Side,
+    /// For the audit log: a user id, or `guest`.
+    pub actor: String,
+}
+
+/// How somebody proves who they are: by a token, by the `Order-Secret` header, or not at all.
+pub struct Proof {
+    /// The bearer token's user.
+    pub caller: Option<Caller>,
+    /// The header.
+    pub secret: Option<String>,
+}
+
+impl axum::extract::FromRequestParts<App> for Proof {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
+        let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, app).await?;
+        let secret = parts
+            .headers
+            .get("order-secret")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        Ok(Self { caller, secret })
+    }
+}
+
+impl axum::extract::FromRequestParts<App> for OrderAccess {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
+        let proof = Proof::from_request_parts(parts, app).await?;
+        if proof.caller.is_none() && proof.secret.is_none() {
+            return Err(Error::Unauthenticated(
+                "unauthenticated",
+                "Log in, or send the Order-Secret header.",
+            ));
+        }
+        let crate::http::Path(id) =
+            crate::http::Path::<OrderId>::from_request_parts(parts, app).await?;
+        let order = order::Entity::find_by_id(id)
+            .one(&app.db.read)
+            .await?
+            .ok_or(Error::NotFound("order"))?;
+        access(&app.db.read, order, &proof)
+            .await?
+            .ok_or(Error::NotFound("order"))
+    }
+}
+
+/// Whether somebody may see the order, and on which side they stand.
+pub async fn access<C: ConnectionTrait>(
+    db: &C,
+    order: order::Model,
+    proof: &Proof,
+) -> Result<Option<OrderAccess>> {
+    if let (Some(secret), Some(hash)) = (&proof.secret, &order.secret_hash)
+        && bool::from(
+            ids::sha256_hex(secret.as_bytes())
+                .as_bytes()
+                .ct_eq(hash.as_bytes()),
+        )
+    {
+        return Ok(Some(OrderAccess {
+            order,
+            side: Side::Buyer,
+            actor: "guest".to_owned(),
+        }));
+    }
+    let Some(caller) = &proof.caller else {
+        return Ok(None);
+    };
+    let seller = sellers::find(db, &order.seller_id).await?;
+    let side = if seller.is_some_and(|seller| seller.owner_id == *caller.id()) {
+        Side::Seller
+    } else if order.buyer_id.as_ref() == Some(caller.id()) {
+        Side::Buyer
+    } else if caller.is_admin() {
+        Side::Admin
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(OrderAccess {
+        order,
+        side,
+        actor: caller.principal(),
+    }))
+}
+
+/// A line that is to be ordered, priced from the database.
+pub struct PricedLine {
+    /// What.
+    pub product: souk_entity::product::Model,
+    /// How many.
+    pub quantity: i64,
+    /// Unit amount × quantity, minor units.
+    pub amount: i64,
+}
+
+/// Writes an order and its lines, and begins its timeline.
+pub async fn place(
+    tx: &Tx,
+    order: order::ActiveModel,
+    id: &OrderId,
+    lines: &[PricedLine],
+) -> Result<()> {
+    order::Entity::insert(order)
+        .exec_without_returning(tx)
+        .await?;
+    let rows = lines
+        .iter()
+        .zip(0..)
+        .map(|(line, position)| order_line::ActiveModel {
+            id: Set(ids::new::<OrderLineId>(tx.now())),
+            order_id: Set(id.clone()),
+            position: Set(position),
+            product_id: Set(line.product.id.clone()),
+            name: Set(line.product.name.clone()),
+            unit_amount: Set(line.product.unit_amount),
+            quantity: Set(line.quantity),
+            amount: Set(line.amount),
+        });
+    order_line::Entity::insert_many(rows)
+        .exec_without_returning(tx)
+        .await?;
+    log(tx, id, "created", json!({})).await
+}
+
+/// The lines of an order, in the order they were asked for.
+pub async fn lines<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Vec<order_line::Model>> {
+    Ok(order_line::Entity::find()
+        .filter(order_line::Column::OrderId.eq(order.clone()))
+        .order_by_asc(order_line::Column::Position)
+        .all(db)
+        .await?)
+}
+
+/// Adds to an order's timeline.
+pub async fn log(tx: &Tx, order: &OrderId, kind: &str, data: Value) -> Result<()> {
+    order_event::Entity::insert(order_event::ActiveModel {
+        id: Set(ids::new(tx.now())),
+        order_id: Set(order.clone()),
+        at: Set(tx.now()),
+        kind: Set(kind.to_owned()),
+        data: Set(JsonText(data)),
+    })
+    .exec_without_returning(tx)
+    .await?;
+    Ok(())
+}
+
+/// Moves an order from one of `from` to `to`, with an entry of its timeline. `false`: it was in none of them, and
+/// nothing was written.
+pub async fn advance(
+    tx: &Tx,
+    order: &OrderId,
+    from: &[OrderStatus],
+    to: OrderStatus,
+    data: Value,
+) -> Result<bool> {
+    use order::Column as C;
+    let mut update = order::Entity::update_many()
+        .col_expr(C::Status, Expr::value(to))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(order.clone()))
+        .filter(C::Status.is_in(from.iter().copied()));
+    match to {
+        OrderStatus::Paid => update = update.col_expr(C::PaidAt, Expr::value(tx.now())),
+        OrderStatus::Cancelled | OrderStatus::CancelledSoldOut => {
+            let reason = data["reason"].as_str().map(str::to_owned);
+            update = update
+                .col_expr(C::CancelledAt, Expr::value(tx.now()))
+                .col_expr(C::CancelReason, Expr::value(reason));
+        }
+        OrderStatus::RefundDue => {
+            let reason = data["reason"].as_str().map(str::to_owned);
+            update = update.col_expr(C::RefundReason, Expr::value(reason));
+        }
+        _ => {}
+    }
+    if update.exec(tx).await?.rows_affected == 0 {
+        return Ok(false);
+    }
+    log(tx, order, sea_orm::ActiveEnum::to_value(&to).as_str(), data).await?;
+    Ok(true)
+}
+
+/// Marks a paid order fulfilled, once; again answers the order as it is.
+async fn fulfil(
+    app: &App,
+    access: OrderAccess,
+    tracking_number: Option<String>,
+    note: Option<String>,
+) -> Result<order::Model> {
+    use order::Column as C;
+    if access.side == Side::Buyer {
+        return Err(Error::Forbidden(
+            "Only the seller or an admin fulfils an order.",
+        ));
+    }
+    let id = access.order.id.clone();
+    let tx = app.db.begin_write().await?;
+    let done = order::Entity::update_many()
+        .col_expr(C::FulfilledAt, Expr::value(tx.now()))
+        .col_expr(C::TrackingNumber, Expr::value(tracking_number.clone()))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(OrderStatus::Paid))
+        .filter(C::FulfilledAt.is_null())
+        .exec(&tx)
+        .await?;
+    let order = order::Entity::find_by_id(id.clone())
+        .one(&tx)
+        .await?
+        .ok_or(Error::NotFound("order"))?;
+    if done.rows_affected == 1 {
+        log(
+            &tx,
+            &id,
+            "fulfilled",
+            json!({ "note": note, "tracking_number": tracking_number }),
+        )
+        .await?;
+        audit::record(
+            &tx,
+            &access.actor,
+            "order.fulfilled",
+            id.as_ref(),
+            json!({}),
+        )
+        .await?;
+        tx.commit().await?;
+    } else if order.fulfilled_at.is_none() {
+        return Err(Error::conflict(
+            "order_not_paid",
+            "Only a paid order can be fulfilled.",
+        ));
+    }
+    Ok(order)
+}

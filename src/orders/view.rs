@@ -1,0 +1,153 @@
+//! How the API shows an order.
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::Serialize;
+use souk_entity::order::{self, OrderStatus};
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::{
+    Metadata, OrderId, OrderLineId, ProductId, SellerId, Timestamp, UserId, order_line,
+    payment_order,
+};
+
+use crate::error::Result;
+use crate::money;
+
+/// An order as the API shows it; amounts in minor units.
+#[derive(Debug, Serialize)]
+pub struct OrderView {
+    id: OrderId,
+    object: &'static str,
+    seller_id: SellerId,
+    buyer_id: Option<UserId>,
+    email: Option<String>,
+    status: OrderStatus,
+    currency: String,
+    amount_subtotal: i64,
+    amount_discount: Option<i64>,
+    amount_total: Option<i64>,
+    amount_refunded: i64,
+    application_fee_amount: i64,
+    lines: Vec<LineView>,
+    fulfilled_at: Option<Timestamp>,
+    tracking_number: Option<String>,
+    paid_at: Option<Timestamp>,
+    cancelled_at: Option<Timestamp>,
+    cancel_reason: Option<String>,
+    refund_reason: Option<String>,
+    livemode: bool,
+    metadata: Metadata,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct LineView {
+    id: OrderLineId,
+    object: &'static str,
+    product_id: ProductId,
+    name: String,
+    unit_amount: i64,
+    quantity: i64,
+    amount: i64,
+}
+
+/// Shows an order, with what its payments came to.
+pub async fn view<C: ConnectionTrait>(db: &C, order: order::Model) -> Result<OrderView> {
+    let mut views = views(db, vec![order]).await?;
+    views
+        .pop()
+        .ok_or_else(|| crate::error::Error::internal("an order without a view"))
+}
+
+/// Shows several.
+pub(super) async fn views<C: ConnectionTrait>(
+    db: &C,
+    orders: Vec<order::Model>,
+) -> Result<Vec<OrderView>> {
+    let ids: Vec<OrderId> = orders.iter().map(|order| order.id.clone()).collect();
+    let lines = order_line::Entity::find()
+        .filter(order_line::Column::OrderId.is_in(ids.clone()))
+        .all(db)
+        .await?;
+    let links = payment_order::Entity::find()
+        .filter(payment_order::Column::OrderId.is_in(ids))
+        .all(db)
+        .await?;
+    let payments = payment::Entity::find()
+        .filter(payment::Column::Id.is_in(links.iter().map(|link| link.payment_id.clone())))
+        .all(db)
+        .await?;
+    orders
+        .into_iter()
+        .map(|order| {
+            let mine = links.iter().filter(|link| link.order_id == order.id);
+            let payments: Vec<_> = mine
+                .filter_map(|link| {
+                    payments
+                        .iter()
+                        .find(|payment| payment.id == link.payment_id)
+                })
+                .collect();
+            let mut lines: Vec<_> = lines
+                .iter()
+                .filter(|line| line.order_id == order.id)
+                .cloned()
+                .collect();
+            lines.sort_by_key(|line| line.position);
+            view_of(order, lines, &payments)
+        })
+        .collect()
+}
+
+fn view_of(
+    order: order::Model,
+    lines: Vec<order_line::Model>,
+    payments: &[&payment::Model],
+) -> Result<OrderView> {
+    // The payment that paid it first; before that, the newest attempt.
+    let paid = payments
+        .iter()
+        .filter(|payment| payment.status == PaymentStatus::Paid);
+    let shown = paid
+        .min_by_key(|payment| payment.paid_at)
+        .or(payments.iter().max_by_key(|payment| &payment.id));
+    let refunded = payments
+        .iter()
+        .try_fold(0, |sum, payment| money::add(sum, payment.amount_refunded))?;
+    Ok(OrderView {
+        object: "order",
+        seller_id: order.seller_id,
+        buyer_id: order.buyer_id,
+        email: order.email,
+        status: order.status,
+        currency: order.currency,
+        amount_subtotal: order.amount_subtotal,
+        amount_discount: shown.and_then(|payment| payment.amount_discount),
+        amount_total: shown.and_then(|payment| payment.amount_paid),
+        amount_refunded: refunded,
+        application_fee_amount: shown.map_or(0, |payment| payment.application_fee),
+        lines: lines
+            .into_iter()
+            .map(|line| LineView {
+                id: line.id,
+                object: "order_line",
+                product_id: line.product_id,
+                name: line.name,
+                unit_amount: line.unit_amount,
+                quantity: line.quantity,
+                amount: line.amount,
+            })
+            .collect(),
+        fulfilled_at: order.fulfilled_at,
+        tracking_number: order.tracking_number,
+        paid_at: order.paid_at,
+        cancelled_at: order.cancelled_at,
+        cancel_reason: order.cancel_reason,
+        refund_reason: order.refund_reason,
+        livemode: order.livemode,
+        metadata: order.metadata.0,
+        created_at: order.created_at,
+        updated_at: order.updated_at,
+        id: order.id,
+    })
+}

@@ -1,0 +1,62 @@
+// Asks verify until the payment's fate is known, with growing delays, and says only what the server says.
+(function () {
+  "use strict";
+  var title = document.getElementById("title");
+  var message = document.getElementById("message");
+  var session = message.dataset.session;
+  var titles = {
+    pending: "Your payment is still being confirmed",
+    processing: "Your payment is on its way",
+    paid: "Thank you, your payment is confirmed",
+    refund_due: "Your money is going back",
+    refunded: "Your money has been refunded",
+    cancelled: "This order was cancelled",
+    cancelled_sold_out: "Sold out",
+    expired: "This checkout has expired",
+    failed: "The payment failed"
+  };
+  var unsettled = { pending: true, refund_due: true };
+  var delay = 1000;
+
+  function again() {
+    if (delay > 60000) {
+      return;
+    }
+    setTimeout(ask, delay);
+    delay = Math.round(delay * 1.7);
+  }
+
+  function show(answer) {
+    title.textContent = titles[answer.status] || title.textContent;
+    title.className = answer.success ? "good" : "";
+    message.textContent = answer.message;
+    document.title = title.textContent;
+  }
+
+  function ask() {
+    fetch("/v1/checkout_sessions/" + encodeURIComponent(session) + "/verify", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: "{}"
+    })
+      .then(function (response) {
+        if (!response.ok) {
+          throw new Error(String(response.status));
+        }
+        return response.json();
+      })
+      .then(function (answer) {
+        show(answer);
+        if (unsettled[answer.status]) {
+          again();
+        }
+      })
+      .catch(function () {
+        message.textContent =
+          "We can't reach the shop at the moment. If you have paid, your payment is safe; this page keeps trying.";
+        again();
+      });
+  }
+
+  ask();
+})();

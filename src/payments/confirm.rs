@@ -1,0 +1,355 @@
+//! The one confirm: webhook, verify and re-read all end here, and whoever comes first wins.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use souk_entity::order::{self, OrderStatus};
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::refund::RefundOrigin;
+use souk_entity::{AccountId, PaymentId};
+
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::ledger::{self, NewFinding};
+use crate::stripe::Effect;
+use crate::stripe::views::SessionView;
+use crate::{catalog, money, orders};
+
+use super::checkout::{METADATA_PAYMENT, wake_deferred};
+use super::{by_session, locked, locked_order, refunds};
+
+/// What a session says of itself, and where it was heard: on which account, in which mode.
+pub(super) struct Heard<'a> {
+    /// The connected account that the event or the answer came from.
+    pub account: &'a AccountId,
+    /// Live money, or test.
+    pub livemode: bool,
+    /// The session, as it was at that moment.
+    pub session: &'a SessionView,
+}
+
+/// States that money can still arrive in. Stripe never pays an expired or failed session, but if it did, the money
+/// must not be lost sight of: such a payment is paid, and goes back as late.
+const OPEN: [PaymentStatus; 4] = [
+    PaymentStatus::Pending,
+    PaymentStatus::Processing,
+    PaymentStatus::Expired,
+    PaymentStatus::Failed,
+];
+
+/// Brings a payment to where its session is, as far forward as it goes and never back.
+pub(super) async fn apply(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
+    let Some(found) = by_session(tx, &heard.session.id).await? else {
+        return unknown(tx, heard).await;
+    };
+    if found.charge_account != *heard.account {
+        return Ok(Effect::Ignored("another account's event names our session"));
+    }
+    let payment = locked(tx, &found.id).await?;
+    let session = heard.session;
+    match (session.status.as_deref(), session.payment_status.as_deref()) {
+        (Some("complete"), Some("paid" | "no_payment_required")) => paid(tx, &payment, heard).await,
+        (Some("complete"), _) if intent_failed(session) => {
+            failed(tx, &payment, "the asynchronous payment failed").await
+        }
+        (Some("complete"), _) => processing(tx, &payment).await,
+        (Some("expired"), _) => {
+            ended(
+                tx,
+                &payment,
+                PaymentStatus::Expired,
+                OrderStatus::Expired,
+                "expired",
+            )
+            .await
+        }
+        (Some("open"), _) => Ok(Effect::Ignored("the session is still open")),
+        _ => Err(Error::internal(format!(
+            "session {} has no status we know",
+            session.id
+        ))),
+    }
+}
+
+/// An asynchronous payment that failed.
+pub(super) async fn failed(tx: &Tx, payment: &payment::Model, why: &str) -> Result<Effect> {
+    ended(tx, payment, PaymentStatus::Failed, OrderStatus::Failed, why).await
+}
+
+/// A session that we don't know yet. Metadata only finds who may be meant: if a payment of this account still waits
+/// for its session's id, the event waits with it.
+async fn unknown(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
+    let named = heard
+        .session
+        .metadata
+        .as_ref()
+        .and_then(|metadata| metadata.get(METADATA_PAYMENT));
+    let Some(named) = named else {
+        return Ok(Effect::Ignored("a session of the seller's own"));
+    };
+    let candidate = payment::Entity::find_by_id(PaymentId::from(named.as_str()))
+        .one(tx)
+        .await?;
+    match candidate {
+        Some(payment)
+            if payment.charge_account == *heard.account && payment.stripe_object.is_none() =>
+        {
+            jobs::stage(
+                tx,
+                &Job::CreateSession {
+                    payment: payment.id,
+                },
+            )
+            .await?;
+            Ok(Effect::Deferred {
+                waits_for: heard.session.id.clone(),
+            })
+        }
+        _ => Ok(Effect::Ignored("no payment of ours on this account")),
+    }
+}
+
+fn intent_failed(session: &SessionView) -> bool {
+    session
+        .payment_intent
+        .as_ref()
+        .and_then(|intent| intent.object())
+        .is_some_and(|intent| {
+            intent.status.as_deref() == Some("requires_payment_method")
+                && intent.last_payment_error.is_some()
+        })
+}
+
+async fn processing(tx: &Tx, payment: &payment::Model) -> Result<Effect> {
+    let changed = move_payment(
+        tx,
+        payment,
+        &[PaymentStatus::Pending],
+        PaymentStatus::Processing,
+    )
+    .await?;
+    if changed {
+        let order = locked_order(tx, &payment.id).await?;
+        orders::advance(
+            tx,
+            &order.id,
+            &[OrderStatus::Pending],
+            OrderStatus::Processing,
+            json!({}),
+        )
+        .await?;
+    }
+    Ok(Effect::Applied)
+}
+
+async fn ended(
+    tx: &Tx,
+    payment: &payment::Model,
+    to: PaymentStatus,
+    order_to: OrderStatus,
+    why: &str,
+) -> Result<Effect> {
+    // An open session expires; only one at work fails.
+    let from = [PaymentStatus::Pending, PaymentStatus::Processing];
+    if move_payment(tx, payment, &from, to).await? {
+        let order = locked_order(tx, &payment.id).await?;
+        let from = [OrderStatus::Pending, OrderStatus::Processing];
+        orders::advance(tx, &order.id, &from, order_to, json!({ "reason": why })).await?;
+    }
+    Ok(Effect::Applied)
+}
+
+async fn move_payment(
+    tx: &Tx,
+    payment: &payment::Model,
+    from: &[PaymentStatus],
+    to: PaymentStatus,
+) -> Result<bool> {
+    use payment::Column as C;
+    let moved = payment::Entity::update_many()
+        .col_expr(C::Status, Expr::value(to))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(payment.id.clone()))
+        .filter(C::Status.is_in(from.iter().copied()))
+        .exec(tx)
+        .await?;
+    Ok(moved.rows_affected == 1)
+}
+
+/// Confirm. One conditional UPDATE decides; everything else follows from it in the same transaction.
+async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Effect> {
+    use payment::Column as C;
+    let session = heard.session;
+    let total = session.amount_total.unwrap_or(-1);
+    let details = session.total_details.clone().unwrap_or_default();
+    let discount = details.amount_discount.unwrap_or(0);
+    let intent = session
+        .payment_intent
+        .as_ref()
+        .map(|intent| intent.id().to_owned());
+    if !adds_up(payment, session, total, discount) {
+        return mismatch(tx, payment, heard).await;
+    }
+    let updated = payment::Entity::update_many()
+        .col_expr(C::Status, Expr::value(PaymentStatus::Paid))
+        .col_expr(C::AmountPaid, Expr::value(total))
+        .col_expr(C::AmountDiscount, Expr::value(discount))
+        .col_expr(C::PaymentIntent, Expr::value(intent.clone()))
+        .col_expr(C::PaidAt, Expr::value(tx.now()))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(payment.id.clone()))
+        .filter(C::Status.is_in(OPEN))
+        .filter(C::ChargeAccount.eq(heard.account.clone()))
+        .filter(C::StripeObject.eq(session.id.as_str()))
+        .filter(C::Livemode.eq(heard.livemode))
+        .filter(C::Currency.eq(session.currency.as_deref().unwrap_or_default()))
+        .filter(C::AmountSubtotal.eq(session.amount_subtotal.unwrap_or(-1)))
+        .exec(tx)
+        .await?;
+    if updated.rows_affected == 0 {
+        return if payment.status == PaymentStatus::Paid {
+            Ok(Effect::Applied)
+        } else {
+            mismatch(tx, payment, heard).await
+        };
+    }
+    let paid = locked(tx, &payment.id).await?;
+    settle_order(tx, &paid, total).await?;
+    jobs::stage(
+        tx,
+        &Job::RereadPayment {
+            payment: payment.id.clone(),
+        },
+    )
+    .await?;
+    jobs::stage(
+        tx,
+        &Job::Pull {
+            account: payment.charge_account.clone(),
+            livemode: payment.livemode,
+        },
+    )
+    .await?;
+    if let Some(intent) = &intent {
+        wake_deferred(tx, intent).await?;
+    }
+    Ok(Effect::Applied)
+}
+
+/// Stripe's own sum, with nothing in it that we never ask for, and a discount only where codes were allowed.
+fn adds_up(payment: &payment::Model, session: &SessionView, total: i64, discount: i64) -> bool {
+    let extras = session.total_details.as_ref().is_some_and(|details| {
+        details.amount_tax.unwrap_or(0) != 0 || details.amount_shipping.unwrap_or(0) != 0
+    });
+    let subtotal = session.amount_subtotal.unwrap_or(-1);
+    !extras
+        && discount >= 0
+        && total >= 0
+        && money::sub(subtotal, discount).is_ok_and(|left| left == total)
+        && (discount == 0 || payment.allow_discounts)
+}
+
+/// What is heard is not what was asked for: nothing moves, and a person is told.
+async fn mismatch(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Effect> {
+    let session = heard.session;
+    let currency = session.currency.clone().unwrap_or_default();
+    let kind = if currency == payment.currency {
+        "amount_mismatch"
+    } else {
+        "currency_mismatch"
+    };
+    let asked = money::display(payment.amount_subtotal, &payment.currency);
+    let got = money::display(session.amount_subtotal.unwrap_or(0), &currency);
+    ledger::raise(
+        tx,
+        NewFinding {
+            kind,
+            stripe_account: Some(payment.charge_account.clone()),
+            subject: payment.id.to_string(),
+            message: format!(
+                "Checkout session {} says {got} before discounts, but {asked} was asked for; the order was not \
+                 confirmed. Compare the session in the Stripe dashboard and refund it there if it was paid.",
+                session.id
+            ),
+            amount: session.amount_total,
+            currency: Some(currency),
+        },
+    )
+    .await?;
+    Ok(Effect::Ignored("the session does not match the payment"))
+}
+
+/// The order of a payment that has just been paid: its stock is taken, all lines or none, or the money goes back.
+async fn settle_order(tx: &Tx, payment: &payment::Model, paid: i64) -> Result<()> {
+    let order = locked_order(tx, &payment.id).await?;
+    let (to, origin) = match order.status {
+        OrderStatus::Pending | OrderStatus::Processing => {
+            let lines = orders::lines(tx, &order.id).await?;
+            if catalog::take_stock(tx, &order.id, &lines).await? {
+                let data = json!({ "payment": payment.id, "amount_paid": paid });
+                orders::advance(tx, &order.id, &[order.status], OrderStatus::Paid, data).await?;
+                return mail(tx, "order_paid", &order).await;
+            }
+            if paid == 0 {
+                let data = json!({ "reason": "sold_out" });
+                orders::advance(
+                    tx,
+                    &order.id,
+                    &[order.status],
+                    OrderStatus::CancelledSoldOut,
+                    data,
+                )
+                .await?;
+                return mail(tx, "order_sold_out", &order).await;
+            }
+            (Some(OrderStatus::RefundDue), RefundOrigin::Oversold)
+        }
+        // Its own payment stands; only this one goes back.
+        OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => {
+            (None, RefundOrigin::DuplicatePayment)
+        }
+        OrderStatus::Cancelled
+        | OrderStatus::CancelledSoldOut
+        | OrderStatus::Expired
+        | OrderStatus::Failed => (Some(OrderStatus::RefundDue), RefundOrigin::Late),
+    };
+    if paid == 0 {
+        return Ok(());
+    }
+    let reason = sea_orm::ActiveEnum::to_value(&origin);
+    match to {
+        Some(to) => {
+            orders::advance(
+                tx,
+                &order.id,
+                &[order.status],
+                to,
+                json!({ "reason": reason, "amount": paid }),
+            )
+            .await?;
+        }
+        None => {
+            orders::log(
+                tx,
+                &order.id,
+                "refund_due",
+                json!({ "reason": reason, "amount": paid }),
+            )
+            .await?
+        }
+    }
+    refunds::stage_automatic(tx, payment, &order, origin, paid).await?;
+    mail(tx, "refund_due", &order).await
+}
+
+async fn mail(tx: &Tx, what: &str, order: &order::Model) -> Result<()> {
+    jobs::stage(
+        tx,
+        &Job::Mail {
+            what: what.to_owned(),
+            subject: order.id.to_string(),
+        },
+    )
+    .await
+}

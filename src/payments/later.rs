@@ -1,0 +1,92 @@
+//! Jobs of this room: they may ask Stripe, and hold no transaction while they do.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::{PaymentId, RefundId};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::stripe::requests::checkout as request;
+use crate::stripe::requests::refunds as refund_request;
+use crate::stripe::views::{PaymentIntentView, SessionView};
+
+use super::confirm::{self, Heard};
+use super::{checkout, refunds};
+
+/// Makes the payment's session by its stored request, if it isn't made yet.
+pub async fn create_session(app: &App, id: &PaymentId) -> Result<()> {
+    match checkout::create_session(app, id).await {
+        // The no is written down; there is nothing to try again.
+        Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Asks Stripe where a payment stands: its session, its charge, its refunds.
+pub async fn reread_payment(app: &App, id: &PaymentId) -> Result<()> {
+    let payment = read_session(app, id).await?;
+    if payment.status != PaymentStatus::Paid {
+        return Ok(());
+    }
+    if payment.charge.is_none()
+        && let Some(intent) = &payment.payment_intent
+    {
+        let view: PaymentIntentView = app
+            .stripe
+            .on(&payment.charge_account)
+            .get(&refund_request::payment_intent(intent))
+            .await?;
+        if let Some(charge) = view.latest_charge {
+            let tx = app.db.begin_write().await?;
+            payment::Entity::update_many()
+                .col_expr(payment::Column::Charge, Expr::value(charge.id()))
+                .filter(payment::Column::Id.eq(id.clone()))
+                .exec(&tx)
+                .await?;
+            // Its balance transaction can be told apart from others only now.
+            let (account, livemode) = (payment.charge_account.clone(), payment.livemode);
+            jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
+            tx.commit().await?;
+        }
+    }
+    refunds::mirror(app, &payment).await
+}
+
+/// Retrieves the session on the account it was made on, and brings the payment to where it is.
+pub(super) async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
+    let find = || async {
+        let found = payment::Entity::find_by_id(id.clone())
+            .one(&app.db.read)
+            .await?;
+        found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
+    };
+    let payment = find().await?;
+    let Some(session) = &payment.stripe_object else {
+        return Ok(payment);
+    };
+    let account = &payment.charge_account;
+    let view: SessionView = app
+        .stripe
+        .on(account)
+        .get(&request::retrieve(session))
+        .await?;
+    let tx = app.db.begin_write().await?;
+    confirm::apply(
+        &tx,
+        &Heard {
+            account,
+            livemode: view.livemode,
+            session: &view,
+        },
+    )
+    .await?;
+    tx.commit().await?;
+    find().await
+}
+
+/// Sends a refund to Stripe.
+pub async fn refund(app: &App, id: &RefundId) -> Result<()> {
+    refunds::send(app, id).await
+}

@@ -1,0 +1,78 @@
+//! Money from buyers: checkout, the one confirm, verify, refunds, cancelling, and the pages a buyer comes back to.
+
+mod checkout;
+mod confirm;
+pub mod events;
+pub mod later;
+mod pages;
+mod refunds;
+pub mod routes;
+mod sessions;
+
+pub use checkout::{NewCheckout, NewLine, Opened, open_checkout};
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use souk_entity::{OrderId, PaymentId, order, payment, payment_order};
+
+use crate::db::Tx;
+use crate::error::{Error, Result};
+
+/// A payment by its Checkout Session.
+async fn by_session<C: ConnectionTrait>(db: &C, session: &str) -> Result<Option<payment::Model>> {
+    Ok(payment::Entity::find()
+        .filter(payment::Column::StripeObject.eq(session))
+        .one(db)
+        .await?)
+}
+
+/// A payment by its id, locked until the transaction ends.
+async fn locked(tx: &Tx, id: &PaymentId) -> Result<payment::Model> {
+    let found = payment::Entity::find_by_id(id.clone())
+        .lock_exclusive()
+        .one(tx)
+        .await?;
+    found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
+}
+
+/// The order that a payment pays for. Checkout opens one payment for one order; a cart will open one for several.
+async fn order_of<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<order::Model> {
+    let order = order::Entity::find_by_id(order_id(db, payment).await?)
+        .one(db)
+        .await?;
+    order.ok_or_else(|| missing_order(payment))
+}
+
+/// The same, locked until the transaction ends. The payment is locked first.
+async fn locked_order(tx: &Tx, payment: &PaymentId) -> Result<order::Model> {
+    let order = order::Entity::find_by_id(order_id(tx, payment).await?)
+        .lock_exclusive()
+        .one(tx)
+        .await?;
+    order.ok_or_else(|| missing_order(payment))
+}
+
+async fn order_id<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<OrderId> {
+    let links =
+        payment_order::Entity::find().filter(payment_order::Column::PaymentId.eq(payment.clone()));
+    let link = links.one(db).await?.ok_or_else(|| missing_order(payment))?;
+    Ok(link.order_id)
+}
+
+fn missing_order(payment: &PaymentId) -> Error {
+    Error::internal(format!("payment {payment} pays for no order"))
+}
+
+/// All payments of an order, oldest first.
+async fn of_order<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Vec<payment::Model>> {
+    let links = payment_order::Entity::find()
+        .filter(payment_order::Column::OrderId.eq(order.clone()))
+        .all(db)
+        .await?;
+    let ids = links.into_iter().map(|link| link.payment_id);
+    let mut payments = payment::Entity::find()
+        .filter(payment::Column::Id.is_in(ids))
+        .all(db)
+        .await?;
+    payments.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(payments)
+}

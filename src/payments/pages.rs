@@ -1,0 +1,68 @@
+//! The plain pages that a buyer comes back to. They ask `verify` with growing delays and say what is true.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::http::{Query, escape, page};
+
+use super::by_session;
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/checkout/success", get(success))
+        .route("/checkout/cancelled", get(cancelled))
+        .route("/assets/checkout.js", get(script))
+}
+
+#[derive(Deserialize)]
+struct Back {
+    session_id: Option<String>,
+}
+
+async fn success(State(app): State<App>, Query(back): Query<Back>) -> Result<Response> {
+    let session = back.session_id.unwrap_or_default();
+    if by_session(&app.db.read, &session).await?.is_none() {
+        return Ok(unknown());
+    }
+    let simulated = if app.config.simulated() {
+        "<p class=\"note\">Simulated money: nothing is charged.</p>"
+    } else {
+        ""
+    };
+    let body = format!(
+        "<h1 id=\"title\">Your payment is being confirmed</h1>\n\
+         <p id=\"message\" role=\"status\" aria-live=\"polite\" data-session=\"{}\">One moment, please.</p>\n\
+         {simulated}\n\
+         <noscript><p>This page asks for your payment's state with JavaScript. Without it, the mail you get says \
+         whether the payment was confirmed.</p></noscript>\n\
+         <script src=\"/assets/checkout.js\"></script>",
+        escape(&session)
+    );
+    Ok(page(StatusCode::OK, "Your payment", &body))
+}
+
+async fn cancelled(Query(_): Query<Back>) -> Response {
+    let body = "<h1>You left the checkout</h1>\n\
+                <p>Nothing was charged. Your checkout stays open until it expires: go back to it to pay after all.</p>";
+    page(StatusCode::OK, "Checkout left", body)
+}
+
+fn unknown() -> Response {
+    let body = "<h1>We don't know this checkout</h1>\n\
+                <p>The address is incomplete or wrong. If you have paid, your order is confirmed all the same, and a \
+                mail says so.</p>";
+    page(StatusCode::NOT_FOUND, "Unknown checkout", body)
+}
+
+async fn script() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
+        include_str!("checkout.js"),
+    )
+}

@@ -1,0 +1,173 @@
+//! What happens to an open session besides being paid: verify, expire, cancel.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use serde_json::json;
+use souk_entity::order::{self, OrderStatus};
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::{OrderId, PaymentId};
+
+use crate::app::App;
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::orders::{self, OrderAccess};
+use crate::stripe::requests::checkout as request;
+use crate::stripe::views::SessionView;
+
+use super::confirm::{self, Heard};
+use super::later::read_session;
+use super::{checkout, of_order, order_of};
+
+/// Stripe is asked about a payment at most this often, over all replicas.
+const ASK_EVERY_MS: i64 = 2_000;
+
+/// The second of the two confirmations: whoever holds a session's id may ask, and Stripe answers, not the caller.
+/// Runs the same confirm as the webhook.
+pub(super) async fn verify(app: &App, payment: payment::Model) -> Result<order::Model> {
+    let open = matches!(
+        payment.status,
+        PaymentStatus::Pending | PaymentStatus::Processing
+    );
+    if open && claim_question(app, &payment.id).await? {
+        read_session(app, &payment.id).await?;
+    }
+    order_of(&app.db.read, &payment.id).await
+}
+
+/// Whether it is this caller's turn to ask.
+async fn claim_question(app: &App, id: &PaymentId) -> Result<bool> {
+    use payment::Column as C;
+    let tx = app.db.begin_write().await?;
+    let before = tx.now().plus_ms(-ASK_EVERY_MS);
+    let claimed = payment::Entity::update_many()
+        .col_expr(C::AskedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(
+            Condition::any()
+                .add(C::AskedAt.is_null())
+                .add(C::AskedAt.lte(before)),
+        )
+        .exec(&tx)
+        .await?;
+    tx.commit().await?;
+    Ok(claimed.rows_affected == 1)
+}
+
+/// Closes a session at Stripe. If it turns out to be complete it is confirmed instead, and the answer says so.
+pub(super) async fn expire(
+    app: &App,
+    payment: &payment::Model,
+    actor: &str,
+) -> Result<payment::Model> {
+    close(app, payment).await?;
+    let payment = payment::Entity::find_by_id(payment.id.clone())
+        .one(&app.db.read)
+        .await?;
+    let payment = payment.ok_or_else(|| Error::internal("a payment went away"))?;
+    if payment.status != PaymentStatus::Expired {
+        return Err(Error::conflict(
+            "session_not_open",
+            "This session is no longer open.",
+        ));
+    }
+    let tx = app.db.begin_write().await?;
+    audit::record(
+        &tx,
+        actor,
+        "checkout_session.expired",
+        payment.id.as_ref(),
+        json!({}),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(payment)
+}
+
+/// Asks Stripe to expire a payment's session, and stores what the session then is. A session that was never answered
+/// is made first: otherwise it could still come to be, and be paid.
+async fn close(app: &App, payment: &payment::Model) -> Result<()> {
+    if payment.status != PaymentStatus::Pending {
+        return Ok(());
+    }
+    let payment = match &payment.stripe_object {
+        Some(_) => payment.clone(),
+        None => match checkout::create_session(app, &payment.id).await {
+            Ok((payment, _)) => payment,
+            Err(Error::StripeRefused(_) | Error::Conflict { .. }) => return Ok(()),
+            Err(e) => return Err(e),
+        },
+    };
+    let session = payment.stripe_object.clone().unwrap_or_default();
+    let scope = app.stripe.on(&payment.charge_account);
+    let key = format!("expire:{}", payment.id);
+    match scope
+        .post::<SessionView, _>(&request::expire(&session), &key)
+        .await
+    {
+        Ok(view) => {
+            let tx = app.db.begin_write().await?;
+            let heard = Heard {
+                account: &payment.charge_account,
+                livemode: view.livemode,
+                session: &view,
+            };
+            confirm::apply(&tx, &heard).await?;
+            tx.commit().await
+        }
+        // It is complete or expired already: whatever it is, it is stored.
+        Err(Error::StripeRefused(_)) => read_session(app, &payment.id).await.map(drop),
+        Err(e) => Err(e),
+    }
+}
+
+/// Cancels an order that isn't paid. Stripe is asked first to expire its sessions; one that was paid meanwhile is
+/// confirmed instead.
+pub(super) async fn cancel(
+    app: &App,
+    access: OrderAccess,
+    reason: Option<String>,
+) -> Result<order::Model> {
+    let id = access.order.id.clone();
+    if access.order.status == OrderStatus::Pending {
+        for payment in of_order(&app.db.read, &id).await? {
+            close(app, &payment).await?;
+        }
+    }
+    let tx = app.db.begin_write().await?;
+    // Closing its session has let it expire; the wish to cancel says why.
+    let from = if access.order.status == OrderStatus::Pending {
+        &[OrderStatus::Pending, OrderStatus::Expired][..]
+    } else {
+        &[OrderStatus::Pending][..]
+    };
+    let data = json!({ "reason": reason, "by": access.actor });
+    if orders::advance(&tx, &id, from, OrderStatus::Cancelled, data).await? {
+        audit::record(
+            &tx,
+            &access.actor,
+            "order.cancelled",
+            id.as_ref(),
+            json!({}),
+        )
+        .await?;
+    }
+    let order = find(&tx, &id).await?;
+    tx.commit().await?;
+    match order.status {
+        OrderStatus::Paid
+        | OrderStatus::Processing
+        | OrderStatus::RefundDue
+        | OrderStatus::Refunded => Err(Error::conflict(
+            "order_already_paid",
+            "This order has been paid, or is being paid. Refund it instead.",
+        )),
+        _ => Ok(order),
+    }
+}
+
+async fn find(tx: &crate::db::Tx, id: &OrderId) -> Result<order::Model> {
+    order::Entity::find_by_id(id.clone())
+        .one(tx)
+        .await?
+        .ok_or(Error::NotFound("order"))
+}

@@ -1,0 +1,406 @@
+//! The Stripe side of a seller: making its account, re-reading it, and the links into it.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use souk_entity::seller::{self, Dashboard, Requirements, SellerStatus};
+use souk_entity::{AccountId, JsonText, SellerId, Timestamp};
+
+use super::status::{self, Facts};
+use super::{find, locked};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result, StripeFault};
+use crate::jobs::{self, Job};
+use crate::stripe::requests::accounts;
+use crate::stripe::views::{AccountView, BalanceView, LinkView};
+use crate::{audit, identity, ids};
+
+/// For what the states of `return_url` and `refresh_url` are signed.
+pub(super) const RETURN: &str = "onboarding_return";
+/// As `RETURN`.
+pub(super) const REFRESH: &str = "onboarding_refresh";
+/// How long somebody may take over Stripe's form.
+const STATE_MS: i64 = 7 * 24 * 3_600_000;
+
+/// Sees to it that the seller has an account at Stripe. The key is the seller's, so whoever repeats it makes no second.
+pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
+    let row = find(&app.db.read, id).await?;
+    let row = row.ok_or(Error::NotFound("seller"))?;
+    if row.stripe_account.is_some() {
+        return Ok(row);
+    }
+    let request = accounts::create(&accounts::NewAccount {
+        seller: id.as_ref(),
+        country: &row.country,
+        email: &row.email,
+        business_type: row.business_type.as_deref(),
+        dashboard: row.dashboard,
+    });
+    let made: Result<AccountView> = app
+        .stripe
+        .platform()
+        .post(&request, &format!("account:{id}"))
+        .await;
+    match made {
+        Ok(view) => attach(app, id, &view).await,
+        Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
+            forget(app, id, &fault).await?;
+            Err(Error::StripeRefused(fault))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether it is what we asked for that was refused, not who asked: then nothing was made, now or earlier.
+fn concerns_the_request(fault: &StripeFault) -> bool {
+    fault.status == Some(400) && fault.kind == "invalid_request_error"
+}
+
+async fn attach(app: &App, id: &SellerId, view: &AccountView) -> Result<seller::Model> {
+    let tx = app.db.begin_write().await?;
+    let mut row = locked(&tx, id).await?;
+    if row.stripe_account.is_none() {
+        let account = AccountId(view.id.clone());
+        row.stripe_account = Some(account.clone());
+        write(&tx, &mut row, view).await?;
+        jobs::settle(&tx, &Job::CreateAccount { seller: id.clone() }).await?;
+        // Events of the account that came before we knew it was ours.
+        let waits_for = account.to_string();
+        jobs::stage(&tx, &Job::RetryDeferred { waits_for }).await?;
+        let data = json!({ "stripe_account": account });
+        audit::record(&tx, "system", "seller.account_created", id.as_ref(), data).await?;
+    }
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Takes back a seller whose account Stripe won't make. One that something refers to already stays, and can be asked
+/// about; whoever asked hears Stripe's reason in any case.
+async fn forget(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    let deleted = seller::Entity::delete_many()
+        .filter(seller::Column::Id.eq(id.clone()))
+        .filter(seller::Column::StripeAccount.is_null())
+        .exec(&tx)
+        .await;
+    if let Err(e) = deleted {
+        tracing::warn!(seller = %id, error = %e, "a refused seller stays, since it is in use");
+        return tx.rollback().await;
+    }
+    jobs::settle(&tx, &Job::CreateAccount { seller: id.clone() }).await?;
+    let data = json!({ "code": fault.code, "param": fault.param });
+    audit::record(&tx, "system", "seller.refused", id.as_ref(), data).await?;
+    tx.commit().await
+}
+
+/// Re-reads the account because somebody asked for it. An account that can be read again, read wholly after it was
+/// found disconnected, counts as connected again.
+pub async fn sync(app: &App, id: &SellerId) -> Result<seller::Model> {
+    reread(app, id, true).await
+}
+
+/// Re-reads the account by the way. Events come in any order, so a disconnection stands until somebody asks.
+pub(super) async fn refresh(app: &App, id: &SellerId) -> Result<seller::Model> {
+    reread(app, id, false).await
+}
+
+/// A read is stored only if none was stored since it began: so of two at once the one that saw the older state never
+/// has the last word. `synced_at` counts up with each and is compared under the row's lock. Whoever loses twice is
+/// done: what was stored second was read after what was stored first, and so after this began.
+async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<seller::Model> {
+    for _ in 0..2 {
+        let before = find(&app.db.read, id).await?;
+        let before = before.ok_or(Error::NotFound("seller"))?;
+        let Some(account) = &before.stripe_account else {
+            return ensure(app, id).await;
+        };
+        let request = accounts::retrieve(account);
+        let read = match app.stripe.platform().get(&request).await {
+            Ok(view) => Some(view),
+            Err(e) if is_gone(&e) => None,
+            Err(e) => return Err(e),
+        };
+        if let Some(stored) = store_read(app, &before, read, reconnects).await? {
+            return Ok(stored);
+        }
+    }
+    let row = find(&app.db.read, id).await?;
+    row.ok_or(Error::NotFound("seller"))
+}
+
+/// Stores what was read of an account that was `before` as the read began; `read` is none where it has disconnected.
+/// None: another read was stored meanwhile.
+async fn store_read(
+    app: &App,
+    before: &seller::Model,
+    read: Option<AccountView>,
+    reconnects: bool,
+) -> Result<Option<seller::Model>> {
+    let tx = app.db.begin_write().await?;
+    let mut row = locked(&tx, &before.id).await?;
+    if row.synced_at != before.synced_at {
+        return Ok(None);
+    }
+    match read {
+        Some(view) => {
+            if reconnects && row.deauthorized_at.take().is_some() {
+                let (data, subject) = (json!({}), row.id.as_ref());
+                audit::record(&tx, "system", "seller.reconnected", subject, data).await?;
+            }
+            if row.deauthorized_at.is_none() {
+                write(&tx, &mut row, &view).await?;
+            }
+        }
+        None => disconnect(&tx, &mut row, "system").await?,
+    }
+    tx.commit().await?;
+    Ok(Some(row))
+}
+
+/// Whether Stripe says that the account is not, or no longer, connected to the platform.
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::StripeRefused(fault)
+        if fault.status == Some(403) && fault.code.as_deref() == Some("account_invalid"))
+}
+
+/// Stores what an account says, and the status that follows.
+async fn write(tx: &Tx, row: &mut seller::Model, view: &AccountView) -> Result<()> {
+    let old = row.clone();
+    row.charges_enabled = view.charges_enabled;
+    row.payouts_enabled = view.payouts_enabled;
+    row.details_submitted = view.details_submitted;
+    row.requirements = JsonText(requirements(view));
+    match view.controller.stripe_dashboard.r#type.as_deref() {
+        Some("full") => row.dashboard = Dashboard::Full,
+        Some("express") => row.dashboard = Dashboard::Express,
+        _ => {}
+    }
+    store(tx, row, &old).await
+}
+
+fn requirements(view: &AccountView) -> Requirements {
+    let wanted = view.requirements.clone();
+    Requirements {
+        currently_due: wanted.currently_due,
+        past_due: wanted.past_due,
+        eventually_due: wanted.eventually_due,
+        pending_verification: wanted.pending_verification,
+        disabled_reason: wanted.disabled_reason,
+        current_deadline: wanted.current_deadline.map(Timestamp::from_seconds),
+    }
+}
+
+/// Marks the seller as disconnected: nothing can be charged or paid out any more.
+pub(super) async fn disconnect(tx: &Tx, row: &mut seller::Model, actor: &str) -> Result<()> {
+    if row.deauthorized_at.is_some() {
+        return Ok(());
+    }
+    let old = row.clone();
+    row.deauthorized_at = Some(tx.now());
+    row.charges_enabled = false;
+    row.payouts_enabled = false;
+    store(tx, row, &old).await?;
+    let data = json!({ "stripe_account": row.stripe_account });
+    audit::record(tx, actor, "seller.deauthorized", row.id.as_ref(), data).await
+}
+
+/// Writes what belongs to the account, under the row's lock.
+async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<()> {
+    row.status = status::derive(&Facts::of(row));
+    if row != old {
+        row.updated_at = tx.now();
+    }
+    let after_last = row.synced_at.map_or(tx.now(), |last| last.plus_ms(1));
+    row.synced_at = Some(std::cmp::Ord::max(tx.now(), after_last));
+    seller::Entity::update(seller::ActiveModel {
+        id: Set(row.id.clone()),
+        stripe_account: Set(row.stripe_account.clone()),
+        status: Set(row.status),
+        charges_enabled: Set(row.charges_enabled),
+        payouts_enabled: Set(row.payouts_enabled),
+        details_submitted: Set(row.details_submitted),
+        dashboard: Set(row.dashboard),
+        requirements: Set(row.requirements.clone()),
+        deauthorized_at: Set(row.deauthorized_at),
+        synced_at: Set(row.synced_at),
+        updated_at: Set(row.updated_at),
+        ..Default::default()
+    })
+    .exec(tx)
+    .await?;
+    Ok(())
+}
+
+/// A link into Stripe's onboarding, for the owner's browser at once: it works one time, for some minutes, and is
+/// neither stored nor logged. `seller_deauthorized`, `seller_rejected`.
+pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(String, Timestamp)> {
+    let row = connected(app, id).await?;
+    if row.status == SellerStatus::Rejected {
+        return Err(Error::conflict(
+            "seller_rejected",
+            "Stripe has rejected this account. Ask Stripe's support; there is nothing to onboard.",
+        ));
+    }
+    let account = account_of(&row)?;
+    let page = |purpose, path: &str| {
+        let state = identity::sign_state(app, purpose, id.as_ref(), STATE_MS);
+        app.config.page(&format!("{path}?state={state}"))
+    };
+    let refresh_url = page(REFRESH, "/onboarding/refresh");
+    let return_url = page(RETURN, "/onboarding/return");
+    let request = accounts::onboarding_link(account, &refresh_url, &return_url);
+    // Each click wants a link of its own, so no key is used twice.
+    let key = format!("onboarding_link:{}", ids::random_token());
+    let made = app.stripe.platform().post(&request, &key).await;
+    let link: LinkView = noticing(app, id, made).await?;
+    started(app, actor, id).await?;
+    let soon = app.clock.now().plus_ms(5 * 60_000);
+    let expires_at = link.expires_at.map_or(soon, Timestamp::from_seconds);
+    Ok((link.url, expires_at))
+}
+
+/// Writes down that onboarding has begun, the first time.
+async fn started(app: &App, actor: &str, id: &SellerId) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    let mut row = locked(&tx, id).await?;
+    if row.onboarding_started_at.is_none() {
+        row.onboarding_started_at = Some(tx.now());
+        let status = status::derive(&Facts::of(&row));
+        seller::Entity::update_many()
+            .col_expr(seller::Column::OnboardingStartedAt, Expr::value(tx.now()))
+            .col_expr(seller::Column::Status, Expr::value(status))
+            .col_expr(seller::Column::UpdatedAt, Expr::value(tx.now()))
+            .filter(seller::Column::Id.eq(id.clone()))
+            .exec(&tx)
+            .await?;
+    }
+    let data = json!({});
+    audit::record(
+        &tx,
+        actor,
+        "seller.onboarding_link_created",
+        id.as_ref(),
+        data,
+    )
+    .await?;
+    tx.commit().await
+}
+
+/// A link into the Express dashboard. `dashboard_not_express`, `seller_deauthorized`.
+pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<String> {
+    let row = connected(app, id).await?;
+    if row.dashboard != Dashboard::Express {
+        return Err(Error::conflict(
+            "dashboard_not_express",
+            "This account has Stripe's full dashboard: log in at https://dashboard.stripe.com.",
+        ));
+    }
+    let request = accounts::login_link(account_of(&row)?);
+    let key = format!("login_link:{}", ids::random_token());
+    let made = app.stripe.platform().post(&request, &key).await;
+    let link: LinkView = noticing(app, id, made).await?;
+    let tx = app.db.begin_write().await?;
+    let data = json!({});
+    audit::record(
+        &tx,
+        actor,
+        "seller.dashboard_link_created",
+        id.as_ref(),
+        data,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(link.url)
+}
+
+/// What Stripe holds for the seller at this moment; nothing while the account isn't made.
+pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
+    let Some(account) = &seller.stripe_account else {
+        return Ok(BalanceView::default());
+    };
+    if seller.deauthorized_at.is_some() {
+        return Err(deauthorized());
+    }
+    let read = app.stripe.on(account).get(&accounts::balance()).await;
+    noticing(app, &seller.id, read).await
+}
+
+/// The seller with an account that we may use, made now if it isn't yet.
+async fn connected(app: &App, id: &SellerId) -> Result<seller::Model> {
+    let row = ensure(app, id).await?;
+    if row.deauthorized_at.is_some() {
+        return Err(deauthorized());
+    }
+    Ok(row)
+}
+
+fn account_of(row: &seller::Model) -> Result<&AccountId> {
+    let account = row.stripe_account.as_ref();
+    account.ok_or_else(|| Error::internal("an account was ensured, but isn't there"))
+}
+
+fn deauthorized() -> Error {
+    Error::conflict(
+        "seller_deauthorized",
+        "This seller's Stripe account has disconnected from the platform.",
+    )
+}
+
+/// Takes note when Stripe's answer shows that the account has disconnected.
+async fn noticing<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
+    match answer {
+        Err(e) if is_gone(&e) => {
+            let tx = app.db.begin_write().await?;
+            let mut row = locked(&tx, id).await?;
+            disconnect(&tx, &mut row, "system").await?;
+            tx.commit().await?;
+            Err(deauthorized())
+        }
+        answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, kind: &str, code: Option<&str>) -> StripeFault {
+        StripeFault {
+            status: Some(status),
+            kind: kind.to_owned(),
+            code: code.map(str::to_owned),
+            ..StripeFault::default()
+        }
+    }
+
+    #[test]
+    fn only_a_403_with_its_code_means_that_the_account_is_gone() {
+        let gone = |fault| is_gone(&Error::StripeRefused(Box::new(fault)));
+        let kind = "invalid_request_error";
+        assert!(gone(refusal(403, kind, Some("account_invalid"))));
+        assert!(!gone(refusal(403, kind, None)));
+        assert!(!gone(refusal(401, kind, Some("api_key_expired"))));
+        let unknown = refusal(500, "api_error", Some("account_invalid"));
+        assert!(!is_gone(&Error::StripeUnavailable(Box::new(unknown))));
+    }
+
+    #[test]
+    fn a_refused_key_takes_back_no_seller() {
+        assert!(concerns_the_request(&refusal(
+            400,
+            "invalid_request_error",
+            None
+        )));
+        assert!(!concerns_the_request(&refusal(
+            401,
+            "invalid_request_error",
+            None
+        )));
+        assert!(!concerns_the_request(&refusal(
+            400,
+            "idempotency_error",
+            None
+        )));
+    }
+}

@@ -1,0 +1,54 @@
+//! What events about accounts do.
+
+use souk_entity::{AccountId, SellerId, seller};
+
+use super::{account, by_account, find, locked};
+use crate::db::Tx;
+use crate::error::Result;
+use crate::jobs::{self, Job};
+use crate::stripe::requests::accounts::METADATA_SELLER;
+use crate::stripe::{Effect, Event};
+
+const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
+
+/// `account.updated`: a snapshot that may be older than what we know, so the account is read again.
+pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
+    let own = || event.object_id().map(AccountId::from);
+    let Some(account) = event.account.clone().or_else(own) else {
+        return Ok(Effect::Ignored("the event names no account"));
+    };
+    if let Some(seller) = by_account(tx, &account, event.livemode).await? {
+        jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
+        return Ok(Effect::Applied);
+    }
+    if being_made(tx, event).await?.is_some() {
+        let waits_for = account.to_string();
+        return Ok(Effect::Deferred { waits_for });
+    }
+    Ok(NOT_OURS)
+}
+
+/// The seller whose account this may be, since it has none yet: Stripe's event can be faster than its answer.
+async fn being_made(tx: &Tx, event: &Event) -> Result<Option<seller::Model>> {
+    let Some(id) = event.object["metadata"][METADATA_SELLER].as_str() else {
+        return Ok(None);
+    };
+    let seller = find(tx, &SellerId::from(id)).await?;
+    Ok(
+        seller
+            .filter(|seller| seller.stripe_account.is_none() && seller.livemode == event.livemode),
+    )
+}
+
+/// `account.application.deauthorized`: its object is our application; the account is the envelope's.
+pub async fn account_application_deauthorized(tx: &Tx, event: &Event) -> Result<Effect> {
+    let Some(account) = &event.account else {
+        return Ok(Effect::Ignored("the event names no account"));
+    };
+    let Some(seller) = by_account(tx, account, event.livemode).await? else {
+        return Ok(NOT_OURS);
+    };
+    let mut row = locked(tx, &seller.id).await?;
+    account::disconnect(tx, &mut row, "stripe").await?;
+    Ok(Effect::Applied)
+}

@@ -1,0 +1,313 @@
+//! Sellers: who owns them, their connected accounts, and whether they can take money.
+
+mod account;
+pub mod events;
+pub mod later;
+mod pages;
+pub mod routes;
+mod status;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{IntoActiveModel, QuerySelect};
+use serde_json::json;
+use souk_entity::seller::{self, SellerStatus};
+use souk_entity::{AccountId, JsonText, Metadata, SellerId, UserId, user};
+use validator::{ValidateEmail, ValidateLength};
+
+pub use account::{balance, dashboard_link, onboarding_link, sync};
+
+use crate::app::App;
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::http::{Path, check_metadata, merge_metadata};
+use crate::identity::Caller;
+use crate::jobs::{self, Job};
+use crate::money::FeeRule;
+
+/// How long a request may be at work with Stripe before the job that repeats it begins.
+const ANSWER_MS: i64 = 15_000;
+
+/// A seller named by the path's `{id}`, and its owner or an admin, who calls. For anyone else there is none: 404.
+pub struct SellerAccess {
+    /// The row.
+    pub seller: seller::Model,
+    /// Who calls.
+    pub caller: Caller,
+}
+
+impl FromRequestParts<App> for SellerAccess {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        let Path(id) = Path::<SellerId>::from_request_parts(parts, app).await?;
+        let seller = find(&app.db.read, &id).await?;
+        let seller = seller.filter(|seller| may(&caller, seller));
+        let seller = seller.ok_or(Error::NotFound("seller"))?;
+        Ok(Self { seller, caller })
+    }
+}
+
+fn may(caller: &Caller, seller: &seller::Model) -> bool {
+    caller.is_admin() || seller.owner_id == *caller.id()
+}
+
+/// A seller by id.
+pub async fn find<C: ConnectionTrait>(db: &C, id: &SellerId) -> Result<Option<seller::Model>> {
+    Ok(seller::Entity::find_by_id(id.clone()).one(db).await?)
+}
+
+/// The seller that a request's field `param` names, if the caller owns it or is an admin; else 404.
+pub async fn owned<C: ConnectionTrait>(
+    db: &C,
+    caller: &Caller,
+    id: &SellerId,
+    param: &str,
+) -> Result<seller::Model> {
+    let seller = find(db, id).await?.filter(|seller| may(caller, seller));
+    seller.ok_or_else(|| Error::no_such("seller", param))
+}
+
+/// The sellers that the caller owns, an admin's own too: not those of others.
+pub async fn owned_ids<C: ConnectionTrait>(db: &C, caller: &Caller) -> Result<Vec<SellerId>> {
+    let ids = seller::Entity::find()
+        .select_only()
+        .column(seller::Column::Id)
+        .filter(seller::Column::OwnerId.eq(caller.id().clone()))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(ids)
+}
+
+/// The seller of a connected account, in live or test mode.
+pub async fn by_account<C: ConnectionTrait>(
+    db: &C,
+    account: &AccountId,
+    livemode: bool,
+) -> Result<Option<seller::Model>> {
+    let seller = seller::Entity::find()
+        .filter(seller::Column::StripeAccount.eq(account.clone()))
+        .filter(seller::Column::Livemode.eq(livemode))
+        .one(db)
+        .await?;
+    Ok(seller)
+}
+
+/// What the platform keeps of this seller's payments: the seller's own terms, where set, over the platform's.
+pub fn fee_rule(platform: FeeRule, seller: &seller::Model) -> FeeRule {
+    FeeRule {
+        bps: seller.application_fee_bps.unwrap_or(platform.bps),
+        fixed: seller.application_fee_fixed.unwrap_or(platform.fixed),
+    }
+}
+
+/// The account of a seller who can be bought from now; `seller_not_active` otherwise.
+pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a AccountId> {
+    let can = seller.status == SellerStatus::Active
+        && seller.charges_enabled
+        && seller.livemode == app.stripe.livemode();
+    seller
+        .stripe_account
+        .as_ref()
+        .filter(|_| can)
+        .ok_or_else(|| {
+            Error::conflict(
+                "seller_not_active",
+                "This seller can't take payments at the moment.",
+            )
+        })
+}
+
+/// What a seller is made from.
+#[derive(Clone, Debug, Default)]
+pub struct NewSeller {
+    /// Shown to buyers, 1 to 200 characters.
+    pub name: String,
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: String,
+    /// The owner's unless given.
+    pub email: Option<String>,
+    /// `individual` or `company`.
+    pub business_type: Option<String>,
+    /// The caller's own.
+    pub metadata: Metadata,
+}
+
+/// Makes a seller and then its account at Stripe. Resumable by `id`: with a row there it goes on with the account.
+/// Without an answer from Stripe the seller stands, and a job goes on; after a definite no about what was asked it is
+/// gone again.
+pub async fn create(
+    app: &App,
+    owner: &user::Model,
+    id: SellerId,
+    new: NewSeller,
+) -> Result<seller::Model> {
+    if find(&app.db.read, &id).await?.is_none() {
+        insert(app, owner, &id, new).await?;
+    }
+    account::ensure(app, &id).await
+}
+
+async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -> Result<()> {
+    let name = display_name(&new.name)?;
+    let letters = new.country.chars().all(|c| c.is_ascii_uppercase());
+    if new.country.len() != 2 || !letters {
+        return Err(Error::invalid(
+            "country",
+            "country must be two capital letters (ISO 3166-1), such as DE.",
+        ));
+    }
+    let email = new.email.unwrap_or_else(|| owner.email.clone());
+    if !email.validate_length(Some(3), Some(254), None) || !email.validate_email() {
+        return Err(Error::invalid(
+            "email",
+            "email must be an e-mail address such as mira@example.com.",
+        ));
+    }
+    let kinds = [None, Some("individual"), Some("company")];
+    if !kinds.contains(&new.business_type.as_deref()) {
+        return Err(Error::invalid(
+            "business_type",
+            "business_type must be individual, company or null.",
+        ));
+    }
+    check_metadata(&new.metadata)?;
+    let tx = app.db.begin_write().await?;
+    let row = seller::Model {
+        id: id.clone(),
+        owner_id: owner.id.clone(),
+        name,
+        email,
+        country: new.country,
+        business_type: new.business_type,
+        stripe_account: None,
+        livemode: app.stripe.livemode(),
+        dashboard: app.config.seller_dashboard,
+        status: SellerStatus::Created,
+        charges_enabled: false,
+        payouts_enabled: false,
+        details_submitted: false,
+        requirements: JsonText::default(),
+        onboarding_started_at: None,
+        deauthorized_at: None,
+        application_fee_bps: None,
+        application_fee_fixed: None,
+        metadata: JsonText(new.metadata),
+        synced_at: None,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+    };
+    let country = row.country.clone();
+    seller::Entity::insert(row.into_active_model())
+        .exec_without_returning(&tx)
+        .await?;
+    let job = Job::CreateAccount { seller: id.clone() };
+    jobs::stage_at(&tx, &job, tx.now().plus_ms(ANSWER_MS)).await?;
+    let data = json!({ "country": country });
+    audit::record(&tx, owner.id.as_ref(), "seller.created", id.as_ref(), data).await?;
+    tx.commit().await
+}
+
+fn display_name(text: &str) -> Result<String> {
+    let name = text.trim();
+    if !(1..=200).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(Error::invalid(
+            "name",
+            "name must have 1 to 200 characters, none of them a control character.",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// What to change of a seller; `None` leaves it as it is.
+#[derive(Debug, Default)]
+pub struct SellerChange {
+    /// Shown to buyers.
+    pub name: Option<String>,
+    /// Merged in; an empty value removes its name.
+    pub metadata: Option<Metadata>,
+    /// For admins: hundredths of a per cent, null for the platform's.
+    pub application_fee_bps: Option<Option<i32>>,
+    /// For admins: minor units, null for the platform's.
+    pub application_fee_fixed: Option<Option<i64>>,
+}
+
+/// Changes a seller. The fee is for admins: it counts for checkouts opened from then on.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    id: &SellerId,
+    change: SellerChange,
+) -> Result<seller::Model> {
+    let fees = change.application_fee_bps.is_some() || change.application_fee_fixed.is_some();
+    if fees && !caller.is_admin() {
+        return Err(Error::Forbidden(
+            "Only the platform's admins set the application fee.",
+        ));
+    }
+    let tx = app.db.begin_write().await?;
+    let mut row = locked(&tx, id).await?;
+    let mut changed = Vec::new();
+    if let Some(name) = change.name {
+        row.name = display_name(&name)?;
+        changed.push("name");
+    }
+    if let Some(metadata) = change.metadata {
+        row.metadata = JsonText(merge_metadata(row.metadata.0, metadata)?);
+        changed.push("metadata");
+    }
+    if let Some(bps) = change.application_fee_bps {
+        row.application_fee_bps = bps;
+        changed.push("application_fee_bps");
+    }
+    if let Some(fixed) = change.application_fee_fixed {
+        row.application_fee_fixed = fixed;
+        changed.push("application_fee_fixed");
+    }
+    if changed.is_empty() {
+        return Ok(row);
+    }
+    row.updated_at = tx.now();
+    seller::Entity::update(seller::ActiveModel {
+        id: Set(row.id.clone()),
+        name: Set(row.name.clone()),
+        metadata: Set(row.metadata.clone()),
+        application_fee_bps: Set(row.application_fee_bps),
+        application_fee_fixed: Set(row.application_fee_fixed),
+        updated_at: Set(row.updated_at),
+        ..Default::default()
+    })
+    .exec(&tx)
+    .await?;
+    let data = json!({
+        "changed": changed,
+        "application_fee_bps": row.application_fee_bps,
+        "application_fee_fixed": row.application_fee_fixed,
+    });
+    let actor = caller.principal();
+    audit::record(&tx, &actor, "seller.updated", id.as_ref(), data).await?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+/// Who may have a seller listed: an admin all of them, anybody else their own.
+pub fn visible(caller: &Caller, owner: Option<UserId>) -> Result<sea_orm::Select<seller::Entity>> {
+    let query = seller::Entity::find();
+    match owner {
+        Some(_) if !caller.is_admin() => Err(Error::Forbidden("owner_id is for admins.")),
+        Some(owner) => Ok(query.filter(seller::Column::OwnerId.eq(owner))),
+        None if caller.is_admin() => Ok(query),
+        None => Ok(query.filter(seller::Column::OwnerId.eq(caller.id().clone()))),
+    }
+}
+
+async fn locked(tx: &crate::db::Tx, id: &SellerId) -> Result<seller::Model> {
+    let row = seller::Entity::find_by_id(id.clone())
+        .lock_exclusive()
+        .one(tx)
+        .await?;
+    row.ok_or(Error::NotFound("seller"))
+}

@@ -1,0 +1,286 @@
+//! Sellers over HTTP.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use souk_entity::seller::{self, Dashboard, Requirements, SellerStatus};
+use souk_entity::{AccountId, Metadata, SellerId, Timestamp, UserId};
+use validator::Validate;
+
+use super::{NewSeller, SellerAccess, SellerChange, pages};
+use crate::app::App;
+use crate::error::Result;
+use crate::http::{Answer, Empty, Filters, Keyed, List, Pages, Valid, given};
+use crate::identity::Caller;
+use crate::stripe::views::{BalanceAmountView, BalanceView};
+
+/// Sellers' routes and the pages that Stripe sends them back to.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/sellers", post(create).get(list))
+        .route("/v1/sellers/{id}", get(read).patch(update))
+        .route("/v1/sellers/{id}/onboarding_links", post(onboarding_link))
+        .route("/v1/sellers/{id}/dashboard_links", post(dashboard_link))
+        .route("/v1/sellers/{id}/sync", post(sync))
+        .route("/v1/sellers/{id}/requirements", get(requirements))
+        .route("/v1/sellers/{id}/balance", get(balance))
+        .route("/onboarding/return", get(pages::come_back))
+        .route(
+            "/onboarding/refresh",
+            get(pages::ask_for_login).post(pages::go_on),
+        )
+}
+
+#[derive(Serialize)]
+struct SellerView {
+    id: SellerId,
+    object: &'static str,
+    owner_id: UserId,
+    name: String,
+    email: String,
+    country: String,
+    business_type: Option<String>,
+    stripe_account: Option<AccountId>,
+    livemode: bool,
+    status: SellerStatus,
+    charges_enabled: bool,
+    payouts_enabled: bool,
+    details_submitted: bool,
+    dashboard: Dashboard,
+    requirements: RequirementsView,
+    application_fee_bps: Option<i32>,
+    application_fee_fixed: Option<i64>,
+    metadata: Metadata,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+fn view(row: seller::Model) -> SellerView {
+    SellerView {
+        id: row.id,
+        object: "seller",
+        owner_id: row.owner_id,
+        name: row.name,
+        email: row.email,
+        country: row.country,
+        business_type: row.business_type,
+        stripe_account: row.stripe_account,
+        livemode: row.livemode,
+        status: row.status,
+        charges_enabled: row.charges_enabled,
+        payouts_enabled: row.payouts_enabled,
+        details_submitted: row.details_submitted,
+        dashboard: row.dashboard,
+        requirements: requirements_view(row.requirements.0),
+        application_fee_bps: row.application_fee_bps,
+        application_fee_fixed: row.application_fee_fixed,
+        metadata: row.metadata.0,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+#[derive(Serialize)]
+struct RequirementsView {
+    object: &'static str,
+    currently_due: Vec<String>,
+    past_due: Vec<String>,
+    eventually_due: Vec<String>,
+    pending_verification: Vec<String>,
+    disabled_reason: Option<String>,
+    current_deadline: Option<Timestamp>,
+}
+
+fn requirements_view(wanted: Requirements) -> RequirementsView {
+    RequirementsView {
+        object: "requirements",
+        currently_due: wanted.currently_due,
+        past_due: wanted.past_due,
+        eventually_due: wanted.eventually_due,
+        pending_verification: wanted.pending_verification,
+        disabled_reason: wanted.disabled_reason,
+        current_deadline: wanted.current_deadline,
+    }
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct SellerCreate {
+    name: String,
+    country: String,
+    #[serde(default, deserialize_with = "given")]
+    email: Option<String>,
+    #[serde(default)]
+    business_type: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    request: Keyed<SellerCreate>,
+) -> Result<Response> {
+    let make = async |id: SellerId, body: SellerCreate| {
+        let new = NewSeller {
+            name: body.name,
+            country: body.country,
+            email: body.email,
+            business_type: body.business_type,
+            metadata: body.metadata,
+        };
+        super::create(&app, &caller.user, id, new).await.map(view)
+    };
+    request.once(&app, &caller.principal(), make).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SellerFilters {
+    status: Option<SellerStatus>,
+    owner_id: Option<UserId>,
+}
+
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Filters(filters, paging): Filters<SellerFilters>,
+) -> Answer<List<SellerView>> {
+    let mut query = super::visible(&caller, filters.owner_id)?;
+    if let Some(status) = filters.status {
+        query = query.filter(seller::Column::Status.eq(status));
+    }
+    let rows = query
+        .page(&paging, seller::Column::Id, &app.db.read)
+        .await?;
+    Ok(Json(paging.list(rows, view)))
+}
+
+async fn read(access: SellerAccess) -> Json<SellerView> {
+    Json(view(access.seller))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct SellerUpdate {
+    #[serde(default, deserialize_with = "given")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    metadata: Option<Metadata>,
+    #[serde(default, deserialize_with = "given")]
+    #[validate(range(
+        min = 0,
+        max = 10_000,
+        message = "application_fee_bps is 0 to 10000, or null."
+    ))]
+    application_fee_bps: Option<Option<i32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[validate(range(
+        min = 0,
+        max = 99_999_999,
+        message = "application_fee_fixed is 0 to 99999999, or null."
+    ))]
+    application_fee_fixed: Option<Option<i64>>,
+}
+
+async fn update(
+    State(app): State<App>,
+    access: SellerAccess,
+    Valid(body): Valid<SellerUpdate>,
+) -> Answer<SellerView> {
+    let change = SellerChange {
+        name: body.name,
+        metadata: body.metadata,
+        application_fee_bps: body.application_fee_bps,
+        application_fee_fixed: body.application_fee_fixed,
+    };
+    let row = super::update(&app, &access.caller, &access.seller.id, change).await?;
+    Ok(Json(view(row)))
+}
+
+#[derive(Serialize)]
+struct OnboardingLink {
+    object: &'static str,
+    url: String,
+    expires_at: Timestamp,
+}
+
+async fn onboarding_link(
+    State(app): State<App>,
+    access: SellerAccess,
+    Valid(_): Valid<Empty>,
+) -> Result<Response> {
+    let actor = access.caller.principal();
+    let (url, expires_at) = super::onboarding_link(&app, &actor, &access.seller.id).await?;
+    let link = OnboardingLink {
+        object: "onboarding_link",
+        url,
+        expires_at,
+    };
+    Ok((StatusCode::CREATED, Json(link)).into_response())
+}
+
+#[derive(Serialize)]
+struct DashboardLink {
+    object: &'static str,
+    url: String,
+}
+
+async fn dashboard_link(
+    State(app): State<App>,
+    access: SellerAccess,
+    Valid(_): Valid<Empty>,
+) -> Result<Response> {
+    let actor = access.caller.principal();
+    let link = DashboardLink {
+        object: "dashboard_link",
+        url: super::dashboard_link(&app, &actor, &access.seller.id).await?,
+    };
+    Ok((StatusCode::CREATED, Json(link)).into_response())
+}
+
+async fn sync(
+    State(app): State<App>,
+    access: SellerAccess,
+    Valid(_): Valid<Empty>,
+) -> Answer<SellerView> {
+    let row = super::sync(&app, &access.seller.id).await?;
+    Ok(Json(view(row)))
+}
+
+async fn requirements(access: SellerAccess) -> Json<RequirementsView> {
+    Json(requirements_view(access.seller.requirements.0))
+}
+
+#[derive(Serialize)]
+struct Balance {
+    object: &'static str,
+    available: Vec<BalanceAmount>,
+    pending: Vec<BalanceAmount>,
+}
+
+#[derive(Serialize)]
+struct BalanceAmount {
+    currency: String,
+    amount: i64,
+}
+
+async fn balance(State(app): State<App>, access: SellerAccess) -> Answer<Balance> {
+    let BalanceView { available, pending } = super::balance(&app, &access.seller).await?;
+    let amounts = |all: Vec<BalanceAmountView>| {
+        let amount = |one: BalanceAmountView| BalanceAmount {
+            currency: one.currency,
+            amount: one.amount,
+        };
+        all.into_iter().map(amount).collect()
+    };
+    Ok(Json(Balance {
+        object: "balance",
+        available: amounts(available),
+        pending: amounts(pending),
+    }))
+}

@@ -1,0 +1,239 @@
+//! Where a seller stands, from nothing but the account's own fields.
+
+use souk_entity::seller::{self, Requirements, SellerStatus};
+
+/// The facts that a status is made of.
+pub struct Facts<'a> {
+    /// The account has disconnected from the platform.
+    pub deauthorized: bool,
+    /// The first onboarding link was made.
+    pub onboarding_started: bool,
+    /// `charges_enabled`.
+    pub charges_enabled: bool,
+    /// `details_submitted`.
+    pub details_submitted: bool,
+    /// `requirements`.
+    pub requirements: &'a Requirements,
+}
+
+impl<'a> Facts<'a> {
+    /// Those of a row.
+    pub fn of(seller: &'a seller::Model) -> Self {
+        Self {
+            deauthorized: seller.deauthorized_at.is_some(),
+            onboarding_started: seller.onboarding_started_at.is_some(),
+            charges_enabled: seller.charges_enabled,
+            details_submitted: seller.details_submitted,
+            requirements: &seller.requirements.0,
+        }
+    }
+}
+
+/// The status. Nothing outranks a disconnection, then a rejection; `active` takes charges and no `disabled_reason`.
+pub fn derive(facts: &Facts<'_>) -> SellerStatus {
+    let wanted = facts.requirements;
+    let reason = wanted.disabled_reason.as_deref();
+    if facts.deauthorized {
+        return SellerStatus::Deauthorized;
+    }
+    if reason.is_some_and(|reason| reason.starts_with("rejected.")) {
+        return SellerStatus::Rejected;
+    }
+    if facts.charges_enabled {
+        // With a reason and charges still on, it is payouts that Stripe has switched off.
+        return match reason {
+            None => SellerStatus::Active,
+            Some(_) => SellerStatus::Restricted,
+        };
+    }
+    if !facts.details_submitted {
+        // A new account has a reason from its first moment, since everything is wanted of it.
+        return if facts.onboarding_started {
+            SellerStatus::Onboarding
+        } else {
+            SellerStatus::Created
+        };
+    }
+    let wants_more = !wanted.currently_due.is_empty() || !wanted.past_due.is_empty();
+    match reason {
+        _ if wants_more => SellerStatus::Restricted,
+        None | Some("requirements.pending_verification" | "under_review") => {
+            SellerStatus::PendingVerification
+        }
+        Some(_) => SellerStatus::Restricted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Case {
+        deauthorized: bool,
+        started: bool,
+        charges: bool,
+        submitted: bool,
+        wanted: Requirements,
+    }
+
+    fn submitted() -> Case {
+        Case {
+            deauthorized: false,
+            started: true,
+            charges: false,
+            submitted: true,
+            wanted: Requirements::default(),
+        }
+    }
+
+    fn reason(text: &str) -> Requirements {
+        Requirements {
+            disabled_reason: Some(text.to_owned()),
+            ..Requirements::default()
+        }
+    }
+
+    fn due(reason: Option<&str>) -> Requirements {
+        Requirements {
+            currently_due: vec!["external_account".to_owned()],
+            disabled_reason: reason.map(str::to_owned),
+            ..Requirements::default()
+        }
+    }
+
+    fn status(case: &Case) -> SellerStatus {
+        derive(&Facts {
+            deauthorized: case.deauthorized,
+            onboarding_started: case.started,
+            charges_enabled: case.charges,
+            details_submitted: case.submitted,
+            requirements: &case.wanted,
+        })
+    }
+
+    const REASONS: [&str; 12] = [
+        "action_required.requested_capabilities",
+        "listed",
+        "other",
+        "platform_paused",
+        "rejected.fraud",
+        "rejected.incomplete_verification",
+        "rejected.listed",
+        "rejected.other",
+        "rejected.terms_of_service",
+        "requirements.past_due",
+        "requirements.pending_verification",
+        "under_review",
+    ];
+
+    /// Every combination of the flags, with and without something due, for every reason of Stripe's.
+    fn all() -> Vec<Case> {
+        let mut cases = Vec::new();
+        for bits in 0..32_u8 {
+            let bit = |at: u8| bits & (1 << at) != 0;
+            let reasons = REASONS.iter().copied().map(Some).chain([None]);
+            cases.extend(reasons.map(|reason| Case {
+                deauthorized: bit(0),
+                started: bit(1),
+                charges: bit(2),
+                submitted: bit(3),
+                wanted: Requirements {
+                    disabled_reason: reason.map(str::to_owned),
+                    ..if bit(4) {
+                        due(None)
+                    } else {
+                        Requirements::default()
+                    }
+                },
+            }));
+        }
+        cases
+    }
+
+    #[test]
+    fn a_new_account_is_created_until_its_first_link_then_onboarding() {
+        let new = Case {
+            started: false,
+            submitted: false,
+            wanted: due(Some("requirements.past_due")),
+            ..submitted()
+        };
+        assert_eq!(status(&new), SellerStatus::Created);
+        let started = Case {
+            started: true,
+            ..new
+        };
+        assert_eq!(status(&started), SellerStatus::Onboarding);
+    }
+
+    #[test]
+    fn what_stripe_checks_is_pending_and_what_it_wants_is_restricted() {
+        let pending = ["requirements.pending_verification", "under_review"];
+        for text in pending {
+            let case = Case {
+                wanted: reason(text),
+                ..submitted()
+            };
+            assert_eq!(status(&case), SellerStatus::PendingVerification, "{text}");
+            let case = Case {
+                wanted: due(Some(text)),
+                ..submitted()
+            };
+            assert_eq!(
+                status(&case),
+                SellerStatus::Restricted,
+                "{text}, something due"
+            );
+        }
+        assert_eq!(status(&submitted()), SellerStatus::PendingVerification);
+        for text in [
+            "requirements.past_due",
+            "listed",
+            "platform_paused",
+            "other",
+            "a new one",
+        ] {
+            let case = Case {
+                wanted: reason(text),
+                ..submitted()
+            };
+            assert_eq!(status(&case), SellerStatus::Restricted, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seller_with_charges_and_no_reason_is_active_though_stripe_will_want_more() {
+        let case = Case {
+            charges: true,
+            wanted: due(None),
+            ..submitted()
+        };
+        assert_eq!(status(&case), SellerStatus::Active);
+    }
+
+    #[test]
+    fn active_takes_charges_and_never_a_disabled_reason() {
+        for case in all() {
+            if status(&case) == SellerStatus::Active {
+                assert!(case.charges && case.wanted.disabled_reason.is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn a_disconnection_outranks_everything() {
+        for case in all() {
+            let is = status(&case) == SellerStatus::Deauthorized;
+            assert_eq!(is, case.deauthorized);
+        }
+    }
+
+    #[test]
+    fn a_rejection_outranks_all_but_a_disconnection() {
+        for case in all().into_iter().filter(|case| !case.deauthorized) {
+            let reason = case.wanted.disabled_reason.clone().unwrap_or_default();
+            let is = status(&case) == SellerStatus::Rejected;
+            assert_eq!(is, reason.starts_with("rejected."), "{reason}");
+        }
+    }
+}

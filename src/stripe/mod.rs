@@ -1,0 +1,12 @@
+//! Stripe over HTTP, and the only place that names async-stripe.
+//!
+//! Its typed builders make the requests; the transport here sends them, since it must carry the account, our own
+//! idempotency key, a timeout and retries. Answers are read into the small views of `views`.
+
+mod event;
+pub mod requests;
+mod transport;
+pub mod views;
+
+pub use event::{Effect, Event};
+pub use transport::{API_VERSION, Page, Prepared, Scope, Stripe};

@@ -1,0 +1,97 @@
+//! Checkout Sessions (docs.stripe.com/api/checkout/sessions).
+
+use std::collections::HashMap;
+
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionAdaptivePricing, CreateCheckoutSessionAutomaticTax,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData,
+    RetrieveCheckoutSession,
+};
+use stripe_client_core::StripeRequest;
+
+/// What a one-time Checkout Session is made from. Amounts in minor units.
+pub struct NewSession<'a> {
+    /// Lower case.
+    pub currency: &'a str,
+    /// Name, description, unit amount, quantity of each line.
+    pub lines: Vec<SessionLine<'a>>,
+    /// `payment_intent_data[application_fee_amount]`; left out at zero, as Stripe wants.
+    pub application_fee: i64,
+    /// With `{CHECKOUT_SESSION_ID}`, which Stripe fills in.
+    pub success_url: &'a str,
+    /// Where the buyer goes who gives up.
+    pub cancel_url: &'a str,
+    /// `customer_email`.
+    pub email: Option<&'a str>,
+    /// `expires_at`, whole seconds; none: Stripe's own 24 hours.
+    pub expires_at: Option<i64>,
+    /// `allow_promotion_codes`.
+    pub allow_promotion_codes: bool,
+    /// Written on the session and on its payment intent; a hint for people, never an authority.
+    pub metadata: HashMap<String, String>,
+    /// `client_reference_id`.
+    pub reference: &'a str,
+}
+
+/// A line of it.
+pub struct SessionLine<'a> {
+    /// What the buyer sees.
+    pub name: &'a str,
+    /// Minor units.
+    pub unit_amount: i64,
+    /// How many.
+    pub quantity: i64,
+}
+
+/// Creates a session with `mode=payment`. Tax, shipping, adjustable quantities, optional items and adaptive pricing
+/// would change the total and stay off.
+pub fn create(new: NewSession<'_>) -> impl StripeRequest {
+    let currency: stripe_types::Currency = new.currency.parse().unwrap_or_default();
+    let lines: Vec<_> = new
+        .lines
+        .iter()
+        .map(|line| {
+            let mut price = CreateCheckoutSessionLineItemsPriceData::new(currency.clone());
+            price.product_data = Some(ProductData::new(line.name));
+            price.unit_amount = Some(line.unit_amount);
+            let mut item = CreateCheckoutSessionLineItems::new();
+            item.price_data = Some(price);
+            item.quantity = Some(line.quantity.unsigned_abs());
+            item
+        })
+        .collect();
+    let mut intent = CreateCheckoutSessionPaymentIntentData::new();
+    intent.application_fee_amount = Some(new.application_fee).filter(|fee| *fee > 0);
+    intent.metadata = Some(new.metadata.clone());
+    let mut adaptive = CreateCheckoutSessionAdaptivePricing::new();
+    adaptive.enabled = Some(false);
+    let mut request = CreateCheckoutSession::new()
+        .mode(stripe_shared::CheckoutSessionMode::Payment)
+        .line_items(lines)
+        .payment_intent_data(intent)
+        .adaptive_pricing(adaptive)
+        .automatic_tax(CreateCheckoutSessionAutomaticTax::new(false))
+        .allow_promotion_codes(new.allow_promotion_codes)
+        .success_url(new.success_url)
+        .cancel_url(new.cancel_url)
+        .client_reference_id(new.reference)
+        .metadata(new.metadata);
+    if let Some(email) = new.email {
+        request = request.customer_email(email);
+    }
+    if let Some(at) = new.expires_at {
+        request = request.expires_at(at);
+    }
+    request
+}
+
+/// Retrieves a session with its payment intent, whose last error tells a failed asynchronous payment.
+pub fn retrieve(session: &str) -> impl StripeRequest + use<> {
+    RetrieveCheckoutSession::new(session).expand(vec!["payment_intent".to_owned()])
+}
+
+/// Expires an open session; Stripe refuses any other.
+pub fn expire(session: &str) -> impl StripeRequest + use<> {
+    ExpireCheckoutSession::new(session)
+}

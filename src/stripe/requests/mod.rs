@@ -1,0 +1,7 @@
+//! The requests we send, built with async-stripe's typed parameters.
+
+pub mod accounts;
+pub mod balance;
+pub mod checkout;
+pub mod promotions;
+pub mod refunds;

@@ -1,0 +1,53 @@
+//! Refunds (docs.stripe.com/api/refunds) and the payment intents they belong to.
+
+use std::collections::HashMap;
+
+use stripe_client_core::StripeRequest;
+use stripe_core::payment_intent::RetrievePaymentIntent;
+use stripe_core::refund::{CreateRefund, CreateRefundReason, ListRefund};
+
+/// The `metadata` name that carries our refund's id.
+pub const METADATA_REFUND: &str = "souk_refund";
+
+/// Creates a refund of a payment intent, minor units. The application fee goes back in proportion only with
+/// `refund_application_fee`; it is left out where there is no fee, since Stripe refuses it then.
+pub fn create(
+    intent: &str,
+    amount: i64,
+    reason: Option<&str>,
+    fee_back: bool,
+    refund: &str,
+) -> impl StripeRequest + use<> {
+    let mut request = CreateRefund::new()
+        .payment_intent(intent)
+        .amount(amount)
+        .metadata(HashMap::from([(
+            METADATA_REFUND.to_owned(),
+            refund.to_owned(),
+        )]))
+        .expand(vec!["balance_transaction".to_owned()]);
+    if let Some(reason) = reason.and_then(|reason| reason.parse::<CreateRefundReason>().ok()) {
+        request = request.reason(reason);
+    }
+    if fee_back {
+        request = request.refund_application_fee(true);
+    }
+    request
+}
+
+/// A page of the refunds of a payment intent, newest first.
+pub fn list(intent: &str, starting_after: Option<&str>) -> impl StripeRequest + use<> {
+    let mut request = ListRefund::new()
+        .payment_intent(intent)
+        .limit(100)
+        .expand(vec!["data.balance_transaction".to_owned()]);
+    if let Some(last) = starting_after {
+        request = request.starting_after(last);
+    }
+    request
+}
+
+/// A payment intent, which names its latest charge.
+pub fn payment_intent(intent: &str) -> impl StripeRequest + use<> {
+    RetrievePaymentIntent::new(intent)
+}

@@ -1,0 +1,319 @@
+//! How requests go to Stripe and answers come back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use souk_entity::AccountId;
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+
+use crate::config::Config;
+use crate::db::assert_no_open_transaction;
+use crate::error::{Error, Result, StripeFault};
+use crate::ids;
+
+/// The API version that every request names (docs.stripe.com/api/versioning).
+pub const API_VERSION: &str = "2026-09-30.endive";
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// Tries within one call; a job then goes on with the same key.
+const TRIES: u32 = 3;
+
+/// Stripe, or what stands in its place. Cheap to clone.
+#[derive(Clone)]
+pub struct Stripe {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    base: String,
+    key: SecretString,
+    livemode: bool,
+}
+
+/// Stripe as the platform, or as the platform acting on a connected account (`Stripe-Account`).
+#[derive(Clone)]
+pub struct Scope {
+    stripe: Stripe,
+    account: Option<AccountId>,
+}
+
+/// A request as it goes over the wire: stored before its first send, so that a retry repeats it byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// With its query.
+    pub path: String,
+    /// The connected account; none: the platform.
+    pub account: Option<AccountId>,
+    /// The API version.
+    pub version: String,
+    /// Form encoded; none: a GET.
+    pub body: Option<String>,
+}
+
+/// A page of one of Stripe's lists.
+#[derive(Debug, Deserialize)]
+pub struct Page {
+    /// The objects, raw.
+    pub data: Vec<Value>,
+    /// Whether there are more behind the last.
+    pub has_more: bool,
+}
+
+impl Stripe {
+    /// A client for the settings' key and address.
+    pub fn new(config: &Config) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|e| Error::internal(format!("HTTP client: {e}")))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                http,
+                base: config.stripe_api_base.clone(),
+                key: config.stripe_secret_key.clone(),
+                livemode: config.livemode,
+            }),
+        })
+    }
+
+    /// Whether the key is a live one.
+    pub fn livemode(&self) -> bool {
+        self.inner.livemode
+    }
+
+    /// Acting as the platform.
+    pub fn platform(&self) -> Scope {
+        Scope {
+            stripe: self.clone(),
+            account: None,
+        }
+    }
+
+    /// Acting on a connected account.
+    pub fn on(&self, account: &AccountId) -> Scope {
+        Scope {
+            stripe: self.clone(),
+            account: Some(account.clone()),
+        }
+    }
+
+    /// Sends a stored request, again or for the first time, on the account it was made for.
+    pub async fn send<V: DeserializeOwned>(&self, request: &Prepared, key: &str) -> Result<V> {
+        let scope = Scope {
+            stripe: self.clone(),
+            account: request.account.clone(),
+        };
+        let method = if request.body.is_some() {
+            reqwest::Method::POST
+        } else {
+            reqwest::Method::GET
+        };
+        let value = scope
+            .exchange(
+                method,
+                &request.path,
+                request.body.clone(),
+                Some(key),
+                &request.version,
+            )
+            .await?;
+        view(value)
+    }
+}
+
+impl Scope {
+    /// The request as it would be sent, to be stored first.
+    pub fn prepare<R: StripeRequest>(&self, request: &R) -> Prepared {
+        let (_, path, body) = parts(request.build());
+        Prepared {
+            path,
+            account: self.account.clone(),
+            version: API_VERSION.to_owned(),
+            body: Some(body.unwrap_or_default()),
+        }
+    }
+
+    /// Reads.
+    pub async fn get<V: DeserializeOwned, R: StripeRequest>(&self, request: &R) -> Result<V> {
+        let (method, path, _) = parts(request.build());
+        view(
+            self.exchange(method, &path, None, None, API_VERSION)
+                .await?,
+        )
+    }
+
+    /// Writes, under an idempotency key: repeating the call with the same key does it once.
+    pub async fn post<V: DeserializeOwned, R: StripeRequest>(
+        &self,
+        request: &R,
+        key: &str,
+    ) -> Result<V> {
+        let (method, path, body) = parts(request.build());
+        view(
+            self.exchange(method, &path, body, Some(key), API_VERSION)
+                .await?,
+        )
+    }
+
+    async fn exchange(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<String>,
+        key: Option<&str>,
+        version: &str,
+    ) -> Result<Value> {
+        assert_no_open_transaction();
+        let may_repeat = method == reqwest::Method::GET || key.is_some();
+        let mut attempt = 1;
+        loop {
+            let outcome = self.once(&method, path, body.clone(), key, version).await;
+            let Err(failure) = outcome else {
+                return outcome.map_err(|failure| failure.error);
+            };
+            if !may_repeat || !failure.again || attempt >= TRIES {
+                return Err(failure.error);
+            }
+            let pause = ids::random_below(200 << attempt);
+            tokio::time::sleep(Duration::from_millis(pause.unsigned_abs())).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once(
+        &self,
+        method: &reqwest::Method,
+        path: &str,
+        body: Option<String>,
+        key: Option<&str>,
+        version: &str,
+    ) -> Result<Value, Failure> {
+        let inner = &self.stripe.inner;
+        let mut request = inner
+            .http
+            .request(method.clone(), format!("{}/v1{path}", inner.base))
+            .bearer_auth(inner.key.expose_secret())
+            .header("Stripe-Version", version);
+        if let Some(account) = &self.account {
+            request = request.header("Stripe-Account", account.as_ref());
+        }
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        if let Some(body) = body {
+            request = request
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .body(body);
+        }
+        let response = request.send().await.map_err(|e| Failure::no_answer(&e))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let bytes = response.bytes().await.map_err(|e| Failure::no_answer(&e))?;
+        if (200..300).contains(&status) {
+            return serde_json::from_slice(&bytes).map_err(|e| {
+                Failure::unknown(StripeFault {
+                    status: Some(status),
+                    message: format!("the answer is not JSON: {e}"),
+                    ..StripeFault::default()
+                })
+            });
+        }
+        Err(Failure::answered(status, &headers, &bytes))
+    }
+}
+
+/// A try that failed, and whether the same request may be sent again at once.
+struct Failure {
+    error: Error,
+    again: bool,
+}
+
+impl Failure {
+    fn unknown(fault: StripeFault) -> Self {
+        Self {
+            error: Error::StripeUnavailable(Box::new(fault)),
+            again: true,
+        }
+    }
+
+    fn no_answer(e: &reqwest::Error) -> Self {
+        // `without_url`: an address may hold an id, a message of ours should not.
+        let message = if e.is_timeout() {
+            "timed out".to_owned()
+        } else if e.is_connect() {
+            "no connection".to_owned()
+        } else {
+            "the connection broke off".to_owned()
+        };
+        Self::unknown(StripeFault {
+            message,
+            ..StripeFault::default()
+        })
+    }
+
+    /// docs.stripe.com/error-low-level: `Stripe-Should-Retry` decides; else 409, 429 and 5xx may pass.
+    fn answered(status: u16, headers: &HeaderMap, bytes: &[u8]) -> Self {
+        let header = |name| {
+            headers
+                .get(name)
+                .and_then(|value: &reqwest::header::HeaderValue| value.to_str().ok())
+        };
+        let body: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        let error = &body["error"];
+        let text = |name: &str| error[name].as_str().map(str::to_owned);
+        let fault = StripeFault {
+            status: Some(status),
+            kind: text("type").unwrap_or_default(),
+            code: text("code"),
+            decline_code: text("decline_code"),
+            param: text("param"),
+            message: text("message").unwrap_or_else(|| format!("status {status}")),
+            request_id: header("request-id").map(str::to_owned),
+        };
+        let passing = matches!(status, 409 | 429) || status >= 500;
+        let again = match header("stripe-should-retry") {
+            Some("true") => true,
+            Some("false") => false,
+            _ => passing,
+        };
+        let error = if passing {
+            Error::StripeUnavailable(Box::new(fault))
+        } else {
+            Error::StripeRefused(Box::new(fault))
+        };
+        Self { error, again }
+    }
+}
+
+fn parts(request: RequestBuilder) -> (reqwest::Method, String, Option<String>) {
+    let method = match request.method {
+        StripeMethod::Get => reqwest::Method::GET,
+        StripeMethod::Post => reqwest::Method::POST,
+        StripeMethod::Delete => reqwest::Method::DELETE,
+    };
+    let query = request.query.filter(|query| !query.is_empty());
+    let path = match query {
+        Some(query) => format!("{}?{query}", request.path),
+        None => request.path,
+    };
+    (method, path, request.body)
+}
+
+fn view<V: DeserializeOwned>(value: Value) -> Result<V> {
+    let id = value["id"].as_str().unwrap_or("an object").to_owned();
+    serde_path_to_error::deserialize(value).map_err(|e| {
+        // Nothing of the value itself: it may hold a link or a secret.
+        Error::internal(format!(
+            "Stripe's {id} has an unexpected shape at {}",
+            e.path()
+        ))
+    })
+}

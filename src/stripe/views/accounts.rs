@@ -1,0 +1,115 @@
+//! Connected accounts, the links into them, and their balance.
+
+use serde::{Deserialize, Deserializer};
+
+/// A connected account (docs.stripe.com/api/accounts/object). What is missing counts as not enabled and not wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct AccountView {
+    /// `acct_…`.
+    pub id: String,
+    /// Whether it can take money.
+    #[serde(default, deserialize_with = "or_default")]
+    pub charges_enabled: bool,
+    /// Whether money can be paid out.
+    #[serde(default, deserialize_with = "or_default")]
+    pub payouts_enabled: bool,
+    /// Whether onboarding was gone through.
+    #[serde(default, deserialize_with = "or_default")]
+    pub details_submitted: bool,
+    /// What Stripe still wants.
+    #[serde(default, deserialize_with = "or_default")]
+    pub requirements: RequirementsView,
+    /// Who answers for what.
+    #[serde(default, deserialize_with = "or_default")]
+    pub controller: ControllerView,
+}
+
+/// `requirements` of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct RequirementsView {
+    /// Wanted by `current_deadline`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub currently_due: Vec<String>,
+    /// Wanted already.
+    #[serde(default, deserialize_with = "or_default")]
+    pub past_due: Vec<String>,
+    /// Wanted some day.
+    #[serde(default, deserialize_with = "or_default")]
+    pub eventually_due: Vec<String>,
+    /// Being checked.
+    #[serde(default, deserialize_with = "or_default")]
+    pub pending_verification: Vec<String>,
+    /// Such as `requirements.past_due` or `rejected.fraud`.
+    pub disabled_reason: Option<String>,
+    /// Whole seconds.
+    pub current_deadline: Option<i64>,
+}
+
+/// `controller` of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ControllerView {
+    /// Which dashboard it has.
+    #[serde(default, deserialize_with = "or_default")]
+    pub stripe_dashboard: DashboardView,
+}
+
+/// `controller.stripe_dashboard` of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct DashboardView {
+    /// `full`, `express` or `none`.
+    pub r#type: Option<String>,
+}
+
+/// A link that lets its holder in, and so is never kept: no `Debug` shows it.
+#[derive(Clone, Deserialize)]
+pub struct LinkView {
+    /// Where to send the browser.
+    pub url: String,
+    /// Whole seconds; a login link names none.
+    pub expires_at: Option<i64>,
+}
+
+/// A balance (docs.stripe.com/api/balance/balance_object).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct BalanceView {
+    /// Can be paid out.
+    #[serde(default, deserialize_with = "or_default")]
+    pub available: Vec<BalanceAmountView>,
+    /// Not yet.
+    #[serde(default, deserialize_with = "or_default")]
+    pub pending: Vec<BalanceAmountView>,
+}
+
+/// What a balance holds of one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct BalanceAmountView {
+    /// Minor units.
+    pub amount: i64,
+    /// Lower case.
+    pub currency: String,
+}
+
+/// Null counts as missing: Stripe gives hashes and lists as null where there is nothing to say.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_says_little_can_do_nothing() {
+        let sparse = r#"{"id": "acct_1", "requirements": null, "controller": {"type": "account"}}"#;
+        let view: AccountView = serde_json::from_str(sparse).expect("lenient");
+        assert!(!view.charges_enabled && !view.payouts_enabled && !view.details_submitted);
+        assert_eq!(view.requirements, RequirementsView::default());
+        let nulls = r#"{"id": "acct_1", "charges_enabled": true,
+            "requirements": {"currently_due": null, "disabled_reason": "listed", "current_deadline": null}}"#;
+        let view: AccountView = serde_json::from_str(nulls).expect("lenient");
+        assert!(view.charges_enabled);
+        assert_eq!(view.requirements.disabled_reason.as_deref(), Some("listed"));
+    }
+}

@@ -1,0 +1,161 @@
+//! Checkout Sessions, payment intents and refunds.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A field that holds an id, or the whole object where it was expanded.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Expandable<T> {
+    /// Only its id.
+    Id(String),
+    /// All of it.
+    Object(T),
+}
+
+/// A Checkout Session (docs.stripe.com/api/checkout/sessions/object). Amounts in minor units.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SessionView {
+    /// `cs_…`.
+    pub id: String,
+    /// `open`, `complete` or `expired`.
+    pub status: Option<String>,
+    /// `paid`, `unpaid` or `no_payment_required`.
+    pub payment_status: Option<String>,
+    /// Live money, or test.
+    #[serde(default)]
+    pub livemode: bool,
+    /// Lower case.
+    pub currency: Option<String>,
+    /// Before discounts.
+    pub amount_subtotal: Option<i64>,
+    /// After discounts.
+    pub amount_total: Option<i64>,
+    /// What lies between the two.
+    pub total_details: Option<TotalDetails>,
+    /// Null where nothing was to be paid.
+    pub payment_intent: Option<Expandable<PaymentIntentView>>,
+    /// The hosted page, while the session is open.
+    pub url: Option<String>,
+    /// Whole seconds.
+    pub expires_at: Option<i64>,
+    /// Ours, and a hint only: who made the session may be somebody else.
+    pub metadata: Option<HashMap<String, String>>,
+}
+
+/// `total_details` of a session.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct TotalDetails {
+    /// What promotion codes took off.
+    pub amount_discount: Option<i64>,
+    /// Tax, which we never ask for.
+    pub amount_tax: Option<i64>,
+    /// Shipping, which we never ask for.
+    pub amount_shipping: Option<i64>,
+}
+
+/// A payment intent (docs.stripe.com/api/payment_intents/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct PaymentIntentView {
+    /// `pi_…`.
+    pub id: String,
+    /// Such as `succeeded` or `requires_payment_method`.
+    pub status: Option<String>,
+    /// Its newest charge.
+    pub latest_charge: Option<Expandable<IdView>>,
+    /// Why the last try failed.
+    pub last_payment_error: Option<Value>,
+}
+
+/// Any object, of which only the id counts.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IdView {
+    /// Stripe's id.
+    pub id: String,
+}
+
+/// A refund (docs.stripe.com/api/refunds/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct RefundView {
+    /// `re_…`.
+    pub id: String,
+    /// Minor units.
+    pub amount: i64,
+    /// Lower case.
+    pub currency: String,
+    /// `pending`, `requires_action`, `succeeded`, `failed` or `canceled`.
+    pub status: Option<String>,
+    /// `duplicate`, `fraudulent`, `requested_by_customer`, or null.
+    pub reason: Option<String>,
+    /// Why it failed.
+    pub failure_reason: Option<String>,
+    /// The payment it belongs to.
+    pub payment_intent: Option<Expandable<IdView>>,
+    /// The charge it belongs to.
+    pub charge: Option<Expandable<IdView>>,
+    /// Ours carry our refund's id.
+    pub metadata: Option<HashMap<String, String>>,
+    /// Expanded, its fees say how much application fee came back.
+    pub balance_transaction: Option<Expandable<FeesView>>,
+}
+
+/// The fees of a balance transaction.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FeesView {
+    /// Each with Stripe's sign: a fee that comes back is negative.
+    #[serde(default)]
+    pub fee_details: Vec<FeeView>,
+}
+
+/// One of them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FeeView {
+    /// Such as `application_fee`.
+    pub r#type: String,
+    /// Minor units.
+    pub amount: i64,
+}
+
+impl Expandable<IdView> {
+    /// The id, expanded or not.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Id(id) => id,
+            Self::Object(object) => &object.id,
+        }
+    }
+}
+
+impl Expandable<PaymentIntentView> {
+    /// The id, expanded or not.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Id(id) => id,
+            Self::Object(object) => &object.id,
+        }
+    }
+
+    /// The object, where it was expanded.
+    pub fn object(&self) -> Option<&PaymentIntentView> {
+        match self {
+            Self::Id(_) => None,
+            Self::Object(object) => Some(object),
+        }
+    }
+}
+
+impl RefundView {
+    /// The application fee that came back with it, minor units, where Stripe has said.
+    pub fn application_fee_refunded(&self) -> Option<i64> {
+        let Some(Expandable::Object(transaction)) = &self.balance_transaction else {
+            return None;
+        };
+        let fees = transaction
+            .fee_details
+            .iter()
+            .filter(|fee| fee.r#type == "application_fee");
+        Some(fees.map(|fee| fee.amount.saturating_neg()).sum())
+    }
+}

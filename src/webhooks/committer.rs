@@ -1,0 +1,89 @@
+//! Many deliveries, one transaction, one commit; and only then the answers.
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+
+use super::{Incoming, Receipt, inbox};
+
+/// Deliveries that may wait; one more is turned away with 503, and Stripe sends it again.
+const QUEUE: usize = 1024;
+/// Deliveries that share a commit at most.
+const BATCH: usize = 64;
+
+/// The way into the committer. Cheap to clone; the committer ends when the last one is gone and its queue is empty.
+#[derive(Clone)]
+pub struct Intake {
+    queue: mpsc::Sender<Delivery>,
+}
+
+struct Delivery {
+    incoming: Incoming,
+    answer: oneshot::Sender<Result<Receipt>>,
+}
+
+impl Intake {
+    /// Starts a committer. The task ends after the last `Intake` is dropped, with everything queued committed.
+    pub fn start(app: App) -> (Self, tokio::task::JoinHandle<()>) {
+        let (queue, deliveries) = mpsc::channel(QUEUE);
+        (Self { queue }, tokio::spawn(run(app, deliveries)))
+    }
+
+    /// Answers once the event is committed, with its effect or a visible failure.
+    pub(super) async fn commit(&self, incoming: Incoming) -> Result<Receipt> {
+        let (answer, committed) = oneshot::channel();
+        self.queue
+            .try_send(Delivery { incoming, answer })
+            .map_err(|_| Error::Busy("Too many events at once; send it again.".to_owned()))?;
+        committed
+            .await
+            .map_err(|_| Error::Busy("Shutting down; send it again.".to_owned()))?
+    }
+}
+
+async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    // Whatever waits is taken at once: an idle system pays a commit for each event, a busy one shares it.
+    while deliveries.recv_many(&mut batch, BATCH).await > 0 {
+        // Two replicas given the same events in another order would lock each other out of the inbox's key.
+        batch.sort_by(|a, b| a.incoming.event.id.cmp(&b.incoming.event.id));
+        let incoming: Vec<&Incoming> = batch.iter().map(|delivery| &delivery.incoming).collect();
+        let receipts = commit_all(&app, &incoming).await;
+        for (delivery, receipt) in batch.drain(..).zip(receipts) {
+            // A sender that hung up will send again, and find a duplicate.
+            drop(delivery.answer.send(receipt));
+        }
+    }
+}
+
+/// All of them in one transaction; after an engine failure each alone, so that one can't hold up the others.
+async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
+    match commit(app, batch).await {
+        Ok(receipts) => receipts.into_iter().map(Ok).collect(),
+        Err(e) if batch.len() == 1 => vec![Err(e)],
+        Err(e) => {
+            tracing::warn!(events = batch.len(), error = %e, "a batch of events failed; trying each alone");
+            let mut receipts = Vec::with_capacity(batch.len());
+            for incoming in batch {
+                let alone = commit(app, &[incoming]).await;
+                receipts.push(alone.and_then(|one| {
+                    one.into_iter()
+                        .next()
+                        .ok_or_else(|| Error::internal("no receipt"))
+                }));
+            }
+            receipts
+        }
+    }
+}
+
+async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    let tx = app.db.begin_write().await?;
+    let mut receipts = Vec::with_capacity(batch.len());
+    for incoming in batch {
+        receipts.push(inbox::receive(&tx, incoming).await?);
+    }
+    tx.commit().await?;
+    Ok(receipts)
+}

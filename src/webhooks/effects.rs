@@ -1,0 +1,35 @@
+//! Which event does what. A type that isn't here is stored, acknowledged and ignored.
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::stripe::{Effect, Event};
+use crate::{ledger, payments, sellers};
+
+/// Does the effect of an event.
+pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
+    match event.kind.as_str() {
+        "checkout.session.completed"
+        | "checkout.session.expired"
+        | "checkout.session.async_payment_succeeded" => {
+            payments::events::checkout_session(tx, event).await
+        }
+        "checkout.session.async_payment_failed" => {
+            payments::events::checkout_session_failed(tx, event).await
+        }
+        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
+            payments::events::refund(tx, event).await
+        }
+        "charge.refunded" => payments::events::charge_refunded(tx, event).await,
+        "account.updated" => sellers::events::account_updated(tx, event).await,
+        "account.application.deauthorized" => {
+            sellers::events::account_application_deauthorized(tx, event).await
+        }
+        "payout.created"
+        | "payout.updated"
+        | "payout.paid"
+        | "payout.failed"
+        | "payout.canceled"
+        | "payout.reconciliation_completed" => ledger::events::payout(tx, event).await,
+        _ => Ok(Effect::Ignored("no effect of ours")),
+    }
+}

@@ -1,0 +1,137 @@
+//! Stripe's two doors: verified events go into the inbox together with their effect, once.
+
+mod committer;
+mod effects;
+mod inbox;
+pub mod later;
+pub mod routes;
+mod signature;
+
+pub use committer::Intake;
+
+use souk_entity::inbox_event::{Endpoint, EventState};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::stripe::Event;
+
+use signature::Fault;
+
+/// Bytes that an event may have.
+const BODY_LIMIT: usize = 512 * 1024;
+
+/// A verified event on its way into the inbox.
+#[derive(Clone, Debug)]
+struct Incoming {
+    endpoint: Endpoint,
+    event: Event,
+    payload: String,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receipt {
+    /// It was in the inbox already.
+    Duplicate,
+    /// It is in the inbox now.
+    Stored(EventState),
+    /// It is of the other mode: nothing was kept.
+    OtherMode,
+}
+
+/// Verifies a delivery at one of the doors.
+fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Result<Incoming> {
+    let (own, other) = match endpoint {
+        Endpoint::Platform => (
+            &app.config.platform_webhook_secrets,
+            &app.config.connect_webhook_secrets,
+        ),
+        Endpoint::Connect => (
+            &app.config.connect_webhook_secrets,
+            &app.config.platform_webhook_secrets,
+        ),
+    };
+    let header = header.ok_or_else(|| {
+        refused(
+            "invalid_signature",
+            "The Stripe-Signature header is missing.",
+        )
+    })?;
+    match signature::check(header, body, own, app.clock.now()) {
+        Ok(()) => {}
+        Err(Fault::OutOfTolerance) => {
+            return Err(refused(
+                "timestamp_out_of_tolerance",
+                "The signature is more than 300 seconds away from our clock: an old delivery, or a clock that is wrong.",
+            ));
+        }
+        Err(Fault::Unreadable) => {
+            return Err(refused(
+                "invalid_signature",
+                "The Stripe-Signature header has no t and v1 that can be read.",
+            ));
+        }
+        Err(Fault::Mismatch) => {
+            let swapped =
+                signature::check(header, body, other, app.clock.now()) != Err(Fault::Mismatch);
+            return Err(if swapped {
+                wrong_door(endpoint)
+            } else {
+                mismatch(endpoint)
+            });
+        }
+    }
+    let event = Event::read(body)
+        .ok_or_else(|| refused("malformed_event", "The body is no JSON object with an id."))?;
+    match (endpoint, &event.account) {
+        (Endpoint::Connect, None) => Err(refused(
+            "account_required",
+            "This event names no account: it is the platform's own, and belongs to /webhooks/stripe.",
+        )),
+        (Endpoint::Platform, Some(_)) => Err(refused(
+            "account_not_allowed",
+            "This event is a connected account's, and belongs to /webhooks/stripe/connect.",
+        )),
+        _ => {
+            let payload = String::from_utf8_lossy(body).into_owned();
+            Ok(Incoming {
+                endpoint,
+                event,
+                payload,
+            })
+        }
+    }
+}
+
+fn refused(code: &'static str, message: &str) -> Error {
+    Error::WebhookRefused {
+        code,
+        message: message.to_owned(),
+    }
+}
+
+fn wrong_door(endpoint: Endpoint) -> Error {
+    let message = match endpoint {
+        Endpoint::Connect => {
+            "This is signed with the platform endpoint's secret. Put the Connect endpoint's own into \
+             STRIPE_CONNECT_WEBHOOK_SECRET, or point that endpoint at /webhooks/stripe."
+        }
+        Endpoint::Platform => {
+            "This is signed with the Connect endpoint's secret. Put the platform endpoint's own into \
+             STRIPE_WEBHOOK_SECRET, or point that endpoint at /webhooks/stripe/connect."
+        }
+    };
+    refused("wrong_secret", message)
+}
+
+fn mismatch(endpoint: Endpoint) -> Error {
+    let setting = match endpoint {
+        Endpoint::Connect => "STRIPE_CONNECT_WEBHOOK_SECRET",
+        Endpoint::Platform => "STRIPE_WEBHOOK_SECRET",
+    };
+    let message = format!(
+        "No signature matches. Either {setting} is not this endpoint's secret, or something between Stripe and us \
+         changed the body."
+    );
+    refused("invalid_signature", &message)
+}

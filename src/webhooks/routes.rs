@@ -1,0 +1,88 @@
+//! `POST /webhooks/stripe` and `POST /webhooks/stripe/connect`.
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use serde::Serialize;
+use souk_entity::inbox_event::{Endpoint, EventState};
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::Answer;
+
+use super::{BODY_LIMIT, Intake, Receipt, admit};
+
+/// The two doors, in front of one committer.
+pub fn router(intake: Intake) -> Router<App> {
+    Router::new()
+        .route("/webhooks/stripe", post(platform))
+        .route("/webhooks/stripe/connect", post(connect))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(Extension(intake))
+}
+
+type Body = Result<Bytes, BytesRejection>;
+
+async fn platform(
+    state: State<App>,
+    intake: Extension<Intake>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<ReceiptView> {
+    receive(state, intake, Endpoint::Platform, &headers, body).await
+}
+
+async fn connect(
+    state: State<App>,
+    intake: Extension<Intake>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<ReceiptView> {
+    receive(state, intake, Endpoint::Connect, &headers, body).await
+}
+
+#[derive(Serialize)]
+struct ReceiptView {
+    object: &'static str,
+    id: String,
+    state: &'static str,
+}
+
+async fn receive(
+    State(app): State<App>,
+    Extension(intake): Extension<Intake>,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    body: Body,
+) -> Answer<ReceiptView> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::PayloadTooLarge(BODY_LIMIT),
+        _ => Error::MalformedJson("The body broke off.".to_owned()),
+    })?;
+    let header = headers
+        .get("stripe-signature")
+        .and_then(|value| value.to_str().ok());
+    let incoming = admit(&app, endpoint, header, &body)?;
+    let id = incoming.event.id.clone();
+    // A live endpoint also receives test events of connected accounts.
+    let receipt = if incoming.event.livemode == app.stripe.livemode() {
+        intake.commit(incoming).await?
+    } else {
+        Receipt::OtherMode
+    };
+    let state = match receipt {
+        Receipt::Duplicate => "duplicate",
+        Receipt::OtherMode | Receipt::Stored(EventState::Ignored) => "ignored",
+        Receipt::Stored(EventState::Processed) => "processed",
+        Receipt::Stored(EventState::Deferred) => "deferred",
+        Receipt::Stored(EventState::Failed | EventState::Dead) => "failed",
+    };
+    Ok(Json(ReceiptView {
+        object: "webhook_receipt",
+        id,
+        state,
+    }))
+}

@@ -1,0 +1,429 @@
+//! What every test stands on: a server of its own behind a real socket, with a database, a simulator and a clock that
+//! nobody else touches. Nothing happens by itself: events are held until `apply_events`, jobs until `run_jobs`.
+
+mod actors;
+mod client;
+mod database;
+mod invariants;
+mod process;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sea_orm::{ConnectionTrait, Statement, TryGetable};
+use serde_json::{Value, json};
+use souk::app::App;
+use souk::clock::Clock;
+use souk::config::Config;
+use souk::webhooks::Intake;
+use souk::worker;
+use souk_entity::Timestamp;
+use souk_simulator::{
+    ClockMode, Deliveries, Fault, FaultKind, Options, Simulator, WebhookEndpoint, sign,
+};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+pub use actors::{Checkout, PASSWORD, Shop, User, lines_of, opened, text};
+pub use client::{Answer, Client};
+pub use database::{Database, on_postgres};
+pub use process::{Proxy, Souk, free_port};
+
+/// When every test begins: 2026-11-18T11:06:40Z.
+pub const START: i64 = 1_795_000_000;
+
+/// One of the two webhook endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Platform,
+    Connect,
+}
+
+impl Door {
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Platform => "/webhooks/stripe",
+            Self::Connect => "/webhooks/stripe/connect",
+        }
+    }
+}
+
+pub struct TestApp {
+    pub app: App,
+    pub simulator: Simulator,
+    pub platform: WebhookEndpoint,
+    pub connect: WebhookEndpoint,
+    pub folder: TempDir,
+    client: Client,
+    control: reqwest::Client,
+    leftovers_allowed: AtomicBool,
+    database: Database,
+}
+
+impl Deref for TestApp {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Runs something to its end on a runtime of its own, for `drop`, which can't wait.
+pub fn elsewhere<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(work)
+    };
+    std::thread::spawn(run)
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Waits until something is so, for as long as a slow machine may take and no longer.
+pub async fn until<T>(what: &str, mut is: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        if let Some(value) = is().await {
+            return value;
+        }
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "it never came about that {what}"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
+/// A simulator that does nothing by itself.
+pub async fn simulator(state: souk_simulator::State) -> Simulator {
+    let options = Options {
+        state,
+        clock: ClockMode::Manual { start: START },
+        deliveries: Deliveries::Held,
+        ..Options::default()
+    };
+    Simulator::start(options).await.expect("a simulator")
+}
+
+/// The settings of a server that talks to this simulator.
+pub fn settings(
+    simulator: &str,
+    secrets: (&str, &str),
+    database: &str,
+    folder: &std::path::Path,
+) -> HashMap<String, String> {
+    [
+        ("DATABASE_URL", database),
+        ("DATA_DIR", folder.to_str().expect("a path")),
+        ("PUBLIC_URL", "http://shop.test"),
+        ("JWT_SECRET", "a secret of more than thirty-two characters"),
+        ("STRIPE_SECRET_KEY", "sk_test_suite"),
+        ("STRIPE_API_BASE", simulator),
+        ("STRIPE_WEBHOOK_SECRET", secrets.0),
+        ("STRIPE_CONNECT_WEBHOOK_SECRET", secrets.1),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With some settings changed.
+    pub async fn with(changed: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::migrated(folder.path()).await;
+        let simulator = simulator(souk_simulator::State::Memory).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let ensure = async |name, door: Door| {
+            let url = format!("{base}{}", door.path());
+            simulator
+                .ensure_webhook_endpoint(name, &url, door == Door::Connect)
+                .await
+        };
+        let (platform, connect) = (
+            ensure("platform", Door::Platform).await,
+            ensure("connect", Door::Connect).await,
+        );
+        let secrets = (platform.secret.as_str(), connect.secret.as_str());
+        let mut vars = settings(&simulator.base_url(), secrets, &database.url, folder.path());
+        vars.extend(
+            changed
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let config = Config::read(&vars).expect("settings");
+        let clock = Clock::fixed(Timestamp::from_seconds(START));
+        let app = souk::assemble(config, clock).await.expect("assembles");
+        let (intake, _) = Intake::start(app.clone());
+        let service =
+            souk::router(app.clone(), intake).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self {
+            app,
+            simulator,
+            platform,
+            connect,
+            folder,
+            client: Client::new(base),
+            control: reqwest::Client::builder()
+                .no_proxy()
+                .build()
+                .expect("a client"),
+            leftovers_allowed: AtomicBool::new(false),
+            database,
+        }
+    }
+
+    /// This test leaves work undone, and means to.
+    pub fn leaves_work(&self) {
+        self.leftovers_allowed.store(true, Ordering::SeqCst);
+    }
+
+    /// Now, in seconds.
+    pub fn now(&self) -> i64 {
+        self.app.clock.now().seconds()
+    }
+
+    /// Lets time pass, here and at Stripe.
+    pub async fn advance(&self, seconds: i64) {
+        self.app.clock.advance_ms(seconds * 1000);
+        self.simulator.advance(seconds).await;
+    }
+
+    /// Does at Stripe what the simulator's control API offers.
+    pub async fn stripe(&self, path: &str, body: Value) -> Value {
+        let answer = self.try_stripe(path, body).await;
+        answer.unwrap_or_else(|refusal| panic!("{path}: {refusal}"))
+    }
+
+    /// As `stripe`; its refusal, if it refuses.
+    pub async fn try_stripe(&self, path: &str, body: Value) -> Result<Value, String> {
+        let address = format!("{}/_simulator{path}", self.simulator.base_url());
+        let response = self
+            .control
+            .post(address)
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("an answer");
+        let good = response.status().is_success();
+        let text = response.text().await.expect("a text");
+        if good {
+            Ok(serde_json::from_str(&text).expect("JSON"))
+        } else {
+            Err(text)
+        }
+    }
+
+    /// Calls Stripe's own API, on an account, as somebody who isn't us.
+    pub async fn at_stripe(
+        &self,
+        method: &str,
+        path: &str,
+        account: &str,
+        form: &[(&str, &str)],
+    ) -> Value {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let mut request = self
+            .control
+            .request(
+                method.parse().expect("a method"),
+                format!("{}/v1{path}", self.simulator.base_url()),
+            )
+            .bearer_auth("sk_test_suite")
+            .header("stripe-account", account)
+            .header("stripe-version", souk_simulator::API_VERSION);
+        if method == "POST" {
+            request = request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form);
+        }
+        let response = request.send().await.expect("an answer");
+        let good = response.status().is_success();
+        let text = response.text().await.expect("a text");
+        assert!(good, "{method} {path}: {text}");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Makes Stripe fail so, on requests like this.
+    pub async fn fault(&self, method: &str, path: &str, kind: FaultKind, times: Option<u32>) {
+        let (method, path_prefix) = (Some(method.to_owned()), path.to_owned());
+        self.simulator
+            .fault(Fault {
+                method,
+                path_prefix,
+                account: None,
+                kind,
+                times,
+            })
+            .await;
+    }
+
+    /// What Stripe's books say of an account.
+    pub async fn truth(&self, account: &str) -> Value {
+        self.simulator.oracle().await["accounts"][account].clone()
+    }
+
+    /// Posts bytes to a door, signed at a moment with a secret.
+    pub async fn post_event(&self, door: Door, payload: &str, secret: &str, at: i64) -> Answer {
+        let signature = sign(secret, at, payload.as_bytes());
+        self.knock(door, payload, &signature).await
+    }
+
+    /// Posts bytes to a door with a signature header.
+    pub async fn knock(&self, door: Door, payload: &str, signature: &str) -> Answer {
+        self.call("POST", door.path())
+            .content("application/json; charset=utf-8", payload)
+            .header("stripe-signature", signature)
+            .await
+    }
+
+    /// Posts an event to the door it belongs to, rightly signed, and says what became of it.
+    pub async fn hear(&self, event: &Value) -> String {
+        let (door, secret) = match event["account"].is_string() {
+            true => (Door::Connect, &self.connect.secret),
+            false => (Door::Platform, &self.platform.secret),
+        };
+        let answer = self
+            .post_event(door, &event.to_string(), secret, self.now())
+            .await;
+        assert_eq!(answer.status, 200, "{event}: {}", answer.text);
+        text(&answer.body, "state")
+    }
+
+    /// The events that wait at Stripe, as JSON, oldest first.
+    pub async fn pending(&self) -> Vec<Value> {
+        let pending = self.simulator.pending_events().await;
+        pending
+            .iter()
+            .map(|event| serde_json::from_str(&event.payload).expect("JSON"))
+            .collect()
+    }
+
+    /// The event of this type that waits.
+    pub async fn pending_one(&self, kind: &str) -> Value {
+        let all = self.pending().await;
+        all.iter()
+            .find(|event| event["type"] == kind)
+            .unwrap_or_else(|| panic!("no {kind} waits"))
+            .clone()
+    }
+
+    /// Takes the waiting events from Stripe without delivering them.
+    pub async fn intercept(&self) -> Vec<Value> {
+        let events = self.pending().await;
+        self.simulator.drop_pending().await;
+        events
+    }
+
+    /// Delivers what waits at Stripe, signed at our clock's time, and expects each to be taken well. How many.
+    pub async fn apply_events(&self) -> usize {
+        let waiting = self.simulator.pending_events().await;
+        for event in &waiting {
+            let (door, secret) = match event.connect {
+                true => (Door::Connect, &self.connect.secret),
+                false => (Door::Platform, &self.platform.secret),
+            };
+            let answer = self
+                .post_event(door, &event.payload, secret, self.now())
+                .await;
+            assert_eq!(answer.status, 200, "{}: {}", event.r#type, answer.text);
+            assert_ne!(
+                answer.body["state"], "failed",
+                "the effect of {} failed",
+                event.r#type
+            );
+        }
+        self.simulator.drop_pending().await;
+        waiting.len()
+    }
+
+    /// Does the jobs that are due, and the unfinished events, until there are none. How many.
+    pub async fn run_jobs(&self) -> usize {
+        let mut done = 0;
+        for _ in 0..200 {
+            match worker::work(&self.app, "suite").await.expect("works") {
+                0 => return done,
+                some => done += some,
+            }
+        }
+        panic!("the jobs never end");
+    }
+
+    /// Events and jobs, until neither is left.
+    pub async fn settle(&self) {
+        for _ in 0..20 {
+            if self.apply_events().await + self.run_jobs().await == 0 {
+                return;
+            }
+        }
+        panic!("events and jobs beget each other without end");
+    }
+
+    /// Writes to the database behind the server's back.
+    pub async fn sql(&self, text: &str) -> u64 {
+        let tx = self.app.db.begin_write().await.expect("begins");
+        let done = tx
+            .execute_unprepared(text)
+            .await
+            .unwrap_or_else(|e| panic!("{text}: {e}"));
+        tx.commit().await.expect("commits");
+        done.rows_affected()
+    }
+
+    /// Reads one value from the database; its column is named `it`.
+    pub async fn ask<T: TryGetable>(&self, text: &str) -> T {
+        let query = Statement::from_string(self.app.db.backend(), text);
+        let row = self
+            .app
+            .db
+            .read
+            .query_one_raw(query)
+            .await
+            .unwrap_or_else(|e| panic!("{text}: {e}"));
+        row.expect("a row").try_get("", "it").expect("a value")
+    }
+
+    /// How many rows.
+    pub async fn count(&self, of: &str) -> i64 {
+        self.ask(&format!("SELECT COUNT(*) AS it FROM {of}")).await
+    }
+
+    /// The address of the database.
+    pub fn database_url(&self) -> &str {
+        &self.database.url
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let (url, now) = (self.database.url.clone(), self.app.clock.now().0);
+        let leftovers_too = !self.leftovers_allowed.load(Ordering::SeqCst);
+        let faults = elsewhere(async move { invariants::broken(&url, now, leftovers_too).await });
+        assert!(
+            faults.is_empty(),
+            "this must never be:\n{}",
+            faults.join("\n")
+        );
+    }
+}
+
+/// An event as Stripe sends it, of a connected account and made by hand.
+pub fn event(id: &str, kind: &str, account: &str, object: Value) -> Value {
+    json!({
+        "id": id, "object": "event", "type": kind, "account": account, "livemode": false, "created": START,
+        "api_version": souk_simulator::API_VERSION, "data": { "object": object },
+    })
+}

@@ -1,0 +1,78 @@
+//! What must never be false (DESIGN §5), asked of the database after every test.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+
+/// Each query names rows that break a rule.
+const RULES: [(&str, &str); 7] = [
+    (
+        "a journal does not sum to zero",
+        "SELECT journal_id AS who FROM entries GROUP BY journal_id, currency HAVING SUM(amount) <> 0",
+    ),
+    ("stock is negative", "SELECT id AS who FROM products WHERE available < 0"),
+    (
+        "stock is not the sum of its movements",
+        "SELECT p.id AS who FROM products p WHERE p.available IS NOT NULL AND p.available <>
+           (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m WHERE m.product_id = p.id)",
+    ),
+    (
+        "a paid line has not one sale",
+        "SELECT l.id AS who FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE o.status = 'paid' AND 1 <>
+           (SELECT COUNT(*) FROM stock_movements m WHERE m.order_line_id = l.id AND m.reason = 'sale')",
+    ),
+    (
+        "a paid payment's order is neither paid nor on its way back",
+        "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id
+           WHERE p.status = 'paid' AND o.status NOT IN ('paid', 'refund_due', 'refunded')
+             AND NOT (o.status = 'cancelled_sold_out' AND p.amount_paid = 0)",
+    ),
+    (
+        "an order is paid by no payment",
+        "SELECT o.id AS who FROM orders o WHERE o.status IN ('paid', 'refund_due', 'refunded') AND NOT EXISTS
+           (SELECT 1 FROM payment_orders x JOIN payments p ON p.id = x.payment_id
+              WHERE x.order_id = o.id AND p.status = 'paid')",
+    ),
+    (
+        "a payment on one account pays an order of another's",
+        "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id
+           JOIN sellers s ON s.id = o.seller_id WHERE s.stripe_account <> p.charge_account",
+    ),
+];
+
+/// What a test must not leave behind unless it says so. `?` is the time.
+const LEFT_OVER: [(&str, &str); 2] = [
+    (
+        "a job is due or dead",
+        "SELECT kind || ' ' || subject || ': ' || COALESCE(last_error, state) AS who FROM jobs
+           WHERE state IN ('leased', 'dead') OR (state = 'ready' AND run_at <= ?)",
+    ),
+    (
+        "an event is unfinished",
+        "SELECT kind || ' ' || id || ': ' || COALESCE(error, state) AS who FROM inbox_events
+           WHERE state IN ('failed', 'deferred', 'dead') AND received_at <= ?",
+    ),
+];
+
+async fn named(db: &DatabaseConnection, sql: &str) -> Vec<String> {
+    let query = Statement::from_string(db.get_database_backend(), sql);
+    let rows = db
+        .query_all_raw(query)
+        .await
+        .unwrap_or_else(|e| panic!("{sql}: {e}"));
+    rows.iter()
+        .map(|row| row.try_get("", "who").expect("a text"))
+        .collect()
+}
+
+/// Says what is wrong.
+pub async fn broken(url: &str, now: i64, leftovers_too: bool) -> Vec<String> {
+    let db = sea_orm::Database::connect(url).await.expect("connects");
+    let mut faults = vec![];
+    let left_over = LEFT_OVER.iter().filter(|_| leftovers_too);
+    for (rule, sql) in RULES.iter().chain(left_over) {
+        for who in named(&db, &sql.replace('?', &now.to_string())).await {
+            faults.push(format!("{rule}: {who}"));
+        }
+    }
+    db.close().await.expect("closes");
+    faults
+}

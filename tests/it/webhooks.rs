@@ -1,0 +1,260 @@
+//! The two doors: who is let in, and that each event counts once.
+
+use futures_util::future::join_all;
+use serde_json::json;
+use souk_simulator::sign;
+
+use crate::harness::{Door, START, TestApp, event, text};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_event_delivered_twenty_times_at_once_counts_once() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay(&checkout).await;
+    let completed = app.pending_one("checkout.session.completed").await;
+    let states = join_all((0..20).map(|_| app.hear(&completed))).await;
+    assert_eq!(
+        states.iter().filter(|state| *state == "processed").count(),
+        1,
+        "{states:?}"
+    );
+    assert_eq!(
+        states.iter().filter(|state| *state == "duplicate").count(),
+        19,
+        "{states:?}"
+    );
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    assert_eq!(app.stock(&lamp).await, 4);
+    assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
+}
+
+#[tokio::test]
+async fn an_event_signed_with_the_other_doors_secret_is_refused_and_the_mistake_is_named() {
+    let app = TestApp::start().await;
+    let ours = event(
+        "evt_1",
+        "account.updated",
+        "acct_1",
+        json!({ "id": "acct_1" }),
+    )
+    .to_string();
+    for (door, secret, setting) in [
+        (
+            Door::Connect,
+            &app.platform.secret,
+            "STRIPE_CONNECT_WEBHOOK_SECRET",
+        ),
+        (Door::Platform, &app.connect.secret, "STRIPE_WEBHOOK_SECRET"),
+    ] {
+        let answer = app.post_event(door, &ours, secret, app.now()).await;
+        assert_eq!((answer.status, answer.code()), (400, "wrong_secret"));
+        assert!(
+            text(&answer.body, "detail").contains(setting),
+            "{}",
+            answer.text
+        );
+    }
+    assert_eq!(app.count("inbox_events").await, 0);
+}
+
+#[tokio::test]
+async fn an_event_of_a_connected_account_is_refused_at_the_platforms_door_and_the_reverse() {
+    let app = TestApp::start().await;
+    let theirs = event(
+        "evt_1",
+        "account.updated",
+        "acct_1",
+        json!({ "id": "acct_1" }),
+    )
+    .to_string();
+    let answer = app
+        .post_event(Door::Platform, &theirs, &app.platform.secret, app.now())
+        .await;
+    assert_eq!((answer.status, answer.code()), (400, "account_not_allowed"));
+    let ours = json!({ "id": "evt_2", "type": "payout.paid", "livemode": false }).to_string();
+    let answer = app
+        .post_event(Door::Connect, &ours, &app.connect.secret, app.now())
+        .await;
+    assert_eq!((answer.status, answer.code()), (400, "account_required"));
+    let answer = app
+        .post_event(Door::Platform, &ours, &app.platform.secret, app.now())
+        .await;
+    assert_eq!(
+        (answer.status, &answer.body["state"]),
+        (200, &json!("ignored"))
+    );
+}
+
+#[tokio::test]
+async fn while_a_secret_is_rolled_either_of_two_signatures_counts_in_either_order() {
+    let app = TestApp::start().await;
+    let ours = event("evt_1", "a.b", "acct_1", json!({})).to_string();
+    let made = |secret: &str| {
+        let header = sign(secret, START, ours.as_bytes());
+        header.rsplit_once("v1=").expect("a signature").1.to_owned()
+    };
+    let (good, bad) = (made(&app.connect.secret), made("whsec_rolled"));
+    for header in [
+        format!("t={START},v1={bad},v1={good}"),
+        format!("t={START},v1={good},v1={bad}"),
+    ] {
+        assert_eq!(
+            app.knock(Door::Connect, &ours, &header).await.status,
+            200,
+            "{header}"
+        );
+    }
+    let answer = app
+        .knock(
+            Door::Connect,
+            &ours,
+            &format!("t={START},v1={bad},v0={good}"),
+        )
+        .await;
+    assert_eq!((answer.status, answer.code()), (400, "invalid_signature"));
+}
+
+#[tokio::test]
+async fn while_a_secret_is_rolled_events_signed_with_the_old_and_the_new_one_are_taken() {
+    let app = TestApp::with(&[("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_new,whsec_old")]).await;
+    for (id, secret) in [("evt_1", "whsec_new"), ("evt_2", "whsec_old")] {
+        let ours = event(id, "a.b", "acct_1", json!({})).to_string();
+        assert_eq!(
+            app.post_event(Door::Connect, &ours, secret, app.now())
+                .await
+                .status,
+            200
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_was_serialised_again_is_refused() {
+    let app = TestApp::start().await;
+    let ours = event("evt_1", "a.b", "acct_1", json!({})).to_string();
+    let signature = sign(&app.connect.secret, START, ours.as_bytes());
+    let again = serde_json::to_string_pretty(
+        &serde_json::from_str::<serde_json::Value>(&ours).expect("JSON"),
+    );
+    let answer = app
+        .knock(Door::Connect, &again.expect("JSON"), &signature)
+        .await;
+    assert_eq!((answer.status, answer.code()), (400, "invalid_signature"));
+}
+
+#[tokio::test]
+async fn a_signature_of_300_seconds_ago_counts_and_one_of_301_does_not() {
+    let app = TestApp::start().await;
+    for (age, status) in [(299, 200), (300, 200), (301, 400), (-300, 200), (-301, 400)] {
+        let ours = event(&format!("evt_{}", age + 1000), "a.b", "acct_1", json!({})).to_string();
+        let answer = app
+            .post_event(Door::Connect, &ours, &app.connect.secret, app.now() - age)
+            .await;
+        assert_eq!(answer.status, status, "{age} s: {}", answer.text);
+        if status == 400 {
+            assert_eq!(answer.code(), "timestamp_out_of_tolerance");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_refused_and_what_has_an_id_is_kept() {
+    let app = TestApp::start().await;
+    for door in [Door::Platform, Door::Connect] {
+        let secret = if door == Door::Connect {
+            &app.connect.secret
+        } else {
+            &app.platform.secret
+        };
+        for body in [
+            "",
+            "[]",
+            "{",
+            "{}",
+            r#"{"id": ""}"#,
+            r#"{"id": 7}"#,
+            "\u{0}",
+        ] {
+            let answer = app.post_event(door, body, secret, app.now()).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (400, "malformed_event"),
+                "{body:?}"
+            );
+        }
+        assert_eq!(
+            app.call("POST", door.path()).await.code(),
+            "invalid_signature"
+        );
+        let large = format!(r#"{{"id": "evt_1", "pad": "{}"}}"#, "x".repeat(512 * 1024));
+        let answer = app.post_event(door, &large, secret, app.now()).await;
+        assert_eq!((answer.status, answer.code()), (413, "payload_too_large"));
+    }
+    assert_eq!(app.count("inbox_events").await, 0);
+    assert_eq!(
+        app.hear(&json!({ "id": "evt_odd", "account": "acct_1" }))
+            .await,
+        "ignored"
+    );
+    assert_eq!(app.count("inbox_events").await, 1);
+}
+
+#[tokio::test]
+async fn a_type_we_know_in_a_shape_we_do_not_is_kept_and_tried_again() {
+    let app = TestApp::start().await;
+    let odd = event(
+        "evt_odd",
+        "checkout.session.completed",
+        "acct_1",
+        json!({ "id": 17, "status": ["complete"] }),
+    );
+    assert_eq!(app.hear(&odd).await, "failed");
+    assert_eq!(app.hear(&odd).await, "duplicate");
+    let state: String = app.ask("SELECT state AS it FROM inbox_events").await;
+    assert_eq!(state, "failed");
+    for _ in 0..20 {
+        app.advance(3600).await;
+        app.run_jobs().await;
+    }
+    let state: String = app.ask("SELECT state AS it FROM inbox_events").await;
+    assert_eq!(state, "dead");
+    app.leaves_work();
+}
+
+#[tokio::test]
+async fn an_event_of_the_other_mode_is_acknowledged_and_not_kept() {
+    let app = TestApp::start().await;
+    let mut live = event(
+        "evt_live",
+        "account.updated",
+        "acct_1",
+        json!({ "id": "acct_1" }),
+    );
+    live["livemode"] = json!(true);
+    assert_eq!(app.hear(&live).await, "ignored");
+    assert_eq!(app.count("inbox_events").await, 0);
+}
+
+#[tokio::test]
+async fn when_the_database_is_away_the_event_is_not_acknowledged() {
+    let app = TestApp::start().await;
+    app.app.db.clone().close().await.expect("closes");
+    for (door, secret) in [
+        (Door::Connect, &app.connect.secret),
+        (Door::Platform, &app.platform.secret),
+    ] {
+        let mut ours = event("evt_1", "a.b", "acct_1", json!({}));
+        if door == Door::Platform {
+            ours["account"] = json!(null);
+        }
+        let answer = app
+            .post_event(door, &ours.to_string(), secret, app.now())
+            .await;
+        assert_eq!((answer.status, answer.code()), (503, "busy"));
+        assert!(answer.header("retry-after").is_some());
+    }
+    app.get("/readyz").refused(503, "busy").await;
+}
