@@ -1,1 +1,59 @@
-fn main() {}
+//! Load and limits of Souk, runnable by anyone: the real server, on this machine, checked from outside.
+
+mod bound;
+mod database;
+mod events;
+mod server;
+mod stripe;
+mod webhooks;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What ends a program of ours: the text for whoever started it.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Load and limits of Souk, on this machine and loopback only.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Events per second through the Connect webhook, each of which pays an order, beside what the database allows.
+    Webhooks(webhooks::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Command::Webhooks(args) = Cli::parse().command;
+    // What a run has started is ended by dropping it.
+    let done = tokio::select! {
+        done = webhooks::run(&args) => done,
+        stopped = interrupted() => Err(stopped),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("souk-bench: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn interrupted() -> Failure {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = match signal(SignalKind::terminate()) {
+        Ok(term) => term,
+        Err(e) => return e.into(),
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+    "interrupted".into()
+}

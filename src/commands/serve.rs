@@ -4,6 +4,7 @@ use souk::clock::Clock;
 use souk::config::{Config, StripeMode, origin};
 use souk_simulator::{Options, Simulator, State};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, seed, settings};
@@ -14,11 +15,14 @@ pub async fn run() -> Result<(), Failure> {
         .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm=warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_writer(std::io::stderr)
         .init();
+    // Before anything can be reached, so that a stop is never the sudden kind.
+    let stop = Stop::listen()?;
     let served = start(settings()?).await?;
     served.announce();
-    interrupted().await?;
+    stop.wanted().await;
     println!("Stopping.");
     served.stop().await;
     Ok(())
@@ -125,10 +129,24 @@ impl Served {
     }
 }
 
-async fn interrupted() -> std::io::Result<()> {
-    let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        done = tokio::signal::ctrl_c() => done,
-        _ = term.recv() => Ok(()),
+/// Ctrl-C, and what a service manager sends.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wanted(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -9,7 +9,6 @@ use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use souk_entity::product::ProductStatus;
-use souk_entity::seller::SellerStatus;
 use souk_entity::{
     AccountId, JsonText, Metadata, OrderId, PaymentId, ProductId, Timestamp, inbox_event,
     payment_order, seller,
@@ -20,6 +19,7 @@ use crate::app::App;
 use crate::config::origin;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::http::check_metadata;
 use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
 use crate::orders::{self, PricedLine};
@@ -340,20 +340,8 @@ async fn price(
         None => None,
     };
     let seller = seller.ok_or_else(|| Error::internal("a product without a seller"))?;
-    match &seller.stripe_account {
-        Some(account)
-            if seller.status == SellerStatus::Active
-                && seller.charges_enabled
-                && seller.livemode == app.stripe.livemode() =>
-        {
-            let account = account.clone();
-            Ok((seller, account, lines))
-        }
-        _ => Err(Error::conflict(
-            "seller_not_active",
-            "This seller can't take payments at the moment.",
-        )),
-    }
+    let account = sellers::charging_account(app, &seller)?.clone();
+    Ok((seller, account, lines))
 }
 
 fn line_conflict(code: &'static str, param: String, message: String) -> Error {
@@ -380,22 +368,6 @@ fn check_total(subtotal: i64, currency: &str) -> Result<()> {
             "lines",
             format!("Stripe takes no more than {most} at once."),
         ));
-    }
-    Ok(())
-}
-
-/// Stripe's own limits of metadata (docs.stripe.com/metadata).
-fn check_metadata(metadata: &Metadata) -> Result<()> {
-    if metadata.len() > 50 {
-        return Err(Error::invalid("metadata", "metadata has at most 50 names."));
-    }
-    for (name, value) in metadata {
-        if name.is_empty() || name.chars().count() > 40 || value.chars().count() > 500 {
-            return Err(Error::invalid(
-                format!("metadata.{name}"),
-                "A name has 1 to 40 characters, its value at most 500.",
-            ));
-        }
     }
     Ok(())
 }

@@ -59,16 +59,16 @@ pub(super) async fn expire(
     payment: &payment::Model,
     actor: &str,
 ) -> Result<payment::Model> {
+    if payment.status != PaymentStatus::Pending {
+        return Err(not_open());
+    }
     close(app, payment).await?;
     let payment = payment::Entity::find_by_id(payment.id.clone())
         .one(&app.db.read)
         .await?;
     let payment = payment.ok_or_else(|| Error::internal("a payment went away"))?;
     if payment.status != PaymentStatus::Expired {
-        return Err(Error::conflict(
-            "session_not_open",
-            "This session is no longer open.",
-        ));
+        return Err(not_open());
     }
     let tx = app.db.begin_write().await?;
     audit::record(
@@ -81,6 +81,10 @@ pub(super) async fn expire(
     .await?;
     tx.commit().await?;
     Ok(payment)
+}
+
+fn not_open() -> Error {
+    Error::conflict("session_not_open", "This session is no longer open.")
 }
 
 /// Asks Stripe to expire a payment's session, and stores what the session then is. A session that was never answered

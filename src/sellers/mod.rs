@@ -106,9 +106,8 @@ pub fn fee_rule(platform: FeeRule, seller: &seller::Model) -> FeeRule {
 
 /// The account of a seller who can be bought from now; `seller_not_active` otherwise.
 pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a AccountId> {
-    let can = seller.status == SellerStatus::Active
-        && seller.charges_enabled
-        && seller.livemode == app.stripe.livemode();
+    // Only `charges_enabled` counts: a seller whose payouts Stripe holds back can still take money.
+    let can = seller.charges_enabled && seller.livemode == app.stripe.livemode();
     seller
         .stripe_account
         .as_ref()

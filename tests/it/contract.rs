@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use syn::visit::Visit;
 
-pub use document::{Answered, Operation, contract, root, saw};
+pub use document::{Answered, contract, root, saw};
 
 /// Method and path of every `.route("…", get(…).post(…))` in the server.
 #[derive(Default)]

@@ -370,14 +370,20 @@ impl TestApp {
     }
 
     /// Writes to the database behind the server's back.
-    pub async fn sql(&self, text: &str) -> u64 {
-        let tx = self.app.db.begin_write().await.expect("begins");
-        let done = tx
-            .execute_unprepared(text)
+    pub async fn sql(&self, text: &str) {
+        self.try_sql(text)
             .await
             .unwrap_or_else(|e| panic!("{text}: {e}"));
-        tx.commit().await.expect("commits");
-        done.rows_affected()
+    }
+
+    /// As `sql`; the database's refusal, if it refuses.
+    pub async fn try_sql(&self, text: &str) -> Result<(), String> {
+        let tx = self.app.db.begin_write().await.expect("begins");
+        let done = tx.execute_unprepared(text).await.map_err(|e| e.to_string());
+        match done {
+            Ok(_) => tx.commit().await.map_err(|e| e.to_string()),
+            Err(e) => tx.rollback().await.map_or(Err(e.clone()), |()| Err(e)),
+        }
     }
 
     /// Reads one value from the database; its column is named `it`.

@@ -1,8 +1,13 @@
 mod architecture;
+mod checkout;
 mod confirm;
 mod contract;
 mod harness;
 mod identity;
 mod ledger;
+mod orders;
+mod payouts;
 mod process;
+mod races;
+mod refunds;
 mod webhooks;

@@ -61,6 +61,12 @@ impl TestApp {
         user(&self.post("/v1/auth/register", body).expect(201).await)
     }
 
+    /// Logs somebody in again, whose token has expired.
+    pub async fn login(&self, who: &User) -> User {
+        let body = json!({ "email": who.email, "password": PASSWORD });
+        user(&self.post("/v1/auth/login", body).expect(200).await)
+    }
+
     pub async fn admin(&self) -> User {
         let email = "root@example.com";
         identity::ensure_user(&self.app, email, "Root", PASSWORD, Role::Admin)

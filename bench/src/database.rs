@@ -1,0 +1,307 @@
+//! Fresh databases: made, filled with orders that wait for their money, counted afterwards, thrown away.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
+
+use crate::Failure;
+use crate::events::{ACCOUNT, AMOUNT, number, prefix};
+
+/// The name of our database on a PostgreSQL server. One that an interrupted run left is replaced.
+const NAME: &str = "souk_bench";
+
+/// Where fresh databases come from.
+pub enum Place {
+    /// Files in a folder.
+    Sqlite(PathBuf),
+    /// A server, by the address of a database whose user may create others.
+    Postgres(String),
+}
+
+impl Place {
+    /// For the table.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgres",
+        }
+    }
+
+    /// What it runs on, as far as that decides how fast a commit can be.
+    pub async fn describe(&self) -> Result<String, Failure> {
+        match self {
+            Self::Sqlite(folder) => {
+                let folder = folder.display();
+                Ok(format!("{folder}, WAL, synchronous=FULL"))
+            }
+            Self::Postgres(url) => {
+                let admin = connect(url).await?;
+                let mut says = Vec::new();
+                for name in ["server_version", "fsync", "synchronous_commit"] {
+                    let value = one::<String>(&admin, &format!("SHOW {name}")).await?;
+                    says.push(format!("{name}={value}"));
+                }
+                admin.close().await?;
+                Ok(says.join(", "))
+            }
+        }
+    }
+
+    /// Makes an empty database. `folder` is new, and takes the file of an SQLite one.
+    pub async fn fresh(&self, folder: &Path) -> Result<Fresh, Failure> {
+        match self {
+            Self::Sqlite(_) => {
+                let url = format!(
+                    "sqlite://{}?mode=rwc",
+                    folder.join("bench.sqlite").display()
+                );
+                let db = connect(&url).await?;
+                Ok(Fresh {
+                    url,
+                    db,
+                    admin: None,
+                })
+            }
+            Self::Postgres(address) => {
+                let admin = connect(address).await?;
+                drop_ours(&admin).await?;
+                admin
+                    .execute_unprepared(&format!("CREATE DATABASE {NAME}"))
+                    .await?;
+                let url = with_database(address)?;
+                let db = connect(&url).await?;
+                let admin = Some(admin);
+                Ok(Fresh { url, db, admin })
+            }
+        }
+    }
+}
+
+/// A database of one measurement.
+pub struct Fresh {
+    /// Its `DATABASE_URL`.
+    pub url: String,
+    /// One connection to it, set as the server sets its own.
+    pub db: DatabaseConnection,
+    admin: Option<DatabaseConnection>,
+}
+
+impl Fresh {
+    /// Writes a seller with one product of `orders` units, and as many orders of one unit each, every one waiting with
+    /// its session stored.
+    pub async fn fill(&self, orders: u32) -> Result<(), Failure> {
+        for sql in fixtures(orders)? {
+            self.db.execute_unprepared(&sql).await?;
+        }
+        self.db.execute_unprepared("ANALYZE").await?;
+        Ok(())
+    }
+
+    /// Checks that exactly these orders were paid, once, with everything that follows from it.
+    pub async fn check(&self, orders: u32) -> Result<(), Failure> {
+        let n = i64::from(orders);
+        let counts = [
+            (
+                n,
+                "orders that are paid",
+                "SELECT count(*) FROM orders WHERE status = 'paid'",
+            ),
+            (
+                n,
+                "payments that are paid in full",
+                "SELECT count(*) FROM payments WHERE status = 'paid' AND amount_paid = amount_subtotal",
+            ),
+            (
+                n,
+                "units taken",
+                "SELECT CAST(coalesce(-sum(delta), 0) AS BIGINT) FROM stock_movements WHERE reason = 'sale'",
+            ),
+            (
+                n,
+                "order lines with a sale",
+                "SELECT count(DISTINCT order_line_id) FROM stock_movements WHERE reason = 'sale' AND delta = -1",
+            ),
+            (0, "units left", "SELECT available FROM products"),
+            (
+                0,
+                "units that the movements leave",
+                "SELECT CAST(sum(delta) AS BIGINT) FROM stock_movements",
+            ),
+            (
+                n,
+                "timelines that say paid",
+                "SELECT count(DISTINCT order_id) FROM order_events WHERE kind = 'paid'",
+            ),
+            (
+                n,
+                "events processed",
+                "SELECT count(*) FROM inbox_events WHERE state = 'processed'",
+            ),
+            (
+                n,
+                "events in the inbox",
+                "SELECT count(*) FROM inbox_events",
+            ),
+            (
+                n,
+                "mails staged",
+                "SELECT count(*) FROM jobs WHERE kind = 'mail'",
+            ),
+            (
+                n,
+                "re-reads staged",
+                "SELECT count(*) FROM jobs WHERE kind = 'reread_payment'",
+            ),
+            (2 * n + 1, "jobs staged", "SELECT count(*) FROM jobs"),
+            (
+                0,
+                "jobs that are dead",
+                "SELECT count(*) FROM jobs WHERE state = 'dead'",
+            ),
+            (
+                0,
+                "jobs that have failed once",
+                "SELECT count(*) FROM jobs WHERE last_error IS NOT NULL",
+            ),
+        ];
+        let mut faults = Vec::new();
+        for (wanted, what, sql) in counts {
+            let found = one::<i64>(&self.db, sql).await?;
+            if found != wanted {
+                faults.push(format!("{what}: {found}, but should be {wanted}"));
+            }
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(format!(
+                "the database is not as it should be:\n  {}",
+                faults.join("\n  ")
+            )
+            .into())
+        }
+    }
+
+    /// Runs of jobs that the worker has finished.
+    pub async fn jobs_done(&self) -> Result<i64, Failure> {
+        let sql = "SELECT CAST(coalesce(sum(CASE WHEN done_generation > 0 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM jobs";
+        one(&self.db, sql).await
+    }
+
+    /// Throws it away. (An SQLite one goes with its folder.)
+    pub async fn discard(self) -> Result<(), Failure> {
+        self.db.close().await?;
+        if let Some(admin) = self.admin {
+            drop_ours(&admin).await?;
+            admin.close().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(1)
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .map_sqlx_sqlite_opts(|sqlite| {
+            sqlite
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(Duration::from_secs(5))
+        });
+    Database::connect(options).await
+}
+
+async fn drop_ours(admin: &DatabaseConnection) -> Result<(), DbErr> {
+    let sql = format!("DROP DATABASE IF EXISTS {NAME} WITH (FORCE)");
+    admin.execute_unprepared(&sql).await.map(drop)
+}
+
+/// The first column of the one row of a query.
+async fn one<T: sea_orm::TryGetable>(db: &DatabaseConnection, sql: &str) -> Result<T, Failure> {
+    let query = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(query).await?;
+    Ok(row.ok_or("a count gave no row")?.try_get_by_index(0)?)
+}
+
+/// The same address with our database in it.
+fn with_database(address: &str) -> Result<String, Failure> {
+    let wrong = "TEST_POSTGRES_URL must be like postgres://user@host/database";
+    let (scheme, rest) = address.split_once("://").ok_or(wrong)?;
+    let (place, options) = match rest.split_once('?') {
+        Some((place, options)) => (place, format!("?{options}")),
+        None => (rest, String::new()),
+    };
+    let host = place.split('/').next().unwrap_or_default();
+    Ok(format!("{scheme}://{host}/{NAME}{options}"))
+}
+
+/// A stored create request, about as long as a real one.
+const REQUEST: &str = r#"{"path":"/v1/checkout/sessions","account":"acct_1Bench0000000000","version":"2026-09-30.endive","body":"mode=payment&line_items[0][quantity]=1&line_items[0][price_data][currency]=eur&line_items[0][price_data][unit_amount]=2500&line_items[0][price_data][product_data][name]=Bench&payment_intent_data[application_fee_amount]=250&adaptive_pricing[enabled]=false&automatic_tax[enabled]=false&allow_promotion_codes=true&success_url=https://shop.example/checkout/success?session_id={CHECKOUT_SESSION_ID}&cancel_url=https://shop.example/checkout/cancelled"}"#;
+
+/// The rows before anybody has paid, a statement a table, in SQL that both databases understand.
+fn fixtures(orders: u32) -> Result<Vec<String>, Failure> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let now = i64::try_from(since_1970.as_millis())?;
+    let tomorrow = now + 86_400_000;
+    let (user, seller) = ("usr_bench", "sel_bench");
+    let product = product();
+    // `i` counts the orders, as the numbers in their ids do.
+    let (from, to) = (number(0), number(orders));
+    let each = |table: &str, row: &str| {
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to})
+             INSERT INTO {table} SELECT {row} FROM n"
+        )
+    };
+    let id = |prefix: &str| format!("'{prefix}' || i");
+    let (order, line, payment) = (id(prefix::ORDER), id(prefix::LINE), id(prefix::PAYMENT));
+    let (session, opened) = (
+        id(prefix::SESSION),
+        id(&format!("{}c", prefix::ORDER_EVENT)),
+    );
+    Ok(vec![
+        format!("INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
+            VALUES ('{user}', 'seller@example.com', 'Bench', '-', 'member', {now}, {now})"),
+        format!("INSERT INTO sellers (id, owner_id, name, email, country, stripe_account, livemode, dashboard, status,
+                charges_enabled, payouts_enabled, details_submitted, requirements, metadata, created_at, updated_at)
+            VALUES ('{seller}', '{user}', 'Bench', 'seller@example.com', 'DE', '{ACCOUNT}', false, 'full', 'active',
+                true, true, true, '{{\"currently_due\":[],\"past_due\":[],\"eventually_due\":[],\"pending_verification\":[],\"disabled_reason\":null,\"current_deadline\":null}}',
+                '{{}}', {now}, {now})"),
+        format!("INSERT INTO products (id, seller_id, name, unit_amount, currency, available, status, metadata, created_at, updated_at)
+            VALUES ('{product}', '{seller}', 'Bench', {AMOUNT}, 'eur', {orders}, 'active', '{{}}', {now}, {now})"),
+        format!("INSERT INTO stock_movements (id, product_id, delta, reason, actor, created_at)
+            VALUES ('stm_bench', '{product}', {orders}, 'initial', '{user}', {now})"),
+        each(
+            "orders (id, seller_id, email, status, livemode, currency, amount_subtotal, secret_hash, metadata, created_at, updated_at)",
+            &format!("{order}, '{seller}', 'buyer@example.com', 'pending', false, 'eur', {AMOUNT},
+                '0000000000000000000000000000000000000000000000000000000000000000', '{{}}', {now}, {now}"),
+        ),
+        each(
+            "order_lines (id, order_id, position, product_id, name, unit_amount, quantity, amount)",
+            &format!("{line}, {order}, 0, '{product}', 'Bench', {AMOUNT}, 1, {AMOUNT}"),
+        ),
+        each(
+            "order_events (id, order_id, at, kind, data)",
+            &format!("{opened}, {order}, {now}, 'created', '{{}}'"),
+        ),
+        each(
+            "payments (id, charge_account, livemode, kind, stripe_object, status, currency, amount_subtotal, amount_refunded,
+                application_fee, allow_discounts, attempt, request, success_url, cancel_url, expires_at, created_at, updated_at)",
+            &format!("{payment}, '{ACCOUNT}', false, 'checkout_session', {session}, 'pending', 'eur', {AMOUNT}, 0,
+                250, true, 'session:' || {payment}, '{REQUEST}', 'https://shop.example/checkout/success',
+                'https://shop.example/checkout/cancelled', {tomorrow}, {now}, {now}"),
+        ),
+        each("payment_orders (payment_id, order_id)", &format!("{payment}, {order}")),
+    ])
+}
+
+/// The one product's id.
+pub fn product() -> String {
+    crate::events::id(prefix::PRODUCT, 0)
+}

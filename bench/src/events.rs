@@ -1,0 +1,108 @@
+//! The events that are sent: each completes the session of one order of the prepared database.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use souk_simulator::API_VERSION;
+
+use crate::Failure;
+
+/// The seller's connected account.
+pub const ACCOUNT: &str = "acct_1Bench0000000000";
+/// Minor units that each order costs.
+pub const AMOUNT: i64 = 2500;
+/// Signs what comes to `/webhooks/stripe/connect`.
+pub const CONNECT_SECRET: &str = "whsec_bench_connect";
+
+/// The number `i` in an id: all of one width, so that ids sort by it.
+pub fn number(i: u32) -> u32 {
+    1_000_000 + i
+}
+
+/// What every id of ours and of Stripe's has before its number, about as long as real ones.
+pub mod prefix {
+    pub const EVENT: &str = "evt_1Bench0000000000";
+    pub const SESSION: &str = "cs_test_a1bench00000000000000000000000000000000000000000000000000";
+    pub const INTENT: &str = "pi_3Bench0000000000";
+    pub const CHARGE: &str = "ch_3Bench0000000000";
+    pub const ORDER: &str = "ord_0190000000000000000000000";
+    pub const LINE: &str = "oln_0190000000000000000000000";
+    pub const PAYMENT: &str = "pay_0190000000000000000000000";
+    pub const PRODUCT: &str = "prd_0190000000000000000000000";
+    pub const MOVEMENT: &str = "stm_0190000000000000000000000";
+    pub const ORDER_EVENT: &str = "oev_0190000000000000000000000";
+    pub const JOB: &str = "job_0190000000000000000000000";
+}
+
+/// The id of the `i`th of a kind.
+pub fn id(prefix: &str, i: u32) -> String {
+    format!("{prefix}{}", number(i))
+}
+
+/// Builds sessions and events from one session of Stripe's shape.
+pub struct Events {
+    session: Value,
+    created: u64,
+}
+
+/// A delivery, ready to be sent.
+pub struct Signed {
+    /// The raw body.
+    pub body: String,
+    /// The `Stripe-Signature` header.
+    pub signature: String,
+}
+
+impl Events {
+    /// Events of now.
+    pub fn new() -> Result<Self, Failure> {
+        let session = serde_json::from_str(include_str!("session.json"))?;
+        let created = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        Ok(Self { session, created })
+    }
+
+    /// The paid session of the `i`th order.
+    pub fn session(&self, i: u32) -> Value {
+        let mut session = self.session.clone();
+        session["id"] = id(prefix::SESSION, i).into();
+        session["payment_intent"] = id(prefix::INTENT, i).into();
+        session["client_reference_id"] = id(prefix::ORDER, i).into();
+        session["metadata"] = json!({
+            "souk_order": id(prefix::ORDER, i),
+            "souk_payment": id(prefix::PAYMENT, i),
+        });
+        session["created"] = self.created.into();
+        session["expires_at"] = (self.created + 86_400).into();
+        session
+    }
+
+    /// The body of the event that says so.
+    pub fn completed(&self, i: u32) -> String {
+        let event = json!({
+            "id": id(prefix::EVENT, i),
+            "object": "event",
+            "account": ACCOUNT,
+            "api_version": API_VERSION,
+            "created": self.created,
+            "data": { "object": self.session(i) },
+            "livemode": false,
+            "pending_webhooks": 1,
+            "request": { "id": null, "idempotency_key": null },
+            "type": "checkout.session.completed",
+        });
+        // Stripe sends them indented.
+        format!("{event:#}")
+    }
+
+    /// Signs `count` of them now, so that neither building nor signing is in what is measured.
+    pub fn signed(&self, count: u32) -> Result<Vec<Signed>, Failure> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let now = i64::try_from(now)?;
+        let sign = |i| {
+            let body = self.completed(i);
+            let signature = souk_simulator::sign(CONNECT_SECRET, now, body.as_bytes());
+            Signed { body, signature }
+        };
+        Ok((0..count).map(sign).collect())
+    }
+}

@@ -1,0 +1,153 @@
+//! The real `souk` binary, as a child process.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::Failure;
+use crate::events::CONNECT_SECRET;
+
+/// How long a start, and a stop, may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the binary is: `SOUK_BIN`, or beside this program, where cargo puts both.
+pub fn binary() -> Result<PathBuf, Failure> {
+    if let Some(given) = std::env::var_os("SOUK_BIN") {
+        // Made absolute, since the server starts in a folder of its own.
+        return Path::new(&given)
+            .canonicalize()
+            .map_err(|e| format!("SOUK_BIN is {given:?}: {e}").into());
+    }
+    let beside = std::env::current_exe()?.with_file_name("souk");
+    if beside.exists() {
+        return Ok(beside);
+    }
+    let beside = beside.display();
+    Err(format!("{beside} is missing. Build it by the same profile (`cargo build`, or `cargo build --release`), or set SOUK_BIN.").into())
+}
+
+/// What a server is started with.
+pub struct Settings<'a> {
+    /// The binary.
+    pub binary: &'a Path,
+    /// Its working directory, data directory and log.
+    pub folder: &'a Path,
+    /// `DATABASE_URL`.
+    pub database_url: &'a str,
+    /// `STRIPE_API_BASE`.
+    pub stripe: &'a str,
+}
+
+/// A server at work. It is killed when it is dropped.
+pub struct Server {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Settings<'_> {
+    /// A command that sees these settings only: no `.env`, nothing of the developer's own.
+    fn command(&self, bind: SocketAddr) -> Result<Command, Failure> {
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let mut command = Command::new(self.binary);
+        command
+            .env_clear()
+            .envs(
+                ["PATH", "HOME", "TMPDIR"]
+                    .into_iter()
+                    .filter_map(|name| std::env::var_os(name).map(|value| (name, value))),
+            )
+            .env("BIND", bind.to_string())
+            .env("DATABASE_URL", self.database_url)
+            .env("DATA_DIR", self.folder)
+            .env("STRIPE_SECRET_KEY", "sk_test_bench")
+            .env("STRIPE_WEBHOOK_SECRET", "whsec_bench_platform")
+            .env("STRIPE_CONNECT_WEBHOOK_SECRET", CONNECT_SECRET)
+            .env("STRIPE_API_BASE", self.stripe)
+            .env("SMTP_URL", "")
+            .env("RUST_LOG", "warn")
+            .current_dir(self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true);
+        Ok(command)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("souk.log")
+    }
+
+    /// Makes the schema.
+    pub async fn migrate(&self) -> Result<(), Failure> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let status = self.command(nowhere)?.arg("migrate").status();
+        if timeout(PATIENCE, status).await??.success() {
+            return Ok(());
+        }
+        Err(format!("`souk migrate` failed:\n{}", tail(&self.log())).into())
+    }
+
+    /// Starts it on a free port, and waits until it is ready.
+    pub async fn serve(&self, http: &reqwest::Client) -> Result<Server, Failure> {
+        let addr = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        let child = self.command(addr)?.arg("serve").spawn()?;
+        let log = self.log();
+        let mut server = Server { addr, child, log };
+        let ready = format!("http://{addr}/readyz");
+        let start = Instant::now();
+        loop {
+            if let Ok(answer) = http.get(&ready).send().await
+                && answer.status().is_success()
+            {
+                return Ok(server);
+            }
+            if let Some(status) = server.child.try_wait()? {
+                return Err(format!("the server ended ({status}):\n{}", server.said()).into());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(format!("the server is not ready:\n{}", server.said()).into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Server {
+    /// The most memory it has had so far, in KiB (`VmHWM`); none where the system doesn't tell.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// The last lines of its log.
+    pub fn said(&self) -> String {
+        tail(&self.log)
+    }
+
+    /// Ends it as an operator would, and says whether it went cleanly.
+    pub async fn stop(mut self) -> Result<(), Failure> {
+        let pid = self.child.id().ok_or("the server had ended by itself")?;
+        let told = Command::new("kill").arg(pid.to_string()).status().await?;
+        let ended = timeout(PATIENCE, self.child.wait()).await;
+        match ended {
+            Ok(status) if told.success() && status.as_ref().is_ok_and(|s| s.success()) => Ok(()),
+            Ok(status) => Err(format!("the server ended with {status:?}:\n{}", self.said()).into()),
+            Err(_) => Err(format!("the server did not stop:\n{}", self.said()).into()),
+        }
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}

@@ -1,0 +1,138 @@
+//! Stripe, as far as the worker asks it after a payment: it knows every session that the events name. Silent, it takes
+//! requests and answers none, so that the worker stands still behind the first ones.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::Failure;
+use crate::events::{AMOUNT, Events, prefix};
+
+/// The stand-in for one round. It ends when it is dropped.
+pub struct Stripe {
+    /// `http://127.0.0.1:PORT`.
+    pub base_url: String,
+    speaks: watch::Sender<bool>,
+    unknown: Arc<AtomicU64>,
+    server: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    events: Arc<Events>,
+    speaks: watch::Receiver<bool>,
+    unknown: Arc<AtomicU64>,
+}
+
+impl Stripe {
+    /// Listens on a free port of loopback. When it does not speak, it answers only after [`Stripe::speak`].
+    pub async fn start(speaks: bool) -> Result<Self, Failure> {
+        let (speaks, listening) = watch::channel(speaks);
+        let unknown = Arc::new(AtomicU64::new(0));
+        let shared = Shared {
+            events: Arc::new(Events::new()?),
+            speaks: listening,
+            unknown: unknown.clone(),
+        };
+        let router = Router::new()
+            .route("/v1/checkout/sessions/{id}", get(session))
+            .route("/v1/payment_intents/{id}", get(intent))
+            .route("/v1/refunds", get(nothing))
+            .route("/v1/balance_transactions", get(nothing))
+            .fallback(no_such)
+            .layer(from_fn_with_state(shared.clone(), once_it_speaks))
+            .with_state(shared);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let server = tokio::spawn(async move {
+            if let Err(e) = axum::serve(listener, router).await {
+                eprintln!("souk-bench: the stand-in for Stripe ended: {e}");
+            }
+        });
+        Ok(Self {
+            base_url,
+            speaks,
+            unknown,
+            server,
+        })
+    }
+
+    /// Answers everything, what waits included.
+    pub fn speak(&self) {
+        self.speaks.send_replace(true);
+    }
+
+    /// Requests that it has no answer for. There should be none.
+    pub fn unknown(&self) -> u64 {
+        self.unknown.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Stripe {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn once_it_speaks(
+    State(mut shared): State<Shared>,
+    request: Request,
+    next: Next,
+) -> Result<Response, StatusCode> {
+    let spoken = shared.speaks.wait_for(|speaks| *speaks).await.is_ok();
+    if spoken {
+        Ok(next.run(request).await)
+    } else {
+        Err(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+/// The number at the end of an id of the prepared database.
+fn index(id: &str, prefix: &str) -> Result<u32, StatusCode> {
+    let number = id.strip_prefix(prefix).and_then(|text| text.parse().ok());
+    let index = number.and_then(|number: u32| number.checked_sub(crate::events::number(0)));
+    index.ok_or(StatusCode::NOT_FOUND)
+}
+
+async fn session(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, StatusCode> {
+    Ok(Json(shared.events.session(index(&id, prefix::SESSION)?)))
+}
+
+async fn intent(Path(id): Path<String>) -> Result<Json<Value>, StatusCode> {
+    let charge = crate::events::id(prefix::CHARGE, index(&id, prefix::INTENT)?);
+    Ok(Json(json!({
+        "id": id,
+        "object": "payment_intent",
+        "amount": AMOUNT,
+        "amount_received": AMOUNT,
+        "currency": "eur",
+        "latest_charge": charge,
+        "livemode": false,
+        "status": "succeeded",
+    })))
+}
+
+async fn nothing(request: Request) -> Json<Value> {
+    let url = request.uri().path();
+    Json(json!({ "object": "list", "url": url, "has_more": false, "data": [] }))
+}
+
+async fn no_such(State(shared): State<Shared>, request: Request) -> (StatusCode, Json<Value>) {
+    shared.unknown.fetch_add(1, Ordering::Relaxed);
+    let message = format!("The bench has no answer for {}.", request.uri().path());
+    let error = json!({ "error": { "type": "invalid_request_error", "message": message } });
+    (StatusCode::NOT_FOUND, Json(error))
+}

@@ -1,0 +1,335 @@
+//! `souk-bench webhooks`: how many paying events a second, and how that compares with what the database allows.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use clap::{ValueEnum, value_parser};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use crate::database::{Fresh, Place};
+use crate::events::{Events, Signed};
+use crate::server::{self, Server, Settings};
+use crate::stripe::Stripe;
+use crate::{Failure, bound};
+
+/// Deliveries that the server's committer puts into one transaction at most.
+const BATCH: u32 = 64;
+/// A row takes no longer: after 300 s its signatures would be too old anyway.
+const LIMIT: Duration = Duration::from_secs(240);
+
+/// What to measure.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Events of each row of the table; each row has a fresh database and a fresh server.
+    #[arg(long, default_value_t = 2000, value_parser = value_parser!(u32).range(1..=100_000))]
+    events: u32,
+    /// SQLite is a file in the folder for temporary ones; PostgreSQL is TEST_POSTGRES_URL, or a throw-away one.
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    database: Databases,
+    /// Deliveries in flight at a time, a row each.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64", value_parser = value_parser!(u32).range(1..=512))]
+    concurrency: Vec<u32>,
+    /// What the server's worker does meanwhile: wait for Stripe, or all that each payment stages.
+    #[arg(long, value_enum, default_value_t = Worker::Both)]
+    worker: Worker,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Databases {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Worker {
+    /// Stripe doesn't answer it: the door alone is measured.
+    Waits,
+    /// Stripe answers at once: mails, re-reads and pulls take their share of processor and database.
+    Works,
+    Both,
+}
+
+/// Measures, and prints a row as soon as it is known.
+pub async fn run(args: &Args) -> Result<(), Failure> {
+    let postgres = std::env::var("TEST_POSTGRES_URL").ok();
+    if args.database != Databases::Sqlite && postgres.is_none() {
+        return around_postgres();
+    }
+    let binary = server::binary()?;
+    let folder = TempDir::with_prefix("souk-bench.")?;
+    let mut places = Vec::new();
+    if args.database != Databases::Postgres {
+        places.push(Place::Sqlite(folder.path().to_owned()));
+    }
+    if args.database != Databases::Sqlite {
+        places.extend(postgres.map(Place::Postgres));
+    }
+    introduce(args, &binary, &places).await?;
+    let bench = Bench {
+        args,
+        binary: &binary,
+        folder: folder.path(),
+        http: reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(60))
+            .build()?,
+    };
+    for place in &places {
+        for &concurrency in &args.concurrency {
+            bench.compare(place, concurrency).await?;
+        }
+    }
+    println!(
+        "\nEvery event was answered with 200, and every database had exactly {} orders paid and units taken.",
+        args.events
+    );
+    Ok(())
+}
+
+/// Runs this program again inside `tests/postgres.sh`, which ends its PostgreSQL when we end.
+fn around_postgres() -> Result<(), Failure> {
+    use std::os::unix::process::CommandExt;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/postgres.sh");
+    let failed = Command::new(&script)
+        .arg(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        // Commits are what is measured: they must reach the disk.
+        .env("SOUK_PG_FSYNC", "on")
+        .exec();
+    let script = script.display();
+    Err(format!("{script}: {failed}. Set TEST_POSTGRES_URL to a server of your own, or choose --database sqlite.").into())
+}
+
+async fn introduce(args: &Args, binary: &Path, places: &[Place]) -> Result<(), Failure> {
+    let build = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    let processors = std::thread::available_parallelism()?;
+    println!(
+        "{} checkout.session.completed events a row; {build} build, {processors} processors",
+        args.events
+    );
+    println!("server    {}", binary.display());
+    for place in places {
+        println!("{:<9} {}", place.name(), place.describe().await?);
+    }
+    println!(
+        "\n{:<9} {:>9} {:>7} {:>9} {:>8} {:>8} {:>9} {:>10} {:>9} {:>9}",
+        "database",
+        "in flight",
+        "worker",
+        "events/s",
+        "p50 ms",
+        "p99 ms",
+        "peak MiB",
+        "jobs done",
+        "bound/s",
+        "of bound"
+    );
+    Ok(())
+}
+
+/// What all rows share.
+struct Bench<'a> {
+    args: &'a Args,
+    binary: &'a Path,
+    folder: &'a Path,
+    http: reqwest::Client,
+}
+
+/// What was seen in one row.
+struct Seen {
+    load: Load,
+    peak_kib: Option<u64>,
+    jobs_done: i64,
+}
+
+/// How the deliveries went.
+struct Load {
+    per_second: f64,
+    /// Of each delivery, sorted.
+    latencies: Vec<Duration>,
+}
+
+impl Bench<'_> {
+    /// The bound, and right after it the server, so that both meet the same machine.
+    async fn compare(&self, place: &Place, concurrency: u32) -> Result<(), Failure> {
+        let bound = self.bound(place, concurrency.min(BATCH)).await?;
+        for worker in [Worker::Waits, Worker::Works] {
+            if self.args.worker != Worker::Both && self.args.worker != worker {
+                continue;
+            }
+            let seen = self.row(place, concurrency, worker).await?;
+            let says = if worker == Worker::Waits {
+                "waits"
+            } else {
+                "works"
+            };
+            let peak = seen
+                .peak_kib
+                .map_or("-".to_owned(), |kib| (kib / 1024).to_string());
+            println!(
+                "{:<9} {concurrency:>9} {says:>7} {:>9.1} {:>8.2} {:>8.2} {peak:>9} {:>10} {bound:>9.1} {:>9.3}",
+                place.name(),
+                seen.load.per_second,
+                seen.load.percentile(50),
+                seen.load.percentile(99),
+                seen.jobs_done,
+                seen.load.per_second / bound
+            );
+        }
+        Ok(())
+    }
+
+    async fn bound(&self, place: &Place, batch: u32) -> Result<f64, Failure> {
+        let folder = TempDir::new_in(self.folder)?;
+        let fresh = place.fresh(folder.path()).await?;
+        let measured = async {
+            self.prepare(&fresh, folder.path()).await?;
+            let per_second = bound::measure(&fresh, self.args.events, batch).await?;
+            fresh.check(self.args.events).await?;
+            Ok(per_second)
+        };
+        let measured: Result<f64, Failure> = measured.await;
+        fresh.discard().await?;
+        measured.map_err(|e| format!("{}, bound at {batch}: {e}", place.name()).into())
+    }
+
+    async fn row(&self, place: &Place, concurrency: u32, worker: Worker) -> Result<Seen, Failure> {
+        let folder = TempDir::new_in(self.folder)?;
+        let fresh = place.fresh(folder.path()).await?;
+        let seen = async {
+            self.prepare(&fresh, folder.path()).await?;
+            self.serve(&fresh, folder.path(), concurrency, worker).await
+        };
+        let seen: Result<Seen, Failure> = seen.await;
+        fresh.discard().await?;
+        seen.map_err(|e| format!("{} at {concurrency}: {e}", place.name()).into())
+    }
+
+    async fn prepare(&self, fresh: &Fresh, folder: &Path) -> Result<(), Failure> {
+        // Nobody listens there, and migrating asks nobody.
+        self.settings(fresh, folder, "http://127.0.0.1:9")
+            .migrate()
+            .await?;
+        fresh.fill(self.args.events).await
+    }
+
+    fn settings<'a>(&'a self, fresh: &'a Fresh, folder: &'a Path, stripe: &'a str) -> Settings<'a> {
+        Settings {
+            binary: self.binary,
+            folder,
+            database_url: &fresh.url,
+            stripe,
+        }
+    }
+
+    async fn serve(
+        &self,
+        fresh: &Fresh,
+        folder: &Path,
+        concurrency: u32,
+        worker: Worker,
+    ) -> Result<Seen, Failure> {
+        let stripe = Stripe::start(worker == Worker::Works).await?;
+        let server = self
+            .settings(fresh, folder, &stripe.base_url)
+            .serve(&self.http)
+            .await?;
+        let deliveries = Events::new()?.signed(self.args.events)?;
+        let load = tokio::time::timeout(LIMIT, self.send(&server, deliveries, concurrency))
+            .await
+            .map_err(|_| format!("not done within {} s:\n{}", LIMIT.as_secs(), server.said()))??;
+        let jobs_done = fresh.jobs_done().await?;
+        let peak_kib = server.peak_memory();
+        stripe.speak();
+        server.stop().await?;
+        fresh.check(self.args.events).await?;
+        if stripe.unknown() > 0 {
+            return Err("the worker asked Stripe for what the bench does not answer: teach bench/src/stripe.rs".into());
+        }
+        Ok(Seen {
+            load,
+            peak_kib,
+            jobs_done,
+        })
+    }
+
+    /// Sends each delivery once, `concurrency` at a time. Every one must be answered with 200, as processed.
+    async fn send(
+        &self,
+        server: &Server,
+        deliveries: Vec<Signed>,
+        concurrency: u32,
+    ) -> Result<Load, Failure> {
+        let url = format!("http://{}/webhooks/stripe/connect", server.addr);
+        let count = deliveries.len();
+        let deliveries = Arc::new(deliveries);
+        let next = Arc::new(AtomicUsize::new(0));
+        let mut senders: JoinSet<Result<Vec<Duration>, Failure>> = JoinSet::new();
+        let start = Instant::now();
+        for _ in 0..concurrency {
+            let (http, url) = (self.http.clone(), url.clone());
+            let (deliveries, next) = (deliveries.clone(), next.clone());
+            senders.spawn(async move {
+                let mut latencies = Vec::new();
+                while let Some(signed) = deliveries.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    latencies.push(deliver(&http, &url, signed).await?);
+                }
+                Ok(latencies)
+            });
+        }
+        let mut latencies = Vec::with_capacity(count);
+        while let Some(sent) = senders.join_next().await {
+            let sent = sent?.map_err(|e| format!("{e}\n{}", server.said()))?;
+            latencies.extend(sent);
+        }
+        let took = start.elapsed();
+        if latencies.len() != count {
+            return Err(format!("{} of {count} events were answered", latencies.len()).into());
+        }
+        latencies.sort_unstable();
+        let count = u32::try_from(count)?;
+        Ok(Load {
+            per_second: f64::from(count) / took.as_secs_f64(),
+            latencies,
+        })
+    }
+}
+
+async fn deliver(http: &reqwest::Client, url: &str, signed: &Signed) -> Result<Duration, Failure> {
+    let start = Instant::now();
+    let answer = http
+        .post(url)
+        .header("content-type", "application/json; charset=utf-8")
+        .header("stripe-signature", &signed.signature)
+        .body(signed.body.clone())
+        .send()
+        .await?;
+    let status = answer.status();
+    let text = answer.text().await?;
+    let took = start.elapsed();
+    let receipt: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    if status.as_u16() == 200 && receipt["state"] == "processed" {
+        Ok(took)
+    } else {
+        Err(format!("an event was answered with {status}: {text}").into())
+    }
+}
+
+impl Load {
+    /// Nearest rank, in ms.
+    fn percentile(&self, percent: usize) -> f64 {
+        let rank = (self.latencies.len() * percent).div_ceil(100).max(1);
+        self.latencies
+            .get(rank - 1)
+            .map_or(0.0, |took| took.as_secs_f64() * 1000.0)
+    }
+}

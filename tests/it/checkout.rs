@@ -1,0 +1,504 @@
+//! Opening a checkout: what is asked of Stripe, and all that is refused before anything is written.
+
+use serde_json::{Value, json};
+use souk_simulator::FaultKind;
+
+use crate::harness::{Shop, TestApp, lines_of, opened, text};
+
+/// A guest's body with these lines.
+fn of(lines: &[(&str, i64)]) -> Value {
+    json!({ "lines": lines_of(lines), "customer_email": "guest@example.com" })
+}
+
+fn with(mut body: Value, field: &str, value: Value) -> Value {
+    body[field] = value;
+    body
+}
+
+/// Nothing is half written.
+async fn nothing_was_written(app: &TestApp) {
+    for table in [
+        "orders",
+        "order_lines",
+        "payments",
+        "payment_orders",
+        "jobs WHERE kind = 'create_session'",
+    ] {
+        assert_eq!(app.count(table).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_finding_it() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let admin = app.admin().await;
+    let terms = json!({ "application_fee_bps": 1250, "application_fee_fixed": 30 });
+    app.patch(format!("/v1/sellers/{}", shop.id), terms)
+        .by(&admin)
+        .expect(200)
+        .await;
+    let (lamp, vase) = (
+        app.product(&shop, 2500, None).await,
+        app.product(&shop, 999, Some(4)).await,
+    );
+    let session = app
+        .post("/v1/checkout_sessions", of(&[(&lamp, 2), (&vase, 3)]))
+        .expect(201)
+        .await;
+    // 12.5 % of 7997 is 999.625, and 30 more.
+    assert_eq!(
+        (
+            &session["amount_subtotal"],
+            &session["application_fee_amount"]
+        ),
+        (&json!(7997), &json!(1030))
+    );
+    assert_eq!(
+        (&session["amount_total"], &session["livemode"]),
+        (&json!(null), &json!(false))
+    );
+    let there = &app.truth(&shop.account).await["checkout_sessions"][0];
+    assert_eq!(
+        (&there["id"], &there["amount_subtotal"]),
+        (&session["id"], &json!(7997))
+    );
+    assert_eq!(there["metadata"]["souk_order"], session["order_id"]);
+    assert_eq!(there["metadata"]["souk_payment"], session["payment_id"]);
+    assert_eq!(
+        there["success_url"],
+        "http://shop.test/checkout/success?session_id={CHECKOUT_SESSION_ID}"
+    );
+    let checkout = opened(&session);
+    app.pay(&checkout).await;
+    app.settle().await;
+    let charge = &app.truth(&shop.account).await["charges"][0];
+    assert_eq!(
+        (&charge["amount"], &charge["application_fee_amount"]),
+        (&json!(7997), &json!(1030))
+    );
+    let seen = app
+        .get(format!("/v1/checkout_sessions/{}", checkout.id))
+        .by(&shop.owner)
+        .expect(200)
+        .await;
+    assert_eq!(
+        (&seen["status"], &seen["payment_status"]),
+        (&json!("complete"), &json!("paid"))
+    );
+    assert_eq!(
+        (&seen["amount_total"], &seen["order_secret"], &seen["url"]),
+        (&json!(7997), &json!(null), &json!(null))
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_sold_together_or_at_all_is_refused() {
+    let app = TestApp::start().await;
+    let (mira, omar) = (app.shop("mira").await, app.shop("omar").await);
+    let lamp = app.product(&mira, 2500, None).await;
+    let rug = app.product(&omar, 2500, None).await;
+    let euro = app.product_in(&mira, 2500, "eur", None).await;
+    let few = app.product(&mira, 2500, Some(2)).await;
+    let gone = app.product(&mira, 2500, None).await;
+    app.patch(
+        format!("/v1/products/{gone}"),
+        json!({ "status": "archived" }),
+    )
+    .by(&mira.owner)
+    .expect(200)
+    .await;
+    for (lines, status, code, param) in [
+        (
+            vec![(lamp.as_str(), 1), (&rug, 1)],
+            422,
+            "mixed_sellers",
+            "lines",
+        ),
+        (
+            vec![(&lamp, 1), (&euro, 1)],
+            422,
+            "mixed_currencies",
+            "lines",
+        ),
+        (
+            vec![(&lamp, 1), (&gone, 1)],
+            409,
+            "product_archived",
+            "lines[1].product_id",
+        ),
+        (vec![(&few, 3)], 409, "sold_out", "lines[0].product_id"),
+        (
+            vec![(&few, 1), (&few, 2)],
+            409,
+            "sold_out",
+            "lines[1].product_id",
+        ),
+        (
+            vec![("prd_unknown", 1)],
+            404,
+            "not_found",
+            "lines[0].product_id",
+        ),
+        (
+            vec![
+                (&lamp, 999),
+                (&lamp, 999),
+                (&lamp, 999),
+                (&lamp, 999),
+                (&lamp, 999),
+                (&lamp, 999),
+                (&lamp, 999),
+            ],
+            201,
+            "",
+            "",
+        ),
+        (vec![(&lamp, 999); 41], 422, "invalid_request", "lines"),
+    ] {
+        let answer = app.post("/v1/checkout_sessions", of(&lines)).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (status, code),
+            "{lines:?}: {}",
+            answer.text
+        );
+        if status != 201 {
+            assert_eq!(answer.body["param"], param, "{}", answer.text);
+        }
+    }
+    assert_eq!(app.count("orders").await, 1, "only the one that was opened");
+}
+
+#[tokio::test]
+async fn every_wrong_field_is_named_and_nothing_is_written() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let good = of(&[(&lamp, 1)]);
+    let line = |field: &str, value: Value| {
+        let mut body = good.clone();
+        body["lines"][0][field] = value;
+        body
+    };
+    for (body, param) in [
+        (with(good.clone(), "colour", json!("red")), "colour"),
+        (line("colour", json!("red")), "lines[0].colour"),
+        (line("unit_amount", json!(1)), "lines[0].unit_amount"),
+        (line("quantity", json!(0)), "lines[0].quantity"),
+        (line("quantity", json!(-1)), "lines[0].quantity"),
+        (line("quantity", json!(1000)), "lines[0].quantity"),
+        (
+            line("quantity", json!(9_223_372_036_854_775_807_i64)),
+            "lines[0].quantity",
+        ),
+        (
+            line("quantity", serde_json::from_str("1e30").expect("a number")),
+            "lines[0].quantity",
+        ),
+        (line("quantity", json!(1.5)), "lines[0].quantity"),
+        (line("quantity", json!("1")), "lines[0].quantity"),
+        (line("product_id", json!(7)), "lines[0].product_id"),
+        (
+            json!({ "lines": [{ "product_id": lamp }], "customer_email": "guest@example.com" }),
+            "lines[0].quantity",
+        ),
+        (json!({ "customer_email": "guest@example.com" }), "lines"),
+        (with(good.clone(), "lines", json!([])), "lines"),
+        (
+            with(good.clone(), "lines", lines_of(&[(lamp.as_str(), 1); 51])),
+            "lines",
+        ),
+        (
+            json!({ "lines": lines_of(&[(lamp.as_str(), 1)]) }),
+            "customer_email",
+        ),
+        (
+            with(good.clone(), "customer_email", json!("no address")),
+            "customer_email",
+        ),
+        (with(good.clone(), "expires_in", json!(1799)), "expires_in"),
+        (
+            with(good.clone(), "expires_in", json!(86_401)),
+            "expires_in",
+        ),
+        (
+            with(good.clone(), "metadata", json!({ "k".repeat(41): "v" })),
+            &format!("metadata.{}", "k".repeat(41)),
+        ),
+        (
+            with(good.clone(), "metadata", json!({ "k": 7 })),
+            "metadata.k",
+        ),
+        (
+            with(good.clone(), "allow_promotion_codes", json!("yes")),
+            "allow_promotion_codes",
+        ),
+    ] {
+        app.post("/v1/checkout_sessions", body)
+            .refuses_field(param)
+            .await;
+    }
+    let lists = json!([good]);
+    assert_eq!(app.post("/v1/checkout_sessions", lists).await.status, 422);
+    nothing_was_written(&app).await;
+}
+
+#[tokio::test]
+async fn buyers_are_sent_back_to_configured_origins_only() {
+    let app = TestApp::with(&[(
+        "ALLOWED_REDIRECT_ORIGINS",
+        "https://app.example, http://localhost:3000",
+    )])
+    .await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    for field in ["success_url", "cancel_url"] {
+        for bad in [
+            "https://evil.example/",
+            "https://app.example.evil.example/",
+            "https://app.example@evil.example/",
+            "http://app.example/",
+            "https://app.example:8443/",
+            "//evil.example/",
+            "/relative",
+            "javascript:alert(1)",
+            "not a url",
+        ] {
+            app.post(
+                "/v1/checkout_sessions",
+                with(of(&[(&lamp, 1)]), field, json!(bad)),
+            )
+            .refuses_field(field)
+            .await;
+        }
+    }
+    nothing_was_written(&app).await;
+    for good in [
+        "https://app.example/done?s={CHECKOUT_SESSION_ID}",
+        "http://localhost:3000/",
+        "http://shop.test/x",
+    ] {
+        let body = with(of(&[(&lamp, 1)]), "success_url", json!(good));
+        let session = app.post("/v1/checkout_sessions", body).expect(201).await;
+        assert_eq!(session["success_url"], good);
+    }
+}
+
+#[tokio::test]
+async fn prices_below_stripes_minimum_or_beyond_its_maximum_are_refused() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let product = |amount: Value, currency: &str| json!({ "seller_id": shop.id, "name": "Lamp", "unit_amount": amount, "currency": currency });
+    for (amount, currency, param) in [
+        (json!(0), "usd", "unit_amount"),
+        (json!(-1), "usd", "unit_amount"),
+        (json!(49), "usd", "unit_amount"),
+        (json!(100_000_000), "usd", "unit_amount"),
+        (json!(i64::MAX), "usd", "unit_amount"),
+        (json!(12.5), "usd", "unit_amount"),
+        (json!(2500), "xxx", "currency"),
+        (json!(2500), "USD", "currency"),
+        (json!(2500), "", "currency"),
+    ] {
+        app.post("/v1/products", product(amount, currency))
+            .by(&shop.owner)
+            .refuses_field(param)
+            .await;
+    }
+    assert_eq!(app.count("products").await, 0);
+}
+
+#[tokio::test]
+async fn a_total_below_stripes_minimum_is_refused() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 50, None).await;
+    // Priced before Stripe raised its minimum.
+    app.sql("UPDATE products SET unit_amount = 10").await;
+    let body = of(&[(&lamp, 2)]);
+    let problem = app
+        .post("/v1/checkout_sessions", body)
+        .refused(422, "amount_too_small")
+        .await;
+    assert_eq!(problem["param"], "lines");
+    nothing_was_written(&app).await;
+    app.post("/v1/checkout_sessions", of(&[(&lamp, 5)]))
+        .expect(201)
+        .await;
+}
+
+#[tokio::test]
+async fn a_seller_who_cannot_charge_cannot_be_bought_from() {
+    let app = TestApp::start().await;
+    let new = app.new_shop("nadia", "US").await;
+    let lamp = app.product(&new, 2500, None).await;
+    app.post("/v1/checkout_sessions", of(&[(&lamp, 1)]))
+        .refused(409, "seller_not_active")
+        .await;
+    let shop = app.shop("mira").await;
+    let vase = app.product(&shop, 2500, None).await;
+    let restriction = json!({ "disabled_reason": "requirements.past_due", "currently_due": ["external_account"] });
+    app.stripe(&format!("/accounts/{}/restrict", shop.account), restriction)
+        .await;
+    app.settle().await;
+    app.post("/v1/checkout_sessions", of(&[(&vase, 1)]))
+        .refused(409, "seller_not_active")
+        .await;
+    nothing_was_written(&app).await;
+}
+
+#[tokio::test]
+async fn when_stripe_refuses_the_session_the_order_has_failed() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    app.stripe(
+        &format!("/accounts/{}/deauthorize", shop.account),
+        json!({}),
+    )
+    .await;
+    app.intercept().await;
+    let call = || {
+        app.post("/v1/checkout_sessions", of(&[(&lamp, 1)]))
+            .keyed("once")
+    };
+    call().refused(409, "stripe_refused").await;
+    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    assert_eq!(status, "failed");
+    call().refused(409, "stripe_refused").await;
+    assert_eq!(app.count("orders").await, 1);
+}
+
+#[tokio::test]
+async fn when_stripe_is_away_the_same_key_goes_on_where_it_stopped() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    app.fault(
+        "POST",
+        "/v1/checkout/sessions",
+        FaultKind::CommitThenTimeout,
+        Some(3),
+    )
+    .await;
+    let body = of(&[(&lamp, 1)]);
+    app.post("/v1/checkout_sessions", body.clone())
+        .keyed("once")
+        .refused(503, "stripe_unavailable")
+        .await;
+    let session = app
+        .post("/v1/checkout_sessions", body)
+        .keyed("once")
+        .expect(201)
+        .await;
+    assert_eq!(app.count("orders").await, 1);
+    let truth = app.truth(&shop.account).await;
+    assert_eq!(truth["checkout_sessions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(truth["checkout_sessions"][0]["id"], session["id"]);
+}
+
+#[tokio::test]
+async fn guests_that_share_a_key_are_not_answered_each_others_checkout() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let body = |email: &str| with(of(&[(&lamp, 1)]), "customer_email", json!(email));
+    let one = app
+        .post("/v1/checkout_sessions", body("a@example.com"))
+        .keyed("same")
+        .expect(201)
+        .await;
+    let two = app
+        .post("/v1/checkout_sessions", body("b@example.com"))
+        .keyed("same")
+        .expect(201)
+        .await;
+    assert_ne!(one["order_id"], two["order_id"]);
+}
+
+/// A session that somebody who may closes, and one who may not.
+async fn expire(app: &TestApp, shop: &Shop) {
+    let lamp = app.product(shop, 2500, None).await;
+    let checkout = app.checkout(&lamp).await;
+    let path = format!("/v1/checkout_sessions/{}/expire", checkout.id);
+    let secret = checkout.secret.clone().expect("a guest's");
+    app.post(&path, json!({}))
+        .refused(401, "unauthenticated")
+        .await;
+    app.post(&path, json!({}))
+        .with_secret("ors_guess")
+        .refused(404, "not_found")
+        .await;
+    app.fault(
+        "POST",
+        "/v1/checkout/sessions",
+        FaultKind::TimeoutBeforeCommit,
+        Some(3),
+    )
+    .await;
+    app.post(&path, json!({}))
+        .with_secret(&secret)
+        .refused(503, "stripe_unavailable")
+        .await;
+    let session = app
+        .post(&path, json!({}))
+        .with_secret(&secret)
+        .expect(200)
+        .await;
+    assert_eq!(
+        (&session["status"], &session["url"]),
+        (&json!("expired"), &json!(null))
+    );
+    assert_eq!(app.order(&checkout).await["status"], "expired");
+    app.post(&path, json!({}))
+        .with_secret(&secret)
+        .refused(409, "session_not_open")
+        .await;
+}
+
+#[tokio::test]
+async fn who_may_closes_a_session_and_a_paid_one_stays_paid() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    expire(&app, &shop).await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay(&checkout).await;
+    app.intercept().await;
+    let path = format!("/v1/checkout_sessions/{}/expire", checkout.id);
+    app.post(&path, json!({}))
+        .by(&shop.owner)
+        .refused(409, "session_not_open")
+        .await;
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn the_pages_a_buyer_comes_back_to_say_what_they_know() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let checkout = app.checkout(&lamp).await;
+    let landed = app.pay_with(&checkout, json!({})).await;
+    let page = text(&landed, "redirect").replace("http://shop.test", "");
+    let answer = app.get(&page).await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.text.contains(&checkout.id) && answer.text.contains("Simulated money"),
+        "{}",
+        answer.text
+    );
+    let policy = answer.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    assert_eq!(app.get("/assets/checkout.js").await.status, 200);
+    app.get("/checkout/success?session_id=cs_test_unknown")
+        .expect(404)
+        .await;
+    app.get("/checkout/success").expect(404).await;
+    app.get(format!("/checkout/cancelled?session_id={}", checkout.id))
+        .expect(200)
+        .await;
+    app.settle().await;
+}

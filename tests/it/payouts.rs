@@ -1,0 +1,248 @@
+//! From sale to bank: the whole way through events, jobs and the API, with Stripe's books as the oracle.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Checkout, Shop, TestApp, User, text};
+
+const DAY: i64 = 86_400;
+
+/// A sale, another with a part of it given back, and a payout of both.
+async fn paid_out(app: &TestApp) -> (Shop, Checkout, String) {
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    let checkout = app.sale(&lamp).await;
+    let body = json!({ "order_id": checkout.order, "amount": 1000 });
+    app.post("/v1/refunds", body)
+        .by(&shop.owner)
+        .expect(201)
+        .await;
+    app.settle().await;
+    assert!(equals_stripe(app, &shop).await > 0);
+    for _ in 0..6 {
+        app.advance(DAY).await;
+        app.settle().await;
+    }
+    let shop = Shop {
+        owner: app.login(&shop.owner).await,
+        ..shop
+    };
+    let payouts = app
+        .get("/v1/payouts?status=paid&currency=usd")
+        .by(&shop.owner)
+        .expect(200)
+        .await;
+    let payout = text(&payouts["data"][0], "id");
+    (shop, checkout, payout)
+}
+
+/// What the book says stands at Stripe, which must be what Stripe says.
+async fn equals_stripe(app: &TestApp, shop: &Shop) -> i64 {
+    let book: i64 = app
+        .ask(&format!(
+            "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) AS it FROM entries e JOIN books b ON b.id = e.book_id
+               WHERE b.stripe_account = '{}' AND e.account LIKE 'stripe_balance:%'",
+            shop.account
+        ))
+        .await;
+    let balance = &app.truth(&shop.account).await["balances"]["usd"];
+    let stripe =
+        balance["available"].as_i64().unwrap_or(0) + balance["pending"].as_i64().unwrap_or(0);
+    assert_eq!(book, stripe, "the book and Stripe's balance");
+    book
+}
+
+async fn balance(app: &TestApp, who: &User, account: &str) -> Value {
+    let list = app.get("/v1/ledger/balances").by(who).expect(200).await;
+    let rows = list["data"].as_array().expect("a list");
+    rows.iter()
+        .find(|row| row["account"] == account)
+        .map_or(json!(0), |row| row["balance"].clone())
+}
+
+#[tokio::test]
+async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
+    let app = TestApp::start().await;
+    let (shop, checkout, payout) = paid_out(&app).await;
+    assert_eq!(
+        equals_stripe(&app, &shop).await,
+        0,
+        "all of it went to the bank"
+    );
+    let admin = app.admin().await;
+    let path = format!("/v1/payouts/{payout}");
+    let seen = app.get(&path).by(&admin).expect(200).await;
+    assert_eq!(
+        (&seen["reconciliation"], &seen["transaction_count"]),
+        (&json!("closed"), &json!(3)),
+        "{seen}"
+    );
+    assert_eq!(seen["transactions_net"], seen["amount"]);
+    let items = app
+        .get(format!("{path}/transactions"))
+        .by(&admin)
+        .expect(200)
+        .await;
+    let items = items["data"].as_array().expect("a list");
+    let net: i64 = items.iter().filter_map(|item| item["net"].as_i64()).sum();
+    assert_eq!(json!(net), seen["amount"]);
+    let refund = items
+        .iter()
+        .find(|item| item["reporting_category"] == "refund")
+        .expect("the refund");
+    assert_eq!(
+        (&refund["amount"], &refund["order_id"]),
+        (&json!(-1000), &json!(checkout.order))
+    );
+    assert_eq!(refund["fee_details"][0]["amount"], -100);
+    for item in items
+        .iter()
+        .filter(|item| item["reporting_category"] == "charge")
+    {
+        assert_eq!(
+            (&item["amount"], &item["payout_id"]),
+            (&json!(2500), &json!(payout))
+        );
+    }
+    let paid = app.truth(&shop.account).await["payouts"][0]["amount"].clone();
+    assert_eq!(seen["amount"], paid);
+    assert_eq!(balance(&app, &shop.owner, "bank").await, paid);
+    assert_eq!(balance(&app, &shop.owner, "payout:clearing").await, 0);
+    let findings = app
+        .get("/v1/ledger/findings?state=open")
+        .by(&admin)
+        .expect(200)
+        .await;
+    assert_eq!(findings["data"], json!([]));
+}
+
+#[tokio::test]
+async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
+    let app = TestApp::start().await;
+    let (shop, _, payout) = paid_out(&app).await;
+    app.stripe(
+        &format!("/payouts/{payout}/fail"),
+        json!({ "failure_code": "account_closed" }),
+    )
+    .await;
+    let late = app.truth(&shop.account).await["events"].clone();
+    app.settle().await;
+    let path = format!("/v1/payouts/{payout}");
+    let seen = app.get(&path).by(&shop.owner).expect(200).await;
+    assert_eq!(
+        (&seen["status"], &seen["failure_code"]),
+        (&json!("failed"), &json!("account_closed"))
+    );
+    assert_eq!(json!(equals_stripe(&app, &shop).await), seen["amount"]);
+    assert_eq!(balance(&app, &shop.owner, "bank").await, 0);
+    // What was true before comes once more, late: as new events, since these ids have been heard.
+    for event in late
+        .as_array()
+        .expect("events")
+        .iter()
+        .filter(|event| event["type"] == "payout.paid")
+    {
+        let mut again = event.clone();
+        again["id"] = json!("evt_late");
+        app.hear(&again).await;
+    }
+    app.settle().await;
+    assert_eq!(
+        app.get(&path).by(&shop.owner).expect(200).await["status"],
+        "failed"
+    );
+    let admin = app.admin().await;
+    let findings = app
+        .get("/v1/ledger/findings?kind=payout_failed&state=open")
+        .by(&admin)
+        .expect(200)
+        .await;
+    assert_eq!(findings["data"][0]["subject"], payout);
+}
+
+#[tokio::test]
+async fn payouts_are_seen_by_their_seller_and_admins_and_filtered() {
+    let app = TestApp::start().await;
+    let (shop, _, payout) = paid_out(&app).await;
+    let stranger = app.member("stranger").await;
+    app.get(format!("/v1/payouts/{payout}"))
+        .by(&stranger)
+        .refused(404, "not_found")
+        .await;
+    app.get(format!("/v1/payouts/{payout}/transactions"))
+        .by(&stranger)
+        .refused(404, "not_found")
+        .await;
+    for path in ["/v1/payouts", "/v1/ledger/balances"] {
+        assert_eq!(
+            app.get(path).by(&stranger).expect(200).await["data"],
+            json!([])
+        );
+        let theirs = format!("{path}?seller_id={}", shop.id);
+        app.get(&theirs)
+            .by(&stranger)
+            .refused(404, "not_found")
+            .await;
+    }
+    app.get("/v1/ledger/findings")
+        .by(&stranger)
+        .refused(403, "forbidden")
+        .await;
+    let admin = app.admin().await;
+    let arrival = text(
+        &app.get(format!("/v1/payouts/{payout}"))
+            .by(&admin)
+            .expect(200)
+            .await,
+        "arrival_date",
+    );
+    let day = &arrival[..10];
+    for (query, found) in [
+        (format!("seller_id={}", shop.id), 1),
+        ("status=paid".to_owned(), 1),
+        ("status=failed".to_owned(), 0),
+        ("currency=eur".to_owned(), 0),
+        (format!("arrival_gte={arrival}&arrival_lte={arrival}"), 1),
+        (format!("arrival_gte={day}&arrival_lte={day}"), 1),
+        ("arrival_lte=2026-01-01".to_owned(), 0),
+    ] {
+        let list = app
+            .get(format!("/v1/payouts?{query}"))
+            .by(&admin)
+            .expect(200)
+            .await;
+        assert_eq!(
+            list["data"].as_array().map(Vec::len),
+            Some(found),
+            "{query}: {list}"
+        );
+    }
+    app.get("/v1/payouts?arrival_gte=soon")
+        .by(&admin)
+        .refuses_field("arrival_gte")
+        .await;
+}
+
+#[tokio::test]
+async fn the_books_cannot_be_rewritten() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    app.member("mallory").await;
+    for (table, column) in [
+        ("journals", "posting_rule = posting_rule + 1"),
+        ("entries", "amount = amount + 1"),
+        ("stock_movements", "delta = delta + 1"),
+        ("audit_log", "action = 'nothing'"),
+    ] {
+        assert!(app.count(table).await > 0, "{table} is empty");
+        for sql in [
+            format!("UPDATE {table} SET {column}"),
+            format!("DELETE FROM {table}"),
+        ] {
+            let refusal = app.try_sql(&sql).await.expect_err(&sql);
+            assert!(refusal.contains("append-only"), "{sql}: {refusal}");
+        }
+    }
+}

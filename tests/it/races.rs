@@ -1,0 +1,125 @@
+//! Things that happen at the same moment.
+
+use futures_util::future::{join, join_all};
+use serde_json::json;
+
+use crate::harness::{TestApp, text};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn webhook_and_verify_at_the_same_moment_confirm_once() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(50)).await;
+    for round in 1..=15 {
+        let checkout = app.checkout(&lamp).await;
+        app.pay(&checkout).await;
+        let completed = app.pending_one("checkout.session.completed").await;
+        let verifies = join_all((0..3).map(|_| app.verify(&checkout)));
+        let (state, _) = join(app.hear(&completed), verifies).await;
+        assert_eq!(state, "processed");
+        app.settle().await;
+        assert_eq!(app.order(&checkout).await["status"], "paid");
+        assert_eq!(app.stock(&lamp).await, 50 - round);
+    }
+    assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 15);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_two_buyers_of_the_last_one_one_gets_it_and_the_other_their_money_back() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    app.sale(&lamp).await;
+    for _ in 0..5 {
+        let last = app.product(&shop, 2500, Some(1)).await;
+        let (a, b) = (app.checkout(&last).await, app.checkout(&last).await);
+        join(app.pay(&a), app.pay(&b)).await;
+        let events = app.intercept().await;
+        join_all(events.iter().map(|event| app.hear(event))).await;
+        app.sale(&lamp).await;
+        let statuses =
+            [app.order(&a).await, app.order(&b).await].map(|order| text(&order, "status"));
+        let count = |wanted: &str| statuses.iter().filter(|status| *status == wanted).count();
+        assert_eq!((count("paid"), count("refunded")), (1, 1), "{statuses:?}");
+        assert_eq!(app.stock(&last).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ten_requests_with_one_idempotency_key_open_one_checkout() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(1)).await;
+    let body = json!({ "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "guest@example.com" });
+    let open = async || {
+        app.post("/v1/checkout_sessions", body.clone())
+            .keyed("one")
+            .await
+    };
+    let answers = join_all((0..10).map(|_| open())).await;
+    for answer in &answers {
+        assert!(
+            answer.status == 201 || answer.code() == "idempotency_in_flight",
+            "{}",
+            answer.text
+        );
+    }
+    let replay = open().await;
+    assert_eq!(
+        (replay.status, replay.header("idempotent-replayed")),
+        (201, Some("true"))
+    );
+    assert!(
+        replay.body["order_secret"].is_string(),
+        "a guest's replay has the secret too"
+    );
+    assert_eq!(app.count("orders").await, 1);
+    let truth = app.truth(&shop.account).await;
+    assert_eq!(truth["checkout_sessions"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_adjustments_at_once_add_up_and_never_go_below_zero() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    let path = format!("/v1/products/{lamp}/stock_adjustments");
+    let take = async || {
+        app.post(&path, json!({ "delta": -1, "reason": "damaged" }))
+            .by(&shop.owner)
+            .await
+    };
+    let answers = join_all((0..12).map(|_| take())).await;
+    let taken = answers.iter().filter(|answer| answer.status == 201).count();
+    let refused = answers
+        .iter()
+        .filter(|answer| answer.code() == "insufficient_stock")
+        .count();
+    assert_eq!((taken, refused), (5, 7));
+    assert_eq!(app.stock(&lamp).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_refunds_at_once_never_exceed_what_was_paid() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    app.sale(&lamp).await;
+    let checkout = app.sale(&lamp).await;
+    let body = json!({ "order_id": checkout.order, "amount": 2000 });
+    let ask = async || app.post("/v1/refunds", body.clone()).by(&shop.owner).await;
+    let answers = join_all((0..6).map(|_| ask())).await;
+    assert_eq!(
+        answers.iter().filter(|answer| answer.status == 201).count(),
+        1
+    );
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|answer| answer.code() == "refund_exceeds_paid")
+            .count(),
+        5
+    );
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["amount_refunded"], 2000);
+}

@@ -1,0 +1,301 @@
+//! Money on its way back: asked for here, made at Stripe, and when Stripe's answer is lost.
+
+use serde_json::{Value, json};
+use souk_simulator::FaultKind;
+
+use crate::harness::{Checkout, Shop, TestApp, text};
+
+/// A shop with two paid orders: Stripe's fees of the one are covered by the other.
+async fn sold(app: &TestApp) -> (Shop, Checkout) {
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    let checkout = app.sale(&lamp).await;
+    (shop, checkout)
+}
+
+async fn ask(app: &TestApp, shop: &Shop, body: Value) -> Value {
+    app.post("/v1/refunds", body)
+        .by(&shop.owner)
+        .expect(201)
+        .await
+}
+
+/// How many refunds Stripe has made on an account.
+async fn at_stripe(app: &TestApp, shop: &Shop) -> usize {
+    app.truth(&shop.account).await["refunds"]
+        .as_array()
+        .expect("refunds")
+        .len()
+}
+
+#[tokio::test]
+async fn a_partial_refund_returns_its_share_of_the_fee_and_the_rest_can_follow() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = sold(&app).await;
+    let part = ask(
+        &app,
+        &shop,
+        json!({ "order_id": checkout.order, "amount": 1000, "reason": "requested_by_customer" }),
+    )
+    .await;
+    assert_eq!(
+        (&part["status"], &part["origin"]),
+        (&json!("requested"), &json!("requested"))
+    );
+    app.settle().await;
+    let path = format!("/v1/refunds/{}", text(&part, "id"));
+    let part = app.get(path).by(&shop.owner).expect(200).await;
+    assert_eq!(
+        (&part["status"], &part["application_fee_refunded"]),
+        (&json!("succeeded"), &json!(100))
+    );
+    let order = app.order(&checkout).await;
+    assert_eq!(
+        (&order["status"], &order["amount_refunded"]),
+        (&json!("paid"), &json!(1000))
+    );
+    let rest = ask(&app, &shop, json!({ "order_id": checkout.order })).await;
+    assert_eq!(rest["amount"], 1500);
+    app.settle().await;
+    let order = app.order(&checkout).await;
+    assert_eq!(
+        (&order["status"], &order["amount_refunded"]),
+        (&json!("refunded"), &json!(2500))
+    );
+    assert_eq!(app.verify(&checkout).await["status"], "refunded");
+    let again = json!({ "order_id": checkout.order });
+    app.post("/v1/refunds", again)
+        .by(&shop.owner)
+        .refused(409, "already_refunded")
+        .await;
+}
+
+#[tokio::test]
+async fn no_more_goes_back_than_was_paid_after_the_discount() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    app.percent_off(&shop, "HALF", 50).await;
+    app.sale(&lamp).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay_with(&checkout, json!({ "promotion_code": "HALF" }))
+        .await;
+    app.settle().await;
+    for amount in [1251, 2500] {
+        let body = json!({ "order_id": checkout.order, "amount": amount });
+        let problem = app
+            .post("/v1/refunds", body)
+            .by(&shop.owner)
+            .refused(409, "refund_exceeds_paid")
+            .await;
+        assert_eq!(problem["param"], "amount");
+    }
+    ask(
+        &app,
+        &shop,
+        json!({ "order_id": checkout.order, "amount": 1250 }),
+    )
+    .await;
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_was_lost_is_made_once() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = sold(&app).await;
+    let refund = ask(
+        &app,
+        &shop,
+        json!({ "order_id": checkout.order, "amount": 1000 }),
+    )
+    .await;
+    // All tries of the first run are done at Stripe and answered by nobody.
+    app.fault("POST", "/v1/refunds", FaultKind::CommitThenTimeout, Some(3))
+        .await;
+    app.run_jobs().await;
+    assert_eq!(at_stripe(&app, &shop).await, 1);
+    let path = format!("/v1/refunds/{}", text(&refund, "id"));
+    assert_eq!(
+        app.get(&path).by(&shop.owner).expect(200).await["status"],
+        "requested"
+    );
+    app.intercept().await;
+    app.advance(5).await;
+    app.settle().await;
+    assert_eq!(at_stripe(&app, &shop).await, 1);
+    assert_eq!(
+        app.get(&path).by(&shop.owner).expect(200).await["status"],
+        "succeeded"
+    );
+    assert_eq!(app.order(&checkout).await["amount_refunded"], 1000);
+}
+
+#[tokio::test]
+async fn a_refund_that_met_a_500_or_a_day_of_silence_is_looked_for_before_it_is_tried_anew() {
+    for (kind, wait) in [
+        (FaultKind::Error500, 5),
+        (FaultKind::CommitThenTimeout, 25 * 3600),
+    ] {
+        let app = TestApp::start().await;
+        let (shop, checkout) = sold(&app).await;
+        ask(
+            &app,
+            &shop,
+            json!({ "order_id": checkout.order, "amount": 1000 }),
+        )
+        .await;
+        app.fault("POST", "/v1/refunds", kind, Some(3)).await;
+        app.run_jobs().await;
+        app.simulator.clear_faults().await;
+        app.intercept().await;
+        app.advance(wait).await;
+        app.settle().await;
+        let shop = Shop {
+            owner: app.login(&shop.owner).await,
+            ..shop
+        };
+        assert_eq!(at_stripe(&app, &shop).await, 1, "{kind:?}");
+        let refunds = app.refunds(&shop, &checkout.order).await;
+        assert_eq!(
+            (refunds.len(), &refunds[0]["status"]),
+            (1, &json!("succeeded")),
+            "{kind:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_same_idempotency_key_makes_one_refund() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = sold(&app).await;
+    let body = json!({ "order_id": checkout.order, "amount": 1000 });
+    let first = app
+        .post("/v1/refunds", body.clone())
+        .by(&shop.owner)
+        .keyed("k1")
+        .await;
+    let again = app
+        .post("/v1/refunds", body)
+        .by(&shop.owner)
+        .keyed("k1")
+        .await;
+    assert_eq!((first.status, again.status), (201, 201));
+    assert_eq!(
+        (
+            first.header("idempotent-replayed"),
+            again.header("idempotent-replayed")
+        ),
+        (None, Some("true"))
+    );
+    assert_eq!(first.body["id"], again.body["id"]);
+    let other = json!({ "order_id": checkout.order, "amount": 1001 });
+    app.post("/v1/refunds", other)
+        .by(&shop.owner)
+        .keyed("k1")
+        .refused(422, "idempotency_mismatch")
+        .await;
+    app.settle().await;
+    assert_eq!(at_stripe(&app, &shop).await, 1);
+}
+
+#[tokio::test]
+async fn a_refund_that_stripe_refuses_is_blocked_and_a_person_is_told() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = sold(&app).await;
+    ask(&app, &shop, json!({ "order_id": checkout.order })).await;
+    // The account has left the platform in between, which nobody has told us yet.
+    app.stripe(
+        &format!("/accounts/{}/deauthorize", shop.account),
+        json!({}),
+    )
+    .await;
+    app.intercept().await;
+    app.run_jobs().await;
+    let refunds = app.refunds(&shop, &checkout.order).await;
+    assert_eq!(refunds[0]["status"], "blocked", "{refunds:?}");
+    let admin = app.admin().await;
+    let findings = app
+        .get("/v1/ledger/findings?kind=refund_missing")
+        .by(&admin)
+        .expect(200)
+        .await;
+    assert_eq!(
+        findings["data"][0]["subject"], refunds[0]["id"],
+        "{findings}"
+    );
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+}
+
+#[tokio::test]
+async fn a_refund_that_fails_after_all_brings_the_order_back() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = sold(&app).await;
+    ask(&app, &shop, json!({ "order_id": checkout.order })).await;
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
+    let refund = text(
+        &app.refunds(&shop, &checkout.order).await[0],
+        "stripe_refund",
+    );
+    app.stripe(&format!("/refunds/{refund}/fail"), json!({}))
+        .await;
+    app.settle().await;
+    let order = app.order(&checkout).await;
+    assert_eq!(
+        (&order["status"], &order["amount_refunded"]),
+        (&json!("paid"), &json!(0))
+    );
+    let refunds = app.refunds(&shop, &checkout.order).await;
+    assert_eq!(refunds[0]["status"], "failed");
+}
+
+#[tokio::test]
+async fn a_refund_is_for_the_seller_and_admins() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    app.sale(&lamp).await;
+    let buyer = app.member("buyer").await;
+    let checkout = app.checkout_by(&buyer, &lamp).await;
+    let body = json!({ "order_id": checkout.order, "amount": 100 });
+    app.post("/v1/refunds", body.clone())
+        .by(&shop.owner)
+        .refused(409, "order_not_paid")
+        .await;
+    app.pay(&checkout).await;
+    app.settle().await;
+    app.post("/v1/refunds", body.clone())
+        .by(&buyer)
+        .refused(403, "forbidden")
+        .await;
+    let other = app.shop("omar").await.owner;
+    let problem = app
+        .post("/v1/refunds", body.clone())
+        .by(&other)
+        .refused(404, "not_found")
+        .await;
+    assert_eq!(problem["param"], "order_id");
+    let admin = app.admin().await;
+    let made = app.post("/v1/refunds", body).by(&admin).expect(201).await;
+    app.settle().await;
+    let path = format!("/v1/refunds/{}", text(&made, "id"));
+    assert_eq!(
+        app.get(&path).by(&buyer).expect(200).await["status"],
+        "succeeded"
+    );
+    app.get(&path).by(&other).refused(404, "not_found").await;
+    let mine = app.get("/v1/refunds").by(&buyer).expect(200).await;
+    assert_eq!(mine["data"].as_array().map(Vec::len), Some(1));
+    let theirs = app
+        .get(format!("/v1/refunds?seller_id={}", shop.id))
+        .by(&other)
+        .refused(404, "not_found")
+        .await;
+    assert_eq!(theirs["param"], "seller_id");
+    assert_eq!(
+        app.get("/v1/refunds").by(&other).expect(200).await["data"],
+        json!([])
+    );
+}
