@@ -8,7 +8,6 @@ pub mod finding;
 pub mod idempotency_key;
 pub mod ids;
 pub mod inbox_event;
-pub mod instance_value;
 pub mod job;
 pub mod journal;
 pub mod order;

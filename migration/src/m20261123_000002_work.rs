@@ -1,4 +1,4 @@
-//! Jobs, idempotency keys and single facts about this installation.
+//! Jobs and idempotency keys.
 
 use sea_orm_migration::prelude::*;
 
@@ -43,9 +43,5 @@ CREATE TABLE idempotency_keys (
     lease_until BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     UNIQUE (scope, key)
-);
-CREATE TABLE instance_values (
-    name TEXT PRIMARY KEY,
-    value TEXT NOT NULL
 );
 ";

@@ -1,7 +1,6 @@
 //! Registering, logging in and out, and what a token is good for.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -9,7 +8,7 @@ use axum::extract::ConnectInfo;
 use axum::http::{Request, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
-use sea_orm::{ConnectionTrait, EntityTrait};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use souk_entity::user::{self, Role};
 use souk_entity::{Timestamp, audit_entry};
@@ -22,37 +21,19 @@ use souk::config::Config;
 use souk::db::Db;
 use souk::identity::routes::router;
 use souk::identity::{Admin, MaybeCaller, authenticate, ensure_user};
-use souk::ids;
 use souk::mailer::Mailer;
 use souk::stripe::Stripe;
+
+use crate::contract::{Answered, contract, saw};
+use crate::harness::Database;
 
 const PASSWORD: &str = "correct horse battery";
 
 struct House {
     app: App,
     routes: Router,
+    _database: Database,
     _data: TempDir,
-}
-
-/// A new database: on the server at `TEST_POSTGRES_URL` when `TEST_DATABASE` says so, else SQLite.
-async fn database(data: &Path) -> String {
-    if std::env::var("TEST_DATABASE").as_deref() != Ok("postgres") {
-        return format!("sqlite://{}", data.join("souk.sqlite").display());
-    }
-    let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL");
-    let name = format!(
-        "it_{}",
-        &ids::sha256_hex(ids::random_token().as_bytes())[..16]
-    );
-    let connection = sea_orm::Database::connect(&server).await.expect("connects");
-    let create = format!("CREATE DATABASE {name}");
-    connection
-        .execute_unprepared(&create)
-        .await
-        .expect("creates");
-    let mut url = url::Url::parse(&server).expect("a URL");
-    url.set_path(&name);
-    url.into()
 }
 
 struct Reply {
@@ -77,9 +58,9 @@ impl Reply {
 impl House {
     async fn build() -> Self {
         let data = tempfile::tempdir().expect("a folder");
-        let database = database(data.path()).await;
+        let database = Database::migrated(data.path()).await;
         let vars = [
-            ("DATABASE_URL", database.as_str()),
+            ("DATABASE_URL", database.url.as_str()),
             ("JWT_SECRET", "a secret of more than thirty-two characters"),
             ("DATA_DIR", data.path().to_str().expect("a path")),
         ];
@@ -107,6 +88,7 @@ impl House {
         Self {
             app,
             routes,
+            _database: database,
             _data: data,
         }
     }
@@ -131,9 +113,23 @@ impl House {
             .expect("an answer");
         let status = response.status();
         let retry_after = response.headers().get("retry-after").cloned();
+        let kind = response.headers().get("content-type").cloned();
         let bytes = axum::body::to_bytes(response.into_body(), 1 << 20)
             .await
             .expect("a body");
+        if path.starts_with("/v1/") {
+            let answered = Answered {
+                method,
+                path,
+                status: status.as_u16(),
+                content_type: kind.as_ref().and_then(|kind| kind.to_str().ok()),
+                body: &bytes,
+            };
+            match contract().check(&answered) {
+                Ok(operation) => operation.into_iter().for_each(|o| saw(o, status.as_u16())),
+                Err(fault) => panic!("{method} {path}: the answer {status} {fault}"),
+            }
+        }
         Reply {
             status,
             retry_after: retry_after.and_then(|value| value.to_str().ok()?.parse().ok()),
@@ -210,6 +206,28 @@ async fn an_unknown_address_and_a_wrong_password_get_the_same_answer() {
         assert_eq!(unknown.said(), wrong.said());
         assert_eq!(unknown.body, wrong.body);
     }
+}
+
+#[tokio::test]
+async fn an_unknown_address_takes_as_long_as_a_known_one() {
+    let house = House::build().await;
+    house.register("mira@example.com").await;
+    let time = async |email| {
+        let start = tokio::time::Instant::now();
+        for _ in 0..5 {
+            house.login(email, "wrong horse battery").await;
+        }
+        start.elapsed()
+    };
+    let (known, unknown) = (
+        time("mira@example.com").await,
+        time("nobody@example.com").await,
+    );
+    // Without the hash it would take a twentieth.
+    assert!(
+        unknown * 3 > known && known * 3 > unknown,
+        "{unknown:?} and {known:?}"
+    );
 }
 
 #[tokio::test]
