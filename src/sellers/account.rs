@@ -347,16 +347,14 @@ fn deauthorized() -> Error {
     )
 }
 
-/// Takes note when Stripe's answer shows that the account has disconnected.
+/// Takes note when a refusal comes of the account's having disconnected. Stripe puts that in other words on each path,
+/// so the account itself is asked.
 async fn noticing<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
     match answer {
-        Err(e) if is_gone(&e) => {
-            let tx = app.db.begin_write().await?;
-            let mut row = locked(&tx, id).await?;
-            disconnect(&tx, &mut row, "system").await?;
-            tx.commit().await?;
-            Err(deauthorized())
-        }
+        Err(refused @ Error::StripeRefused(_)) => match refresh(app, id).await {
+            Ok(row) if row.deauthorized_at.is_some() => Err(deauthorized()),
+            _ => Err(refused),
+        },
         answer => answer,
     }
 }
