@@ -27,7 +27,23 @@ struct Back {
 
 async fn success(State(app): State<App>, Query(back): Query<Back>) -> Result<Response> {
     let session = back.session_id.unwrap_or_default();
-    if by_session(&app.db.read, &session).await?.is_none() {
+    verifying(&app, &session, "Your payment is being confirmed").await
+}
+
+/// Stripe puts no session's id into a `cancel_url`, so there is mostly none. Who has one can be told more.
+async fn cancelled(State(app): State<App>, Query(back): Query<Back>) -> Result<Response> {
+    if let Some(session) = back.session_id {
+        return verifying(&app, &session, "You left the checkout").await;
+    }
+    let body = "<h1>You left the checkout</h1>\n\
+                <p>Unless you had paid before, nothing was charged. Your checkout stays open until it expires: go back \
+                to it to pay after all.</p>";
+    Ok(page(StatusCode::OK, "Checkout left", body))
+}
+
+/// A page that asks `verify` and says what it answers.
+async fn verifying(app: &App, session: &str, headline: &str) -> Result<Response> {
+    if by_session(&app.db.read, session).await?.is_none() {
         return Ok(unknown());
     }
     let simulated = if app.config.simulated() {
@@ -36,21 +52,15 @@ async fn success(State(app): State<App>, Query(back): Query<Back>) -> Result<Res
         ""
     };
     let body = format!(
-        "<h1 id=\"title\">Your payment is being confirmed</h1>\n\
+        "<h1 id=\"title\">{headline}</h1>\n\
          <p id=\"message\" role=\"status\" aria-live=\"polite\" data-session=\"{}\">One moment, please.</p>\n\
          {simulated}\n\
          <noscript><p>This page asks for your payment's state with JavaScript. Without it, the mail you get says \
          whether the payment was confirmed.</p></noscript>\n\
          <script src=\"/assets/checkout.js\"></script>",
-        escape(&session)
+        escape(session)
     );
     Ok(page(StatusCode::OK, "Your payment", &body))
-}
-
-async fn cancelled(Query(_): Query<Back>) -> Response {
-    let body = "<h1>You left the checkout</h1>\n\
-                <p>Nothing was charged. Your checkout stays open until it expires: go back to it to pay after all.</p>";
-    page(StatusCode::OK, "Checkout left", body)
 }
 
 fn unknown() -> Response {

@@ -497,8 +497,17 @@ async fn the_pages_a_buyer_comes_back_to_say_what_they_know() {
         .expect(404)
         .await;
     app.get("/checkout/success").expect(404).await;
-    app.get(format!("/checkout/cancelled?session_id={}", checkout.id))
-        .expect(200)
+    let left = app
+        .get(format!("/checkout/cancelled?session_id={}", checkout.id))
+        .await;
+    assert!(left.text.contains(&checkout.id), "{}", left.text);
+    assert!(
+        !left.text.contains("nothing was charged"),
+        "it has been paid"
+    );
+    app.get("/checkout/cancelled").expect(200).await;
+    app.get("/checkout/cancelled?session_id=cs_test_unknown")
+        .expect(404)
         .await;
     app.settle().await;
 }

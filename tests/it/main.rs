@@ -10,4 +10,5 @@ mod payouts;
 mod process;
 mod races;
 mod refunds;
+mod sellers;
 mod webhooks;

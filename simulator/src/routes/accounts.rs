@@ -94,7 +94,9 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let (controller, kind) = controller(args)?;
     let country = args.text("country").unwrap_or("US").to_ascii_uppercase();
-    if country.len() != 2 || !country.chars().all(|c| c.is_ascii_uppercase()) {
+    // ISO 3166-1 gives the last two to nobody.
+    let plain = country.len() == 2 && country.chars().all(|c| c.is_ascii_uppercase());
+    if !plain || matches!(country.as_str(), "AA" | "ZZ") {
         return Err(
             ApiError::invalid(format!("Country '{country}' is unknown. Try using a 2-character alphanumeric country code instead, such as 'US', 'EG', or 'GB'. A full list of country codes can be found at https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2"))
                 .code("country_unsupported")

@@ -1,48 +1,20 @@
-//! What must be true at the end, counted from outside: our API on one side, Stripe's own books on the other.
+//! What must be true at the end, counted from outside.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use souk::money::display;
 
-use super::acts::{Purchase, Shop};
-use super::shapes::{
-    Finding, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
-    Transaction,
-};
+use super::evidence::{Evidence, Story, gather, int, list};
+use super::shapes::LedgerBalance;
+use super::shop::Shop;
 use super::{Failure, Look, Stage, until};
-
-/// What was played.
-pub struct Story {
-    pub shop: Shop,
-    pub lamp: Product,
-    /// Paid, and refunded in part.
-    pub first: Purchase,
-    /// Paid nothing.
-    pub friend: Purchase,
-    /// Oversold.
-    pub late: Purchase,
-    pub payouts: Vec<Payout>,
-}
 
 /// What was found, or what is wrong.
 type Verdict = Result<String, String>;
 
 /// How an order comes to hold a payment: exactly one of these, once.
 const CONFIRMED: [&str; 3] = ["paid", "refund_due", "cancelled_sold_out"];
-
-/// All that both sides say, read once nothing is on its way any more.
-struct Evidence<'a> {
-    story: &'a Story,
-    oracle: Value,
-    orders: Vec<(Order, Vec<OrderEvent>)>,
-    refunds: Vec<Refund>,
-    lamp: Product,
-    stock: Vec<StockAdjustment>,
-    balances: Vec<LedgerBalance>,
-    payouts: Vec<(Payout, Vec<Transaction>)>,
-    findings: Vec<Finding>,
-}
 
 /// Checks everything, shows it, and answers how many checks failed.
 pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
@@ -125,74 +97,7 @@ async fn books_caught_up(stage: &Stage, shop: &Shop) {
     }
 }
 
-async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>, Failure> {
-    let (admin, seller) = (&stage.admin, &story.shop.seller.id);
-    let mut orders = Vec::new();
-    for order in admin
-        .all::<Order>(&format!("/v1/orders?seller_id={seller}"))
-        .await?
-    {
-        let timeline = admin
-            .all(&format!("/v1/orders/{}/timeline", order.id))
-            .await?;
-        orders.push((order, timeline));
-    }
-    let mut payouts = Vec::new();
-    for payout in admin
-        .all::<Payout>(&format!("/v1/payouts?seller_id={seller}"))
-        .await?
-    {
-        let transactions = admin
-            .all(&format!("/v1/payouts/{}/transactions", payout.id))
-            .await?;
-        payouts.push((payout, transactions));
-    }
-    Ok(Evidence {
-        story,
-        oracle: story.shop.stripe.oracle().await?,
-        orders,
-        refunds: admin
-            .all(&format!("/v1/refunds?seller_id={seller}"))
-            .await?,
-        lamp: admin
-            .get(&format!("/v1/products/{}", story.lamp.id))
-            .await?,
-        stock: admin
-            .all(&format!("/v1/products/{}/stock_adjustments", story.lamp.id))
-            .await?,
-        balances: admin.all("/v1/ledger/balances").await?,
-        payouts,
-        findings: admin.all("/v1/ledger/findings?state=open").await?,
-    })
-}
-
 impl Evidence<'_> {
-    /// The seller's account, as Stripe has it.
-    fn account(&self) -> &Value {
-        &self.oracle["accounts"][&self.story.shop.account]
-    }
-
-    fn charge_of(&self, purchase: &Purchase) -> Option<&Value> {
-        let session = list(&self.account()["checkout_sessions"])
-            .find(|s| s["id"] == purchase.session.id.as_str())?;
-        list(&self.account()["charges"]).find(|c| c["payment_intent"] == session["payment_intent"])
-    }
-
-    fn order(&self, purchase: &Purchase) -> Result<&(Order, Vec<OrderEvent>), String> {
-        let id = &purchase.session.order_id;
-        self.orders
-            .iter()
-            .find(|(order, _)| order.id == *id)
-            .ok_or_else(|| format!("order {id} is missing"))
-    }
-
-    /// The application fee that the platform took of a charge.
-    fn fee_of(&self, charge: &Value) -> Option<&Value> {
-        let platform = self.oracle["platform"].as_str().unwrap_or_default();
-        list(&self.oracle["accounts"][platform]["application_fees"])
-            .find(|fee| fee["charge"] == charge["id"])
-    }
-
     fn payments(&self) -> Verdict {
         let story = self.story;
         let played =
@@ -441,7 +346,8 @@ impl Evidence<'_> {
                 .filter_map(|txn| txn["id"].as_str())
                 .collect();
             let mut ours: Vec<&str> = transactions.iter().map(|txn| txn.id.as_str()).collect();
-            (wanted.sort_unstable(), ours.sort_unstable());
+            wanted.sort_unstable();
+            ours.sort_unstable();
             ensure(
                 wanted == ours && payout.transaction_count == i64::try_from(ours.len()).ok(),
                 || {
@@ -503,13 +409,4 @@ fn compare_books(seller: &str, oracle: &Value, balances: &[LedgerBalance]) -> Ve
 
 fn ensure(holds: bool, fault: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(fault()) }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-/// A number of Stripe's; 0 where there is none.
-fn int(value: &Value, field: &str) -> i64 {
-    value[field].as_i64().unwrap_or_default()
 }

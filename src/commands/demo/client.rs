@@ -55,11 +55,6 @@ impl Api {
         })
     }
 
-    /// Where the server is.
-    pub fn base(&self) -> &str {
-        &self.base
-    }
-
     /// Somebody who registers.
     pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<Self, Failure> {
         let new = json!({ "email": email, "password": password, "name": name });

@@ -58,7 +58,7 @@ impl House {
             .filter(|url| !url.is_empty());
         let database = match &database_url {
             Some(url) => check_empty(url).await?,
-            None => "SQLite",
+            None => "SQLite with temporary data",
         };
         // Of the environment only the database counts: the demo is the same everywhere, and never real.
         let mut settings = HashMap::from(
@@ -92,10 +92,7 @@ impl House {
     /// Which server it is, in a line.
     pub fn describe(&self) -> String {
         match &self.ours {
-            Some(ours) => format!(
-                "at {}, started for this, on {} with temporary data",
-                self.url, ours.database
-            ),
+            Some(ours) => format!("at {}, started for this, on {}", self.url, ours.database),
             None => format!("at {}", self.url),
         }
     }

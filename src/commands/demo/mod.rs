@@ -1,11 +1,14 @@
 //! `souk demo`: a marketplace's whole life over HTTP, and at the end a count of every cent.
 
-mod acts;
 mod checks;
 mod client;
+mod evidence;
 mod house;
+mod payday;
 mod print;
+mod sales;
 mod shapes;
+mod shop;
 
 use std::time::Duration;
 
@@ -14,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Failure, seed};
 use client::Api;
+use evidence::Story;
 use house::House;
 use print::Screen;
 
@@ -109,17 +113,17 @@ async fn perform(house: &House) -> Result<(), Failure> {
         &house.describe(),
     );
 
-    let shop = acts::seller_onboards(&stage).await?;
-    let lamp = acts::seller_lists_a_lamp(&stage, &shop).await?;
-    let first = acts::guest_buys_one(&stage, &shop, &lamp).await?;
-    let late = acts::somebody_hesitates(&stage, &lamp).await?;
-    let friend = acts::friend_pays_with_a_code(&stage, &shop, &lamp).await?;
-    acts::late_money_comes_back(&stage, &shop, &late).await?;
-    acts::scratch_is_made_good(&stage, &shop, &first).await?;
-    let payouts = acts::days_pass_until_payday(&stage, &shop).await?;
-    acts::admin_explains(&stage, &payouts).await?;
+    let shop = shop::seller_onboards(&stage).await?;
+    let lamp = shop::seller_lists_a_lamp(&stage, &shop).await?;
+    let first = sales::guest_buys_one(&stage, &shop, &lamp).await?;
+    let late = sales::somebody_hesitates(&stage, &lamp).await?;
+    let friend = sales::friend_pays_with_a_code(&stage, &shop, &lamp).await?;
+    sales::late_money_comes_back(&stage, &shop, &late).await?;
+    sales::scratch_is_made_good(&stage, &shop, &first).await?;
+    let payouts = payday::days_pass_until_payday(&stage, &shop).await?;
+    payday::admin_explains(&stage, &payouts).await?;
 
-    let story = checks::Story {
+    let story = Story {
         shop,
         lamp,
         first,
@@ -132,9 +136,7 @@ async fn perform(house: &House) -> Result<(), Failure> {
     let took = format!("{}.{} s", seconds / 10, seconds % 10);
     match faults {
         0 => {
-            stage
-                .screen
-                .say(&format!("\n     Everything adds up. {took}\n"));
+            stage.screen.end(&format!("Everything adds up. {took}"));
             Ok(())
         }
         1 => Err(format!("1 check failed ({took})").into()),
@@ -174,5 +176,26 @@ async fn until<T>(
             screen.waiting(&format!("waiting for {what} ({seen})"));
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Makes sure that Stripe has sent the browser back to a page of the server, whatever its public address is.
+fn is_back_at(page: &str, url: &str) -> Result<(), Failure> {
+    let at = url::Url::parse(url).map_err(|e| format!("{url}: {e}"))?;
+    if at.path().ends_with(page) {
+        return Ok(());
+    }
+    Err(format!("Stripe should have sent the browser back to {page}, but it is at {url}").into())
+}
+
+/// The beginning and the end of a long id.
+fn short(id: &str) -> String {
+    let tail: String = id
+        .chars()
+        .skip(id.chars().count().saturating_sub(6))
+        .collect();
+    match id.split_once('_') {
+        Some((kind, _)) => format!("{kind}_…{tail}"),
+        None => id.to_owned(),
     }
 }

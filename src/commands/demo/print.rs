@@ -46,7 +46,7 @@ impl Screen {
 
     fn line(&self, text: &str) {
         self.waited();
-        println!("{}", text.trim_end());
+        println!("{}", text.trim_end_matches(' '));
     }
 
     /// What the whole is called.
@@ -68,9 +68,9 @@ impl Screen {
         ));
     }
 
-    /// A plain sentence.
-    pub fn say(&self, text: &str) {
-        self.line(&format!("{MARGIN}{text}"));
+    /// The last word.
+    pub fn end(&self, text: &str) {
+        self.line(&format!("\n{MARGIN}{}\n", self.paint(BOLD, text)));
     }
 
     /// Something said by the way.

@@ -26,7 +26,6 @@ pub struct Seller {
 #[derive(Deserialize)]
 pub struct Requirements {
     pub currently_due: Vec<String>,
-    pub past_due: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,5 @@
 //! What the ledger's tests stand on.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -28,6 +27,8 @@ use souk::ledger::{self, events, later};
 use souk::mailer::Mailer;
 use souk::stripe::{Effect, Event, Stripe};
 
+use crate::harness::Database;
+
 pub const PASSWORD: &str = "correct horse battery";
 const START: i64 = 1_790_000_000;
 pub const DAY: i64 = 86_400;
@@ -37,26 +38,8 @@ pub struct House {
     pub app: App,
     pub simulator: Simulator,
     http: reqwest::Client,
+    _database: Database,
     _data: TempDir,
-}
-
-async fn database(data: &Path) -> String {
-    if std::env::var("TEST_DATABASE").as_deref() != Ok("postgres") {
-        return format!("sqlite://{}", data.join("souk.sqlite").display());
-    }
-    let server = std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL");
-    let name = format!(
-        "it_{}",
-        &ids::sha256_hex(ids::random_token().as_bytes())[..16]
-    );
-    let connection = sea_orm::Database::connect(&server).await.expect("connects");
-    connection
-        .execute_unprepared(&format!("CREATE DATABASE {name}"))
-        .await
-        .expect("creates");
-    let mut url = url::Url::parse(&server).expect("a URL");
-    url.set_path(&name);
-    url.into()
 }
 
 impl House {
@@ -69,8 +52,9 @@ impl House {
         })
         .await
         .expect("starts");
+        let database = Database::migrated(data.path()).await;
         let vars = [
-            ("DATABASE_URL", database(data.path()).await),
+            ("DATABASE_URL", database.url.clone()),
             ("DATA_DIR", data.path().display().to_string()),
             (
                 "JWT_SECRET",
@@ -103,6 +87,7 @@ impl House {
             app,
             simulator,
             http,
+            _database: database,
             _data: data,
         }
     }

@@ -1,152 +1,27 @@
-//! The steps of the story, one a function. Each speaks to the server as the person who does it would.
+//! Three buyers, three ways to pay, and two refunds.
 
 use futures_util::future::try_join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::client::{Api, Stripe};
-use super::shapes::{
-    Link, Order, Payout, Product, PromotionCode, Refund, Seller, Session, Transaction, Verification,
-};
-use super::{Failure, Look, Stage, until};
+use super::client::Api;
+use super::shapes::{Order, Product, Refund, Session, Verification};
+use super::shop::{CODE, PASSWORD, Shop};
+use super::{Failure, Look, Stage, is_back_at, short, until};
 
-const PASSWORD: &str = "a lamp in every window";
-const CURRENCY: &str = "eur";
-const PRICE: i64 = 2500;
-const MADE_GOOD: i64 = 1000;
-const CODE: &str = "FRIEND100";
 const CARD: &str = "4242 4242 4242 4242";
+/// Minor units.
+const MADE_GOOD: i64 = 1000;
 /// Buyers reload their page; each time it asks again.
 const VERIFIES: usize = 8;
 const REPEATS: usize = 20;
 /// How long the webhook is held up, so that it and the buyer's return meet.
 const WEBHOOK_DELAY_MS: u64 = 15;
-const DAY: i64 = 86_400;
-/// Money is paid out days after a charge; by then all of it has been.
-const PATIENT_DAYS: u32 = 7;
-const MOST_DAYS: u32 = 14;
-
-/// A seller who can take money.
-pub struct Shop {
-    pub owner: Api,
-    pub seller: Seller,
-    /// The connected account.
-    pub account: String,
-    pub stripe: Stripe,
-}
 
 /// Something bought, or about to be.
 pub struct Purchase {
     pub session: Session,
     /// Somebody who may read the order.
     pub buyer: Api,
-}
-
-/// A seller registers, and Stripe gets to know her on its hosted form.
-pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
-    let screen = &stage.screen;
-    screen.step("Nadia opens a shop");
-    let email = stage.email("nadia");
-    let owner = stage
-        .server
-        .register(&email, PASSWORD, "Nadia Haddad")
-        .await?;
-    screen.done(&format!("signed up as {email}"));
-    let new = json!({ "name": "Nadia's Lamps", "country": "DE", "business_type": "individual" });
-    let seller: Seller = owner.post("/v1/sellers", &new).await?;
-    let account = seller
-        .stripe_account
-        .clone()
-        .ok_or("the seller was made without a connected account")?;
-    screen.done(&format!(
-        "has the connected account {account} ({})",
-        seller.status
-    ));
-    let requirements = &seller.requirements;
-    let due = requirements.currently_due.len() + requirements.past_due.len();
-    screen.aside(&format!(
-        "Stripe wants {due} things of her before she can sell"
-    ));
-
-    let link: Link = owner
-        .post(
-            &format!("/v1/sellers/{}/onboarding_links", seller.id),
-            &json!({}),
-        )
-        .await?;
-    let stripe = Stripe::behind(&link.url).await?;
-    let form = stripe.open(&link.url).await?;
-    let filled = [
-        ("business_type", "individual"),
-        ("business_name", "Nadia's Lamps"),
-        ("first_name", "Nadia"),
-        ("last_name", "Haddad"),
-        ("dob", "1990-04-01"),
-        ("email", email.as_str()),
-        ("url", "https://lamps.example.com"),
-        ("bank_account", "DE89370400440532013000"),
-        ("outcome", "complete"),
-        ("tos", "yes"),
-    ];
-    let back = stripe.submit(&form.url, &filled).await?;
-    is_ours(stage, &back.url)?;
-    screen.done("filled in Stripe's hosted form, and was sent back to us");
-
-    let what = "the seller to become active";
-    let seller = until(screen, what, async || {
-        let seller: Seller = owner.get(&format!("/v1/sellers/{}", seller.id)).await?;
-        let ready = seller.status == "active" && seller.charges_enabled && seller.payouts_enabled;
-        Ok(if ready {
-            Look::There(seller)
-        } else {
-            Look::NotYet(seller.status)
-        })
-    })
-    .await?;
-    screen.done(&format!(
-        "{} is {}: charges and payouts are enabled",
-        seller.name, seller.status
-    ));
-    Ok(Shop {
-        owner,
-        seller,
-        account,
-        stripe,
-    })
-}
-
-fn is_ours(stage: &Stage, url: &str) -> Result<(), Failure> {
-    if url.starts_with(stage.server.base()) {
-        return Ok(());
-    }
-    Err(format!(
-        "Stripe should have sent the browser back to {}, but it is at {url}",
-        stage.server.base()
-    )
-    .into())
-}
-
-/// A product with two in stock, and a code for friends.
-pub async fn seller_lists_a_lamp(stage: &Stage, shop: &Shop) -> Result<Product, Failure> {
-    let screen = &stage.screen;
-    screen.step("She lists a lamp, and makes a code for friends");
-    let new = json!({
-        "seller_id": shop.seller.id, "name": "Brass table lamp", "description": "Made by hand in Amman",
-        "unit_amount": PRICE, "currency": CURRENCY, "stock": 2,
-    });
-    let lamp: Product = shop.owner.post("/v1/products", &new).await?;
-    let stock = lamp.stock.unwrap_or_default();
-    screen.amount(
-        &format!("{}, {stock} in stock", lamp.name),
-        lamp.unit_amount,
-        &lamp.currency,
-    );
-    let new = json!({ "seller_id": shop.seller.id, "code": CODE, "percent_off": 100 });
-    let code: PromotionCode = shop.owner.post("/v1/promotion_codes", &new).await?;
-    let at_stripe = code
-        .stripe_promotion_code
-        .ok_or("the promotion code was not made at Stripe")?;
-    screen.done(&format!("{} takes 100 % off ({at_stripe})", code.code));
-    Ok(lamp)
 }
 
 async fn open_checkout(buyer: &Api, lamp: &Product, email: &str) -> Result<Purchase, Failure> {
@@ -169,7 +44,7 @@ fn page_of(purchase: &Purchase) -> Result<&str, Failure> {
 }
 
 /// Fills in the hosted page, and comes back to ours.
-async fn pay(stage: &Stage, shop: &Shop, purchase: &Purchase, email: &str) -> Result<(), Failure> {
+async fn pay(shop: &Shop, purchase: &Purchase, email: &str) -> Result<(), Failure> {
     let form = [
         ("email", email),
         ("card", CARD),
@@ -177,7 +52,7 @@ async fn pay(stage: &Stage, shop: &Shop, purchase: &Purchase, email: &str) -> Re
         ("cvc", "123"),
     ];
     let back = shop.stripe.submit(page_of(purchase)?, &form).await?;
-    is_ours(stage, &back.url)?;
+    is_back_at("/checkout/success", &back.url)?;
     if back.html.contains(&purchase.session.id) {
         Ok(())
     } else {
@@ -228,7 +103,7 @@ pub async fn guest_buys_one(
         short(&purchase.session.id)
     ));
     let early = hold_webhooks_up(shop, async || {
-        pay(stage, shop, &purchase, &email).await?;
+        pay(shop, &purchase, &email).await?;
         try_join_all((0..VERIFIES).map(|_| verify(&purchase))).await
     })
     .await?;
@@ -351,7 +226,7 @@ pub async fn friend_pays_with_a_code(
     shop.stripe
         .submit(&format!("{page}/promotion_code"), &[("code", CODE)])
         .await?;
-    pay(stage, shop, &purchase, &email).await?;
+    pay(shop, &purchase, &email).await?;
     let order = outcome(stage, &purchase, "paid").await?;
     screen.done("nothing to pay, no card, no payment intent; confirmed like any other");
     screen.amount("price", purchase.session.amount_subtotal, &order.currency);
@@ -377,7 +252,7 @@ pub async fn late_money_comes_back(
 ) -> Result<(), Failure> {
     let screen = &stage.screen;
     screen.step("Jun comes back and pays, but the lamps are gone");
-    pay(stage, shop, late, &stage.email("jun")).await?;
+    pay(shop, late, &stage.email("jun")).await?;
     let order = outcome(stage, late, "refunded").await?;
     let said = verify(late).await?;
     let refund = the_refund(shop, &order).await?;
@@ -447,143 +322,4 @@ pub async fn scratch_is_made_good(
     let kept = order.amount_total.unwrap_or_default() - order.amount_refunded;
     screen.amount("what he has paid in the end", kept, &order.currency);
     Ok(())
-}
-
-/// Moves the simulated clock until all money is paid out, and waits until the ledger has closed each payout.
-pub async fn days_pass_until_payday(stage: &Stage, shop: &Shop) -> Result<Vec<Payout>, Failure> {
-    let screen = &stage.screen;
-    screen.step("Days pass, until Stripe pays Nadia out");
-    for day in 1..=MOST_DAYS {
-        shop.stripe
-            .control("/clock/advance", &json!({ "seconds": DAY }))
-            .await?;
-        let oracle = shop.stripe.oracle().await?;
-        let account = &oracle["accounts"][&shop.account];
-        let payouts: Vec<&Value> = account["payouts"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .collect();
-        let balance = |kind: &str| {
-            account["balances"][CURRENCY][kind]
-                .as_i64()
-                .unwrap_or_default()
-        };
-        let left = balance("available") + balance("pending");
-        if left != 0 {
-            screen.amount(
-                &format!("day {day}: on her balance at Stripe"),
-                left,
-                CURRENCY,
-            );
-        }
-        for payout in &payouts {
-            let status = payout["status"].as_str().unwrap_or_default();
-            screen.amount(
-                &format!("day {day}: payout {status}"),
-                payout["amount"].as_i64().unwrap_or_default(),
-                CURRENCY,
-            );
-        }
-        let arrived =
-            !payouts.is_empty() && payouts.iter().all(|payout| payout["status"] == "paid");
-        if arrived && (left == 0 || day >= PATIENT_DAYS) {
-            return closed(stage, shop, payouts.len()).await;
-        }
-    }
-    Err(format!(
-        "Stripe did not pay {} out within {MOST_DAYS} days",
-        shop.account
-    )
-    .into())
-}
-
-async fn closed(stage: &Stage, shop: &Shop, count: usize) -> Result<Vec<Payout>, Failure> {
-    let path = format!("/v1/payouts?seller_id={}", shop.seller.id);
-    let payouts = until(
-        &stage.screen,
-        "the payout to be paid and reconciled",
-        async || {
-            let payouts: Vec<Payout> = shop.owner.all(&path).await?;
-            let done = payouts
-                .iter()
-                .all(|payout| payout.status == "paid" && payout.reconciliation == "closed");
-            if done && payouts.len() == count {
-                return Ok(Look::There(payouts));
-            }
-            let seen = payouts
-                .iter()
-                .map(|payout| format!("{}, {}", payout.status, payout.reconciliation));
-            Ok(Look::NotYet(
-                seen.reduce(|all, one| format!("{all}; {one}"))
-                    .unwrap_or_else(|| "none yet".to_owned()),
-            ))
-        },
-    )
-    .await?;
-    for payout in &payouts {
-        let day = payout.arrival_date.split('T').next().unwrap_or_default();
-        stage.screen.done(&format!(
-            "{} arrived on {day}, and is reconciled",
-            short(&payout.id)
-        ));
-    }
-    Ok(payouts)
-}
-
-/// The admin sees what each payout is made of.
-pub async fn admin_explains(stage: &Stage, payouts: &[Payout]) -> Result<(), Failure> {
-    let screen = &stage.screen;
-    screen.step("The platform's admin looks at the payout");
-    for payout in payouts {
-        let path = format!("/v1/payouts/{}", payout.id);
-        let seen: Payout = stage.admin.get(&path).await?;
-        let mut transactions: Vec<Transaction> =
-            stage.admin.all(&format!("{path}/transactions")).await?;
-        transactions.reverse();
-        let show = |amount: i64, of: &Transaction| souk::money::display(amount, &of.currency);
-        let rows: Vec<Vec<String>> = transactions
-            .iter()
-            .map(|txn| {
-                let order = txn
-                    .order_id
-                    .as_deref()
-                    .map_or_else(|| "-".to_owned(), short);
-                let amounts = [txn.amount, txn.fee, txn.net].map(|amount| show(amount, txn));
-                [txn.reporting_category.clone(), order]
-                    .into_iter()
-                    .chain(amounts)
-                    .collect()
-            })
-            .collect();
-        let sum = |of: fn(&Transaction) -> i64| {
-            souk::money::display(transactions.iter().map(of).sum(), &seen.currency)
-        };
-        let last = [
-            short(&seen.id),
-            String::new(),
-            sum(|txn| txn.amount),
-            sum(|txn| txn.fee),
-            sum(|txn| txn.net),
-        ];
-        screen.table(
-            &["transaction", "order", "gross", "fees", "net"],
-            &rows,
-            &last,
-        );
-        screen.amount("paid to her bank", seen.amount, &seen.currency);
-    }
-    Ok(())
-}
-
-/// The beginning and the end of a long id.
-fn short(id: &str) -> String {
-    let tail: String = id
-        .chars()
-        .skip(id.chars().count().saturating_sub(6))
-        .collect();
-    match id.split_once('_') {
-        Some((kind, _)) => format!("{kind}_…{tail}"),
-        None => id.to_owned(),
-    }
 }

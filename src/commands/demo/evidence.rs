@@ -1,0 +1,120 @@
+//! What both sides say at the end: our API as an admin reads it, and Stripe's own books.
+
+use serde_json::Value;
+
+use super::sales::Purchase;
+use super::shapes::{
+    Finding, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
+    Transaction,
+};
+use super::shop::Shop;
+use super::{Failure, Stage};
+
+/// What was played.
+pub struct Story {
+    pub shop: Shop,
+    pub lamp: Product,
+    /// Paid, and refunded in part.
+    pub first: Purchase,
+    /// Paid nothing.
+    pub friend: Purchase,
+    /// Oversold.
+    pub late: Purchase,
+    pub payouts: Vec<Payout>,
+}
+
+/// All that both sides say, read once nothing is on its way any more.
+pub struct Evidence<'a> {
+    pub story: &'a Story,
+    pub oracle: Value,
+    pub orders: Vec<(Order, Vec<OrderEvent>)>,
+    pub refunds: Vec<Refund>,
+    pub lamp: Product,
+    pub stock: Vec<StockAdjustment>,
+    pub balances: Vec<LedgerBalance>,
+    pub payouts: Vec<(Payout, Vec<Transaction>)>,
+    pub findings: Vec<Finding>,
+}
+
+/// Reads it all.
+pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>, Failure> {
+    let (admin, seller) = (&stage.admin, &story.shop.seller.id);
+    let mut orders = Vec::new();
+    for order in admin
+        .all::<Order>(&format!("/v1/orders?seller_id={seller}"))
+        .await?
+    {
+        let timeline = admin
+            .all(&format!("/v1/orders/{}/timeline", order.id))
+            .await?;
+        orders.push((order, timeline));
+    }
+    let mut payouts = Vec::new();
+    for payout in admin
+        .all::<Payout>(&format!("/v1/payouts?seller_id={seller}"))
+        .await?
+    {
+        let transactions = admin
+            .all(&format!("/v1/payouts/{}/transactions", payout.id))
+            .await?;
+        payouts.push((payout, transactions));
+    }
+    Ok(Evidence {
+        story,
+        oracle: story.shop.stripe.oracle().await?,
+        orders,
+        refunds: admin
+            .all(&format!("/v1/refunds?seller_id={seller}"))
+            .await?,
+        lamp: admin
+            .get(&format!("/v1/products/{}", story.lamp.id))
+            .await?,
+        stock: admin
+            .all(&format!("/v1/products/{}/stock_adjustments", story.lamp.id))
+            .await?,
+        balances: admin.all("/v1/ledger/balances").await?,
+        payouts,
+        findings: admin.all("/v1/ledger/findings?state=open").await?,
+    })
+}
+
+impl Evidence<'_> {
+    /// The seller's account, as Stripe has it.
+    pub fn account(&self) -> &Value {
+        &self.oracle["accounts"][&self.story.shop.account]
+    }
+
+    /// The charge behind a purchase; none where nothing was to be paid.
+    pub fn charge_of(&self, purchase: &Purchase) -> Option<&Value> {
+        let session = list(&self.account()["checkout_sessions"])
+            .find(|s| s["id"] == purchase.session.id.as_str())?;
+        let intent = session["payment_intent"].as_str()?;
+        list(&self.account()["charges"]).find(|c| c["payment_intent"] == intent)
+    }
+
+    /// A purchase's order with its timeline.
+    pub fn order(&self, purchase: &Purchase) -> Result<&(Order, Vec<OrderEvent>), String> {
+        let id = &purchase.session.order_id;
+        self.orders
+            .iter()
+            .find(|(order, _)| order.id == *id)
+            .ok_or_else(|| format!("order {id} is missing"))
+    }
+
+    /// The application fee that the platform took of a charge.
+    pub fn fee_of(&self, charge: &Value) -> Option<&Value> {
+        let platform = self.oracle["platform"].as_str().unwrap_or_default();
+        list(&self.oracle["accounts"][platform]["application_fees"])
+            .find(|fee| fee["charge"] == charge["id"])
+    }
+}
+
+/// An array's items; none where there is no array.
+pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A number of Stripe's; 0 where there is none.
+pub fn int(value: &Value, field: &str) -> i64 {
+    value[field].as_i64().unwrap_or_default()
+}

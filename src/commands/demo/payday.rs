@@ -1,0 +1,140 @@
+//! The money leaves Stripe, and the admin sees what it was made of.
+
+use serde_json::{Value, json};
+use souk::money::display;
+
+use super::shapes::{Payout, Transaction};
+use super::shop::{CURRENCY, Shop};
+use super::{Failure, Look, Stage, short, until};
+
+const DAY: i64 = 86_400;
+/// Money is paid out days after a charge; by then all of it has been.
+const PATIENT_DAYS: u32 = 7;
+const MOST_DAYS: u32 = 14;
+
+/// Moves the simulated clock until all money is paid out, and waits until the ledger has closed each payout.
+pub async fn days_pass_until_payday(stage: &Stage, shop: &Shop) -> Result<Vec<Payout>, Failure> {
+    let screen = &stage.screen;
+    screen.step("Days pass, until Stripe pays Nadia out");
+    for day in 1..=MOST_DAYS {
+        shop.stripe
+            .control("/clock/advance", &json!({ "seconds": DAY }))
+            .await?;
+        let oracle = shop.stripe.oracle().await?;
+        let account = &oracle["accounts"][&shop.account];
+        let payouts: Vec<&Value> = account["payouts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .collect();
+        let balance = |kind: &str| {
+            account["balances"][CURRENCY][kind]
+                .as_i64()
+                .unwrap_or_default()
+        };
+        let left = balance("available") + balance("pending");
+        if left != 0 {
+            screen.amount(
+                &format!("day {day}: on her balance at Stripe"),
+                left,
+                CURRENCY,
+            );
+        }
+        for payout in &payouts {
+            let status = payout["status"].as_str().unwrap_or_default();
+            screen.amount(
+                &format!("day {day}: payout {status}"),
+                payout["amount"].as_i64().unwrap_or_default(),
+                CURRENCY,
+            );
+        }
+        let arrived =
+            !payouts.is_empty() && payouts.iter().all(|payout| payout["status"] == "paid");
+        if arrived && (left == 0 || day >= PATIENT_DAYS) {
+            return closed(stage, shop, payouts.len()).await;
+        }
+    }
+    Err(format!(
+        "Stripe did not pay {} out within {MOST_DAYS} days",
+        shop.account
+    )
+    .into())
+}
+
+async fn closed(stage: &Stage, shop: &Shop, count: usize) -> Result<Vec<Payout>, Failure> {
+    let path = format!("/v1/payouts?seller_id={}", shop.seller.id);
+    let payouts = until(
+        &stage.screen,
+        "the payout to be paid and reconciled",
+        async || {
+            let payouts: Vec<Payout> = shop.owner.all(&path).await?;
+            let done = payouts
+                .iter()
+                .all(|payout| payout.status == "paid" && payout.reconciliation == "closed");
+            if done && payouts.len() == count {
+                return Ok(Look::There(payouts));
+            }
+            let seen = payouts
+                .iter()
+                .map(|payout| format!("{}, {}", payout.status, payout.reconciliation));
+            Ok(Look::NotYet(
+                seen.reduce(|all, one| format!("{all}; {one}"))
+                    .unwrap_or_else(|| "none yet".to_owned()),
+            ))
+        },
+    )
+    .await?;
+    for payout in &payouts {
+        let day = payout.arrival_date.split('T').next().unwrap_or_default();
+        stage.screen.done(&format!(
+            "{} arrived on {day}, and is reconciled",
+            short(&payout.id)
+        ));
+    }
+    Ok(payouts)
+}
+
+/// The admin sees what each payout is made of.
+pub async fn admin_explains(stage: &Stage, payouts: &[Payout]) -> Result<(), Failure> {
+    let screen = &stage.screen;
+    screen.step("The platform's admin looks at the payout");
+    for payout in payouts {
+        let path = format!("/v1/payouts/{}", payout.id);
+        let seen: Payout = stage.admin.get(&path).await?;
+        let mut transactions: Vec<Transaction> =
+            stage.admin.all(&format!("{path}/transactions")).await?;
+        transactions.reverse();
+        let show = |amount: i64, of: &Transaction| display(amount, &of.currency);
+        let rows: Vec<Vec<String>> = transactions
+            .iter()
+            .map(|txn| {
+                let order = txn
+                    .order_id
+                    .as_deref()
+                    .map_or_else(|| "-".to_owned(), short);
+                let amounts = [txn.amount, txn.fee, txn.net].map(|amount| show(amount, txn));
+                [txn.reporting_category.clone(), order]
+                    .into_iter()
+                    .chain(amounts)
+                    .collect()
+            })
+            .collect();
+        let sum = |of: fn(&Transaction) -> i64| {
+            display(transactions.iter().map(of).sum(), &seen.currency)
+        };
+        let last = [
+            short(&seen.id),
+            String::new(),
+            sum(|txn| txn.amount),
+            sum(|txn| txn.fee),
+            sum(|txn| txn.net),
+        ];
+        screen.table(
+            &["transaction", "order", "gross", "fees", "net"],
+            &rows,
+            &last,
+        );
+        screen.amount("paid to her bank", seen.amount, &seen.currency);
+    }
+    Ok(())
+}

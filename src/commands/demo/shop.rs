@@ -1,0 +1,121 @@
+//! The seller's beginning: an account, Stripe's onboarding, something to sell.
+
+use serde_json::json;
+
+use super::client::{Api, Stripe};
+use super::shapes::{Link, Product, PromotionCode, Seller};
+use super::{Failure, Look, Stage, is_back_at, until};
+
+/// Everybody's in the story.
+pub const PASSWORD: &str = "a lamp in every window";
+/// What lamps are priced in.
+pub const CURRENCY: &str = "eur";
+/// Takes 100 % off.
+pub const CODE: &str = "FRIEND100";
+const PRICE: i64 = 2500;
+
+/// A seller who can take money.
+pub struct Shop {
+    pub owner: Api,
+    pub seller: Seller,
+    /// The connected account.
+    pub account: String,
+    pub stripe: Stripe,
+}
+
+/// A seller registers, and Stripe gets to know her on its hosted form.
+pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
+    let screen = &stage.screen;
+    screen.step("Nadia opens a shop");
+    let email = stage.email("nadia");
+    let owner = stage
+        .server
+        .register(&email, PASSWORD, "Nadia Haddad")
+        .await?;
+    screen.done(&format!("signed up as {email}"));
+    let new = json!({ "name": "Nadia's Lamps", "country": "DE", "business_type": "individual" });
+    let seller: Seller = owner.post("/v1/sellers", &new).await?;
+    let account = seller
+        .stripe_account
+        .clone()
+        .ok_or("the seller was made without a connected account")?;
+    screen.done(&format!(
+        "has the connected account {account} ({})",
+        seller.status
+    ));
+    let requirements = &seller.requirements;
+    let due = requirements.currently_due.len();
+    screen.aside(&format!(
+        "Stripe wants {due} things of her before she can sell"
+    ));
+
+    let link: Link = owner
+        .post(
+            &format!("/v1/sellers/{}/onboarding_links", seller.id),
+            &json!({}),
+        )
+        .await?;
+    let stripe = Stripe::behind(&link.url).await?;
+    let form = stripe.open(&link.url).await?;
+    let filled = [
+        ("business_type", "individual"),
+        ("business_name", "Nadia's Lamps"),
+        ("first_name", "Nadia"),
+        ("last_name", "Haddad"),
+        ("dob", "1990-04-01"),
+        ("email", email.as_str()),
+        ("url", "https://lamps.example.com"),
+        ("bank_account", "DE89370400440532013000"),
+        ("outcome", "complete"),
+        ("tos", "yes"),
+    ];
+    let back = stripe.submit(&form.url, &filled).await?;
+    is_back_at("/onboarding/return", &back.url)?;
+    screen.done("filled in Stripe's hosted form, and was sent back to us");
+
+    let what = "the seller to become active";
+    let seller = until(screen, what, async || {
+        let seller: Seller = owner.get(&format!("/v1/sellers/{}", seller.id)).await?;
+        let ready = seller.status == "active" && seller.charges_enabled && seller.payouts_enabled;
+        Ok(if ready {
+            Look::There(seller)
+        } else {
+            Look::NotYet(seller.status)
+        })
+    })
+    .await?;
+    screen.done(&format!(
+        "{} is {}: charges and payouts are enabled",
+        seller.name, seller.status
+    ));
+    Ok(Shop {
+        owner,
+        seller,
+        account,
+        stripe,
+    })
+}
+
+/// A product with two in stock, and a code for friends.
+pub async fn seller_lists_a_lamp(stage: &Stage, shop: &Shop) -> Result<Product, Failure> {
+    let screen = &stage.screen;
+    screen.step("She lists a lamp, and makes a code for friends");
+    let new = json!({
+        "seller_id": shop.seller.id, "name": "Brass table lamp", "description": "Made by hand in Amman",
+        "unit_amount": PRICE, "currency": CURRENCY, "stock": 2,
+    });
+    let lamp: Product = shop.owner.post("/v1/products", &new).await?;
+    let stock = lamp.stock.unwrap_or_default();
+    screen.amount(
+        &format!("{}, {stock} in stock", lamp.name),
+        lamp.unit_amount,
+        &lamp.currency,
+    );
+    let new = json!({ "seller_id": shop.seller.id, "code": CODE, "percent_off": 100 });
+    let code: PromotionCode = shop.owner.post("/v1/promotion_codes", &new).await?;
+    let at_stripe = code
+        .stripe_promotion_code
+        .ok_or("the promotion code was not made at Stripe")?;
+    screen.done(&format!("{} takes 100 % off ({at_stripe})", code.code));
+    Ok(lamp)
+}

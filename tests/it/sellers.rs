@@ -1,0 +1,887 @@
+//! Sellers: onboarding there and back, the life of a status, dashboards, fees, and what Stripe's silence does.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use souk_simulator::FaultKind;
+
+use crate::harness::{Answer, PASSWORD, Shop, TestApp, User, event, text};
+
+/// A seller that isn't onboarded, and of which nothing is left to do here.
+async fn beginner(app: &TestApp) -> Shop {
+    let shop = app.new_shop("mira", "US").await;
+    app.settle().await;
+    shop
+}
+
+/// What the owner sees.
+async fn seen(app: &TestApp, shop: &Shop) -> Value {
+    app.get(format!("/v1/sellers/{}", shop.id))
+        .by(&shop.owner)
+        .expect(200)
+        .await
+}
+
+/// Does something to the account at Stripe, and lets its events come.
+async fn at_stripe(app: &TestApp, shop: &Shop, what: &str, how: Value) {
+    app.stripe(&format!("/accounts/{}/{what}", shop.account), how)
+        .await;
+    app.settle().await;
+}
+
+/// A fresh way into Stripe's form.
+async fn link(app: &TestApp, shop: &Shop) -> String {
+    let path = format!("/v1/sellers/{}/onboarding_links", shop.id);
+    text(
+        &app.post(path, json!({})).by(&shop.owner).expect(201).await,
+        "url",
+    )
+}
+
+/// A browser that opens an address elsewhere and doesn't follow where it leads.
+async fn browse(address: &str) -> reqwest::Response {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build();
+    client
+        .expect("a client")
+        .get(address)
+        .send()
+        .await
+        .expect("an answer")
+}
+
+/// Where a redirect leads, on this server.
+fn leads_to(response: &reqwest::Response) -> String {
+    let location = response.headers()["location"].to_str().expect("a text");
+    location
+        .strip_prefix("http://shop.test")
+        .unwrap_or(location)
+        .to_owned()
+}
+
+/// Whether a link opens Stripe's form; it won't a second time.
+async fn opens(url: &str) -> bool {
+    let response = browse(url).await;
+    !response.headers().contains_key("location")
+        || !leads_to(&response).contains("/onboarding/refresh")
+}
+
+/// The page that a link, used before, sends its holder back to, with its signed state.
+async fn refresh_page(app: &TestApp, shop: &Shop) -> String {
+    let url = link(app, shop).await;
+    browse(&url).await;
+    let page = leads_to(&browse(&url).await);
+    assert!(page.starts_with("/onboarding/refresh?state="), "{page}");
+    page
+}
+
+fn state_of(page: &str) -> String {
+    let query = page.split_once('?').expect("a query").1;
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs
+        .find(|(name, _)| name == "state")
+        .expect("a state")
+        .1
+        .into_owned()
+}
+
+/// Fills in the form of the refresh page.
+async fn log_in(app: &TestApp, state: &str, email: &str, password: &str) -> Answer {
+    let fields = [("state", state), ("email", email), ("password", password)];
+    app.submit("/onboarding/refresh", &fields).await
+}
+
+/// The page that Stripe's form leads to at its end.
+fn return_page(app: &TestApp, shop: &Shop) -> String {
+    let state = souk::identity::sign_state(&app.app, "onboarding_return", &shop.id, 60_000);
+    format!("/onboarding/return?state={state}")
+}
+
+#[tokio::test]
+async fn an_onboarding_link_opens_stripes_form_once_and_then_leads_back_to_a_login() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    assert_eq!(seen(&app, &shop).await["status"], "created");
+    let url = link(&app, &shop).await;
+    assert_eq!(seen(&app, &shop).await["status"], "onboarding");
+    assert!(opens(&url).await);
+    let again = browse(&url).await;
+    assert!(leads_to(&again).starts_with("/onboarding/refresh?state="));
+    assert_ne!(link(&app, &shop).await, url, "each is a link of its own");
+    // An old one is worth nothing either.
+    let old = link(&app, &shop).await;
+    app.advance(301).await;
+    assert!(leads_to(&browse(&old).await).starts_with("/onboarding/refresh?state="));
+}
+
+#[tokio::test]
+async fn no_link_is_stored_or_audited() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    let url = link(&app, &shop).await;
+    let token = url.rsplit('/').next().expect("a token");
+    let like = |table: &str, column: &str| {
+        format!("{table} WHERE CAST({column} AS TEXT) LIKE '%{token}%'")
+    };
+    assert_eq!(app.count(&like("audit_log", "data")).await, 0);
+    assert_eq!(
+        app.count("audit_log WHERE action = 'seller.onboarding_link_created'")
+            .await,
+        1
+    );
+}
+
+#[tokio::test]
+async fn the_page_a_seller_comes_back_to_reads_the_account_again_and_says_what_is_true() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    link(&app, &shop).await;
+    let page = return_page(&app, &shop);
+    let before = app.get(&page).await;
+    assert_eq!(before.status, 200);
+    assert!(
+        before.text.contains("Not finished yet")
+            && before.text.contains("/onboarding/refresh?state=")
+    );
+    // Stripe knows more than we do: no event has come.
+    app.stripe(&format!("/accounts/{}/onboard", shop.account), json!({}))
+        .await;
+    let events = app.intercept().await;
+    assert_eq!(seen(&app, &shop).await["status"], "onboarding");
+    let after = app.get(&page).await;
+    assert!(
+        after.text.contains("All set") && !after.text.contains("/onboarding/refresh"),
+        "{}",
+        after.text
+    );
+    assert_eq!(seen(&app, &shop).await["status"], "active");
+    for event in &events {
+        app.hear(event).await;
+    }
+    app.settle().await;
+    app.fault("GET", "/v1/accounts", FaultKind::Reset, None)
+        .await;
+    let silent = app.get(&page).await;
+    assert!(
+        silent.text.contains("Stripe can't be reached") && silent.text.contains("All set"),
+        "{}",
+        silent.text
+    );
+    app.simulator.clear_faults().await;
+    app.get("/onboarding/return?state=forged").expect(400).await;
+    app.get("/onboarding/return").expect(400).await;
+}
+
+#[tokio::test]
+async fn the_page_never_says_all_set_while_stripe_gives_a_reason() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let deadline = app.now() + 86_400;
+    let due = json!({ "currently_due": ["external_account"], "current_deadline": deadline });
+    at_stripe(&app, &shop, "restrict", due).await;
+    let warned = app.get(return_page(&app, &shop)).await;
+    assert!(
+        !warned.text.contains("All set") && warned.text.contains("external_account"),
+        "{}",
+        warned.text
+    );
+    let held = json!({ "currently_due": ["external_account"], "disabled_reason": "requirements.past_due" });
+    at_stripe(&app, &shop, "restrict", held).await;
+    let restricted = app.get(return_page(&app, &shop)).await;
+    assert!(
+        !restricted.text.contains("All set") && restricted.text.contains("requirements.past_due")
+    );
+}
+
+#[tokio::test]
+async fn the_refresh_page_asks_for_a_login_and_goes_on_to_a_fresh_link() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    let page = refresh_page(&app, &shop).await;
+    let form = app.get(&page).await;
+    assert_eq!(form.status, 200);
+    assert!(
+        form.text
+            .contains("<form method=\"post\" action=\"/onboarding/refresh\">"),
+        "{}",
+        form.text
+    );
+    let state = state_of(&page);
+    let answer = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    let fresh = answer.header("location").expect("a link").to_owned();
+    assert!(fresh.starts_with(&app.simulator.base_url()), "{fresh}");
+    assert!(opens(&fresh).await);
+    // An admin may help.
+    let admin = app.admin().await;
+    assert_eq!(
+        log_in(&app, &state, &admin.email, PASSWORD).await.status,
+        303
+    );
+}
+
+#[tokio::test]
+async fn the_refresh_page_lets_in_neither_a_wrong_password_nor_a_stranger_nor_a_forged_state() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    let stranger = app.member("stranger").await;
+    let state = state_of(&refresh_page(&app, &shop).await);
+    let links = app
+        .count("audit_log WHERE action = 'seller.onboarding_link_created'")
+        .await;
+    let wrong = log_in(&app, &state, &shop.owner.email, "not the password").await;
+    assert_eq!(wrong.status, 401);
+    assert!(
+        wrong.text.contains("<form")
+            && wrong.text.contains("wrong")
+            && !wrong.text.contains("not the password")
+    );
+    let theirs = log_in(&app, &state, &stranger.email, PASSWORD).await;
+    assert_eq!(theirs.status, 401);
+    assert!(theirs.header("location").is_none());
+    let forged = format!("{}x", &state[..state.len() - 1]);
+    let for_return = souk::identity::sign_state(&app.app, "onboarding_return", &shop.id, 60_000);
+    for state in [forged.as_str(), "", &for_return] {
+        assert_eq!(
+            log_in(&app, state, &shop.owner.email, PASSWORD)
+                .await
+                .status,
+            400,
+            "{state}"
+        );
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("state", state)
+            .finish();
+        app.get(format!("/onboarding/refresh?{query}"))
+            .expect(400)
+            .await;
+    }
+    app.advance(7 * 86_400 + 1).await;
+    assert_eq!(
+        log_in(&app, &state, &shop.owner.email, PASSWORD)
+            .await
+            .status,
+        400,
+        "it is too old"
+    );
+    assert_eq!(
+        app.count("audit_log WHERE action = 'seller.onboarding_link_created'")
+            .await,
+        links
+    );
+}
+
+#[tokio::test]
+async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_onboard() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    let state = state_of(&refresh_page(&app, &shop).await);
+    app.fault(
+        "POST",
+        "/v1/account_links",
+        FaultKind::TimeoutBeforeCommit,
+        None,
+    )
+    .await;
+    let away = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
+    assert_eq!(
+        (away.status, away.header("retry-after")),
+        (503, Some("60")),
+        "{}",
+        away.text
+    );
+    app.simulator.clear_faults().await;
+    at_stripe(&app, &shop, "reject", json!({})).await;
+    let rejected = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
+    assert_eq!(rejected.status, 409, "{}", rejected.text);
+    let url = format!(
+        "/onboarding/refresh?state={state}&padding={}",
+        "x".repeat(10)
+    );
+    app.get(url).expect(200).await;
+    app.call("POST", "/onboarding/refresh")
+        .json(json!({}))
+        .refused(415, "unsupported_media_type")
+        .await;
+    let large = format!("state={}", "x".repeat(70_000));
+    let form = app
+        .call("POST", "/onboarding/refresh")
+        .content("application/x-www-form-urlencoded", large);
+    form.refused(413, "payload_too_large").await;
+    app.submit("/onboarding/refresh", &[("colour", "red")])
+        .refuses_field("colour")
+        .await;
+}
+
+#[tokio::test]
+async fn a_sellers_status_follows_the_account_through_its_whole_life() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    let path = format!("/v1/sellers/{}", shop.id);
+    assert_eq!(seen(&app, &shop).await["status"], "created");
+    link(&app, &shop).await;
+    assert_eq!(seen(&app, &shop).await["status"], "onboarding");
+    at_stripe(
+        &app,
+        &shop,
+        "onboard",
+        json!({ "outcome": "pending_verification" }),
+    )
+    .await;
+    let seller = seen(&app, &shop).await;
+    assert_eq!(
+        (&seller["status"], &seller["details_submitted"]),
+        (&json!("pending_verification"), &json!(true))
+    );
+    at_stripe(
+        &app,
+        &shop,
+        "onboard",
+        json!({ "outcome": "details_missing" }),
+    )
+    .await;
+    assert_eq!(seen(&app, &shop).await["status"], "restricted");
+    at_stripe(&app, &shop, "onboard", json!({})).await;
+    let seller = seen(&app, &shop).await;
+    assert_eq!(
+        (&seller["status"], &seller["charges_enabled"]),
+        (&json!("active"), &json!(true))
+    );
+    at_stripe(
+        &app,
+        &shop,
+        "restrict",
+        json!({ "disabled_reason": "listed" }),
+    )
+    .await;
+    assert_eq!(seen(&app, &shop).await["status"], "restricted");
+    at_stripe(&app, &shop, "unrestrict", json!({})).await;
+    assert_eq!(seen(&app, &shop).await["status"], "active");
+    at_stripe(&app, &shop, "reject", json!({})).await;
+    assert_eq!(seen(&app, &shop).await["status"], "rejected");
+    let links = format!("{path}/onboarding_links");
+    app.post(&links, json!({}))
+        .by(&shop.owner)
+        .refused(409, "seller_rejected")
+        .await;
+    at_stripe(&app, &shop, "deauthorize", json!({})).await;
+    let seller = seen(&app, &shop).await;
+    assert_eq!(
+        (&seller["status"], &seller["charges_enabled"]),
+        (&json!("deauthorized"), &json!(false))
+    );
+    app.post(&links, json!({}))
+        .by(&shop.owner)
+        .refused(409, "seller_deauthorized")
+        .await;
+    app.get(format!("{path}/balance"))
+        .by(&shop.owner)
+        .refused(409, "seller_deauthorized")
+        .await;
+    app.post(format!("{path}/sync"), json!({}))
+        .by(&shop.owner)
+        .expect(200)
+        .await;
+    let list = app
+        .get("/v1/sellers?status=deauthorized")
+        .by(&shop.owner)
+        .expect(200)
+        .await;
+    assert_eq!(list["data"][0]["id"], json!(shop.id));
+}
+
+#[tokio::test]
+async fn an_older_account_updated_after_a_newer_one_changes_nothing() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    let change = |what: &str| format!("/accounts/{}/{what}", shop.account);
+    app.stripe(&change("onboard"), json!({ "outcome": "details_missing" }))
+        .await;
+    let older = app.pending_one("account.updated").await;
+    app.intercept().await;
+    app.advance(1).await;
+    app.stripe(&change("onboard"), json!({})).await;
+    let newer = app.pending_one("account.updated").await;
+    app.intercept().await;
+    assert_eq!(older["data"]["object"]["charges_enabled"], false);
+    app.hear(&newer).await;
+    app.run_jobs().await;
+    assert_eq!(seen(&app, &shop).await["status"], "active");
+    app.hear(&older).await;
+    app.settle().await;
+    assert_eq!(seen(&app, &shop).await["status"], "active");
+}
+
+#[tokio::test]
+async fn a_deauthorized_events_object_is_the_application_and_its_account_is_the_seller() {
+    let app = TestApp::start().await;
+    let (shop, other) = (app.shop("mira").await, app.shop("omar").await);
+    let lamp = app.product(&shop, 2500, None).await;
+    app.stripe(
+        &format!("/accounts/{}/deauthorize", shop.account),
+        json!({}),
+    )
+    .await;
+    let gone = app.pending_one("account.application.deauthorized").await;
+    assert_eq!(
+        (&gone["account"], &gone["data"]["object"]["object"]),
+        (&json!(shop.account), &json!("application"))
+    );
+    app.settle().await;
+    assert_eq!(seen(&app, &shop).await["status"], "deauthorized");
+    assert_eq!(seen(&app, &other).await["status"], "active");
+    let body = json!({ "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "g@example.com" });
+    app.post("/v1/checkout_sessions", body)
+        .refused(409, "seller_not_active")
+        .await;
+    // An update that was under way is no way back.
+    let late = json!({ "id": shop.account, "object": "account", "charges_enabled": true });
+    app.hear(&event("evt_late", "account.updated", &shop.account, late))
+        .await;
+    app.settle().await;
+    assert_eq!(seen(&app, &shop).await["status"], "deauthorized");
+    let unknown = event(
+        "evt_x",
+        "account.application.deauthorized",
+        "acct_unknown",
+        json!({ "object": "application" }),
+    );
+    assert_eq!(app.hear(&unknown).await, "ignored");
+}
+
+#[tokio::test]
+async fn a_disconnection_whose_event_never_comes_is_found_by_whoever_asks() {
+    let app = TestApp::start().await;
+    for ask in ["onboarding_links", "sync", "balance"] {
+        let shop = app.shop(ask.trim_end_matches('s')).await;
+        app.stripe(
+            &format!("/accounts/{}/deauthorize", shop.account),
+            json!({}),
+        )
+        .await;
+        app.intercept().await;
+        let path = format!("/v1/sellers/{}/{ask}", shop.id);
+        match ask {
+            "sync" => {
+                let seller = app.post(path, json!({})).by(&shop.owner).expect(200).await;
+                assert_eq!(seller["status"], "deauthorized");
+            }
+            "balance" => drop(
+                app.get(path)
+                    .by(&shop.owner)
+                    .refused(409, "seller_deauthorized")
+                    .await,
+            ),
+            _ => drop(
+                app.post(path, json!({}))
+                    .by(&shop.owner)
+                    .refused(409, "seller_deauthorized")
+                    .await,
+            ),
+        }
+        assert_eq!(seen(&app, &shop).await["status"], "deauthorized", "{ask}");
+    }
+}
+
+#[tokio::test]
+async fn sync_reads_the_account_when_no_event_has_come() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let how = json!({ "disabled_reason": "under_review" });
+    app.stripe(&format!("/accounts/{}/restrict", shop.account), how)
+        .await;
+    app.intercept().await;
+    assert_eq!(seen(&app, &shop).await["status"], "active");
+    let path = format!("/v1/sellers/{}/sync", shop.id);
+    let seller = app.post(path, json!({})).by(&shop.owner).expect(200).await;
+    assert_eq!(seller["requirements"]["disabled_reason"], "under_review");
+    assert_eq!(seller["charges_enabled"], false);
+    assert_eq!(seen(&app, &shop).await, seller);
+}
+
+#[tokio::test]
+async fn requirements_show_what_stripe_wants_until_when_and_why() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let path = format!("/v1/sellers/{}/requirements", shop.id);
+    let none = app.get(&path).by(&shop.owner).expect(200).await;
+    assert_eq!(
+        (&none["currently_due"], &none["disabled_reason"]),
+        (&json!([]), &json!(null))
+    );
+    let deadline = app.now() + 7 * 86_400;
+    let due = json!({ "currently_due": ["external_account"], "current_deadline": deadline });
+    at_stripe(&app, &shop, "restrict", due).await;
+    let warned = app.get(&path).by(&shop.owner).expect(200).await;
+    assert_eq!(warned["currently_due"], json!(["external_account"]));
+    assert_eq!(
+        (&warned["current_deadline"], &warned["disabled_reason"]),
+        (&json!("2026-11-25T11:06:40.000Z"), &json!(null))
+    );
+    assert_eq!(
+        seen(&app, &shop).await["status"],
+        "active",
+        "there is time until then"
+    );
+    let held = json!({ "currently_due": ["external_account"], "disabled_reason": "requirements.past_due" });
+    at_stripe(&app, &shop, "restrict", held).await;
+    let wanted = app.get(&path).by(&shop.owner).expect(200).await;
+    assert_eq!(wanted["past_due"], json!(["external_account"]));
+    assert_eq!(wanted["disabled_reason"], "requirements.past_due");
+    let seller = seen(&app, &shop).await;
+    assert_eq!(
+        (&seller["requirements"], &seller["status"]),
+        (&wanted, &json!("restricted"))
+    );
+}
+
+#[tokio::test]
+async fn a_full_dashboard_has_no_links_and_an_express_one_opens() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    assert_eq!(seen(&app, &shop).await["dashboard"], "full");
+    let path = format!("/v1/sellers/{}/dashboard_links", shop.id);
+    app.post(path, json!({}))
+        .by(&shop.owner)
+        .refused(409, "dashboard_not_express")
+        .await;
+    let app = TestApp::with(&[("SELLER_DASHBOARD", "express")]).await;
+    let shop = beginner(&app).await;
+    let path = format!("/v1/sellers/{}/dashboard_links", shop.id);
+    // Stripe gives none before onboarding.
+    app.post(&path, json!({}))
+        .by(&shop.owner)
+        .refused(409, "stripe_refused")
+        .await;
+    at_stripe(&app, &shop, "onboard", json!({})).await;
+    assert_eq!(seen(&app, &shop).await["dashboard"], "express");
+    let link = app.post(&path, json!({})).by(&shop.owner).expect(201).await;
+    assert_eq!(browse(&text(&link, "url")).await.status(), 200);
+    at_stripe(&app, &shop, "deauthorize", json!({})).await;
+    app.post(&path, json!({}))
+        .by(&shop.owner)
+        .refused(409, "seller_deauthorized")
+        .await;
+}
+
+#[tokio::test]
+async fn a_balance_is_what_stripe_holds_at_this_moment() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let path = format!("/v1/sellers/{}/balance", shop.id);
+    let lamp = app.product(&shop, 2500, None).await;
+    app.sale(&lamp).await;
+    let balance = app.get(&path).by(&shop.owner).expect(200).await;
+    let truth = app.truth(&shop.account).await;
+    let sum: i64 = ["available", "pending"]
+        .iter()
+        .flat_map(|part| balance[*part].as_array().expect("a list"))
+        .map(|part| part["amount"].as_i64().expect("an amount"))
+        .sum();
+    let net = truth["balance_transactions"]
+        .as_array()
+        .expect("a list")
+        .iter();
+    assert_eq!(
+        sum,
+        net.map(|txn| txn["net"].as_i64().expect("an amount"))
+            .sum::<i64>(),
+        "{truth}"
+    );
+    assert!(sum > 0);
+    assert_eq!(
+        app.get(&path).by(&app.admin().await).expect(200).await,
+        balance
+    );
+}
+
+#[tokio::test]
+async fn only_an_admin_sets_a_sellers_fee_and_it_counts_for_the_next_checkout() {
+    let app = TestApp::start().await;
+    let (shop, admin) = (app.shop("mira").await, app.admin().await);
+    let path = format!("/v1/sellers/{}", shop.id);
+    for fee in [
+        json!({ "application_fee_bps": 0 }),
+        json!({ "application_fee_fixed": null }),
+    ] {
+        app.patch(&path, fee)
+            .by(&shop.owner)
+            .refused(403, "forbidden")
+            .await;
+    }
+    let lamp = app.product(&shop, 2500, None).await;
+    let fee = async || {
+        let body = json!({ "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "g@example.com" });
+        app.post("/v1/checkout_sessions", body).expect(201).await["application_fee_amount"].clone()
+    };
+    assert_eq!(fee().await, 250, "the platform's ten per cent");
+    let own = json!({ "application_fee_bps": 333, "application_fee_fixed": 7 });
+    let seller = app.patch(&path, own).by(&admin).expect(200).await;
+    assert_eq!(
+        (
+            &seller["application_fee_bps"],
+            &seller["application_fee_fixed"]
+        ),
+        (&json!(333), &json!(7))
+    );
+    // 3.33 % of 2500 is 83.25.
+    assert_eq!(fee().await, 90);
+    app.patch(
+        &path,
+        json!({ "application_fee_bps": null, "application_fee_fixed": null }),
+    )
+    .by(&admin)
+    .expect(200)
+    .await;
+    assert_eq!(fee().await, 250);
+    for (wrong, field) in [
+        (
+            json!({ "application_fee_bps": 10_001 }),
+            "application_fee_bps",
+        ),
+        (json!({ "application_fee_bps": -1 }), "application_fee_bps"),
+        (
+            json!({ "application_fee_fixed": 100_000_000_i64 }),
+            "application_fee_fixed",
+        ),
+        (
+            json!({ "application_fee_fixed": 1.5 }),
+            "application_fee_fixed",
+        ),
+        (json!({ "name": " " }), "name"),
+        (json!({ "name": null }), "name"),
+        (json!({ "stripe_account": "acct_other" }), "stripe_account"),
+    ] {
+        app.patch(&path, wrong)
+            .by(&admin)
+            .refuses_field(field)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn sellers_are_listed_to_their_owner_and_to_admins() {
+    let app = TestApp::start().await;
+    let (mira, omar, admin) = (
+        app.shop("mira").await,
+        app.new_shop("omar", "DE").await,
+        app.admin().await,
+    );
+    app.settle().await;
+    let list = async |query: &str, who: &User| {
+        let list = app
+            .get(format!("/v1/sellers{query}"))
+            .by(who)
+            .expect(200)
+            .await;
+        list["data"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|row| text(row, "id"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(list("", &mira.owner).await, [mira.id.as_str()]);
+    assert_eq!(list("", &admin).await, [omar.id.as_str(), &mira.id]);
+    assert_eq!(list("?status=created", &admin).await, [omar.id.as_str()]);
+    assert_eq!(
+        list(&format!("?owner_id={}", mira.owner.id), &admin).await,
+        [mira.id.as_str()]
+    );
+    assert!(list("?status=rejected", &admin).await.is_empty());
+    app.get(format!("/v1/sellers?owner_id={}", mira.owner.id))
+        .by(&omar.owner)
+        .refused(403, "forbidden")
+        .await;
+    app.get("/v1/sellers?status=open")
+        .by(&admin)
+        .refuses_field("status")
+        .await;
+}
+
+#[tokio::test]
+async fn every_wrong_field_of_a_new_seller_is_named_and_nothing_is_made() {
+    let app = TestApp::start().await;
+    let mira = app.member("mira").await;
+    for (field, value) in [
+        ("name", json!("")),
+        ("name", json!("x".repeat(201))),
+        ("country", json!("us")),
+        ("country", json!("USA")),
+        ("email", json!("nobody")),
+        ("email", json!(null)),
+        ("business_type", json!("charity")),
+        ("metadata", json!([1])),
+        ("owner_id", json!("usr_other")),
+        ("application_fee_bps", json!(0)),
+    ] {
+        let mut body = json!({ "name": "Mira's Lamps", "country": "US" });
+        body[field] = value;
+        app.post("/v1/sellers", body)
+            .by(&mira)
+            .refuses_field(field)
+            .await;
+    }
+    app.post("/v1/sellers", json!({ "name": "Mira" }))
+        .by(&mira)
+        .refuses_field("country")
+        .await;
+    // A country that Stripe doesn't know: its no is final, and leaves nothing.
+    let body = json!({ "name": "Mira", "country": "ZZ" });
+    app.post("/v1/sellers", body)
+        .by(&mira)
+        .refused(409, "stripe_refused")
+        .await;
+    assert_eq!(app.count("sellers").await, 0);
+    app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end() {
+    let app = TestApp::start().await;
+    let accounts = async || {
+        app.simulator.oracle().await["accounts"]
+            .as_object()
+            .map_or(0, |all| all.len())
+    };
+    let platform_only = accounts().await;
+    let (mira, body) = (
+        app.member("mira").await,
+        json!({ "name": "Mira", "country": "US" }),
+    );
+    let call = || {
+        app.post("/v1/sellers", body.clone())
+            .by(&mira)
+            .keyed("once")
+    };
+    app.fault("POST", "/v1/accounts", FaultKind::CommitThenTimeout, None)
+        .await;
+    call().refused(503, "stripe_unavailable").await;
+    let list = app.get("/v1/sellers").by(&mira).expect(200).await;
+    let seller = &list["data"][0];
+    assert_eq!(
+        (&seller["status"], &seller["stripe_account"]),
+        (&json!("created"), &json!(null))
+    );
+    let none = app
+        .get(format!("/v1/sellers/{}/balance", text(seller, "id")))
+        .by(&mira)
+        .expect(200)
+        .await;
+    assert_eq!(
+        (&none["available"], &none["pending"]),
+        (&json!([]), &json!([]))
+    );
+    // What Stripe says of the account before we know its id waits for it.
+    app.apply_events().await;
+    app.simulator.clear_faults().await;
+    let made = call().expect(201).await;
+    assert_eq!(made["id"], seller["id"]);
+    assert!(made["stripe_account"].is_string());
+    let again = call().await;
+    assert_eq!(
+        (again.status, again.header("idempotent-replayed")),
+        (201, Some("true"))
+    );
+    assert_eq!(again.body, made);
+    app.settle().await;
+    assert_eq!(accounts().await, platform_only + 1);
+    assert_eq!(app.count("sellers").await, 1);
+}
+
+#[tokio::test]
+async fn a_seller_whose_maker_went_away_gets_its_account_from_the_job() {
+    let app = TestApp::start().await;
+    let mira = app.member("mira").await;
+    for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
+        app.fault("POST", "/v1/accounts", kind, None).await;
+        let body = json!({ "name": "Mira", "country": "US" });
+        app.post("/v1/sellers", body)
+            .by(&mira)
+            .refused(503, "stripe_unavailable")
+            .await;
+        app.simulator.clear_faults().await;
+    }
+    app.settle().await;
+    assert_eq!(
+        app.count("sellers WHERE stripe_account IS NULL").await,
+        2,
+        "whoever asked has their time"
+    );
+    app.advance(20).await;
+    app.settle().await;
+    assert_eq!(app.count("sellers WHERE stripe_account IS NULL").await, 0);
+    assert_eq!(
+        app.ask::<i64>("SELECT COUNT(DISTINCT stripe_account) AS it FROM sellers")
+            .await,
+        2
+    );
+}
+
+#[tokio::test]
+async fn a_seller_whose_making_met_a_500_that_stripe_keeps_gets_its_account_when_stripe_has_forgotten_it()
+ {
+    let app = TestApp::start().await;
+    let mira = app.member("mira").await;
+    app.fault("POST", "/v1/accounts", FaultKind::Error500, Some(3))
+        .await;
+    let body = json!({ "name": "Mira", "country": "US" });
+    app.post("/v1/sellers", body)
+        .by(&mira)
+        .refused(503, "stripe_unavailable")
+        .await;
+    app.simulator.clear_faults().await;
+    app.advance(86_401).await;
+    let admin = app.admin().await;
+    let seller = app.get("/v1/sellers").by(&admin).expect(200).await["data"][0].clone();
+    let path = format!("/v1/sellers/{}/sync", text(&seller, "id"));
+    assert!(app.post(path, json!({})).by(&admin).expect(200).await["stripe_account"].is_string());
+    app.settle().await;
+}
+
+/// What may not be done while Stripe says nothing, and what would be asked of it.
+const ASKING: [(&str, &str, &str, &str); 5] = [
+    ("POST", "onboarding_links", "POST", "/v1/account_links"),
+    ("POST", "dashboard_links", "POST", "/v1/accounts"),
+    ("POST", "sync", "GET", "/v1/accounts"),
+    ("GET", "balance", "GET", "/v1/balance"),
+    ("POST", "", "POST", "/v1/accounts"),
+];
+
+#[tokio::test]
+async fn when_stripe_gives_no_answer_each_operation_says_so_and_works_again_afterwards() {
+    let app = TestApp::with(&[("SELLER_DASHBOARD", "express")]).await;
+    let shop = app.shop("mira").await;
+    let kinds = [
+        FaultKind::TimeoutBeforeCommit,
+        FaultKind::Error500,
+        FaultKind::Error429,
+        FaultKind::Reset,
+    ];
+    let mut worked = BTreeSet::new();
+    for (method, what, at, path) in ASKING {
+        let call = || match (method, what) {
+            (_, "") => app.post("/v1/sellers", json!({ "name": "Second", "country": "US" })),
+            ("GET", _) => app.get(format!("/v1/sellers/{}/{what}", shop.id)),
+            _ => app.post(format!("/v1/sellers/{}/{what}", shop.id), json!({})),
+        };
+        for kind in kinds {
+            app.fault(at, path, kind, None).await;
+            let answer = call().by(&shop.owner).await;
+            assert_eq!(
+                (answer.status, answer.code()),
+                (503, "stripe_unavailable"),
+                "{what}: {}",
+                answer.text
+            );
+            assert!(answer.header("retry-after").is_some(), "{what}");
+            app.simulator.clear_faults().await;
+        }
+        worked.insert(call().by(&shop.owner).await.status);
+    }
+    assert!(worked.is_subset(&BTreeSet::from([200, 201])), "{worked:?}");
+    assert_eq!(seen(&app, &shop).await["status"], "active");
+    app.leaves_work();
+}
