@@ -35,8 +35,8 @@ pub(crate) struct Saved {
 /// Makes the key and the saved answer out of what a piece of work returned.
 pub(crate) type Keep<'a, T> = &'a dyn Fn(&T) -> (String, Saved);
 
-/// Stripe may prune keys after 24 hours.
-const KEY_LIFE: i64 = 24 * 3600;
+/// Seconds after which a key is forgotten: Stripe may do so after 24 hours.
+pub(crate) const KEY_LIFE: i64 = 24 * 3600;
 
 /// How deliveries are treated; set by the control API.
 #[derive(Debug, Clone)]

@@ -28,7 +28,7 @@ use tokio::{
 
 use crate::{
     Simulator,
-    engine::{Engine, Keep, Saved},
+    engine::{Engine, KEY_LIFE, Keep, Saved},
     error::{Answer, ApiError},
     events::API_VERSION,
     faults::{FaultKind, strike},
@@ -347,8 +347,9 @@ fn claim(
             "Idempotency keys can have up to 255 characters.",
         ));
     }
+    let forgotten = engine.now() - KEY_LIFE;
     let mut core = engine.lock();
-    if let Some(saved) = core.saved.get(scope) {
+    if let Some(saved) = core.saved.get(scope).filter(|saved| saved.at > forgotten) {
         if saved.path != request.path {
             return Err(ApiError::new(
                 400,

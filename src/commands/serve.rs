@@ -130,20 +130,22 @@ impl Served {
 }
 
 /// Ctrl-C, and what a service manager sends.
-struct Stop {
+pub struct Stop {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Stop {
-    fn listen() -> std::io::Result<Self> {
+    /// Listens from now on.
+    pub fn listen() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
     }
 
-    async fn wanted(mut self) {
+    /// Waits for either.
+    pub async fn wanted(mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

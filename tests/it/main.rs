@@ -5,6 +5,7 @@ mod contract;
 mod harness;
 mod identity;
 mod ledger;
+mod onboarding;
 mod orders;
 mod payouts;
 mod process;

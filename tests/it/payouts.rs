@@ -145,6 +145,9 @@ async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
         let mut again = event.clone();
         again["id"] = json!("evt_late");
         app.hear(&again).await;
+        // Before anybody asks Stripe, too.
+        let seen = app.get(&path).by(&shop.owner).expect(200).await;
+        assert_eq!(seen["status"], "failed");
     }
     app.settle().await;
     assert_eq!(

@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing_subscriber::EnvFilter;
 
+use super::serve::Stop;
 use super::{Failure, seed};
 use client::Api;
 use evidence::Story;
@@ -53,14 +54,12 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             .with_writer(std::io::stderr)
             .init();
     }
+    // A stop ends the play and not the process, so that what was started is put away.
+    let stop = Stop::listen()?;
     let mut house = None;
     let played = tokio::select! {
         played = async { perform(house.insert(House::enter(args).await?)).await } => played,
-        // An interrupt ends the play and not the process, so that what was started is put away.
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            Err("stopped before the end".into())
-        }
+        () = stop.wanted() => Err("stopped before the end".into()),
     };
     if let Some(house) = house {
         house.leave().await;

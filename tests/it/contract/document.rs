@@ -33,8 +33,6 @@ pub struct Operation {
     /// With its `{variables}`.
     pub path: String,
     pub item: Value,
-    /// Of the path and its own.
-    pub parameters: Vec<Value>,
 }
 
 /// An answer as it came.
@@ -72,11 +70,6 @@ impl Contract {
                 if operation.is_null() {
                     continue;
                 }
-                let parameters = [&item["parameters"], &operation["parameters"]];
-                let parameters = parameters
-                    .iter()
-                    .filter_map(|list| list.as_array())
-                    .flatten();
                 operations.push(Operation {
                     id: operation["operationId"]
                         .as_str()
@@ -85,7 +78,6 @@ impl Contract {
                     method: method.to_uppercase(),
                     path: path.clone(),
                     item: operation.clone(),
-                    parameters: parameters.map(|p| self.resolve(p).0.clone()).collect(),
                 });
             }
         }
@@ -114,13 +106,6 @@ impl Contract {
             .iter()
             .filter(fits)
             .min_by_key(|o| o.path.matches('{').count())
-    }
-
-    /// The schema of an operation's request body and its content type.
-    pub fn request<'v>(&'v self, operation: &'v Operation) -> Option<(&'v str, &'v Value)> {
-        let (body, _) = self.resolve(&operation.item["requestBody"]);
-        let (kind, media) = body["content"].as_object()?.iter().next()?;
-        Some((kind, media))
     }
 
     /// Says what is wrong with an answer; the operation it belongs to, when all is right.

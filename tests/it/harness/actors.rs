@@ -32,7 +32,6 @@ pub struct Checkout {
     pub id: String,
     pub order: String,
     pub payment: String,
-    pub url: String,
     /// A guest's.
     pub secret: Option<String>,
 }
@@ -232,7 +231,6 @@ pub fn opened(session: &Value) -> Checkout {
         id: text(session, "id"),
         order: text(session, "order_id"),
         payment: text(session, "payment_id"),
-        url: text(session, "url"),
         secret: session["order_secret"].as_str().map(str::to_owned),
     }
 }
