@@ -20,6 +20,8 @@ use crate::{Failure, bound};
 const BATCH: u32 = 64;
 /// A row takes no longer: after 300 s its signatures would be too old anyway.
 const LIMIT: Duration = Duration::from_secs(240);
+/// A machine that does the same work this many times slower a moment later has other things to do.
+const NOISE: f64 = 1.5;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -52,6 +54,16 @@ enum Worker {
     /// Stripe answers at once: mails, re-reads and pulls take their share of processor and database.
     Works,
     Both,
+}
+
+impl Worker {
+    /// What is to be measured, one after the other.
+    fn each(self) -> Vec<Self> {
+        match self {
+            Self::Both => vec![Self::Waits, Self::Works],
+            one => vec![one],
+        }
+    }
 }
 
 /// Measures, and prints a row as soon as it is known.
@@ -136,6 +148,39 @@ async fn introduce(args: &Args, binary: &Path, places: &[Place]) -> Result<(), F
     Ok(())
 }
 
+fn print_row(
+    place: &Place,
+    concurrency: u32,
+    worker: Worker,
+    seen: &Seen,
+    before: f64,
+    after: f64,
+) {
+    let load = &seen.load;
+    let worker = worker
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned());
+    let peak = seen
+        .peak_kib
+        .map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string());
+    // Of both measurements together.
+    let bound = 2.0 * f64::from(load.count) / (before + after);
+    let noisy = if before.max(after) > NOISE * before.min(after) {
+        "  noisy"
+    } else {
+        ""
+    };
+    println!(
+        "{:<9} {concurrency:>9} {worker:>7} {:>9.1} {:>8.2} {:>8.2} {peak:>9} {:>10} {bound:>9.1} {:>9.3}{noisy}",
+        place.name(),
+        load.per_second(),
+        load.percentile(50),
+        load.percentile(99),
+        seen.jobs_done,
+        load.per_second() / bound
+    );
+}
+
 /// What all rows share.
 struct Bench<'a> {
     args: &'a Args,
@@ -153,49 +198,35 @@ struct Seen {
 
 /// How the deliveries went.
 struct Load {
-    per_second: f64,
+    count: u32,
+    took: Duration,
     /// Of each delivery, sorted.
     latencies: Vec<Duration>,
 }
 
 impl Bench<'_> {
-    /// The bound, and right after it the server, so that both meet the same machine.
+    /// Each row stands between two measurements of the bound, so that all three meet the same machine.
     async fn compare(&self, place: &Place, concurrency: u32) -> Result<(), Failure> {
-        let bound = self.bound(place, concurrency.min(BATCH)).await?;
-        for worker in [Worker::Waits, Worker::Works] {
-            if self.args.worker != Worker::Both && self.args.worker != worker {
-                continue;
-            }
+        let batch = concurrency.min(BATCH);
+        let mut before = self.bound(place, batch).await?;
+        for worker in self.args.worker.each() {
             let seen = self.row(place, concurrency, worker).await?;
-            let says = if worker == Worker::Waits {
-                "waits"
-            } else {
-                "works"
-            };
-            let peak = seen
-                .peak_kib
-                .map_or("-".to_owned(), |kib| (kib / 1024).to_string());
-            println!(
-                "{:<9} {concurrency:>9} {says:>7} {:>9.1} {:>8.2} {:>8.2} {peak:>9} {:>10} {bound:>9.1} {:>9.3}",
-                place.name(),
-                seen.load.per_second,
-                seen.load.percentile(50),
-                seen.load.percentile(99),
-                seen.jobs_done,
-                seen.load.per_second / bound
-            );
+            let after = self.bound(place, batch).await?;
+            print_row(place, concurrency, worker, &seen, before, after);
+            before = after;
         }
         Ok(())
     }
 
+    /// Seconds that the bound takes for the events of a row.
     async fn bound(&self, place: &Place, batch: u32) -> Result<f64, Failure> {
         let folder = TempDir::new_in(self.folder)?;
         let fresh = place.fresh(folder.path()).await?;
         let measured = async {
             self.prepare(&fresh, folder.path()).await?;
-            let per_second = bound::measure(&fresh, self.args.events, batch).await?;
+            let took = bound::measure(&fresh, self.args.events, batch).await?;
             fresh.check(self.args.events).await?;
-            Ok(per_second)
+            Ok(took.as_secs_f64())
         };
         let measured: Result<f64, Failure> = measured.await;
         fresh.discard().await?;
@@ -296,9 +327,9 @@ impl Bench<'_> {
             return Err(format!("{} of {count} events were answered", latencies.len()).into());
         }
         latencies.sort_unstable();
-        let count = u32::try_from(count)?;
         Ok(Load {
-            per_second: f64::from(count) / took.as_secs_f64(),
+            count: u32::try_from(count)?,
+            took,
             latencies,
         })
     }
@@ -325,6 +356,11 @@ async fn deliver(http: &reqwest::Client, url: &str, signed: &Signed) -> Result<D
 }
 
 impl Load {
+    /// Events a second.
+    fn per_second(&self) -> f64 {
+        f64::from(self.count) / self.took.as_secs_f64()
+    }
+
     /// Nearest rank, in ms.
     fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.latencies.len() * percent).div_ceil(100).max(1);
