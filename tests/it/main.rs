@@ -12,4 +12,5 @@ mod process;
 mod races;
 mod refunds;
 mod sellers;
+mod silence;
 mod webhooks;
