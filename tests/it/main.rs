@@ -1,4 +1,5 @@
 mod architecture;
+mod catalog;
 mod checkout;
 mod confirm;
 mod contract;

@@ -1,5 +1,8 @@
 //! Orders: who sees them, fulfilling, cancelling, and what their timelines say.
 
+mod ending;
+mod reading;
+
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
