@@ -4,7 +4,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor, value};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use crate::error::{Error, Result};
@@ -56,22 +57,58 @@ fn is_type(headers: &HeaderMap, wanted: &str) -> bool {
 
 /// Reads a body and checks its rules.
 pub(super) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
+    well_formed(bytes)?;
     refuse_nul(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
-        let path = e.path().to_string();
-        let e = e.into_inner();
-        if e.is_syntax() || e.is_eof() {
-            Error::MalformedJson(format!("The body is not JSON: {e}"))
-        } else {
-            field_error(&path, &e.to_string())
-        }
-    })?;
-    deserializer
-        .end()
-        .map_err(|e| Error::MalformedJson(format!("The body is not JSON: {e}")))?;
+    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|e| field_error(&e.path().to_string(), &e.into_inner().to_string()))?;
     check(&value)?;
     Ok(value)
+}
+
+/// A JSON object read as a `T`. serde's derive would take an array too, as the fields' values in their order, in which
+/// no field is known by its name any more.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reads<T>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reads<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(value::MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer
+            .deserialize_map(Reads(std::marker::PhantomData))
+            .map(Self)
+    }
+}
+
+/// For a field that is a list of objects: `#[serde(deserialize_with = "objects")]`.
+pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let all: Vec<Object<T>> = Deserialize::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|Object(one)| one).collect())
+}
+
+/// Whether it is JSON at all is asked first: reading a field, serde_json calls a number where a name is wanted malformed,
+/// too.
+fn well_formed(bytes: &[u8]) -> Result<()> {
+    let not_json =
+        |why: &dyn std::fmt::Display| Error::MalformedJson(format!("The body is not JSON: {why}"));
+    std::str::from_utf8(bytes).map_err(|e| not_json(&e))?;
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|e| not_json(&e))?;
+    Ok(())
 }
 
 /// PostgreSQL keeps no NUL in a text; refused here, it can't become a failure in the middle of something.
@@ -130,6 +167,10 @@ fn field_error(path: &str, text: &str) -> Error {
         return Error::invalid(join(field), format!("{field} is missing."));
     }
     let param = if parent.is_empty() { "body" } else { parent };
+    // serde_json's words where the name of one of several was wanted.
+    if text == "expected value" {
+        return Error::invalid(param, format!("{param} is not of the right type."));
+    }
     Error::invalid(param, format!("{param}: {text}."))
 }
 
@@ -193,8 +234,22 @@ impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Filters<F> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
+        refuse_repeated(&all)?;
         let (paging, filters) = Paging::split(all, parts.uri.path())?;
         Ok(Self(from_pairs(filters)?, paging))
+    }
+}
+
+/// The query of a list that one answer gives whole: its filters `F`. The names of paging are refused as any other.
+pub struct Unpaged<F>(pub F, pub Paging);
+
+impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Unpaged<F> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
+        let (paging, _) = Paging::split(Vec::new(), parts.uri.path())?;
+        Ok(Self(from_pairs(all)?, paging))
     }
 }
 
@@ -223,12 +278,7 @@ fn from_pairs<T: DeserializeOwned>(pairs: Vec<(String, String)>) -> Result<T> {
             "A query holds no NUL character.",
         ));
     }
-    let given: Vec<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
-    for (at, name) in given.iter().enumerate() {
-        if given[..at].contains(name) {
-            return Err(Error::invalid(name, format!("{name} is given twice.")));
-        }
-    }
+    refuse_repeated(&pairs)?;
     let text = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(pairs)
         .finish();
@@ -237,6 +287,15 @@ fn from_pairs<T: DeserializeOwned>(pairs: Vec<(String, String)>) -> Result<T> {
         let path = e.path().to_string();
         field_error(&path, &e.into_inner().to_string())
     })
+}
+
+fn refuse_repeated(pairs: &[(String, String)]) -> Result<()> {
+    for (at, (name, _)) in pairs.iter().enumerate() {
+        if pairs[..at].iter().any(|(earlier, _)| earlier == name) {
+            return Err(Error::invalid(name, format!("{name} is given twice.")));
+        }
+    }
+    Ok(())
 }
 
 /// The variable parts of a path. One that can't be read names nothing: 404.

@@ -9,7 +9,7 @@ mod paging;
 mod problem;
 
 pub use extract::BODY_LIMIT;
-pub use extract::{Filters, Form, Path, Query, Valid};
+pub use extract::{Filters, Form, Path, Query, Unpaged, Valid, objects};
 pub use idempotency::Keyed;
 pub use metadata::{check_metadata, given, merge_metadata};
 pub use paging::{List, Pages, Paging};

@@ -55,8 +55,8 @@ impl Paging {
                             Error::invalid("limit", "limit is a whole number from 1 to 100.")
                         })?;
                 }
-                "starting_after" => paging.starting_after = Some(value),
-                "ending_before" => paging.ending_before = Some(value),
+                "starting_after" => paging.starting_after = Some(cursor(name, value)?),
+                "ending_before" => paging.ending_before = Some(cursor(name, value)?),
                 _ => rest.push((name, value)),
             }
         }
@@ -82,6 +82,23 @@ impl Paging {
             data: rows.into_iter().map(view).collect(),
         }
     }
+}
+
+/// What can't be an id would give a page from nowhere in particular.
+fn cursor(param: String, value: String) -> Result<String> {
+    let is_id = value.split_once('_').is_some_and(|(prefix, tail)| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        !prefix.is_empty()
+            && prefix.chars().all(|c| c.is_ascii_lowercase())
+            && !tail.is_empty()
+            && tail.chars().all(plain)
+            && value.len() <= 255
+    });
+    if is_id {
+        return Ok(value);
+    }
+    let message = format!("{param} is the id of a row of this list.");
+    Err(Error::invalid(param, message))
 }
 
 /// Reads one page of a query.

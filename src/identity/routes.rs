@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use souk_entity::user::{self, Role};
 use souk_entity::{Timestamp, UserId};
 use validator::Validate;
@@ -14,7 +14,7 @@ use super::throttle::Unhurried;
 use super::{Caller, tokens};
 use crate::app::App;
 use crate::error::Result;
-use crate::http::{Answer, Valid};
+use crate::http::{Answer, Valid, given};
 
 /// The routes of this room.
 pub fn router() -> Router<App> {
@@ -64,11 +64,6 @@ struct RefreshRequest {
 struct UserUpdate {
     #[serde(default, deserialize_with = "given")]
     name: Option<String>,
-}
-
-/// A field that may be left out but not be null.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
 }
 
 #[derive(Serialize)]

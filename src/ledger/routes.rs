@@ -16,7 +16,7 @@ use souk_entity::{AccountId, FindingId, OrderId, SellerId, Timestamp, book};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, List, Pages, Path};
+use crate::http::{Answer, Filters, List, Pages, Path, Unpaged};
 use crate::identity::{Admin, Caller};
 use crate::money;
 use crate::sellers;
@@ -179,7 +179,7 @@ struct BalanceFilters {
 async fn list_balances(
     State(app): State<App>,
     caller: Caller,
-    Filters(filters, paging): Filters<BalanceFilters>,
+    Unpaged(filters, paging): Unpaged<BalanceFilters>,
 ) -> Answer<List<BalanceView>> {
     let scope = Scope::of(&app, &caller, filters.seller_id.as_ref()).await?;
     let query = entries().filter(book::Column::Livemode.eq(app.stripe.livemode()));
@@ -206,6 +206,11 @@ async fn list_findings(
         query = query.filter(C::State.eq(state));
     }
     if let Some(kind) = &filters.kind {
+        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
+        if !kind.starts_with(|c: char| c.is_ascii_lowercase()) || !kind.chars().all(plain) {
+            let message = "kind is the name of a kind of finding, such as payout_failed.";
+            return Err(Error::invalid("kind", message));
+        }
         query = query.filter(C::Kind.eq(kind.as_str()));
     }
     let rows = query.page(&paging, C::Id, &app.db.read).await?;

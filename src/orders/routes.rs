@@ -10,7 +10,7 @@ use souk_entity::{OrderEventId, OrderId, SellerId, Timestamp, order_event};
 use validator::Validate;
 
 use crate::app::App;
-use crate::http::{Answer, Filters, List, Pages, Valid};
+use crate::http::{Answer, Filters, List, Pages, Valid, given};
 use crate::identity::Caller;
 use crate::sellers;
 
@@ -104,8 +104,10 @@ async fn timeline(
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct Fulfilment {
+    #[serde(default, deserialize_with = "given")]
     #[validate(length(max = 500, message = "note has at most 500 characters."))]
     note: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     #[validate(length(
         min = 1,
         max = 100,

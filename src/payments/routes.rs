@@ -14,7 +14,7 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Empty, Filters, Keyed, List, Pages, Path, Valid};
+use crate::http::{Answer, Empty, Filters, Keyed, List, Pages, Path, Valid, given};
 use crate::identity::{Caller, MaybeCaller};
 use crate::orders::{self, OrderAccess, OrderView, Proof};
 use crate::sellers;
@@ -264,6 +264,7 @@ fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct Cancellation {
+    #[serde(default, deserialize_with = "given")]
     #[validate(length(max = 500, message = "reason has at most 500 characters."))]
     reason: Option<String>,
 }
@@ -332,13 +333,16 @@ enum Reason {
 #[serde(deny_unknown_fields)]
 struct RefundCreate {
     order_id: OrderId,
+    #[serde(default, deserialize_with = "given")]
     #[validate(range(
         min = 1,
         max = 99_999_999,
         message = "amount is 1 to 99999999 minor units."
     ))]
     amount: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
     reason: Option<Reason>,
+    #[serde(default, deserialize_with = "given")]
     #[validate(length(max = 500, message = "note has at most 500 characters."))]
     note: Option<String>,
 }
