@@ -27,7 +27,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 pub use actors::{Checkout, PASSWORD, Shop, User, lines_of, opened, text};
-pub use client::{Answer, Client};
+pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};
 pub use process::{Proxy, Souk, free_port};
 

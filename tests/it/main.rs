@@ -3,6 +3,7 @@ mod catalog;
 mod checkout;
 mod confirm;
 mod contract;
+mod coverage;
 mod harness;
 mod identity;
 mod ledger;

@@ -291,3 +291,21 @@ async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_
         .refuses_field("colour")
         .await;
 }
+
+#[tokio::test]
+async fn who_guesses_at_the_login_form_is_slowed_down() {
+    let app = TestApp::start().await;
+    let shop = beginner(&app).await;
+    let state = state_of(&refresh_page(&app, &shop).await);
+    let mut wrong = 0;
+    let slowed = loop {
+        let answer = log_in(&app, &state, &shop.owner.email, "wrong horse battery").await;
+        if answer.status != 401 {
+            break answer;
+        }
+        wrong += 1;
+        assert!(wrong < 30, "nobody slows it down");
+    };
+    assert_eq!(slowed.status, 429, "{}", slowed.text);
+    assert!(slowed.header("retry-after").is_some());
+}

@@ -33,6 +33,47 @@ pub struct Operation {
     /// With its `{variables}`.
     pub path: String,
     pub item: Value,
+    /// The path's own and the operation's, with every reference followed.
+    pub parameters: Vec<Parameter>,
+    pub body: Option<Body>,
+}
+
+/// Something of a path, a query or the headers.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    pub name: String,
+    /// `path`, `query` or `header`.
+    pub place: String,
+    pub required: bool,
+    pub schema: Value,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug)]
+pub struct Body {
+    pub content_type: String,
+    /// With every reference followed.
+    pub schema: Value,
+    pub example: Value,
+}
+
+impl Operation {
+    /// Those in a `path`, a `query` or the headers.
+    pub fn parameters_in(&self, place: &str) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(move |p| p.place == place)
+    }
+
+    /// Whether credentials count for nothing here.
+    pub fn is_public(&self) -> bool {
+        self.item["security"].as_array().is_some_and(Vec::is_empty)
+    }
+
+    /// Whether it is a page for a browser.
+    pub fn is_page(&self) -> bool {
+        let good = ["200", "303"].map(|status| &self.item["responses"][status]);
+        good.iter()
+            .any(|r| r["content"]["text/html"].is_object() || r["headers"]["Location"].is_object())
+    }
 }
 
 /// An answer as it came.
@@ -78,10 +119,49 @@ impl Contract {
                     method: method.to_uppercase(),
                     path: path.clone(),
                     item: operation.clone(),
+                    parameters: self.parameters(&[&item["parameters"], &operation["parameters"]]),
+                    body: self.body(&operation["requestBody"]),
                 });
             }
         }
         operations
+    }
+
+    fn parameters(&self, lists: &[&Value]) -> Vec<Parameter> {
+        let all = lists.iter().filter_map(|list| list.as_array()).flatten();
+        all.map(|parameter| {
+            let parameter = self.inlined(parameter);
+            let text = |name: &str| parameter[name].as_str().expect(name).to_owned();
+            Parameter {
+                name: text("name"),
+                place: text("in"),
+                required: parameter["required"] == true,
+                schema: parameter["schema"].clone(),
+            }
+        })
+        .collect()
+    }
+
+    fn body(&self, body: &Value) -> Option<Body> {
+        let (content_type, content) = body["content"].as_object()?.iter().next()?;
+        Some(Body {
+            content_type: content_type.clone(),
+            schema: self.inlined(&content["schema"]),
+            example: content["example"].clone(),
+        })
+    }
+
+    /// A value with what its references lead to in their place.
+    fn inlined(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(map) if map.contains_key("$ref") => self.inlined(self.resolve(value).0),
+            Value::Object(map) => map
+                .iter()
+                .map(|(name, inner)| (name.clone(), self.inlined(inner)))
+                .collect(),
+            Value::Array(list) => list.iter().map(|inner| self.inlined(inner)).collect(),
+            plain => plain.clone(),
+        }
     }
 
     /// Follows `$ref`. With the pointer of what it led to, if there was one.

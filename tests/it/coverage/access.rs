@@ -1,0 +1,202 @@
+//! Who may do what: every operation, asked for by everybody.
+
+use std::collections::BTreeSet;
+
+use super::scene::{Scene, Who, id_prefix};
+use crate::contract::{Operation, contract};
+
+type Row = (&'static str, [u16; 7]);
+
+const ANYBODY: [u16; 7] = [200; 7];
+const LOGGED_IN: [u16; 7] = [401, 401, 200, 200, 200, 200, 200];
+const SELLING: [u16; 7] = [401, 401, 404, 404, 200, 404, 200];
+const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
+
+/// What nobody, a guest with another order's secret, the order's buyer, another buyer, the seller's owner, another
+/// seller's owner and an admin are answered. `operation?parameter` is the operation narrowed to the shop's or order's.
+///
+/// What can be done only once is asked so that it is refused with 409 after it's known who asks: the order is paid, so
+/// it can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express.
+#[rustfmt::skip]
+const WHO_MAY: &[Row] = &[
+    ("frontPage", ANYBODY),
+    ("health", ANYBODY),
+    ("readiness", ANYBODY),
+    ("contract", ANYBODY),
+    ("docs", ANYBODY),
+
+    ("register", [201; 7]),
+    // Its credentials are in the body.
+    ("login", ANYBODY),
+    ("refreshTokens", ANYBODY),
+    ("logout", [401, 401, 204, 204, 204, 204, 204]),
+    ("getMe", LOGGED_IN),
+    ("updateMe", LOGGED_IN),
+
+    ("createSeller", [401, 401, 201, 201, 201, 201, 201]),
+    ("listSellers", LOGGED_IN),
+    ("listSellers?owner_id", [401, 401, 403, 403, 403, 403, 200]),
+    ("getSeller", SELLING),
+    ("updateSeller", SELLING),
+    ("createOnboardingLink", MAKING),
+    ("createDashboardLink", [401, 401, 404, 404, 409, 404, 409]),
+    ("syncSeller", SELLING),
+    ("getSellerRequirements", SELLING),
+    ("getSellerBalance", SELLING),
+    // Its credential is the signed state; for the form, the password too.
+    ("onboardingReturn", ANYBODY),
+    ("onboardingRefreshForm", ANYBODY),
+    ("onboardingRefresh", [303; 7]),
+
+    ("createProduct", MAKING),
+    ("listProducts", ANYBODY),
+    ("listProducts?seller_id", ANYBODY),
+    ("getProduct", ANYBODY),
+    ("updateProduct", SELLING),
+    ("createStockAdjustment", MAKING),
+    ("listStockAdjustments", SELLING),
+    ("createPromotionCode", MAKING),
+    ("listPromotionCodes", SELLING),
+    ("getPromotionCode", SELLING),
+    ("updatePromotionCode", SELLING),
+
+    ("createCheckoutSession", [201; 7]),
+    // Those whom it doesn't concern see the status and nothing more.
+    ("getCheckoutSession", ANYBODY),
+    ("verifyCheckoutSession", ANYBODY),
+    ("expireCheckoutSession", [401, 404, 409, 404, 409, 404, 409]),
+    ("checkoutSuccessPage", ANYBODY),
+    ("checkoutCancelledPage", ANYBODY),
+
+    ("listOrders", LOGGED_IN),
+    ("listOrders?seller_id", SELLING),
+    ("getOrder", [401, 404, 200, 404, 200, 404, 200]),
+    ("listOrderEvents", [401, 404, 200, 404, 200, 404, 200]),
+    ("fulfilOrder", [401, 404, 403, 404, 200, 404, 200]),
+    ("cancelOrder", [401, 404, 409, 404, 409, 404, 409]),
+
+    ("createRefund", [401, 401, 403, 404, 409, 404, 409]),
+    ("listRefunds", LOGGED_IN),
+    ("listRefunds?order_id", [401, 401, 200, 404, 200, 404, 200]),
+    ("listRefunds?seller_id", SELLING),
+    ("getRefund", [401, 401, 200, 404, 200, 404, 200]),
+
+    ("listPayouts", LOGGED_IN),
+    ("listPayouts?seller_id", SELLING),
+    ("getPayout", SELLING),
+    ("listPayoutTransactions", SELLING),
+    ("listLedgerBalances", LOGGED_IN),
+    ("listLedgerBalances?seller_id", SELLING),
+    ("listFindings", [401, 401, 403, 403, 403, 403, 200]),
+
+    // Its credential is the signature, which none of them has.
+    ("receivePlatformEvent", [400; 7]),
+    ("receiveConnectEvent", [400; 7]),
+];
+
+/// Every operation, and every way to narrow it to a seller's, an owner's or an order's.
+fn all() -> Vec<(String, &'static Operation, Option<&'static str>)> {
+    let mut all = vec![];
+    for operation in &contract().operations {
+        all.push((operation.id.clone(), operation, None));
+        for parameter in operation.parameters_in("query").filter(|p| !p.required) {
+            if id_prefix(&parameter.schema).is_some() {
+                let name = parameter.name.as_str();
+                all.push((format!("{}?{name}", operation.id), operation, Some(name)));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn the_table_of_who_may_do_what_has_every_operation() {
+    let wanted: BTreeSet<String> = all().into_iter().map(|(key, ..)| key).collect();
+    let table: BTreeSet<String> = WHO_MAY.iter().map(|(key, _)| (*key).to_owned()).collect();
+    assert_eq!(table, wanted, "left: the table; right: openapi.yaml");
+    assert_eq!(table.len(), WHO_MAY.len(), "an operation is there twice");
+}
+
+/// One row of the table; what was answered otherwise.
+async fn try_row(
+    scene: &Scene,
+    operation: &Operation,
+    narrowed: Option<&str>,
+    row: &[u16; 7],
+) -> Vec<String> {
+    let mut faults = vec![];
+    let mut query = vec![];
+    if let Some(parameter) = operation
+        .parameters
+        .iter()
+        .find(|p| Some(p.name.as_str()) == narrowed)
+    {
+        query.push((
+            parameter.name.as_str(),
+            scene.thing(&parameter.schema).expect("an id"),
+        ));
+    }
+    let path = scene.path(operation, None, &query);
+    let refused = |status: u16| [401, 403, 404].contains(&status);
+    // The refused first, to see that they leave no trace.
+    let mut order: Vec<(Who, u16)> = Who::ALL.into_iter().zip(*row).collect();
+    order.sort_by_key(|(_, status)| !refused(*status));
+    for (who, wanted) in order {
+        let body = scene.body(operation).await;
+        let call = scene
+            .by(who, scene.request(operation, &path, &body), operation)
+            .await;
+        let before = scene.rows().await;
+        let answer = call.await;
+        if answer.status != wanted {
+            let (status, text) = (answer.status, &answer.text);
+            faults.push(format!(
+                "{path} for {who:?}: {status}, not {wanted}: {text}"
+            ));
+        }
+        if refused(wanted) && scene.rows().await != before {
+            faults.push(format!("{path} for {who:?} is refused and has written"));
+        }
+        if who.is_outsider() && !operation.is_public() {
+            let told = scene
+                .secrets()
+                .into_iter()
+                .filter(|secret| answer.text.contains(*secret));
+            faults.extend(told.map(|secret| format!("{path} tells {who:?} {secret}")));
+        }
+    }
+    faults
+}
+
+#[tokio::test]
+async fn every_operation_is_open_to_whom_it_concerns_and_to_nobody_else() {
+    let scene = Scene::set().await;
+    let mut faults = vec![];
+    for (key, operation, narrowed) in all() {
+        // The other test says which is missing.
+        let row = WHO_MAY.iter().find(|(name, _)| *name == key);
+        let (_, row) = row.unwrap_or_else(|| panic!("{key} is not in the table"));
+        faults.extend(try_row(&scene, operation, narrowed, row).await);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    scene.app.settle().await;
+}
+
+#[tokio::test]
+async fn a_bad_token_is_refused_wherever_a_token_counts_and_passed_over_where_none_does() {
+    let scene = Scene::set().await;
+    for operation in &contract().operations {
+        let body = scene.body(operation).await;
+        let path = scene.path(operation, None, &[]);
+        let call = scene.request(operation, &path, &body);
+        let answer = call.header("authorization", "Bearer nonsense").await;
+        let is_refused = (answer.status, answer.code()) == (401, "invalid_token");
+        assert_eq!(
+            is_refused,
+            !operation.is_public(),
+            "{}: {}",
+            operation.id,
+            answer.text
+        );
+    }
+}

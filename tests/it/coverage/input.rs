@@ -1,0 +1,242 @@
+//! Bad input of every kind, to every operation: each is refused by name, and nothing is half written.
+
+use super::scene::{Scene, Who, encoded, id_prefix};
+use super::wrong::{self, What};
+use crate::contract::{Body, Operation, Parameter, contract};
+use crate::harness::Answer;
+
+/// What a body may have, as the contract and DESIGN §10 say.
+const LIMIT: usize = 64 * 1024;
+
+/// The operations that take a body from a caller; Stripe's events are signed bytes, and tests of their own try those.
+fn with_body() -> impl Iterator<Item = (&'static Operation, &'static Body)> {
+    let all = contract().operations.iter();
+    all.filter(|o| !o.parameters.iter().any(|p| p.name == "Stripe-Signature"))
+        .filter_map(|o| Some((o, o.body.as_ref()?)))
+}
+
+/// Sends these bytes to an operation as an admin, whom nothing but the input can get refused.
+async fn send(scene: &Scene, operation: &Operation, kind: &str, bytes: Vec<u8>) -> Answer {
+    let call = scene
+        .app
+        .call(&operation.method, scene.path(operation, None, &[]));
+    scene
+        .by(Who::Admin, call.content(kind, bytes), operation)
+        .await
+        .await
+}
+
+/// Says what is wrong with an answer that should name a field.
+fn names(answer: &Answer, param: &str) -> Option<String> {
+    let right =
+        (answer.status, answer.code()) == (422, "invalid_request") && answer.body["param"] == param;
+    (!right).then(|| {
+        format!(
+            "should be 422 naming {param}: {} {}",
+            answer.status, answer.text
+        )
+    })
+}
+
+#[tokio::test]
+async fn what_is_no_body_of_the_right_type_and_size_is_refused() {
+    let scene = Scene::set().await;
+    let before = scene.rows().await;
+    for (operation, body) in with_body() {
+        let kind = body.content_type.as_str();
+        let is_json = kind == "application/json";
+        let good = encoded(kind, &body.example);
+        let at_limit = [b"{".to_vec(), vec![b' '; LIMIT - 1]].concat();
+        let over = [at_limit.clone(), b" ".to_vec()].concat();
+        let other = if is_json {
+            "application/x-www-form-urlencoded"
+        } else {
+            "application/json"
+        };
+        let mut tries = vec![
+            (kind, over, 413, "payload_too_large"),
+            ("text/plain", good.clone(), 415, "unsupported_media_type"),
+            (other, good.clone(), 415, "unsupported_media_type"),
+        ];
+        if is_json {
+            let broken: [&[u8]; 5] = [b"", b"{", b"nonsense", b"{\"a\": \"\xff\"}", b"{'a': 1}"];
+            let broken = broken.into_iter().map(<[u8]>::to_vec);
+            let trailing = [good.clone(), b"}".to_vec()].concat();
+            for bytes in broken.chain([trailing, at_limit]) {
+                tries.push((kind, bytes, 400, "malformed_json"));
+            }
+        }
+        for (kind, bytes, status, code) in tries {
+            let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned();
+            let answer = send(&scene, operation, kind, bytes).await;
+            let said = (answer.status, answer.code());
+            assert_eq!(
+                said,
+                (status, code),
+                "{} {kind} {shown}: {}",
+                operation.id,
+                answer.text
+            );
+        }
+    }
+    assert_eq!(scene.rows().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn every_field_that_is_wrong_unknown_or_missing_is_named() {
+    let scene = Scene::set().await;
+    let (mut faults, mut tried) = (vec![], 0);
+    for (operation, kind) in with_body() {
+        let good = scene.body(operation).await;
+        let before = scene.rows().await;
+        for wrong in wrong::all(&kind.schema, &good, "") {
+            // A form has texts only, and the page that it is sent to answers what is in them.
+            if kind.content_type != "application/json" && wrong.what != What::Field {
+                continue;
+            }
+            tried += 1;
+            let bytes = encoded(&kind.content_type, &wrong.body);
+            let answer = send(&scene, operation, &kind.content_type, bytes).await;
+            let param = if wrong.param.is_empty() {
+                "body"
+            } else {
+                wrong.param.as_str()
+            };
+            if wrong.what == What::Id && answer.status == 404 && answer.body["param"] == param {
+                continue;
+            }
+            let fault = names(&answer, param);
+            faults.extend(fault.map(|fault| format!("{} {}: {fault}", operation.id, wrong.body)));
+        }
+        if scene.rows().await != before {
+            faults.push(format!("{}: something was written", operation.id));
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "{} of {tried}:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+    assert!(tried > 500, "only {tried} were tried");
+}
+
+/// Values that a parameter can't have.
+fn nonsense(parameter: &Parameter) -> Vec<String> {
+    let schema = &parameter.schema;
+    let mut values = vec!["a\0b".to_owned()];
+    let number = |name: &str| schema[name].as_i64();
+    values.extend(number("minimum").map(|n| (n - 1).to_string()));
+    values.extend(number("maximum").map(|n| (n + 1).to_string()));
+    // An id that names nothing is not wrong in itself.
+    if id_prefix(schema).is_none() {
+        values.extend(["", "not it!", "1.5", "NONSENSE"].map(str::to_owned));
+    }
+    values
+}
+
+#[tokio::test]
+async fn every_query_parameter_that_is_wrong_unknown_missing_or_given_twice_is_named() {
+    let scene = Scene::set().await;
+    let mut faults = vec![];
+    // Others append their own names to a page's address, so pages pass them over.
+    let lists = contract().operations.iter().filter(|o| !o.is_page());
+    for operation in lists.filter(|o| o.parameters_in("query").count() > 0) {
+        let mut tries = vec![(scene.path(operation, None, &[("colour", "red")]), "colour")];
+        for parameter in operation.parameters_in("query") {
+            let name = parameter.name.as_str();
+            let good = scene.good(operation, parameter);
+            tries.push((
+                scene.path(operation, None, &[(name, &good), (name, &good)]),
+                name,
+            ));
+            for value in nonsense(parameter) {
+                tries.push((scene.path(operation, None, &[(name, &value)]), name));
+            }
+            if parameter.required {
+                let bare = scene.path(operation, None, &[]);
+                tries.push((bare.split('?').next().unwrap_or_default().to_owned(), name));
+            }
+        }
+        // Where nothing is paged, paging is as unknown as anything else.
+        let unknown = ["limit", "starting_after", "ending_before"];
+        for name in unknown
+            .into_iter()
+            .filter(|name| !operation.parameters.iter().any(|p| p.name == *name))
+        {
+            tries.push((scene.path(operation, None, &[(name, "1")]), name));
+        }
+        for (path, param) in tries {
+            let call = scene.app.call(&operation.method, &path);
+            let answer = scene.by(Who::Admin, call, operation).await.await;
+            faults.extend(names(&answer, param).map(|fault| format!("{path}: {fault}")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[tokio::test]
+async fn a_header_that_the_contract_bounds_is_held_to_it() {
+    let scene = Scene::set().await;
+    let before = scene.rows().await;
+    let mut tried = 0;
+    for (operation, _) in with_body() {
+        for header in operation.parameters_in("header") {
+            let most = header.schema["maxLength"]
+                .as_u64()
+                .and_then(|n| usize::try_from(n).ok());
+            for value in [String::new(), "x".repeat(most.expect("a bound") + 1)] {
+                let body = scene.body(operation).await;
+                let call = scene.request(operation, &scene.path(operation, None, &[]), &body);
+                let call = scene.by(Who::Admin, call, operation).await;
+                let answer = call.header(&header.name, &value).await;
+                assert_eq!(names(&answer, &header.name), None, "{}", operation.id);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 10, "only {tried} were tried");
+    assert_eq!(scene.rows().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn an_id_that_names_nothing_is_not_found_however_it_is_written() {
+    let scene = Scene::set().await;
+    let before = scene.rows().await;
+    let mut tried = 0;
+    for operation in &contract().operations {
+        let Some(id) = operation.parameters_in("path").next() else {
+            continue;
+        };
+        let prefix = id_prefix(&id.schema).expect("an id");
+        let unknown = format!("{prefix}_00000000000000000000000000");
+        let long = format!("{prefix}_{}", "0".repeat(2000));
+        let ours = scene.thing(&id.schema).expect("one of ours");
+        let (upper, spaced) = (ours.to_uppercase(), format!("{ours}%20"));
+        let odd = [
+            "nonsense",
+            "%00",
+            "%FF",
+            "%2e%2e%2fhealthz",
+            "'%20OR%201=1--",
+        ];
+        let own = [&unknown, &long, &upper, &spaced].map(String::as_str);
+        for id in own.into_iter().chain(odd) {
+            let path = scene.path(operation, Some(id), &[]);
+            let body = scene.body(operation).await;
+            let call = scene.request(operation, &path, &body);
+            let answer = scene.by(Who::Admin, call, operation).await.await;
+            let said = (answer.status, answer.code());
+            assert_eq!(
+                said,
+                (404, "not_found"),
+                "{} {path}: {}",
+                operation.method,
+                answer.text
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried > 100, "only {tried} were tried");
+    assert_eq!(scene.rows().await, before, "something was written");
+}
