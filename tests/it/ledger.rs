@@ -1,67 +1,137 @@
 //! Books, payouts and findings, against the simulator's own books.
 
-mod house;
-
-use sea_orm::{ConnectionTrait, EntityTrait};
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
+use souk::ledger::{self, BookCheck, NewFinding, Outcome, check_book, later};
+use souk_entity::AccountId;
 use souk_entity::finding::{self, FindingState};
-use souk_entity::user::Role;
-use souk_entity::{balance_transaction, journal};
 
-use souk::identity::ensure_user;
-use souk::ledger::{self, NewFinding, Outcome, check_book, events, later};
-use souk::stripe::{Effect, Event};
+use crate::harness::{Shop, TestApp, event, text};
 
-use house::{DAY, House, PASSWORD, balance_of};
+const DAY: i64 = 86_400;
+
+/// A shop in Germany.
+async fn shop(app: &TestApp) -> Shop {
+    app.shop_in("mira", "DE").await
+}
+
+/// Somebody buys something there, and the webhook has said so.
+async fn sale(app: &TestApp, shop: &Shop, amount: i64) -> String {
+    let thing = app.product_in(shop, amount, "eur", None).await;
+    app.sale(&thing).await.order
+}
+
+/// Somebody has paid, and we haven't heard of it; the events that would say so.
+async fn unheard_sale(app: &TestApp, shop: &Shop, amount: i64) -> Vec<Value> {
+    let thing = app.product_in(shop, amount, "eur", None).await;
+    let checkout = app.checkout(&thing).await;
+    app.pay(&checkout).await;
+    app.intercept().await
+}
+
+async fn pull(app: &TestApp, shop: &Shop) {
+    let account = AccountId(shop.account.clone());
+    later::pull(&app.app, &account, false).await.expect("pulls");
+}
+
+async fn check(app: &TestApp, shop: &Shop) -> BookCheck {
+    let account = AccountId(shop.account.clone());
+    let check = check_book(&app.app, &account, false).await;
+    check.expect("checks")
+}
+
+/// Time passes at Stripe until the money is paid out. Of the events that tell of it, those of payouts come newest first
+/// and twice over, and the others not at all.
+async fn payday(app: &TestApp, days: i64) -> Vec<String> {
+    app.simulator.advance(days * DAY).await;
+    let mut kinds = vec![];
+    for mut event in app.intercept().await.into_iter().rev() {
+        let kind = text(&event, "type");
+        if !kind.starts_with("payout.") {
+            continue;
+        }
+        assert_eq!(app.hear(&event).await, "processed", "{event}");
+        // Under another id, since this one has been heard.
+        event["id"] = json!(format!("{}again", text(&event, "id")));
+        assert_eq!(app.hear(&event).await, "processed", "{event}");
+        kinds.push(kind);
+    }
+    app.run_jobs().await;
+    kinds
+}
+
+async fn get(app: &TestApp, shop: &Shop, path: &str) -> Value {
+    app.get(path).by(&shop.owner).expect(200).await
+}
+
+/// What stands on an account of the ledger.
+async fn balance(app: &TestApp, shop: &Shop, account: &str) -> i64 {
+    let list = get(app, shop, "/v1/ledger/balances").await;
+    let rows = list["data"].as_array().expect("rows");
+    let row = rows.iter().find(|row| row["account"] == account);
+    row.map_or(0, |row| row["balance"].as_i64().expect("a number"))
+}
+
+/// The state of a finding; null where there is none.
+async fn found(app: &TestApp, kind: &str, subject: &str) -> Value {
+    let admin = app.admin().await;
+    let path = format!("/v1/ledger/findings?kind={kind}");
+    let list = app.get(path).by(&admin).expect(200).await;
+    let mut all = list["data"].as_array().expect("a list").iter();
+    all.find(|finding| finding["subject"] == subject)
+        .map_or(Value::Null, |finding| finding["state"].clone())
+}
 
 #[tokio::test]
 async fn a_payout_is_pulled_closed_and_itemised_whatever_the_order_of_its_events() {
-    let house = House::build().await;
-    let (seller, account) = house.seller("mira@example.com").await;
-    house.sale(&account, 4000, 400).await;
-    let charge = house.sale(&account, 2500, 250).await;
-    let body = format!("charge={charge}&amount=500&refund_application_fee=true");
-    house
-        .stripe("POST", account.as_ref(), "/v1/refunds", &body)
-        .await;
-    house.pull(&account).await;
-    house.pull(&account).await;
-    let check = check_book(&house.app, &account, false)
-        .await
-        .expect("checks");
-    assert_eq!(check.outcome, Outcome::Equal, "{check:?}");
-    assert!(check.currencies[0].ledger > 0);
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    sale(&app, &shop, 4000).await;
+    let order = sale(&app, &shop, 2500).await;
+    let body = json!({ "order_id": order, "amount": 500 });
+    let refund = app.post("/v1/refunds", body).by(&shop.owner);
+    refund.expect(201).await;
+    app.settle().await;
+    pull(&app, &shop).await;
+    let before = check(&app, &shop).await;
+    assert_eq!(before.outcome, Outcome::Equal, "{before:?}");
+    assert!(before.currencies[0].ledger > 0);
 
-    house.simulator.advance(6 * DAY).await;
-    let kinds = house.payout_events(&account).await;
-    assert!(
-        kinds.contains(&"payout.reconciliation_completed".to_owned()),
-        "{kinds:?}"
-    );
-    house.all_jobs().await;
-
-    let mira = house.token("mira@example.com").await;
-    let (status, list) = house
-        .get("/v1/payouts?status=paid&currency=eur", &mira)
-        .await;
-    assert_eq!(status, 200, "{list}");
+    let kinds = payday(&app, 6).await;
+    let last = "payout.reconciliation_completed";
+    assert!(kinds.iter().any(|kind| kind == last), "{kinds:?}");
+    let list = get(&app, &shop, "/v1/payouts?status=paid&currency=eur").await;
     let payout = &list["data"][0];
     assert_eq!(payout["reconciliation"], "closed", "{list}");
     assert_eq!(payout["transactions_net"], payout["amount"]);
     assert_eq!(payout["transaction_count"], 3);
-    assert_eq!(payout["seller_id"], seller.as_ref());
+    assert_eq!(payout["seller_id"], shop.id);
     assert_eq!(payout["summary"][0]["reporting_category"], "charge");
     assert_eq!(payout["summary"][0]["amount"], 6500);
     assert_eq!(payout["summary"][1]["amount"], -500);
-    let path = format!(
-        "/v1/payouts/{}/transactions",
-        payout["id"].as_str().expect("an id")
-    );
-    let mut seen = Vec::new();
+
+    assert_eq!(json!(balance(&app, &shop, "bank").await), payout["amount"]);
+    assert_eq!(balance(&app, &shop, "payout:clearing").await, 0);
+    assert_eq!(balance(&app, &shop, "stripe_balance:payments").await, 0);
+    let after = check(&app, &shop).await;
+    assert_eq!(after.outcome, Outcome::Equal, "{after:?}");
+}
+
+#[tokio::test]
+async fn what_a_payout_is_made_of_is_read_a_page_at_a_time_and_back() {
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    for amount in [1000, 2000, 3000] {
+        sale(&app, &shop, amount).await;
+    }
+    payday(&app, 6).await;
+    let list = get(&app, &shop, "/v1/payouts").await;
+    let path = format!("/v1/payouts/{}/transactions", text(&list["data"][0], "id"));
+    let mut seen = vec![];
     let mut after = String::new();
     loop {
-        let (_, page) = house.get(&format!("{path}?limit=1{after}"), &mira).await;
-        let id = page["data"][0]["id"].as_str().expect("an id").to_owned();
+        let page = get(&app, &shop, &format!("{path}?limit=1{after}")).await;
+        let id = text(&page["data"][0], "id");
         after = format!("&starting_after={id}");
         seen.push(id);
         if page["has_more"] == false {
@@ -69,233 +139,107 @@ async fn a_payout_is_pulled_closed_and_itemised_whatever_the_order_of_its_events
         }
     }
     assert_eq!(seen.len(), 3);
-    let (_, back) = house
-        .get(&format!("{path}?ending_before={}", seen[2]), &mira)
-        .await;
+    let back = get(&app, &shop, &format!("{path}?ending_before={}", seen[2])).await;
     assert_eq!(
         (&back["data"][0]["id"], &back["data"][1]["id"]),
         (&json!(seen[0]), &json!(seen[1]))
     );
-    let (status, problem) = house
-        .get(&format!("{path}?starting_after=txn_none"), &mira)
+    app.get(format!("{path}?starting_after=txn_none"))
+        .by(&shop.owner)
+        .refuses_field("starting_after")
         .await;
-    assert_eq!((status, &problem["param"]), (422, &json!("starting_after")));
-
-    let (_, balances) = house.get("/v1/ledger/balances", &mira).await;
-    assert_eq!(
-        balance_of(&balances, "bank"),
-        payout["amount"].as_i64().expect("a number")
-    );
-    assert_eq!(balance_of(&balances, "payout:clearing"), 0);
-    assert_eq!(balance_of(&balances, "stripe_balance:payments"), 0);
-    let check = check_book(&house.app, &account, false)
-        .await
-        .expect("checks");
-    assert_eq!(check.outcome, Outcome::Equal, "{check:?}");
-    house.balanced().await;
 }
 
 #[tokio::test]
 async fn a_payout_that_failed_after_it_was_paid_is_reversed_and_its_money_goes_out_again() {
-    let house = House::build().await;
-    let (_, account) = house.seller("mira@example.com").await;
-    house.sale(&account, 4000, 400).await;
-    house.simulator.advance(6 * DAY).await;
-    house.payout_events(&account).await;
-    house.all_jobs().await;
-    let mira = house.token("mira@example.com").await;
-    let (_, list) = house.get("/v1/payouts", &mira).await;
-    let first = list["data"][0]["id"].as_str().expect("an id").to_owned();
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    sale(&app, &shop, 4000).await;
+    payday(&app, 6).await;
+    let list = get(&app, &shop, "/v1/payouts").await;
+    let first = text(&list["data"][0], "id");
     assert_eq!(list["data"][0]["status"], "paid");
 
-    let body = json!({"failure_code": "account_closed"}).to_string();
-    let path = format!("/_simulator/payouts/{first}/fail");
-    house.stripe("POST", "", &path, &body).await;
-    house.payout_events(&account).await;
-    house.all_jobs().await;
-    let (_, payout) = house.get(&format!("/v1/payouts/{first}"), &mira).await;
+    let body = json!({ "failure_code": "account_closed" });
+    app.stripe(&format!("/payouts/{first}/fail"), body).await;
+    payday(&app, 0).await;
+    let payout = get(&app, &shop, &format!("/v1/payouts/{first}")).await;
     assert_eq!(payout["status"], "failed");
     assert_eq!(payout["reconciliation"], "closed");
-    assert_eq!(
-        house.finding("payout_failed", &first).await,
-        Some(FindingState::Open)
-    );
-    let (_, balances) = house.get("/v1/ledger/balances", &mira).await;
-    assert_eq!(balance_of(&balances, "bank"), 0);
-    assert_eq!(balance_of(&balances, "payout:clearing"), 0);
+    assert_eq!(found(&app, "payout_failed", &first).await, "open");
+    assert_eq!(balance(&app, &shop, "bank").await, 0);
+    assert_eq!(balance(&app, &shop, "payout:clearing").await, 0);
 
-    house.simulator.advance(3 * DAY).await;
-    house.payout_events(&account).await;
-    house.all_jobs().await;
-    let (_, list) = house.get("/v1/payouts?limit=1", &mira).await;
-    assert_eq!(list["data"][0]["reconciliation"], "closed", "{list}");
-    assert_eq!(
-        list["data"][0]["summary"][0]["reporting_category"],
-        "payout_reversal"
-    );
+    payday(&app, 3).await;
+    let list = get(&app, &shop, "/v1/payouts?limit=1").await;
+    let second = &list["data"][0];
+    assert_eq!(second["reconciliation"], "closed", "{list}");
+    let category = &second["summary"][0]["reporting_category"];
+    assert_eq!(category, "payout_reversal");
     assert_eq!(list["has_more"], true);
-    assert_eq!(
-        house.finding("payout_failed", &first).await,
-        Some(FindingState::Resolved)
-    );
-    let check = check_book(&house.app, &account, false)
-        .await
-        .expect("checks");
+    assert_eq!(found(&app, "payout_failed", &first).await, "resolved");
+    let check = check(&app, &shop).await;
     assert_eq!(check.outcome, Outcome::Equal, "{check:?}");
-    house.balanced().await;
 }
 
 #[tokio::test]
 async fn a_pull_that_runs_many_times_at_once_posts_each_transaction_once() {
-    let house = House::build().await;
-    let (_, account) = house.seller("mira@example.com").await;
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
     for _ in 0..3 {
-        house.sale(&account, 1000, 100).await;
+        unheard_sale(&app, &shop, 1000).await;
     }
-    let pulls = (0..8).map(|_| later::pull(&house.app, &account, false));
-    for pull in futures_util::future::join_all(pulls).await {
-        pull.expect("pulls");
-    }
-    let rows = balance_transaction::Entity::find()
-        .all(&house.app.db.read)
-        .await
-        .expect("reads");
-    let journals = journal::Entity::find()
-        .all(&house.app.db.read)
-        .await
-        .expect("reads");
-    assert_eq!((rows.len(), journals.len()), (3, 3));
-    house.balanced().await;
-}
-
-#[tokio::test]
-async fn a_stranger_sees_no_payout_and_an_admin_sees_all() {
-    let house = House::build().await;
-    let (seller, account) = house.seller("mira@example.com").await;
-    house.seller("noa@example.com").await;
-    house.sale(&account, 4000, 400).await;
-    house.simulator.advance(6 * DAY).await;
-    house.payout_events(&account).await;
-    house.all_jobs().await;
-    ensure_user(
-        &house.app,
-        "root@example.com",
-        "Root",
-        PASSWORD,
-        Role::Admin,
-    )
-    .await
-    .expect("an admin");
-    let (noa, root) = (
-        house.token("noa@example.com").await,
-        house.token("root@example.com").await,
-    );
-    let (_, all) = house.get("/v1/payouts", &root).await;
-    let id = all["data"][0]["id"].as_str().expect("an id");
-    for path in [
-        format!("/v1/payouts/{id}"),
-        format!("/v1/payouts/{id}/transactions"),
-        format!("/v1/payouts?seller_id={seller}"),
-        format!("/v1/ledger/balances?seller_id={seller}"),
-    ] {
-        assert_eq!(house.get(&path, &noa).await.0, 404, "{path}");
-        assert_eq!(house.get(&path, &root).await.0, 200, "{path}");
-        assert_eq!(house.get(&path, "").await.0, 401, "{path}");
-    }
-    assert_eq!(house.get("/v1/payouts", &noa).await.1["data"], json!([]));
-    assert_eq!(
-        house.get("/v1/ledger/balances", &noa).await.1["data"],
-        json!([])
-    );
-    assert_eq!(house.get("/v1/ledger/findings", &noa).await.0, 403);
-    assert_eq!(
-        house
-            .get("/v1/ledger/findings?state=open&kind=payout_failed", &root)
-            .await
-            .0,
-        200
-    );
-    for (query, param) in [
-        ("status=lost", "status"),
-        ("currency=EUR", "currency"),
-        ("arrival_gte=soon", "arrival_gte"),
-        ("colour=red", "colour"),
-    ] {
-        let (status, problem) = house.get(&format!("/v1/payouts?{query}"), &root).await;
-        assert_eq!(
-            (status, &problem["param"]),
-            (422, &json!(param)),
-            "{problem}"
-        );
-    }
+    assert_eq!(app.count("balance_transactions").await, 0);
+    futures_util::future::join_all((0..8).map(|_| pull(&app, &shop))).await;
+    assert_eq!(app.count("balance_transactions").await, 3);
+    assert_eq!(app.count("journals").await, 3);
 }
 
 #[tokio::test]
 async fn a_stored_transaction_that_changed_is_a_finding_and_the_book_stays() {
-    let house = House::build().await;
-    let (_, account) = house.seller("mira@example.com").await;
-    house.sale(&account, 4000, 400).await;
-    house.pull(&account).await;
-    let tx = house.app.db.begin_write().await.expect("begins");
-    tx.execute_unprepared("UPDATE balance_transactions SET net = net - 7")
-        .await
-        .expect("updates");
-    tx.commit().await.expect("commits");
-    house.pull(&account).await;
-    let rows = balance_transaction::Entity::find()
-        .all(&house.app.db.read)
-        .await
-        .expect("reads");
-    let found = house.finding("immutable_changed", &rows[0].id).await;
-    assert_eq!(found, Some(FindingState::Open));
-    house.balanced().await;
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    sale(&app, &shop, 4000).await;
+    let before = balance(&app, &shop, "stripe_balance:payments").await;
+    app.sql("UPDATE balance_transactions SET net = net - 7")
+        .await;
+    pull(&app, &shop).await;
+    let id: String = app.ask("SELECT id AS it FROM balance_transactions").await;
+    assert_eq!(found(&app, "immutable_changed", &id).await, "open");
+    let after = balance(&app, &shop, "stripe_balance:payments").await;
+    assert_eq!(after, before);
 }
 
 #[tokio::test]
 async fn a_book_that_differs_from_stripe_drifts_until_it_does_not() {
-    let house = House::build().await;
-    let (_, account) = house.seller("mira@example.com").await;
-    house.sale(&account, 4000, 400).await;
-    house.pull(&account).await;
-    let tx = house.app.db.begin_write().await.expect("begins");
-    tx.execute_unprepared(
-        "INSERT INTO entries (id, journal_id, book_id, account, currency, amount)
-         SELECT 'ent_x', id, book_id, 'stripe_balance:payments', 'eur', 7 FROM journals",
-    )
-    .await
-    .expect("inserts");
-    tx.commit().await.expect("commits");
-    let check = check_book(&house.app, &account, false)
-        .await
-        .expect("checks");
-    assert_eq!(check.outcome, Outcome::Drift);
-    assert_eq!(check.currencies[0].ledger - check.currencies[0].stripe, 7);
-    let tx = house.app.db.begin_write().await.expect("begins");
-    tx.execute_unprepared(
-        "INSERT INTO entries (id, journal_id, book_id, account, currency, amount)
-         SELECT 'ent_y', id, book_id, 'stripe_balance:payments', 'eur', -7 FROM journals",
-    )
-    .await
-    .expect("inserts");
-    tx.commit().await.expect("commits");
-    let check = check_book(&house.app, &account, false)
-        .await
-        .expect("checks");
-    assert_eq!(check.outcome, Outcome::Equal);
-    let all = finding::Entity::find()
-        .all(&house.app.db.read)
-        .await
-        .expect("reads");
-    assert_eq!(all.len(), 1);
-    assert_eq!(
-        (all[0].kind.as_str(), all[0].state),
-        ("balance_drift", FindingState::Resolved)
-    );
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    sale(&app, &shop, 4000).await;
+    let post = async |id: &str, amount: i64| {
+        let journal = "SELECT id, book_id FROM journals LIMIT 1";
+        app.sql(&format!(
+            "INSERT INTO entries (id, journal_id, book_id, account, currency, amount)
+               SELECT '{id}', id, book_id, 'stripe_balance:payments', 'eur', {amount} FROM ({journal}) j"
+        ))
+        .await;
+    };
+    post("ent_x", 7).await;
+    let off = check(&app, &shop).await;
+    assert_eq!(off.outcome, Outcome::Drift);
+    assert_eq!(off.currencies[0].ledger - off.currencies[0].stripe, 7);
+    post("ent_y", -7).await;
+    assert_eq!(check(&app, &shop).await.outcome, Outcome::Equal);
+    let admin = app.admin().await;
+    let list = app.get("/v1/ledger/findings").by(&admin).expect(200).await;
+    let all = list["data"].as_array().expect("a list");
+    assert_eq!(all.len(), 1, "{list}");
+    let said = (&all[0]["kind"], &all[0]["state"]);
+    assert_eq!(said, (&json!("balance_drift"), &json!("resolved")));
 }
 
 #[tokio::test]
 async fn a_finding_raised_twice_is_one_and_a_resolved_one_opens_again() {
-    let house = House::build().await;
+    let app = TestApp::start().await;
     let finding = |message: &str| NewFinding {
         kind: "fee_mismatch",
         stripe_account: None,
@@ -305,19 +249,16 @@ async fn a_finding_raised_twice_is_one_and_a_resolved_one_opens_again() {
         currency: Some("eur".to_owned()),
     };
     for (message, resolved) in [("one", false), ("two", true), ("three", false)] {
-        let tx = house.app.db.begin_write().await.expect("begins");
+        let tx = app.app.db.begin_write().await.expect("begins");
         ledger::raise(&tx, finding(message)).await.expect("raises");
         if resolved {
-            ledger::resolve(&tx, "fee_mismatch", "ord_1")
-                .await
-                .expect("resolves");
+            let done = ledger::resolve(&tx, "fee_mismatch", "ord_1").await;
+            done.expect("resolves");
         }
         tx.commit().await.expect("commits");
     }
-    let all = finding::Entity::find()
-        .all(&house.app.db.read)
-        .await
-        .expect("reads");
+    let all = finding::Entity::find().all(&app.app.db.read).await;
+    let all = all.expect("reads");
     assert_eq!(all.len(), 1);
     assert_eq!(
         (all[0].message.as_str(), all[0].resolved_at),
@@ -328,73 +269,75 @@ async fn a_finding_raised_twice_is_one_and_a_resolved_one_opens_again() {
 
 #[tokio::test]
 async fn transactions_name_their_order_also_when_its_charge_is_learned_later() {
-    let house = House::build().await;
-    let (seller, account) = house.seller("mira@example.com").await;
-    let charge = house.sale(&account, 4000, 400).await;
-    house.pull(&account).await;
-    assert_eq!(house.orders().await, [None]);
-    house
-        .order(&seller, "ord_1", "pay_1", "acct_other", &charge)
-        .await;
-    house.pull(&account).await;
-    assert_eq!(house.orders().await, [None], "another account's charge");
-    let ours = account.as_ref();
-    house.order(&seller, "ord_2", "pay_2", ours, &charge).await;
-    house.pull(&account).await;
-    assert_eq!(house.orders().await, [Some("ord_2".into())]);
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    let other = app.shop_in("noa", "DE").await;
+    sale(&app, &other, 4000).await;
+    let events = unheard_sale(&app, &shop, 4000).await;
+    let ours = "balance_transactions t JOIN books b ON b.id = t.book_id";
+    let ours = format!("{ours} WHERE b.stripe_account = '{}'", shop.account);
+    let order = async || {
+        let query = format!("SELECT t.order_id AS it FROM {ours}");
+        app.ask::<Option<String>>(&query).await
+    };
+    pull(&app, &shop).await;
+    assert_eq!(order().await, None);
+    // A payment on another account whose charge has the same id.
+    let charge: String = app.ask(&format!("SELECT t.source AS it FROM {ours}")).await;
+    app.sql(&format!(
+        "UPDATE payments SET charge = '{charge}' WHERE charge_account = '{}'",
+        other.account
+    ))
+    .await;
+    pull(&app, &shop).await;
+    assert_eq!(order().await, None, "another account's charge");
+    for event in &events {
+        app.hear(event).await;
+    }
+    app.settle().await;
+    let path = format!("/v1/orders?seller_id={}", shop.id);
+    let list = get(&app, &shop, &path).await;
+    assert_eq!(order().await, Some(text(&list["data"][0], "id")));
 }
 
 #[tokio::test]
 async fn a_payout_whose_transactions_another_payout_has_is_a_mismatch_until_it_is_not() {
-    let house = House::build().await;
-    let (_, account) = house.seller("mira@example.com").await;
-    house.sale(&account, 4000, 400).await;
-    house.pull(&account).await;
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    sale(&app, &shop, 4000).await;
     let steal = "UPDATE balance_transactions SET payout_id = 'po_other'";
-    house.sql(steal).await;
-    house.simulator.advance(6 * DAY).await;
-    house.payout_events(&account).await;
-    house.all_jobs().await;
-    let mira = house.token("mira@example.com").await;
-    let (_, list) = house.get("/v1/payouts", &mira).await;
-    let id = list["data"][0]["id"].as_str().expect("an id");
+    app.sql(steal).await;
+    payday(&app, 6).await;
+    let list = get(&app, &shop, "/v1/payouts").await;
+    let id = text(&list["data"][0], "id");
     assert_eq!(list["data"][0]["reconciliation"], "mismatch", "{list}");
-    assert_eq!(
-        house.finding("payout_mismatch", id).await,
-        Some(FindingState::Open)
-    );
-    house
-        .sql("UPDATE balance_transactions SET payout_id = NULL")
+    assert_eq!(found(&app, "payout_mismatch", &id).await, "open");
+    app.sql("UPDATE balance_transactions SET payout_id = NULL")
         .await;
-    house.pull(&account).await;
-    let (_, payout) = house.get(&format!("/v1/payouts/{id}"), &mira).await;
+    pull(&app, &shop).await;
+    let payout = get(&app, &shop, &format!("/v1/payouts/{id}")).await;
     assert_eq!(payout["reconciliation"], "closed");
-    assert_eq!(
-        house.finding("payout_mismatch", id).await,
-        Some(FindingState::Resolved)
-    );
+    assert_eq!(found(&app, "payout_mismatch", &id).await, "resolved");
 }
 
 #[tokio::test]
 async fn a_payout_made_by_hand_is_never_itemised() {
-    let house = House::build().await;
-    let (_, account) = house.seller("mira@example.com").await;
-    let manual = "settings[payouts][schedule][interval]=manual";
-    house
-        .stripe("POST", "", &format!("/v1/accounts/{account}"), manual)
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    let manual = [("settings[payouts][schedule][interval]", "manual")];
+    let path = format!("/accounts/{}", shop.account);
+    app.at_stripe("POST", &path, &shop.account, &manual).await;
+    sale(&app, &shop, 4000).await;
+    app.simulator.advance(4 * DAY).await;
+    let body = [("amount", "1000"), ("currency", "eur")];
+    app.at_stripe("POST", "/payouts", &shop.account, &body)
         .await;
-    house.sale(&account, 4000, 0).await;
-    house.simulator.advance(4 * DAY).await;
-    let body = "amount=1000&currency=eur";
-    house
-        .stripe("POST", account.as_ref(), "/v1/payouts", body)
-        .await;
-    house.simulator.advance(3 * DAY).await;
+    app.simulator.advance(3 * DAY).await;
     // No event at all: the pulled transaction names the payout.
-    house.pull(&account).await;
-    house.all_jobs().await;
-    let mira = house.token("mira@example.com").await;
-    let (_, list) = house.get("/v1/payouts", &mira).await;
+    app.intercept().await;
+    pull(&app, &shop).await;
+    app.run_jobs().await;
+    let list = get(&app, &shop, "/v1/payouts").await;
     let payout = &list["data"][0];
     assert_eq!(
         (&payout["status"], &payout["reconciliation"]),
@@ -402,47 +345,31 @@ async fn a_payout_made_by_hand_is_never_itemised() {
     );
     assert_eq!(payout["transactions_net"], Value::Null);
     assert_eq!(payout["summary"], json!([]));
-    let (_, balances) = house.get("/v1/ledger/balances", &mira).await;
-    assert_eq!(balance_of(&balances, "bank"), 1000);
-    assert_eq!(balance_of(&balances, "payout:clearing"), 0);
+    assert_eq!(balance(&app, &shop, "bank").await, 1000);
+    assert_eq!(balance(&app, &shop, "payout:clearing").await, 0);
 }
 
 #[tokio::test]
 async fn an_event_of_one_account_never_touches_anothers_payout() {
-    let house = House::build().await;
-    let (_, mine) = house.seller("mira@example.com").await;
-    let (_, other) = house.seller("noa@example.com").await;
-    house.sale(&mine, 4000, 400).await;
-    house.simulator.advance(6 * DAY).await;
-    house.payout_events(&mine).await;
-    house.all_jobs().await;
-    let mira = house.token("mira@example.com").await;
-    let (_, before) = house.get("/v1/payouts", &mira).await;
-    let mut object = house.stripe("GET", mine.as_ref(), "/v1/payouts", "").await["data"][0].clone();
+    let app = TestApp::start().await;
+    let shop = shop(&app).await;
+    let other = app.shop_in("noa", "DE").await;
+    sale(&app, &shop, 4000).await;
+    payday(&app, 6).await;
+    let before = get(&app, &shop, "/v1/payouts").await;
+    let payouts = app.at_stripe("GET", "/payouts", &shop.account, &[]).await;
+    let mut object = payouts["data"][0].clone();
     object["status"] = json!("failed");
-    let payout_event = |account: &str, object: &Value| {
-        let envelope = json!({
-            "id": "evt_1", "type": "payout.failed", "account": account, "livemode": false,
-            "created": 1, "data": {"object": object},
-        });
-        Event::read(envelope.to_string().as_bytes()).expect("an event")
-    };
-    for account in [other.as_ref(), "acct_unknown"] {
-        let tx = house.app.db.begin_write().await.expect("begins");
-        let effect = events::payout(&tx, &payout_event(account, &object)).await;
-        assert!(
-            matches!(effect.expect("applies"), Effect::Ignored(_)),
-            "{account}"
-        );
-        tx.commit().await.expect("commits");
+    for (n, account) in [other.account.as_str(), "acct_unknown"].iter().enumerate() {
+        let id = format!("evt_{n}");
+        let event = event(&id, "payout.failed", account, object.clone());
+        assert_eq!(app.hear(&event).await, "ignored", "{account}");
     }
-    assert_eq!(house.get("/v1/payouts", &mira).await.1, before);
+    assert_eq!(get(&app, &shop, "/v1/payouts").await, before);
     // An odd shape is no loss: what the event names is read again.
-    let tx = house.app.db.begin_write().await.expect("begins");
-    let odd = json!({"id": object["id"], "status": 7});
-    let effect = events::payout(&tx, &payout_event(mine.as_ref(), &odd)).await;
-    assert_eq!(effect.expect("applies"), Effect::Applied);
-    tx.commit().await.expect("commits");
-    house.all_jobs().await;
-    assert_eq!(house.get("/v1/payouts", &mira).await.1, before);
+    let odd = json!({ "id": object["id"], "status": 7 });
+    let event = event("evt_odd", "payout.failed", &shop.account, odd);
+    assert_eq!(app.hear(&event).await, "processed");
+    app.run_jobs().await;
+    assert_eq!(get(&app, &shop, "/v1/payouts").await, before);
 }
