@@ -85,7 +85,7 @@ async fn books_caught_up(stage: &Stage, shop: &Shop) {
         "the books to catch up with Stripe",
         async || {
             let oracle = shop.stripe.oracle().await?;
-            let balances: Vec<LedgerBalance> = stage.admin.all("/v1/ledger/balances").await?;
+            let balances: Vec<LedgerBalance> = stage.admin.whole("/v1/ledger/balances").await?;
             Ok(match compare_books(&shop.account, &oracle, &balances) {
                 Ok(_) => Look::There(()),
                 Err(drift) => Look::NotYet(drift),

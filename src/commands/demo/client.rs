@@ -92,6 +92,11 @@ impl Api {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// A list that one answer gives whole.
+    pub async fn whole<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+        Ok(self.get::<Page<T>>(path).await?.data)
+    }
+
     /// A whole list, page by page.
     pub async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
         let mut all = Vec::new();

@@ -72,7 +72,7 @@ pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>,
         stock: admin
             .all(&format!("/v1/products/{}/stock_adjustments", story.lamp.id))
             .await?,
-        balances: admin.all("/v1/ledger/balances").await?,
+        balances: admin.whole("/v1/ledger/balances").await?,
         payouts,
         findings: admin.all("/v1/ledger/findings?state=open").await?,
     })
