@@ -1,5 +1,7 @@
 //! Books, payouts and findings, against the simulator's own books.
 
+use std::collections::BTreeMap;
+
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use souk::ledger::{self, BookCheck, NewFinding, Outcome, check_book, later};
@@ -41,13 +43,13 @@ async fn check(app: &TestApp, shop: &Shop) -> BookCheck {
 }
 
 /// Time passes at Stripe. Then every event of a payout that there ever was comes, newest first and twice over, those
-/// heard before too; the others don't come at all.
+/// heard before too; the others don't come at all. What is newest holds, also before Stripe is asked.
 async fn payday(app: &TestApp, shop: &Shop, days: i64) -> Vec<String> {
     app.simulator.advance(days * DAY).await;
     app.intercept().await;
     let path = "/events?limit=100";
     let events = app.at_stripe("GET", path, &shop.account, &[]).await;
-    let mut kinds = vec![];
+    let (mut kinds, mut newest) = (vec![], BTreeMap::new());
     for event in events["data"].as_array().expect("events") {
         let kind = text(event, "type");
         if !kind.starts_with("payout.") {
@@ -60,7 +62,14 @@ async fn payday(app: &TestApp, shop: &Shop, days: i64) -> Vec<String> {
             event["id"] = json!(format!("evt_{}", app.count("inbox_events").await));
             assert_eq!(app.hear(&event).await, "processed", "{event}");
         }
+        let payout = &event["data"]["object"];
+        let status = payout["status"].clone();
+        newest.entry(text(payout, "id")).or_insert(status);
         kinds.push(kind);
+    }
+    for (payout, status) in newest {
+        let row = get(app, shop, &format!("/v1/payouts/{payout}")).await;
+        assert_eq!(row["status"], status, "{row}");
     }
     app.run_jobs().await;
     kinds
