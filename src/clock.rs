@@ -1,4 +1,4 @@
-//! The time, in one place: the system's, or one that a test sets.
+//! The time, in one place: the system's, the simulator's, or one that a test sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,6 +10,9 @@ use souk_entity::Timestamp;
 pub enum Clock {
     /// The machine's wall clock.
     System,
+    /// The wall clock and so many seconds more: the time of a simulator in this process, which anybody may move
+    /// forward. Sessions, keys and books would disagree with it if only Stripe's days passed.
+    Ahead(Arc<AtomicI64>),
     /// Stands still until it is moved; milliseconds since 1970 UTC.
     Fixed(Arc<AtomicI64>),
 }
@@ -21,23 +24,34 @@ impl Clock {
     }
 
     /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::Ahead(seconds) => {
+                let ahead = seconds.load(Ordering::SeqCst).saturating_mul(1000);
+                self.wall().plus_ms(ahead)
+            }
+            _ => self.wall(),
+        }
+    }
+
+    /// The present moment as others know it who don't live in simulated time: a webhook's signature is stamped by it.
     #[expect(
         clippy::disallowed_methods,
         reason = "this room is where the time is read"
     )]
-    pub fn now(&self) -> Timestamp {
+    pub fn wall(&self) -> Timestamp {
         match self {
-            Self::System => {
+            Self::Fixed(at) => Timestamp(at.load(Ordering::SeqCst)),
+            Self::System | Self::Ahead(_) => {
                 let since = std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
                     .unwrap_or_default();
                 Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            Self::Fixed(at) => Timestamp(at.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a fixed clock; the system's can't be moved.
+    /// Moves a fixed clock; no other can be moved from here.
     pub fn advance_ms(&self, ms: i64) {
         if let Self::Fixed(at) = self {
             at.fetch_add(ms, Ordering::SeqCst);

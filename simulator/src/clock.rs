@@ -1,5 +1,7 @@
 //! What time it is: the wall clock plus what was advanced, or a clock that stands still.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::options::ClockMode;
@@ -16,11 +18,11 @@ pub(crate) fn wall() -> i64 {
 }
 
 /// Simulated time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Clock {
     mode: ClockMode,
-    /// Seconds ahead of the wall clock, or unix seconds on a manual clock. This is what is kept.
-    pub state: i64,
+    /// Seconds ahead of the wall clock, or unix seconds on a manual clock. Shared with whoever lives by this clock.
+    state: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -30,19 +32,33 @@ impl Clock {
             ClockMode::Real => kept.unwrap_or(0),
             ClockMode::Manual { start } => kept.map_or(start, |kept| kept.max(start)),
         };
-        Self { mode, state }
+        Self {
+            mode,
+            state: Arc::new(AtomicI64::new(state)),
+        }
+    }
+
+    /// What is kept of it.
+    pub fn state(&self) -> i64 {
+        self.state.load(Ordering::SeqCst)
+    }
+
+    /// Seconds ahead of the wall clock, now and later; none on a manual clock.
+    pub fn ahead(&self) -> Option<Arc<AtomicI64>> {
+        (!self.is_manual()).then(|| self.state.clone())
     }
 
     /// Unix seconds.
     pub fn now(&self) -> i64 {
         match self.mode {
-            ClockMode::Real => wall().saturating_add(self.state),
-            ClockMode::Manual { .. } => self.state,
+            ClockMode::Real => wall().saturating_add(self.state()),
+            ClockMode::Manual { .. } => self.state(),
         }
     }
 
     pub fn advance(&mut self, seconds: i64) {
-        self.state = self.state.saturating_add(seconds);
+        self.state
+            .store(self.state().saturating_add(seconds), Ordering::SeqCst);
     }
 
     pub fn is_manual(&self) -> bool {

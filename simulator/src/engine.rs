@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -173,6 +173,10 @@ impl Core {
         self.clock.now()
     }
 
+    pub fn ahead(&self) -> Option<Arc<AtomicI64>> {
+        self.clock.ahead()
+    }
+
     pub fn is_manual(&self) -> bool {
         self.clock.is_manual()
     }
@@ -254,7 +258,7 @@ impl Core {
             platform: self.store.platform.clone(),
             application: self.store.application.clone(),
             base_url: self.base_url.clone(),
-            clock: self.clock.state,
+            clock: self.clock.state(),
         }
     }
 

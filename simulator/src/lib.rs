@@ -11,6 +11,7 @@
 #![recursion_limit = "256"]
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -124,6 +125,12 @@ impl Simulator {
     /// Simulated time in unix seconds.
     pub fn now(&self) -> i64 {
         self.engine.now()
+    }
+
+    /// How many seconds simulated time is ahead of the wall clock, kept up to date, for an application that is to live
+    /// in the same time. None on a manual clock.
+    pub fn ahead(&self) -> Option<Arc<AtomicI64>> {
+        self.engine.lock().ahead()
     }
 
     /// Moves the clock forward and does what falls due on the way, each at its own time: sessions

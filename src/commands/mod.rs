@@ -29,6 +29,7 @@ Settings are environment variables, or lines of a .env file in the working direc
   SMTP_URL, MAIL_FROM            mail                              [files in DATA_DIR/mail]
   SEED_DEMO                      demo data, simulated money only   [true]
   SIMULATOR_BIND                 the simulator of Stripe           [127.0.0.1:12111]
+                                 its clock, which can be moved, is then the server's too
   RUST_LOG                       what is logged                    [info]
 
 Examples:

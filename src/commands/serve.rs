@@ -49,7 +49,10 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
         StripeMode::Remote => None,
     };
     let seeding = config.seed_demo && simulator.is_some();
-    let running = souk::run(souk::assemble(config, Clock::System).await?, listener)?;
+    // With simulated money the server lives in the simulator's time: days that pass there pass here.
+    let ahead = simulator.as_ref().and_then(Simulator::ahead);
+    let clock = ahead.map_or(Clock::System, Clock::Ahead);
+    let running = souk::run(souk::assemble(config, clock).await?, listener)?;
     let seeded = match &simulator {
         Some(simulator) if seeding => Some(seed::seed(&running.app, &simulator.base_url()).await?),
         _ => None,

@@ -57,7 +57,7 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Re
             "The Stripe-Signature header is missing.",
         )
     })?;
-    match signature::check(header, body, own, app.clock.now()) {
+    match signature::check(header, body, own, app.clock.wall()) {
         Ok(()) => {}
         Err(Fault::OutOfTolerance) => {
             return Err(refused(
@@ -73,7 +73,7 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Re
         }
         Err(Fault::Mismatch) => {
             let swapped =
-                signature::check(header, body, other, app.clock.now()) != Err(Fault::Mismatch);
+                signature::check(header, body, other, app.clock.wall()) != Err(Fault::Mismatch);
             return Err(if swapped {
                 wrong_door(endpoint)
             } else {

@@ -1,5 +1,7 @@
 //! The server as a process: killed, restarted, started twice at once, started wrongly.
 
+mod time;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -159,20 +161,25 @@ async fn two_replicas_that_start_at_once_on_an_empty_database_both_serve() {
 
 /// What a browser would do at the simulator of a process.
 async fn at_simulator(stripe: &str, path: &str) -> Value {
+    let (status, answer) = ask_simulator(stripe, path, json!({})).await;
+    assert_eq!(status, 200, "{path}: {answer}");
+    answer
+}
+
+async fn ask_simulator(stripe: &str, path: &str, body: Value) -> (u16, Value) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .build()
         .expect("a client");
     let sent = client
         .post(format!("{stripe}/_simulator{path}"))
-        .body("{}")
+        .body(body.to_string())
         .send()
         .await
         .expect("an answer");
-    let good = sent.status().is_success();
+    let status = sent.status().as_u16();
     let answer = sent.text().await.expect("a text");
-    assert!(good, "{path}: {answer}");
-    serde_json::from_str(&answer).expect("JSON")
+    (status, serde_json::from_str(&answer).expect("JSON"))
 }
 
 async fn login(souk: &Souk, path: &str) -> String {
@@ -215,26 +222,25 @@ async fn paid(souk: &Souk, (order, secret): &(String, String)) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_restart_forgets_nothing_on_either_side() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let database = Database::empty(folder.path()).await;
-    let port = crate::harness::free_port().await;
-    let stripe = format!("http://{port}");
-    let settings: HashMap<String, String> = [
+/// The settings of a server with a simulator of its own, at this port.
+fn simulated(
+    database: &Database,
+    folder: &std::path::Path,
+    simulator: std::net::SocketAddr,
+) -> HashMap<String, String> {
+    [
         ("DATABASE_URL", database.url.clone()),
-        (
-            "DATA_DIR",
-            folder.path().to_str().expect("a path").to_owned(),
-        ),
-        ("SIMULATOR_BIND", port.to_string()),
+        ("DATA_DIR", folder.to_str().expect("a path").to_owned()),
+        ("SIMULATOR_BIND", simulator.to_string()),
         ("SEED_DEMO", "false".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    .into()
+}
 
-    let souk = Souk::serve(&settings).await;
-    let token = login(&souk, "/v1/auth/register").await;
+/// Ada opens a shop that can take money and lists five lamps; the shop and the lamp.
+async fn shop(souk: &Souk, stripe: &str) -> (String, String) {
+    let token = login(souk, "/v1/auth/register").await;
     let seller = souk
         .client
         .post("/v1/sellers", json!({ "name": "Ada's", "country": "US" }))
@@ -242,7 +248,7 @@ async fn a_restart_forgets_nothing_on_either_side() {
         .expect(201)
         .await;
     at_simulator(
-        &stripe,
+        stripe,
         &format!("/accounts/{}/onboard", text(&seller, "stripe_account")),
     )
     .await;
@@ -258,15 +264,25 @@ async fn a_restart_forgets_nothing_on_either_side() {
     })
     .await;
     let body = json!({ "seller_id": seller, "name": "Lamp", "unit_amount": 2500, "currency": "usd", "stock": 5 });
-    let product = text(
-        &souk
-            .client
-            .post("/v1/products", body)
-            .header("authorization", &token)
-            .expect(201)
-            .await,
-        "id",
-    );
+    let product = souk
+        .client
+        .post("/v1/products", body)
+        .header("authorization", &token)
+        .expect(201)
+        .await;
+    (seller, text(&product, "id"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_forgets_nothing_on_either_side() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::empty(folder.path()).await;
+    let port = crate::harness::free_port().await;
+    let stripe = format!("http://{port}");
+    let settings = simulated(&database, folder.path(), port);
+
+    let souk = Souk::serve(&settings).await;
+    let (_, product) = shop(&souk, &stripe).await;
     let first = buy(&souk, &stripe, &product).await;
     paid(&souk, &first).await;
     assert!(souk.stop().await.success());

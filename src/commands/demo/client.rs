@@ -1,10 +1,11 @@
 //! The demo's hands: the API as one person, Stripe's hosted pages as a browser, and the simulator's controls.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -28,8 +29,21 @@ pub struct Api {
     client: Client,
     /// Without a slash at its end.
     base: String,
-    token: Option<String>,
+    person: Option<Arc<Person>>,
     order_secret: Option<String>,
+}
+
+/// Somebody with a login, and the access token of the moment.
+struct Person {
+    email: String,
+    password: String,
+    token: Mutex<String>,
+}
+
+impl Person {
+    fn token(&self) -> std::sync::MutexGuard<'_, String> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Deserialize)]
@@ -50,7 +64,7 @@ impl Api {
         Ok(Self {
             client: client(Policy::none())?,
             base,
-            token: None,
+            person: None,
             order_secret: None,
         })
     }
@@ -58,20 +72,27 @@ impl Api {
     /// Somebody who registers.
     pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<Self, Failure> {
         let new = json!({ "email": email, "password": password, "name": name });
-        self.with_tokens(self.post("/v1/auth/register", &new).await?)
+        let tokens = self.post("/v1/auth/register", &new).await?;
+        Ok(self.with_tokens(email, password, tokens))
     }
 
     /// Somebody who has registered.
     pub async fn login(&self, email: &str, password: &str) -> Result<Self, Failure> {
         let known = json!({ "email": email, "password": password });
-        self.with_tokens(self.post("/v1/auth/login", &known).await?)
+        let tokens = self.post("/v1/auth/login", &known).await?;
+        Ok(self.with_tokens(email, password, tokens))
     }
 
-    fn with_tokens(&self, tokens: Tokens) -> Result<Self, Failure> {
-        Ok(Self {
-            token: Some(tokens.access_token),
+    fn with_tokens(&self, email: &str, password: &str, tokens: Tokens) -> Self {
+        let person = Person {
+            email: email.to_owned(),
+            password: password.to_owned(),
+            token: Mutex::new(tokens.access_token),
+        };
+        Self {
+            person: Some(Arc::new(person)),
             ..self.clone()
-        })
+        }
     }
 
     /// A guest with the secret of their order.
@@ -127,11 +148,34 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<T, Failure> {
+        let asked = format!("{method} {path}");
+        let key = souk::ids::random_token();
+        let mut sent = reach(self.request(&method, path, body, &key), &asked).await?;
+        // The demo lets days pass, and an access token lives for minutes.
+        if sent.status() == StatusCode::UNAUTHORIZED
+            && let Some(person) = &self.person
+        {
+            let known = json!({ "email": person.email, "password": person.password });
+            let login = self.request(&Method::POST, "/v1/auth/login", Some(&known), &key);
+            let tokens: Tokens = read(reach(login, "logging in again").await?, &asked).await?;
+            *person.token() = tokens.access_token;
+            sent = reach(self.request(&method, path, body, &key), &asked).await?;
+        }
+        read(sent, &asked).await
+    }
+
+    fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+        key: &str,
+    ) -> RequestBuilder {
         let mut request = self
             .client
             .request(method.clone(), format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        if let Some(person) = &self.person {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", person.token()));
         }
         if let Some(secret) = &self.order_secret {
             request = request.header("Order-Secret", secret);
@@ -139,19 +183,24 @@ impl Api {
         if let Some(body) = body {
             request = request
                 .header(CONTENT_TYPE, "application/json")
-                .header("Idempotency-Key", souk::ids::random_token())
+                .header("Idempotency-Key", key)
                 .body(body.to_string());
         }
-        answer(request, &format!("{method} {path}")).await
+        request
     }
+}
+
+async fn reach(request: RequestBuilder, asked: &str) -> Result<Response, Failure> {
+    let sent = request.send().await;
+    Ok(sent.map_err(|e| format!("{asked}: {}", causes(&e)))?)
 }
 
 /// The answer's JSON, or an error that says what was asked and what was answered.
 async fn answer<T: DeserializeOwned>(request: RequestBuilder, asked: &str) -> Result<T, Failure> {
-    let answer = request
-        .send()
-        .await
-        .map_err(|e| format!("{asked}: {}", causes(&e)))?;
+    read(reach(request, asked).await?, asked).await
+}
+
+async fn read<T: DeserializeOwned>(answer: Response, asked: &str) -> Result<T, Failure> {
     let status = answer.status();
     let bytes = answer
         .bytes()
