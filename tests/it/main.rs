@@ -15,4 +15,5 @@ mod races;
 mod refunds;
 mod sellers;
 mod silence;
+mod transactions;
 mod webhooks;

@@ -252,6 +252,42 @@ async fn a_refund_that_fails_after_all_brings_the_order_back() {
 }
 
 #[tokio::test]
+async fn an_older_word_on_a_refund_changes_nothing_whenever_it_comes() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = sold(&app).await;
+    ask(&app, &shop, json!({ "order_id": checkout.order })).await;
+    app.run_jobs().await;
+    let mut told = app.pending_one("refund.created").await;
+    app.settle().await;
+    let now = async || {
+        (
+            text(&app.refunds(&shop, &checkout.order).await[0], "status"),
+            text(&app.order(&checkout).await, "status"),
+        )
+    };
+    let stands = |refund: &str, order: &str| (refund.to_owned(), order.to_owned());
+    let mut count = 0;
+    let mut say = async |status: &str| {
+        count += 1;
+        told["id"] = json!(format!("evt_late{count}"));
+        told["data"]["object"]["status"] = json!(status);
+        app.hear(&told).await;
+        app.run_jobs().await;
+    };
+    assert_eq!(now().await, stands("succeeded", "refunded"));
+    for older in ["pending", "requires_action"] {
+        say(older).await;
+        assert_eq!(now().await, stands("succeeded", "refunded"), "{older}");
+    }
+    say("failed").await;
+    assert_eq!(now().await, stands("failed", "paid"));
+    for older in ["succeeded", "pending"] {
+        say(older).await;
+        assert_eq!(now().await, stands("failed", "paid"), "{older}");
+    }
+}
+
+#[tokio::test]
 async fn a_refund_is_for_the_seller_and_admins() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;

@@ -325,3 +325,35 @@ async fn an_expired_event_of_another_account_ends_no_order() {
     assert_eq!(answer.status, 200, "{}", answer.text);
     app.run_jobs().await;
 }
+
+#[tokio::test]
+async fn money_that_comes_after_the_payment_itself_had_ended_goes_back() {
+    for (kind, ends_as) in [
+        ("checkout.session.expired", "expired"),
+        ("checkout.session.async_payment_failed", "failed"),
+    ] {
+        let app = TestApp::start().await;
+        let (shop, lamp, checkout) = open(&app).await;
+        // Something for the seller to refund from, since Stripe keeps its own fee.
+        app.sale(&lamp).await;
+        app.pay(&checkout).await;
+        let completed = app.pending_one("checkout.session.completed").await;
+        // Stripe should never say this of a session that is paid; if it did, the money must not be lost sight of.
+        let mut ended = completed.clone();
+        ended["id"] = json!("evt_ended");
+        ended["type"] = json!(kind);
+        ended["data"]["object"]["status"] = json!("expired");
+        assert_eq!(app.hear(&ended).await, "processed");
+        assert_eq!(app.order(&checkout).await["status"], ends_as);
+        assert_eq!(app.hear(&completed).await, "processed");
+        app.settle().await;
+        let order = app.order(&checkout).await;
+        assert_eq!(
+            (&order["status"], &order["refund_reason"]),
+            (&json!("refunded"), &json!("late")),
+            "{kind}: {order}"
+        );
+        assert_eq!(sent_back(&app, &shop.account).await.len(), 1);
+        assert_eq!(app.stock(&lamp).await, 2);
+    }
+}
