@@ -1,7 +1,7 @@
 //! Work that a transaction stages and that is done after it: unique by its effect, leased, retried, given up.
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, UpdateMany};
 use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp};
@@ -88,8 +88,10 @@ impl Job {
     }
 }
 
-/// How long a worker may take before another may take over.
+/// How long a worker may say nothing before another takes over.
 const LEASE_MS: i64 = 60_000;
+/// How often a worker says that it is still at it.
+pub const RENEW_MS: i64 = LEASE_MS / 3;
 /// Runs before a job is given up.
 const MAX_ATTEMPTS: i32 = 12;
 const BACKOFF_BASE_MS: i64 = 1_000;
@@ -164,9 +166,21 @@ impl Lease {
         self.attempt
     }
 
-    /// Whether failing now is failing for good.
-    pub fn is_last_attempt(&self) -> bool {
-        self.attempt >= MAX_ATTEMPTS
+    /// Why the job is given up after this outcome, if it is.
+    pub fn gives_up<'a>(&self, outcome: &'a Result<()>) -> Option<&'a Error> {
+        let error = outcome.as_ref().err()?;
+        let again = error.is_retryable() && self.attempt < MAX_ATTEMPTS;
+        (!again).then_some(error)
+    }
+
+    /// The job's row, as long as it is in this worker's hands.
+    fn mine(&self) -> UpdateMany<job::Entity> {
+        use job::Column as C;
+        job::Entity::update_many()
+            .filter(C::Id.eq(self.id.clone()))
+            .filter(C::State.eq(JobState::Leased))
+            .filter(C::LeaseOwner.eq(self.owner.clone()))
+            .filter(C::Attempts.eq(self.attempt))
     }
 }
 
@@ -209,17 +223,34 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
         .collect()
 }
 
+/// Begins the lease anew, for a job that takes long. `false`: it was lost, and another worker has the job.
+pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
+    let tx = db.begin_write().await?;
+    let until = tx.now().plus_ms(LEASE_MS);
+    let renewed = lease
+        .mine()
+        .col_expr(job::Column::LeaseUntil, Expr::value(until))
+        .exec(&tx)
+        .await?;
+    tx.commit().await?;
+    Ok(renewed.rows_affected == 1)
+}
+
 /// Writes down how a leased job went. A failure that may pass is tried again with full-jitter backoff; any other, or
 /// the twelfth, makes it dead. `false`: the lease was lost, and nothing was written.
 pub async fn finish(db: &Db, lease: &Lease, outcome: &Result<()>) -> Result<bool> {
-    use job::Column as C;
     let tx = db.begin_write().await?;
+    let done = finish_in(&tx, lease, outcome).await?;
+    tx.commit().await?;
+    Ok(done)
+}
+
+/// The same, in the transaction of what follows from it.
+pub async fn finish_in(tx: &Tx, lease: &Lease, outcome: &Result<()>) -> Result<bool> {
+    use job::Column as C;
     let now = tx.now();
-    let mine = job::Entity::update_many()
-        .filter(C::Id.eq(lease.id.clone()))
-        .filter(C::State.eq(JobState::Leased))
-        .filter(C::LeaseOwner.eq(lease.owner.clone()))
-        .filter(C::Attempts.eq(lease.attempt))
+    let mine = lease
+        .mine()
         .col_expr(C::LeaseOwner, Expr::value(None::<String>))
         .col_expr(C::LeaseUntil, Expr::value(None::<Timestamp>));
     let update = match outcome {
@@ -237,7 +268,7 @@ pub async fn finish(db: &Db, lease: &Lease, outcome: &Result<()>) -> Result<bool
                 .col_expr(C::LastError, Expr::value(None::<String>))
                 .col_expr(C::FinishedAt, Expr::value(now))
         }
-        Err(e) if e.is_retryable() && !lease.is_last_attempt() => mine
+        Err(e) if lease.gives_up(outcome).is_none() => mine
             .col_expr(C::State, Expr::value(JobState::Ready))
             .col_expr(
                 C::RunAt,
@@ -249,9 +280,7 @@ pub async fn finish(db: &Db, lease: &Lease, outcome: &Result<()>) -> Result<bool
             .col_expr(C::LastError, Expr::value(e.to_string()))
             .col_expr(C::FinishedAt, Expr::value(now)),
     };
-    let done = update.exec(&tx).await?.rows_affected == 1;
-    tx.commit().await?;
-    Ok(done)
+    Ok(update.exec(tx).await?.rows_affected == 1)
 }
 
 /// Full jitter: anywhere up to a bound that doubles with each attempt.

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Lease};
 use crate::{catalog, ids, ledger, notify, payments, sellers, webhooks};
@@ -14,6 +15,8 @@ use crate::{catalog, ids, ledger, notify, payments, sellers, webhooks};
 const HANDS: u64 = 8;
 /// How long it rests when nothing is staged; jobs whose time comes are found within it.
 const REST: Duration = Duration::from_millis(500);
+/// How often it looks whether a job at work needs its lease renewed.
+const PULSE: Duration = Duration::from_millis(250);
 
 /// Works until it is told to stop, then finishes what it has in hand.
 pub async fn run(app: App, stop: CancellationToken) {
@@ -57,16 +60,79 @@ pub async fn work(app: &App, owner: &str) -> Result<usize> {
 async fn work_on(app: &App, lease: &Lease) -> Result<()> {
     let (task_app, job) = (app.clone(), lease.job.clone());
     // A task of its own: a panic ends this job, not the worker.
-    let outcome = tokio::spawn(async move { perform(&task_app, &job).await }).await;
+    let mut task = tokio::spawn(async move { perform(&task_app, &job).await });
+    let mut renewed = app.clock.now();
+    let outcome = loop {
+        tokio::select! {
+            ended = &mut task => break ended,
+            () = tokio::time::sleep(PULSE) => {}
+        }
+        if app.clock.now() < renewed.plus_ms(jobs::RENEW_MS) {
+            continue;
+        }
+        match jobs::renew(&app.db, lease).await {
+            Ok(true) => renewed = app.clock.now(),
+            Ok(false) => {
+                task.abort();
+                lost(lease);
+                return Ok(());
+            }
+            // The next beat may come through; if none does, another worker takes over.
+            Err(e) => tracing::warn!(job = %lease.id, error = %e, "a lease could not be renewed"),
+        }
+    };
     let outcome =
         outcome.unwrap_or_else(|e| Err(Error::internal(format!("the job panicked: {e}"))));
-    if let Err(e) = &outcome {
-        tracing::warn!(job = %lease.id, kind = lease.job.kind(), attempt = lease.attempt(), error = %e, "a job failed");
+    end(app, lease, &outcome).await
+}
+
+/// Writes down how a job went.
+async fn end(app: &App, lease: &Lease, outcome: &Result<()>) -> Result<()> {
+    let (kind, attempt) = (lease.job.kind(), lease.attempt());
+    if let Some(error) = lease.gives_up(outcome) {
+        let tx = app.db.begin_write().await?;
+        // Before the job's own row, since payments and orders are locked before jobs.
+        give_up(&tx, &lease.job, attempt, error).await?;
+        if !jobs::finish_in(&tx, lease, outcome).await? {
+            lost(lease);
+            return tx.rollback().await;
+        }
+        tx.commit().await?;
+        tracing::error!(job = %lease.id, kind, attempt, %error, "a job was given up");
+        return Ok(());
     }
-    if !jobs::finish(&app.db, lease, &outcome).await? {
-        tracing::warn!(job = %lease.id, "the lease of a job was lost; another worker has it");
+    if let Err(error) = outcome {
+        tracing::warn!(job = %lease.id, kind, attempt, %error, "a job failed, and is tried again");
+    }
+    if !jobs::finish(&app.db, lease, outcome).await? {
+        lost(lease);
     }
     Ok(())
+}
+
+fn lost(lease: &Lease) {
+    tracing::warn!(job = %lease.id, "the lease of a job was lost; another worker has it");
+}
+
+/// What giving a job up means. Where money hangs on it a finding is raised; the others are repeated by whatever needs
+/// them next, or by a person.
+async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()> {
+    match job {
+        Job::Refund { refund } => {
+            payments::later::refund_given_up(tx, refund, attempts, error).await
+        }
+        Job::CreateSession { payment } => {
+            payments::later::session_given_up(tx, payment, attempts, error).await
+        }
+        Job::CreateAccount { .. }
+        | Job::SyncAccount { .. }
+        | Job::CreatePromotionCode { .. }
+        | Job::RereadPayment { .. }
+        | Job::Pull { .. }
+        | Job::SyncPayout { .. }
+        | Job::RetryDeferred { .. }
+        | Job::Mail { .. } => Ok(()),
+    }
 }
 
 async fn perform(app: &App, job: &Job) -> Result<()> {

@@ -26,7 +26,7 @@ use crate::orders::{self, PricedLine};
 use crate::stripe::Prepared;
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::stripe::views::SessionView;
-use crate::{audit, catalog, ids, money, sellers};
+use crate::{audit, catalog, ids, ledger, money, sellers};
 
 use super::{by_session, locked, of_order};
 
@@ -440,6 +440,13 @@ pub(super) async fn create_session(
     }
 }
 
+/// Stripe has answered: the job that would repeat the request has nothing to do, and nothing is in doubt.
+async fn answered(tx: &Tx, id: &PaymentId) -> Result<()> {
+    let payment = id.clone();
+    jobs::settle(tx, &Job::CreateSession { payment }).await?;
+    ledger::resolve(tx, "inconclusive", id.as_ref()).await
+}
+
 /// Stores the session's id, and wakes the events that came before it.
 async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment::Model> {
     use payment::Column as C;
@@ -461,13 +468,7 @@ async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment
             json!({ "checkout_session": view.id }),
         )
         .await?;
-        jobs::settle(
-            &tx,
-            &Job::CreateSession {
-                payment: id.clone(),
-            },
-        )
-        .await?;
+        answered(&tx, id).await?;
         wake_deferred(&tx, &view.id).await?;
     }
     tx.commit().await?;
@@ -522,13 +523,7 @@ async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
             data,
         )
         .await?;
-        jobs::settle(
-            &tx,
-            &Job::CreateSession {
-                payment: id.clone(),
-            },
-        )
-        .await?;
+        answered(&tx, id).await?;
     }
     tx.commit().await
 }

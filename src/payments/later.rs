@@ -6,14 +6,17 @@ use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::{PaymentId, RefundId};
 
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
+use crate::ledger::{self, NewFinding};
+use crate::money;
 use crate::stripe::requests::checkout as request;
 use crate::stripe::requests::refunds as refund_request;
 use crate::stripe::views::{PaymentIntentView, SessionView};
 
 use super::confirm::{self, Heard};
-use super::{checkout, refunds};
+use super::{checkout, locked, order_of, refunds};
 
 /// Makes the payment's session by its stored request, if it isn't made yet.
 pub async fn create_session(app: &App, id: &PaymentId) -> Result<()> {
@@ -22,6 +25,32 @@ pub async fn create_session(app: &App, id: &PaymentId) -> Result<()> {
         Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
         Err(e) => Err(e),
     }
+}
+
+/// A session's making was given up. The payment stays pending, since Stripe may have made the session; nobody was
+/// given its page, so no money comes by it.
+pub async fn session_given_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> Result<()> {
+    let payment = locked(tx, id).await?;
+    if payment.status != PaymentStatus::Pending || payment.stripe_object.is_some() {
+        return Ok(());
+    }
+    let order = order_of(tx, id).await?;
+    let finding = NewFinding {
+        kind: "inconclusive",
+        stripe_account: Some(payment.charge_account.clone()),
+        subject: id.to_string(),
+        message: format!(
+            "The checkout session of order {}, over {}, was given up after {}, and whether Stripe made it isn't known: \
+             {error}. Nobody was given its page. Once Stripe answers, let the buyer repeat their request under the \
+             same Idempotency-Key, or cancel the order.",
+            order.id,
+            money::display(payment.amount_subtotal, &payment.currency),
+            tries(attempts),
+        ),
+        amount: Some(payment.amount_subtotal),
+        currency: Some(payment.currency),
+    };
+    ledger::raise(tx, finding).await
 }
 
 /// Asks Stripe where a payment stands: its session, its charge, its refunds.
@@ -89,4 +118,35 @@ pub(super) async fn read_session(app: &App, id: &PaymentId) -> Result<payment::M
 /// Sends a refund to Stripe.
 pub async fn refund(app: &App, id: &RefundId) -> Result<()> {
     refunds::send(app, id).await
+}
+
+/// A refund's job was given up. Stripe may have made the refund, so it stays requested and its money spoken for.
+pub async fn refund_given_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Result<()> {
+    let refund = refunds::find(tx, id).await?;
+    let payment = locked(tx, &refund.payment_id).await?;
+    if !refunds::give_up(tx, id, &error.to_string()).await? {
+        return Ok(());
+    }
+    let finding = NewFinding {
+        kind: "refund_missing",
+        stripe_account: Some(payment.charge_account),
+        subject: id.to_string(),
+        message: format!(
+            "The refund of {} of order {} was given up after {}, and whether Stripe made it isn't known: {error}. \
+             Once Stripe answers, have its job tried again (docs/operating.md), which makes it once at most.",
+            money::display(refund.amount, &refund.currency),
+            refund.order_id,
+            tries(attempts),
+        ),
+        amount: Some(refund.amount),
+        currency: Some(refund.currency),
+    };
+    ledger::raise(tx, finding).await
+}
+
+fn tries(attempts: i32) -> String {
+    match attempts {
+        1 => "one try".to_owned(),
+        more => format!("{more} tries"),
+    }
 }

@@ -289,6 +289,19 @@ async fn next_attempt(app: &App, refund: &refund::Model) -> Result<()> {
     tx.commit().await
 }
 
+/// Notes why an unanswered refund is no longer tried. `false`: Stripe has answered after all.
+pub(super) async fn give_up(tx: &Tx, id: &RefundId, why: &str) -> Result<bool> {
+    use refund::Column as C;
+    let noted = refund::Entity::update_many()
+        .col_expr(C::FailureReason, Expr::value(why))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(RefundStatus::Requested))
+        .exec(tx)
+        .await?;
+    Ok(noted.rows_affected == 1)
+}
+
 /// Stripe's definite no. If the money has gone back otherwise there is nothing left to do; else a person is told.
 async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
     use refund::Column as C;
@@ -310,7 +323,9 @@ async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
         .filter(C::Status.eq(RefundStatus::Requested))
         .exec(&tx)
         .await?;
-    if changed.rows_affected == 1 && !gone_back {
+    if changed.rows_affected == 1 && gone_back {
+        ledger::resolve(&tx, "refund_missing", id.as_ref()).await?;
+    } else if changed.rows_affected == 1 {
         orders::log(
             &tx,
             &order.id,

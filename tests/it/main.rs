@@ -6,6 +6,7 @@ mod contract;
 mod coverage;
 mod harness;
 mod identity;
+mod jobs;
 mod ledger;
 mod onboarding;
 mod orders;

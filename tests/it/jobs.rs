@@ -1,0 +1,241 @@
+//! Jobs that take long, whose worker vanishes, or that are given up.
+
+use serde_json::{Value, json};
+use souk::{jobs, worker};
+use souk_simulator::FaultKind;
+
+use crate::harness::{Checkout, Shop, TestApp, User, text, until};
+
+/// Longer than a lease.
+const MORE_THAN_A_LEASE: i64 = 61;
+
+/// A shop with a paid order, whose refund waits to be sent.
+async fn refund_waits(app: &TestApp) -> (Shop, Checkout, String) {
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    // Another sale's money, so that Stripe can refund at once.
+    app.sale(&lamp).await;
+    let checkout = app.sale(&lamp).await;
+    let refund = app
+        .post("/v1/refunds", json!({ "order_id": checkout.order }))
+        .by(&shop.owner)
+        .expect(201)
+        .await;
+    (shop, checkout, text(&refund, "id"))
+}
+
+async fn refunds_at_stripe(app: &TestApp, shop: &Shop) -> usize {
+    let truth = app.truth(&shop.account).await;
+    truth["refunds"].as_array().map_or(0, Vec::len)
+}
+
+/// Waits until a job is at work whose lease ends later than this. When it ends.
+async fn leased_beyond(app: &TestApp, before: i64) -> i64 {
+    until("a lease ends later", async || {
+        let query = "SELECT MAX(lease_until) AS it FROM jobs WHERE state = 'leased'";
+        let ends: Option<i64> = app.ask(query).await;
+        ends.filter(|ends| *ends > before)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker() {
+    let app = TestApp::start().await;
+    let (shop, checkout, _) = refund_waits(&app).await;
+    app.fault("POST", "/v1/refunds", FaultKind::Slow { ms: 5000 }, Some(1))
+        .await;
+    let works = tokio::spawn({
+        let app = app.app.clone();
+        async move { worker::work(&app, "one").await }
+    });
+    let mut ends = leased_beyond(&app, 0).await;
+    for _ in 0..3 {
+        app.advance(25).await;
+        ends = leased_beyond(&app, ends).await;
+        let taken = jobs::lease(&app.app.db, "two", 8).await.expect("leases");
+        assert!(taken.is_empty(), "{taken:?}");
+    }
+    works.await.expect("ends").expect("works");
+    app.settle().await;
+    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_no_longer_has_a_say() {
+    let app = TestApp::start().await;
+    let (shop, _, _) = refund_waits(&app).await;
+    let taken = jobs::lease(&app.app.db, "gone", 8).await.expect("leases");
+    assert_eq!(taken.len(), 1);
+    app.run_jobs().await;
+    assert_eq!(
+        refunds_at_stripe(&app, &shop).await,
+        0,
+        "its lease is respected"
+    );
+    app.advance(MORE_THAN_A_LEASE).await;
+    app.settle().await;
+    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
+    let (db, late) = (&app.app.db, &taken[0]);
+    assert!(!jobs::renew(db, late).await.expect("asks"));
+    assert!(!jobs::finish(db, late, &Ok(())).await.expect("asks"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_lost_its_lease_drops_the_job_and_what_it_came_to() {
+    let app = TestApp::start().await;
+    let (shop, _, _) = refund_waits(&app).await;
+    app.fault("POST", "/v1/refunds", FaultKind::Slow { ms: 2000 }, Some(1))
+        .await;
+    let works = tokio::spawn({
+        let app = app.app.clone();
+        async move { worker::work(&app, "one").await }
+    });
+    leased_beyond(&app, 0).await;
+    app.sql("UPDATE jobs SET lease_owner = 'two' WHERE state = 'leased'")
+        .await;
+    app.advance(25).await;
+    works.await.expect("ends").expect("works");
+    assert_eq!(
+        app.count("jobs WHERE state = 'leased' AND lease_owner = 'two'")
+            .await,
+        1
+    );
+    app.advance(MORE_THAN_A_LEASE).await;
+    app.settle().await;
+    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
+}
+
+/// Lets the jobs fail until they are given up.
+async fn until_given_up(app: &TestApp) {
+    for _ in 0..12 {
+        app.run_jobs().await;
+        app.advance(600).await;
+    }
+    app.run_jobs().await;
+    assert_eq!(app.count("jobs WHERE state = 'dead'").await, 1);
+}
+
+async fn findings(app: &TestApp, admin: &User, kind: &str) -> Vec<Value> {
+    let path = format!("/v1/ledger/findings?kind={kind}");
+    let list = app.get(path).by(admin).expect(200).await;
+    list["data"].as_array().expect("a list").clone()
+}
+
+/// Does what docs/operating.md says.
+async fn wake_the_dead(app: &TestApp) {
+    app.sql("UPDATE jobs SET state = 'ready', attempts = 0 WHERE state = 'dead'")
+        .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_until_it_does() {
+    let app = TestApp::start().await;
+    let (shop, checkout, refund) = refund_waits(&app).await;
+    app.fault("POST", "/v1/refunds", FaultKind::TimeoutBeforeCommit, None)
+        .await;
+    until_given_up(&app).await;
+    let admin = app.admin().await;
+    let found = findings(&app, &admin, "refund_missing").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (
+            &found[0]["subject"],
+            &found[0]["state"],
+            &found[0]["amount"]
+        ),
+        (&json!(refund), &json!("open"), &json!(2500))
+    );
+    let said = text(&found[0], "message");
+    for part in ["25.00", checkout.order.as_str(), "12 tries", "isn't known"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let owner = app.login(&shop.owner).await;
+    let path = format!("/v1/refunds/{refund}");
+    let row = app.get(&path).by(&owner).expect(200).await;
+    assert_eq!(row["status"], "requested", "{row}");
+    assert!(row["failure_reason"].is_string(), "{row}");
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    // What may have gone back already can't be given back again.
+    app.post("/v1/refunds", json!({ "order_id": checkout.order }))
+        .by(&owner)
+        .refused(409, "already_refunded")
+        .await;
+
+    app.simulator.clear_faults().await;
+    wake_the_dead(&app).await;
+    app.settle().await;
+    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
+    let row = app.get(&path).by(&owner).expect(200).await;
+    assert_eq!(
+        (&row["status"], &row["failure_reason"]),
+        (&json!("succeeded"), &json!(null))
+    );
+    let found = findings(&app, &admin, "refund_missing").await;
+    assert_eq!(
+        (found.len(), &found[0]["state"]),
+        (1, &json!("resolved")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_refund_that_was_given_up_although_stripe_had_made_it_is_made_once() {
+    let app = TestApp::start().await;
+    let (shop, checkout, _) = refund_waits(&app).await;
+    app.fault("POST", "/v1/refunds", FaultKind::CommitThenTimeout, None)
+        .await;
+    until_given_up(&app).await;
+    app.simulator.clear_faults().await;
+    app.intercept().await;
+    // By now Stripe has forgotten the key.
+    app.advance(2 * 86_400).await;
+    wake_the_dead(&app).await;
+    app.settle().await;
+    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
+}
+
+#[tokio::test]
+async fn a_checkout_that_stripe_never_answers_is_found_once_and_can_still_be_repeated_or_cancelled()
+{
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(3)).await;
+    let path = "/v1/checkout/sessions";
+    app.fault("POST", path, FaultKind::TimeoutBeforeCommit, None)
+        .await;
+    let open = || {
+        let body = json!({
+            "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "guest@example.com",
+        });
+        app.post("/v1/checkout_sessions", body).keyed("once")
+    };
+    open().refused(503, "stripe_unavailable").await;
+    app.advance(20).await;
+    until_given_up(&app).await;
+    let admin = app.admin().await;
+    let found = findings(&app, &admin, "inconclusive").await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    let payment: String = app.ask("SELECT id AS it FROM payments").await;
+    assert_eq!(
+        (
+            &found[0]["subject"],
+            &found[0]["state"],
+            &found[0]["amount"]
+        ),
+        (&json!(payment), &json!("open"), &json!(2500))
+    );
+    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    assert_eq!(status, "pending", "nothing is known that would end it");
+
+    app.simulator.clear_faults().await;
+    open().expect(201).await;
+    let found = findings(&app, &admin, "inconclusive").await;
+    assert_eq!(found[0]["state"], "resolved", "{found:?}");
+    let truth = app.truth(&shop.account).await;
+    assert_eq!(truth["checkout_sessions"].as_array().map(Vec::len), Some(1));
+    // The job itself was not woken, and need not be.
+    app.leaves_work();
+}
