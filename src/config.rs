@@ -1,9 +1,10 @@
 //! Settings from the environment, every fault of them named at once.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `BIND`.
     pub bind: SocketAddr,
+    /// `TRUSTED_PROXIES`: who is believed about the address of whom they pass on.
+    pub trusted_proxies: Vec<IpNet>,
     /// `PUBLIC_URL`, without a slash at the end: how browsers reach us.
     pub public_url: Url,
     /// `ALLOWED_REDIRECT_ORIGINS`, and `PUBLIC_URL`'s: where buyers may be sent back to.
@@ -140,6 +143,7 @@ impl Reader<'_> {
             database_url,
             data_dir,
             bind,
+            trusted_proxies: self.networks("TRUSTED_PROXIES"),
             public_url,
             redirect_origins,
             stripe_mode: if key.is_some() {
@@ -253,6 +257,23 @@ impl Reader<'_> {
                     ));
                     None
                 }
+            })
+            .collect()
+    }
+
+    /// Addresses, and networks such as 10.0.0.0/8.
+    fn networks(&mut self, name: &str) -> Vec<IpNet> {
+        let list = self.list(name);
+        list.into_iter()
+            .filter_map(|text| {
+                let one = text.parse().map(|one: IpAddr| IpNet::from(one));
+                let network = one.ok().or_else(|| text.parse().ok());
+                if network.is_none() {
+                    self.fault(format!(
+                        "{name} names {text:?}, but each must be an address such as 10.0.0.1 or a network such as 10.0.0.0/8"
+                    ));
+                }
+                network
             })
             .collect()
     }
@@ -397,6 +418,7 @@ mod tests {
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("STRIPE_CONNECT_WEBHOOK_SECRET", ""),
             ("APPLICATION_FEE_BPS", "10001"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, localhost"),
             ("JWT_SECRET", "short"),
         ])
         .expect_err("all wrong")
@@ -408,6 +430,7 @@ mod tests {
             "STRIPE_WEBHOOK_SECRET",
             "STRIPE_CONNECT_WEBHOOK_SECRET",
             "APPLICATION_FEE_BPS",
+            "TRUSTED_PROXIES names \"localhost\"",
             "JWT_SECRET",
         ] {
             assert!(faults.contains(name), "{name} is not named in {faults}");

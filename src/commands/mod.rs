@@ -16,6 +16,8 @@ Settings are environment variables, or lines of a .env file in the working direc
   DATABASE_URL                   postgres://… or sqlite://PATH     [data/souk.sqlite]
   DATA_DIR                       SQLite, simulator and mails       [data]
   BIND                           where to listen                   [127.0.0.1:8080]
+  TRUSTED_PROXIES                whose X-Forwarded-For is believed [none]
+                                 addresses and networks, commas between them
   PUBLIC_URL                     how browsers reach us             [http://BIND]
   ALLOWED_REDIRECT_ORIGINS       where buyers may be sent back to  [PUBLIC_URL's]
   STRIPE_SECRET_KEY              without it, money is simulated

@@ -1,5 +1,6 @@
 //! What all routes share: bodies and queries in, answers and problems out, paging, idempotency, headers.
 
+mod address;
 mod extract;
 pub mod headers;
 mod idempotency;
@@ -8,6 +9,7 @@ pub mod open;
 mod paging;
 mod problem;
 
+pub use address::ClientAddress;
 pub use extract::BODY_LIMIT;
 pub use extract::{Filters, Form, Path, Query, Unpaged, Valid, objects};
 pub use idempotency::Keyed;

@@ -2,22 +2,23 @@
 //! nobody is ever locked out. Each replica keeps its own, by a clock that only runs forward.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::http::ClientAddress;
 
 const PERIOD: Duration = Duration::from_secs(60);
 /// Failed logins of one account a minute.
 const PER_ACCOUNT: u32 = 10;
-/// Calls of register, login and refresh from one address a minute: ample, since behind a proxy or a company's gateway
-/// one address is many people.
+/// Calls of register, login and refresh from one address a minute: ample, since behind a company's gateway, or a
+/// proxy that TRUSTED_PROXIES does not name, one address is many people.
 const PER_ADDRESS: u32 = 1200;
 
 /// Above so many keys the full allowances are dropped; they say nothing.
@@ -31,11 +32,12 @@ pub(super) struct Unhurried;
 impl FromRequestParts<App> for Unhurried {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self> {
-        let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let ClientAddress(Some(address)) = ClientAddress::from_request_parts(parts, app).await?
+        else {
             return Ok(Self);
         };
-        let key = format!("address {}", network(peer.ip()));
+        let key = format!("address {}", network(address));
         ALLOWANCES.take(key, PER_ADDRESS, Instant::now())?;
         Ok(Self)
     }

@@ -12,6 +12,7 @@ mod onboarding;
 mod orders;
 mod payouts;
 mod process;
+mod proxies;
 mod races;
 mod refunds;
 mod sellers;
