@@ -4,7 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::options::ClockMode;
+/// What time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockMode {
+    /// The wall clock plus what was advanced.
+    Real,
+    /// Stands still until advanced. `start` is in unix seconds; a clock read back from a file that
+    /// is later than it wins.
+    Manual { start: i64 },
+}
+
+impl ClockMode {
+    /// A manual clock that stands at the present second.
+    pub fn manual_now() -> Self {
+        Self::Manual { start: wall() }
+    }
+}
 
 /// Wall time in unix seconds: where simulated time starts, and what signatures carry.
 #[expect(

@@ -12,15 +12,15 @@ use serde_json::{Value, json};
 
 use crate::{
     Deliveries, Fault, Simulator,
+    accounts::onboarding::{self, Details, Restriction},
+    balance::payouts,
+    checkout::pay::{self, Outcome, Payment},
     delivery::history,
     error::ApiError,
     pages,
-    routes::{
-        checkout_pay::{self, Outcome, Payment},
-        onboarding::{self, Details, Restriction},
-        payouts, refunds,
-    },
+    payments::refunds,
     store::Tx,
+    webhooks,
 };
 
 type Told = Result<Json<Value>, ApiError>;
@@ -214,7 +214,7 @@ async fn ensure(State(s): State<Simulator>, body: String) -> Told {
 }
 
 async fn roll(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
-    work(&s, |tx| crate::routes::webhooks::roll(tx, &id))
+    work(&s, |tx| webhooks::roll(tx, &id))
 }
 
 async fn onboard(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
@@ -260,8 +260,8 @@ async fn emit(State(s): State<Simulator>, Path(id): Path<String>, body: String) 
 async fn pay(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
     let payment: Payment = read(&body)?;
     work(&s, |tx| {
-        let outcome = checkout_pay::pay(tx, &id, &payment)?;
-        let session = checkout_pay::session(tx, &id)?;
+        let outcome = pay::pay(tx, &id, &payment)?;
+        let session = pay::session(tx, &id)?;
         let (error, redirect) = match outcome {
             Outcome::Completed(url) => (Value::Null, json!(url)),
             Outcome::Declined { code, message } => {
@@ -296,9 +296,7 @@ enum Settled {
 
 async fn settle(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
     let Settle { outcome } = read(&body)?;
-    work(&s, |tx| {
-        checkout_pay::settle(tx, &id, outcome == Settled::Succeed)
-    })
+    work(&s, |tx| pay::settle(tx, &id, outcome == Settled::Succeed))
 }
 
 #[derive(Deserialize)]

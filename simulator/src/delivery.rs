@@ -13,8 +13,8 @@ use crate::{
     engine::{Core, Engine},
     error::ApiError,
     options::Deliveries,
-    routes::webhooks,
     store::{Kind, Tx},
+    webhooks,
 };
 
 /// Seconds to the next attempt; after the last of them a delivery has failed.

@@ -8,29 +8,19 @@ use std::{
     },
 };
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::{
+    accounts,
     clock::Clock,
     error::ApiError,
     faults::Fault,
-    journal::{Journal, Line, Meta},
+    journal::{Journal, Line, Meta, Saved},
     options::{Deliveries, Error, Options, State},
-    routes,
     store::{Asked, Kind, Store, Tx},
+    table,
 };
-
-/// A saved answer of an idempotent request. Scope: account and key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Saved {
-    pub path: String,
-    pub body: String,
-    pub status: u16,
-    pub answer: Value,
-    pub at: i64,
-}
 
 /// Makes the key and the saved answer out of what a piece of work returned.
 pub(crate) type Keep<'a, T> = &'a dyn Fn(&T) -> (String, Saved);
@@ -197,7 +187,7 @@ impl Core {
                 let base = self.base_url.clone();
                 let mut tx = Tx::new(&mut self.store, now, &base, Asked::default(), &[]);
                 let application = tx.mint("ca_", 32);
-                let platform = routes::accounts::create_platform(&mut tx);
+                let platform = accounts::create_platform(&mut tx);
                 tx.commit();
                 self.store.platform = platform;
                 self.store.application = application;
@@ -278,7 +268,9 @@ impl Core {
     ) -> Result<T, ApiError> {
         self.run_due();
         let now = self.now();
-        self.transact_at(now, asked, key, work)
+        let out = self.transact_at(now, asked, key, work)?;
+        self.run_due();
+        Ok(out)
     }
 
     fn transact_at<T>(
@@ -331,7 +323,7 @@ impl Core {
     fn run_due_until(&mut self, until: i64) {
         while let Some((at, id)) = self.store.next_due(until) {
             let done = self.transact_at(at, Asked::default(), None, |tx| {
-                routes::falls_due(tx, &id);
+                table::falls_due(tx, &id);
                 // Whatever happened, this moment is over: nothing may fall due twice at one time.
                 tx.update(&id, |r| {
                     if r.due == Some(at) {

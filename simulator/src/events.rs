@@ -82,3 +82,17 @@ fn wants(endpoint: &Record, name: &str, connected: bool) -> bool {
             .as_array()
             .is_some_and(|list| list.iter().any(|t| t == "*" || t == name))
 }
+
+/// `previous_attributes`: the top-level fields that differ, as they were.
+pub(crate) fn changes(before: &Value, after: &Value) -> Value {
+    let mut out = json!({});
+    if let (Some(before), Some(after)) = (before.as_object(), after.as_object()) {
+        for (key, value) in after {
+            let old = before.get(key).unwrap_or(&Value::Null);
+            if old != value {
+                out[key] = old.clone();
+            }
+        }
+    }
+    out
+}

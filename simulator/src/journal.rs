@@ -12,12 +12,22 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    engine::Saved,
     options::Error,
     store::{Record, Tx},
 };
+
+/// A saved answer of an idempotent request. Scope: account and key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Saved {
+    pub path: String,
+    pub body: String,
+    pub status: u16,
+    pub answer: Value,
+    pub at: i64,
+}
 
 /// What one committed piece of work changed.
 #[derive(Debug, Default, Serialize, Deserialize)]

@@ -18,7 +18,12 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+mod accounts;
+mod api;
+mod balance;
+mod billing;
 mod cards;
+mod checkout;
 mod clock;
 mod control;
 mod delivery;
@@ -32,15 +37,18 @@ mod money;
 mod options;
 mod oracle;
 mod pages;
-mod routes;
+mod payments;
 mod server;
 mod shape;
 mod store;
+mod table;
+mod webhooks;
 
+pub use clock::ClockMode;
 pub use delivery::{DeliveryResult, PendingEvent, sign};
 pub use events::API_VERSION;
 pub use faults::{Fault, FaultKind};
-pub use options::{ClockMode, Deliveries, Error, Options, State};
+pub use options::{Deliveries, Error, Options, State};
 
 use delivery::Courier;
 use engine::Engine;
@@ -165,10 +173,10 @@ impl Simulator {
     ) -> Result<WebhookEndpoint, error::ApiError> {
         let record = self
             .engine
-            .work(|tx| routes::webhooks::ensure(tx, name, url, connect))?;
+            .work(|tx| webhooks::ensure(tx, name, url, connect))?;
         Ok(WebhookEndpoint {
             id: record.id.clone(),
-            secret: routes::webhooks::secret(&record),
+            secret: webhooks::secret(&record),
             url: url.to_owned(),
             connect,
         })
@@ -179,7 +187,7 @@ impl Simulator {
     pub async fn roll_webhook_secret(&self, endpoint_id: &str) -> Option<String> {
         let rolled = self
             .engine
-            .work(|tx| routes::webhooks::roll(tx, endpoint_id))
+            .work(|tx| webhooks::roll(tx, endpoint_id))
             .ok()?;
         rolled["secret"].as_str().map(str::to_owned)
     }

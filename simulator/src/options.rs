@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use crate::clock::ClockMode;
+
 /// How a simulator runs.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -33,25 +35,6 @@ pub enum State {
     Memory,
     /// An append-only file of JSON lines; a restart on it forgets nothing.
     File(PathBuf),
-}
-
-/// What time it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockMode {
-    /// The wall clock plus what was advanced.
-    Real,
-    /// Stands still until advanced. `start` is in unix seconds; a clock read back from a file that
-    /// is later than it wins.
-    Manual { start: i64 },
-}
-
-impl ClockMode {
-    /// A manual clock that stands at the present second.
-    pub fn manual_now() -> Self {
-        Self::Manual {
-            start: crate::clock::wall(),
-        }
-    }
 }
 
 /// When events are sent to webhook endpoints.

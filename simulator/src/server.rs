@@ -28,13 +28,15 @@ use tokio::{
 
 use crate::{
     Simulator,
-    engine::{Engine, KEY_LIFE, Keep, Saved},
+    api::{self, Call},
+    engine::{Engine, KEY_LIFE, Keep},
     error::{Answer, ApiError},
     events::API_VERSION,
     faults::{FaultKind, strike},
     form::Node,
-    routes::{self, Call, accounts},
+    journal::Saved,
     store::{Asked, Tx},
+    table,
 };
 
 /// Bigger bodies than any API request has.
@@ -388,7 +390,7 @@ fn execute(engine: &Engine, request: &Request<'_>, scope: Option<&str>) -> Answe
             ),
         )
     };
-    let (entry, ids) = routes::find(request.method, request.path).ok_or_else(unknown)?;
+    let (entry, ids) = table::find(request.method, request.path).ok_or_else(unknown)?;
     let form = Node::parse(request.form)?;
     entry.shape.check(&form)?;
     let asked = Asked {
@@ -415,7 +417,7 @@ fn execute(engine: &Engine, request: &Request<'_>, scope: Option<&str>) -> Answe
             path: request.path,
         };
         let mut answer = (entry.run)(tx, &call)?;
-        routes::lists::expand(tx, &form, &mut answer)?;
+        api::lists::expand(tx, &form, &mut answer)?;
         Ok(answer)
     });
     if request.method != "GET" {
@@ -428,9 +430,9 @@ fn execute(engine: &Engine, request: &Request<'_>, scope: Option<&str>) -> Answe
 fn acting(tx: &Tx<'_>, account: Option<&str>) -> Result<String, ApiError> {
     match account {
         None => Ok(tx.platform()),
-        Some(id) => accounts::connected(tx, id)
+        Some(id) => api::connected(tx, id)
             .map(|r| r.id.clone())
-            .ok_or_else(|| accounts::no_access(id)),
+            .ok_or_else(|| api::no_access(id)),
     }
 }
 

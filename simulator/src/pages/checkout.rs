@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::{alert, document, error_page, escape, go};
 use crate::{
     Simulator,
+    checkout::pay::{self, Challenge, Method, Outcome, Payment},
     error::ApiError,
     money,
-    routes::checkout_pay::{self, Challenge, Method, Outcome, Payment},
     store::{Record, Tx},
 };
 
@@ -24,7 +24,7 @@ struct View {
 }
 
 fn load(tx: &Tx<'_>, id: &str) -> Result<View, ApiError> {
-    let session = checkout_pay::session(tx, id)?;
+    let session = pay::session(tx, id)?;
     let merchant = tx
         .get(&session.owner)
         .and_then(|a| {
@@ -57,7 +57,7 @@ fn render(simulator: &Simulator, id: &str, problem: Option<&str>) -> Response {
         Err(error) => error_page(&error),
         Ok(view) => match view.session.text("status") {
             "open" => Html(page(&view, problem)).into_response(),
-            "complete" => go(&checkout_pay::success_url(&view.session)),
+            "complete" => go(&pay::success_url(&view.session)),
             _ => Html(expired(&view)).into_response(),
         },
     }
@@ -219,7 +219,7 @@ pub(super) async fn pay(
         name: form.name,
         challenge: None,
     };
-    let outcome = s.engine().work(|tx| checkout_pay::pay(tx, &id, &payment));
+    let outcome = s.engine().work(|tx| pay::pay(tx, &id, &payment));
     after(&s, &id, outcome)
 }
 
@@ -250,7 +250,7 @@ pub(super) async fn promotion_code(
     };
     match s
         .engine()
-        .work(|tx| checkout_pay::apply_code(tx, &id, code.as_deref()))
+        .work(|tx| pay::apply_code(tx, &id, code.as_deref()))
     {
         Ok(_) => go(&format!("/c/pay/{id}")),
         Err(error) => render(&s, &id, Some(&error.message)),
@@ -288,8 +288,6 @@ pub(super) async fn answer(
     Path(id): Path<String>,
     Form(form): Form<ChallengeAnswer>,
 ) -> Response {
-    let outcome = s
-        .engine()
-        .work(|tx| checkout_pay::challenge(tx, &id, form.outcome));
+    let outcome = s.engine().work(|tx| pay::challenge(tx, &id, form.outcome));
     after(&s, &id, outcome)
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{document, error_page, escape, when};
-use crate::{Simulator, engine::Core, error::ApiError, money, routes::links, store::Kind};
+use crate::{Simulator, accounts::links, engine::Core, error::ApiError, money, store::Kind};
 
 const ROWS: usize = 20;
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{alert, document, error_page, escape, go};
 use crate::{
     Simulator,
-    routes::{
+    accounts::{
         links::{self, Opened},
         onboarding::{self, Details, Outcome},
     },

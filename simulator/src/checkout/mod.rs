@@ -1,15 +1,17 @@
 //! Checkout sessions: <https://docs.stripe.com/api/checkout/sessions>.
 
+mod line_items;
+pub(crate) mod pay;
+
 use serde_json::{Value, json};
 
-use super::{
-    Call, Route, accounts::connected, checkout_pay, line_items, lists, metadata, promotion,
-    retrieve,
-};
 use crate::{
+    api::{Call, Route, connected, lists, metadata, retrieve},
+    billing::promotion,
     error::{Answer, ApiError},
     form::Node,
     money,
+    payments::intents,
     store::{Kind, Record, Tx},
 };
 
@@ -68,7 +70,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "discount": discount.map(|d| json!({ "coupon": d.coupon, "promotion_code": d.promotion_code })),
     });
     tx.insert(Kind::Session, call.owner, session, hidden, Some(expires_at));
-    checkout_pay::price(tx, &id)
+    pay::price(tx, &id)
 }
 
 /// Documented parameters that would change what happens and aren't simulated: better refused than
@@ -370,7 +372,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, session: &Record) {
     if session.text("status") == "open" {
         close(tx, session);
     } else if session.text("payment_status") == "unpaid" {
-        let settled = checkout_pay::settle(tx, &session.id, true);
+        let settled = pay::settle(tx, &session.id, true);
         debug_assert!(settled.is_ok(), "a waiting session has an intent");
     }
 }
@@ -385,7 +387,7 @@ fn close(tx: &mut Tx<'_>, session: &Record) -> Value {
     });
     // A declined attempt leaves an intent behind; it ends with its session.
     if let Some(intent) = value["payment_intent"].as_str() {
-        super::payments::cancel(tx, intent, "automatic");
+        intents::cancel(tx, intent, "automatic");
     }
     tx.emit("checkout.session.expired", &session.owner, &value);
     value

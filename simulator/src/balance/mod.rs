@@ -2,10 +2,12 @@
 //!
 //! A balance *is* the sum of its transactions; nothing else is kept.
 
+pub(crate) mod payouts;
+
 use serde_json::{Value, json};
 
-use super::{Call, Route, lists, payouts, retrieve};
 use crate::{
+    api::{Call, Route, lists, retrieve},
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
 };
@@ -153,7 +155,18 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         json!({}),
         pending.then_some(available_on),
     );
+    if net > 0 {
+        wake_refunds(tx, owner);
+    }
     Ok(id)
+}
+
+/// Refunds that wait for money are tried again, oldest first, as soon as this work is done.
+fn wake_refunds(tx: &mut Tx<'_>, owner: &str) {
+    let now = tx.now;
+    for id in tx.store().waiting(owner) {
+        tx.update(&id, |r| r.due = Some(now));
+    }
 }
 
 /// A pending transaction's day has come.

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Route, accounts::connected};
 use crate::{
+    api::{Call, Route, connected},
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
 };

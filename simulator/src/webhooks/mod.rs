@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, Route, lists, merge_metadata, metadata, retrieve};
 use crate::{
+    api::{Call, Route, lists, merge_metadata, metadata, retrieve},
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
 };

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Route, lists, retrieve};
 use crate::{
+    api::{Route, lists, retrieve},
     cards::Card,
     error::ApiError,
     store::{Kind, Record, Tx},

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, metadata};
 use crate::{
+    api::{Call, metadata},
     error::{Answer, ApiError},
     form::Node,
     money,

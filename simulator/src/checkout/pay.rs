@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{money_in, payments, promotion};
 use crate::{
+    billing::promotion,
     cards::{self, Behaviour, Card},
     error::{Answer, ApiError},
+    payments::{charges, intents},
     store::{Kind, Record, Tx},
 };
 
@@ -164,21 +165,21 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         ApiError::new(402, "card_error", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
             .code("card_declined")
     })?;
-    let intent = payments::ensure_intent(tx, &session)?;
+    let intent = intents::ensure_intent(tx, &session)?;
     match (card.behaviour, payment.challenge) {
         (Behaviour::Pays, _) | (Behaviour::Challenges, Some(Challenge::Complete)) => {
             paid(tx, &session, &intent, card)
         }
         (Behaviour::Challenges, None) => {
-            payments::requires_action(tx, &intent, card);
+            intents::requires_action(tx, &intent, card);
             Ok(Outcome::Challenge)
         }
         (Behaviour::Challenges, Some(Challenge::Fail)) => {
-            payments::requires_action(tx, &intent, card);
+            intents::requires_action(tx, &intent, card);
             challenge_failed(tx, &intent)
         }
         (Behaviour::Declines(code, decline, message), _) => {
-            money_in::decline(tx, &intent, card, (code, decline, message))?;
+            charges::decline(tx, &intent, card, (code, decline, message))?;
             Ok(Outcome::Declined {
                 code: if decline.is_empty() { code } else { decline }.to_owned(),
                 message: message.to_owned(),
@@ -210,7 +211,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<Out
 fn challenge_failed(tx: &mut Tx<'_>, intent: &str) -> Result<Outcome, ApiError> {
     let code = "payment_intent_authentication_failure";
     let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
-    payments::attempt_failed(
+    intents::attempt_failed(
         tx,
         intent,
         json!({
@@ -225,7 +226,7 @@ fn challenge_failed(tx: &mut Tx<'_>, intent: &str) -> Result<Outcome, ApiError> 
 }
 
 fn paid(tx: &mut Tx<'_>, session: &Record, intent: &str, card: &Card) -> Result<Outcome, ApiError> {
-    money_in::succeed(tx, intent, &money_in::Paid::Card(card))?;
+    charges::succeed(tx, intent, &charges::Paid::Card(card))?;
     complete(tx, &session.id, "paid")
 }
 
@@ -236,8 +237,8 @@ fn debit(tx: &mut Tx<'_>, session: &Record) -> Result<Outcome, ApiError> {
             ApiError::invalid("This session doesn't take SEPA Direct Debit.").param("method"),
         );
     }
-    let intent = payments::ensure_intent(tx, session)?;
-    money_in::begin_debit(tx, &intent)?;
+    let intent = intents::ensure_intent(tx, session)?;
+    charges::begin_debit(tx, &intent)?;
     let out = complete(tx, &session.id, "unpaid")?;
     let due = tx.now + DEBIT_TAKES;
     tx.update(&session.id, |r| r.due = Some(due));
@@ -319,11 +320,11 @@ pub(crate) fn settle(tx: &mut Tx<'_>, id: &str, succeeds: bool) -> Answer {
     };
     let mut value = session.value.clone();
     let event = if succeeds {
-        money_in::debit_succeeds(tx, &intent.id)?;
+        charges::debit_succeeds(tx, &intent.id)?;
         value["payment_status"] = json!("paid");
         "checkout.session.async_payment_succeeded"
     } else {
-        money_in::debit_fails(tx, &intent.id)?;
+        charges::debit_fails(tx, &intent.id)?;
         "checkout.session.async_payment_failed"
     };
     tx.update(id, |r| {

@@ -3,11 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    balance::{Booking, FeePart, book},
-    payments, refunds,
-};
+use super::intents;
 use crate::{
+    balance::{Booking, FeePart, book},
     cards::Card,
     error::ApiError,
     money,
@@ -40,7 +38,7 @@ pub(crate) fn begin_debit(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiErr
     let intent = intent(tx, intent_id)?;
     let charge = attempt(tx, &intent, &Paid::SepaDebit, "pending", Value::Null);
     emit_charge(tx, "charge.pending", &charge);
-    payments::step(tx, intent_id, "payment_intent.processing", |r| {
+    intents::step(tx, intent_id, "payment_intent.processing", |r| {
         r.value["status"] = json!("processing");
         r.value["payment_method"] = charge.value["payment_method"].clone();
     });
@@ -76,7 +74,7 @@ pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiErr
     if let Some(charge) = failed {
         emit_charge(tx, "charge.failed", &charge);
     }
-    payments::attempt_failed(
+    intents::attempt_failed(
         tx,
         intent_id,
         json!({
@@ -113,7 +111,7 @@ pub(crate) fn decline(
         error["decline_code"] = json!(decline_code);
         error["advice_code"] = json!("try_again_later");
     }
-    payments::attempt_failed(tx, intent_id, error);
+    intents::attempt_failed(tx, intent_id, error);
     Ok(())
 }
 
@@ -257,13 +255,13 @@ fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
     tx.emit(name, &charge.owner, &charge.value);
 }
 
-/// `charge.succeeded`, `payment_intent.succeeded`; refunds that waited for money get theirs.
+/// `charge.succeeded`, `payment_intent.succeeded`.
 fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
     let Some(charge) = tx.get(&charge.id) else {
         return;
     };
     emit_charge(tx, "charge.succeeded", &charge);
-    payments::step(tx, intent_id, "payment_intent.succeeded", |r| {
+    intents::step(tx, intent_id, "payment_intent.succeeded", |r| {
         r.value["status"] = json!("succeeded");
         r.value["next_action"] = Value::Null;
         r.value["last_payment_error"] = Value::Null;
@@ -278,7 +276,6 @@ fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
         let platform = tx.platform();
         tx.emit("application_fee.created", &platform, &fee.value);
     }
-    refunds::retry_waiting(tx, &charge.owner);
 }
 
 /// Books a charge that succeeded: the seller's part, the platform's fee, Stripe's fee.

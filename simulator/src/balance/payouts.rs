@@ -5,13 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Call, Route,
-    balance::{Booking, DAY, book},
-    lists, merge_metadata, metadata, retrieve,
-};
+use super::{Booking, DAY, book};
 use crate::{
+    api::{Call, Route, connected, lists, merge_metadata, metadata, no_access, retrieve},
     error::{Answer, ApiError},
+    events::changes,
     store::{Kind, Record, Tx},
 };
 
@@ -168,7 +166,7 @@ fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)
     let Some(after) = tx.update(id, change) else {
         return Value::Null;
     };
-    let changed = super::accounts::changes(&before.value, &after.value);
+    let changed = changes(&before.value, &after.value);
     let changed = (event == "payout.updated").then_some(changed);
     tx.emit_change(event, &after.owner, &after.value, changed);
     after.value.clone()
@@ -187,8 +185,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             .code("parameter_invalid_integer")
             .param("amount"));
     }
-    let account = super::accounts::connected(tx, call.owner)
-        .ok_or_else(|| super::accounts::no_access(call.owner))?;
+    let account = connected(tx, call.owner).ok_or_else(|| no_access(call.owner))?;
     if account.value["payouts_enabled"] != json!(true) {
         return Err(ApiError::invalid(
             "Cannot create payouts: this account's payouts are not enabled.",
@@ -305,6 +302,5 @@ fn give_back(
         r.value["failure_balance_transaction"] = json!(txn);
         r.due = None;
     });
-    super::refunds::retry_waiting(tx, &payout.owner);
     Ok(value)
 }

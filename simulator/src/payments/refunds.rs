@@ -2,12 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Call, Route,
-    balance::{Booking, FeePart, book},
-    lists, merge_metadata, metadata, retrieve,
-};
 use crate::{
+    api::{Call, Route, lists, merge_metadata, metadata, retrieve},
+    balance::{Booking, FeePart, book},
     error::{Answer, ApiError},
     money,
     store::{Kind, Record, Tx},
@@ -368,7 +365,6 @@ fn create_fee_refund(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(fee) = tx.get(call.id()) {
         tx.emit("application_fee.refunded", &fee.owner.clone(), &fee.value);
     }
-    retry_waiting(tx, &account);
     Ok(refund)
 }
 
@@ -388,19 +384,20 @@ fn emit_update(tx: &mut Tx<'_>, id: &str) {
     }
 }
 
-/// Money came in: refunds that waited for it are made, oldest first.
-pub(crate) fn retry_waiting(tx: &mut Tx<'_>, account: &str) {
-    for id in tx.store().waiting(account) {
-        let Ok(fee) = execute(tx, &id) else {
-            return;
-        };
-        if tx.get(&id).is_some_and(|r| r.text("status") == "succeeded") {
-            emit_update(tx, &id);
-        }
-        if let Some(fee) = fee {
-            let platform = tx.platform();
-            tx.emit("application_fee.refunded", &platform, &fee);
-        }
+/// Money came in while this refund waited for it.
+pub(crate) fn try_again(tx: &mut Tx<'_>, refund: &Record) {
+    let Ok(fee) = execute(tx, &refund.id) else {
+        return;
+    };
+    if tx
+        .get(&refund.id)
+        .is_some_and(|r| r.text("status") == "succeeded")
+    {
+        emit_update(tx, &refund.id);
+    }
+    if let Some(fee) = fee {
+        let platform = tx.platform();
+        tx.emit("application_fee.refunded", &platform, &fee);
     }
 }
 

@@ -1,10 +1,14 @@
-//! Accounts: <https://docs.stripe.com/api/accounts>.
+//! Connected accounts and the platform's own: <https://docs.stripe.com/api/accounts>.
+
+pub(crate) mod links;
+pub(crate) mod onboarding;
 
 use serde_json::{Value, json};
 
-use super::{Call, Route, lists, merge_metadata, metadata};
 use crate::{
+    api::{Call, Route, connected, lists, merge_metadata, metadata, no_access},
     error::{Answer, ApiError},
+    events::changes,
     form::Node,
     store::{Kind, Record, Tx, page},
 };
@@ -303,27 +307,11 @@ pub(crate) fn bank_account(
     })
 }
 
-/// A connected account of the platform, whose access hasn't been taken away.
-pub(crate) fn connected(tx: &Tx<'_>, id: &str) -> Option<std::sync::Arc<Record>> {
-    tx.get(id)
-        .filter(|r| r.kind == Kind::Account && r.hidden["deauthorized"] != json!(true))
-}
-
 fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
     let own = call.id() == call.owner;
     connected(tx, call.id())
         .filter(|_| own || call.owner == tx.store().platform)
         .ok_or_else(|| no_access(call.id()))
-}
-
-/// What Stripe answers about an account that isn't there, or isn't ours any more.
-pub(crate) fn no_access(account: &str) -> ApiError {
-    ApiError::new(
-        403,
-        "invalid_request_error",
-        format!("The provided key 'sk_test_*********************' does not have access to account '{account}' (or that account does not exist). Application access may have been revoked."),
-    )
-    .code("account_invalid")
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
@@ -413,20 +401,6 @@ fn copy(target: &mut Value, form: &Node, name: &str) {
     }
 }
 
-/// `previous_attributes`: the top-level fields that differ, as they were.
-pub(crate) fn changes(before: &Value, after: &Value) -> Value {
-    let mut out = json!({});
-    if let (Some(before), Some(after)) = (before.as_object(), after.as_object()) {
-        for (key, value) in after {
-            let old = before.get(key).unwrap_or(&Value::Null);
-            if old != value {
-                out[key] = old.clone();
-            }
-        }
-    }
-    out
-}
-
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let record = named(tx, call)?;
     let sums = tx.store().balances(&record.id);
@@ -454,7 +428,7 @@ fn reject(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         )
         .param("reason"));
     }
-    super::onboarding::reject(tx, &record.id, reason)
+    onboarding::reject(tx, &record.id, reason)
 }
 
 fn capabilities(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {

@@ -3,9 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::accounts::{bank_account, changes, connected, no_requirements, wants};
+use super::{bank_account, no_requirements, wants};
 use crate::{
+    api::connected,
+    balance::payouts,
     error::ApiError,
+    events::changes,
     store::{Record, Tx},
 };
 
@@ -95,7 +98,7 @@ pub(crate) fn onboard(
         tx.emit("account.external_account.created", account, &bank);
     }
     if details.outcome == Outcome::Complete {
-        super::payouts::schedule(tx, account);
+        payouts::schedule(tx, account);
     }
     Ok(value)
 }
@@ -212,7 +215,7 @@ pub(crate) fn restrict(
 /// Everything Stripe wanted has been given and checked.
 pub(crate) fn unrestrict(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
     let value = change(tx, account, |_, value| settle(value, Outcome::Complete))?;
-    super::payouts::schedule(tx, account);
+    payouts::schedule(tx, account);
     Ok(value)
 }
 

@@ -1,0 +1,107 @@
+//! What every noun's handlers are given and share.
+
+pub(crate) mod lists;
+
+use serde_json::{Value, json};
+
+use crate::{
+    error::{Answer, ApiError},
+    form::Node,
+    store::{Kind, Record, Tx},
+};
+
+/// An API request that has been authenticated, scoped and checked against its route's shape.
+pub(crate) struct Call<'a> {
+    pub args: &'a Node,
+    /// What stands in the path, in order.
+    pub ids: Vec<&'a str>,
+    /// The account it acts on: `Stripe-Account`, or the platform.
+    pub owner: &'a str,
+    pub path: &'a str,
+}
+
+impl Call<'_> {
+    pub fn id(&self) -> &str {
+        self.ids.first().copied().unwrap_or_default()
+    }
+}
+
+pub(crate) type Handler = fn(&mut Tx<'_>, &Call<'_>) -> Answer;
+
+/// Method, path as Stripe's description writes it, and who answers.
+pub(crate) type Route = (&'static str, &'static str, Handler);
+
+/// A connected account of the platform, whose access hasn't been taken away.
+pub(crate) fn connected(tx: &Tx<'_>, id: &str) -> Option<std::sync::Arc<Record>> {
+    tx.get(id)
+        .filter(|r| r.kind == Kind::Account && r.hidden["deauthorized"] != json!(true))
+}
+
+/// What Stripe answers about an account that isn't there, or isn't ours any more.
+pub(crate) fn no_access(account: &str) -> ApiError {
+    ApiError::new(
+        403,
+        "invalid_request_error",
+        format!("The provided key 'sk_test_*********************' does not have access to account '{account}' (or that account does not exist). Application access may have been revoked."),
+    )
+    .code("account_invalid")
+}
+
+/// Reads one object of the acting account.
+pub(crate) fn retrieve(
+    tx: &Tx<'_>,
+    call: &Call<'_>,
+    kind: Kind,
+    noun: &str,
+    param: &str,
+) -> Answer {
+    tx.find(kind, call.owner, call.id())
+        .map(|r| r.value.clone())
+        .ok_or_else(|| ApiError::missing(noun, call.id(), param))
+}
+
+/// Merges `metadata` into an object; an empty value unsets its key, an empty hash all of them.
+pub(crate) fn merge_metadata(target: &mut Value, form: &Node, path: &str) -> Result<(), ApiError> {
+    let Some(node) = form.at(path) else {
+        return Ok(());
+    };
+    if matches!(node, Node::Leaf(_)) {
+        *target = json!({});
+        return Ok(());
+    }
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Some(map) = target.as_object_mut() else {
+        return Ok(());
+    };
+    for (key, value) in node.children() {
+        let Node::Leaf(text) = value else {
+            return Err(ApiError::invalid(format!(
+                "Invalid value for metadata key '{key}': expected a string."
+            ))
+            .param(path));
+        };
+        if key.chars().count() > 40 || text.chars().count() > 500 {
+            return Err(ApiError::invalid(
+                "Metadata keys can have up to 40 characters and values up to 500.",
+            )
+            .param(path));
+        }
+        if text.is_empty() {
+            map.remove(key);
+        } else {
+            map.insert(key.clone(), json!(text));
+        }
+    }
+    if map.len() > 50 {
+        return Err(ApiError::invalid("You can only set up to 50 metadata keys.").param(path));
+    }
+    Ok(())
+}
+
+pub(crate) fn metadata(form: &Node, path: &str) -> Answer {
+    let mut out = json!({});
+    merge_metadata(&mut out, form, path)?;
+    Ok(out)
+}

@@ -1,0 +1,5 @@
+//! Money from buyers: intents, the charges that attempts make, and what is given back.
+
+pub(crate) mod charges;
+pub(crate) mod intents;
+pub(crate) mod refunds;

@@ -1,0 +1,107 @@
+//! All routes: each noun names its own, the table is all of them.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use crate::{
+    accounts::{self, links},
+    api::{Handler, Route},
+    balance::{self, payouts},
+    billing::promotion,
+    checkout,
+    payments::{intents, refunds},
+    shape::{self, Shape},
+    store::{Kind, Record, Tx},
+    webhooks,
+};
+
+pub(crate) struct Entry {
+    pub shape: &'static Shape,
+    pub run: Handler,
+    method: &'static str,
+    segments: Vec<&'static str>,
+}
+
+/// By first noun, so that a request looks at a handful of entries; what is named goes before what
+/// varies, as `/v1/customers/search` does before `/v1/customers/{customer}`.
+static TABLE: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
+    static EMPTY: LazyLock<Shape> = LazyLock::new(Shape::default);
+    let mut table: HashMap<_, Vec<Entry>> = HashMap::new();
+    for (method, path, run) in all() {
+        let segments: Vec<_> = path.split('/').skip(2).collect();
+        let noun = segments.first().copied().unwrap_or_default();
+        table.entry(noun).or_default().push(Entry {
+            shape: shape::of(&format!("{method} {path}")).unwrap_or(&EMPTY),
+            run: *run,
+            method,
+            segments,
+        });
+    }
+    for entries in table.values_mut() {
+        entries.sort_by_key(|e| e.segments.iter().filter(|s| s.starts_with('{')).count());
+    }
+    table
+});
+
+/// Every route there is.
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
+    [
+        accounts::ROUTES,
+        links::ROUTES,
+        checkout::ROUTES,
+        intents::ROUTES,
+        refunds::ROUTES,
+        promotion::ROUTES,
+        balance::ROUTES,
+        payouts::ROUTES,
+        webhooks::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The route of a request and the ids in its path.
+pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Entry, Vec<&'p str>)> {
+    let parts: Vec<&str> = path
+        .strip_prefix("/v1/")?
+        .trim_end_matches('/')
+        .split('/')
+        .collect();
+    let entry = TABLE
+        .get::<str>(parts.first()?)?
+        .iter()
+        .find(|entry| entry.method == method && entry.fits(&parts))?;
+    let ids = entry
+        .segments
+        .iter()
+        .zip(parts)
+        .filter(|(want, _)| want.starts_with('{'))
+        .map(|(_, have)| have)
+        .collect();
+    Some((entry, ids))
+}
+
+impl Entry {
+    fn fits(&self, parts: &[&str]) -> bool {
+        self.segments.len() == parts.len()
+            && self
+                .segments
+                .iter()
+                .zip(parts)
+                .all(|(want, have)| want.starts_with('{') || want == have)
+    }
+}
+
+/// Does what a record's time has come for.
+pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
+    let Some(record): Option<std::sync::Arc<Record>> = tx.get(id) else {
+        return;
+    };
+    match record.kind {
+        Kind::Session => checkout::falls_due(tx, &record),
+        Kind::Txn => balance::becomes_available(tx, &record),
+        Kind::Payout => payouts::falls_due(tx, &record),
+        Kind::Account => payouts::pay_out(tx, &record),
+        Kind::Refund => refunds::try_again(tx, &record),
+        _ => {}
+    }
+}
