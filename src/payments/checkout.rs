@@ -34,6 +34,9 @@ use super::{by_session, locked, of_order};
 const ANSWER_MS: i64 = 15_000;
 /// Stripe's own, where a request names no `expires_at`.
 const DEFAULT_LIFE_MS: i64 = 24 * 3_600_000;
+/// Stripe wants half an hour from the moment it gets the request, which may be repeated some seconds later: less than
+/// this is never asked for.
+const LEAST_LIFE_MS: i64 = 31 * 60_000;
 /// The `metadata` name that carries our payment's id.
 pub(super) const METADATA_PAYMENT: &str = "souk_payment";
 
@@ -169,7 +172,9 @@ async fn place(app: &App, buyer: Option<&Caller>, id: &OrderId, new: NewCheckout
     let cancel_url = redirect(app, "cancel_url", new.cancel_url, "/checkout/cancelled")?;
     let allow_discounts = new.allow_promotion_codes.unwrap_or(true);
     let payment_id: PaymentId = ids::new(app.clock.now());
-    let life = new.expires_in.map(|seconds| seconds.saturating_mul(1000));
+    let life = new
+        .expires_in
+        .map(|seconds| seconds.saturating_mul(1000).max(LEAST_LIFE_MS));
     let request = app
         .stripe
         .on(&account)

@@ -239,3 +239,27 @@ async fn a_checkout_that_stripe_never_answers_is_found_once_and_can_still_be_rep
     // The job itself was not woken, and need not be.
     app.leaves_work();
 }
+
+#[tokio::test]
+async fn the_shortest_checkout_is_still_long_enough_when_its_request_is_repeated() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let path = "/v1/checkout/sessions";
+    app.fault("POST", path, FaultKind::TimeoutBeforeCommit, Some(3))
+        .await;
+    let body = json!({
+        "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "guest@example.com", "expires_in": 1800,
+    });
+    app.post("/v1/checkout_sessions", body)
+        .refused(503, "stripe_unavailable")
+        .await;
+    app.advance(20).await;
+    app.settle().await;
+    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    assert_eq!(status, "pending");
+    assert_eq!(
+        app.count("payments WHERE stripe_object IS NOT NULL").await,
+        1
+    );
+}

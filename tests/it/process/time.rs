@@ -68,7 +68,7 @@ async fn what_expires_expires_in_simulated_time_and_works_until_then() {
     paid(&souk, &bought).await;
 
     let late = brief_checkout(&souk, &product).await;
-    advance(&stripe, 1801).await;
+    advance(&stripe, 31 * 60 + 1).await;
     until("the order is expired", async || {
         let order = souk
             .client
