@@ -27,12 +27,18 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Valid<T>
     }
 }
 
-/// The raw bytes of a JSON body.
+/// The raw bytes of a JSON body. No body at all is an empty object, as `curl -X POST` sends it.
 pub(super) async fn json_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
-    if !is_type(request.headers(), "application/json") {
+    let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
+    if !untyped && !is_type(request.headers(), "application/json") {
         return Err(Error::UnsupportedMediaType("application/json"));
     }
-    body_bytes(request, state).await
+    let bytes = body_bytes(request, state).await?;
+    match (untyped, bytes.is_empty()) {
+        (true, true) => Ok(Bytes::from_static(b"{}")),
+        (true, false) => Err(Error::UnsupportedMediaType("application/json")),
+        (false, _) => Ok(bytes),
+    }
 }
 
 async fn body_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {

@@ -12,7 +12,7 @@ use crate::ids;
 /// A finding to raise.
 #[derive(Clone, Debug)]
 pub struct NewFinding {
-    /// One of DESIGN's kinds, such as `payout_mismatch`.
+    /// What kind it is, such as `payout_mismatch`.
     pub kind: &'static str,
     /// The account it concerns.
     pub stripe_account: Option<AccountId>,

@@ -1,4 +1,4 @@
-//! The rules of the house (DESIGN §3), held against the source. Each rule is a function from sources to
+//! The rules of the house (ARCHITECTURE.md), held against the source. Each rule is a function from sources to
 //! faults; below each stands a proof, on a few bad lines, that it can fail.
 
 mod source;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use source::Source;
 
-/// Rooms, top to bottom, and what each may import; DESIGN's own words stand for sets (see `expand`).
+/// Rooms, top to bottom, and what each may import; the words of ARCHITECTURE.md stand for sets (see `expand`).
 /// `entity` is open to all.
 const TABLE: &[(&[&str], &[&str])] = &[
     (
@@ -16,7 +16,7 @@ const TABLE: &[(&[&str], &[&str])] = &[
         &["base above"],
     ),
     (&["audit", "jobs", "mailer", "stripe"], &["base"]),
-    // `jobs` beyond DESIGN's line: App carries what wakes the worker.
+    // `jobs`: App carries what wakes the worker.
     (&["app"], &["base", "stripe", "mailer", "jobs"]),
     (&["http"], &["base", "app"]),
     (&["identity"], &["base", "audit", "jobs", "app", "http"]),
@@ -34,7 +34,7 @@ const TABLE: &[(&[&str], &[&str])] = &[
         &["notify"],
         &["D", "mailer", "sellers", "orders", "payments"],
     ),
-    // DESIGN: "every domain's `events`"; the rooms that have one.
+    // ARCHITECTURE.md: "every domain's `events`"; the rooms that have one.
     (
         &["webhooks"],
         &[

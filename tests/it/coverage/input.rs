@@ -3,9 +3,9 @@
 use super::scene::{Scene, Who, encoded, id_prefix};
 use super::wrong::{self, What};
 use crate::contract::{Body, Operation, Parameter, contract};
-use crate::harness::Answer;
+use crate::harness::{Answer, TestApp};
 
-/// What a body may have, as the contract and DESIGN §10 say.
+/// What a body may have, as the contract says.
 const LIMIT: usize = 64 * 1024;
 
 /// The operations that take a body from a caller; Stripe's events are signed bytes, and tests of their own try those.
@@ -80,6 +80,25 @@ async fn what_is_no_body_of_the_right_type_and_size_is_refused() {
         }
     }
     assert_eq!(scene.rows().await, before, "something was written");
+}
+
+#[tokio::test]
+async fn no_body_at_all_is_an_empty_object_and_a_body_without_a_type_is_refused() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let product = app.product(&shop, 2500, None).await;
+    let checkout = app.checkout(&product).await;
+    let path = format!("/v1/checkout_sessions/{}/verify", checkout.id);
+    let verified = app.call("POST", &path).expect(200).await;
+    assert_eq!(verified["status"], "pending");
+    app.call("POST", "/v1/products")
+        .by(&shop.owner)
+        .refuses_field("seller_id")
+        .await;
+    let untyped = reqwest::Client::new()
+        .post(format!("{}{path}", app.base))
+        .body("{}");
+    assert_eq!(untyped.send().await.expect("an answer").status(), 415);
 }
 
 #[tokio::test]

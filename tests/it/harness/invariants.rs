@@ -1,4 +1,4 @@
-//! What must never be false (DESIGN §5), asked of the database after every test.
+//! What must never be false, asked of the database after every test.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
