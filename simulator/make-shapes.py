@@ -11,9 +11,19 @@ import json
 import re
 import sys
 
+def endive(t):
+    """`allowed_payment_method_types` stands where `payment_method_types` stood."""
+    return re.sub(r"(^| )payment_method_types\[\](=\S+)?", "", t).strip() + " allowed_payment_method_types[]"
+
+
 OVERLAY = {
-    # endive: creating takes `allowed_payment_method_types`, `payment_method_types` is gone.
-    "POST /v1/checkout/sessions": lambda t: t.replace(" payment_method_types[]", " allowed_payment_method_types[]"),
+    "POST /v1/checkout/sessions": endive,
+    "POST /v1/payment_intents": endive,
+    "POST /v1/payment_intents/{intent}": endive,
+    "POST /v1/payment_intents/{intent}/confirm": endive,
+    "POST /v1/setup_intents": endive,
+    "POST /v1/setup_intents/{intent}": endive,
+    "POST /v1/setup_intents/{intent}/confirm": endive,
 }
 ANY = {"payment_method_options", "documents", "verification", "currency_options"}
 

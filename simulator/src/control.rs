@@ -47,6 +47,7 @@ pub(crate) fn router() -> Router<Simulator> {
             "/oracle",
             get(async |State(s): State<Simulator>| Json(s.oracle().await)),
         )
+        .route("/assumptions", get(assumptions).post(assume))
         .route("/faults", get(faults).post(fault).delete(clear))
         .route(
             "/events/pending",
@@ -107,6 +108,17 @@ async fn advance(State(s): State<Simulator>, body: String) -> Told {
         return Err(ApiError::invalid("The clock only moves forward.").param("seconds"));
     }
     Ok(Json(json!({ "now": s.engine().advance(seconds) })))
+}
+
+async fn assumptions(State(s): State<Simulator>) -> Json<Value> {
+    Json(s.engine().lock().assumptions.tell())
+}
+
+async fn assume(State(s): State<Simulator>, body: String) -> Told {
+    let wanted = read(&body)?;
+    let mut core = s.engine().lock();
+    core.assumptions.set_all(&wanted)?;
+    Ok(Json(core.assumptions.tell()))
 }
 
 async fn faults(State(s): State<Simulator>) -> Json<Vec<Fault>> {

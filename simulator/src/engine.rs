@@ -13,12 +13,13 @@ use tokio::sync::Notify;
 
 use crate::{
     accounts,
+    assumptions::Assumptions,
     clock::Clock,
     error::ApiError,
     faults::Fault,
     journal::{Journal, Line, Meta, Saved},
     options::{Deliveries, Error, Options, State},
-    store::{Asked, Kind, Store, Tx},
+    store::{Asked, Ground, Kind, Store, Tx},
     table,
 };
 
@@ -46,6 +47,7 @@ pub(crate) struct Core {
     pub in_flight: HashSet<String>,
     pub faults: Vec<Fault>,
     pub rules: DeliveryRules,
+    pub assumptions: Assumptions,
     /// Deliveries being made at this moment.
     pub posting: HashSet<String>,
     base_url: String,
@@ -87,6 +89,7 @@ impl Engine {
                 drop_types: Vec::new(),
                 delay_ms: 0,
             },
+            assumptions: options.assumptions.clone(),
             posting: HashSet::new(),
             base_url: base_url.clone(),
         };
@@ -185,7 +188,12 @@ impl Core {
             None => {
                 let now = self.now();
                 let base = self.base_url.clone();
-                let mut tx = Tx::new(&mut self.store, now, &base, Asked::default(), &[]);
+                let ground = Ground {
+                    base_url: &base,
+                    drop_types: &[],
+                    assumptions: &self.assumptions,
+                };
+                let mut tx = Tx::new(&mut self.store, now, ground, Asked::default());
                 let application = tx.mint("ca_", 32);
                 let platform = accounts::create_platform(&mut tx);
                 tx.commit();
@@ -280,13 +288,12 @@ impl Core {
         key: Option<Keep<'_, T>>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let mut tx = Tx::new(
-            &mut self.store,
-            now,
-            &self.base_url,
-            asked,
-            &self.rules.drop_types,
-        );
+        let ground = Ground {
+            base_url: &self.base_url,
+            drop_types: &self.rules.drop_types,
+            assumptions: &self.assumptions,
+        };
+        let mut tx = Tx::new(&mut self.store, now, ground, asked);
         let out = work(&mut tx)?;
         let idem = key.map(|save| save(&out));
         if let Some(journal) = self.journal.as_mut() {

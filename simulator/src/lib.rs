@@ -20,12 +20,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod accounts;
 mod api;
+mod assumptions;
 mod balance;
 mod billing;
 mod cards;
 mod checkout;
 mod clock;
 mod control;
+mod customers;
 mod delivery;
 mod engine;
 mod error;
@@ -38,12 +40,15 @@ mod options;
 mod oracle;
 mod pages;
 mod payments;
+mod request_log;
 mod server;
 mod shape;
 mod store;
 mod table;
+mod transfers;
 mod webhooks;
 
+pub use assumptions::{ASSUMPTIONS, Assumption, Assumptions};
 pub use clock::ClockMode;
 pub use delivery::{DeliveryResult, PendingEvent, sign};
 pub use events::API_VERSION;
@@ -52,6 +57,7 @@ pub use options::{Deliveries, Error, Options, State};
 
 use delivery::Courier;
 use engine::Engine;
+use request_log::RequestLog;
 
 /// A webhook endpoint and the secret that signs what it gets.
 #[derive(Debug, Clone, Serialize)]
@@ -99,8 +105,9 @@ impl Simulator {
         };
         simulator.tasks.spawn(courier.run(simulator.stop.clone()));
         let stop = simulator.stop.clone();
-        let app =
-            server::router(simulator.clone()).into_make_service_with_connect_info::<server::Cut>();
+        let log = options.log.as_deref().map(RequestLog::open).transpose()?;
+        let app = server::router(simulator.clone(), log.map(Arc::new))
+            .into_make_service_with_connect_info::<server::Cut>();
         let served = axum::serve(server::Cuttable(listener), app)
             .with_graceful_shutdown(async move { stop.cancelled().await });
         simulator.tasks.spawn(async move {

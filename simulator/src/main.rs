@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
-use souk_simulator::{API_VERSION, ClockMode, Deliveries, Options, Simulator, State};
+use souk_simulator::{
+    API_VERSION, ASSUMPTIONS, Assumptions, ClockMode, Deliveries, Options, Simulator, State,
+};
 
 /// Stripe Connect on your own machine: no account, no key, no network.
 ///
@@ -32,6 +34,14 @@ struct Arguments {
     /// `real` follows the wall clock, `manual` stands still until it is advanced.
     #[arg(long, value_enum, default_value_t = Clock::Real)]
     clock: Clock,
+
+    /// Append every API request and its answer to this file, a line of JSON each.
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// Answer a question that Stripe's descriptions leave open; `?` lists them. Repeatable.
+    #[arg(long, value_name = "NAME=VALUE")]
+    assume: Vec<String>,
 
     /// Let events wait until they are sent by hand.
     #[arg(long)]
@@ -65,6 +75,19 @@ async fn main() -> std::process::ExitCode {
         )
         .init();
     let arguments = Arguments::parse();
+    let mut assumptions = Assumptions::default();
+    for pair in &arguments.assume {
+        if pair == "?" {
+            for a in ASSUMPTIONS {
+                println!("{}={}\n  {}", a.name, a.values.join("|"), a.about);
+            }
+            return std::process::ExitCode::SUCCESS;
+        }
+        if let Err(error) = assumptions.set_pair(pair) {
+            eprintln!("souk-simulator: --assume: {error}");
+            return std::process::ExitCode::from(2);
+        }
+    }
     let started = Simulator::start(Options {
         listen: arguments.listen,
         state: arguments.state.map_or(State::Memory, State::File),
@@ -78,6 +101,8 @@ async fn main() -> std::process::ExitCode {
         } else {
             Deliveries::Automatic
         },
+        assumptions,
+        log: arguments.log,
     })
     .await;
     let simulator = match started {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::clock::ClockMode;
+use crate::{assumptions::Assumptions, clock::ClockMode};
 
 /// How a simulator runs.
 #[derive(Debug, Clone)]
@@ -14,6 +14,10 @@ pub struct Options {
     pub seed: u64,
     pub clock: ClockMode,
     pub deliveries: Deliveries,
+    /// How questions are answered that Stripe's descriptions leave open.
+    pub assumptions: Assumptions,
+    /// Appends every API request and its answer to this file, a line of JSON each.
+    pub log: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -25,6 +29,8 @@ impl Default for Options {
             seed: 0,
             clock: ClockMode::Real,
             deliveries: Deliveries::Automatic,
+            assumptions: Assumptions::default(),
+            log: None,
         }
     }
 }

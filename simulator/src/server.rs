@@ -17,6 +17,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{ConnectInfo, State, connect_info::Connected},
     http::{HeaderMap, Method, Response, Uri, header},
+    middleware::from_fn_with_state,
     serve::{IncomingStream, Listener},
 };
 use base64::Engine as _;
@@ -35,6 +36,7 @@ use crate::{
     faults::{FaultKind, strike},
     form::Node,
     journal::Saved,
+    request_log::{self, RequestLog},
     store::{Asked, Tx},
     table,
 };
@@ -141,13 +143,17 @@ impl AsyncWrite for Line {
     }
 }
 
-pub(crate) fn router(simulator: Simulator) -> Router {
-    Router::new()
+pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Router {
+    let router = Router::new()
         .merge(crate::control::router())
         .merge(crate::pages::router())
         .fallback(api)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
-        .with_state(simulator)
+        .with_state(simulator);
+    match log {
+        Some(log) => router.layer(from_fn_with_state(log, request_log::record)),
+        None => router,
+    }
 }
 
 /// What a request says about itself.

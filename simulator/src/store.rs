@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::assumptions::Assumptions;
+
 /// What a record is. The names are journalled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,21 +22,88 @@ pub(crate) enum Kind {
     Account,
     AccountLink,
     LoginLink,
+    Person,
+    ExternalAccount,
+    Token,
+    Customer,
+    CustomerTxn,
+    PaymentMethod,
+    Mandate,
     Session,
     Intent,
+    SetupIntent,
+    SetupAttempt,
     Charge,
     Refund,
+    Dispute,
     Fee,
     FeeRefund,
+    Transfer,
+    Reversal,
     Txn,
     Payout,
+    Topup,
     Coupon,
     PromotionCode,
     Product,
+    ProductFeature,
     Price,
+    Subscription,
+    SubscriptionItem,
+    Invoice,
+    InvoiceItem,
+    InvoicePayment,
+    PortalConfiguration,
+    PortalSession,
+    TestClock,
     Event,
     Endpoint,
     Delivery,
+}
+
+impl Kind {
+    /// The noun in Stripe's `No such …`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::Account => "account",
+            Kind::Person => "person",
+            Kind::ExternalAccount => "external account",
+            Kind::Token => "token",
+            Kind::Customer => "customer",
+            Kind::CustomerTxn => "customer_balance_transaction",
+            Kind::PaymentMethod => "PaymentMethod",
+            Kind::Mandate => "mandate",
+            Kind::Session => "checkout.session",
+            Kind::Intent => "payment_intent",
+            Kind::SetupIntent => "setupintent",
+            Kind::SetupAttempt => "setup_attempt",
+            Kind::Charge => "charge",
+            Kind::Refund => "refund",
+            Kind::Dispute => "dispute",
+            Kind::Fee => "application_fee",
+            Kind::FeeRefund => "fee_refund",
+            Kind::Transfer => "transfer",
+            Kind::Reversal => "transfer_reversal",
+            Kind::Txn => "balance_transaction",
+            Kind::Payout => "payout",
+            Kind::Topup => "topup",
+            Kind::Coupon => "coupon",
+            Kind::PromotionCode => "promotion_code",
+            Kind::Product => "product",
+            Kind::ProductFeature => "product_feature",
+            Kind::Price => "price",
+            Kind::Subscription => "subscription",
+            Kind::SubscriptionItem => "subscription_item",
+            Kind::Invoice => "invoice",
+            Kind::InvoiceItem => "invoiceitem",
+            Kind::InvoicePayment => "invoice_payment",
+            Kind::PortalConfiguration => "configuration",
+            Kind::TestClock => "test clock",
+            Kind::Event => "event",
+            Kind::Endpoint => "webhook_endpoint",
+            Kind::AccountLink | Kind::LoginLink | Kind::PortalSession | Kind::Delivery => "object",
+        }
+    }
 }
 
 /// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
@@ -230,25 +299,30 @@ pub(crate) struct Tx<'a> {
     pub asked: Asked,
     /// Event types that are never delivered, by prefix (a fault).
     pub drop_types: &'a [String],
+    /// How Stripe's open questions are answered.
+    pub assumptions: &'a Assumptions,
+}
+
+/// What a piece of work stands on besides the store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub base_url: &'a str,
+    pub drop_types: &'a [String],
+    pub assumptions: &'a Assumptions,
 }
 
 impl<'a> Tx<'a> {
-    pub fn new(
-        store: &'a mut Store,
-        now: i64,
-        base_url: &'a str,
-        asked: Asked,
-        drop_types: &'a [String],
-    ) -> Self {
+    pub fn new(store: &'a mut Store, now: i64, ground: Ground<'a>, asked: Asked) -> Self {
         let counter_before = store.counter;
         Self {
             store,
             undo: Vec::new(),
             counter_before,
             now,
-            base_url,
+            base_url: ground.base_url,
             asked,
-            drop_types,
+            drop_types: ground.drop_types,
+            assumptions: ground.assumptions,
         }
     }
 

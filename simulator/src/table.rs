@@ -3,15 +3,16 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::{
-    accounts::{self, links},
+    accounts::{self, externals, links, persons},
     api::{Handler, Route},
-    balance::{self, payouts},
-    billing::promotion,
+    balance::{self, payouts, topups},
+    billing::{catalog, invoices, portal, promotion, subscriptions, test_clocks},
     checkout,
-    payments::{intents, refunds},
+    customers::{self, methods},
+    payments::{charges, disputes, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
-    webhooks,
+    transfers, webhooks,
 };
 
 pub(crate) struct Entry {
@@ -46,13 +47,27 @@ static TABLE: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
     [
         accounts::ROUTES,
+        externals::ROUTES,
         links::ROUTES,
+        persons::ROUTES,
+        customers::ROUTES,
+        methods::ROUTES,
         checkout::ROUTES,
         intents::ROUTES,
+        setup::ROUTES,
+        charges::ROUTES,
         refunds::ROUTES,
-        promotion::ROUTES,
+        disputes::ROUTES,
+        transfers::ROUTES,
         balance::ROUTES,
         payouts::ROUTES,
+        topups::ROUTES,
+        catalog::ROUTES,
+        promotion::ROUTES,
+        subscriptions::ROUTES,
+        invoices::ROUTES,
+        portal::ROUTES,
+        test_clocks::ROUTES,
         webhooks::ROUTES,
     ]
     .into_iter()
@@ -81,6 +96,11 @@ pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Entry, V
 }
 
 impl Entry {
+    /// As Stripe's description writes it.
+    pub fn path(&self) -> String {
+        format!("/v1/{}", self.segments.join("/"))
+    }
+
     fn fits(&self, parts: &[&str]) -> bool {
         self.segments.len() == parts.len()
             && self

@@ -103,9 +103,21 @@ pub async fn simulator(state: souk_simulator::State) -> Simulator {
         state,
         clock: ClockMode::Manual { start: START },
         deliveries: Deliveries::Held,
+        log: std::env::var_os("SIMULATOR_LOG").map(Into::into),
+        assumptions: assumptions(),
         ..Options::default()
     };
     Simulator::start(options).await.expect("a simulator")
+}
+
+/// SIMULATOR_ASSUME=`name=value,…`: how Stripe's open questions are answered in this run.
+fn assumptions() -> souk_simulator::Assumptions {
+    let mut assumptions = souk_simulator::Assumptions::default();
+    let pairs = std::env::var("SIMULATOR_ASSUME").unwrap_or_default();
+    for pair in pairs.split(',').filter(|pair| !pair.is_empty()) {
+        assumptions.set_pair(pair).expect("SIMULATOR_ASSUME");
+    }
+    assumptions
 }
 
 /// The settings of a server that talks to this simulator.

@@ -1,7 +1,9 @@
 //! Connected accounts and the platform's own: <https://docs.stripe.com/api/accounts>.
 
+pub(crate) mod externals;
 pub(crate) mod links;
 pub(crate) mod onboarding;
+pub(crate) mod persons;
 
 use serde_json::{Value, json};
 

@@ -40,7 +40,7 @@ pub(crate) fn list_of(
         Some(id) => tx
             .find(kind, owner, id)
             .map(|r| Some(r.seq))
-            .ok_or_else(|| ApiError::missing(noun(kind), id, name)),
+            .ok_or_else(|| ApiError::missing(kind.noun(), id, name)),
     };
     let (after, before) = (cursor("starting_after")?, cursor("ending_before")?);
     if after.is_some() && before.is_some() {
@@ -220,25 +220,5 @@ fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
             Some(page(&format!("/v1/charges/{id}/refunds"), refunds, false))
         }
         _ => None,
-    }
-}
-
-/// The noun in `No such …`.
-fn noun(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Account => "account",
-        Kind::Session => "checkout.session",
-        Kind::Intent => "payment_intent",
-        Kind::Charge => "charge",
-        Kind::Refund => "refund",
-        Kind::Fee => "application_fee",
-        Kind::FeeRefund => "fee_refund",
-        Kind::Txn => "balance_transaction",
-        Kind::Payout => "payout",
-        Kind::Coupon => "coupon",
-        Kind::PromotionCode => "promotion_code",
-        Kind::Event => "event",
-        Kind::Endpoint => "webhook_endpoint",
-        _ => "object",
     }
 }

@@ -47,17 +47,21 @@ pub(crate) fn no_access(account: &str) -> ApiError {
     .code("account_invalid")
 }
 
-/// Reads one object of the acting account.
-pub(crate) fn retrieve(
+/// One object of the acting account; `param` names what held its id.
+pub(crate) fn find(
     tx: &Tx<'_>,
     call: &Call<'_>,
     kind: Kind,
-    noun: &str,
+    id: &str,
     param: &str,
-) -> Answer {
-    tx.find(kind, call.owner, call.id())
-        .map(|r| r.value.clone())
-        .ok_or_else(|| ApiError::missing(noun, call.id(), param))
+) -> Result<std::sync::Arc<Record>, ApiError> {
+    tx.find(kind, call.owner, id)
+        .ok_or_else(|| ApiError::missing(kind.noun(), id, param))
+}
+
+/// Reads the object that the path names.
+pub(crate) fn retrieve(tx: &Tx<'_>, call: &Call<'_>, kind: Kind, param: &str) -> Answer {
+    find(tx, call, kind, call.id(), param).map(|r| r.value.clone())
 }
 
 /// Merges `metadata` into an object; an empty value unsets its key, an empty hash all of them.

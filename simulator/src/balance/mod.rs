@@ -3,6 +3,7 @@
 //! A balance *is* the sum of its transactions; nothing else is kept.
 
 pub(crate) mod payouts;
+pub(crate) mod topups;
 
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/balance", balance),
     ("GET", "/v1/balance_transactions", list),
     ("GET", "/v1/balance_transactions/{id}", |tx, call| {
-        retrieve(tx, call, Kind::Txn, "balance transaction", "id")
+        retrieve(tx, call, Kind::Txn, "id")
     }),
 ];
 

@@ -17,7 +17,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/payouts", create),
     ("GET", "/v1/payouts", list),
     ("GET", "/v1/payouts/{payout}", |tx, call| {
-        retrieve(tx, call, Kind::Payout, "payout", "payout")
+        retrieve(tx, call, Kind::Payout, "payout")
     }),
     ("POST", "/v1/payouts/{payout}", update),
     ("POST", "/v1/payouts/{payout}/cancel", cancel),
@@ -223,7 +223,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let mut payout = retrieve(tx, call, Kind::Payout, "payout", "payout")?;
+    let mut payout = retrieve(tx, call, Kind::Payout, "payout")?;
     merge_metadata(&mut payout["metadata"], call.args, "metadata")?;
     let metadata = payout["metadata"].clone();
     Ok(step(tx, call.id(), "payout.updated", |r| {
@@ -232,7 +232,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let payout = retrieve(tx, call, Kind::Payout, "payout", "payout")?;
+    let payout = retrieve(tx, call, Kind::Payout, "payout")?;
     if payout["status"] != "pending" || payout["automatic"] == json!(true) {
         return Err(ApiError::invalid(
             "Payouts can only be canceled while they are pending, and if they were made by hand.",

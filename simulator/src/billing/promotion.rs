@@ -16,20 +16,14 @@ pub(crate) const ROUTES: &[Route] = &[
         lists::list(tx, call, Kind::Coupon, |_| true)
     }),
     ("GET", "/v1/coupons/{coupon}", |tx, call| {
-        retrieve(tx, call, Kind::Coupon, "coupon", "coupon")
+        retrieve(tx, call, Kind::Coupon, "coupon")
     }),
     ("POST", "/v1/coupons/{coupon}", update_coupon),
     ("DELETE", "/v1/coupons/{coupon}", delete_coupon),
     ("POST", "/v1/promotion_codes", create_code),
     ("GET", "/v1/promotion_codes", list_codes),
     ("GET", "/v1/promotion_codes/{promotion_code}", |tx, call| {
-        retrieve(
-            tx,
-            call,
-            Kind::PromotionCode,
-            "promotion code",
-            "promotion_code",
-        )
+        retrieve(tx, call, Kind::PromotionCode, "promotion_code")
     }),
     ("POST", "/v1/promotion_codes/{promotion_code}", update_code),
 ];
@@ -115,7 +109,7 @@ fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn update_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let mut coupon = retrieve(tx, call, Kind::Coupon, "coupon", "coupon")?;
+    let mut coupon = retrieve(tx, call, Kind::Coupon, "coupon")?;
     merge_metadata(&mut coupon["metadata"], call.args, "metadata")?;
     if let Some(name) = call.args.text("name") {
         coupon["name"] = json!(name);
@@ -126,7 +120,7 @@ fn update_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn delete_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let coupon = retrieve(tx, call, Kind::Coupon, "coupon", "coupon")?;
+    let coupon = retrieve(tx, call, Kind::Coupon, "coupon")?;
     tx.remove(call.id());
     tx.emit("coupon.deleted", call.owner, &coupon);
     Ok(json!({ "id": call.id(), "object": "coupon", "deleted": true }))
@@ -205,13 +199,7 @@ fn list_codes(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn update_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let mut code = retrieve(
-        tx,
-        call,
-        Kind::PromotionCode,
-        "promotion code",
-        "promotion_code",
-    )?;
+    let mut code = retrieve(tx, call, Kind::PromotionCode, "promotion_code")?;
     merge_metadata(&mut code["metadata"], call.args, "metadata")?;
     if let Some(active) = call.args.flag("active") {
         code["active"] = json!(active);

@@ -19,7 +19,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/checkout/sessions", create),
     ("GET", "/v1/checkout/sessions", list),
     ("GET", "/v1/checkout/sessions/{session}", |tx, call| {
-        retrieve(tx, call, Kind::Session, "checkout.session", "session")
+        retrieve(tx, call, Kind::Session, "session")
     }),
     ("POST", "/v1/checkout/sessions/{session}/expire", expire),
     ("GET", "/v1/checkout/sessions/{session}/line_items", items),

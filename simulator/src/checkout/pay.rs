@@ -155,7 +155,8 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
     remember_buyer(tx, id, payment);
     let session = session(tx, id)?;
     if session.int("amount_total") == 0 {
-        return complete(tx, id, "no_payment_required");
+        let status = tx.assumptions.get("free_session");
+        return complete(tx, id, status);
     }
     if payment.method == Method::SepaDebit {
         return debit(tx, &session);

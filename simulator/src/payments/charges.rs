@@ -5,12 +5,27 @@ use serde_json::{Value, json};
 
 use super::intents;
 use crate::{
+    api::{Route, lists, retrieve},
     balance::{Booking, FeePart, book},
     cards::Card,
     error::ApiError,
     money,
     store::{Kind, Record, Tx, page},
 };
+
+pub(crate) const ROUTES: &[Route] = &[
+    ("GET", "/v1/charges", |tx, call| {
+        let intent = call.args.text("payment_intent");
+        let customer = call.args.text("customer");
+        lists::list(tx, call, Kind::Charge, |r| {
+            intent.is_none_or(|i| r.value["payment_intent"] == i)
+                && customer.is_none_or(|c| r.value["customer"] == c)
+        })
+    }),
+    ("GET", "/v1/charges/{charge}", |tx, call| {
+        retrieve(tx, call, Kind::Charge, "id")
+    }),
+];
 
 /// With what a charge was paid.
 pub(crate) enum Paid<'a> {

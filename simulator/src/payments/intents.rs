@@ -18,24 +18,7 @@ pub(crate) const ROUTES: &[Route] = &[
         })
     }),
     ("GET", "/v1/payment_intents/{intent}", |tx, call| {
-        retrieve(tx, call, Kind::Intent, "payment_intent", "intent")
-    }),
-    ("GET", "/v1/charges", |tx, call| {
-        let intent = call.args.text("payment_intent");
-        let customer = call.args.text("customer");
-        lists::list(tx, call, Kind::Charge, |r| {
-            intent.is_none_or(|i| r.value["payment_intent"] == i)
-                && customer.is_none_or(|c| r.value["customer"] == c)
-        })
-    }),
-    ("GET", "/v1/charges/{charge}", |tx, call| {
-        retrieve(tx, call, Kind::Charge, "charge", "id")
-    }),
-    ("GET", "/v1/products/{id}", |tx, call| {
-        retrieve(tx, call, Kind::Product, "product", "id")
-    }),
-    ("GET", "/v1/prices/{price}", |tx, call| {
-        retrieve(tx, call, Kind::Price, "price", "price")
+        retrieve(tx, call, Kind::Intent, "intent")
     }),
 ];
 

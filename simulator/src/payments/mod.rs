@@ -1,5 +1,7 @@
 //! Money from buyers: intents, the charges that attempts make, and what is given back.
 
 pub(crate) mod charges;
+pub(crate) mod disputes;
 pub(crate) mod intents;
 pub(crate) mod refunds;
+pub(crate) mod setup;

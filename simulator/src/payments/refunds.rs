@@ -20,7 +20,7 @@ pub(crate) const ROUTES: &[Route] = &[
         })
     }),
     ("GET", "/v1/refunds/{refund}", |tx, call| {
-        retrieve(tx, call, Kind::Refund, "refund", "refund")
+        retrieve(tx, call, Kind::Refund, "refund")
     }),
     ("POST", "/v1/refunds/{refund}", update),
     ("GET", "/v1/application_fees", |tx, call| {
@@ -30,10 +30,10 @@ pub(crate) const ROUTES: &[Route] = &[
         })
     }),
     ("GET", "/v1/application_fees/{id}", |tx, call| {
-        retrieve(tx, call, Kind::Fee, "application fee", "id")
+        retrieve(tx, call, Kind::Fee, "id")
     }),
     ("GET", "/v1/application_fees/{id}/refunds", |tx, call| {
-        retrieve(tx, call, Kind::Fee, "application fee", "id")?;
+        retrieve(tx, call, Kind::Fee, "id")?;
         lists::list(tx, call, Kind::FeeRefund, |r| r.value["fee"] == call.id())
     }),
     (
@@ -369,7 +369,7 @@ fn create_fee_refund(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let mut refund = retrieve(tx, call, Kind::Refund, "refund", "refund")?;
+    let mut refund = retrieve(tx, call, Kind::Refund, "refund")?;
     merge_metadata(&mut refund["metadata"], call.args, "metadata")?;
     tx.update(call.id(), |r| r.value = refund.clone());
     emit_update(tx, call.id());

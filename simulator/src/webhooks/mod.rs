@@ -12,7 +12,7 @@ use crate::{
 pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/events", list_events),
     ("GET", "/v1/events/{id}", |tx, call| {
-        retrieve(tx, call, Kind::Event, "event", "id")
+        retrieve(tx, call, Kind::Event, "id")
     }),
     ("POST", "/v1/webhook_endpoints", create),
     ("GET", "/v1/webhook_endpoints", |tx, call| {
@@ -21,15 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[
     (
         "GET",
         "/v1/webhook_endpoints/{webhook_endpoint}",
-        |tx, call| {
-            retrieve(
-                tx,
-                call,
-                Kind::Endpoint,
-                "webhook endpoint",
-                "webhook_endpoint",
-            )
-        },
+        |tx, call| retrieve(tx, call, Kind::Endpoint, "webhook_endpoint"),
     ),
     ("POST", "/v1/webhook_endpoints/{webhook_endpoint}", update),
     ("DELETE", "/v1/webhook_endpoints/{webhook_endpoint}", delete),
@@ -132,13 +124,7 @@ fn insert(
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
-    let mut value = retrieve(
-        tx,
-        call,
-        Kind::Endpoint,
-        "webhook endpoint",
-        "webhook_endpoint",
-    )?;
+    let mut value = retrieve(tx, call, Kind::Endpoint, "webhook_endpoint")?;
     merge_metadata(&mut value["metadata"], args, "metadata")?;
     if let Some(url) = args.text("url") {
         value["url"] = json!(read_url(url)?);
@@ -158,13 +144,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    retrieve(
-        tx,
-        call,
-        Kind::Endpoint,
-        "webhook endpoint",
-        "webhook_endpoint",
-    )?;
+    retrieve(tx, call, Kind::Endpoint, "webhook_endpoint")?;
     let waiting: Vec<String> = tx
         .store()
         .queue()

@@ -13,6 +13,7 @@ pub fn options() -> Options {
     Options {
         clock: ClockMode::Manual { start: START },
         deliveries: Deliveries::Held,
+        log: std::env::var_os("SIMULATOR_LOG").map(Into::into),
         ..Options::default()
     }
 }
