@@ -6,7 +6,7 @@ use crate::{
     accounts::{self, externals, links, persons},
     api::{Handler, Route},
     balance::{self, payouts, topups},
-    billing::{catalog, invoices, portal, promotion, subscriptions, test_clocks},
+    billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
     payments::{charges, disputes, intents, refunds, setup},
@@ -63,6 +63,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         payouts::ROUTES,
         topups::ROUTES,
         catalog::ROUTES,
+        prices::ROUTES,
         promotion::ROUTES,
         subscriptions::ROUTES,
         invoices::ROUTES,
@@ -122,6 +123,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         Kind::Payout => payouts::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::try_again(tx, &record),
+        Kind::TestClock => test_clocks::run(tx, &record, falls_due),
         _ => {}
     }
 }
