@@ -9,7 +9,7 @@ use crate::{
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{charges, disputes, intents, refunds, setup},
+    payments::{capture, charges, confirm, disputes, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
     transfers, webhooks,
@@ -54,6 +54,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         methods::ROUTES,
         checkout::ROUTES,
         intents::ROUTES,
+        capture::ROUTES,
         setup::ROUTES,
         charges::ROUTES,
         refunds::ROUTES,
@@ -118,6 +119,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         return;
     };
     match record.kind {
+        Kind::Intent => confirm::falls_due(tx, &record),
         Kind::Session => checkout::falls_due(tx, &record),
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),

@@ -5,5 +5,6 @@ mod catalog;
 mod clients;
 mod faults;
 mod hosted;
+mod intents;
 mod support;
 mod webhooks;
