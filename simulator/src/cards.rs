@@ -10,6 +10,17 @@ pub(crate) enum Behaviour {
     Declines(&'static str, &'static str, &'static str),
 }
 
+/// What happens to a charge after it was paid with a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    Nothing,
+    /// The reason, and whether the bank only asks.
+    Disputed(&'static str, bool),
+    EarlyFraudWarning,
+    RefundSucceedsLater,
+    RefundFailsLater,
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Card {
     pub number: &'static str,
@@ -21,6 +32,18 @@ pub(crate) struct Card {
 impl Card {
     pub fn last4(&self) -> &'static str {
         &self.number[self.number.len() - 4..]
+    }
+
+    pub fn aftermath(&self) -> Aftermath {
+        match self.number {
+            "4000000000000259" => Aftermath::Disputed("fraudulent", false),
+            "4000000000002685" => Aftermath::Disputed("product_not_received", false),
+            "4000000000001976" => Aftermath::Disputed("fraudulent", true),
+            "4000000000005423" => Aftermath::EarlyFraudWarning,
+            "4000000000007726" => Aftermath::RefundSucceedsLater,
+            "4000000000005126" => Aftermath::RefundFailsLater,
+            _ => Aftermath::Nothing,
+        }
     }
 }
 
@@ -48,6 +71,12 @@ pub(crate) const CARDS: &[Card] = &[
     card("2223003122003222", "mastercard", Behaviour::Pays),
     card("378282246310005", "amex", Behaviour::Pays),
     card("6011111111111117", "discover", Behaviour::Pays),
+    card("4000000000000259", "visa", Behaviour::Pays),
+    card("4000000000002685", "visa", Behaviour::Pays),
+    card("4000000000001976", "visa", Behaviour::Pays),
+    card("4000000000005423", "visa", Behaviour::Pays),
+    card("4000000000007726", "visa", Behaviour::Pays),
+    card("4000000000005126", "visa", Behaviour::Pays),
     card("4000002500003155", "visa", Behaviour::Challenges),
     card("4000002760003184", "visa", Behaviour::Challenges),
     card("4000000000003220", "visa", Behaviour::Challenges),

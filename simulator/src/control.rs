@@ -18,7 +18,7 @@ use crate::{
     delivery::history,
     error::ApiError,
     pages,
-    payments::refunds,
+    payments::{disputes, refunds},
     store::Tx,
     webhooks,
 };
@@ -67,7 +67,11 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/checkout/sessions/{id}/pay", post(pay))
         .route("/checkout/sessions/{id}/settle", post(settle))
         .route("/payouts/{id}/fail", post(fail_payout))
-        .route("/refunds/{id}/fail", post(fail_refund));
+        .route("/refunds/{id}/fail", post(fail_refund))
+        .route("/refunds/{id}/succeed", post(succeed_refund))
+        .route("/refunds/{id}/require_action", post(require_action))
+        .route("/charges/{id}/dispute", post(dispute))
+        .route("/disputes/{id}/decide", post(decide_dispute));
     Router::new()
         .route(
             "/",
@@ -329,4 +333,28 @@ async fn fail_payout(State(s): State<Simulator>, Path(id): Path<String>, body: S
 
 async fn fail_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
     work(&s, |tx| refunds::fail(tx, &id))
+}
+
+async fn succeed_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| refunds::succeed(tx, &id))
+}
+
+async fn require_action(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| refunds::require_action(tx, &id))
+}
+
+async fn dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let how: disputes::Opening = read(&body)?;
+    work(&s, |tx| disputes::open(tx, &id, &how))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decision {
+    outcome: disputes::Verdict,
+}
+
+async fn decide_dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Decision { outcome } = read(&body)?;
+    work(&s, |tx| disputes::decide(tx, &id, outcome))
 }

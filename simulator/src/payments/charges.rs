@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::intents;
+use super::{disputes, intents};
 use crate::{
     api::{Route, lists, retrieve},
-    balance::{Booking, FeePart, book},
+    balance::{Booking, FeePart, book, fees_fall_on_platform},
     cards::Card,
     error::ApiError,
     money,
@@ -44,8 +44,7 @@ pub(crate) fn succeed(tx: &mut Tx<'_>, intent_id: &str, paid: &Paid<'_>) -> Resu
     let intent = intent(tx, intent_id)?;
     let charge = attempt(tx, &intent, paid, "succeeded", Value::Null);
     receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge);
-    Ok(())
+    arrived(tx, intent_id, &charge)
 }
 
 /// A debit is under way: `charge.pending`, the intent is `processing`.
@@ -73,8 +72,7 @@ pub(crate) fn debit_succeeds(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), Api
         return Ok(());
     };
     receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge);
-    Ok(())
+    arrived(tx, intent_id, &charge)
 }
 
 pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiError> {
@@ -199,7 +197,11 @@ fn attempt(
         "transfer_data": null,
         "transfer_group": null,
     });
-    let charge = tx.insert(Kind::Charge, &intent.owner, charge, json!({}), None);
+    let hidden = match paid {
+        Paid::Card(card) => json!({ "card": card.number }),
+        Paid::SepaDebit => json!({}),
+    };
+    let charge = tx.insert(Kind::Charge, &intent.owner, charge, hidden, None);
     tx.update(&intent.id, |r| r.value["latest_charge"] = json!(id));
     charge
 }
@@ -270,12 +272,13 @@ fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
     tx.emit(name, &charge.owner, &charge.value);
 }
 
-/// `charge.succeeded`, `payment_intent.succeeded`.
-fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
+/// `charge.succeeded`, what the card does next, `payment_intent.succeeded`.
+fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     let Some(charge) = tx.get(&charge.id) else {
-        return;
+        return Ok(());
     };
     emit_charge(tx, "charge.succeeded", &charge);
+    disputes::after_charge(tx, &charge)?;
     intents::step(tx, intent_id, "payment_intent.succeeded", |r| {
         r.value["status"] = json!("succeeded");
         r.value["next_action"] = Value::Null;
@@ -291,6 +294,7 @@ fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
         let platform = tx.platform();
         tx.emit("application_fee.created", &platform, &fee.value);
     }
+    Ok(())
 }
 
 /// Books a charge that succeeded: the seller's part, the platform's fee, Stripe's fee.
@@ -302,9 +306,7 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
         .as_i64()
         .filter(|fee| *fee > 0);
     let stripe = money::stripe_fee(amount)?;
-    let platform_pays = tx
-        .get(&charge.owner)
-        .is_some_and(|a| a.value["controller"]["fees"]["payer"] == "application");
+    let platform_pays = fees_fall_on_platform(tx, &charge.owner);
     let mut parts = Vec::new();
     if !platform_pays {
         parts.push(FeePart::Stripe(stripe));

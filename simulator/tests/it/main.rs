@@ -2,7 +2,9 @@
 
 mod books;
 mod clients;
+mod disputes;
 mod faults;
 mod hosted;
+mod refunds;
 mod support;
 mod webhooks;
