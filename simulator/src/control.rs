@@ -39,6 +39,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/{account}/unrestrict", post(unrestrict))
         .route("/{account}/reject", post(reject))
         .route("/{account}/deauthorize", post(deauthorize))
+        .route("/{account}/mend_payouts", post(mend_payouts))
         .route("/{account}/events", post(emit));
     let routes = Router::new()
         .route("/clock", get(clock))
@@ -329,6 +330,10 @@ fn could_not_process() -> String {
 async fn fail_payout(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
     let Failure { failure_code } = read(&body)?;
     work(&s, |tx| payouts::fail(tx, &id, &failure_code))
+}
+
+async fn mend_payouts(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| payouts::mend(tx, &id))
 }
 
 async fn fail_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {

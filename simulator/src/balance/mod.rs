@@ -3,6 +3,7 @@
 //! A balance *is* the sum of its transactions; nothing else is kept.
 
 pub(crate) mod payouts;
+pub(crate) mod schedule;
 pub(crate) mod topups;
 
 use serde_json::{Value, json};
@@ -26,8 +27,8 @@ pub(crate) const DAY: i64 = 86_400;
 /// How long a transaction is unseen where `late_transactions` says so.
 const UNSEEN_FOR: i64 = 60;
 
-/// Money becomes available at the first midnight (UTC) of the second day after.
-const AVAILABLE_AFTER: i64 = 2 * DAY;
+/// Days until money becomes available, at midnight (UTC), where an account's schedule doesn't say.
+const DELAY_DAYS: i64 = 2;
 
 /// One part of a transaction's fee, in minor units; negative when it comes back.
 pub(crate) enum FeePart {
@@ -79,7 +80,7 @@ impl<'a> Booking<'a> {
         self
     }
 
-    /// Available two days from now.
+    /// Available after the account's `delay_days`.
     pub fn later(mut self, description: &Value) -> Self {
         self.available_on = When::Later;
         self.description = description.clone();
@@ -131,7 +132,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         .ok_or_else(ApiError::overflow)?;
     let available_on = match booking.available_on {
         When::Now => tx.now,
-        When::Later => (tx.now + AVAILABLE_AFTER) / DAY * DAY,
+        When::Later => (tx.now + delay_days(tx, owner) * DAY) / DAY * DAY,
         When::At(time) => std::cmp::max(time, tx.now),
     };
     let pending = available_on > tx.now;
@@ -164,7 +165,17 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
     if net > 0 {
         wake_refunds(tx, owner);
     }
+    if !pending && booking.kind != "payout" {
+        schedule::schedule(tx, owner);
+    }
     Ok(id)
+}
+
+fn delay_days(tx: &Tx<'_>, owner: &str) -> i64 {
+    tx.get(owner)
+        .and_then(|a| a.value["settings"]["payouts"]["schedule"]["delay_days"].as_i64())
+        .unwrap_or(DELAY_DAYS)
+        .clamp(0, 31)
 }
 
 /// When the money of a charge or fee becomes available: what is taken from it is taken then.
@@ -196,7 +207,7 @@ pub(crate) fn becomes_available(tx: &mut Tx<'_>, txn: &Record) {
     if let Some(shown) = shown {
         refresh(tx, &shown);
     }
-    payouts::schedule(tx, &txn.owner);
+    schedule::schedule(tx, &txn.owner);
     if tx
         .store()
         .next_due(tx.now)

@@ -4,8 +4,9 @@
 //! nothing until it is escalated.
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::evidence;
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, retrieve},
     balance::{Booking, DAY, FeePart, available_on, book, fees_fall_on_platform},
@@ -50,9 +51,6 @@ pub(crate) const ROUTES: &[Route] = &[
 /// An inquiry that nobody escalates is closed after this long.
 const INQUIRY_LASTS: i64 = 120 * DAY;
 
-/// The combined length of all evidence.
-const MAX_EVIDENCE: usize = 150_000;
-
 const REASONS: [&str; 15] = [
     "bank_cannot_process",
     "check_returned",
@@ -69,37 +67,6 @@ const REASONS: [&str; 15] = [
     "product_unacceptable",
     "subscription_canceled",
     "unrecognized",
-];
-
-/// Every text of `evidence`; `enhanced_evidence` is a hash.
-const EVIDENCE: [&str; 27] = [
-    "access_activity_log",
-    "billing_address",
-    "cancellation_policy",
-    "cancellation_policy_disclosure",
-    "cancellation_rebuttal",
-    "customer_communication",
-    "customer_email_address",
-    "customer_name",
-    "customer_purchase_ip",
-    "customer_signature",
-    "duplicate_charge_documentation",
-    "duplicate_charge_explanation",
-    "duplicate_charge_id",
-    "product_description",
-    "receipt",
-    "refund_policy",
-    "refund_policy_disclosure",
-    "refund_refusal_explanation",
-    "service_date",
-    "service_documentation",
-    "shipping_address",
-    "shipping_carrier",
-    "shipping_date",
-    "shipping_documentation",
-    "shipping_tracking_number",
-    "uncategorized_file",
-    "uncategorized_text",
 ];
 
 /// How a dispute begins. JSON of `POST /_simulator/charges/{ch}/dispute`.
@@ -196,11 +163,6 @@ fn answer_by(now: i64) -> i64 {
 }
 
 fn blank(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &Opening) -> Value {
-    let mut evidence: Map<String, Value> = EVIDENCE
-        .iter()
-        .map(|name| ((*name).to_owned(), Value::Null))
-        .collect();
-    evidence.insert("enhanced_evidence".to_owned(), json!({}));
     let mut dispute = json!({
         "id": id,
         "object": "dispute",
@@ -210,7 +172,7 @@ fn blank(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &Opening) -> 
         "created": tx.now,
         "currency": charge.value["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": evidence,
+        "evidence": evidence::none(),
         "evidence_details": {
             "due_by": answer_by(tx.now),
             "enhanced_eligibility": {},
@@ -413,25 +375,7 @@ fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
     let mut value = dispute.value.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
     let given = args.at("evidence").is_some();
-    for (name, node) in args.sub("evidence").children() {
-        value["evidence"][name] = match node {
-            Node::Leaf(text) if text.is_empty() && name == "enhanced_evidence" => json!({}),
-            Node::Leaf(text) if text.is_empty() => Value::Null,
-            node => plain(name, node),
-        };
-    }
-    let texts = || {
-        EVIDENCE
-            .iter()
-            .filter_map(|n| value["evidence"][*n].as_str())
-    };
-    if texts().map(|t| t.chars().count()).sum::<usize>() > MAX_EVIDENCE {
-        return Err(ApiError::invalid(format!(
-            "The combined character count of all evidence fields is limited to {MAX_EVIDENCE}."
-        ))
-        .param("evidence"));
-    }
-    let has = texts().next().is_some() || value["evidence"]["enhanced_evidence"] != json!({});
+    let has = evidence::merge(&mut value["evidence"], args.sub("evidence"))?;
     value["evidence_details"]["has_evidence"] = json!(has);
     let submit = args.flag("submit").unwrap_or(given);
     let mut verdict = Value::Null;
@@ -466,22 +410,6 @@ fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
         tell_charge(tx, dispute);
     }
     Ok(value)
-}
-
-/// A part of a form as JSON; lists are numbered in the form.
-fn plain(name: &str, node: &Node) -> Value {
-    match node {
-        Node::Leaf(text) if name == "fee_acknowledged" => json!(text == "true"),
-        Node::Leaf(text) => json!(text),
-        Node::Tree(children) if name == "prior_undisputed_transactions" => {
-            children.iter().map(|(n, child)| plain(n, child)).collect()
-        }
-        Node::Tree(children) => children
-            .iter()
-            .map(|(n, child)| (n.clone(), plain(n, child)))
-            .collect::<Map<_, _>>()
-            .into(),
-    }
 }
 
 /// The seller gives in.

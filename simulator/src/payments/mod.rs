@@ -2,6 +2,7 @@
 
 pub(crate) mod charges;
 pub(crate) mod disputes;
+mod evidence;
 pub(crate) mod fees;
 pub(crate) mod intents;
 pub(crate) mod refunds;

@@ -5,6 +5,7 @@ mod clients;
 mod disputes;
 mod faults;
 mod hosted;
+mod payouts;
 mod refunds;
 mod support;
 mod webhooks;
