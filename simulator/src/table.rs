@@ -9,7 +9,7 @@ use crate::{
     billing::{catalog, invoices, portal, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{capture, charges, confirm, disputes, intents, refunds, setup},
+    payments::{capture, charges, confirm, disputes, fees, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
     transfers, webhooks,
@@ -58,6 +58,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         setup::ROUTES,
         charges::ROUTES,
         refunds::ROUTES,
+        fees::ROUTES,
         disputes::ROUTES,
         transfers::ROUTES,
         balance::ROUTES,
@@ -123,7 +124,8 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
-        Kind::Refund => refunds::try_again(tx, &record),
+        Kind::Refund => refunds::falls_due(tx, &record),
+        Kind::Dispute => disputes::falls_due(tx, &record),
         _ => {}
     }
 }

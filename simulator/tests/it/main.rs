@@ -2,8 +2,11 @@
 
 mod books;
 mod clients;
+mod disputes;
 mod faults;
 mod hosted;
 mod intents;
+mod payouts;
+mod refunds;
 mod support;
 mod webhooks;
