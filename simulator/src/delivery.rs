@@ -84,7 +84,7 @@ struct Parcel {
 }
 
 /// The bytes of an event as it was at its creation.
-fn payload(event: &crate::store::Record, sent: i64) -> String {
+pub(crate) fn payload(event: &crate::store::Record, sent: i64) -> String {
     let mut value = event.value.clone();
     value["pending_webhooks"] = json!(sent);
     value.to_string()

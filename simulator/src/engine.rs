@@ -18,6 +18,7 @@ use crate::{
     error::ApiError,
     faults::Fault,
     journal::{Journal, Line, Meta, Saved},
+    listeners::Listeners,
     options::{Deliveries, Error, Options, State},
     store::{Asked, Ground, Kind, Store, Tx},
     table,
@@ -48,6 +49,7 @@ pub(crate) struct Core {
     pub faults: Vec<Fault>,
     pub rules: DeliveryRules,
     pub assumptions: Assumptions,
+    pub listeners: Listeners,
     /// Deliveries being made at this moment.
     pub posting: HashSet<String>,
     base_url: String,
@@ -90,6 +92,7 @@ impl Engine {
                 delay_ms: 0,
             },
             assumptions: options.assumptions.clone(),
+            listeners: Listeners::default(),
             posting: HashSet::new(),
             base_url: base_url.clone(),
         };

@@ -36,6 +36,7 @@ mod faults;
 mod form;
 mod journal;
 mod kind;
+mod listeners;
 mod money;
 mod options;
 mod oracle;

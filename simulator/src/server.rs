@@ -147,6 +147,7 @@ pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Rout
     let router = Router::new()
         .merge(crate::control::router())
         .merge(crate::pages::router())
+        .merge(crate::listeners::router())
         .fallback(api)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_BODY))
         .with_state(simulator);
@@ -244,7 +245,7 @@ impl Cut {
 }
 
 /// Any test key will do; live ones are refused (<https://docs.stripe.com/api/authentication>).
-fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
+pub(crate) fn authenticate(header: Option<&str>) -> Result<(), ApiError> {
     let refuse = |message: &str| Err(ApiError::new(401, "invalid_request_error", message));
     let missing = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
     let Some((scheme, rest)) = header.and_then(|h| h.split_once(' ')) else {
