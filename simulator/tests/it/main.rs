@@ -6,6 +6,7 @@ mod disputes;
 mod faults;
 mod hosted;
 mod payouts;
+mod properties;
 mod refunds;
 mod support;
 mod webhooks;
