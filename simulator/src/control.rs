@@ -18,7 +18,10 @@ use crate::{
     delivery::history,
     error::ApiError,
     pages,
-    payments::{disputes, refunds},
+    payments::{
+        confirm::{self, Challenge},
+        disputes, refunds,
+    },
     store::Tx,
     webhooks,
 };
@@ -67,6 +70,8 @@ pub(crate) fn router() -> Router<Simulator> {
         .nest("/accounts", accounts)
         .route("/checkout/sessions/{id}/pay", post(pay))
         .route("/checkout/sessions/{id}/settle", post(settle))
+        .route("/payment_intents/{id}/challenge", post(challenge))
+        .route("/payment_intents/{id}/settle", post(settle_intent))
         .route("/payouts/{id}/fail", post(fail_payout))
         .route("/refunds/{id}/fail", post(fail_refund))
         .route("/refunds/{id}/succeed", post(succeed_refund))
@@ -309,6 +314,27 @@ struct Settle {
 enum Settled {
     Succeed,
     Fail,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answered {
+    outcome: Challenge,
+}
+
+async fn challenge(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Answered { outcome } = read(&body)?;
+    work(&s, |tx| {
+        confirm::challenge(tx, &id, outcome)?;
+        Ok(tx.get(&id).map(|r| r.value.clone()).unwrap_or_default())
+    })
+}
+
+async fn settle_intent(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Settle { outcome } = read(&body)?;
+    work(&s, |tx| {
+        confirm::settle(tx, &id, outcome == Settled::Succeed)
+    })
 }
 
 async fn settle(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {

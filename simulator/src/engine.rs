@@ -293,8 +293,11 @@ impl Core {
             assumptions: &self.assumptions,
         };
         let mut tx = Tx::new(&mut self.store, now, ground, asked);
-        let out = work(&mut tx)?;
-        let idem = key.map(|save| save(&out));
+        let out = match work(&mut tx) {
+            Err(error) if !error.keeps_work => return Err(error),
+            out => out,
+        };
+        let idem = out.as_ref().ok().zip(key).map(|(out, save)| save(out));
         if let Some(journal) = self.journal.as_mut() {
             let line = Line::of(&tx, idem.clone());
             if !line.is_empty() {
@@ -305,7 +308,7 @@ impl Core {
         if let Some((key, saved)) = idem {
             self.saved.insert(key, saved);
         }
-        Ok(out)
+        out
     }
 
     /// Saves an answer that changed nothing else: a refusal, or a 500 that was asked for.

@@ -37,7 +37,7 @@ use crate::{
     form::Node,
     journal::Saved,
     request_log::{self, RequestLog},
-    store::{Asked, Tx},
+    store::{Asked, Kind, Tx},
     table,
 };
 
@@ -423,6 +423,7 @@ fn execute(engine: &Engine, request: &Request<'_>, scope: Option<&str>) -> Answe
             owner: &owner,
             path: request.path,
         };
+        enter_clock(tx, &call);
         let mut answer = (entry.run)(tx, &call)?;
         api::lists::expand(tx, &form, &mut answer)?;
         Ok(answer)
@@ -431,6 +432,31 @@ fn execute(engine: &Engine, request: &Request<'_>, scope: Option<&str>) -> Answe
         engine.wake.notify_one();
     }
     answer
+}
+
+/// A request about an object that lives on a test clock happens in that clock's time. A refund
+/// moves money alone, which keeps to the account's time.
+fn enter_clock(tx: &mut Tx<'_>, call: &Call<'_>) {
+    if call.path.starts_with("/v1/refunds") {
+        return;
+    }
+    let named = call
+        .args
+        .children()
+        .iter()
+        .filter_map(|(_, node)| match node {
+            Node::Leaf(text) => Some(text.as_str()),
+            Node::Tree(_) => None,
+        });
+    let on_clock = |id: &&str| {
+        tx.get(id).is_some_and(|r| {
+            r.owner == call.owner && (r.clock.is_some() || r.kind == Kind::TestClock)
+        })
+    };
+    let found = call.ids.iter().copied().chain(named).find(on_clock);
+    if let Some(id) = found.map(str::to_owned) {
+        tx.on_clock_of(&id);
+    }
 }
 
 /// The account a request acts on: <https://docs.stripe.com/connect/authentication>.

@@ -6,10 +6,10 @@ use crate::{
     accounts::{self, externals, links, persons},
     api::{Handler, Route},
     balance::{self, payouts, topups},
-    billing::{catalog, invoices, portal, promotion, subscriptions, test_clocks},
+    billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{charges, disputes, fees, intents, refunds, setup},
+    payments::{capture, charges, confirm, disputes, fees, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
     transfers, webhooks,
@@ -54,6 +54,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         methods::ROUTES,
         checkout::ROUTES,
         intents::ROUTES,
+        capture::ROUTES,
         setup::ROUTES,
         charges::ROUTES,
         refunds::ROUTES,
@@ -64,6 +65,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         payouts::ROUTES,
         topups::ROUTES,
         catalog::ROUTES,
+        prices::ROUTES,
         promotion::ROUTES,
         subscriptions::ROUTES,
         invoices::ROUTES,
@@ -118,12 +120,14 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         return;
     };
     match record.kind {
+        Kind::Intent => confirm::falls_due(tx, &record),
         Kind::Session => checkout::falls_due(tx, &record),
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::falls_due(tx, &record),
         Kind::Dispute => disputes::falls_due(tx, &record),
+        Kind::TestClock => test_clocks::run(tx, &record, falls_due),
         _ => {}
     }
 }

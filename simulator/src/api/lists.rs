@@ -219,6 +219,6 @@ fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
                 .collect();
             Some(page(&format!("/v1/charges/{id}/refunds"), refunds, false))
         }
-        _ => None,
+        (_, name) => tx.get(id)?.hidden["latent"].get(name).cloned(),
     }
 }

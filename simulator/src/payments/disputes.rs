@@ -6,11 +6,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::evidence;
+use super::{charges, evidence};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, retrieve},
     balance::{Booking, DAY, FeePart, available_on, book, fees_fall_on_platform},
-    cards::{self, Aftermath},
+    cards::Aftermath,
     error::{Answer, ApiError},
     form::Node,
     store::{Kind, Record, Tx},
@@ -496,9 +496,8 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, dispute: &Record) {
 
 /// What the test card it was paid with does to a charge.
 pub(crate) fn after_charge(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
-    let card = charge.hidden["card"].as_str().and_then(cards::find);
-    match card.map(cards::Card::aftermath) {
-        Some(Aftermath::Disputed(reason, inquiry)) => {
+    match charges::aftermath(tx, charge) {
+        Aftermath::Disputed(reason, inquiry) => {
             let how = Opening {
                 reason: reason.to_owned(),
                 inquiry,
@@ -506,7 +505,7 @@ pub(crate) fn after_charge(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiEr
             };
             open(tx, &charge.id, &how).map(drop)
         }
-        Some(Aftermath::EarlyFraudWarning) => {
+        Aftermath::EarlyFraudWarning => {
             early_warning(tx, charge);
             Ok(())
         }

@@ -1,6 +1,8 @@
 //! Money from buyers: intents, the charges that attempts make, and what is given back.
 
+pub(crate) mod capture;
 pub(crate) mod charges;
+pub(crate) mod confirm;
 pub(crate) mod disputes;
 mod evidence;
 pub(crate) mod fees;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{disputes, fees};
+use super::{charges, disputes, fees};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata},
     balance::{Booking, FeePart, available_on, book},
-    cards::{self, Aftermath},
+    cards::Aftermath,
     error::{Answer, ApiError},
     events::changes,
     form::Node,
@@ -318,10 +318,9 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
 
 /// The refund succeeds, now or later, and may fail after that: as the card has it.
 fn settle(tx: &mut Tx<'_>, id: &str, charge: &Record, txn: &str) {
-    let card = charge.hidden["card"].as_str().and_then(cards::find);
-    let later = match card.map(cards::Card::aftermath) {
-        Some(Aftermath::RefundSucceedsLater) => Some("succeed"),
-        Some(Aftermath::RefundFailsLater) => Some("fail"),
+    let later = match charges::aftermath(tx, charge) {
+        Aftermath::RefundSucceedsLater => Some("succeed"),
+        Aftermath::RefundFailsLater => Some("fail"),
         _ => None,
     };
     let due = later.map(|_| tx.now + LATER);
