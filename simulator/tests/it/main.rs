@@ -8,6 +8,7 @@ mod faults;
 mod hosted;
 mod intents;
 mod payouts;
+mod properties;
 mod refunds;
 mod support;
 mod webhooks;
