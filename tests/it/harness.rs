@@ -276,6 +276,7 @@ impl TestApp {
                 account: None,
                 kind,
                 times,
+                rate: None,
             })
             .await;
     }

@@ -194,19 +194,34 @@ pub(crate) fn ensure(
     .ok_or_else(|| ApiError::missing("webhook endpoint", &id, "webhook_endpoint"))
 }
 
-/// Gives an endpoint a new secret; the old one signs along for a day.
-pub(crate) fn roll(tx: &mut Tx<'_>, id: &str) -> Answer {
+/// How long an old secret signs along unless someone says otherwise, in seconds.
+pub(crate) fn overlap() -> i64 {
+    OVERLAP
+}
+
+/// Gives an endpoint a new secret; the old ones sign along for `expires_in` seconds at most.
+pub(crate) fn roll(tx: &mut Tx<'_>, id: &str, expires_in: i64) -> Answer {
+    if !(0..=OVERLAP).contains(&expires_in) {
+        return Err(
+            ApiError::invalid("An old secret expires at once, or within 24 hours.")
+                .param("expires_in"),
+        );
+    }
     let secret = tx.mint("whsec_", 32);
-    let until = tx.now + OVERLAP;
+    let (now, until) = (tx.now, tx.now + expires_in);
     tx.get(id)
         .filter(|r| r.kind == Kind::Endpoint)
         .ok_or_else(|| ApiError::missing("webhook endpoint", id, "webhook_endpoint"))?;
     tx.update(id, |r| {
-        let old = r.hidden["secrets"][0]["secret"].clone();
-        r.hidden["secrets"] = json!([
-            { "secret": secret, "until": null },
-            { "secret": old, "until": until },
-        ]);
+        let mut secrets = vec![json!({ "secret": secret, "until": null })];
+        for old in r.hidden["secrets"].as_array().into_iter().flatten() {
+            let mut old = old.clone();
+            let ends = old["until"].as_i64().map_or(until, |at| at.min(until));
+            old["until"] = json!(ends);
+            secrets.push(old);
+        }
+        secrets.retain(|s| s["until"].as_i64().is_none_or(|ends| ends > now));
+        r.hidden["secrets"] = json!(secrets);
     });
     let mut value = retrieve_id(tx, id)?;
     value["secret"] = json!(secret);
