@@ -20,6 +20,7 @@ use crate::{
     error::ApiError,
     faults::Faults,
     journal::{Journal, Line, Meta, Saved},
+    listeners::Listeners,
     options::{Error, Options, State},
     server::limits::Limiter,
     store::{Asked, Ground, Kind, Store, Tx},
@@ -42,6 +43,7 @@ pub(crate) struct Core {
     pub limiter: Limiter,
     pub rules: DeliveryRules,
     pub assumptions: Assumptions,
+    pub listeners: Listeners,
     /// Deliveries being made at this moment.
     pub posting: HashSet<String>,
     base_url: String,
@@ -80,6 +82,7 @@ impl Engine {
             limiter: Limiter::new(options.rate_limits),
             rules: DeliveryRules::new(options.deliveries),
             assumptions: options.assumptions.clone(),
+            listeners: Listeners::default(),
             posting: HashSet::new(),
             base_url: base_url.clone(),
         };

@@ -186,6 +186,21 @@ impl Store {
             .flat_map(move |list| list.range(bounds).map(|(_, record)| record))
     }
 
+    /// The records of a kind after a sequence number, on all accounts, in no order.
+    pub fn since(&self, kind: Kind, seq: u64) -> Vec<Arc<Record>> {
+        let after = (std::ops::Bound::Excluded(seq), std::ops::Bound::Unbounded);
+        self.lists
+            .iter()
+            .filter(|((of, _), _)| *of == kind)
+            .flat_map(|(_, list)| list.range(after).map(|(_, record)| record.clone()))
+            .collect()
+    }
+
+    /// What follows from the seed alone: the same whenever it is asked for.
+    pub fn derive(&self, prefix: &str, length: usize) -> String {
+        format!("{prefix}{}", letters(self.seed, prefix, 0, length))
+    }
+
     pub fn all(&self) -> impl Iterator<Item = &Arc<Record>> {
         self.records.values()
     }

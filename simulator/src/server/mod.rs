@@ -44,6 +44,7 @@ pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Rout
     let router = Router::new()
         .merge(crate::control::router())
         .merge(crate::pages::router())
+        .merge(crate::listeners::router())
         .fallback(api)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_READ))
         .with_state(simulator)

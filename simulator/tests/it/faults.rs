@@ -9,9 +9,8 @@ fn once(path: &str, kind: FaultKind) -> Fault {
     Fault {
         method: Some("POST".into()),
         path_prefix: path.into(),
-        account: None,
-        kind,
         times: Some(1),
+        ..Fault::new(kind)
     }
 }
 

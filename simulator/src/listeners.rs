@@ -1,0 +1,168 @@
+//! `stripe listen`: the session and the websocket over which the official Stripe CLI hears of events.
+//!
+//! The protocol is the one that the CLI's own source speaks (`pkg/stripeauth`, `pkg/websocket` of
+//! <https://github.com/stripe/stripe-cli>); Stripe documents the command only.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use axum::{
+    Json, Router,
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{Message, WebSocket},
+    },
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    Simulator,
+    clock::wall,
+    delivery::{payload, sign},
+    engine::Core,
+    error::ApiError,
+    events::API_VERSION,
+    server,
+    store::{Kind, Record},
+};
+
+const PROTOCOL: &str = "stripecli-devproxy-v1";
+
+/// How long an event may wait before it is sent.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Who may open a websocket, until the process ends.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    ids: HashSet<String>,
+}
+
+impl Listeners {
+    fn admit(&mut self, seed: u64) -> String {
+        let id = format!("cliws_{seed}_{}", self.ids.len() + 1);
+        self.ids.insert(id.clone());
+        id
+    }
+}
+
+pub(crate) fn router() -> Router<Simulator> {
+    Router::new()
+        .route("/v1/stripecli/sessions", post(session))
+        .route("/_simulator/listen", get(connect))
+}
+
+/// One secret for all who listen, as Stripe gives a device the same one each time.
+fn secret(core: &Core) -> String {
+    core.store.derive("whsec_", 64)
+}
+
+async fn session(State(simulator): State<Simulator>, headers: HeaderMap) -> Response {
+    let key = headers.get("authorization").and_then(|v| v.to_str().ok());
+    if let Err(error) = server::authenticate(key) {
+        return error.into_response();
+    }
+    let base = simulator.base_url();
+    let mut core = simulator.engine().lock();
+    let seed = core.store.seed;
+    let id = core.listeners.admit(seed);
+    Json(json!({
+        "default_version": API_VERSION,
+        "device_token": id,
+        "display_connect_filter_warning": false,
+        "latest_version": API_VERSION,
+        "reconnect_delay": 3600,
+        "secret": secret(&core),
+        "websocket_authorized_feature": "webhooks",
+        "websocket_id": id,
+        "websocket_url": format!("{}/_simulator/listen", base.replacen("http", "ws", 1)),
+    }))
+    .into_response()
+}
+
+async fn connect(
+    State(simulator): State<Simulator>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let id = headers.get("websocket-id").and_then(|v| v.to_str().ok());
+    let known = id.is_some_and(|id| simulator.engine().lock().listeners.ids.contains(id));
+    if !known {
+        // The CLI knows this by its words, and asks for a new session.
+        let error = ApiError::invalid("Unknown WebSocket ID.");
+        return (StatusCode::BAD_REQUEST, Json(error.body("req_listen"))).into_response();
+    }
+    upgrade
+        .protocols([PROTOCOL])
+        .on_upgrade(|socket| tell(simulator, socket))
+}
+
+/// Sends every event from now on, of the platform and of its accounts, until the CLI goes.
+async fn tell(simulator: Simulator, mut socket: WebSocket) {
+    let mut seen = simulator.engine().lock().store.counter;
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            said = socket.recv() => match said {
+                // Acknowledgements and what the application answered.
+                Some(Ok(Message::Text(text))) => heard(&text),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+            _ = look.tick() => {
+                let frames = news(&simulator.engine().lock(), &mut seen);
+                for frame in frames {
+                    if socket.send(Message::text(frame)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The frames of the events since `seen`, oldest first.
+fn news(core: &Core, seen: &mut u64) -> Vec<String> {
+    let mut events: Vec<Arc<Record>> = core.store.since(Kind::Event, *seen);
+    events.sort_by_key(|event| event.seq);
+    *seen = core.store.counter;
+    let secret = secret(core);
+    events
+        .iter()
+        .flat_map(|event| {
+            // Once for those who want the account's version, once for `--latest`.
+            [Value::Null, json!(API_VERSION)].map(|version| frame(event, &version, &secret))
+        })
+        .collect()
+}
+
+fn frame(event: &Record, version: &Value, secret: &str) -> String {
+    let payload = payload(event);
+    json!({
+        "type": "webhook_event",
+        "endpoint": { "api_version": version },
+        "event_payload": payload,
+        "http_headers": {
+            "Accept": "*/*; q=0.5, application/xml",
+            "Cache-Control": "no-cache",
+            "Content-Type": "application/json; charset=utf-8",
+            "Stripe-Signature": sign(secret, wall(), payload.as_bytes()),
+            "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
+        },
+        "webhook_conversation_id": format!("wc_{}", event.id),
+        "webhook_id": "we_listen",
+    })
+    .to_string()
+}
+
+fn heard(text: &str) {
+    let said: Value = serde_json::from_str(text).unwrap_or_default();
+    if said["type"] == "webhook_response" {
+        tracing::debug!(
+            url = said["forward_url"].as_str(),
+            status = said["status"].as_i64(),
+            "stripe listen forwarded an event"
+        );
+    }
+}
