@@ -17,11 +17,18 @@ pub struct Assumption {
 }
 
 /// Every open question there is a switch for.
-pub const ASSUMPTIONS: &[Assumption] = &[Assumption {
-    name: "free_session",
-    values: &["no_payment_required", "paid"],
-    about: "the `payment_status` of a completed Checkout Session whose total is zero",
-}];
+pub const ASSUMPTIONS: &[Assumption] = &[
+    Assumption {
+        name: "free_session",
+        values: &["no_payment_required", "paid"],
+        about: "the `payment_status` of a completed Checkout Session whose total is zero",
+    },
+    Assumption {
+        name: "missing_reference",
+        values: &["404", "400"],
+        about: "the HTTP status of `resource_missing` where a parameter, and not the path, names what isn't there",
+    },
+];
 
 /// The answers in force.
 #[derive(Debug, Clone, Default)]

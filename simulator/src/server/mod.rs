@@ -46,6 +46,7 @@ pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Rout
         .merge(crate::pages::router())
         .merge(crate::listeners::router())
         .fallback(api)
+        .method_not_allowed_fallback(api)
         .layer(axum::extract::DefaultBodyLimit::max(MAX_READ))
         .with_state(simulator)
         .layer(CatchPanicLayer::custom(|_| {

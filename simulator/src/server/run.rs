@@ -181,7 +181,8 @@ fn execute(
             key: request.auth,
         };
         identity::check_client_secret(tx, &call)?;
-        let mut answer = (entry.run)(tx, &call)?;
+        let mut answer =
+            (entry.run)(tx, &call).map_err(|error| missing_reference(tx, &form, error))?;
         api::lists::expand(tx, &form, &mut answer);
         Ok(answer.to_string())
     });
@@ -191,6 +192,24 @@ fn execute(
     match answer {
         Ok(_) if spoiled => Err(ApiError::unexpected()),
         answer => answer,
+    }
+}
+
+/// Where a parameter names what isn't there, both 400 and 404 have been seen.
+fn missing_reference(tx: &Tx<'_>, form: &Node, error: ApiError) -> ApiError {
+    let named = error
+        .param
+        .as_deref()
+        .filter(|_| error.code == Some("resource_missing"))
+        .map(|param| param.replace('[', ".").replace(']', ""))
+        .is_some_and(|path| form.at(&path).is_some());
+    if named && tx.assumptions.get("missing_reference") == "400" {
+        ApiError {
+            status: 400,
+            ..error
+        }
+    } else {
+        error
     }
 }
 

@@ -4,5 +4,6 @@ mod books;
 mod clients;
 mod faults;
 mod hosted;
+mod requests;
 mod support;
 mod webhooks;
