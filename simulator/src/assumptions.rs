@@ -28,6 +28,26 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         values: &["404", "400"],
         about: "the HTTP status of `resource_missing` where a parameter, and not the path, names what isn't there",
     },
+    Assumption {
+        name: "dispute_fee",
+        values: &["kept", "returned"],
+        about: "whether Stripe's fee for a dispute comes back when the dispute is won",
+    },
+    Assumption {
+        name: "fee_refund",
+        values: &["inside", "own"],
+        about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
+    },
+    Assumption {
+        name: "late_transactions",
+        values: &["at_once", "after_a_minute"],
+        about: "when a balance transaction is seen in lists",
+    },
+    Assumption {
+        name: "payout_transaction",
+        values: &["listed", "left_out"],
+        about: "whether the `payout` filter of balance transactions also lists the payout's own",
+    },
 ];
 
 /// The answers in force.

@@ -1,13 +1,32 @@
-//! Stripe's public test cards: <https://docs.stripe.com/testing>.
+//! Stripe's public test cards and the names they go by: <https://docs.stripe.com/testing>.
 
 /// What a card does when it is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     Pays,
-    /// Asks for 3-D Secure, then pays.
+    /// Asks for 3-D Secure unless it was set up for payments off session.
     Challenges,
+    /// Asks for 3-D Secure every time, set up or not.
+    ChallengesAlways,
+    /// Asks while the customer is there; off session it pays, since it counts as set up.
+    ChallengesOnSession,
     /// `code`, `decline_code` (empty for errors that aren't declines by the issuer), message.
     Declines(&'static str, &'static str, &'static str),
+    /// Can be saved to a customer; charging it is declined.
+    DeclinesOnceSaved,
+}
+
+/// What happens to a charge after it was paid with a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    Nothing,
+    /// The money is available at once.
+    AvailableNow,
+    /// The reason, and whether the bank only asks.
+    Disputed(&'static str, bool),
+    EarlyFraudWarning,
+    RefundSucceedsLater,
+    RefundFailsLater,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -15,76 +34,278 @@ pub(crate) struct Card {
     pub number: &'static str,
     pub brand: &'static str,
     pub country: &'static str,
+    pub funding: &'static str,
     pub behaviour: Behaviour,
+    pub aftermath: Aftermath,
+    /// `visa` stands for `pm_card_visa` and `tok_visa`.
+    names: &'static [&'static str],
 }
+
+/// The decline that says nothing more: `code`, `decline_code`, message.
+pub(crate) const GENERIC_DECLINE: (&str, &str, &str) = (
+    "card_declined",
+    "generic_decline",
+    "Your card was declined.",
+);
 
 impl Card {
     pub fn last4(&self) -> &'static str {
         &self.number[self.number.len() - 4..]
     }
+
+    /// The same card has the same fingerprint, whoever uses it.
+    pub fn fingerprint(&self) -> String {
+        format!("fp{:0>14}", &self.number[self.number.len() - 8..])
+    }
 }
 
-const fn card(number: &'static str, brand: &'static str, behaviour: Behaviour) -> Card {
+const fn card(
+    number: &'static str,
+    brand: &'static str,
+    behaviour: Behaviour,
+    names: &'static [&'static str],
+) -> Card {
     Card {
         number,
         brand,
         country: "US",
+        funding: "credit",
         behaviour,
+        aftermath: Aftermath::Nothing,
+        names,
     }
 }
 
-const fn declined(number: &'static str, decline: &'static str, message: &'static str) -> Card {
+impl Card {
+    const fn funded(mut self, funding: &'static str) -> Self {
+        self.funding = funding;
+        self
+    }
+
+    const fn from(mut self, country: &'static str) -> Self {
+        self.country = country;
+        self
+    }
+
+    const fn then(mut self, aftermath: Aftermath) -> Self {
+        self.aftermath = aftermath;
+        self
+    }
+}
+
+const fn declined(
+    number: &'static str,
+    decline: &'static str,
+    message: &'static str,
+    names: &'static [&'static str],
+) -> Card {
+    let behaviour = Behaviour::Declines("card_declined", decline, message);
+    card(number, "visa", behaviour, names)
+}
+
+const fn refused(
+    number: &'static str,
+    code: &'static str,
+    message: &'static str,
+    names: &'static [&'static str],
+) -> Card {
     card(
         number,
         "visa",
-        Behaviour::Declines("card_declined", decline, message),
+        Behaviour::Declines(code, "", message),
+        names,
     )
 }
 
 pub(crate) const CARDS: &[Card] = &[
-    card("4242424242424242", "visa", Behaviour::Pays),
-    card("4000056655665556", "visa", Behaviour::Pays),
-    card("5555555555554444", "mastercard", Behaviour::Pays),
-    card("2223003122003222", "mastercard", Behaviour::Pays),
-    card("378282246310005", "amex", Behaviour::Pays),
-    card("6011111111111117", "discover", Behaviour::Pays),
-    card("4000002500003155", "visa", Behaviour::Challenges),
-    card("4000002760003184", "visa", Behaviour::Challenges),
-    card("4000000000003220", "visa", Behaviour::Challenges),
+    card("4242424242424242", "visa", Behaviour::Pays, &["visa", "us"]),
+    card("4000056655665556", "visa", Behaviour::Pays, &["visa_debit"]).funded("debit"),
+    card(
+        "5555555555554444",
+        "mastercard",
+        Behaviour::Pays,
+        &["mastercard"],
+    ),
+    card(
+        "5200828282828210",
+        "mastercard",
+        Behaviour::Pays,
+        &["mastercard_debit"],
+    )
+    .funded("debit"),
+    card(
+        "5105105105105100",
+        "mastercard",
+        Behaviour::Pays,
+        &["mastercard_prepaid"],
+    )
+    .funded("prepaid"),
+    card(
+        "2223003122003222",
+        "mastercard",
+        Behaviour::Pays,
+        &["mastercard_2series"],
+    ),
+    card("378282246310005", "amex", Behaviour::Pays, &["amex"]),
+    card("371449635398431", "amex", Behaviour::Pays, &[]),
+    card(
+        "6011111111111117",
+        "discover",
+        Behaviour::Pays,
+        &["discover"],
+    ),
+    card("3056930009020004", "diners", Behaviour::Pays, &["diners"]),
+    card("3566002020360505", "jcb", Behaviour::Pays, &["jcb"]).from("JP"),
+    card(
+        "6200000000000005",
+        "unionpay",
+        Behaviour::Pays,
+        &["unionpay"],
+    )
+    .from("CN"),
+    card("4000002760000016", "visa", Behaviour::Pays, &["de"]).from("DE"),
+    card("4000008260000000", "visa", Behaviour::Pays, &["gb"]).from("GB"),
+    card("4000002500000003", "visa", Behaviour::Pays, &["fr"]).from("FR"),
+    card(
+        "4000000000000077",
+        "visa",
+        Behaviour::Pays,
+        &["bypassPending"],
+    )
+    .then(Aftermath::AvailableNow),
+    card(
+        "4000003720000278",
+        "visa",
+        Behaviour::Pays,
+        &["bypassPendingInternational"],
+    )
+    .then(Aftermath::AvailableNow),
+    card(
+        "4000000000000259",
+        "visa",
+        Behaviour::Pays,
+        &["createDispute"],
+    )
+    .then(Aftermath::Disputed("fraudulent", false)),
+    card(
+        "4000000000002685",
+        "visa",
+        Behaviour::Pays,
+        &["createDisputeProductNotReceived"],
+    )
+    .then(Aftermath::Disputed("product_not_received", false)),
+    card(
+        "4000000000001976",
+        "visa",
+        Behaviour::Pays,
+        &["createDisputeInquiry"],
+    )
+    .then(Aftermath::Disputed("fraudulent", true)),
+    card(
+        "4000000000005423",
+        "visa",
+        Behaviour::Pays,
+        &["createIssuerFraudRecord"],
+    )
+    .then(Aftermath::EarlyFraudWarning),
+    card(
+        "4000000000007726",
+        "visa",
+        Behaviour::Pays,
+        &["pendingRefund"],
+    )
+    .then(Aftermath::RefundSucceedsLater),
+    card("4000000000005126", "visa", Behaviour::Pays, &["refundFail"])
+        .then(Aftermath::RefundFailsLater),
+    card(
+        "4000002500003155",
+        "visa",
+        Behaviour::Challenges,
+        &["authenticationRequiredOnSetup"],
+    ),
+    card(
+        "4000002760003184",
+        "visa",
+        Behaviour::ChallengesAlways,
+        &["authenticationRequired"],
+    ),
+    card(
+        "4000000000003220",
+        "visa",
+        Behaviour::Challenges,
+        &["threeDSecure2Required"],
+    ),
+    card(
+        "4000003800000446",
+        "visa",
+        Behaviour::ChallengesOnSession,
+        &["authenticationRequiredSetupForOffSession"],
+    ),
+    card(
+        "4000000000000341",
+        "visa",
+        Behaviour::DeclinesOnceSaved,
+        &["chargeCustomerFail"],
+    ),
     declined(
         "4000000000000002",
         "generic_decline",
         "Your card was declined.",
+        &["visa_chargeDeclined", "chargeDeclined"],
     ),
     declined(
         "4000000000009995",
         "insufficient_funds",
         "Your card has insufficient funds.",
+        &[
+            "visa_chargeDeclinedInsufficientFunds",
+            "chargeDeclinedInsufficientFunds",
+        ],
     ),
-    declined("4000000000009987", "lost_card", "Your card was declined."),
-    declined("4000000000009979", "stolen_card", "Your card was declined."),
-    card(
+    declined(
+        "4000000000009987",
+        "lost_card",
+        "Your card was declined.",
+        &["visa_chargeDeclinedLostCard", "chargeDeclinedLostCard"],
+    ),
+    declined(
+        "4000000000009979",
+        "stolen_card",
+        "Your card was declined.",
+        &["visa_chargeDeclinedStolenCard", "chargeDeclinedStolenCard"],
+    ),
+    declined(
+        "4000000000006975",
+        "card_velocity_exceeded",
+        "Your card was declined for making repeated attempts too frequently or exceeding its amount limit.",
+        &[
+            "visa_chargeDeclinedVelocityLimitExceeded",
+            "chargeDeclinedVelocityLimitExceeded",
+        ],
+    ),
+    declined(
+        "4100000000000019",
+        "fraudulent",
+        "Your card was declined.",
+        &["radarBlock"],
+    ),
+    refused(
         "4000000000000069",
-        "visa",
-        Behaviour::Declines("expired_card", "", "Your card has expired."),
+        "expired_card",
+        "Your card has expired.",
+        &["chargeDeclinedExpiredCard"],
     ),
-    card(
+    refused(
         "4000000000000127",
-        "visa",
-        Behaviour::Declines(
-            "incorrect_cvc",
-            "",
-            "Your card's security code is incorrect.",
-        ),
+        "incorrect_cvc",
+        "Your card's security code is incorrect.",
+        &["chargeDeclinedIncorrectCvc"],
     ),
-    card(
+    refused(
         "4000000000000119",
-        "visa",
-        Behaviour::Declines(
-            "processing_error",
-            "",
-            "An error occurred while processing your card. Try again in a little bit.",
-        ),
+        "processing_error",
+        "An error occurred while processing your card. Try again in a little bit.",
+        &["chargeDeclinedProcessingError"],
     ),
 ];
 
@@ -92,4 +313,27 @@ pub(crate) const CARDS: &[Card] = &[
 pub(crate) fn find(number: &str) -> Option<&'static Card> {
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
     CARDS.iter().find(|card| card.number == digits)
+}
+
+/// The card that goes by `pm_card_NAME` or `tok_NAME`.
+pub(crate) fn named(id: &str) -> Option<&'static Card> {
+    let name = id.strip_prefix("pm_card_").or(id.strip_prefix("tok_"))?;
+    CARDS.iter().find(|card| card.names.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_and_no_name_stands_twice() {
+        let mut numbers: Vec<_> = CARDS.iter().map(|c| c.number).collect();
+        let mut names: Vec<_> = CARDS.iter().flat_map(|c| c.names).collect();
+        let (n, m) = (numbers.len(), names.len());
+        numbers.sort_unstable();
+        numbers.dedup();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((numbers.len(), names.len()), (n, m));
+    }
 }

@@ -18,7 +18,10 @@ use crate::{
     checkout::pay::{self, Outcome, Payment},
     error::ApiError,
     pages,
-    payments::refunds,
+    payments::{
+        confirm::{self, Challenge},
+        disputes, refunds,
+    },
     store::Tx,
 };
 
@@ -41,6 +44,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/{account}/unrestrict", post(unrestrict))
         .route("/{account}/reject", post(reject))
         .route("/{account}/deauthorize", post(deauthorize))
+        .route("/{account}/mend_payouts", post(mend_payouts))
         .route("/{account}/events", post(emit));
     let routes = Router::new()
         .route("/clock", get(clock))
@@ -53,8 +57,14 @@ pub(crate) fn router() -> Router<Simulator> {
         .nest("/accounts", accounts)
         .route("/checkout/sessions/{id}/pay", post(pay))
         .route("/checkout/sessions/{id}/settle", post(settle))
+        .route("/payment_intents/{id}/challenge", post(challenge))
+        .route("/payment_intents/{id}/settle", post(settle_intent))
         .route("/payouts/{id}/fail", post(fail_payout))
         .route("/refunds/{id}/fail", post(fail_refund))
+        .route("/refunds/{id}/succeed", post(succeed_refund))
+        .route("/refunds/{id}/require_action", post(require_action))
+        .route("/charges/{id}/dispute", post(dispute))
+        .route("/disputes/{id}/decide", post(decide_dispute))
         .merge(network::router());
     Router::new()
         .route(
@@ -195,6 +205,27 @@ enum Settled {
     Fail,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answered {
+    outcome: Challenge,
+}
+
+async fn challenge(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Answered { outcome } = read(&body)?;
+    work(&s, |tx| {
+        confirm::challenge(tx, &id, outcome)?;
+        Ok(tx.get(&id).map(|r| r.value.clone()).unwrap_or_default())
+    })
+}
+
+async fn settle_intent(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Settle { outcome } = read(&body)?;
+    work(&s, |tx| {
+        confirm::settle(tx, &id, outcome == Settled::Succeed)
+    })
+}
+
 async fn settle(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
     let Settle { outcome } = read(&body)?;
     work(&s, |tx| pay::settle(tx, &id, outcome == Settled::Succeed))
@@ -216,6 +247,34 @@ async fn fail_payout(State(s): State<Simulator>, Path(id): Path<String>, body: S
     work(&s, |tx| payouts::fail(tx, &id, &failure_code))
 }
 
+async fn mend_payouts(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| payouts::mend(tx, &id))
+}
+
 async fn fail_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
     work(&s, |tx| refunds::fail(tx, &id))
+}
+
+async fn succeed_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| refunds::succeed(tx, &id))
+}
+
+async fn require_action(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+    work(&s, |tx| refunds::require_action(tx, &id))
+}
+
+async fn dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let how: disputes::Opening = read(&body)?;
+    work(&s, |tx| disputes::open(tx, &id, &how))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decision {
+    outcome: disputes::Verdict,
+}
+
+async fn decide_dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Decision { outcome } = read(&body)?;
+    work(&s, |tx| disputes::decide(tx, &id, outcome))
 }

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Makes the key and the saved answer out of what a piece of work returned, and when.
-pub(crate) type Keep<'a, T> = &'a dyn Fn(&T, i64) -> (String, Saved);
+pub(crate) type Keep<'a, T> = &'a dyn Fn(&Result<T, ApiError>, i64) -> (String, Saved);
 
 /// Seconds after which a key is forgotten: Stripe may do so after 24 hours.
 pub(crate) const KEY_LIFE: i64 = 24 * 3600;
@@ -290,7 +290,11 @@ impl Core {
         let out = catch_unwind(AssertUnwindSafe(|| work(&mut tx))).unwrap_or_else(|_| {
             tracing::error!("a panic was undone and answered 500");
             Err(ApiError::unexpected())
-        })?;
+        });
+        let out = match out {
+            Err(error) if !error.keeps_work => return Err(error),
+            out => out,
+        };
         let idem = key.map(|save| save(&out, now));
         if let Some(journal) = self.journal.as_mut() {
             let line = Line::of(&tx, idem.clone());
@@ -302,7 +306,7 @@ impl Core {
         if let Some((key, saved)) = idem {
             self.remember(key, saved);
         }
-        Ok(out)
+        out
     }
 
     /// Saves an answer that changed nothing else: a refusal, or a 500 that was asked for.

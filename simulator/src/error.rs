@@ -15,6 +15,8 @@ pub(crate) struct ApiError {
     pub param: Option<String>,
     /// Fields only some errors carry, such as `decline_code` or `payment_intent`.
     pub extra: Option<Value>,
+    /// Whether what was done stays done: a declined payment is an error and an attempt on record.
+    pub keeps_work: bool,
 }
 
 impl ApiError {
@@ -26,6 +28,7 @@ impl ApiError {
             message: message.into(),
             param: None,
             extra: None,
+            keeps_work: false,
         }
     }
 
@@ -40,6 +43,18 @@ impl ApiError {
 
     pub fn param(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// One more field of the `error` object.
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        let extra = self.extra.get_or_insert_with(|| json!({}));
+        extra[name] = value;
+        self
+    }
+
+    pub fn keeping_work(mut self) -> Self {
+        self.keeps_work = true;
         self
     }
 

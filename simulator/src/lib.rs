@@ -35,6 +35,7 @@ mod events;
 mod faults;
 mod form;
 mod journal;
+mod kind;
 mod listeners;
 mod money;
 mod options;

@@ -77,6 +77,29 @@ pub(crate) fn minimum(currency: &str, param: &str) -> Result<i64, ApiError> {
     .param(param))
 }
 
+/// Refuses an amount below the currency's minimum
+/// (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
+pub(crate) fn enough(amount: i64, currency: &str) -> Result<(), ApiError> {
+    let minimum = minimum(currency, "currency")?;
+    if amount < minimum {
+        return Err(ApiError::invalid(format!(
+            "Amount must be at least {}",
+            show(minimum, currency)
+        ))
+        .code("amount_too_small")
+        .param("amount"));
+    }
+    if amount > MAX_AMOUNT {
+        return Err(ApiError::invalid(format!(
+            "Amount must be no more than {}",
+            show(MAX_AMOUNT, currency)
+        ))
+        .code("amount_too_large")
+        .param("amount"));
+    }
+    Ok(())
+}
+
 /// How many digits of minor units a currency has.
 pub(crate) fn digits(currency: &str) -> usize {
     if ZERO_DECIMAL.contains(&currency) {

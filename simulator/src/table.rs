@@ -9,7 +9,7 @@ use crate::{
     billing::{catalog, invoices, portal, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{charges, disputes, intents, refunds, setup},
+    payments::{capture, charges, confirm, disputes, fees, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
     transfers, webhooks,
@@ -54,9 +54,11 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         methods::ROUTES,
         checkout::ROUTES,
         intents::ROUTES,
+        capture::ROUTES,
         setup::ROUTES,
         charges::ROUTES,
         refunds::ROUTES,
+        fees::ROUTES,
         disputes::ROUTES,
         transfers::ROUTES,
         balance::ROUTES,
@@ -117,11 +119,13 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         return;
     };
     match record.kind {
+        Kind::Intent => confirm::falls_due(tx, &record),
         Kind::Session => checkout::falls_due(tx, &record),
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
-        Kind::Refund => refunds::try_again(tx, &record),
+        Kind::Refund => refunds::falls_due(tx, &record),
+        Kind::Dispute => disputes::falls_due(tx, &record),
         _ => {}
     }
 }

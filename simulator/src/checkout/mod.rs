@@ -6,7 +6,7 @@ pub(crate) mod pay;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Call, Route, connected, lists, metadata, retrieve},
+    api::{Call, Route, lists, metadata, retrieve},
     billing::promotion,
     error::{Answer, ApiError},
     form::Node,
@@ -164,13 +164,7 @@ fn allowed(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
             .code("email_invalid")
             .param("customer_email"));
     }
-    let able = connected(tx, call.owner).is_some_and(|a| a.value["charges_enabled"] == json!(true));
-    if !able {
-        return Err(ApiError::invalid(
-            "Your account cannot currently make charges: it must complete onboarding and have the `card_payments` capability.",
-        ));
-    }
-    Ok(())
+    intents::can_charge(tx, call.owner)
 }
 
 fn fee(tx: &Tx<'_>, call: &Call<'_>, subtotal: i64) -> Result<Option<i64>, ApiError> {
@@ -387,7 +381,7 @@ fn close(tx: &mut Tx<'_>, session: &Record) -> Value {
     });
     // A declined attempt leaves an intent behind; it ends with its session.
     if let Some(intent) = value["payment_intent"].as_str() {
-        intents::cancel(tx, intent, "automatic");
+        intents::cancel(tx, intent, Some("automatic"));
     }
     tx.emit("checkout.session.expired", &session.owner, &value);
     value

@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 
 use crate::{
     billing::promotion,
-    cards::{self, Behaviour, Card},
+    cards,
+    customers::methods,
     error::{Answer, ApiError},
-    payments::{charges, intents},
+    payments::{
+        confirm::{self, Challenge, End, How},
+        intents,
+    },
     store::{Kind, Record, Tx},
 };
 
@@ -34,13 +38,6 @@ pub(crate) enum Method {
     #[default]
     Card,
     SepaDebit,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Challenge {
-    Complete,
-    Fail,
 }
 
 /// How an attempt ended. All of them commit: a decline is an event too.
@@ -162,73 +159,86 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         return debit(tx, &session);
     }
     let number = payment.card.as_deref().unwrap_or("4242424242424242");
-    let card = cards::find(number).ok_or_else(|| {
-        ApiError::new(402, "card_error", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
-            .code("card_declined")
-    })?;
-    let intent = intents::ensure_intent(tx, &session)?;
-    match (card.behaviour, payment.challenge) {
-        (Behaviour::Pays, _) | (Behaviour::Challenges, Some(Challenge::Complete)) => {
-            paid(tx, &session, &intent, card)
+    let card = cards::find(number).ok_or_else(methods::unknown_card)?;
+    let intent = ensure_intent(tx, &session)?;
+    let billing = billing(&session);
+    let method = methods::of_card(tx, &session.owner, card, billing);
+    let how = How {
+        challenge: payment.challenge,
+        ..How::default()
+    };
+    let end = confirm::attempt(tx, &intent, &method, &how)?;
+    finish(tx, &session.id, end)
+}
+
+/// What an attempt means for its session.
+fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
+    match end {
+        End::Paid => complete(tx, id, "paid"),
+        End::Challenged => Ok(Outcome::Challenge),
+        End::Processing => {
+            let due = tx.now + DEBIT_TAKES;
+            let out = complete(tx, id, "unpaid")?;
+            tx.update(id, |r| r.due = Some(due));
+            Ok(out)
         }
-        (Behaviour::Challenges, None) => {
-            intents::requires_action(tx, &intent, card);
-            Ok(Outcome::Challenge)
-        }
-        (Behaviour::Challenges, Some(Challenge::Fail)) => {
-            intents::requires_action(tx, &intent, card);
-            challenge_failed(tx, &intent)
-        }
-        (Behaviour::Declines(code, decline, message), _) => {
-            charges::decline(tx, &intent, card, (code, decline, message))?;
-            Ok(Outcome::Declined {
-                code: if decline.is_empty() { code } else { decline }.to_owned(),
-                message: message.to_owned(),
-            })
-        }
+        End::Declined(code, decline, message) => Ok(Outcome::Declined {
+            code: if decline.is_empty() { code } else { decline }.to_owned(),
+            message: message.to_owned(),
+        }),
     }
+}
+
+/// The session's intent, made at the first attempt to pay and brought up to date at later ones.
+fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> {
+    let amount = session.int("amount_total");
+    // Stripe caps the fee at what is paid after discounts.
+    let fee = session.hidden["fee"]
+        .as_i64()
+        .map(|fee| std::cmp::min(fee, amount));
+    let hidden = json!({ "billing": billing(session), "session": session.id });
+    if let Some(id) = session.value["payment_intent"].as_str() {
+        tx.update(id, |r| {
+            r.value["amount"] = json!(amount);
+            r.value["application_fee_amount"] = json!(fee);
+            r.hidden = hidden;
+        });
+        return Ok(id.to_owned());
+    }
+    let fields = json!({
+        "amount": amount,
+        "application_fee_amount": fee,
+        "currency": session.value["currency"],
+        "customer": session.value["customer"],
+        "description": session.hidden["intent_description"],
+        "metadata": session.hidden["intent"],
+        "payment_method_types": session.value["payment_method_types"],
+        "receipt_email": session.hidden["receipt_email"],
+    });
+    let intent = intents::open(tx, &session.owner, fields, hidden);
+    tx.update(&session.id, |r| {
+        r.value["payment_intent"] = json!(intent.id)
+    });
+    Ok(intent.id.clone())
+}
+
+fn billing(session: &Record) -> Value {
+    let buyer = &session.hidden["buyer"];
+    json!({
+        "address": buyer["address"],
+        "email": buyer["email"],
+        "name": buyer["name"],
+        "phone": null,
+        "tax_id": null,
+    })
 }
 
 /// The buyer's answer on the challenge page.
 pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<Outcome, ApiError> {
     let session = open_session(tx, id)?;
-    let intent = session.value["payment_intent"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let waiting = tx
-        .get(&intent)
-        .filter(|i| i.text("status") == "requires_action");
-    let card = waiting
-        .as_ref()
-        .and_then(|i| cards::find(i.hidden["card"].as_str().unwrap_or_default()))
-        .ok_or_else(|| ApiError::invalid("There is no challenge to answer."))?;
-    match how {
-        Challenge::Complete => paid(tx, &session, &intent, card),
-        Challenge::Fail => challenge_failed(tx, &intent),
-    }
-}
-
-fn challenge_failed(tx: &mut Tx<'_>, intent: &str) -> Result<Outcome, ApiError> {
-    let code = "payment_intent_authentication_failure";
-    let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
-    intents::attempt_failed(
-        tx,
-        intent,
-        json!({
-            "type": "invalid_request_error", "code": code, "message": message,
-            "doc_url": "https://stripe.com/docs/error-codes/payment-intent-authentication-failure",
-        }),
-    );
-    Ok(Outcome::Declined {
-        code: code.to_owned(),
-        message: message.to_owned(),
-    })
-}
-
-fn paid(tx: &mut Tx<'_>, session: &Record, intent: &str, card: &Card) -> Result<Outcome, ApiError> {
-    charges::succeed(tx, intent, &charges::Paid::Card(card))?;
-    complete(tx, &session.id, "paid")
+    let intent = session.text("payment_intent").to_owned();
+    let end = confirm::challenge(tx, &intent, how)?;
+    finish(tx, id, end)
 }
 
 fn debit(tx: &mut Tx<'_>, session: &Record) -> Result<Outcome, ApiError> {
@@ -238,12 +248,12 @@ fn debit(tx: &mut Tx<'_>, session: &Record) -> Result<Outcome, ApiError> {
             ApiError::invalid("This session doesn't take SEPA Direct Debit.").param("method"),
         );
     }
-    let intent = intents::ensure_intent(tx, session)?;
-    charges::begin_debit(tx, &intent)?;
-    let out = complete(tx, &session.id, "unpaid")?;
-    let due = tx.now + DEBIT_TAKES;
-    tx.update(&session.id, |r| r.due = Some(due));
-    Ok(out)
+    let intent = ensure_intent(tx, session)?;
+    let billing = billing(session);
+    let method = methods::of_debit(tx, &session.owner, billing)
+        .ok_or_else(|| ApiError::invalid("There is no such debit."))?;
+    let end = confirm::attempt(tx, &intent, &method, &How::default())?;
+    finish(tx, &session.id, end)
 }
 
 fn remember_buyer(tx: &mut Tx<'_>, id: &str, payment: &Payment) {
@@ -321,11 +331,11 @@ pub(crate) fn settle(tx: &mut Tx<'_>, id: &str, succeeds: bool) -> Answer {
     };
     let mut value = session.value.clone();
     let event = if succeeds {
-        charges::debit_succeeds(tx, &intent.id)?;
+        confirm::settle(tx, &intent.id, true)?;
         value["payment_status"] = json!("paid");
         "checkout.session.async_payment_succeeded"
     } else {
-        charges::debit_fails(tx, &intent.id)?;
+        confirm::settle(tx, &intent.id, false)?;
         "checkout.session.async_payment_failed"
     };
     tx.update(id, |r| {

@@ -1,5 +1,580 @@
 //! Payment methods: <https://docs.stripe.com/api/payment_methods>.
 
-use crate::api::Route;
+use std::sync::Arc;
 
-pub(crate) const ROUTES: &[Route] = &[];
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
+    cards::{self, Behaviour, Card},
+    error::{Answer, ApiError},
+    events::changes,
+    form::Node,
+    store::{Kind, Record, Tx},
+};
+
+pub(crate) const ROUTES: &[Route] = &[
+    ("POST", "/v1/payment_methods", create),
+    ("GET", "/v1/payment_methods", list),
+    ("GET", "/v1/payment_methods/{payment_method}", |tx, call| {
+        retrieve(tx, call, Kind::PaymentMethod, "payment_method")
+    }),
+    ("POST", "/v1/payment_methods/{payment_method}", update),
+    (
+        "POST",
+        "/v1/payment_methods/{payment_method}/attach",
+        attach_to,
+    ),
+    (
+        "POST",
+        "/v1/payment_methods/{payment_method}/detach",
+        detach,
+    ),
+    (
+        "GET",
+        "/v1/customers/{customer}/payment_methods",
+        of_customer,
+    ),
+    (
+        "GET",
+        "/v1/customers/{customer}/payment_methods/{payment_method}",
+        one_of_customer,
+    ),
+];
+
+/// What a debit from a bank account comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Debit {
+    Succeeds,
+    Fails,
+}
+
+/// With what a payment is made.
+pub(crate) enum Means {
+    Card(&'static Card),
+    /// A debit that takes days, and how it ends.
+    Debit(Debit),
+}
+
+/// How a payment method pays.
+pub(crate) fn means(method: &Record) -> Means {
+    match method.hidden["card"].as_str().and_then(cards::find) {
+        Some(card) => Means::Card(card),
+        None if method.hidden["fails"] == json!(true) => Means::Debit(Debit::Fails),
+        None => Means::Debit(Debit::Succeeds),
+    }
+}
+
+fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    if let Some(id) = args.text("payment_method") {
+        return share(tx, call, id);
+    }
+    read(tx, call.owner, args, "").map(|r| r.value.clone())
+}
+
+/// A platform's payment method copied to a connected account
+/// (<https://docs.stripe.com/connect/direct-charges-multiple-accounts>).
+fn share(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Answer {
+    let platform = tx.platform();
+    if call.owner == platform {
+        return Err(ApiError::invalid(
+            "You can only share a payment method with a connected account: send Stripe-Account.",
+        )
+        .param("payment_method"));
+    }
+    let original = tx
+        .find(Kind::PaymentMethod, &platform, id)
+        .ok_or_else(|| ApiError::missing(Kind::PaymentMethod.noun(), id, "payment_method"))?;
+    if original.value["customer"] != json!(call.args.text("customer")) {
+        return Err(
+            ApiError::invalid("The customer must own the payment method that is shared.")
+                .param("customer"),
+        );
+    }
+    let mut value = original.value.clone();
+    value["id"] = json!(tx.mint("pm_1", 23));
+    value["created"] = json!(tx.now);
+    value["customer"] = Value::Null;
+    let hidden = original.hidden.clone();
+    let copy = tx.insert(Kind::PaymentMethod, call.owner, value, hidden, None);
+    Ok(copy.value.clone())
+}
+
+/// A payment method out of `type` and its details; `prefix` is where they stand
+/// (`payment_method_data`, or nothing).
+pub(crate) fn read(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    form: &Node,
+    prefix: &str,
+) -> Result<Arc<Record>, ApiError> {
+    let at = |name: &str| match (prefix, name.split_once('[')) {
+        ("", _) => name.to_owned(),
+        (_, Some((head, rest))) => format!("{prefix}[{head}][{rest}"),
+        (_, None) => format!("{prefix}[{name}]"),
+    };
+    let kind = form
+        .text("type")
+        .ok_or_else(|| ApiError::parameter_missing(&at("type")))?
+        .to_owned();
+    let (details, hidden) = match kind.as_str() {
+        "card" => card_details(tx, form, &at)?,
+        "sepa_debit" => {
+            let iban = form
+                .text("sepa_debit.iban")
+                .ok_or_else(|| ApiError::parameter_missing(&at("sepa_debit[iban]")))?;
+            sepa(iban).ok_or_else(|| {
+                ApiError::invalid("The IBAN you entered is invalid.")
+                    .code("invalid_bank_account_iban")
+                    .param(at("sepa_debit[iban]"))
+            })?
+        }
+        "us_bank_account" => us_bank_account(form, &at)?,
+        _ => (json!({}), json!({})),
+    };
+    let billing = billing(&form.sub("billing_details").clone());
+    let redisplay = form
+        .text("allow_redisplay")
+        .unwrap_or("unspecified")
+        .to_owned();
+    let metadata = metadata(form, "metadata")?;
+    Ok(insert(tx, owner, &kind, details, hidden, |value| {
+        value["billing_details"] = billing;
+        value["allow_redisplay"] = json!(redisplay);
+        value["metadata"] = metadata;
+    }))
+}
+
+fn insert(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    kind: &str,
+    details: Value,
+    hidden: Value,
+    change: impl FnOnce(&mut Value),
+) -> Arc<Record> {
+    let mut value = json!({
+        "id": tx.mint("pm_1", 23),
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": billing(&Node::Tree(Vec::new())),
+        "created": tx.now,
+        "customer": null,
+        "customer_account": null,
+        "livemode": false,
+        "metadata": {},
+        "radar_options": {},
+        "type": kind,
+    });
+    value[kind] = details;
+    change(&mut value);
+    tx.insert(Kind::PaymentMethod, owner, value, hidden, None)
+}
+
+/// A payment method that is one of the test cards.
+pub(crate) fn of_card(tx: &mut Tx<'_>, owner: &str, card: &Card, billing: Value) -> Arc<Record> {
+    let details = describe_card(card, None, tx.now);
+    let hidden = json!({ "card": card.number });
+    insert(tx, owner, "card", details, hidden, |value| {
+        if billing.is_object() {
+            value["billing_details"] = billing;
+        }
+    })
+}
+
+/// A payment method for a debit whose end is known, or decided by hand.
+pub(crate) fn of_debit(tx: &mut Tx<'_>, owner: &str, billing: Value) -> Option<Arc<Record>> {
+    let (details, hidden) = sepa("DE89370400440532013000")?;
+    Some(insert(tx, owner, "sepa_debit", details, hidden, |value| {
+        value["billing_details"] = billing;
+    }))
+}
+
+/// `billing_details`, each part null when it wasn't given.
+fn billing(form: &Node) -> Value {
+    let text = |name: &str| json!(form.text(name));
+    json!({
+        "address": {
+            "city": text("address.city"), "country": text("address.country"),
+            "line1": text("address.line1"), "line2": text("address.line2"),
+            "postal_code": text("address.postal_code"), "state": text("address.state"),
+        },
+        "email": text("email"),
+        "name": text("name"),
+        "phone": text("phone"),
+        "tax_id": text("tax_id"),
+    })
+}
+
+fn card_details(
+    tx: &Tx<'_>,
+    form: &Node,
+    at: &dyn Fn(&str) -> String,
+) -> Result<(Value, Value), ApiError> {
+    if let Some(token) = form.text("card.token") {
+        let card = cards::named(token)
+            .or_else(|| token_card(tx, token))
+            .ok_or_else(|| ApiError::missing("token", token, &at("card[token]")))?;
+        return Ok((
+            describe_card(card, None, tx.now),
+            json!({ "card": card.number }),
+        ));
+    }
+    let number = form
+        .text("card.number")
+        .ok_or_else(|| ApiError::parameter_missing(&at("card[number]")))?;
+    let card = cards::find(number).ok_or_else(unknown_card)?;
+    let (month, year) = (form.int("card.exp_month"), form.int("card.exp_year"));
+    let month = month.ok_or_else(|| ApiError::parameter_missing(&at("card[exp_month]")))?;
+    let year = year.ok_or_else(|| ApiError::parameter_missing(&at("card[exp_year]")))?;
+    let year = if year < 100 { year + 2000 } else { year };
+    expiry(tx.now, month, year)?;
+    let details = describe_card(card, Some((month, year)), tx.now);
+    Ok((details, json!({ "card": card.number })))
+}
+
+/// A token made from a card keeps its number to itself.
+fn token_card(tx: &Tx<'_>, token: &str) -> Option<&'static Card> {
+    let token = tx.get(token).filter(|r| r.kind == Kind::Token)?;
+    cards::find(token.hidden["card"].as_str()?)
+}
+
+/// Refuses a card that has expired (<https://docs.stripe.com/error-codes#invalid-expiry-year>).
+pub(crate) fn expiry(now: i64, month: i64, year: i64) -> Result<(), ApiError> {
+    let refuse = |code, message: &str| {
+        Err(ApiError::new(402, "card_error", message).code(code).param(
+            if code == "invalid_expiry_year" {
+                "exp_year"
+            } else {
+                "exp_month"
+            },
+        ))
+    };
+    if !(1..=12).contains(&month) {
+        return refuse(
+            "invalid_expiry_month",
+            "Your card's expiration month is invalid.",
+        );
+    }
+    let today = time::OffsetDateTime::from_unix_timestamp(now).map_or((1970, 1), |t| {
+        (i64::from(t.year()), i64::from(u8::from(t.month())))
+    });
+    if year < today.0 || year > today.0 + 50 {
+        return refuse(
+            "invalid_expiry_year",
+            "Your card's expiration year is invalid.",
+        );
+    }
+    if (year, month) < today {
+        return refuse(
+            "invalid_expiry_month",
+            "Your card's expiration month is invalid.",
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn unknown_card() -> ApiError {
+    ApiError::new(402, "card_error", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
+        .code("card_declined")
+        .with("decline_code", json!("test_mode_live_card"))
+}
+
+/// The year in which the test cards that nobody gave a date expire.
+fn good_until(now: i64) -> i64 {
+    time::OffsetDateTime::from_unix_timestamp(now).map_or(2034, |t| i64::from(t.year()) + 3)
+}
+
+fn describe_card(card: &Card, expires: Option<(i64, i64)>, now: i64) -> Value {
+    let (month, year) = expires.unwrap_or_else(|| (12, good_until(now)));
+    json!({
+        "brand": card.brand,
+        "checks": {
+            "address_line1_check": null, "address_postal_code_check": null,
+            "cvc_check": "pass",
+        },
+        "country": card.country,
+        "display_brand": card.brand,
+        "exp_month": month,
+        "exp_year": year,
+        "fingerprint": card.fingerprint(),
+        "funding": card.funding,
+        "generated_from": null,
+        "last4": card.last4(),
+        "networks": { "available": [card.brand], "preferred": null },
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": { "supported": true },
+        "wallet": null,
+    })
+}
+
+/// Details of an IBAN of Stripe's test page; the ones ending so fail
+/// (<https://docs.stripe.com/payments/sepa-debit/accept-a-payment#test-integration>).
+fn sepa(iban: &str) -> Option<(Value, Value)> {
+    let iban: String = iban.chars().filter(|c| !c.is_whitespace()).collect();
+    let plain = iban.len() >= 15 && iban.chars().all(|c| c.is_ascii_alphanumeric());
+    if !plain {
+        return None;
+    }
+    let last4 = iban.get(iban.len() - 4..)?;
+    let fails = iban == "DE62370400440532013001" || iban == "AT861904300235473202";
+    let details = json!({
+        "bank_code": iban.get(4..12),
+        "branch_code": "",
+        "country": iban.get(..2),
+        "fingerprint": format!("fpsepa{last4:0>10}"),
+        "generated_from": { "charge": null, "setup_attempt": null },
+        "last4": last4,
+    });
+    Some((details, json!({ "fails": fails })))
+}
+
+/// The account numbers of Stripe's test page that fail
+/// (<https://docs.stripe.com/payments/ach-direct-debit/accept-a-payment#test-integration>).
+const FAILING_ACCOUNTS: [&str; 6] = [
+    "000111111113",
+    "000111111116",
+    "000222222227",
+    "000333333335",
+    "000555555559",
+    "000666666661",
+];
+
+fn us_bank_account(form: &Node, at: &dyn Fn(&str) -> String) -> Result<(Value, Value), ApiError> {
+    let field = |name: &str| form.text(&format!("us_bank_account.{name}"));
+    let number = field("account_number")
+        .ok_or_else(|| ApiError::parameter_missing(&at("us_bank_account[account_number]")))?;
+    let routing = field("routing_number")
+        .ok_or_else(|| ApiError::parameter_missing(&at("us_bank_account[routing_number]")))?;
+    let last4 = number
+        .get(number.len().saturating_sub(4)..)
+        .unwrap_or(number);
+    let details = json!({
+        "account_holder_type": field("account_holder_type").unwrap_or("individual"),
+        "account_type": field("account_type").unwrap_or("checking"),
+        "bank_name": "STRIPE TEST BANK",
+        "financial_connections_account": null,
+        "fingerprint": format!("fpach{last4:0>11}"),
+        "last4": last4,
+        "networks": { "preferred": "ach", "supported": ["ach"] },
+        "routing_number": routing,
+        "status_details": null,
+    });
+    Ok((
+        details,
+        json!({ "fails": FAILING_ACCOUNTS.contains(&number) }),
+    ))
+}
+
+/// The payment method of an id, or a new one for a magic id such as `pm_card_visa`
+/// (<https://docs.stripe.com/testing#cards>).
+pub(crate) fn resolve(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    id: &str,
+    param: &str,
+) -> Result<Arc<Record>, ApiError> {
+    if let Some(method) = tx.find(Kind::PaymentMethod, owner, id) {
+        return Ok(method);
+    }
+    if let Some(card) = cards::named(id) {
+        return Ok(of_card(tx, owner, card, Value::Null));
+    }
+    let (kind, details) = match id {
+        "pm_sepaDebit" | "pm_sepa_debit" => ("sepa_debit", sepa("DE89370400440532013000")),
+        "pm_usBankAccount" | "pm_usBankAccount_success" => (
+            "us_bank_account",
+            us_bank_account(&bank("000123456789"), &str::to_owned).ok(),
+        ),
+        "pm_usBankAccount_noAccount" | "pm_usBankAccount_insufficientFunds" => (
+            "us_bank_account",
+            us_bank_account(&bank("000111111116"), &str::to_owned).ok(),
+        ),
+        _ => ("", None),
+    };
+    let (details, hidden) =
+        details.ok_or_else(|| ApiError::missing(Kind::PaymentMethod.noun(), id, param))?;
+    Ok(insert(tx, owner, kind, details, hidden, |_| {}))
+}
+
+fn bank(number: &str) -> Node {
+    let leaf = |name: &str, text: &str| (name.to_owned(), Node::Leaf(text.to_owned()));
+    let fields = vec![
+        leaf("account_number", number),
+        leaf("routing_number", "110000000"),
+    ];
+    Node::Tree(vec![("us_bank_account".to_owned(), Node::Tree(fields))])
+}
+
+fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let customer = call.args.text("customer");
+    if let Some(id) = customer {
+        find(tx, call, Kind::Customer, id, "customer")?;
+    }
+    listed(tx, call, customer)
+}
+
+/// Without a customer Stripe lists what is attached to nobody's customers as well as nothing.
+fn listed(tx: &mut Tx<'_>, call: &Call<'_>, customer: Option<&str>) -> Answer {
+    let kind = call.args.text("type");
+    let redisplay = call.args.text("allow_redisplay");
+    lists::list(tx, call, Kind::PaymentMethod, |r| {
+        customer.is_none_or(|c| r.value["customer"] == c)
+            && !r.value["customer"].is_null()
+            && kind.is_none_or(|k| r.value["type"] == k)
+            && redisplay.is_none_or(|a| r.value["allow_redisplay"] == a)
+    })
+}
+
+fn of_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let customer = find(tx, call, Kind::Customer, call.id(), "customer")?;
+    listed(tx, call, Some(&customer.id))
+}
+
+fn one_of_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let customer = find(tx, call, Kind::Customer, call.id(), "customer")?;
+    let id = call.ids.get(1).copied().unwrap_or_default();
+    let method = find(tx, call, Kind::PaymentMethod, id, "payment_method")?;
+    if method.value["customer"] != customer.id.as_str() {
+        return Err(ApiError::missing(
+            Kind::PaymentMethod.noun(),
+            id,
+            "payment_method",
+        ));
+    }
+    Ok(method.value.clone())
+}
+
+fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let method = find(tx, call, Kind::PaymentMethod, call.id(), "payment_method")?;
+    if method.value["customer"].is_null() {
+        return Err(ApiError::invalid(
+            "You must save this PaymentMethod to a customer before you can update it.",
+        ));
+    }
+    let args = call.args;
+    let mut value = method.value.clone();
+    merge_metadata(&mut value["metadata"], args, "metadata")?;
+    if let Some(given) = args.at("billing_details") {
+        let new = billing(given);
+        for (name, _) in given.children() {
+            if name != "address" {
+                value["billing_details"][name] = new[name].clone();
+            }
+        }
+        for (name, _) in given.sub("address").children() {
+            value["billing_details"]["address"][name] = new["address"][name].clone();
+        }
+    }
+    for field in ["exp_month", "exp_year"] {
+        if let Some(number) = args.int(&format!("card.{field}")) {
+            value["card"][field] = json!(number);
+        }
+    }
+    if value["type"] == "card" && args.at("card").is_some() {
+        let number = |name: &str| value["card"][name].as_i64().unwrap_or(0);
+        expiry(tx.now, number("exp_month"), number("exp_year"))?;
+    }
+    if let Some(text) = args.text("allow_redisplay") {
+        value["allow_redisplay"] = json!(text);
+    }
+    let before = changes(&method.value, &value);
+    tx.update(&method.id, |r| r.value = value.clone());
+    tx.emit_change("payment_method.updated", call.owner, &value, Some(before));
+    Ok(value)
+}
+
+fn attach_to(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let customer = call
+        .args
+        .text("customer")
+        .ok_or_else(|| ApiError::parameter_missing("customer"))?;
+    let method = resolve(tx, call.owner, call.id(), "payment_method")?;
+    attach(tx, call.owner, &method, customer)
+}
+
+/// Saves a payment method to a customer, as `attach`, setup intents and `setup_future_usage` do.
+pub(crate) fn attach(tx: &mut Tx<'_>, owner: &str, method: &Record, customer: &str) -> Answer {
+    tx.find(Kind::Customer, owner, customer)
+        .ok_or_else(|| ApiError::missing("customer", customer, "customer"))?;
+    match method.value["customer"].as_str() {
+        Some(mine) if mine == customer => return Ok(method.value.clone()),
+        Some(_) => {
+            return Err(ApiError::invalid(
+                "The payment method you provided has already been attached to a customer.",
+            )
+            .param("payment_method"));
+        }
+        None if method.hidden["used"] == json!(true) => return Err(used_up()),
+        None => {}
+    }
+    if let Means::Card(card) = means(method)
+        && let Behaviour::Declines(code, decline_code, message) = card.behaviour
+    {
+        return Err(declined(code, decline_code, message));
+    }
+    let attached = tx.update(&method.id, |r| r.value["customer"] = json!(customer));
+    let value = attached.map(|r| r.value.clone()).unwrap_or_default();
+    tx.emit("payment_method.attached", owner, &value);
+    Ok(value)
+}
+
+/// A method that paid, or was taken from its customer, can't be saved any more.
+pub(crate) fn used_up() -> ApiError {
+    ApiError::invalid(
+        "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.",
+    )
+    .param("payment_method")
+}
+
+/// A refusal by the card's issuer, as an answer: 402 `card_error`.
+pub(crate) fn declined(
+    code: &'static str,
+    decline_code: &'static str,
+    message: &'static str,
+) -> ApiError {
+    let error = ApiError::new(402, "card_error", message).code(code);
+    if decline_code.is_empty() {
+        error
+    } else {
+        error.with("decline_code", json!(decline_code))
+    }
+}
+
+fn detach(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let method = find(tx, call, Kind::PaymentMethod, call.id(), "payment_method")?;
+    if method.value["customer"].is_null() {
+        return Err(ApiError::invalid(
+            "The payment method you provided is not attached to a customer so detachment is impossible.",
+        )
+        .param("payment_method"));
+    }
+    Ok(release(tx, &method))
+}
+
+/// Takes a payment method from its customer.
+pub(crate) fn release(tx: &mut Tx<'_>, method: &Record) -> Value {
+    let customer = method.value["customer"].clone();
+    let mut value = method.value.clone();
+    value["customer"] = Value::Null;
+    tx.update(&method.id, |r| {
+        r.value = value.clone();
+        r.hidden["used"] = json!(true);
+    });
+    if let Some(id) = customer.as_str() {
+        tx.update(id, |r| {
+            if r.value["invoice_settings"]["default_payment_method"] == method.id.as_str() {
+                r.value["invoice_settings"]["default_payment_method"] = Value::Null;
+            }
+        });
+    }
+    let before = json!({ "customer": customer });
+    tx.emit_change(
+        "payment_method.detached",
+        &method.owner,
+        &value,
+        Some(before),
+    );
+    value
+}

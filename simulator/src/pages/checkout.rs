@@ -10,9 +10,10 @@ use serde_json::Value;
 use super::{alert, document, error_page, escape, go};
 use crate::{
     Simulator,
-    checkout::pay::{self, Challenge, Method, Outcome, Payment},
+    checkout::pay::{self, Method, Outcome, Payment},
     error::ApiError,
     money,
+    payments::confirm::Challenge,
     store::{Record, Tx},
 };
 

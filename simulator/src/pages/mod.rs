@@ -9,6 +9,7 @@ use axum::{
 
 use crate::{Simulator, error::ApiError};
 
+mod challenge;
 mod checkout;
 pub(crate) mod control;
 mod dashboard;
@@ -21,6 +22,10 @@ pub(crate) fn router() -> Router<Simulator> {
         .route(
             "/c/pay/{session}/promotion_code",
             post(checkout::promotion_code),
+        )
+        .route(
+            "/c/challenge/{intent}",
+            get(challenge::show).post(challenge::answer),
         )
         .route(
             "/c/pay/{session}/challenge",

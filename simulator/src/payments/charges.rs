@@ -1,14 +1,18 @@
 //! Charges: attempts that fail, money that comes in, and who gets which part of it.
 //! <https://docs.stripe.com/connect/direct-charges>.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::intents;
+use super::{disputes, intents};
 use crate::{
-    api::{Route, lists, retrieve},
-    balance::{Booking, FeePart, book},
-    cards::Card,
-    error::ApiError,
+    api::{Call, Route, find, lists, merge_metadata, retrieve},
+    balance::{Booking, DAY, FeePart, book, fees_fall_on_platform},
+    cards::Aftermath,
+    customers::methods::{self, Means},
+    error::{Answer, ApiError},
+    events::changes,
     money,
     store::{Kind, Record, Tx, page},
 };
@@ -17,41 +21,143 @@ pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/charges", |tx, call| {
         let intent = call.args.text("payment_intent");
         let customer = call.args.text("customer");
+        let group = call.args.text("transfer_group");
         lists::list(tx, call, Kind::Charge, |r| {
             intent.is_none_or(|i| r.value["payment_intent"] == i)
                 && customer.is_none_or(|c| r.value["customer"] == c)
+                && group.is_none_or(|g| r.value["transfer_group"] == g)
         })
     }),
     ("GET", "/v1/charges/{charge}", |tx, call| {
         retrieve(tx, call, Kind::Charge, "id")
     }),
+    ("POST", "/v1/charges/{charge}", update),
 ];
 
-/// With what a charge was paid.
-pub(crate) enum Paid<'a> {
-    Card(&'a Card),
-    SepaDebit,
+fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let charge = find(tx, call, Kind::Charge, call.id(), "charge")?;
+    let args = call.args;
+    let mut value = charge.value.clone();
+    merge_metadata(&mut value["metadata"], args, "metadata")?;
+    for name in ["customer", "description", "receipt_email", "transfer_group"] {
+        if args.at(name).is_some() {
+            value[name] = json!(args.text(name));
+        }
+    }
+    if let Some(id) = args.text("customer") {
+        find(tx, call, Kind::Customer, id, "customer")?;
+        if !charge.value["customer"].is_null() && charge.value["customer"] != id {
+            return Err(ApiError::invalid(
+                "Cannot change the customer on a charge that already has one.",
+            )
+            .param("customer"));
+        }
+    }
+    if let Some(shipping) = args.at("shipping") {
+        value["shipping"] = intents::shipping_of(shipping);
+    }
+    if let Some(report) = args.text("fraud_details.user_report") {
+        value["fraud_details"] = json!({ "user_report": report });
+    }
+    let before = changes(&charge.value, &value);
+    tx.update(&charge.id, |r| r.value = value.clone());
+    tx.emit_change("charge.updated", call.owner, &value, Some(before));
+    Ok(value)
 }
 
-fn intent(tx: &Tx<'_>, id: &str) -> Result<std::sync::Arc<Record>, ApiError> {
+/// How long an issuer keeps money reserved
+/// (<https://docs.stripe.com/payments/place-a-hold-on-a-payment-method#auth-capture-validity-window>).
+const AUTHORISED_FOR: i64 = 7 * DAY;
+
+/// What an attempt came to.
+enum Status {
+    Succeeded,
+    /// The money is reserved on the card and can be captured.
+    Authorised,
+    /// A debit is under way.
+    Pending,
+    Failed(Value),
+}
+
+fn intent(tx: &Tx<'_>, id: &str) -> Result<Arc<Record>, ApiError> {
     tx.get(id)
         .filter(|r| r.kind == Kind::Intent)
         .ok_or_else(|| ApiError::missing("payment_intent", id, "intent"))
 }
 
 /// Money comes in at once: charge, balance transactions, application fee, and their events.
-pub(crate) fn succeed(tx: &mut Tx<'_>, intent_id: &str, paid: &Paid<'_>) -> Result<(), ApiError> {
+pub(crate) fn succeed(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Result<(), ApiError> {
     let intent = intent(tx, intent_id)?;
-    let charge = attempt(tx, &intent, paid, "succeeded", Value::Null);
+    let charge = attempt(tx, &intent, method, Status::Succeeded);
     receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge);
+    arrived(tx, intent_id, &charge)
+}
+
+/// The card's issuer reserves the money; nothing is booked before it is captured
+/// (<https://docs.stripe.com/payments/place-a-hold-on-a-payment-method>).
+pub(crate) fn authorise(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Result<(), ApiError> {
+    let intent = intent(tx, intent_id)?;
+    let charge = attempt(tx, &intent, method, Status::Authorised);
+    emit_charge(tx, "charge.succeeded", &charge);
+    let until = tx.now + AUTHORISED_FOR;
+    intents::step(
+        tx,
+        intent_id,
+        "payment_intent.amount_capturable_updated",
+        |r| {
+            r.value["status"] = json!("requires_capture");
+            r.value["amount_capturable"] = r.value["amount"].clone();
+            r.value["next_action"] = Value::Null;
+            r.value["last_payment_error"] = Value::Null;
+            r.due = Some(until);
+        },
+    );
     Ok(())
 }
 
-/// A debit is under way: `charge.pending`, the intent is `processing`.
-pub(crate) fn begin_debit(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiError> {
+/// Takes what was reserved, or a part of it; the rest is released.
+pub(crate) fn capture(tx: &mut Tx<'_>, intent_id: &str, amount: i64) -> Result<(), ApiError> {
     let intent = intent(tx, intent_id)?;
-    let charge = attempt(tx, &intent, &Paid::SepaDebit, "pending", Value::Null);
+    let charge = tx.update(intent.text("latest_charge"), |r| {
+        let rest = r.int("amount") - amount;
+        r.value["captured"] = json!(true);
+        r.value["amount_captured"] = json!(amount);
+        r.value["amount_refunded"] = json!(rest);
+        r.value["application_fee_amount"] = intent.value["application_fee_amount"].clone();
+    });
+    let Some(charge) = charge else {
+        return Err(ApiError::missing(
+            "charge",
+            intent.text("latest_charge"),
+            "charge",
+        ));
+    };
+    receive(tx, &charge)?;
+    if let Some(charge) = tx.get(&charge.id) {
+        emit_charge(tx, "charge.captured", &charge);
+    }
+    settled(tx, intent_id, &charge)
+}
+
+/// Lets go of what was reserved, since the payment was canceled or its time ran out.
+pub(crate) fn release(tx: &mut Tx<'_>, charge: &str, event: &str) {
+    let released = tx.update(charge, |r| {
+        r.value["amount_refunded"] = r.value["amount"].clone();
+        r.value["refunded"] = json!(true);
+    });
+    if let Some(charge) = released {
+        emit_charge(tx, event, &charge);
+    }
+}
+
+/// A debit is under way: `charge.pending`, the intent is `processing`.
+pub(crate) fn begin_debit(
+    tx: &mut Tx<'_>,
+    intent_id: &str,
+    method: &Record,
+) -> Result<(), ApiError> {
+    let intent = intent(tx, intent_id)?;
+    let charge = attempt(tx, &intent, method, Status::Pending);
     emit_charge(tx, "charge.pending", &charge);
     intents::step(tx, intent_id, "payment_intent.processing", |r| {
         r.value["status"] = json!("processing");
@@ -73,8 +179,7 @@ pub(crate) fn debit_succeeds(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), Api
         return Ok(());
     };
     receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge);
-    Ok(())
+    arrived(tx, intent_id, &charge)
 }
 
 pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiError> {
@@ -108,12 +213,12 @@ fn latest_charge(tx: &Tx<'_>, intent_id: &str) -> Result<String, ApiError> {
 pub(crate) fn decline(
     tx: &mut Tx<'_>,
     intent_id: &str,
-    card: &Card,
+    method: &Record,
     (code, decline_code, message): (&str, &str, &str),
 ) -> Result<(), ApiError> {
     let intent = intent(tx, intent_id)?;
     let failure = json!({ "code": code, "decline_code": decline_code, "message": message });
-    let charge = attempt(tx, &intent, &Paid::Card(card), "failed", failure);
+    let charge = attempt(tx, &intent, method, Status::Failed(failure));
     emit_charge(tx, "charge.failed", &charge);
     let mut error = json!({
         "type": "card_error",
@@ -121,6 +226,7 @@ pub(crate) fn decline(
         "message": message,
         "charge": charge.id,
         "doc_url": format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")),
+        "payment_method": method.value,
     });
     if !decline_code.is_empty() {
         error["decline_code"] = json!(decline_code);
@@ -131,23 +237,20 @@ pub(crate) fn decline(
 }
 
 /// The charge of one attempt, as the intent's `latest_charge`.
-fn attempt(
-    tx: &mut Tx<'_>,
-    intent: &Record,
-    paid: &Paid<'_>,
-    status: &str,
-    failure: Value,
-) -> std::sync::Arc<Record> {
-    let id = tx.mint(
-        if matches!(paid, Paid::Card(_)) {
-            "ch_3"
-        } else {
-            "py_3"
-        },
-        23,
-    );
-    let method = tx.mint("pm_1", 23);
-    let ok = status == "succeeded";
+fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) -> Arc<Record> {
+    let card = matches!(methods::means(method), Means::Card(_));
+    let id = tx.mint(if card { "ch_3" } else { "py_3" }, 23);
+    let captured = matches!(status, Status::Succeeded);
+    let paid = captured || matches!(status, Status::Authorised);
+    let failure = match &status {
+        Status::Failed(failure) => failure.clone(),
+        _ => Value::Null,
+    };
+    let state = match status {
+        Status::Succeeded | Status::Authorised => "succeeded",
+        Status::Pending => "pending",
+        Status::Failed(_) => "failed",
+    };
     let amount = intent.int("amount");
     let descriptor = tx.get(&intent.owner).and_then(|a| {
         a.value["business_profile"]["name"]
@@ -155,19 +258,23 @@ fn attempt(
             .map(str::to_ascii_uppercase)
     });
     let decline_code = failure["decline_code"].as_str().filter(|c| !c.is_empty());
-    let charge = json!({
+    let billing = match &intent.hidden["billing"] {
+        Value::Null => &method.value["billing_details"],
+        billing => billing,
+    };
+    let mut charge = json!({
         "id": id,
         "object": "charge",
         "amount": amount,
-        "amount_captured": if ok { amount } else { 0 },
+        "amount_captured": if captured { amount } else { 0 },
         "amount_refunded": 0,
         "application": intent.value["application"],
         "application_fee": null,
         "application_fee_amount": intent.value["application_fee_amount"],
         "balance_transaction": null,
-        "billing_details": intent.hidden["billing"],
+        "billing_details": billing,
         "calculated_statement_descriptor": descriptor,
-        "captured": ok,
+        "captured": captured,
         "created": tx.now,
         "currency": intent.value["currency"],
         "customer": intent.value["customer"],
@@ -179,28 +286,34 @@ fn attempt(
         "fraud_details": {},
         "livemode": false,
         "metadata": intent.value["metadata"],
-        "on_behalf_of": null,
-        "outcome": outcome(status, decline_code),
-        "paid": ok,
+        "on_behalf_of": intent.value["on_behalf_of"],
+        "outcome": outcome(state, decline_code),
+        "paid": paid,
         "payment_intent": intent.id,
-        "payment_method": method,
-        "payment_method_details": details(tx, paid, amount),
+        "payment_method": method.id,
+        "payment_method_details": details(tx, method, amount),
         "radar_options": {},
         "receipt_email": intent.value["receipt_email"],
         "receipt_number": null,
-        "receipt_url": ok.then(|| format!("{}/receipts/{id}", tx.base_url)),
+        "receipt_url": paid.then(|| format!("{}/receipts/{id}", tx.base_url)),
         "refunded": false,
         "review": null,
-        "shipping": null,
+        "shipping": intent.value["shipping"],
         "source_transfer": null,
-        "statement_descriptor": null,
-        "statement_descriptor_suffix": null,
-        "status": status,
-        "transfer_data": null,
-        "transfer_group": null,
+        "statement_descriptor": intent.value["statement_descriptor"],
+        "statement_descriptor_suffix": intent.value["statement_descriptor_suffix"],
+        "status": state,
+        "transfer_data": intent.value["transfer_data"],
+        "transfer_group": intent.value["transfer_group"],
     });
+    if matches!(status, Status::Authorised) && card {
+        charge["payment_method_details"]["card"]["capture_before"] = json!(tx.now + AUTHORISED_FOR);
+    }
     let charge = tx.insert(Kind::Charge, &intent.owner, charge, json!({}), None);
-    tx.update(&intent.id, |r| r.value["latest_charge"] = json!(id));
+    tx.update(&intent.id, |r| {
+        r.value["latest_charge"] = json!(id);
+        r.value["payment_method"] = json!(method.id);
+    });
     charge
 }
 
@@ -219,70 +332,94 @@ fn outcome(status: &str, decline_code: Option<&str>) -> Value {
     })
 }
 
-fn details(tx: &mut Tx<'_>, paid: &Paid<'_>, amount: i64) -> Value {
-    let year = 1971 + tx.now / 31_556_952 + 3;
-    match paid {
-        Paid::Card(card) => json!({
-            "type": "card",
-            "card": {
+/// `payment_method_details`: with what it was paid.
+fn details(tx: &mut Tx<'_>, method: &Record, amount: i64) -> Value {
+    let kind = method.text("type");
+    let mut details = method.value[kind].clone();
+    match methods::means(method) {
+        Means::Card(card) => {
+            for field in [
+                "display_brand",
+                "generated_from",
+                "networks",
+                "three_d_secure_usage",
+            ] {
+                if let Some(map) = details.as_object_mut() {
+                    map.remove(field);
+                }
+            }
+            let more = json!({
                 "amount_authorized": amount,
                 "authorization_code": tx.mint("", 6).to_ascii_uppercase(),
-                "brand": card.brand,
-                "checks": {
-                    "address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass",
-                },
-                "country": card.country,
-                "exp_month": 12,
-                "exp_year": year,
                 "extended_authorization": { "status": "disabled" },
-                // The same card has the same fingerprint, whoever uses it.
-                "fingerprint": format!("fp{:0>14}", &card.number[card.number.len() - 8..]),
-                "funding": "credit",
                 "incremental_authorization": { "status": "unavailable" },
                 "installments": null,
-                "last4": card.last4(),
                 "mandate": null,
                 "multicapture": { "status": "unavailable" },
                 "network": card.brand,
                 "network_token": { "used": false },
                 "network_transaction_id": "104102978678771",
                 "overcapture": { "maximum_amount_capturable": amount, "status": "unavailable" },
-                "regulated_status": "unregulated",
                 "three_d_secure": null,
-                "wallet": null,
-            },
-        }),
-        Paid::SepaDebit => json!({
-            "type": "sepa_debit",
-            "sepa_debit": {
-                "bank_code": "37040044",
-                "branch_code": null,
-                "country": "DE",
-                "fingerprint": "fpsepa0000000001",
-                "last4": "3000",
-                "mandate": tx.mint("mandate_1", 23),
-            },
-        }),
+            });
+            if let Value::Object(more) = more {
+                for (name, value) in more {
+                    details[name] = value;
+                }
+            }
+        }
+        Means::Debit(_) if kind == "sepa_debit" => {
+            if let Some(map) = details.as_object_mut() {
+                map.remove("generated_from");
+            }
+            details["branch_code"] = Value::Null;
+            details["mandate"] = json!(tx.mint("mandate_1", 23));
+        }
+        Means::Debit(_) => {
+            if let Some(map) = details.as_object_mut() {
+                for field in [
+                    "financial_connections_account",
+                    "networks",
+                    "status_details",
+                ] {
+                    map.remove(field);
+                }
+            }
+            details["payment_reference"] = Value::Null;
+        }
     }
+    let mut out = json!({ "type": kind });
+    out[kind] = details;
+    out
 }
 
 fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
     tx.emit(name, &charge.owner, &charge.value);
 }
 
-/// `charge.succeeded`, `payment_intent.succeeded`.
-fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
+/// `charge.succeeded`, what the card does next, `payment_intent.succeeded`.
+fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
+    if let Some(charge) = tx.get(&charge.id) {
+        emit_charge(tx, "charge.succeeded", &charge);
+    }
+    settled(tx, intent_id, charge)
+}
+
+/// The intent has its money.
+fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     let Some(charge) = tx.get(&charge.id) else {
-        return;
+        return Ok(());
     };
-    emit_charge(tx, "charge.succeeded", &charge);
+    disputes::after_charge(tx, &charge)?;
     intents::step(tx, intent_id, "payment_intent.succeeded", |r| {
         r.value["status"] = json!("succeeded");
         r.value["next_action"] = Value::Null;
         r.value["last_payment_error"] = Value::Null;
         r.value["processing"] = Value::Null;
+        r.value["amount_capturable"] = json!(0);
         r.value["payment_method"] = charge.value["payment_method"].clone();
-        r.value["amount_received"] = charge.value["amount"].clone();
+        r.value["amount_received"] = charge.value["amount_captured"].clone();
+        r.due = None;
     });
     if let Some(fee) = charge.value["application_fee"]
         .as_str()
@@ -291,20 +428,30 @@ fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
         let platform = tx.platform();
         tx.emit("application_fee.created", &platform, &fee.value);
     }
+    Ok(())
+}
+
+/// What the test card that a charge was paid with does next.
+pub(crate) fn aftermath(tx: &Tx<'_>, charge: &Record) -> Aftermath {
+    match tx
+        .get(charge.text("payment_method"))
+        .map(|m| methods::means(&m))
+    {
+        Some(Means::Card(card)) => card.aftermath,
+        _ => Aftermath::Nothing,
+    }
 }
 
 /// Books a charge that succeeded: the seller's part, the platform's fee, Stripe's fee.
 fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     let platform = tx.platform();
-    let amount = charge.int("amount");
+    let amount = charge.int("amount_captured");
     let currency = charge.text("currency").to_owned();
     let fee = charge.value["application_fee_amount"]
         .as_i64()
         .filter(|fee| *fee > 0);
     let stripe = money::stripe_fee(amount)?;
-    let platform_pays = tx
-        .get(&charge.owner)
-        .is_some_and(|a| a.value["controller"]["fees"]["payer"] == "application");
+    let platform_pays = fees_fall_on_platform(tx, &charge.owner);
     let mut parts = Vec::new();
     if !platform_pays {
         parts.push(FeePart::Stripe(stripe));
@@ -319,8 +466,12 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     };
     let booking = Booking::new(kind, "charge", amount, &currency)
         .source(&charge.id)
-        .fees(parts)
-        .later(&charge.value["description"]);
+        .fees(parts);
+    let booking = if aftermath(tx, charge) == Aftermath::AvailableNow {
+        booking
+    } else {
+        booking.later(&charge.value["description"])
+    };
     let txn = book(tx, &charge.owner, booking)?;
     tx.update(&charge.id, |r| r.value["balance_transaction"] = json!(txn));
     if platform_pays && charge.owner != platform {

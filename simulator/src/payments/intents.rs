@@ -1,16 +1,22 @@
-//! Payment intents and charges as they are read, and how an intent moves.
+//! Payment intents: how they are made, changed, canceled, and how they move.
 //! <https://docs.stripe.com/api/payment_intents>, <https://docs.stripe.com/payments/paymentintents/lifecycle>.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::{charges, confirm};
 use crate::{
-    api::{Route, lists, retrieve},
-    cards::Card,
-    error::ApiError,
+    api::{Call, Route, connected, find, lists, merge_metadata, metadata, retrieve},
+    customers::methods,
+    error::{Answer, ApiError},
+    form::Node,
+    money,
     store::{Kind, Record, Tx},
 };
 
 pub(crate) const ROUTES: &[Route] = &[
+    ("POST", "/v1/payment_intents", create),
     ("GET", "/v1/payment_intents", |tx, call| {
         let customer = call.args.text("customer");
         lists::list(tx, call, Kind::Intent, |r| {
@@ -20,34 +26,309 @@ pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/payment_intents/{intent}", |tx, call| {
         retrieve(tx, call, Kind::Intent, "intent")
     }),
+    ("POST", "/v1/payment_intents/{intent}", update),
+    (
+        "POST",
+        "/v1/payment_intents/{intent}/confirm",
+        confirm::confirm,
+    ),
+    ("POST", "/v1/payment_intents/{intent}/cancel", cancel_it),
+    (
+        "GET",
+        "/v1/payment_intents/{intent}/amount_details_line_items",
+        |tx, call| {
+            let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
+            let lines = intent.hidden["lines"].as_array().cloned();
+            lists::page_of(call, lines.unwrap_or_default())
+        },
+    ),
 ];
 
-/// The session's intent, made at the first attempt to pay and brought up to date at later ones.
-pub(crate) fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> {
-    let amount = session.int("amount_total");
-    // Stripe caps the fee at what is paid after discounts.
-    let fee = session.hidden["fee"]
-        .as_i64()
-        .map(|fee| std::cmp::min(fee, amount));
-    if let Some(id) = session.value["payment_intent"].as_str() {
-        tx.update(id, |r| {
-            r.value["amount"] = json!(amount);
-            r.value["application_fee_amount"] = json!(fee);
-        });
-        return Ok(id.to_owned());
+/// Whether the account may take money at all.
+pub(crate) fn can_charge(tx: &Tx<'_>, owner: &str) -> Result<(), ApiError> {
+    if connected(tx, owner).is_some_and(|a| a.value["charges_enabled"] == json!(true)) {
+        return Ok(());
     }
+    Err(ApiError::invalid(
+        "Your account cannot currently make charges: it must complete onboarding and have the `card_payments` capability.",
+    ))
+}
+
+/// Refuses an application fee that nobody could take, or that is more than the payment.
+pub(crate) fn check_fee(
+    tx: &Tx<'_>,
+    owner: &str,
+    fee: Option<i64>,
+    amount: i64,
+    destination: bool,
+) -> Result<(), ApiError> {
+    let param = "application_fee_amount";
+    let Some(fee) = fee else {
+        return Ok(());
+    };
+    if owner == tx.store().platform && !destination {
+        return Err(ApiError::invalid(
+            "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an OAuth key or Stripe-Account header) or destination payment (using `transfer_data[destination]`).",
+        )
+        .param(param));
+    }
+    if fee < 0 {
+        return Err(ApiError::invalid("Invalid non-negative integer")
+            .code("parameter_invalid_integer")
+            .param(param));
+    }
+    if fee > amount {
+        return Err(ApiError::invalid(
+            "The `application_fee_amount` must be less than or equal to the `amount`.",
+        )
+        .param(param));
+    }
+    Ok(())
+}
+
+fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    can_charge(tx, call.owner)?;
+    let amount = args.int("amount").unwrap_or(0);
+    let currency = args
+        .text("currency")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    money::enough(amount, &currency)?;
+    let destination = args.text("transfer_data.destination").is_some();
+    let fee = args.int("application_fee_amount");
+    check_fee(tx, call.owner, fee, amount, destination)?;
+    if let Some(id) = args.text("customer") {
+        find(tx, call, Kind::Customer, id, "customer")?;
+    }
+    let confirms = args.flag("confirm") == Some(true);
+    for name in [
+        "off_session",
+        "return_url",
+        "mandate",
+        "mandate_data",
+        "error_on_requires_action",
+    ] {
+        if args.text(name).is_some() && !confirms {
+            return Err(ApiError::invalid(format!(
+                "The parameter `{name}` cannot be passed when creating a PaymentIntent unless `confirm` is set to true."
+            ))
+            .param(name));
+        }
+    }
+    let method = given_method(tx, call)?;
+    let mut fields = json!({
+        "amount": amount,
+        "application_fee_amount": fee,
+        "currency": currency,
+        "capture_method": args.text("capture_method").unwrap_or("automatic_async"),
+        "confirmation_method": args.text("confirmation_method").unwrap_or("automatic"),
+        "metadata": metadata(args, "metadata")?,
+    });
+    accepted_types(args, &currency, &mut fields)?;
+    describe(args, &mut fields)?;
+    if let Some(method) = &method {
+        suits(&fields, args.text("customer"), method)?;
+        fields["payment_method"] = json!(method.id);
+        fields["status"] = json!("requires_confirmation");
+    }
+    let hidden = hidden(tx, args);
+    let intent = open(tx, call.owner, fields, hidden);
+    if confirms {
+        return confirm::run(tx, call, &intent);
+    }
+    Ok(intent.value.clone())
+}
+
+/// The payment method that a request names or brings.
+pub(crate) fn given_method(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+) -> Result<Option<Arc<Record>>, ApiError> {
+    if let Some(id) = call.args.text("payment_method") {
+        return methods::resolve(tx, call.owner, id, "payment_method").map(Some);
+    }
+    match call.args.at("payment_method_data") {
+        Some(form) => {
+            let form = form.clone();
+            methods::read(tx, call.owner, &form, "payment_method_data").map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// `allowed_payment_method_types`, or what `automatic_payment_methods` comes to here.
+pub(crate) fn accepted_types(
+    args: &Node,
+    currency: &str,
+    fields: &mut Value,
+) -> Result<(), ApiError> {
+    let given = args.texts("allowed_payment_method_types");
+    let automatic = args.flag("automatic_payment_methods.enabled");
+    if !given.is_empty() {
+        if automatic == Some(true) {
+            return Err(ApiError::invalid(
+                "You may only specify one of these parameters: allowed_payment_method_types, automatic_payment_methods.",
+            )
+            .param("automatic_payment_methods"));
+        }
+        fields["payment_method_types"] = json!(given);
+        fields["automatic_payment_methods"] = Value::Null;
+        return Ok(());
+    }
+    let mut types = vec!["card"];
+    match currency {
+        "eur" => types.push("sepa_debit"),
+        "usd" => types.push("us_bank_account"),
+        _ => {}
+    }
+    fields["payment_method_types"] = json!(types);
+    fields["automatic_payment_methods"] = if automatic == Some(false) {
+        Value::Null
+    } else {
+        json!({
+            "allow_redirects": args.text("automatic_payment_methods.allow_redirects").unwrap_or("always"),
+            "enabled": true,
+        })
+    };
+    Ok(())
+}
+
+/// The fields that creating and updating have in common.
+fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> {
+    for name in [
+        "customer",
+        "description",
+        "on_behalf_of",
+        "receipt_email",
+        "setup_future_usage",
+        "statement_descriptor",
+        "statement_descriptor_suffix",
+        "transfer_group",
+    ] {
+        if args.at(name).is_some() {
+            fields[name] = json!(args.text(name));
+        }
+    }
+    if let Some(email) = args.text("receipt_email")
+        && (!email.contains('@') || email.contains(' '))
+    {
+        return Err(ApiError::invalid(format!("Invalid email address: {email}"))
+            .code("email_invalid")
+            .param("receipt_email"));
+    }
+    if let Some(text) = args.text("statement_descriptor_suffix")
+        && text.chars().count() > 22
+    {
+        return Err(ApiError::invalid(
+            "The statement descriptor suffix must be at most 22 characters.",
+        )
+        .param("statement_descriptor_suffix"));
+    }
+    if let Some(shipping) = args.at("shipping") {
+        fields["shipping"] = shipping_of(shipping);
+    }
+    if let Some(data) = args.at("transfer_data") {
+        let mut out = json!({ "destination": data.text("destination") });
+        if let Some(amount) = data.int("amount") {
+            out["amount"] = json!(amount);
+        }
+        fields["transfer_data"] = out;
+    }
+    Ok(())
+}
+
+/// A `shipping` hash, or nothing where it was emptied.
+pub(crate) fn shipping_of(form: &Node) -> Value {
+    if matches!(form, Node::Leaf(_)) {
+        return Value::Null;
+    }
+    let text = |path: &str| json!(form.text(path));
+    json!({
+        "address": {
+            "city": text("address.city"), "country": text("address.country"),
+            "line1": text("address.line1"), "line2": text("address.line2"),
+            "postal_code": text("address.postal_code"), "state": text("address.state"),
+        },
+        "carrier": text("carrier"),
+        "name": form.text("name").unwrap_or_default(),
+        "phone": text("phone"),
+        "tracking_number": text("tracking_number"),
+    })
+}
+
+/// What an intent keeps to itself: its line items, and what its card may do later.
+fn hidden(tx: &mut Tx<'_>, args: &Node) -> Value {
+    let forms: Vec<Node> = args.list("amount_details.line_items").cloned().collect();
+    let mut lines = Vec::new();
+    for form in forms {
+        lines.push(json!({
+            "id": tx.mint("uli_1", 23),
+            "object": "payment_intent_amount_details_line_item",
+            "discount_amount": form.int("discount_amount"),
+            "payment_method_options": null,
+            "product_code": form.text("product_code"),
+            "product_name": form.text("product_name").unwrap_or_default(),
+            "quantity": form.int("quantity").unwrap_or(1),
+            "tax": form.int("tax.total_tax_amount").map(|t| json!({ "total_tax_amount": t })),
+            "unit_cost": form.int("unit_cost").unwrap_or(0),
+            "unit_of_measure": form.text("unit_of_measure"),
+        }));
+    }
+    let wish = args.text("payment_method_options.card.request_incremental_authorization");
+    json!({ "lines": lines, "incremental": wish == Some("if_available") })
+}
+
+/// A payment method must be of an accepted type and belong to nobody else.
+pub(crate) fn suits(
+    intent: &Value,
+    customer: Option<&str>,
+    method: &Record,
+) -> Result<(), ApiError> {
+    let types = intent["payment_method_types"].as_array();
+    if types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
+        let names: Vec<_> = types
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        return Err(ApiError::invalid(format!(
+            "The PaymentMethod provided ({}) is not allowed for this PaymentIntent. Please attach one of the following payment method types: {}.",
+            method.text("type"),
+            names.join(", ")
+        ))
+        .param("payment_method"));
+    }
+    match (method.value["customer"].as_str(), customer) {
+        (Some(_), None) => Err(ApiError::invalid(format!(
+            "The provided PaymentMethod ({}) is attached to a Customer. Please include the Customer in the `customer` parameter on the PaymentIntent.",
+            method.id
+        ))
+        .param("payment_method")),
+        (Some(mine), Some(theirs)) if mine != theirs => Err(ApiError::invalid(format!(
+            "The customer does not have a payment method with the ID {}. The payment method must be attached to the customer.",
+            method.id
+        ))
+        .param("payment_method")),
+        (None, _) if method.hidden["used"] == json!(true) => Err(methods::used_up()),
+        _ => Ok(()),
+    }
+}
+
+/// Makes an intent out of the fields that are given; the others are as Stripe has them at first.
+pub(crate) fn open(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -> Arc<Record> {
     let id = tx.mint("pi_3", 23);
     let secret = tx.mint(&format!("{id}_secret_"), 25);
-    let connected = session.owner != tx.store().platform;
-    let intent = json!({
+    let connected = owner != tx.store().platform;
+    let mut intent = json!({
         "id": id,
         "object": "payment_intent",
-        "amount": amount,
+        "amount": 0,
         "amount_capturable": 0,
         "amount_details": { "tip": {} },
         "amount_received": 0,
         "application": connected.then(|| tx.application()),
-        "application_fee_amount": fee,
+        "application_fee_amount": null,
         "automatic_payment_methods": null,
         "canceled_at": null,
         "cancellation_reason": null,
@@ -55,15 +336,15 @@ pub(crate) fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String,
         "client_secret": secret,
         "confirmation_method": "automatic",
         "created": tx.now,
-        "currency": session.value["currency"],
-        "customer": session.value["customer"],
+        "currency": "usd",
+        "customer": null,
         "customer_account": null,
-        "description": session.hidden["intent_description"],
+        "description": null,
         "excluded_payment_method_types": null,
         "last_payment_error": null,
         "latest_charge": null,
         "livemode": false,
-        "metadata": session.hidden["intent"],
+        "metadata": {},
         "next_action": null,
         "on_behalf_of": null,
         "payment_method": null,
@@ -74,9 +355,9 @@ pub(crate) fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String,
                 "request_three_d_secure": "automatic",
             },
         },
-        "payment_method_types": session.value["payment_method_types"],
+        "payment_method_types": ["card"],
         "processing": null,
-        "receipt_email": session.hidden["receipt_email"],
+        "receipt_email": null,
         "review": null,
         "setup_future_usage": null,
         "shipping": null,
@@ -86,17 +367,152 @@ pub(crate) fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String,
         "transfer_data": null,
         "transfer_group": null,
     });
-    let hidden = json!({ "billing": {
-        "address": session.hidden["buyer"]["address"],
-        "email": session.hidden["buyer"]["email"],
-        "name": session.hidden["buyer"]["name"],
-        "phone": null,
-        "tax_id": null,
-    }});
-    tx.insert(Kind::Intent, &session.owner, intent.clone(), hidden, None);
-    tx.emit("payment_intent.created", &session.owner, &intent);
-    tx.update(&session.id, |r| r.value["payment_intent"] = json!(id));
-    Ok(id)
+    if let Value::Object(fields) = fields {
+        for (name, value) in fields {
+            intent[name] = value;
+        }
+    }
+    let intent = tx.insert(Kind::Intent, owner, intent, hidden, None);
+    tx.emit("payment_intent.created", owner, &intent.value);
+    intent
+}
+
+/// What Stripe says when an intent isn't in a state for what is asked, with the intent itself.
+pub(crate) fn unexpected_state(intent: &Record, message: String) -> ApiError {
+    ApiError::invalid(message)
+        .code("payment_intent_unexpected_state")
+        .with("payment_intent", intent.value.clone())
+}
+
+fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
+    let open = matches!(
+        intent.text("status"),
+        "requires_payment_method" | "requires_confirmation" | "requires_action"
+    );
+    let always = [
+        "metadata",
+        "description",
+        "expand",
+        "receipt_email",
+        "statement_descriptor",
+    ];
+    if !open
+        && let Some((name, _)) = args
+            .children()
+            .iter()
+            .find(|(name, _)| !always.contains(&name.as_str()))
+    {
+        return Err(unexpected_state(
+            &intent,
+            format!(
+                "This PaymentIntent's {name} could not be updated because it has a status of {}. You may only update the {name} of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.",
+                intent.text("status")
+            ),
+        )
+        .param(name.clone()));
+    }
+    let mut value = intent.value.clone();
+    merge_metadata(&mut value["metadata"], args, "metadata")?;
+    describe(args, &mut value)?;
+    if let Some(id) = args.text("customer") {
+        find(tx, call, Kind::Customer, id, "customer")?;
+    }
+    if let Some(currency) = args.text("currency") {
+        value["currency"] = json!(currency.to_ascii_lowercase());
+    }
+    if let Some(amount) = args.int("amount") {
+        value["amount"] = json!(amount);
+    }
+    for name in ["capture_method"] {
+        if let Some(text) = args.text(name) {
+            value[name] = json!(text);
+        }
+    }
+    if args.at("application_fee_amount").is_some() {
+        value["application_fee_amount"] = json!(args.int("application_fee_amount"));
+    }
+    let currency = value["currency"].as_str().unwrap_or_default().to_owned();
+    let amount = value["amount"].as_i64().unwrap_or(0);
+    if open {
+        money::enough(amount, &currency)?;
+    }
+    let fee = value["application_fee_amount"].as_i64();
+    check_fee(
+        tx,
+        call.owner,
+        fee,
+        amount,
+        value["transfer_data"].is_object(),
+    )?;
+    if !args.texts("allowed_payment_method_types").is_empty() {
+        accepted_types(args, &currency, &mut value)?;
+    }
+    if let Some(method) = given_method(tx, call)? {
+        suits(&value, value["customer"].as_str(), &method)?;
+        value["payment_method"] = json!(method.id);
+        value["status"] = json!("requires_confirmation");
+        value["next_action"] = Value::Null;
+    }
+    tx.update(&intent.id, |r| r.value = value.clone());
+    Ok(value)
+}
+
+fn cancel_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
+    if !cancelable(&intent) {
+        return Err(unexpected_state(
+            &intent,
+            format!(
+                "You cannot cancel this PaymentIntent because it has a status of {}. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.",
+                intent.text("status")
+            ),
+        ));
+    }
+    if intent.hidden["session"].is_string() {
+        return Err(unexpected_state(
+            &intent,
+            "You cannot cancel PaymentIntents created by Checkout. Expire the Checkout Session instead.".to_owned(),
+        ));
+    }
+    let reason = call.args.text("cancellation_reason").map(str::to_owned);
+    cancel(tx, &intent.id, reason.as_deref());
+    retrieve(tx, call, Kind::Intent, "intent")
+}
+
+fn cancelable(intent: &Record) -> bool {
+    matches!(
+        intent.text("status"),
+        "requires_payment_method"
+            | "requires_capture"
+            | "requires_confirmation"
+            | "requires_action"
+    )
+}
+
+/// Ends an intent that isn't paid; what its card had reserved is released.
+pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
+    let Some(intent) = tx.get(id).filter(|i| cancelable(i)) else {
+        return;
+    };
+    if intent.text("status") == "requires_capture" {
+        let event = if reason == Some("automatic") {
+            "charge.expired"
+        } else {
+            "charge.refunded"
+        };
+        charges::release(tx, intent.text("latest_charge"), event);
+    }
+    let now = tx.now;
+    step(tx, id, "payment_intent.canceled", |r| {
+        r.value["status"] = json!("canceled");
+        r.value["canceled_at"] = json!(now);
+        r.value["cancellation_reason"] = json!(reason);
+        r.value["amount_capturable"] = json!(0);
+        r.value["next_action"] = Value::Null;
+        r.due = None;
+    });
 }
 
 /// Changes an intent and emits an event with its new state.
@@ -104,18 +520,6 @@ pub(crate) fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&
     if let Some(intent) = tx.update(id, change) {
         tx.emit(event, &intent.owner, &intent.value);
     }
-}
-
-pub(crate) fn requires_action(tx: &mut Tx<'_>, id: &str, card: &Card) {
-    let url = tx.base_url.to_owned();
-    step(tx, id, "payment_intent.requires_action", |r| {
-        r.value["status"] = json!("requires_action");
-        r.value["next_action"] = json!({
-            "type": "redirect_to_url",
-            "redirect_to_url": { "return_url": null, "url": format!("{url}/c/challenge/{}", r.id) },
-        });
-        r.hidden["card"] = json!(card.number);
-    });
 }
 
 /// An attempt failed: the intent can be tried again.
@@ -126,20 +530,6 @@ pub(crate) fn attempt_failed(tx: &mut Tx<'_>, id: &str, error: Value) {
         r.value["processing"] = Value::Null;
         r.value["payment_method"] = Value::Null;
         r.value["last_payment_error"] = error;
+        r.due = None;
     });
-}
-
-pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: &str) {
-    let open = tx
-        .get(id)
-        .is_some_and(|i| !["succeeded", "canceled"].contains(&i.text("status")));
-    if open {
-        let now = tx.now;
-        step(tx, id, "payment_intent.canceled", |r| {
-            r.value["status"] = json!("canceled");
-            r.value["canceled_at"] = json!(now);
-            r.value["cancellation_reason"] = json!(reason);
-            r.value["next_action"] = Value::Null;
-        });
-    }
 }

@@ -63,7 +63,7 @@ pub(super) async fn run(engine: &Engine, request: &Request<'_>, manner: Manner) 
         Ok(text) => respond(200, text, request),
         Err(error) => {
             let text = error.text(&request.id);
-            if let Some(scope) = scope.filter(|_| error.executed()) {
+            if let Some(scope) = scope.filter(|_| error.executed() && !error.keeps_work) {
                 let saved = saved(request, error.status, &text, engine.now());
                 if let Err(lost) = engine.lock().save_answer(scope, saved) {
                     return refuse(&lost, &request.id);
@@ -159,11 +159,11 @@ fn execute(
         request_id: Some(request.id.clone()),
         idempotency_key: request.key.map(str::to_owned),
     };
-    let keep = |text: &String, at: i64| {
-        let kept = if spoiled {
-            saved(request, 500, &ApiError::unexpected().text(&request.id), at)
-        } else {
-            saved(request, 200, text, at)
+    let keep = |answer: &Result<String, ApiError>, at: i64| {
+        let kept = match answer {
+            Ok(_) if spoiled => saved(request, 500, &ApiError::unexpected().text(&request.id), at),
+            Ok(text) => saved(request, 200, text, at),
+            Err(error) => saved(request, error.status, &error.text(&request.id), at),
         };
         (scope.unwrap_or_default().to_owned(), kept)
     };

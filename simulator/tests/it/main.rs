@@ -2,8 +2,12 @@
 
 mod books;
 mod clients;
+mod disputes;
 mod faults;
 mod hosted;
+mod intents;
+mod payouts;
+mod refunds;
 mod requests;
 mod support;
 mod webhooks;

@@ -1,0 +1,108 @@
+//! Money that was reserved first: captured later, raised, or let go.
+//! <https://docs.stripe.com/payments/place-a-hold-on-a-payment-method>.
+
+use serde_json::json;
+
+use super::{
+    charges,
+    intents::{check_fee, step, unexpected_state},
+};
+use crate::{
+    api::{Call, Route, find, merge_metadata, retrieve},
+    error::{Answer, ApiError},
+    money,
+    store::{Kind, Tx},
+};
+
+pub(crate) const ROUTES: &[Route] = &[
+    ("POST", "/v1/payment_intents/{intent}/capture", capture),
+    (
+        "POST",
+        "/v1/payment_intents/{intent}/increment_authorization",
+        increment,
+    ),
+];
+
+fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
+    if intent.text("status") != "requires_capture" {
+        return Err(unexpected_state(
+            &intent,
+            format!(
+                "This PaymentIntent could not be captured because it has a status of {}. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.",
+                intent.text("status")
+            ),
+        ));
+    }
+    let most = intent.int("amount_capturable");
+    let amount = args.int("amount_to_capture").unwrap_or(most);
+    if amount < 1 {
+        return Err(ApiError::invalid("Invalid positive integer")
+            .code("parameter_invalid_integer")
+            .param("amount_to_capture"));
+    }
+    if amount > most {
+        return Err(ApiError::invalid(format!(
+            "The amount to capture ({}) is greater than the amount that can be captured ({}).",
+            money::show(amount, intent.text("currency")),
+            money::show(most, intent.text("currency"))
+        ))
+        .code("amount_too_large")
+        .param("amount_to_capture"));
+    }
+    let fee = args
+        .int("application_fee_amount")
+        .or(intent.value["application_fee_amount"].as_i64());
+    check_fee(
+        tx,
+        call.owner,
+        fee,
+        amount,
+        intent.value["transfer_data"].is_object(),
+    )?;
+    let mut metadata = intent.value["metadata"].clone();
+    merge_metadata(&mut metadata, args, "metadata")?;
+    tx.update(&intent.id, |r| {
+        r.value["application_fee_amount"] = json!(fee);
+        r.value["metadata"] = metadata;
+    });
+    charges::capture(tx, &intent.id, amount)?;
+    retrieve(tx, call, Kind::Intent, "intent")
+}
+
+/// <https://docs.stripe.com/payments/incremental-authorization>.
+fn increment(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
+    let can =
+        intent.text("status") == "requires_capture" && intent.hidden["incremental"] == json!(true);
+    if !can {
+        return Err(unexpected_state(
+            &intent,
+            "This PaymentIntent is not eligible for incremental authorization.".to_owned(),
+        ));
+    }
+    let amount = call.args.int("amount").unwrap_or(0);
+    if amount <= intent.int("amount") {
+        return Err(ApiError::invalid(format!(
+            "The amount must be greater than the currently authorized amount of {}.",
+            intent.int("amount")
+        ))
+        .param("amount"));
+    }
+    money::enough(amount, intent.text("currency"))?;
+    tx.update(intent.text("latest_charge"), |r| {
+        r.value["amount"] = json!(amount);
+        r.value["payment_method_details"]["card"]["amount_authorized"] = json!(amount);
+    });
+    step(
+        tx,
+        &intent.id,
+        "payment_intent.amount_capturable_updated",
+        |r| {
+            r.value["amount"] = json!(amount);
+            r.value["amount_capturable"] = json!(amount);
+        },
+    );
+    retrieve(tx, call, Kind::Intent, "intent")
+}

@@ -1,0 +1,309 @@
+//! Attempts to have an intent paid: confirmation, 3-D Secure, declines, debits that take days.
+//! <https://docs.stripe.com/api/payment_intents/confirm>, <https://docs.stripe.com/payments/3d-secure>.
+
+use serde_json::{Value, json};
+
+use super::{charges, intents};
+use crate::{
+    api::{Call, find},
+    balance::DAY,
+    cards::{Behaviour, GENERIC_DECLINE},
+    customers::methods::{self, Debit, Means},
+    error::{Answer, ApiError},
+    store::{Kind, Record, Tx},
+};
+
+/// A debit that nobody decides by hand is decided after this long.
+const DEBIT_TAKES: i64 = 5 * DAY;
+
+/// Under which circumstances an attempt is made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct How {
+    /// The customer isn't there to authenticate.
+    pub off_session: bool,
+    pub return_url: Option<String>,
+    pub error_on_requires_action: bool,
+    /// How a challenge ends, when that is known beforehand.
+    pub challenge: Option<Challenge>,
+}
+
+/// The customer's answer to a 3-D Secure challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Challenge {
+    Complete,
+    Fail,
+}
+
+/// How an attempt ended. All of them commit: a decline is an event too.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum End {
+    /// Paid, or reserved when capture is manual.
+    Paid,
+    Challenged,
+    /// A debit is under way.
+    Processing,
+    /// `code`, `decline_code`, message.
+    Declined(&'static str, &'static str, &'static str),
+}
+
+const NOT_AUTHENTICATED: (&str, &str, &str) = (
+    "payment_intent_authentication_failure",
+    "",
+    "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+);
+
+const AUTHENTICATION_REQUIRED: (&str, &str, &str) = (
+    "authentication_required",
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+);
+
+pub(crate) fn confirm(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
+    run(tx, call, &intent)
+}
+
+/// Confirms an intent as a request asks for it: the intent, or 402 with the intent inside.
+pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
+    let args = call.args;
+    let refuse = |message: String| Err(intents::unexpected_state(intent, message));
+    match intent.text("status") {
+        "requires_payment_method" | "requires_confirmation" | "requires_action" => {}
+        "succeeded" => {
+            return refuse("You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.".to_owned());
+        }
+        status => {
+            return refuse(format!(
+                "You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be confirmed: requires_confirmation, requires_action, requires_payment_method."
+            ));
+        }
+    }
+    if intent.hidden["session"].is_string() {
+        return refuse(
+            "You cannot confirm a PaymentIntent that was created by a hosted Checkout Session."
+                .to_owned(),
+        );
+    }
+    let method = match intents::given_method(tx, call)? {
+        Some(method) => method,
+        None => match intent.value["payment_method"].as_str() {
+            Some(id) => find(tx, call, Kind::PaymentMethod, id, "payment_method")?,
+            None => {
+                return refuse("You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned());
+            }
+        },
+    };
+    intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
+    let how = How {
+        off_session: !matches!(args.text("off_session"), None | Some("false")),
+        return_url: args.text("return_url").map(str::to_owned),
+        error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
+        challenge: None,
+    };
+    if let Some(url) = &how.return_url
+        && url::Url::parse(url).is_err()
+    {
+        return Err(ApiError::invalid("Not a valid URL")
+            .code("url_invalid")
+            .param("return_url"));
+    }
+    let automatic = &intent.value["automatic_payment_methods"];
+    if automatic["allow_redirects"] == "always" && how.return_url.is_none() && !how.off_session {
+        return Err(ApiError::invalid("This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
+    }
+    let changes: Vec<(&str, Value)> = ["setup_future_usage", "receipt_email", "capture_method"]
+        .iter()
+        .filter_map(|name| Some((*name, json!(args.text(name)?))))
+        .collect();
+    let shipping = args.at("shipping").map(intents::shipping_of);
+    tx.update(&intent.id, |r| {
+        for (name, value) in changes {
+            r.value[name] = value;
+        }
+        if let Some(shipping) = shipping {
+            r.value["shipping"] = shipping;
+        }
+    });
+    let end = attempt(tx, &intent.id, &method, &how)?;
+    let value = tx
+        .get(&intent.id)
+        .map(|r| r.value.clone())
+        .unwrap_or_default();
+    match end {
+        End::Declined(code, decline_code, message) => {
+            let error = methods::declined(code, decline_code, message)
+                .with("charge", value["latest_charge"].clone())
+                .with("payment_intent", value)
+                .with("payment_method", method.value.clone());
+            Err(error.keeping_work())
+        }
+        _ => Ok(value),
+    }
+}
+
+/// One attempt to pay an intent with a payment method.
+pub(crate) fn attempt(
+    tx: &mut Tx<'_>,
+    id: &str,
+    method: &Record,
+    how: &How,
+) -> Result<End, ApiError> {
+    tx.update(id, |r| {
+        r.value["payment_method"] = json!(method.id);
+        r.value["last_payment_error"] = Value::Null;
+    });
+    let card = match methods::means(method) {
+        Means::Card(card) => card,
+        Means::Debit(_) => {
+            charges::begin_debit(tx, id, method)?;
+            let due = tx.now + DEBIT_TAKES;
+            tx.update(id, |r| {
+                // A Checkout Session decides for its intent.
+                r.due = r.hidden["session"].is_null().then_some(due);
+            });
+            keep_method(tx, id, method, false);
+            return Ok(End::Processing);
+        }
+    };
+    let set_up = method.hidden["set_up"] == json!(true);
+    let challenges = match card.behaviour {
+        Behaviour::Challenges => !set_up,
+        Behaviour::ChallengesAlways => true,
+        Behaviour::ChallengesOnSession => !how.off_session,
+        Behaviour::Declines(code, decline_code, message) => {
+            return decline(tx, id, method, (code, decline_code, message));
+        }
+        Behaviour::DeclinesOnceSaved => return decline(tx, id, method, GENERIC_DECLINE),
+        Behaviour::Pays => false,
+    };
+    if !challenges {
+        return pay(tx, id, method, false);
+    }
+    if how.off_session || how.error_on_requires_action {
+        return decline(tx, id, method, AUTHENTICATION_REQUIRED);
+    }
+    requires_action(tx, id, how.return_url.as_deref());
+    match how.challenge {
+        None => Ok(End::Challenged),
+        Some(answer) => challenge(tx, id, answer),
+    }
+}
+
+fn decline(
+    tx: &mut Tx<'_>,
+    id: &str,
+    method: &Record,
+    why: (&'static str, &'static str, &'static str),
+) -> Result<End, ApiError> {
+    charges::decline(tx, id, method, why)?;
+    Ok(End::Declined(why.0, why.1, why.2))
+}
+
+fn pay(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) -> Result<End, ApiError> {
+    let manual = tx
+        .get(id)
+        .is_some_and(|i| i.text("capture_method") == "manual");
+    if manual {
+        charges::authorise(tx, id, method)?;
+    } else {
+        charges::succeed(tx, id, method)?;
+    }
+    keep_method(tx, id, method, authenticated);
+    Ok(End::Paid)
+}
+
+/// Saves the method to the customer if that was asked for; else it has been used up.
+fn keep_method(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) {
+    let Some(intent) = tx.get(id) else {
+        return;
+    };
+    let future = intent.value["setup_future_usage"].as_str();
+    if let (Some(customer), Some(_)) = (intent.value["customer"].as_str(), future) {
+        // The customer exists: creating the intent has looked.
+        drop(methods::attach(tx, &intent.owner, method, customer));
+        tx.update(&method.id, |r| {
+            if authenticated || future == Some("off_session") {
+                r.hidden["set_up"] = json!(true);
+            }
+        });
+    } else if method.value["customer"].is_null() {
+        tx.update(&method.id, |r| r.hidden["used"] = json!(true));
+    }
+}
+
+fn requires_action(tx: &mut Tx<'_>, id: &str, return_url: Option<&str>) {
+    let url = format!("{}/c/challenge/{id}", tx.base_url);
+    let action = match return_url {
+        Some(back) => json!({
+            "type": "redirect_to_url",
+            "redirect_to_url": { "return_url": back, "url": url },
+        }),
+        None => json!({
+            "type": "use_stripe_sdk",
+            "use_stripe_sdk": { "type": "three_d_secure_redirect", "stripe_js": url },
+        }),
+    };
+    intents::step(tx, id, "payment_intent.requires_action", |r| {
+        r.value["status"] = json!("requires_action");
+        r.value["next_action"] = action;
+    });
+}
+
+/// The customer's answer to an intent's challenge.
+pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End, ApiError> {
+    let waiting = tx
+        .get(id)
+        .filter(|i| i.kind == Kind::Intent && i.text("status") == "requires_action");
+    let method = waiting.and_then(|i| tx.get(i.text("payment_method")));
+    let Some(method) = method else {
+        return Err(ApiError::invalid("There is no challenge to answer."));
+    };
+    if how == Challenge::Complete {
+        return pay(tx, id, &method, true);
+    }
+    let (code, decline_code, message) = NOT_AUTHENTICATED;
+    intents::attempt_failed(
+        tx,
+        id,
+        json!({
+            "type": "invalid_request_error", "code": code, "message": message,
+            "doc_url": "https://stripe.com/docs/error-codes/payment-intent-authentication-failure",
+            "payment_method": method.value,
+        }),
+    );
+    Ok(End::Declined(code, decline_code, message))
+}
+
+/// Decides a debit by hand.
+pub(crate) fn settle(tx: &mut Tx<'_>, id: &str, succeeds: bool) -> Answer {
+    let intent = tx
+        .get(id)
+        .filter(|i| i.kind == Kind::Intent && i.text("status") == "processing")
+        .ok_or_else(|| ApiError::invalid("No debit is under way for this PaymentIntent."))?;
+    if succeeds {
+        charges::debit_succeeds(tx, &intent.id)?;
+    } else {
+        charges::debit_fails(tx, &intent.id)?;
+    }
+    Ok(tx.get(id).map(|i| i.value.clone()).unwrap_or_default())
+}
+
+/// How the debit of an intent ends when nobody decides it by hand.
+pub(crate) fn debit_ends_well(tx: &Tx<'_>, intent: &Record) -> bool {
+    tx.get(intent.text("payment_method"))
+        .is_none_or(|m| !matches!(methods::means(&m), Means::Debit(Debit::Fails)))
+}
+
+/// A debit has taken its days, or a reservation has run out.
+pub(crate) fn falls_due(tx: &mut Tx<'_>, intent: &Record) {
+    match intent.text("status") {
+        "processing" => {
+            let ends_well = debit_ends_well(tx, intent);
+            let settled = settle(tx, &intent.id, ends_well);
+            debug_assert!(settled.is_ok(), "a processing intent has a charge");
+        }
+        "requires_capture" => intents::cancel(tx, &intent.id, Some("automatic")),
+        _ => {}
+    }
+}
