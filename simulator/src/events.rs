@@ -63,7 +63,7 @@ impl Tx<'_> {
             "event": event,
             "endpoint": endpoint,
             "status": if dropped { "dropped" } else { "pending" },
-            "next_at": self.now,
+            "next_at": self.own_now(),
             "attempts": [],
         });
         self.insert(Kind::Delivery, &owner, delivery, Value::Null, None);

@@ -59,6 +59,7 @@ kinds! {
     Topup: "topup", "topups";
     Coupon: "coupon", "coupons";
     PromotionCode: "promotion_code", "promotion_codes";
+    Discount: "discount", "discounts";
     Product: "product", "products";
     ProductFeature: "product_feature", "product_features";
     Price: "price", "prices";
@@ -73,4 +74,24 @@ kinds! {
     Event: "event", "events";
     Endpoint: "webhook_endpoint", "webhook_endpoints";
     Delivery: "object", "deliveries";
+}
+
+impl Kind {
+    /// Whether an object made on a test clock lives in that clock's time. Money doesn't: an account
+    /// has one time.
+    pub fn keeps_clock_time(self) -> bool {
+        matches!(
+            self,
+            Kind::Customer
+                | Kind::CustomerTxn
+                | Kind::PaymentMethod
+                | Kind::Intent
+                | Kind::SetupIntent
+                | Kind::Discount
+                | Kind::Subscription
+                | Kind::SubscriptionItem
+                | Kind::Invoice
+                | Kind::InvoiceItem
+        )
+    }
 }

@@ -30,6 +30,9 @@ pub(crate) struct Record {
     pub hidden: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<i64>,
+    /// The test clock in whose time the object lives; `due` is then in that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<String>,
 }
 
 impl Record {
@@ -43,13 +46,16 @@ impl Record {
 }
 
 type Listed = BTreeMap<u64, Arc<Record>>;
+type Due = BTreeSet<(i64, u8, u64, String)>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     records: HashMap<String, Arc<Record>>,
     lists: HashMap<(Kind, String), Listed>,
     /// (time, rank, seq, id): money becomes available before a payout looks for it.
-    due: BTreeSet<(i64, u8, u64, String)>,
+    due: Due,
+    /// The same for each test clock.
+    clocks: HashMap<String, Due>,
     /// (available, pending) per account and currency: always the sum of its transactions.
     balances: HashMap<String, BTreeMap<String, (i64, i64)>>,
     /// Refunds that wait for money, per account, oldest first.
@@ -124,6 +130,12 @@ impl Store {
         (*at <= now).then(|| (*at, id.clone()))
     }
 
+    /// As [`Store::next_due`], of what lives on a test clock.
+    pub fn next_due_on(&self, clock: &str, now: i64) -> Option<(i64, String)> {
+        let (at, _, _, id) = self.clocks.get(clock)?.first()?;
+        (*at <= now).then(|| (*at, id.clone()))
+    }
+
     pub fn waiting(&self, owner: &str) -> Vec<String> {
         self.waiting
             .range((owner.to_owned(), 0, String::new())..)
@@ -166,7 +178,11 @@ impl Store {
                 Kind::Account => 3,
                 _ => 2,
             };
-            toggle(&mut self.due, (at, rank, r.seq, r.id.clone()), add);
+            let due = match &r.clock {
+                None => &mut self.due,
+                Some(clock) => self.clocks.entry(clock.clone()).or_default(),
+            };
+            toggle(due, (at, rank, r.seq, r.id.clone()), add);
         }
         match r.kind {
             Kind::Txn => {
@@ -218,8 +234,11 @@ pub(crate) struct Tx<'a> {
     store: &'a mut Store,
     undo: Vec<(String, Option<Arc<Record>>)>,
     counter_before: u64,
-    /// Simulated time, unix seconds.
+    /// Simulated time, unix seconds: the simulator's, or that of the test clock this work is on.
     pub now: i64,
+    /// The simulator's own time.
+    own_now: i64,
+    clock: Option<String>,
     pub base_url: &'a str,
     pub asked: Asked,
     /// Event types that are never delivered, by prefix (a fault).
@@ -244,6 +263,8 @@ impl<'a> Tx<'a> {
             undo: Vec::new(),
             counter_before,
             now,
+            own_now: now,
+            clock: None,
             base_url: ground.base_url,
             asked,
             drop_types: ground.drop_types,
@@ -253,6 +274,33 @@ impl<'a> Tx<'a> {
 
     pub fn store(&self) -> &Store {
         self.store
+    }
+
+    /// The simulator's own time, whatever test clock this work is on: money and deliveries keep to it.
+    pub fn own_now(&self) -> i64 {
+        self.own_now
+    }
+
+    /// From here on this work happens at `now` of a test clock, and what it makes lives there.
+    pub fn on_clock(&mut self, clock: &str, now: i64) {
+        self.now = now;
+        self.clock = Some(clock.to_owned());
+    }
+
+    /// As [`Tx::on_clock`], on the clock of an object that lives on one.
+    pub fn on_clock_of(&mut self, id: &str) {
+        let clock = self.get(id).and_then(|r| match r.kind {
+            Kind::TestClock => Some(r),
+            _ => self.get(r.clock.as_deref()?),
+        });
+        if let Some(clock) = clock {
+            self.on_clock(&clock.id, clock.int("frozen_time"));
+        }
+    }
+
+    pub fn off_clock(&mut self) {
+        self.now = self.own_now;
+        self.clock = None;
     }
 
     pub fn platform(&self) -> String {
@@ -297,6 +345,7 @@ impl<'a> Tx<'a> {
             value,
             hidden,
             due,
+            clock: self.clock.clone().filter(|_| kind.keeps_clock_time()),
         });
         self.put(record.clone());
         record

@@ -6,7 +6,7 @@ use crate::{
     accounts::{self, externals, links, persons},
     api::{Handler, Route},
     balance::{self, payouts, topups},
-    billing::{catalog, invoices, portal, promotion, subscriptions, test_clocks},
+    billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
     payments::{capture, charges, confirm, disputes, fees, intents, refunds, setup},
@@ -65,6 +65,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         payouts::ROUTES,
         topups::ROUTES,
         catalog::ROUTES,
+        prices::ROUTES,
         promotion::ROUTES,
         subscriptions::ROUTES,
         invoices::ROUTES,
@@ -126,6 +127,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::falls_due(tx, &record),
         Kind::Dispute => disputes::falls_due(tx, &record),
+        Kind::TestClock => test_clocks::run(tx, &record, falls_due),
         _ => {}
     }
 }

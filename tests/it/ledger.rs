@@ -185,6 +185,9 @@ async fn a_payout_that_failed_after_it_was_paid_is_reversed_and_its_money_goes_o
     assert_eq!(balance(&app, &shop, "bank").await, 0);
     assert_eq!(balance(&app, &shop, "payout:clearing").await, 0);
 
+    // Stripe pays nothing out to a bank that refused, until the seller has put its details right.
+    let mended = format!("/accounts/{}/mend_payouts", shop.account);
+    app.stripe(&mended, json!({})).await;
     payday(&app, &shop, 3).await;
     let list = get(&app, &shop, "/v1/payouts?limit=1").await;
     let second = &list["data"][0];

@@ -227,6 +227,6 @@ fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
         ("invoice", "payments") => {
             children(Kind::InvoicePayment, "invoice", "/v1/invoice_payments")
         }
-        _ => None,
+        (_, name) => tx.get(id)?.hidden["latent"].get(name).cloned(),
     }
 }

@@ -130,12 +130,13 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         .amount
         .checked_sub(fee)
         .ok_or_else(ApiError::overflow)?;
+    let now = tx.own_now();
     let available_on = match booking.available_on {
-        When::Now => tx.now,
-        When::Later => (tx.now + delay_days(tx, owner) * DAY) / DAY * DAY,
-        When::At(time) => std::cmp::max(time, tx.now),
+        When::Now => now,
+        When::Later => (now + delay_days(tx, owner) * DAY) / DAY * DAY,
+        When::At(time) => std::cmp::max(time, now),
     };
-    let pending = available_on > tx.now;
+    let pending = available_on > now;
     let id = tx.mint("txn_1", 23);
     let txn = json!({
         "id": id,
@@ -143,7 +144,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         "amount": booking.amount,
         "available_on": available_on,
         "balance_type": "payments",
-        "created": tx.now,
+        "created": now,
         "currency": booking.currency,
         "description": booking.description,
         "exchange_rate": null,
@@ -195,7 +196,7 @@ pub(crate) fn fees_fall_on_platform(tx: &Tx<'_>, owner: &str) -> bool {
 
 /// Refunds that wait for money are tried again, oldest first, as soon as this work is done.
 fn wake_refunds(tx: &mut Tx<'_>, owner: &str) {
-    let now = tx.now;
+    let now = tx.own_now();
     for id in tx.store().waiting(owner) {
         tx.update(&id, |r| r.due = Some(now));
     }

@@ -1,8 +1,10 @@
-//! What is sold and what is taken off: <https://docs.stripe.com/api/promotion_codes>.
+//! What is sold, taken off and billed: <https://docs.stripe.com/billing>.
 
+mod calendar;
 pub(crate) mod catalog;
 pub(crate) mod invoices;
 pub(crate) mod portal;
+pub(crate) mod prices;
 pub(crate) mod promotion;
 pub(crate) mod subscriptions;
 pub(crate) mod test_clocks;

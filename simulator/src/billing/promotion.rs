@@ -4,8 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Call, Route, lists, merge_metadata, metadata, retrieve},
+    api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     error::{Answer, ApiError},
+    events,
+    form::Node,
     money,
     store::{Kind, Record, Tx},
 };
@@ -72,6 +74,45 @@ fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if duration == "repeating" && months.is_none() {
         return Err(ApiError::parameter_missing("duration_in_months"));
     }
+    if args.int("redeem_by").is_some_and(|at| at <= tx.now) {
+        return Err(ApiError::invalid("The `redeem_by` must be in the future.").param("redeem_by"));
+    }
+    for name in ["max_redemptions", "duration_in_months"] {
+        if args.int(name).is_some_and(|n| n < 1) {
+            return Err(ApiError::invalid("Invalid positive integer")
+                .code("parameter_invalid_integer")
+                .param(name));
+        }
+    }
+    if months.is_some() && duration != "repeating" {
+        return Err(ApiError::invalid(
+            "`duration_in_months` can only be set when `duration` is `repeating`.",
+        )
+        .param("duration_in_months"));
+    }
+    let mut latent = json!({});
+    if args.at("applies_to").is_some() {
+        let products = args.texts("applies_to.products");
+        for (index, id) in products.iter().enumerate() {
+            find(
+                tx,
+                call,
+                Kind::Product,
+                id,
+                &format!("applies_to[products][{index}]"),
+            )?;
+        }
+        latent["applies_to"] = json!({ "products": products });
+    }
+    if let Some(amount) = amount_off {
+        let mut options = currency_options(args, "amount_off");
+        let own = args
+            .text("currency")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        options[own] = json!({ "amount_off": amount });
+        latent["currency_options"] = options;
+    }
     let id = match args.text("id") {
         Some(id) if tx.get(id).is_some() => {
             return Err(ApiError::invalid("Coupon already exists.")
@@ -102,10 +143,19 @@ fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "times_redeemed": 0,
         "valid": true,
     });
-    let hidden = json!({ "percent": percent_off.and_then(money::percent) });
+    let hidden = json!({ "percent": percent_off.and_then(money::percent), "latent": latent });
     tx.insert(Kind::Coupon, call.owner, coupon.clone(), hidden, None);
     tx.emit("coupon.created", call.owner, &coupon);
     Ok(coupon)
+}
+
+/// What `currency_options` names for each currency.
+fn currency_options(args: &Node, name: &str) -> Value {
+    let mut out = json!({});
+    for (currency, option) in args.sub("currency_options").children() {
+        out[currency.to_ascii_lowercase()] = json!({ name: option.int(name) });
+    }
+    out
 }
 
 fn update_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
@@ -114,8 +164,16 @@ fn update_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(name) = call.args.text("name") {
         coupon["name"] = json!(name);
     }
-    tx.update(call.id(), |r| r.value = coupon.clone());
-    tx.emit("coupon.updated", call.owner, &coupon);
+    let options = currency_options(call.args, "amount_off");
+    let old = tx.get(call.id());
+    tx.update(call.id(), |r| {
+        r.value = coupon.clone();
+        for (currency, option) in options.as_object().into_iter().flatten() {
+            r.hidden["latent"]["currency_options"][currency] = option.clone();
+        }
+    });
+    let before = old.map(|old| events::changes(&old.value, &coupon));
+    tx.emit_change("coupon.updated", call.owner, &coupon, before);
     Ok(coupon)
 }
 
@@ -157,6 +215,24 @@ fn create_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             ApiError::invalid("The `expires_at` must be in the future.").param("expires_at")
         );
     }
+    if let Some(customer) = args.text("customer") {
+        find(tx, call, Kind::Customer, customer, "customer")?;
+    }
+    let least = args.sub("restrictions");
+    if least.int("minimum_amount").is_some() != least.text("minimum_amount_currency").is_some() {
+        return Err(ApiError::invalid(
+            "You must pass `minimum_amount` and `minimum_amount_currency` together.",
+        )
+        .param("restrictions[minimum_amount]"));
+    }
+    let mut restrictions = json!({
+        "first_time_transaction": least.flag("first_time_transaction").unwrap_or(false),
+        "minimum_amount": least.int("minimum_amount"),
+        "minimum_amount_currency": least.text("minimum_amount_currency").map(str::to_ascii_lowercase),
+    });
+    if least.at("currency_options").is_some() {
+        restrictions["currency_options"] = currency_options(least, "minimum_amount");
+    }
     let promotion_code = json!({
         "id": tx.mint("promo_1", 23),
         "object": "promotion_code",
@@ -170,11 +246,7 @@ fn create_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "max_redemptions": args.int("max_redemptions"),
         "metadata": metadata(args, "metadata")?,
         "promotion": { "type": "coupon", "coupon": coupon },
-        "restrictions": {
-            "first_time_transaction": args.flag("restrictions.first_time_transaction").unwrap_or(false),
-            "minimum_amount": args.int("restrictions.minimum_amount"),
-            "minimum_amount_currency": args.text("restrictions.minimum_amount_currency"),
-        },
+        "restrictions": restrictions,
         "times_redeemed": 0,
     });
     tx.insert(
@@ -190,9 +262,10 @@ fn create_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 fn list_codes(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let (code, coupon) = (call.args.text("code"), call.args.text("coupon"));
-    let active = call.args.flag("active");
+    let (active, customer) = (call.args.flag("active"), call.args.text("customer"));
     lists::list(tx, call, Kind::PromotionCode, |r| {
-        code.is_none_or(|c| r.text("code").eq_ignore_ascii_case(c))
+        customer.is_none_or(|c| r.value["customer"] == c)
+            && code.is_none_or(|c| r.text("code").eq_ignore_ascii_case(c))
             && coupon.is_none_or(|c| r.value["promotion"]["coupon"] == c)
             && active.is_none_or(|a| r.value["active"] == a)
     })
@@ -202,10 +275,25 @@ fn update_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let mut code = retrieve(tx, call, Kind::PromotionCode, "promotion_code")?;
     merge_metadata(&mut code["metadata"], call.args, "metadata")?;
     if let Some(active) = call.args.flag("active") {
+        let spent = code["max_redemptions"]
+            .as_i64()
+            .is_some_and(|max| code["times_redeemed"].as_i64().unwrap_or(0) >= max);
+        if active && (spent || code["expires_at"].as_i64().is_some_and(|at| at <= tx.now)) {
+            return Err(ApiError::invalid(
+                "This promotion code can't be made active: it has expired or was used up.",
+            )
+            .param("active"));
+        }
         code["active"] = json!(active);
     }
+    let options = currency_options(call.args.sub("restrictions"), "minimum_amount");
+    for (currency, option) in options.as_object().into_iter().flatten() {
+        code["restrictions"]["currency_options"][currency] = option.clone();
+    }
+    let old = tx.get(call.id());
     tx.update(call.id(), |r| r.value = code.clone());
-    tx.emit("promotion_code.updated", call.owner, &code);
+    let before = old.map(|old| events::changes(&old.value, &code));
+    tx.emit_change("promotion_code.updated", call.owner, &code, before);
     Ok(code)
 }
 
@@ -266,10 +354,11 @@ pub(crate) fn check_code(
         return refuse("This code has been redeemed too many times.");
     }
     let least = &code.value["restrictions"];
-    if least["minimum_amount"]
-        .as_i64()
-        .is_some_and(|min| subtotal < min)
-    {
+    let minimum = match least["minimum_amount_currency"].as_str() {
+        Some(own) if own != currency => &least["currency_options"][currency]["minimum_amount"],
+        _ => &least["minimum_amount"],
+    };
+    if minimum.as_i64().is_some_and(|min| subtotal < min) {
         return refuse("This code needs a larger order.");
     }
     let coupon_id = code.value["promotion"]["coupon"]
@@ -285,10 +374,7 @@ pub(crate) fn check_code(
     {
         return refuse("This code has expired.");
     }
-    if coupon.value["currency"]
-        .as_str()
-        .is_some_and(|c| c != currency)
-    {
+    if fixed(&coupon, currency).is_none() && !coupon.value["amount_off"].is_null() {
         return refuse("This code can't be used in this currency.");
     }
     Ok(Discount {
@@ -297,19 +383,84 @@ pub(crate) fn check_code(
     })
 }
 
+/// A code for one customer, or for a first purchase, isn't for anybody else
+/// (<https://docs.stripe.com/billing/subscriptions/coupons#limit-by-customer>).
+pub(crate) fn check_customer(
+    tx: &Tx<'_>,
+    code: &Record,
+    customer: Option<&str>,
+) -> Result<(), ApiError> {
+    let refuse = |why: &str| Err(ApiError::invalid(why).param("promotion_code"));
+    if code.value["customer"]
+        .as_str()
+        .is_some_and(|c| Some(c) != customer)
+    {
+        return refuse(
+            "This promotion code cannot be redeemed because it is restricted to another customer.",
+        );
+    }
+    let bought = customer.is_some_and(|c| {
+        tx.store()
+            .list(Kind::Charge, &code.owner)
+            .any(|r| r.value["customer"] == c && r.value["paid"] == json!(true))
+    });
+    if bought && code.value["restrictions"]["first_time_transaction"] == json!(true) {
+        return refuse(
+            "This promotion code cannot be redeemed because the associated customer has prior transactions.",
+        );
+    }
+    Ok(())
+}
+
+/// A coupon that can still be redeemed.
+pub(crate) fn usable(
+    tx: &Tx<'_>,
+    owner: &str,
+    id: &str,
+    param: &str,
+) -> Result<std::sync::Arc<Record>, ApiError> {
+    let coupon = tx
+        .find(Kind::Coupon, owner, id)
+        .ok_or_else(|| ApiError::missing("coupon", id, param))?;
+    let late = coupon.value["redeem_by"]
+        .as_i64()
+        .is_some_and(|at| at <= tx.now);
+    if coupon.value["valid"] != json!(true) || late {
+        return Err(
+            ApiError::invalid(format!("Coupon {id} is used up and cannot be applied."))
+                .code("coupon_expired")
+                .param(param),
+        );
+    }
+    Ok(coupon)
+}
+
+/// A fixed coupon's amount in a currency.
+fn fixed(coupon: &Record, currency: &str) -> Option<i64> {
+    coupon.hidden["latent"]["currency_options"][currency]["amount_off"].as_i64()
+}
+
+/// Whether a coupon is for a product; without `applies_to` it is for all.
+pub(crate) fn covers(coupon: &Record, product: &str) -> bool {
+    coupon.hidden["latent"]["applies_to"]["products"]
+        .as_array()
+        .is_none_or(|list| list.iter().any(|p| p == product))
+}
+
 /// What a coupon takes off a subtotal, never more than all of it.
 pub(crate) fn amount_off(
     tx: &Tx<'_>,
     owner: &str,
     coupon: &str,
     subtotal: i64,
+    currency: &str,
 ) -> Result<i64, ApiError> {
     let Some(coupon) = tx.find(Kind::Coupon, owner, coupon) else {
         return Ok(0);
     };
-    let off = match coupon.value["amount_off"].as_i64() {
-        Some(amount) => amount,
-        None => money::percent_of(subtotal, coupon.hidden["percent"].as_i64().unwrap_or(0))?,
+    let off = match coupon.hidden["percent"].as_i64() {
+        Some(percent) => money::percent_of(subtotal, percent)?,
+        None => fixed(&coupon, currency).unwrap_or(0),
     };
     Ok(std::cmp::min(off, subtotal))
 }

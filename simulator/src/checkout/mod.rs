@@ -34,7 +34,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let (items, subtotal, currency) = line_items::read(tx, call)?;
     let discount = read_discount(tx, call, subtotal, &currency)?;
     let off = match &discount {
-        Some(d) => promotion::amount_off(tx, call.owner, &d.coupon, subtotal)?,
+        Some(d) => promotion::amount_off(tx, call.owner, &d.coupon, subtotal, &currency)?,
         None => 0,
     };
     let total = subtotal - off;

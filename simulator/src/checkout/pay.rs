@@ -74,7 +74,13 @@ pub(crate) fn price(tx: &mut Tx<'_>, id: &str) -> Answer {
     let subtotal = session.int("amount_subtotal");
     let discount = &session.hidden["discount"];
     let off = match discount["coupon"].as_str() {
-        Some(coupon) => promotion::amount_off(tx, &session.owner, coupon, subtotal)?,
+        Some(coupon) => promotion::amount_off(
+            tx,
+            &session.owner,
+            coupon,
+            subtotal,
+            session.text("currency"),
+        )?,
         None => 0,
     };
     let mut items = session.hidden["items"]
@@ -128,7 +134,7 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
         Some(code) => {
             let (subtotal, currency) = (session.int("amount_subtotal"), session.text("currency"));
             let d = promotion::redeemable(tx, &session.owner, code, subtotal, currency)?;
-            let off = promotion::amount_off(tx, &session.owner, &d.coupon, subtotal)?;
+            let off = promotion::amount_off(tx, &session.owner, &d.coupon, subtotal, currency)?;
             let total = subtotal - off;
             if total != 0 && total < crate::money::minimum(currency, "currency")? {
                 return Err(ApiError::invalid(

@@ -11,7 +11,7 @@ use crate::{
     error::ApiError,
     form::Node,
     journal::Saved,
-    store::{Asked, Tx},
+    store::{Asked, Kind, Tx},
     table,
 };
 
@@ -181,6 +181,7 @@ fn execute(
             key: request.auth,
         };
         identity::check_client_secret(tx, &call)?;
+        enter_clock(tx, &call);
         let mut answer =
             (entry.run)(tx, &call).map_err(|error| missing_reference(tx, &form, error))?;
         api::lists::expand(tx, &form, &mut answer);
@@ -216,6 +217,31 @@ fn missing_reference(tx: &Tx<'_>, form: &Node, error: ApiError) -> ApiError {
 /// What endive calls by another name when intents and sessions are created.
 const OLD_METHOD_TYPES: &str = "payment_method_types";
 const NEW_METHOD_TYPES: &str = "allowed_payment_method_types";
+
+/// A request about an object that lives on a test clock happens in that clock's time. A refund
+/// moves money alone, which keeps to the account's time.
+fn enter_clock(tx: &mut Tx<'_>, call: &Call<'_>) {
+    if call.path.starts_with("/v1/refunds") {
+        return;
+    }
+    let named = call
+        .args
+        .children()
+        .iter()
+        .filter_map(|(_, node)| match node {
+            Node::Leaf(text) => Some(text.as_str()),
+            Node::Tree(_) => None,
+        });
+    let on_clock = |id: &&str| {
+        tx.get(id).is_some_and(|r| {
+            r.owner == call.owner && (r.clock.is_some() || r.kind == Kind::TestClock)
+        })
+    };
+    let found = call.ids.iter().copied().chain(named).find(on_clock);
+    if let Some(id) = found.map(str::to_owned) {
+        tx.on_clock_of(&id);
+    }
+}
 
 /// The account a request acts on: <https://docs.stripe.com/connect/authentication>.
 fn acting(tx: &Tx<'_>, account: Option<&str>) -> Result<String, ApiError> {

@@ -1,6 +1,7 @@
 //! The simulator from outside, over HTTP.
 
 mod books;
+mod catalog;
 mod clients;
 mod disputes;
 mod faults;

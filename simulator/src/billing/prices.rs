@@ -1,0 +1,620 @@
+//! Prices, and what a quantity of them costs: <https://docs.stripe.com/api/prices>.
+
+use serde_json::{Value, json};
+
+use super::{calendar::Interval, catalog};
+use crate::{
+    api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
+    error::{Answer, ApiError},
+    form::Node,
+    money,
+    store::{Kind, Record, Tx},
+};
+
+pub(crate) const ROUTES: &[Route] = &[
+    ("POST", "/v1/prices", create),
+    ("GET", "/v1/prices", list),
+    ("GET", "/v1/prices/{price}", |tx, call| {
+        retrieve(tx, call, Kind::Price, "price")
+    }),
+    ("POST", "/v1/prices/{price}", update),
+];
+
+/// Decimal amounts are kept as integers with this many digits after the point, as Stripe takes.
+const DECIMALS: usize = 12;
+const ONE: i128 = 1_000_000_000_000;
+
+fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let product = match (args.text("product"), args.at("product_data")) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid(
+                "You may only specify one of these parameters: product, product_data.",
+            )
+            .param("product"));
+        }
+        (Some(id), None) => find(tx, call, Kind::Product, id, "product")?.id.clone(),
+        (None, Some(data)) => catalog::make(tx, call, data, "product_data")?,
+        (None, None) => return Err(ApiError::parameter_missing("product")),
+    };
+    make(
+        tx,
+        call,
+        args,
+        &Wanted {
+            product: &product,
+            active: true,
+            at: "",
+        },
+    )
+}
+
+/// What a price is made of besides its form.
+pub(crate) struct Wanted<'a> {
+    pub product: &'a str,
+    /// Prices made for one use only are inactive.
+    pub active: bool,
+    /// Where the form stands in the request, for `param`.
+    pub at: &'a str,
+}
+
+impl Wanted<'_> {
+    fn param(&self, name: &str) -> String {
+        if self.at.is_empty() {
+            return name.to_owned();
+        }
+        let (head, rest) = name.split_once('[').unwrap_or((name, ""));
+        let rest = if rest.is_empty() {
+            String::new()
+        } else {
+            format!("[{rest}")
+        };
+        format!("{}[{head}]{rest}", self.at)
+    }
+}
+
+/// Makes a price of a product from its form.
+pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &Wanted<'_>) -> Answer {
+    let currency = form
+        .text("currency")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    money::minimum(&currency, &wanted.param("currency"))?;
+    let tiered = form.text("billing_scheme") == Some("tiered");
+    let (unit, decimal) = unit_amount(form, wanted, tiered)?;
+    let tiers = if tiered {
+        Some(tiers(form, wanted)?)
+    } else {
+        None
+    };
+    let recurring = recurring(form, wanted)?;
+    let custom = form.at("custom_unit_amount").map(|custom| {
+        json!({
+            "maximum": custom.int("maximum"),
+            "minimum": custom.int("minimum"),
+            "preset": custom.int("preset"),
+        })
+    });
+    let lookup_key = form.text("lookup_key");
+    if let Some(key) = lookup_key {
+        claim_key(tx, call, key, form, None)?;
+    }
+    let transform = match form.at("transform_quantity") {
+        Some(t) if t.int("divide_by").is_none_or(|by| by < 1) => {
+            return Err(ApiError::invalid("Invalid positive integer")
+                .code("parameter_invalid_integer")
+                .param(wanted.param("transform_quantity[divide_by]")));
+        }
+        Some(t) => json!({ "divide_by": t.int("divide_by"), "round": t.text("round") }),
+        None => Value::Null,
+    };
+    let price = json!({
+        "id": tx.mint("price_1", 23),
+        "object": "price",
+        "active": form.flag("active").unwrap_or(wanted.active),
+        "billing_scheme": if tiered { "tiered" } else { "per_unit" },
+        "created": tx.now,
+        "currency": currency,
+        "custom_unit_amount": custom,
+        "livemode": false,
+        "lookup_key": lookup_key,
+        "metadata": metadata(form, "metadata")?,
+        "nickname": form.text("nickname"),
+        "product": wanted.product,
+        "recurring": recurring,
+        "tax_behavior": form.text("tax_behavior").unwrap_or("unspecified"),
+        "tiers_mode": form.text("tiers_mode"),
+        "transform_quantity": transform,
+        "type": if recurring.is_null() { "one_time" } else { "recurring" },
+        "unit_amount": unit,
+        "unit_amount_decimal": decimal,
+    });
+    let own = option(&price, tiers.as_ref());
+    let mut options = currency_options(form, wanted)?;
+    options[&currency] = own;
+    let mut latent = json!({ "currency_options": options });
+    if let Some(tiers) = tiers {
+        latent["tiers"] = tiers;
+    }
+    tx.insert(
+        Kind::Price,
+        call.owner,
+        price.clone(),
+        json!({ "latent": latent }),
+        None,
+    );
+    if wanted.active {
+        tx.emit("price.created", call.owner, &price);
+    }
+    Ok(price)
+}
+
+fn option(price: &Value, tiers: Option<&Value>) -> Value {
+    let mut out = json!({
+        "custom_unit_amount": price["custom_unit_amount"],
+        "tax_behavior": price["tax_behavior"],
+        "unit_amount": price["unit_amount"],
+        "unit_amount_decimal": price["unit_amount_decimal"],
+    });
+    if let Some(tiers) = tiers {
+        out["tiers"] = tiers.clone();
+    }
+    out
+}
+
+fn unit_amount(
+    form: &Node,
+    wanted: &Wanted<'_>,
+    tiered: bool,
+) -> Result<(Option<i64>, Option<String>), ApiError> {
+    let given = [
+        "unit_amount",
+        "unit_amount_decimal",
+        "custom_unit_amount",
+        "tiers",
+    ]
+    .into_iter()
+    .filter(|name| form.at(name).is_some())
+    .count();
+    if given == 0 || tiered && form.at("tiers").is_none() {
+        let name = if tiered { "tiers" } else { "unit_amount" };
+        return Err(ApiError::parameter_missing(&wanted.param(name)));
+    }
+    if given > 1 || !tiered && form.at("tiers").is_some() {
+        return Err(ApiError::invalid(
+            "You may only specify one of these parameters: unit_amount, unit_amount_decimal, custom_unit_amount, tiers (with billing_scheme=tiered).",
+        )
+        .param(wanted.param("unit_amount")));
+    }
+    amounts(form, "unit_amount", wanted)
+}
+
+/// `NAME` or `NAME_decimal`, as both of them.
+fn amounts(
+    form: &Node,
+    name: &str,
+    wanted: &Wanted<'_>,
+) -> Result<(Option<i64>, Option<String>), ApiError> {
+    let refuse = |name: &str| {
+        Err(ApiError::invalid("Invalid non-negative integer")
+            .code("parameter_invalid_integer")
+            .param(wanted.param(name)))
+    };
+    if let Some(unit) = form.int(name) {
+        if !(0..=money::MAX_AMOUNT).contains(&unit) {
+            return refuse(name);
+        }
+        return Ok((Some(unit), Some(unit.to_string())));
+    }
+    let long = format!("{name}_decimal");
+    let Some(text) = form.text(&long) else {
+        return Ok((None, None));
+    };
+    match scaled(text) {
+        Some(n) if n >= 0 => {
+            let whole = (n % ONE == 0)
+                .then(|| i64::try_from(n / ONE).ok())
+                .flatten();
+            Ok((whole, Some(trimmed(n))))
+        }
+        _ => refuse(&long),
+    }
+}
+
+/// A decimal as an integer of [`ONE`]ths.
+pub(crate) fn scaled(text: &str) -> Option<i128> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    if part.len() > DECIMALS || part.starts_with(['+', '-']) {
+        return None;
+    }
+    format!("{whole}{part:0<width$}", width = DECIMALS)
+        .parse()
+        .ok()
+}
+
+/// The shortest text of such a decimal.
+fn trimmed(n: i128) -> String {
+    let text = format!("{n:0>width$}", width = DECIMALS + 1);
+    let (whole, part) = text.split_at(text.len() - DECIMALS);
+    let part = part.trim_end_matches('0');
+    if part.is_empty() {
+        whole.to_owned()
+    } else {
+        format!("{whole}.{part}")
+    }
+}
+
+fn recurring(form: &Node, wanted: &Wanted<'_>) -> Answer {
+    let Some(r) = form.at("recurring") else {
+        return Ok(Value::Null);
+    };
+    let interval = r.text("interval").unwrap_or("month");
+    let count = r.int("interval_count").unwrap_or(1);
+    let most = match interval {
+        "day" => 1095,
+        "week" => 156,
+        "month" => 36,
+        _ => 3,
+    };
+    if !(1..=most).contains(&count) {
+        return Err(ApiError::invalid(format!(
+            "Invalid recurring[interval_count]: must be between 1 and {most} when interval is {interval}."
+        ))
+        .param(wanted.param("recurring[interval_count]")));
+    }
+    if r.text("usage_type") == Some("metered") {
+        return Err(ApiError::invalid(
+            "The simulator doesn't know metered prices: there are no meters to count their usage.",
+        )
+        .param(wanted.param("recurring[usage_type]")));
+    }
+    Ok(json!({
+        "interval": interval,
+        "interval_count": count,
+        "meter": null,
+        "usage_type": "licensed",
+    }))
+}
+
+fn tiers(form: &Node, wanted: &Wanted<'_>) -> Answer {
+    if form.text("tiers_mode").is_none() {
+        return Err(ApiError::parameter_missing(&wanted.param("tiers_mode")));
+    }
+    let mut out = Vec::new();
+    let mut last = 0;
+    let forms: Vec<&Node> = form.list("tiers").collect();
+    for (index, tier) in forms.iter().enumerate() {
+        let param = |name: &str| wanted.param(&format!("tiers[{index}][{name}]"));
+        let end = index + 1 == forms.len();
+        let up_to = match tier.text("up_to") {
+            Some("inf") => None,
+            Some(text) => match text.parse::<i64>() {
+                Ok(n) if n > last => Some(n),
+                _ => {
+                    return Err(ApiError::invalid(
+                        "Invalid up_to: tiers must be in ascending order.",
+                    )
+                    .param(param("up_to")));
+                }
+            },
+            None => return Err(ApiError::parameter_missing(&param("up_to"))),
+        };
+        if up_to.is_none() != end {
+            return Err(
+                ApiError::invalid("The last tier, and only it, must have `up_to=inf`.")
+                    .param(param("up_to")),
+            );
+        }
+        last = up_to.unwrap_or(last);
+        let inner = format!("tiers[{index}]");
+        let at = wanted.param(&inner);
+        let here = Wanted { at: &at, ..*wanted };
+        let (flat, flat_decimal) = amounts(tier, "flat_amount", &here)?;
+        let (unit, unit_decimal) = amounts(tier, "unit_amount", &here)?;
+        if flat_decimal.is_none() && unit_decimal.is_none() {
+            return Err(ApiError::parameter_missing(&param("unit_amount")));
+        }
+        out.push(json!({
+            "flat_amount": flat,
+            "flat_amount_decimal": flat_decimal,
+            "unit_amount": unit,
+            "unit_amount_decimal": unit_decimal,
+            "up_to": up_to,
+        }));
+    }
+    Ok(json!(out))
+}
+
+fn currency_options(form: &Node, wanted: &Wanted<'_>) -> Answer {
+    let mut out = json!({});
+    for (currency, option) in form.sub("currency_options").children() {
+        let at = wanted.param(&format!("currency_options[{currency}]"));
+        let here = Wanted { at: &at, ..*wanted };
+        if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_alphabetic()) {
+            return Err(ApiError::invalid(format!("Invalid currency: {currency}")).param(at));
+        }
+        let (unit, decimal) = amounts(option, "unit_amount", &here)?;
+        let custom = option.at("custom_unit_amount").map(|c| {
+            json!({ "maximum": c.int("maximum"), "minimum": c.int("minimum"), "preset": c.int("preset") })
+        });
+        let mut value = json!({
+            "custom_unit_amount": custom,
+            "tax_behavior": option.text("tax_behavior").unwrap_or("unspecified"),
+            "unit_amount": unit,
+            "unit_amount_decimal": decimal,
+        });
+        if option.at("tiers").is_some() {
+            value["tiers"] = tiers(option, &here).or_else(|e| match e.code {
+                // The mode is the price's own.
+                Some("parameter_missing") => Ok(json!([])),
+                _ => Err(e),
+            })?;
+        }
+        out[currency.to_ascii_lowercase()] = value;
+    }
+    Ok(out)
+}
+
+/// A lookup key is one active price's at a time; `transfer_lookup_key` takes it from another.
+fn claim_key(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    key: &str,
+    form: &Node,
+    own: Option<&str>,
+) -> Result<(), ApiError> {
+    let holder = tx
+        .store()
+        .list(Kind::Price, call.owner)
+        .find(|p| p.text("lookup_key") == key && Some(p.id.as_str()) != own)
+        .map(|p| p.id.clone());
+    let Some(holder) = holder else {
+        return Ok(());
+    };
+    if form.flag("transfer_lookup_key") != Some(true) {
+        return Err(ApiError::invalid(format!(
+            "A price (`{holder}`) already uses that lookup key."
+        ))
+        .param("lookup_key"));
+    }
+    let changed = tx.update(&holder, |r| r.value["lookup_key"] = Value::Null);
+    if let Some(price) = changed {
+        let before = json!({ "lookup_key": key });
+        tx.emit_change("price.updated", call.owner, &price.value, Some(before));
+    }
+    Ok(())
+}
+
+fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let record = find(tx, call, Kind::Price, call.id(), "price")?;
+    let (args, mut price) = (call.args, record.value.clone());
+    merge_metadata(&mut price["metadata"], args, "metadata")?;
+    for name in ["nickname", "tax_behavior"] {
+        if args.at(name).is_some() {
+            price[name] = json!(args.text(name));
+        }
+    }
+    if let Some(active) = args.flag("active") {
+        let default = price["product"].as_str().and_then(|id| tx.get(id));
+        if !active && default.is_some_and(|p| p.value["default_price"] == price["id"]) {
+            return Err(ApiError::invalid(
+                "This price cannot be archived because it is the default price of its product.",
+            )
+            .param("active"));
+        }
+        price["active"] = json!(active);
+    }
+    if args.at("lookup_key").is_some() {
+        if let Some(key) = args.text("lookup_key") {
+            claim_key(tx, call, key, args, Some(call.id()))?;
+        }
+        price["lookup_key"] = json!(args.text("lookup_key"));
+    }
+    let wanted = Wanted {
+        product: "",
+        active: true,
+        at: "",
+    };
+    let options = currency_options(args, &wanted)?;
+    let updated = tx.update(call.id(), |r| {
+        r.value = price.clone();
+        if let Some(options) = options.as_object() {
+            for (currency, option) in options {
+                r.hidden["latent"]["currency_options"][currency] = option.clone();
+            }
+        }
+    });
+    if updated.is_some() && price != record.value {
+        let before = crate::events::changes(&record.value, &price);
+        tx.emit_change("price.updated", call.owner, &price, Some(before));
+    }
+    Ok(price)
+}
+
+fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let keys = args.texts("lookup_keys");
+    let same = |r: &Record, name: &str| args.text(name).is_none_or(|v| r.value[name] == v);
+    lists::list(tx, call, Kind::Price, |r| {
+        same(r, "product")
+            && same(r, "type")
+            && args
+                .text("currency")
+                .is_none_or(|c| r.value["currency"] == c.to_ascii_lowercase())
+            && args.flag("active").is_none_or(|a| r.value["active"] == a)
+            && (keys.is_empty() || keys.contains(&r.text("lookup_key")))
+            && ["interval", "usage_type", "meter"].iter().all(|name| {
+                args.text(&format!("recurring.{name}"))
+                    .is_none_or(|v| r.value["recurring"][*name] == v)
+            })
+    })
+}
+
+/// The price a form names by `price`, or has made on the spot with `price_data`; `at` is where the
+/// form stands in the request.
+pub(crate) fn read(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    form: &Node,
+    at: &str,
+) -> Result<std::sync::Arc<Record>, ApiError> {
+    let param = |name: &str| {
+        if at.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{at}[{name}]")
+        }
+    };
+    if let Some(id) = form.text("price") {
+        let price = find(tx, call, Kind::Price, id, &param("price"))?;
+        if price.value["active"] != json!(true) {
+            return Err(ApiError::invalid(
+                "The price specified is inactive. This field only accepts active prices.",
+            )
+            .param(param("price")));
+        }
+        return Ok(price);
+    }
+    let Some(data) = form.at("price_data") else {
+        return Err(ApiError::parameter_missing(&param("price")));
+    };
+    let inner = |name: &str| {
+        if at.is_empty() {
+            format!("price_data[{name}]")
+        } else {
+            format!("{at}[price_data][{name}]")
+        }
+    };
+    let product = match data.text("product") {
+        Some(id) => find(tx, call, Kind::Product, id, &inner("product"))?
+            .id
+            .clone(),
+        None => match data.at("product_data") {
+            Some(of) => catalog::make(tx, call, of, &inner("product_data"))?,
+            None => return Err(ApiError::parameter_missing(&inner("product"))),
+        },
+    };
+    let path = inner("");
+    let wanted = Wanted {
+        product: &product,
+        active: false,
+        at: path.trim_end_matches("[]"),
+    };
+    let price = make(tx, call, data, &wanted)?;
+    let id = price["id"].as_str().unwrap_or_default();
+    find(tx, call, Kind::Price, id, &param("price"))
+}
+
+/// How often a price recurs, unless it is of one time.
+pub(crate) fn interval(price: &Value) -> Option<Interval> {
+    let r = &price["recurring"];
+    Some(Interval::new(
+        r["interval"].as_str()?,
+        r["interval_count"].as_i64()?,
+    ))
+}
+
+/// What a quantity of a price costs in a currency, rounded half up.
+///
+/// # Errors
+/// When the price has no amount in that currency.
+pub(crate) fn cost(price: &Record, quantity: i64, currency: &str) -> Result<i64, ApiError> {
+    let own;
+    let option = if price.text("currency") == currency {
+        own = option(&price.value, price.hidden["latent"].get("tiers"));
+        &own
+    } else {
+        &price.hidden["latent"]["currency_options"][currency]
+    };
+    if option.is_null() {
+        return Err(ApiError::invalid(format!(
+            "The price specified only supports `{}`. This doesn't match the expected currency: `{currency}`.",
+            price.text("currency")
+        ))
+        .param("currency"));
+    }
+    let sum = match option["tiers"].as_array() {
+        Some(tiers) if !tiers.is_empty() => in_tiers(
+            tiers,
+            i128::from(quantity),
+            price.text("tiers_mode") == "volume",
+        ),
+        _ => unit(option, "unit_amount").checked_mul(counted(&price.value, quantity)),
+    };
+    sum.and_then(round).ok_or_else(ApiError::overflow)
+}
+
+/// A scaled decimal to whole minor units, half away from zero.
+pub(crate) fn round(n: i128) -> Option<i64> {
+    let half = if n < 0 { -ONE / 2 } else { ONE / 2 };
+    i64::try_from(n.checked_add(half)? / ONE).ok()
+}
+
+fn unit(option: &Value, name: &str) -> i128 {
+    option[format!("{name}_decimal")]
+        .as_str()
+        .and_then(scaled)
+        .unwrap_or(0)
+}
+
+/// A quantity after `transform_quantity`.
+fn counted(price: &Value, quantity: i64) -> i128 {
+    let quantity = i128::from(quantity);
+    let transform = &price["transform_quantity"];
+    match transform["divide_by"].as_i64().map(i128::from) {
+        Some(by) if transform["round"] == "up" => (quantity + by - 1).div_euclid(by),
+        Some(by) => quantity.div_euclid(by),
+        None => quantity,
+    }
+}
+
+fn in_tiers(tiers: &[Value], quantity: i128, volume: bool) -> Option<i128> {
+    let (mut sum, mut from) = (0i128, 0i128);
+    for tier in tiers {
+        let to = tier["up_to"].as_i64().map_or(i128::MAX, i128::from);
+        let here = if volume {
+            quantity
+        } else {
+            std::cmp::min(quantity, to) - from
+        };
+        if !volume || quantity <= to {
+            let units = unit(tier, "unit_amount").checked_mul(here)?;
+            sum = sum
+                .checked_add(units)?
+                .checked_add(unit(tier, "flat_amount"))?;
+        }
+        if quantity <= to {
+            break;
+        }
+        from = to;
+    }
+    Some(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_keep_twelve_digits_and_round_half_up() {
+        assert_eq!(scaled("0.5"), Some(ONE / 2));
+        assert_eq!(scaled("-1.25"), Some(-ONE - ONE / 4));
+        assert_eq!(scaled("1.1234567890123"), None);
+        assert_eq!(trimmed(ONE / 2), "0.5");
+        assert_eq!(trimmed(20 * ONE), "20");
+        assert_eq!(round(ONE / 2), Some(1));
+        assert_eq!(round(-ONE / 2), Some(-1));
+        assert_eq!(round(ONE / 2 - 1), Some(0));
+    }
+
+    #[test]
+    fn graduated_tiers_add_up_and_volume_takes_one() {
+        let tiers = [
+            json!({ "up_to": 5, "unit_amount_decimal": "500", "flat_amount_decimal": "1000" }),
+            json!({ "up_to": null, "unit_amount_decimal": "400" }),
+        ];
+        assert_eq!(in_tiers(&tiers, 7, false), Some((1000 + 2500 + 800) * ONE));
+        assert_eq!(in_tiers(&tiers, 7, true), Some(2800 * ONE));
+        assert_eq!(in_tiers(&tiers, 5, true), Some(3500 * ONE));
+    }
+}
