@@ -24,6 +24,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "the `payment_status` of a completed Checkout Session whose total is zero",
     },
     Assumption {
+        name: "missing_reference",
+        values: &["404", "400"],
+        about: "the HTTP status of `resource_missing` where a parameter, and not the path, names what isn't there",
+    },
+    Assumption {
         name: "dispute_fee",
         values: &["kept", "returned"],
         about: "whether Stripe's fee for a dispute comes back when the dispute is won",

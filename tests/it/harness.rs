@@ -304,6 +304,7 @@ impl TestApp {
                 account: None,
                 kind,
                 times,
+                rate: None,
             })
             .await;
     }

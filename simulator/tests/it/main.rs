@@ -10,5 +10,6 @@ mod intents;
 mod payouts;
 mod properties;
 mod refunds;
+mod requests;
 mod support;
 mod webhooks;
