@@ -17,11 +17,48 @@ pub struct Assumption {
 }
 
 /// Every open question there is a switch for.
-pub const ASSUMPTIONS: &[Assumption] = &[Assumption {
-    name: "free_session",
-    values: &["no_payment_required", "paid"],
-    about: "the `payment_status` of a completed Checkout Session whose total is zero",
-}];
+pub const ASSUMPTIONS: &[Assumption] = &[
+    Assumption {
+        name: "free_session",
+        values: &["no_payment_required", "paid"],
+        about: "the `payment_status` of a completed Checkout Session whose total is zero",
+    },
+    Assumption {
+        name: "missing_reference",
+        values: &["404", "400"],
+        about: "the HTTP status of `resource_missing` where a parameter, and not the path, names what isn't there",
+    },
+    Assumption {
+        name: "dispute_fee",
+        values: &["kept", "returned"],
+        about: "whether Stripe's fee for a dispute comes back when the dispute is won",
+    },
+    Assumption {
+        name: "fee_refund",
+        values: &["inside", "own"],
+        about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
+    },
+    Assumption {
+        name: "late_transactions",
+        values: &["at_once", "after_a_minute"],
+        about: "when a balance transaction is seen in lists",
+    },
+    Assumption {
+        name: "payout_transaction",
+        values: &["listed", "left_out"],
+        about: "whether the `payout` filter of balance transactions also lists the payout's own",
+    },
+    Assumption {
+        name: "invoice_retries",
+        values: &["eight_in_two_weeks", "after_3_5_7_days", "none"],
+        about: "when an invoice whose payment failed is tried again by itself",
+    },
+    Assumption {
+        name: "invoice_retries_end",
+        values: &["cancel", "unpaid", "past_due"],
+        about: "what a subscription becomes when the last retry of its invoice has failed",
+    },
+];
 
 /// The answers in force.
 #[derive(Debug, Clone, Default)]

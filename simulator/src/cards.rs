@@ -16,22 +16,17 @@ pub(crate) enum Behaviour {
     DeclinesOnceSaved,
 }
 
-/// What follows a payment that succeeded.
+/// What happens to a charge after it was paid with a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum After {
+pub(crate) enum Aftermath {
     Nothing,
     /// The money is available at once.
     AvailableNow,
-    /// A dispute with this `reason`.
-    Dispute(&'static str),
-    /// An inquiry with this `reason`.
-    Inquiry(&'static str),
-    /// An early fraud warning.
-    FraudWarning,
-    /// A refund stays `pending` for a while, then succeeds.
-    RefundPends,
-    /// A refund succeeds, then fails.
-    RefundFails,
+    /// The reason, and whether the bank only asks.
+    Disputed(&'static str, bool),
+    EarlyFraudWarning,
+    RefundSucceedsLater,
+    RefundFailsLater,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +36,7 @@ pub(crate) struct Card {
     pub country: &'static str,
     pub funding: &'static str,
     pub behaviour: Behaviour,
-    pub after: After,
+    pub aftermath: Aftermath,
     /// `visa` stands for `pm_card_visa` and `tok_visa`.
     names: &'static [&'static str],
 }
@@ -76,7 +71,7 @@ const fn card(
         country: "US",
         funding: "credit",
         behaviour,
-        after: After::Nothing,
+        aftermath: Aftermath::Nothing,
         names,
     }
 }
@@ -92,8 +87,8 @@ impl Card {
         self
     }
 
-    const fn then(mut self, after: After) -> Self {
-        self.after = after;
+    const fn then(mut self, aftermath: Aftermath) -> Self {
+        self.aftermath = aftermath;
         self
     }
 }
@@ -177,50 +172,51 @@ pub(crate) const CARDS: &[Card] = &[
         Behaviour::Pays,
         &["bypassPending"],
     )
-    .then(After::AvailableNow),
+    .then(Aftermath::AvailableNow),
     card(
         "4000003720000278",
         "visa",
         Behaviour::Pays,
         &["bypassPendingInternational"],
     )
-    .then(After::AvailableNow),
+    .then(Aftermath::AvailableNow),
     card(
         "4000000000000259",
         "visa",
         Behaviour::Pays,
         &["createDispute"],
     )
-    .then(After::Dispute("fraudulent")),
+    .then(Aftermath::Disputed("fraudulent", false)),
     card(
         "4000000000002685",
         "visa",
         Behaviour::Pays,
         &["createDisputeProductNotReceived"],
     )
-    .then(After::Dispute("product_not_received")),
+    .then(Aftermath::Disputed("product_not_received", false)),
     card(
         "4000000000001976",
         "visa",
         Behaviour::Pays,
         &["createDisputeInquiry"],
     )
-    .then(After::Inquiry("fraudulent")),
+    .then(Aftermath::Disputed("fraudulent", true)),
     card(
         "4000000000005423",
         "visa",
         Behaviour::Pays,
         &["createIssuerFraudRecord"],
     )
-    .then(After::FraudWarning),
+    .then(Aftermath::EarlyFraudWarning),
     card(
         "4000000000007726",
         "visa",
         Behaviour::Pays,
         &["pendingRefund"],
     )
-    .then(After::RefundPends),
-    card("4000000000005126", "visa", Behaviour::Pays, &["refundFail"]).then(After::RefundFails),
+    .then(Aftermath::RefundSucceedsLater),
+    card("4000000000005126", "visa", Behaviour::Pays, &["refundFail"])
+        .then(Aftermath::RefundFailsLater),
     card(
         "4000002500003155",
         "visa",

@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::{
-        State, WebSocketUpgrade,
+        Path, State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
     http::{HeaderMap, StatusCode},
@@ -24,8 +24,10 @@ use crate::{
     engine::Core,
     error::ApiError,
     events::API_VERSION,
+    form::Node,
     server,
     store::{Kind, Record},
+    webhooks,
 };
 
 const PROTOCOL: &str = "stripecli-devproxy-v1";
@@ -37,6 +39,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     ids: HashSet<String>,
+    /// Events that were asked for once more, by `stripe events resend`.
+    again: Vec<Arc<Record>>,
 }
 
 impl Listeners {
@@ -45,11 +49,16 @@ impl Listeners {
         self.ids.insert(id.clone());
         id
     }
+
+    pub fn send_again(&mut self, event: Arc<Record>) {
+        self.again.push(event);
+    }
 }
 
 pub(crate) fn router() -> Router<Simulator> {
     Router::new()
         .route("/v1/stripecli/sessions", post(session))
+        .route("/v1/events/{id}/retry", post(resend))
         .route("/_simulator/listen", get(connect))
 }
 
@@ -81,6 +90,30 @@ async fn session(State(simulator): State<Simulator>, headers: HeaderMap) -> Resp
     .into_response()
 }
 
+/// `stripe events resend`: to who listens, or to the endpoint that is named.
+async fn resend(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Result<Json<Value>, ApiError> {
+    server::authenticate(headers.get("authorization").and_then(|v| v.to_str().ok()))?;
+    let form = Node::parse(&body)?;
+    let engine = simulator.engine();
+    let event = engine
+        .lock()
+        .store
+        .get(&id)
+        .filter(|r| r.kind == Kind::Event)
+        .cloned()
+        .ok_or_else(|| ApiError::missing("event", &id, "id"))?;
+    match form.text("webhook_endpoint") {
+        Some(endpoint) => engine.work(|tx| webhooks::send_again(tx, &id, endpoint))?,
+        None => engine.lock().listeners.send_again(event.clone()),
+    }
+    Ok(Json(event.value.clone()))
+}
+
 async fn connect(
     State(simulator): State<Simulator>,
     headers: HeaderMap,
@@ -100,7 +133,10 @@ async fn connect(
 
 /// Sends every event from now on, of the platform and of its accounts, until the CLI goes.
 async fn tell(simulator: Simulator, mut socket: WebSocket) {
-    let mut seen = simulator.engine().lock().store.counter;
+    let mut seen = {
+        let core = simulator.engine().lock();
+        (core.store.counter, core.listeners.again.len())
+    };
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
@@ -123,10 +159,11 @@ async fn tell(simulator: Simulator, mut socket: WebSocket) {
 }
 
 /// The frames of the events since `seen`, oldest first.
-fn news(core: &Core, seen: &mut u64) -> Vec<String> {
-    let mut events: Vec<Arc<Record>> = core.store.since(Kind::Event, *seen);
+fn news(core: &Core, seen: &mut (u64, usize)) -> Vec<String> {
+    let mut events: Vec<Arc<Record>> = core.store.since(Kind::Event, seen.0);
     events.sort_by_key(|event| event.seq);
-    *seen = core.store.counter;
+    events.extend(core.listeners.again.iter().skip(seen.1).cloned());
+    *seen = (core.store.counter, core.listeners.again.len());
     let secret = secret(core);
     events
         .iter()
@@ -138,7 +175,7 @@ fn news(core: &Core, seen: &mut u64) -> Vec<String> {
 }
 
 fn frame(event: &Record, version: &Value, secret: &str) -> String {
-    let payload = payload(event, 1);
+    let payload = payload(event);
     json!({
         "type": "webhook_event",
         "endpoint": { "api_version": version },

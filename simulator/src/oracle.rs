@@ -7,24 +7,8 @@ use crate::{
     store::{Kind, Record},
 };
 
-const KINDS: [(Kind, &str); 13] = [
-    (Kind::Session, "checkout_sessions"),
-    (Kind::Intent, "payment_intents"),
-    (Kind::Charge, "charges"),
-    (Kind::Refund, "refunds"),
-    (Kind::Fee, "application_fees"),
-    (Kind::FeeRefund, "application_fee_refunds"),
-    (Kind::Txn, "balance_transactions"),
-    (Kind::Payout, "payouts"),
-    (Kind::Coupon, "coupons"),
-    (Kind::PromotionCode, "promotion_codes"),
-    (Kind::Product, "products"),
-    (Kind::Price, "prices"),
-    (Kind::Event, "events"),
-];
-
 /// `{now, platform, application, accounts: {acct: {account, deauthorized, balances: {currency:
-/// {available, pending}}, checkout_sessions, …}}, deliveries}`; lists are oldest first. A balance
+/// {available, pending}}, checkout_sessions, …}}, deliveries}`: every kind there is, lists oldest first. A balance
 /// transaction carries the payout it went into as `payout`, a session its `line_items`.
 pub(crate) fn tell(core: &Core) -> Value {
     let platform = &core.store.platform;
@@ -62,8 +46,12 @@ fn account(core: &Core, record: &Record) -> Value {
             )
         })
         .collect();
-    for (kind, name) in KINDS {
-        out[name] = core
+    for &kind in Kind::ALL {
+        // Accounts are told one by one, deliveries all at once.
+        if matches!(kind, Kind::Account | Kind::Delivery) {
+            continue;
+        }
+        out[kind.plural()] = core
             .store
             .list(kind, &record.id)
             .map(|r| {

@@ -14,117 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::assumptions::Assumptions;
-
-/// What a record is. The names are journalled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    Account,
-    AccountLink,
-    LoginLink,
-    Person,
-    ExternalAccount,
-    Token,
-    Customer,
-    CustomerTxn,
-    PaymentMethod,
-    Mandate,
-    Session,
-    Intent,
-    SetupIntent,
-    SetupAttempt,
-    Charge,
-    Refund,
-    Dispute,
-    Fee,
-    FeeRefund,
-    Transfer,
-    Reversal,
-    Txn,
-    Payout,
-    Topup,
-    Coupon,
-    PromotionCode,
-    Discount,
-    Product,
-    ProductFeature,
-    Price,
-    Subscription,
-    SubscriptionItem,
-    Invoice,
-    InvoiceItem,
-    InvoicePayment,
-    PortalConfiguration,
-    PortalSession,
-    TestClock,
-    Event,
-    Endpoint,
-    Delivery,
-}
-
-impl Kind {
-    /// Whether an object made on a test clock lives in that clock's time. Money doesn't: an account
-    /// has one time.
-    fn keeps_clock_time(self) -> bool {
-        matches!(
-            self,
-            Kind::Customer
-                | Kind::CustomerTxn
-                | Kind::PaymentMethod
-                | Kind::Intent
-                | Kind::SetupIntent
-                | Kind::Discount
-                | Kind::Subscription
-                | Kind::SubscriptionItem
-                | Kind::Invoice
-                | Kind::InvoiceItem
-        )
-    }
-
-    /// The noun in Stripe's `No such …`.
-    pub fn noun(self) -> &'static str {
-        match self {
-            Kind::Account => "account",
-            Kind::Person => "person",
-            Kind::ExternalAccount => "external account",
-            Kind::Token => "token",
-            Kind::Customer => "customer",
-            Kind::CustomerTxn => "customer_balance_transaction",
-            Kind::PaymentMethod => "PaymentMethod",
-            Kind::Mandate => "mandate",
-            Kind::Session => "checkout.session",
-            Kind::Intent => "payment_intent",
-            Kind::SetupIntent => "setupintent",
-            Kind::SetupAttempt => "setup_attempt",
-            Kind::Charge => "charge",
-            Kind::Refund => "refund",
-            Kind::Dispute => "dispute",
-            Kind::Fee => "application_fee",
-            Kind::FeeRefund => "fee_refund",
-            Kind::Transfer => "transfer",
-            Kind::Reversal => "transfer_reversal",
-            Kind::Txn => "balance_transaction",
-            Kind::Payout => "payout",
-            Kind::Topup => "topup",
-            Kind::Coupon => "coupon",
-            Kind::PromotionCode => "promotion_code",
-            Kind::Discount => "discount",
-            Kind::Product => "product",
-            Kind::ProductFeature => "product_feature",
-            Kind::Price => "price",
-            Kind::Subscription => "subscription",
-            Kind::SubscriptionItem => "subscription_item",
-            Kind::Invoice => "invoice",
-            Kind::InvoiceItem => "invoiceitem",
-            Kind::InvoicePayment => "invoice_payment",
-            Kind::PortalConfiguration => "configuration",
-            Kind::TestClock => "test clock",
-            Kind::Event => "event",
-            Kind::Endpoint => "webhook_endpoint",
-            Kind::AccountLink | Kind::LoginLink | Kind::PortalSession | Kind::Delivery => "object",
-        }
-    }
-}
+pub(crate) use crate::kind::Kind;
 
 /// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
 /// seconds) something happens to it by itself.
@@ -305,7 +195,7 @@ impl Store {
                 };
                 *part = part.saturating_add(net);
             }
-            Kind::Refund if r.text("status") == "pending" => {
+            Kind::Refund if r.text("pending_reason") == "insufficient_funds" => {
                 toggle(
                     &mut self.waiting,
                     (r.owner.clone(), r.seq, r.id.clone()),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Call, Route, connected, lists, merge_metadata, metadata, no_access},
+    balance::schedule,
     error::{Answer, ApiError},
     events::changes,
     form::Node,
@@ -339,6 +340,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     apply(&mut account, call.args)?;
     let before = changes(&record.value, &account);
     tx.update(&record.id, |r| r.value = account.clone());
+    schedule::schedule(tx, &record.id);
     if before.as_object().is_some_and(|b| !b.is_empty()) && record.id != tx.store().platform {
         tx.emit_account(&record.id, Some(before));
     }
@@ -387,9 +389,20 @@ fn copy(target: &mut Value, form: &Node, name: &str) {
                 ("", _) => Value::Null,
                 ("true", _) => json!(true),
                 ("false", _) => json!(false),
-                (_, Ok(number)) if name == "delay_days" => json!(number),
+                (_, Ok(number)) if name == "delay_days" || name == "monthly_anchor" => {
+                    json!(number)
+                }
                 _ => json!(text),
             }
+        }
+        Some(Node::Tree(children)) if name.ends_with("_payout_days") => {
+            let day = |node: &Node| match node {
+                Node::Leaf(text) => text
+                    .parse::<i64>()
+                    .map_or_else(|_| json!(text), Value::from),
+                Node::Tree(_) => Value::Null,
+            };
+            target[name] = children.iter().map(|(_, node)| day(node)).collect();
         }
         Some(Node::Tree(children)) => {
             if !target[name].is_object() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{bank_account, no_requirements, wants};
 use crate::{
     api::connected,
-    balance::payouts,
+    balance::schedule,
     error::ApiError,
     events::changes,
     store::{Record, Tx},
@@ -98,7 +98,7 @@ pub(crate) fn onboard(
         tx.emit("account.external_account.created", account, &bank);
     }
     if details.outcome == Outcome::Complete {
-        payouts::schedule(tx, account);
+        schedule::schedule(tx, account);
     }
     Ok(value)
 }
@@ -215,7 +215,7 @@ pub(crate) fn restrict(
 /// Everything Stripe wanted has been given and checked.
 pub(crate) fn unrestrict(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
     let value = change(tx, account, |_, value| settle(value, Outcome::Complete))?;
-    payouts::schedule(tx, account);
+    schedule::schedule(tx, account);
     Ok(value)
 }
 

@@ -3,6 +3,7 @@
 //! A balance *is* the sum of its transactions; nothing else is kept.
 
 pub(crate) mod payouts;
+pub(crate) mod schedule;
 pub(crate) mod topups;
 
 use serde_json::{Value, json};
@@ -23,12 +24,16 @@ pub(crate) const ROUTES: &[Route] = &[
 
 pub(crate) const DAY: i64 = 86_400;
 
-/// Money becomes available at the first midnight (UTC) of the second day after.
-const AVAILABLE_AFTER: i64 = 2 * DAY;
+/// How long a transaction is unseen where `late_transactions` says so.
+const UNSEEN_FOR: i64 = 60;
+
+/// Days until money becomes available, at midnight (UTC), where an account's schedule doesn't say.
+const DELAY_DAYS: i64 = 2;
 
 /// One part of a transaction's fee, in minor units; negative when it comes back.
 pub(crate) enum FeePart {
     Stripe(i64),
+    Dispute(i64),
     Application(i64),
 }
 
@@ -75,7 +80,7 @@ impl<'a> Booking<'a> {
         self
     }
 
-    /// Available two days from now.
+    /// Available after the account's `delay_days`.
     pub fn later(mut self, description: &Value) -> Self {
         self.available_on = When::Later;
         self.description = description.clone();
@@ -104,6 +109,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
     for part in &booking.parts {
         let (amount, kind, application, description) = match part {
             FeePart::Stripe(n) => (*n, "stripe_fee", Value::Null, "Stripe processing fees"),
+            FeePart::Dispute(n) => (*n, "stripe_fee", Value::Null, "Dispute fee"),
             FeePart::Application(n) => (
                 *n,
                 "application_fee",
@@ -127,7 +133,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
     let now = tx.own_now();
     let available_on = match booking.available_on {
         When::Now => now,
-        When::Later => (now + AVAILABLE_AFTER) / DAY * DAY,
+        When::Later => (now + delay_days(tx, owner) * DAY) / DAY * DAY,
         When::At(time) => std::cmp::max(time, now),
     };
     let pending = available_on > now;
@@ -160,7 +166,32 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
     if net > 0 {
         wake_refunds(tx, owner);
     }
+    if !pending && booking.kind != "payout" {
+        schedule::schedule(tx, owner);
+    }
     Ok(id)
+}
+
+fn delay_days(tx: &Tx<'_>, owner: &str) -> i64 {
+    tx.get(owner)
+        .and_then(|a| a.value["settings"]["payouts"]["schedule"]["delay_days"].as_i64())
+        .unwrap_or(DELAY_DAYS)
+        .clamp(0, 31)
+}
+
+/// When the money of a charge or fee becomes available: what is taken from it is taken then.
+pub(crate) fn available_on(tx: &Tx<'_>, of: &Record) -> i64 {
+    of.value["balance_transaction"]
+        .as_str()
+        .and_then(|txn| tx.get(txn))
+        .map_or(tx.now, |txn| txn.int("available_on"))
+}
+
+/// Whether Stripe's fees for what happens on this account leave the platform's balance
+/// (<https://docs.stripe.com/connect/direct-charges-fee-payer-behavior>).
+pub(crate) fn fees_fall_on_platform(tx: &Tx<'_>, owner: &str) -> bool {
+    tx.get(owner)
+        .is_some_and(|a| a.value["controller"]["fees"]["payer"] == "application")
 }
 
 /// Refunds that wait for money are tried again, oldest first, as soon as this work is done.
@@ -173,8 +204,11 @@ fn wake_refunds(tx: &mut Tx<'_>, owner: &str) {
 
 /// A pending transaction's day has come.
 pub(crate) fn becomes_available(tx: &mut Tx<'_>, txn: &Record) {
-    tx.update(&txn.id, |r| r.value["status"] = json!("available"));
-    payouts::schedule(tx, &txn.owner);
+    let shown = tx.update(&txn.id, |r| r.value["status"] = json!("available"));
+    if let Some(shown) = shown {
+        refresh(tx, &shown);
+    }
+    schedule::schedule(tx, &txn.owner);
     if tx
         .store()
         .next_due(tx.now)
@@ -182,6 +216,19 @@ pub(crate) fn becomes_available(tx: &mut Tx<'_>, txn: &Record) {
     {
         let balance = of(tx, &txn.owner);
         tx.emit("balance.available", &txn.owner, &balance);
+    }
+}
+
+/// A dispute shows its transactions whole.
+fn refresh(tx: &mut Tx<'_>, txn: &Record) {
+    let source = tx.get(txn.text("source"));
+    if let Some(dispute) = source.filter(|s| s.kind == Kind::Dispute) {
+        tx.update(&dispute.id, |r| {
+            let shown = r.value["balance_transactions"].as_array_mut();
+            for copy in shown.into_iter().flatten().filter(|t| t["id"] == txn.id) {
+                *copy = txn.value.clone();
+            }
+        });
     }
 }
 
@@ -226,11 +273,25 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             )
             .param("payout"));
         }
+        if po.text("reconciliation_status") == "in_progress" {
+            return Err(ApiError::invalid(
+                "Reconciliation on this payout is still in progress. Its balance transactions can be listed once its `reconciliation_status` is `completed`.",
+            )
+            .code("payout_reconciliation_not_ready")
+            .param("payout"));
+        }
     }
+    let seen = match tx.assumptions.get("late_transactions") {
+        "after_a_minute" => tx.now - UNSEEN_FOR,
+        _ => tx.now,
+    };
+    let left_out = tx.assumptions.get("payout_transaction") == "left_out";
     let (kind, source) = (args.text("type"), args.text("source"));
     let currency = args.text("currency").map(str::to_ascii_lowercase);
     lists::list(tx, call, Kind::Txn, |r| {
-        payout.is_none_or(|p| r.hidden["payout"] == p)
+        r.int("created") <= seen
+            && payout.is_none_or(|p| r.hidden["payout"] == p)
+            && !(payout.is_some() && left_out && r.value["type"] == "payout")
             && kind.is_none_or(|k| r.value["type"] == k)
             && source.is_none_or(|s| r.value["source"] == s)
             && currency.as_deref().is_none_or(|c| r.value["currency"] == c)

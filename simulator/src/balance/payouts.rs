@@ -1,15 +1,19 @@
 //! Payouts, automatic and manual: <https://docs.stripe.com/api/payouts>.
 //!
-//! At midnight (UTC) everything available goes into one payout per currency, which arrives at the
-//! next midnight. A payout may still fail after it was paid.
+//! On a payday everything available goes into one payout per currency, at midnight (UTC), and arrives at the next
+//! midnight. A payout may still fail after it was paid; then its bank account gets none until it is replaced or mended.
 
 use serde_json::{Value, json};
 
-use super::{Booking, DAY, book};
+use super::{
+    Booking, DAY, FeePart, book,
+    schedule::{payday, schedule},
+};
 use crate::{
     api::{Call, Route, connected, lists, merge_metadata, metadata, no_access, retrieve},
     error::{Answer, ApiError},
     events::changes,
+    money,
     store::{Kind, Record, Tx},
 };
 
@@ -21,31 +25,62 @@ pub(crate) const ROUTES: &[Route] = &[
     }),
     ("POST", "/v1/payouts/{payout}", update),
     ("POST", "/v1/payouts/{payout}/cancel", cancel),
+    ("POST", "/v1/payouts/{payout}/reverse", reverse),
 ];
 
 /// How long a payout is `pending` before the bank has it; until then it can be cancelled.
 const PENDING_FOR: i64 = 3600;
 
-/// Looks for money to pay out at the next midnight, if this account is paid automatically.
-pub(crate) fn schedule(tx: &mut Tx<'_>, account: &str) {
-    let now = tx.now;
-    let wanted = tx.get(account).is_some_and(|a| {
-        a.due.is_none()
-            && a.value["payouts_enabled"] == json!(true)
-            && a.value["settings"]["payouts"]["schedule"]["interval"] != "manual"
-    });
-    if wanted {
-        tx.update(account, |r| r.due = Some((now + DAY - 1) / DAY * DAY));
+/// How long an instant payout takes.
+const INSTANT_TAKES: i64 = 1800;
+
+/// What Stripe takes for an instant payout: 1 %, at least 50 minor units.
+const INSTANT_PER_MILLE: i64 = 10;
+const INSTANT_LEAST: i64 = 50;
+
+/// The last digits of Stripe's test bank accounts and IBANs to which payouts fail, and how
+/// (<https://docs.stripe.com/connect/testing#account-numbers>).
+const FAILING: [(&str, &str); 9] = [
+    ("1116", "no_account"),
+    ("1113", "account_closed"),
+    ("2227", "insufficient_funds"),
+    ("3335", "debit_not_authorized"),
+    ("4440", "invalid_currency"),
+    ("3001", "no_account"),
+    ("3002", "account_closed"),
+    ("3003", "insufficient_funds"),
+    ("3004", "debit_not_authorized"),
+];
+
+/// The bank account or card for a currency: the named one, else the default for it.
+fn destination<'a>(account: &'a Record, currency: &str, id: Option<&str>) -> Option<&'a Value> {
+    let all = account.value["external_accounts"]["data"].as_array()?;
+    match id {
+        Some(id) => all.iter().find(|bank| bank["id"] == id),
+        None => all
+            .iter()
+            .filter(|bank| bank["currency"] == currency)
+            .max_by_key(|bank| bank["default_for_currency"] == json!(true)),
     }
 }
 
-/// Pays out all that is available, a payout per currency.
+fn errored(bank: &Value) -> bool {
+    bank["status"] == "errored"
+}
+
+/// Pays out all that is available, a payout per currency; where more was taken than there is, and nothing is on its
+/// way, the bank account is debited.
 pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
     if account.value["payouts_enabled"] != json!(true) {
         return;
     }
-    let currencies: Vec<String> = tx.store().balances(&account.id).into_keys().collect();
-    for currency in currencies {
+    if payday(account, tx.now) != Some(tx.now) {
+        // The schedule was changed meanwhile.
+        tx.update(&account.id, |r| r.due = None);
+        return schedule(tx, &account.id);
+    }
+    let debits = account.value["settings"]["payouts"]["debit_negative_balances"] == json!(true);
+    for (currency, (_, pending)) in tx.store().balances(&account.id) {
         let items: Vec<_> = tx
             .store()
             .list(Kind::Txn, &account.id)
@@ -57,16 +92,17 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
             .map(|t| (t.id.clone(), t.int("net")))
             .collect();
         let amount: i64 = items.iter().map(|(_, net)| net).sum();
-        if amount <= 0 {
+        if amount == 0 || (amount < 0 && (!debits || amount + pending >= 0)) {
             continue;
         }
-        let automatic = New {
-            automatic: true,
-            description: json!("STRIPE PAYOUT"),
-            statement: Value::Null,
-            metadata: json!({}),
+        // Money in a currency without a bank account of its own goes to the first there is.
+        let bank = destination(account, &currency, None)
+            .or_else(|| account.value["external_accounts"]["data"].get(0))
+            .filter(|bank| !errored(bank));
+        let Some(bank) = bank else {
+            continue;
         };
-        let Ok(payout) = make(tx, account, amount, &currency, automatic) else {
+        let Ok(payout) = make(tx, account, New::automatic(amount, &currency, bank)) else {
             continue;
         };
         for (txn, _) in items {
@@ -75,40 +111,80 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
     }
 }
 
-struct New {
+struct New<'a> {
+    amount: i64,
+    currency: &'a str,
+    bank: &'a Value,
     automatic: bool,
+    instant: bool,
     description: Value,
     statement: Value,
     metadata: Value,
+    /// The payout that this one takes back.
+    original: Option<&'a str>,
 }
 
-fn make(tx: &mut Tx<'_>, account: &Record, amount: i64, currency: &str, new: New) -> Answer {
+impl<'a> New<'a> {
+    fn automatic(amount: i64, currency: &'a str, bank: &'a Value) -> Self {
+        Self {
+            amount,
+            currency,
+            bank,
+            automatic: true,
+            instant: false,
+            description: json!("STRIPE PAYOUT"),
+            statement: Value::Null,
+            metadata: json!({}),
+            original: None,
+        }
+    }
+}
+
+fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
     let id = tx.mint("po_1", 23);
-    let booking = Booking::new("payout", "payout", -amount, currency)
+    let arrival = if new.instant {
+        tx.now + INSTANT_TAKES
+    } else {
+        (tx.now + DAY) / DAY * DAY
+    };
+    let category = if new.original.is_some() {
+        "payout_reversal"
+    } else {
+        "payout"
+    };
+    let fees = match instant_fee(&new)? {
+        0 => vec![],
+        fee => vec![FeePart::Stripe(fee)],
+    };
+    // What is taken back is there when the bank has sent it.
+    let when = new.original.map_or(tx.now, |_| arrival);
+    let booking = Booking::new("payout", category, -new.amount, new.currency)
         .source(&id)
-        .description("STRIPE PAYOUT");
+        .fees(fees)
+        .description("STRIPE PAYOUT")
+        .at(when);
     let txn = book(tx, &account.id, booking)?;
-    let arrival = (tx.now + DAY) / DAY * DAY;
+    let card = new.bank["object"] == "card";
     let payout = json!({
         "id": id,
         "object": "payout",
-        "amount": amount,
+        "amount": new.amount,
         "application_fee": null,
         "application_fee_amount": null,
         "arrival_date": arrival,
         "automatic": new.automatic,
         "balance_transaction": txn,
         "created": tx.now,
-        "currency": currency,
+        "currency": new.currency,
         "description": new.description,
-        "destination": account.value["external_accounts"]["data"][0]["id"],
+        "destination": new.bank["id"],
         "failure_balance_transaction": null,
         "failure_code": null,
         "failure_message": null,
         "livemode": false,
         "metadata": new.metadata,
-        "method": "standard",
-        "original_payout": null,
+        "method": if new.instant { "instant" } else { "standard" },
+        "original_payout": new.original,
         "payout_method": null,
         "reconciliation_status": if new.automatic { "in_progress" } else { "not_applicable" },
         "reversed_by": null,
@@ -116,7 +192,7 @@ fn make(tx: &mut Tx<'_>, account: &Record, amount: i64, currency: &str, new: New
         "statement_descriptor": new.statement,
         "status": "pending",
         "trace_id": { "status": "pending", "value": null },
-        "type": "bank_account",
+        "type": if card { "card" } else { "bank_account" },
     });
     let due = std::cmp::min(tx.now + PENDING_FOR, arrival);
     tx.insert(
@@ -133,7 +209,14 @@ fn make(tx: &mut Tx<'_>, account: &Record, amount: i64, currency: &str, new: New
     Ok(payout)
 }
 
-/// `pending` → `in_transit` → `paid`, then reconciliation completes.
+fn instant_fee(new: &New<'_>) -> Result<i64, ApiError> {
+    if !new.instant {
+        return Ok(0);
+    }
+    money::share(new.amount, INSTANT_PER_MILLE, 1000).map(|fee| fee.max(INSTANT_LEAST))
+}
+
+/// `pending` → `in_transit` → `paid`, then reconciliation completes; or `failed`, at Stripe's test banks.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, payout: &Record) {
     match payout.text("status") {
         "pending" => {
@@ -144,6 +227,12 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, payout: &Record) {
             });
         }
         "in_transit" => {
+            if let Some(code) = fails_at(tx, payout) {
+                if let Err(error) = fail(tx, &payout.id, code) {
+                    tracing::error!(message = error.message, payout = payout.id, "not failed");
+                }
+                return;
+            }
             let trace = tx.mint("", 12).to_ascii_uppercase();
             step(tx, &payout.id, "payout.paid", |r| {
                 r.value["status"] = json!("paid");
@@ -157,6 +246,16 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, payout: &Record) {
         }
         _ => {}
     }
+}
+
+fn fails_at(tx: &Tx<'_>, payout: &Record) -> Option<&'static str> {
+    let account = tx.get(&payout.owner)?;
+    let bank = destination(&account, "", Some(payout.text("destination")))?;
+    let last4 = bank["last4"].as_str()?;
+    FAILING
+        .iter()
+        .find(|(digits, _)| *digits == last4)
+        .map(|(_, code)| *code)
 }
 
 fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)) -> Value {
@@ -179,37 +278,125 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .text("currency")
         .unwrap_or_default()
         .to_ascii_lowercase();
-    crate::money::minimum(&currency, "currency")?;
+    money::minimum(&currency, "currency")?;
     if amount < 1 {
-        return Err(ApiError::invalid("Invalid positive integer")
-            .code("parameter_invalid_integer")
-            .param("amount"));
+        return Err(
+            ApiError::invalid("This value must be greater than or equal to 1.")
+                .code("parameter_invalid_integer")
+                .param("amount"),
+        );
+    }
+    if args
+        .text("statement_descriptor")
+        .is_some_and(|t| t.chars().count() > 22)
+    {
+        return Err(
+            ApiError::invalid("The statement descriptor must be at most 22 characters.")
+                .param("statement_descriptor"),
+        );
+    }
+    if let Some(id) = args.text("payout_method") {
+        return Err(ApiError::missing("payout_method", id, "payout_method"));
     }
     let account = connected(tx, call.owner).ok_or_else(|| no_access(call.owner))?;
     if account.value["payouts_enabled"] != json!(true) {
-        return Err(ApiError::invalid(
-            "Cannot create payouts: this account's payouts are not enabled.",
-        )
-        .code("payouts_not_allowed"));
+        return Err(not_allowed("this account's payouts are not enabled"));
     }
-    let available = tx
-        .store()
-        .balances(call.owner)
-        .get(&currency)
-        .map_or(0, |b| b.0);
-    if amount > available {
+    let bank = bank_for(&account, &currency, args.text("destination"))?;
+    let new = New {
+        automatic: false,
+        instant: args.text("method") == Some("instant"),
+        description: json!(args.text("description")),
+        statement: json!(args.text("statement_descriptor")),
+        metadata: metadata(args, "metadata")?,
+        ..New::automatic(amount, &currency, bank)
+    };
+    let methods = bank["available_payout_methods"].as_array();
+    if new.instant && !methods.is_some_and(|all| all.iter().any(|m| m == "instant")) {
+        return Err(ApiError::invalid(
+            "This external account is not eligible for Instant Payouts. Try a debit card from a supported bank.",
+        )
+        .code("instant_payouts_unsupported")
+        .param("method"));
+    }
+    // All money here comes from cards and the like: the other balances are empty.
+    let available = match args.text("source_type") {
+        Some("bank_account" | "fpx") => 0,
+        _ => tx
+            .store()
+            .balances(call.owner)
+            .get(&currency)
+            .map_or(0, |b| b.0),
+    };
+    if amount.saturating_add(instant_fee(&new)?) > available {
         return Err(ApiError::invalid(
             "You have insufficient funds in your Stripe account for this transfer. Your card balance is too low. You can use the the /v1/balance endpoint to view your Stripe balance (for more details, see stripe.com/docs/api#balance).",
         )
         .code("balance_insufficient"));
     }
+    make(tx, &account, new)
+}
+
+fn not_allowed(why: &str) -> ApiError {
+    ApiError::invalid(format!("Cannot create payouts: {why}.")).code("payouts_not_allowed")
+}
+
+/// Where a payout by hand goes.
+fn bank_for<'a>(
+    account: &'a Record,
+    currency: &str,
+    id: Option<&str>,
+) -> Result<&'a Value, ApiError> {
+    let bank = destination(account, currency, id).ok_or_else(|| match id {
+        Some(id) => ApiError::missing("external account", id, "destination"),
+        None => ApiError::invalid(format!(
+            "Sorry, you don't have any external accounts in that currency ({currency})."
+        )),
+    })?;
+    if errored(bank) {
+        return Err(not_allowed(
+            "the last payout to this external account failed, and its details were not updated since",
+        ));
+    }
+    Ok(bank)
+}
+
+/// Takes a paid payout back from the bank account it went to.
+fn reverse(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let original = retrieve(tx, call, Kind::Payout, "payout")?;
+    let account = connected(tx, call.owner).ok_or_else(|| no_access(call.owner))?;
+    let to = destination(&account, "", original["destination"].as_str());
+    let why = if call.owner == tx.store().platform {
+        Some("only payouts of connected accounts can be reversed")
+    } else if original["status"] != "paid" {
+        Some("only a payout that was paid can be reversed; cancel it while it is pending")
+    } else if !original["reversed_by"].is_null() || !original["original_payout"].is_null() {
+        Some("it has been reversed already, or is a reversal itself")
+    } else if !to.is_some_and(|bank| bank["country"] == "US" || bank["country"] == "CA") {
+        Some("only payouts to US and Canadian bank accounts can be reversed")
+    } else {
+        None
+    };
+    let (Some(to), None) = (to, why) else {
+        let why = why.unwrap_or("its bank account is gone");
+        return Err(
+            ApiError::invalid(format!("This payout can't be reversed: {why}."))
+                .code("payout_reversal_not_allowed"),
+        );
+    };
+    let amount = original["amount"].as_i64().unwrap_or_default();
+    let currency = original["currency"].as_str().unwrap_or_default();
     let new = New {
         automatic: false,
-        description: json!(args.text("description")),
-        statement: json!(args.text("statement_descriptor")),
-        metadata: metadata(args, "metadata")?,
+        metadata: metadata(call.args, "metadata")?,
+        original: Some(call.id()),
+        ..New::automatic(-amount, currency, to)
     };
-    make(tx, &account, amount, &currency, new)
+    let reversal = make(tx, &account, new)?;
+    step(tx, call.id(), "payout.updated", |r| {
+        r.value["reversed_by"] = reversal["id"].clone();
+    });
+    Ok(reversal)
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
@@ -251,7 +438,9 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
         .get(id)
         .filter(|r| r.kind == Kind::Payout)
         .ok_or_else(|| ApiError::missing("payout", id, "payout"))?;
-    if ["failed", "canceled"].contains(&payout.text("status")) {
+    if ["failed", "canceled"].contains(&payout.text("status"))
+        || !payout.value["reversed_by"].is_null()
+    {
         return Err(ApiError::invalid("This payout has already ended."));
     }
     let message = match code {
@@ -260,6 +449,12 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
             "The bank account details on file are probably incorrect. No bank account could be located with those details."
         }
         "insufficient_funds" => "Your Stripe account has insufficient funds to cover the payout.",
+        "debit_not_authorized" => {
+            "Debit transactions are not approved on your bank account. Stripe requires bank accounts to be set up for both credit and debit payouts."
+        }
+        "invalid_currency" => {
+            "The bank was unable to process this payout because of its currency. This is probably because the bank account cannot accept payments in that currency."
+        }
         _ => "The bank could not process this payout.",
     };
     let value = give_back(tx, id, "payout_failure", "payout.failed", |r| {
@@ -270,8 +465,43 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
             r.value["reconciliation_status"] = json!("completed");
         }
     })?;
+    if code != "insufficient_funds" {
+        set_status(
+            tx,
+            &payout.owner,
+            payout.value["destination"].as_str(),
+            "errored",
+        );
+    }
     schedule(tx, &payout.owner);
     Ok(value)
+}
+
+/// The external accounts to which payouts failed can be tried again, as when their details were updated.
+pub(crate) fn mend(tx: &mut Tx<'_>, account: &str) -> Answer {
+    connected(tx, account).ok_or_else(|| ApiError::missing("account", account, "account"))?;
+    set_status(tx, account, None, "new");
+    schedule(tx, account);
+    let mended = tx.get(account);
+    Ok(mended.map(|a| a.value.clone()).unwrap_or_default())
+}
+
+/// Sets the status of one external account, or of all that failed.
+fn set_status(tx: &mut Tx<'_>, account: &str, id: Option<&str>, status: &str) {
+    let mut changed = Vec::new();
+    tx.update(account, |r| {
+        let banks = r.value["external_accounts"]["data"].as_array_mut();
+        for bank in banks.into_iter().flatten() {
+            let meant = id.map_or_else(|| errored(bank), |id| bank["id"] == id);
+            if meant && bank["object"] == "bank_account" && bank["status"] != status {
+                bank["status"] = json!(status);
+                changed.push(bank.clone());
+            }
+        }
+    });
+    for bank in changed {
+        tx.emit("account.external_account.updated", account, &bank);
+    }
 }
 
 fn give_back(
@@ -281,16 +511,20 @@ fn give_back(
     event: &str,
     change: impl FnOnce(&mut Record),
 ) -> Answer {
-    let payout = tx
-        .get(id)
-        .ok_or_else(|| ApiError::missing("payout", id, "payout"))?;
+    let missing = || ApiError::missing("payout", id, "payout");
+    let payout = tx.get(id).ok_or_else(missing)?;
+    let made = tx
+        .get(payout.text("balance_transaction"))
+        .ok_or_else(missing)?;
+    // With the fee of an instant payout; a reversal's money may still be on its way.
     let booking = Booking::new(
         kind,
         "payout_reversal",
-        payout.int("amount"),
+        -made.int("net"),
         payout.text("currency"),
     )
     .source(id)
+    .at(made.int("available_on"))
     .description(if kind == "payout_cancel" {
         "PAYOUT CANCELED"
     } else {
@@ -300,6 +534,7 @@ fn give_back(
     let value = step(tx, id, event, |r| {
         change(r);
         r.value["failure_balance_transaction"] = json!(txn);
+        r.value["trace_id"] = json!({ "status": "unsupported", "value": null });
         r.due = None;
     });
     Ok(value)

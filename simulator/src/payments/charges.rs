@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::intents;
+use super::{disputes, intents};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, retrieve},
-    balance::{Booking, DAY, FeePart, book},
-    cards::After,
+    balance::{Booking, DAY, FeePart, book, fees_fall_on_platform},
+    cards::Aftermath,
     customers::methods::{self, Means},
     error::{Answer, ApiError},
     events::changes,
@@ -90,8 +90,7 @@ pub(crate) fn succeed(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Resu
     let intent = intent(tx, intent_id)?;
     let charge = attempt(tx, &intent, method, Status::Succeeded);
     receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge);
-    Ok(())
+    arrived(tx, intent_id, &charge)
 }
 
 /// The card's issuer reserves the money; nothing is booked before it is captured
@@ -137,8 +136,7 @@ pub(crate) fn capture(tx: &mut Tx<'_>, intent_id: &str, amount: i64) -> Result<(
     if let Some(charge) = tx.get(&charge.id) {
         emit_charge(tx, "charge.captured", &charge);
     }
-    settled(tx, intent_id, &charge);
-    Ok(())
+    settled(tx, intent_id, &charge)
 }
 
 /// Lets go of what was reserved, since the payment was canceled or its time ran out.
@@ -181,8 +179,7 @@ pub(crate) fn debit_succeeds(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), Api
         return Ok(());
     };
     receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge);
-    Ok(())
+    arrived(tx, intent_id, &charge)
 }
 
 pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiError> {
@@ -400,19 +397,20 @@ fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
     tx.emit(name, &charge.owner, &charge.value);
 }
 
-/// `charge.succeeded`, `payment_intent.succeeded`.
-fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
+/// `charge.succeeded`, what the card does next, `payment_intent.succeeded`.
+fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     if let Some(charge) = tx.get(&charge.id) {
         emit_charge(tx, "charge.succeeded", &charge);
     }
-    settled(tx, intent_id, charge);
+    settled(tx, intent_id, charge)
 }
 
 /// The intent has its money.
-fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
+fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     let Some(charge) = tx.get(&charge.id) else {
-        return;
+        return Ok(());
     };
+    disputes::after_charge(tx, &charge)?;
     intents::step(tx, intent_id, "payment_intent.succeeded", |r| {
         r.value["status"] = json!("succeeded");
         r.value["next_action"] = Value::Null;
@@ -430,13 +428,18 @@ fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) {
         let platform = tx.platform();
         tx.emit("application_fee.created", &platform, &fee.value);
     }
+    Ok(())
 }
 
-/// Whether the money is available at once, as with one of the test cards.
-fn at_once(tx: &Tx<'_>, charge: &Record) -> bool {
-    tx.get(charge.text("payment_method")).is_some_and(
-        |m| matches!(methods::means(&m), Means::Card(c) if c.after == After::AvailableNow),
-    )
+/// What the test card that a charge was paid with does next.
+pub(crate) fn aftermath(tx: &Tx<'_>, charge: &Record) -> Aftermath {
+    match tx
+        .get(charge.text("payment_method"))
+        .map(|m| methods::means(&m))
+    {
+        Some(Means::Card(card)) => card.aftermath,
+        _ => Aftermath::Nothing,
+    }
 }
 
 /// Books a charge that succeeded: the seller's part, the platform's fee, Stripe's fee.
@@ -448,9 +451,7 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
         .as_i64()
         .filter(|fee| *fee > 0);
     let stripe = money::stripe_fee(amount)?;
-    let platform_pays = tx
-        .get(&charge.owner)
-        .is_some_and(|a| a.value["controller"]["fees"]["payer"] == "application");
+    let platform_pays = fees_fall_on_platform(tx, &charge.owner);
     let mut parts = Vec::new();
     if !platform_pays {
         parts.push(FeePart::Stripe(stripe));
@@ -466,7 +467,7 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     let booking = Booking::new(kind, "charge", amount, &currency)
         .source(&charge.id)
         .fees(parts);
-    let booking = if at_once(tx, charge) {
+    let booking = if aftermath(tx, charge) == Aftermath::AvailableNow {
         booking
     } else {
         booking.later(&charge.value["description"])

@@ -4,6 +4,8 @@ pub(crate) mod capture;
 pub(crate) mod charges;
 pub(crate) mod confirm;
 pub(crate) mod disputes;
+mod evidence;
+pub(crate) mod fees;
 pub(crate) mod intents;
 pub(crate) mod refunds;
 pub(crate) mod setup;

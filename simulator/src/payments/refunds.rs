@@ -1,17 +1,26 @@
-//! Refunds and application fees: <https://docs.stripe.com/api/refunds>, <https://docs.stripe.com/api/application_fees>.
+//! Refunds: <https://docs.stripe.com/api/refunds>, <https://docs.stripe.com/refunds>.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::{charges, disputes, fees};
 use crate::{
-    api::{Call, Route, lists, merge_metadata, metadata, retrieve},
-    balance::{Booking, FeePart, book},
+    api::{Call, Route, find, lists, merge_metadata, metadata},
+    balance::{Booking, FeePart, available_on, book},
+    cards::Aftermath,
     error::{Answer, ApiError},
+    events::changes,
+    form::Node,
     money,
     store::{Kind, Record, Tx},
 };
 
 pub(crate) const ROUTES: &[Route] = &[
-    ("POST", "/v1/refunds", create),
+    ("POST", "/v1/refunds", |tx, call| {
+        let charge = charge_of(tx, call)?;
+        create(tx, &charge, call.args)
+    }),
     ("GET", "/v1/refunds", |tx, call| {
         let (charge, intent) = (call.args.text("charge"), call.args.text("payment_intent"));
         lists::list(tx, call, Kind::Refund, |r| {
@@ -20,91 +29,102 @@ pub(crate) const ROUTES: &[Route] = &[
         })
     }),
     ("GET", "/v1/refunds/{refund}", |tx, call| {
-        retrieve(tx, call, Kind::Refund, "refund")
+        Ok(named(tx, call)?.value.clone())
     }),
     ("POST", "/v1/refunds/{refund}", update),
-    ("GET", "/v1/application_fees", |tx, call| {
-        let charge = call.args.text("charge");
-        lists::list(tx, call, Kind::Fee, |r| {
-            charge.is_none_or(|c| r.value["charge"] == c)
-        })
+    ("POST", "/v1/refunds/{refund}/cancel", cancel),
+    ("POST", "/v1/test_helpers/refunds/{refund}/expire", expire),
+    // The oldest way answers with the charge, the one after it with the refund.
+    ("POST", "/v1/charges/{charge}/refund", |tx, call| {
+        let charge = find(tx, call, Kind::Charge, call.id(), "charge")?;
+        create(tx, &charge, call.args)?;
+        Ok(find(tx, call, Kind::Charge, call.id(), "charge")?
+            .value
+            .clone())
     }),
-    ("GET", "/v1/application_fees/{id}", |tx, call| {
-        retrieve(tx, call, Kind::Fee, "id")
+    ("POST", "/v1/charges/{charge}/refunds", |tx, call| {
+        let charge = find(tx, call, Kind::Charge, call.id(), "charge")?;
+        create(tx, &charge, call.args)
     }),
-    ("GET", "/v1/application_fees/{id}/refunds", |tx, call| {
-        retrieve(tx, call, Kind::Fee, "id")?;
-        lists::list(tx, call, Kind::FeeRefund, |r| r.value["fee"] == call.id())
+    ("GET", "/v1/charges/{charge}/refunds", |tx, call| {
+        find(tx, call, Kind::Charge, call.id(), "charge")?;
+        lists::list(tx, call, Kind::Refund, |r| r.value["charge"] == call.id())
     }),
-    (
-        "POST",
-        "/v1/application_fees/{id}/refunds",
-        create_fee_refund,
-    ),
     (
         "GET",
-        "/v1/application_fees/{fee}/refunds/{id}",
-        |tx, call| {
-            let id = call.ids.get(1).copied().unwrap_or_default();
-            tx.find(Kind::FeeRefund, call.owner, id)
-                .filter(|r| r.value["fee"] == call.id())
-                .map(|r| r.value.clone())
-                .ok_or_else(|| ApiError::missing("fee_refund", id, "id"))
-        },
+        "/v1/charges/{charge}/refunds/{refund}",
+        |tx, call| Ok(named(tx, call)?.value.clone()),
     ),
+    ("POST", "/v1/charges/{charge}/refunds/{refund}", update),
 ];
 
-fn charge_of(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
-    let find = |id: &str, param| {
-        tx.find(Kind::Charge, call.owner, id)
-            .ok_or_else(|| ApiError::missing("charge", id, param))
-    };
+/// How long a refund on the cards for asynchronous refunds takes to succeed, or to fail.
+const LATER: i64 = 60;
+
+/// The refund that the path names, perhaps under its charge.
+fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
+    match call.ids.as_slice() {
+        [charge, refund] => find(tx, call, Kind::Refund, refund, "refund").and_then(|r| {
+            if r.value["charge"] == *charge {
+                Ok(r)
+            } else {
+                Err(ApiError::missing("refund", refund, "refund"))
+            }
+        }),
+        _ => find(tx, call, Kind::Refund, call.id(), "refund"),
+    }
+}
+
+fn charge_of(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     match (call.args.text("charge"), call.args.text("payment_intent")) {
         (Some(_), Some(_)) => Err(ApiError::invalid(
             "You may only specify one of these parameters: charge, payment_intent.",
         )),
-        (Some(id), None) => find(id, "charge"),
+        (Some(id), None) => find(tx, call, Kind::Charge, id, "id"),
         (None, Some(id)) => {
-            let intent = tx
-                .find(Kind::Intent, call.owner, id)
-                .ok_or_else(|| ApiError::missing("payment_intent", id, "payment_intent"))?;
-            if intent.text("status") != "succeeded" {
-                return Err(ApiError::invalid(format!(
-                    "This PaymentIntent ({id}) does not have a successful charge to refund."
-                ))
-                .param("payment_intent"));
-            }
-            find(intent.text("latest_charge"), "payment_intent")
+            let intent = find(tx, call, Kind::Intent, id, "payment_intent")?;
+            tx.find(Kind::Charge, call.owner, intent.text("latest_charge"))
+                .ok_or_else(|| no_charge(id))
         }
         (None, None) => Err(ApiError::invalid(
             "One of the following params should be provided for this request: payment_intent or charge.",
-        )
-        .code("parameter_missing")
-        .param("charge")),
+        )),
     }
 }
 
-fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let args = call.args;
-    let charge = charge_of(tx, call)?;
-    let left = refundable(&charge)?;
+fn no_charge(intent: &str) -> ApiError {
+    ApiError::invalid(format!(
+        "This PaymentIntent ({intent}) does not have a successful charge to refund."
+    ))
+}
+
+fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
+    if let Some(param) = ["origin", "customer"]
+        .into_iter()
+        .find(|p| args.text(p).is_some())
+    {
+        return Err(ApiError::invalid("There is no cash balance to refund from.").param(param));
+    }
+    let left = refundable(tx, charge)?;
     let amount = args.int("amount").unwrap_or(left);
     if amount < 1 {
-        return Err(ApiError::invalid("Invalid positive integer")
-            .code("parameter_invalid_integer")
-            .param("amount"));
+        return Err(
+            ApiError::invalid("This value must be greater than or equal to 1.")
+                .code("parameter_invalid_integer")
+                .param("amount"),
+        );
     }
     let currency = charge.text("currency").to_owned();
     if amount > left {
+        let of = if left == charge.int("amount_captured") {
+            "charge amount"
+        } else {
+            "unrefunded amount on charge"
+        };
         return Err(ApiError::invalid(format!(
-            "Refund amount ({}) is greater than {}charge amount ({})",
-            money::show(amount, &currency),
-            if left == charge.int("amount") {
-                ""
-            } else {
-                "unrefunded amount on "
-            },
-            money::show(left, &currency),
+            "Refund amount ({}) is greater than {of} ({})",
+            shown(amount, &currency),
+            shown(left, &currency),
         ))
         .param("amount"));
     }
@@ -124,7 +144,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .param("reverse_transfer"));
     }
     let id = tx.mint("re_3", 23);
-    let refund = json!({
+    let mut refund = json!({
         "id": id,
         "object": "refund",
         "amount": amount,
@@ -132,7 +152,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "charge": charge.id,
         "created": tx.now,
         "currency": currency,
-        "destination_details": destination(&charge),
+        "destination_details": destination(charge),
         "metadata": metadata(args, "metadata")?,
         "payment_intent": charge.value["payment_intent"],
         "reason": args.text("reason"),
@@ -142,45 +162,78 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "pending_reason": "processing",
         "transfer_reversal": null,
     });
-    tx.insert(
-        Kind::Refund,
-        call.owner,
-        refund,
-        json!({ "fee": with_fee }),
-        None,
-    );
+    if let Some(email) = args.text("instructions_email") {
+        refund["instructions_email"] = json!(email);
+    }
+    let hidden = json!({ "fee": with_fee });
+    tx.insert(Kind::Refund, &charge.owner, refund, hidden, None);
     take(tx, &charge.id, amount);
+    if args.text("reason") == Some("fraudulent") {
+        tx.update(&charge.id, |r| {
+            r.value["fraud_details"] = json!({ "user_report": "fraudulent" });
+        });
+    }
     let done = execute(tx, &id)?;
-    let (charge, refund) = (tx.get(&charge.id), tx.get(&id));
-    let (Some(charge), Some(refund)) = (charge, refund) else {
+    let (Some(after), Some(refund)) = (tx.get(&charge.id), tx.get(&id)) else {
         return Err(ApiError::missing("refund", &id, "refund"));
     };
-    tx.emit("refund.created", call.owner, &refund.value);
-    tx.emit("charge.refunded", call.owner, &charge.value);
-    if let Some(fee) = done {
-        let platform = tx.platform();
-        tx.emit("application_fee.refunded", &platform, &fee);
-    }
+    tx.emit("refund.created", &charge.owner, &refund.value);
+    let before = changes(&charge.value, &after.value);
+    tx.emit_change("charge.refunded", &charge.owner, &after.value, Some(before));
+    fee_refunded(tx, done);
+    disputes::after_refund(tx, &after)?;
     Ok(refund.value.clone())
 }
 
 /// What of a charge can still be given back.
-fn refundable(charge: &Record) -> Result<i64, ApiError> {
+fn refundable(tx: &Tx<'_>, charge: &Record) -> Result<i64, ApiError> {
+    let intent = charge.value["payment_intent"].as_str();
     if charge.text("status") != "succeeded" {
-        return Err(ApiError::invalid(format!(
-            "This charge ({}) has not succeeded and cannot be refunded.",
-            charge.id
-        ))
-        .param("charge"));
+        return Err(intent.map_or_else(
+            || {
+                ApiError::invalid(format!(
+                    "This charge ({}) has not succeeded and cannot be refunded.",
+                    charge.id
+                ))
+            },
+            no_charge,
+        ));
     }
-    let left = charge.int("amount") - charge.int("amount_refunded");
-    if left == 0 {
+    if charge.value["captured"] != json!(true) {
+        return Err(ApiError::invalid(format!(
+            "This uncaptured Charge was created by a PaymentIntent ({}). You must cancel the PaymentIntent to reverse the authorization instead of refunding the Charge directly. For more information, see https://stripe.com/docs/payments/place-a-hold-on-a-payment-method",
+            intent.unwrap_or_default()
+        )));
+    }
+    if let Some(refusal) = disputes::refusal(tx, charge) {
+        return Err(refusal);
+    }
+    let left = charge.int("amount_captured") - given_back(charge);
+    if left <= 0 {
         return Err(
             ApiError::invalid(format!("Charge {} has already been refunded.", charge.id))
                 .code("charge_already_refunded"),
         );
     }
     Ok(left)
+}
+
+/// What refunds took from a charge. `amount_refunded` may also hold what was never captured.
+fn given_back(charge: &Record) -> i64 {
+    charge.hidden["given_back"].as_i64().unwrap_or(0)
+}
+
+/// An amount as Stripe's refusals write it.
+fn shown(amount: i64, currency: &str) -> String {
+    let text = money::show(amount, currency);
+    let number = text.split(' ').next().unwrap_or_default();
+    match currency {
+        "usd" => format!("${number}"),
+        "eur" => format!("€{number}"),
+        "gbp" => format!("£{number}"),
+        "jpy" => format!("¥{number}"),
+        _ => text,
+    }
 }
 
 fn destination(charge: &Record) -> Value {
@@ -199,8 +252,10 @@ fn destination(charge: &Record) -> Value {
 fn take(tx: &mut Tx<'_>, charge: &str, amount: i64) {
     tx.update(charge, |r| {
         let refunded = r.int("amount_refunded") + amount;
+        let back = given_back(r) + amount;
         r.value["amount_refunded"] = json!(refunded);
-        r.value["refunded"] = json!(refunded == r.int("amount"));
+        r.value["refunded"] = json!(back == r.int("amount_captured"));
+        r.hidden["given_back"] = json!(back);
     });
 }
 
@@ -213,7 +268,7 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     let amount = refund.int("amount");
     let currency = refund.text("currency").to_owned();
     let fee = match refund.hidden["fee"] {
-        Value::Bool(true) => fee_share(tx, &charge, amount)?,
+        Value::Bool(true) => fees::share(tx, &charge, amount)?,
         _ => 0,
     };
     // Money on its way counts: Stripe lets a fresh charge be refunded before it is available.
@@ -225,12 +280,13 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
         });
         return Ok(None);
     }
-    let parts = if fee > 0 {
+    let inside = tx.assumptions.get("fee_refund") == "inside";
+    let parts = if fee > 0 && inside {
         vec![FeePart::Application(-fee)]
     } else {
         vec![]
     };
-    let with_charge = available_on(tx, &charge);
+    let when = available_on(tx, &charge);
     let kind = if charge.id.starts_with("py_") {
         "payment_refund"
     } else {
@@ -240,15 +296,9 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
         .source(id)
         .fees(parts)
         .description("REFUND FOR CHARGE")
-        .at(with_charge);
+        .at(when);
     let txn = book(tx, &refund.owner, booking)?;
-    tx.update(id, |r| {
-        r.value["status"] = json!("succeeded");
-        r.value["balance_transaction"] = json!(txn);
-        if let Some(map) = r.value.as_object_mut() {
-            map.remove("pending_reason");
-        }
-    });
+    settle(tx, id, &charge, &txn);
     if fee == 0 {
         return Ok(None);
     }
@@ -259,158 +309,162 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
         r.hidden["fee_done"] = json!(done);
     });
     let fee_id = charge.text("application_fee").to_owned();
-    let fee_refund = return_fee(tx, &fee_id, fee, json!({}))?;
-    tx.update(id, |r| r.hidden["fee_refund"] = fee_refund["id"].clone());
+    let back = fees::give_back(tx, &fee_id, fee, json!({}))?;
+    if !inside {
+        fees::arrive(tx, &refund.owner, &back, when)?;
+    }
     Ok(tx.get(&fee_id).map(|f| f.value.clone()))
 }
 
-/// When the money of a charge or fee becomes available: what is taken from it is taken then.
-fn available_on(tx: &Tx<'_>, of: &Record) -> i64 {
-    of.value["balance_transaction"]
-        .as_str()
-        .and_then(|txn| tx.get(txn))
-        .map_or(tx.now, |txn| txn.int("available_on"))
-}
-
-/// The part of the fee that goes back with a refund: in proportion to everything refunded with its
-/// fee so far, so that many small refunds return exactly what one would, and never beyond the fee.
-fn fee_share(tx: &Tx<'_>, charge: &Record, amount: i64) -> Result<i64, ApiError> {
-    let Some(fee) = charge.value["application_fee"]
-        .as_str()
-        .and_then(|id| tx.get(id))
-    else {
-        return Ok(0);
+/// The refund succeeds, now or later, and may fail after that: as the card has it.
+fn settle(tx: &mut Tx<'_>, id: &str, charge: &Record, txn: &str) {
+    let later = match charges::aftermath(tx, charge) {
+        Aftermath::RefundSucceedsLater => Some("succeed"),
+        Aftermath::RefundFailsLater => Some("fail"),
+        _ => None,
     };
-    let sum = |name: &str| charge.hidden[name].as_i64().unwrap_or(0);
-    let left = fee.int("amount") - fee.int("amount_refunded");
-    let target = money::share(
-        fee.int("amount"),
-        sum("fee_base") + amount,
-        charge.int("amount"),
-    )?;
-    Ok((target - sum("fee_done")).clamp(0, left))
-}
-
-/// Takes a part of an application fee from the platform.
-fn return_fee(tx: &mut Tx<'_>, fee_id: &str, amount: i64, metadata: Value) -> Answer {
-    let platform = tx.platform();
-    let fee = tx
-        .get(fee_id)
-        .ok_or_else(|| ApiError::missing("application fee", fee_id, "id"))?;
-    let id = tx.mint("fr_1", 23);
-    let currency = fee.text("currency").to_owned();
-    let booking = Booking::new(
-        "application_fee_refund",
-        "platform_earning_refund",
-        -amount,
-        &currency,
-    )
-    .source(&id)
-    .at(available_on(tx, &fee));
-    let txn = book(tx, &platform, booking)?;
-    let refund = json!({
-        "id": id,
-        "object": "fee_refund",
-        "amount": amount,
-        "balance_transaction": txn,
-        "created": tx.now,
-        "currency": currency,
-        "fee": fee_id,
-        "metadata": metadata,
-    });
-    tx.insert(
-        Kind::FeeRefund,
-        &platform,
-        refund.clone(),
-        Value::Null,
-        None,
-    );
-    tx.update(fee_id, |r| {
-        let refunded = r.int("amount_refunded") + amount;
-        r.value["amount_refunded"] = json!(refunded);
-        r.value["refunded"] = json!(refunded == r.int("amount"));
-        if let Some(data) = r.value["refunds"]["data"].as_array_mut() {
-            data.insert(0, refund.clone());
+    let due = later.map(|_| tx.now + LATER);
+    tx.update(id, |r| {
+        r.value["balance_transaction"] = json!(txn);
+        if later == Some("succeed") {
+            r.value["pending_reason"] = json!("processing");
+        } else {
+            end(r, "succeeded");
         }
+        r.hidden["later"] = json!(later);
+        r.due = due;
     });
-    Ok(refund)
 }
 
-/// A fee given back on its own: the connected account gets it as an adjustment of its own.
-fn create_fee_refund(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let fee = tx
-        .find(Kind::Fee, call.owner, call.id())
-        .ok_or_else(|| ApiError::missing("application fee", call.id(), "id"))?;
-    let left = fee.int("amount") - fee.int("amount_refunded");
-    let amount = call.args.int("amount").unwrap_or(left);
-    if left == 0 || amount > left || amount < 1 {
-        return Err(ApiError::invalid(format!(
-            "Refund amount ({amount}) is greater than the unrefunded amount of the application fee ({left})."
-        ))
-        .param("amount"));
+fn end(refund: &mut Record, status: &str) {
+    refund.value["status"] = json!(status);
+    if let Some(map) = refund.value.as_object_mut() {
+        map.remove("pending_reason");
+        map.remove("next_action");
     }
-    let metadata = metadata(call.args, "metadata")?;
-    let refund = return_fee(tx, call.id(), amount, metadata)?;
-    let account = fee.text("account").to_owned();
-    let id = refund["id"].as_str().unwrap_or_default().to_owned();
-    let booking = Booking::new(
-        "application_fee_refund",
-        "fee",
-        amount,
-        fee.text("currency"),
-    )
-    .source(&id)
-    .description("Application fee refund");
-    book(tx, &account, booking)?;
-    if let Some(fee) = tx.get(call.id()) {
-        tx.emit("application_fee.refunded", &fee.owner.clone(), &fee.value);
-    }
-    Ok(refund)
+    refund.due = None;
 }
 
-fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let mut refund = retrieve(tx, call, Kind::Refund, "refund")?;
-    merge_metadata(&mut refund["metadata"], call.args, "metadata")?;
-    tx.update(call.id(), |r| r.value = refund.clone());
-    emit_update(tx, call.id());
-    Ok(refund)
-}
-
-/// `refund.updated`, and `charge.refund.updated` which says the same.
-fn emit_update(tx: &mut Tx<'_>, id: &str) {
-    if let Some(refund) = tx.get(id) {
-        tx.emit("refund.updated", &refund.owner, &refund.value);
-        tx.emit("charge.refund.updated", &refund.owner, &refund.value);
-    }
-}
-
-/// Money came in while this refund waited for it.
-pub(crate) fn try_again(tx: &mut Tx<'_>, refund: &Record) {
-    let Ok(fee) = execute(tx, &refund.id) else {
-        return;
-    };
-    if tx
-        .get(&refund.id)
-        .is_some_and(|r| r.text("status") == "succeeded")
-    {
-        emit_update(tx, &refund.id);
-    }
+fn fee_refunded(tx: &mut Tx<'_>, fee: Option<Value>) {
     if let Some(fee) = fee {
         let platform = tx.platform();
         tx.emit("application_fee.refunded", &platform, &fee);
     }
 }
 
-/// A refund fails, perhaps after it succeeded: the money is back on the balance
-/// (<https://docs.stripe.com/refunds#failed-refunds>). A fee that went back stays back.
-pub(crate) fn fail(tx: &mut Tx<'_>, id: &str) -> Answer {
+fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let refund = named(tx, call)?;
+    let mut value = refund.value.clone();
+    merge_metadata(&mut value["metadata"], call.args, "metadata")?;
+    tx.update(&refund.id, |r| r.value = value.clone());
+    emit_update(tx, &refund.id, &refund.value);
+    Ok(value)
+}
+
+/// `refund.updated`, and `charge.refund.updated` which says the same.
+fn emit_update(tx: &mut Tx<'_>, id: &str, before: &Value) {
+    if let Some(refund) = tx.get(id) {
+        let changed = changes(before, &refund.value);
+        for name in ["refund.updated", "charge.refund.updated"] {
+            tx.emit_change(name, &refund.owner, &refund.value, Some(changed.clone()));
+        }
+    }
+}
+
+/// A refund's time has come: what its card does later, or money came in while it waited.
+pub(crate) fn falls_due(tx: &mut Tx<'_>, refund: &Record) {
+    let done = match refund.hidden["later"].as_str() {
+        Some("succeed") => succeed(tx, &refund.id),
+        Some("fail") => fail(tx, &refund.id),
+        _ => try_again(tx, refund),
+    };
+    if let Err(error) = done {
+        tracing::error!(message = error.message, refund = refund.id, "not refunded");
+    }
+}
+
+fn try_again(tx: &mut Tx<'_>, refund: &Record) -> Answer {
+    let fee = execute(tx, &refund.id)?;
+    let after = tx.get(&refund.id).map(|r| r.value.clone());
+    if after.is_some_and(|value| value["balance_transaction"].is_string()) {
+        emit_update(tx, &refund.id, &refund.value);
+    }
+    fee_refunded(tx, fee);
+    Ok(Value::Null)
+}
+
+fn unfinished(tx: &Tx<'_>, id: &str) -> Result<Arc<Record>, ApiError> {
     let refund = tx
         .get(id)
         .filter(|r| r.kind == Kind::Refund)
         .ok_or_else(|| ApiError::missing("refund", id, "refund"))?;
-    if ["failed", "canceled"].contains(&refund.text("status")) {
-        return Err(ApiError::invalid("This refund has already ended."));
+    match refund.text("status") {
+        "failed" | "canceled" => Err(ApiError::invalid("This refund has already ended.")),
+        _ => Ok(refund),
     }
+}
+
+/// The bank took a refund that was on its way.
+pub(crate) fn succeed(tx: &mut Tx<'_>, id: &str) -> Answer {
+    let refund = unfinished(tx, id)?;
+    if refund.value["balance_transaction"].is_null() {
+        return Err(ApiError::invalid("This refund waits for funds."));
+    }
+    tx.update(id, |r| {
+        end(r, "succeeded");
+        r.hidden["later"] = Value::Null;
+    });
+    emit_update(tx, id, &refund.value);
+    Ok(tx.get(id).map(|r| r.value.clone()).unwrap_or_default())
+}
+
+/// The customer must do something to get this refund, as some bank transfers want it.
+pub(crate) fn require_action(tx: &mut Tx<'_>, id: &str) -> Answer {
+    let refund = unfinished(tx, id)?;
+    let now = tx.now;
+    let to = refund.value["instructions_email"]
+        .as_str()
+        .unwrap_or("buyer@example.com")
+        .to_owned();
+    tx.update(id, |r| {
+        end(r, "requires_action");
+        r.hidden["later"] = Value::Null;
+        r.value["next_action"] = json!({
+            "type": "display_details",
+            "display_details": {
+                "email_sent": { "email_sent_at": now, "email_sent_to": to },
+                "expires_at": now + 45 * 86_400,
+            },
+        });
+    });
+    emit_update(tx, id, &refund.value);
+    Ok(tx.get(id).map(|r| r.value.clone()).unwrap_or_default())
+}
+
+fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    if named(tx, call)?.text("status") != "requires_action" {
+        return Err(ApiError::invalid("Canceling this refund is unsupported."));
+    }
+    put_back(tx, call.id(), "canceled", "merchant_request")
+}
+
+fn expire(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    if named(tx, call)?.text("status") != "requires_action" {
+        return Err(ApiError::invalid(
+            "You can only expire a refund that requires action.",
+        ));
+    }
+    put_back(tx, call.id(), "failed", "unknown")
+}
+
+/// A refund fails, perhaps after it succeeded (<https://docs.stripe.com/refunds#failed-refunds>).
+pub(crate) fn fail(tx: &mut Tx<'_>, id: &str) -> Answer {
+    put_back(tx, id, "failed", "lost_or_stolen_card")
+}
+
+/// The money is back on the balance. A fee that went back stays back.
+fn put_back(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
+    let refund = unfinished(tx, id)?;
     let mut back = Value::Null;
     if !refund.value["balance_transaction"].is_null() {
         let booking = Booking::new(
@@ -423,21 +477,21 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str) -> Answer {
         .description("REFUND FAILURE");
         back = json!(book(tx, &refund.owner, booking)?);
     }
-    let value = tx.update(id, |r| {
-        r.value["status"] = json!("failed");
-        r.value["failure_reason"] = json!("lost_or_stolen_card");
+    let ended = tx.update(id, |r| {
+        end(r, status);
+        r.hidden["later"] = Value::Null;
+        r.value["failure_reason"] = json!(reason);
         if !back.is_null() {
-            r.value["failure_balance_transaction"] = back.clone();
-        }
-        if let Some(map) = r.value.as_object_mut() {
-            map.remove("pending_reason");
+            r.value["failure_balance_transaction"] = back;
         }
     });
     take(tx, refund.text("charge"), -refund.int("amount"));
-    let Some(failed) = value else {
+    let Some(ended) = ended else {
         return Ok(Value::Null);
     };
-    tx.emit("refund.failed", &failed.owner, &failed.value);
-    emit_update(tx, id);
-    Ok(failed.value.clone())
+    if status == "failed" {
+        tx.emit("refund.failed", &ended.owner, &ended.value);
+    }
+    emit_update(tx, id, &refund.value);
+    Ok(ended.value.clone())
 }

@@ -235,6 +235,11 @@ async fn a_payout_that_fails_after_it_was_paid_is_paid_again_from_what_came_back
     );
     s.simulator.advance(3 * DAY).await;
     let payouts = s.get_on(&acct, "/v1/payouts").await;
+    assert_eq!(payouts["data"].as_array().map(Vec::len), Some(1));
+    s.post(&format!("/_simulator/accounts/{acct}/mend_payouts"), "")
+        .await;
+    s.simulator.advance(3 * DAY).await;
+    let payouts = s.get_on(&acct, "/v1/payouts").await;
     assert_eq!(payouts["data"][0]["status"], "paid");
     assert_eq!(payouts["data"][0]["amount"], 941);
     check_books(&s.simulator.oracle().await);

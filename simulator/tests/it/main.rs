@@ -3,8 +3,13 @@
 mod books;
 mod catalog;
 mod clients;
+mod disputes;
 mod faults;
 mod hosted;
 mod intents;
+mod payouts;
+mod properties;
+mod refunds;
+mod requests;
 mod support;
 mod webhooks;

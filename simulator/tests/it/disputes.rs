@@ -1,0 +1,361 @@
+//! Disputes: from the card that is disputed to the money that comes back or doesn't.
+
+use serde_json::{Value, json};
+
+use crate::support::{DAY, Stripe, check_books};
+
+async fn paid_with(s: &Stripe, acct: &str, card: &str) -> Value {
+    let more = "&payment_intent_data[application_fee_amount]=100";
+    let session = s.session(acct, 3000, more).await;
+    let paid = s.pay(&session, json!({ "card": card })).await;
+    assert_eq!(paid["payment_status"], "paid", "{paid}");
+    s.charge_of(acct, &session).await
+}
+
+async fn dispute(s: &Stripe, acct: &str, charge: &Value) -> Value {
+    let id = charge["id"].as_str().expect("charge");
+    s.get_on(acct, &format!("/v1/charges/{id}/dispute")).await
+}
+
+fn path(dispute: &Value) -> String {
+    format!("/v1/disputes/{}", dispute["id"].as_str().expect("id"))
+}
+
+async fn total(s: &Stripe, acct: &str) -> i64 {
+    let balance = s.get_on(acct, "/v1/balance").await;
+    let sum = |part: &str| balance[part][0]["amount"].as_i64().expect("amount");
+    sum("available") + sum("pending")
+}
+
+#[tokio::test]
+async fn a_disputed_card_takes_amount_and_fee_from_the_seller_at_once() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let charge = paid_with(&s, &acct, "4000000000000259").await;
+    assert_eq!(charge["disputed"], true);
+    let d = dispute(&s, &acct, &charge).await;
+    assert!(d["id"].as_str().expect("id").starts_with("du_"));
+    assert_eq!(
+        (
+            &d["status"],
+            &d["reason"],
+            &d["amount"],
+            &d["is_charge_refundable"]
+        ),
+        (
+            &json!("needs_response"),
+            &json!("fraudulent"),
+            &json!(3000),
+            &json!(false)
+        )
+    );
+    let taken = &d["balance_transactions"][0];
+    assert_eq!(
+        (&taken["amount"], &taken["fee"], &taken["net"]),
+        (&json!(-3000), &json!(2000), &json!(-5000))
+    );
+    assert_eq!(taken["reporting_category"], "dispute");
+    let due = d["evidence_details"]["due_by"].as_i64().expect("due");
+    assert_eq!(due % DAY, DAY - 1);
+    let types = s.event_types(&acct).await;
+    let at = |name: &str| types.iter().position(|t| t == name).expect(name);
+    assert!(at("charge.succeeded") < at("charge.dispute.created"));
+    assert!(at("charge.dispute.created") < at("charge.dispute.funds_withdrawn"));
+    assert!(at("charge.dispute.funds_withdrawn") < at("payment_intent.succeeded"));
+    let body = format!("charge={}", charge["id"].as_str().expect("id"));
+    let refund = s
+        .send("POST", "/v1/refunds", &body, &[("Stripe-Account", &acct)])
+        .await;
+    assert_eq!(
+        (refund.status, refund.error("code")),
+        (400, "charge_disputed")
+    );
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn winning_evidence_brings_the_money_back_and_the_charge_can_be_refunded_again() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    s.sale(&acct, 9000, 0).await;
+    let before = total(&s, &acct).await;
+    let charge = paid_with(&s, &acct, "4000000000002685").await;
+    let d = dispute(&s, &acct, &charge).await;
+    let staged = s
+        .on(
+            &acct,
+            &path(&d),
+            "evidence[customer_name]=Ada&submit=false&metadata[case]=7",
+        )
+        .await;
+    assert_eq!(
+        (
+            &staged["status"],
+            &staged["evidence_details"]["submission_count"]
+        ),
+        (&json!("needs_response"), &json!(0))
+    );
+    assert_eq!(staged["evidence_details"]["has_evidence"], true);
+    let sent = s
+        .on(
+            &acct,
+            &path(&d),
+            "evidence[uncategorized_text]=winning_evidence&evidence[receipt]=file_1",
+        )
+        .await;
+    assert_eq!(sent["status"], "under_review");
+    assert_eq!(sent["evidence"]["customer_name"], "Ada");
+    assert_eq!(sent["evidence_details"]["submission_count"], 1);
+    let won = s.get_on(&acct, &path(&d)).await;
+    assert_eq!(won["status"], "won");
+    let back = &won["balance_transactions"][1];
+    assert_eq!((&back["amount"], &back["fee"]), (&json!(3000), &json!(0)));
+    assert_eq!(total(&s, &acct).await, before + 3000 - 117 - 100 - 2000);
+    let types = s.event_types(&acct).await;
+    let told: Vec<_> = types
+        .iter()
+        .filter(|t| t.starts_with("charge.dispute."))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "charge.dispute.created",
+            "charge.dispute.funds_withdrawn",
+            "charge.dispute.updated",
+            "charge.dispute.updated",
+            "charge.dispute.funds_reinstated",
+            "charge.dispute.closed"
+        ]
+    );
+    let again = s
+        .send(
+            "POST",
+            &path(&d),
+            "metadata[a]=b",
+            &[("Stripe-Account", &acct)],
+        )
+        .await;
+    assert_eq!(again.error("message"), "This dispute is already closed");
+    let body = format!("charge={}", charge["id"].as_str().expect("id"));
+    assert_eq!(
+        s.on(&acct, "/v1/refunds", &body).await["status"],
+        "succeeded"
+    );
+    s.simulator.advance(9 * DAY).await;
+    let later = s.get_on(&acct, &path(&d)).await;
+    for txn in later["balance_transactions"].as_array().expect("list") {
+        assert_eq!(txn["status"], "available");
+    }
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn whether_the_fee_of_a_won_dispute_comes_back_is_a_switch() {
+    let s = Stripe::start().await;
+    s.post("/_simulator/assumptions", r#"{"dispute_fee":"returned"}"#)
+        .await;
+    let acct = s.seller().await;
+    let charge = paid_with(&s, &acct, "4000000000000259").await;
+    let d = dispute(&s, &acct, &charge).await;
+    s.on(
+        &acct,
+        &path(&d),
+        "evidence[uncategorized_text]=winning_evidence",
+    )
+    .await;
+    assert_eq!(total(&s, &acct).await, 3000 - 117 - 100);
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn losing_accepting_and_forgetting_a_dispute_all_end_lost() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    s.sale(&acct, 50_000, 0).await;
+    let mut ended = Vec::new();
+    for how in ["lose", "accept", "forget"] {
+        let charge = paid_with(&s, &acct, "4000000000000259").await;
+        let d = dispute(&s, &acct, &charge).await;
+        match how {
+            "lose" => {
+                s.on(
+                    &acct,
+                    &path(&d),
+                    "evidence[uncategorized_text]=losing_evidence",
+                )
+                .await;
+            }
+            "accept" => {
+                let closed = s.on(&acct, &format!("{}/close", path(&d)), "").await;
+                assert_eq!(closed["status"], "lost");
+            }
+            _ => s.simulator.advance(9 * DAY).await,
+        }
+        ended.push(d);
+    }
+    for d in ended {
+        let d = s.get_on(&acct, &path(&d)).await;
+        assert_eq!(
+            (&d["status"], &d["balance_transactions"][1]),
+            (&json!("lost"), &Value::Null)
+        );
+    }
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn an_inquiry_takes_nothing_until_it_is_escalated_and_ends_with_a_full_refund() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    s.sale(&acct, 50_000, 0).await;
+    let charge = paid_with(&s, &acct, "4000000000001976").await;
+    let d = dispute(&s, &acct, &charge).await;
+    assert_eq!(
+        (
+            &d["status"],
+            &d["is_charge_refundable"],
+            &d["balance_transactions"]
+        ),
+        (&json!("warning_needs_response"), &json!(true), &json!([]))
+    );
+    let answer = s
+        .send(
+            "POST",
+            &format!("{}/close", path(&d)),
+            "",
+            &[("Stripe-Account", &acct)],
+        )
+        .await;
+    assert_eq!(answer.status, 400);
+    let body = format!("charge={}", charge["id"].as_str().expect("id"));
+    s.on(&acct, "/v1/refunds", &body).await;
+    assert_eq!(s.get_on(&acct, &path(&d)).await["status"], "warning_closed");
+
+    let charge = paid_with(&s, &acct, "4000000000001976").await;
+    let d = dispute(&s, &acct, &charge).await;
+    let sent = s
+        .on(
+            &acct,
+            &path(&d),
+            "evidence[uncategorized_text]=escalate_inquiry_evidence",
+        )
+        .await;
+    assert_eq!(sent["status"], "warning_under_review");
+    let d = s.get_on(&acct, &path(&d)).await;
+    assert_eq!(
+        (&d["status"], &d["balance_transactions"][0]["amount"]),
+        (&json!("needs_response"), &json!(-3000))
+    );
+
+    let charge = paid_with(&s, &acct, "4000000000001976").await;
+    let d = dispute(&s, &acct, &charge).await;
+    s.simulator.advance(121 * DAY).await;
+    assert_eq!(s.get_on(&acct, &path(&d)).await["status"], "warning_closed");
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn a_dispute_is_opened_and_decided_by_hand_and_found_by_its_charge() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let charge = s.sale(&acct, 2000, 0).await;
+    let other = s.sale(&acct, 2000, 0).await;
+    let id = charge["id"].as_str().expect("id");
+    let none = s
+        .send(
+            "GET",
+            &format!("/v1/charges/{id}/dispute"),
+            "",
+            &[("Stripe-Account", &acct)],
+        )
+        .await;
+    assert_eq!(
+        (none.status, none.error("message")),
+        (404, format!("No dispute for charge: {id}").as_str())
+    );
+    let open = format!("/_simulator/charges/{id}/dispute");
+    let d = s
+        .post(&open, r#"{"reason":"duplicate","amount":500}"#)
+        .await;
+    assert_eq!(
+        (&d["amount"], &d["reason"]),
+        (&json!(500), &json!("duplicate"))
+    );
+    assert_eq!(s.send("POST", &open, "{}", &[]).await.status, 400);
+    let bad = format!(
+        "/_simulator/charges/{}/dispute",
+        other["id"].as_str().expect("id")
+    );
+    for body in [
+        r#"{"reason":"mood"}"#,
+        r#"{"amount":2001}"#,
+        r#"{"amount":0}"#,
+    ] {
+        assert_eq!(s.send("POST", &bad, body, &[]).await.status, 400, "{body}");
+    }
+    let list = s
+        .get_on(
+            &acct,
+            &format!("/v1/disputes?charge={id}&expand[]=data.charge"),
+        )
+        .await;
+    assert_eq!(list["data"][0]["charge"]["disputed"], true);
+    let intent = charge["payment_intent"].as_str().expect("pi");
+    let list = s
+        .get_on(&acct, &format!("/v1/disputes?payment_intent={intent}"))
+        .await;
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(1));
+    let list = s.get_on(&acct, "/v1/disputes?created[gt]=1990000000").await;
+    assert_eq!(list["data"], json!([]));
+    let decide = format!(
+        "/_simulator/disputes/{}/decide",
+        d["id"].as_str().expect("id")
+    );
+    let won = s.post(&decide, r#"{"outcome":"won"}"#).await;
+    assert_eq!(won["status"], "won");
+    let stranger = s.seller().await;
+    let theirs = s
+        .send("GET", &path(&d), "", &[("Stripe-Account", &stranger)])
+        .await;
+    assert_eq!((theirs.status, theirs.error("param")), (404, "dispute"));
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn where_the_platform_pays_the_fees_the_dispute_fee_leaves_its_balance() {
+    let s = Stripe::start().await;
+    let account = s.post("/v1/accounts", "country=US&controller[fees][payer]=application&controller[losses][payments]=application&controller[stripe_dashboard][type]=express").await;
+    let acct = account["id"].as_str().expect("id").to_owned();
+    s.post(&format!("/_simulator/accounts/{acct}/onboard"), "")
+        .await;
+    let charge = paid_with(&s, &acct, "4000000000000259").await;
+    let d = dispute(&s, &acct, &charge).await;
+    assert_eq!(d["balance_transactions"][0]["net"], -3000);
+    assert_eq!(total(&s, &acct).await, -100);
+    let platform = s.get("/v1/balance").await;
+    let sum = platform["available"][0]["amount"]
+        .as_i64()
+        .zip(platform["pending"][0]["amount"].as_i64());
+    assert_eq!(sum.map(|(a, p)| a + p), Some(100 - 117 - 2000));
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn too_much_evidence_is_refused_and_an_early_fraud_warning_is_told() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let charge = paid_with(&s, &acct, "4000000000005423").await;
+    assert_eq!(charge["disputed"], false);
+    assert!(
+        s.event_types(&acct)
+            .await
+            .contains(&"radar.early_fraud_warning.created".to_owned())
+    );
+    let charge = paid_with(&s, &acct, "4000000000000259").await;
+    let d = dispute(&s, &acct, &charge).await;
+    let body = format!("evidence[product_description]={}", "x".repeat(150_001));
+    let answer = s
+        .send("POST", &path(&d), &body, &[("Stripe-Account", &acct)])
+        .await;
+    assert_eq!((answer.status, answer.error("param")), (400, "evidence"));
+}
