@@ -84,7 +84,7 @@ pub(crate) fn page_of(call: &Call<'_>, all: Vec<Value>) -> Answer {
     Ok(page(call.path, data, has_more))
 }
 
-fn limit(args: &Node) -> Result<usize, ApiError> {
+pub(crate) fn limit(args: &Node) -> Result<usize, ApiError> {
     match args.int("limit") {
         None => Ok(10),
         Some(n) if n > MAX_LIMIT => Err(ApiError::invalid(format!(
@@ -155,6 +155,9 @@ impl Range {
 /// Puts objects in place of their ids wherever `expand[]` asks.
 pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) -> Result<(), ApiError> {
     for (index, path) in args.texts("expand").into_iter().enumerate() {
+        if path == "total_count" && answer["object"] == "search_result" {
+            continue;
+        }
         let names: Vec<&str> = path.split('.').collect();
         if names.len() > MAX_DEPTH + usize::from(names[0] == "data") {
             return Err(ApiError::invalid(format!(

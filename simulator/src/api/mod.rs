@@ -1,6 +1,7 @@
 //! What every noun's handlers are given and share.
 
 pub(crate) mod lists;
+pub(crate) mod search;
 
 use serde_json::{Value, json};
 

@@ -3,11 +3,14 @@
 mod books;
 mod catalog;
 mod clients;
+mod customers;
 mod disputes;
 mod faults;
 mod hosted;
 mod intents;
 mod payouts;
 mod refunds;
+mod search;
 mod support;
+mod tokens;
 mod webhooks;
