@@ -1,6 +1,5 @@
 //! What is sold, taken off and billed: <https://docs.stripe.com/billing>.
 
-mod balances;
 mod calendar;
 pub(crate) mod catalog;
 mod discounts;

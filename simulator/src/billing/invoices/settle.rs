@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{changed, now, payments, subscription_of};
 use crate::{
     api::{Call, Route, find},
-    billing::{balances, subscriptions},
-    customers::methods,
+    billing::subscriptions,
+    customers::{balance, methods},
     error::{Answer, ApiError},
     money,
     payments::{
@@ -58,7 +58,7 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         None => next_number(tx, invoice.text("customer")),
     };
     let currency = invoice.text("currency").to_owned();
-    let (total, start) = (invoice.int("total"), balances::of(tx, invoice.text("customer")));
+    let (total, start) = (invoice.int("total"), tx.get(invoice.text("customer")).map_or(0, |c| c.int("balance")));
     let mut due = std::cmp::max(total.saturating_add(start), 0);
     let mut end = std::cmp::min(total.saturating_add(start), 0);
     if total == 0 {
@@ -71,7 +71,8 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     }
     if end != start {
         let kind = if small { "invoice_too_small" } else { "applied_to_invoice" };
-        balances::adjust(tx, invoice.text("customer"), end - start, &currency, kind, id);
+        let more = json!({ "invoice": id });
+        balance::enter(tx, invoice.text("customer"), end - start, &currency, kind, more)?;
     }
     let now = tx.now;
     let base = tx.base_url.to_owned();
@@ -484,7 +485,9 @@ pub(crate) fn void(tx: &mut Tx<'_>, id: &str) {
     let used = invoice.int("starting_balance") - invoice.int("ending_balance");
     if used != 0 && !invoice.value["ending_balance"].is_null() {
         let (customer, currency) = (invoice.text("customer"), invoice.text("currency"));
-        balances::adjust(tx, customer, used, currency, "unapplied_from_invoice", id);
+        let more = json!({ "invoice": id });
+        let back = balance::enter(tx, customer, used, currency, "unapplied_from_invoice", more);
+        debug_assert!(back.is_ok(), "it came from there");
     }
     leave(tx, id, "void", "voided_at", "invoice.voided");
     subscriptions::cycle::paid(tx, id);
