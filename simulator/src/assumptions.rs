@@ -49,7 +49,6 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether the `payout` filter of balance transactions also lists the payout's own",
     },
     Assumption {
-<<<<<<< HEAD
         name: "invoice_retries",
         values: &["eight_in_two_weeks", "after_3_5_7_days", "none"],
         about: "when an invoice whose payment failed is tried again by itself",
@@ -58,11 +57,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         name: "invoice_retries_end",
         values: &["cancel", "unpaid", "past_due"],
         about: "what a subscription becomes when the last retry of its invoice has failed",
-=======
+    },
+    Assumption {
         name: "search",
         values: &["at_once", "after_a_minute"],
         about: "when search finds what was made; Stripe says within a minute, as a rule",
->>>>>>> fc5c40847d8d9f0f8086a94cc6d9aedcdc1642e5
     },
 ];
 

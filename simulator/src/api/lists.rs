@@ -152,19 +152,10 @@ impl Range {
     }
 }
 
-<<<<<<< HEAD
 /// Puts objects in place of their ids wherever `expand[]` asks; `expands::check` has refused what
 /// can't be.
 pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) {
     for path in args.texts("expand") {
-=======
-/// Puts objects in place of their ids wherever `expand[]` asks.
-pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) -> Result<(), ApiError> {
-    for (index, path) in args.texts("expand").into_iter().enumerate() {
-        if path == "total_count" && answer["object"] == "search_result" {
-            continue;
-        }
->>>>>>> fc5c40847d8d9f0f8086a94cc6d9aedcdc1642e5
         let names: Vec<&str> = path.split('.').collect();
         expand_at(tx, answer, &names);
     }

@@ -151,10 +151,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Arc<Record> {
         "fee_percent": draft.subscription.and_then(|s| s.hidden["fee_percent"].as_i64()),
         "transfer": from_subscription("transfer_data"),
         "days_until_due": draft.days_until_due,
-        "latent": {
-            "confirmation_secret": null,
-            "payments": page("/v1/invoice_payments", vec![], false),
-        },
+        "latent": { "confirmation_secret": null },
     });
     if customer.value["currency"].is_null() {
         tx.update(&customer.id, |r| r.value["currency"] = json!(draft.currency));

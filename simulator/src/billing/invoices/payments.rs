@@ -9,7 +9,7 @@ use crate::{
     api::{Call, Route, find, lists, retrieve},
     error::{Answer, ApiError},
     payments::intents,
-    store::{Kind, Record, Tx, page},
+    store::{Kind, Record, Tx},
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -37,7 +37,6 @@ pub(crate) fn make(tx: &mut Tx<'_>, invoice: &Record, intent: &Record, id: &str,
         "status_transitions": { "canceled_at": null, "paid_at": null },
     });
     tx.insert(Kind::InvoicePayment, &invoice.owner, payment, json!({}), None);
-    show(tx, &invoice.id);
 }
 
 /// The payments of an invoice, oldest first.
@@ -47,15 +46,6 @@ fn of(tx: &Tx<'_>, invoice: &Record) -> Vec<Arc<Record>> {
         .filter(|p| p.text("invoice") == invoice.id)
         .cloned()
         .collect()
-}
-
-fn show(tx: &mut Tx<'_>, invoice: &str) {
-    let Some(record) = tx.get(invoice) else {
-        return;
-    };
-    let all = of(tx, &record).iter().map(|p| p.value.clone()).collect();
-    let list = page("/v1/invoice_payments", all, false);
-    tx.update(invoice, |r| r.hidden["latent"]["payments"] = list);
 }
 
 /// The open payment that collects an invoice, and its intent.
@@ -78,7 +68,6 @@ pub(crate) fn close(tx: &mut Tx<'_>, id: &str, status: &str, amount: i64) {
         r.value["status_transitions"][format!("{status}_at")] = json!(now);
     });
     if let Some(payment) = closed {
-        show(tx, payment.text("invoice"));
         if status == "paid" {
             tx.emit("invoice_payment.paid", &payment.owner, &payment.value);
         }
