@@ -99,6 +99,22 @@ impl Node {
         }
     }
 
+    /// Takes a parameter out.
+    pub fn take(&mut self, name: &str) -> Option<Node> {
+        let Node::Tree(children) = self else {
+            return None;
+        };
+        let at = children.iter().position(|(n, _)| n == name)?;
+        Some(children.remove(at).1)
+    }
+
+    /// Adds a parameter.
+    pub fn put(&mut self, name: &str, node: Node) {
+        if let Node::Tree(children) = self {
+            children.push((name.to_owned(), node));
+        }
+    }
+
     pub fn children(&self) -> &[(String, Node)] {
         match self {
             Node::Tree(children) => children,
