@@ -9,4 +9,5 @@ mod intents;
 mod payouts;
 mod refunds;
 mod support;
+mod transfers;
 mod webhooks;
