@@ -12,4 +12,5 @@ mod properties;
 mod refunds;
 mod requests;
 mod support;
+mod transfers;
 mod webhooks;
