@@ -412,6 +412,8 @@ fn unkept(error: Error) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

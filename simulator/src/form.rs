@@ -101,12 +101,12 @@ impl Node {
 
     /// The form again, as text that [`Node::parse`] reads.
     pub fn encode(&self) -> String {
-        let mut out = form_urlencoded::Serializer::new(String::new());
+        let mut out = url::form_urlencoded::Serializer::new(String::new());
         self.encode_into("", &mut out);
         out.finish()
     }
 
-    fn encode_into(&self, path: &str, out: &mut form_urlencoded::Serializer<'_, String>) {
+    fn encode_into(&self, path: &str, out: &mut url::form_urlencoded::Serializer<'_, String>) {
         match self {
             Node::Leaf(text) => drop(out.append_pair(path, text)),
             Node::Tree(children) => {
@@ -119,6 +119,22 @@ impl Node {
                     child.encode_into(&path, out);
                 }
             }
+        }
+    }
+
+    /// Takes a parameter out.
+    pub fn take(&mut self, name: &str) -> Option<Node> {
+        let Node::Tree(children) = self else {
+            return None;
+        };
+        let at = children.iter().position(|(n, _)| n == name)?;
+        Some(children.remove(at).1)
+    }
+
+    /// Adds a parameter.
+    pub fn put(&mut self, name: &str, node: Node) {
+        if let Node::Tree(children) = self {
+            children.push((name.to_owned(), node));
         }
     }
 

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Simulator,
+    checkout::pay::{self, Method, Outcome, Payment},
     clock::wall,
     delivery::{payload, sign},
     engine::Core,
@@ -59,6 +60,8 @@ pub(crate) fn router() -> Router<Simulator> {
     Router::new()
         .route("/v1/stripecli/sessions", post(session))
         .route("/v1/events/{id}/retry", post(resend))
+        .route("/v1/payment_pages/{id}", get(page))
+        .route("/v1/payment_pages/{id}/confirm", post(pay_page))
         .route("/_simulator/listen", get(connect))
 }
 
@@ -68,8 +71,7 @@ fn secret(core: &Core) -> String {
 }
 
 async fn session(State(simulator): State<Simulator>, headers: HeaderMap) -> Response {
-    let key = headers.get("authorization").and_then(|v| v.to_str().ok());
-    if let Err(error) = server::authenticate(key) {
+    if let Err(error) = authenticate(&headers) {
         return error.into_response();
     }
     let base = simulator.base_url();
@@ -97,7 +99,7 @@ async fn resend(
     headers: HeaderMap,
     body: String,
 ) -> Result<Json<Value>, ApiError> {
-    server::authenticate(headers.get("authorization").and_then(|v| v.to_str().ok()))?;
+    authenticate(&headers)?;
     let form = Node::parse(&body)?;
     let engine = simulator.engine();
     let event = engine
@@ -112,6 +114,75 @@ async fn resend(
         None => engine.lock().listeners.send_again(event.clone()),
     }
     Ok(Json(event.value.clone()))
+}
+
+/// The hosted page of a session, as `stripe trigger` looks at it.
+async fn page(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    authenticate(&headers)?;
+    let core = simulator.engine().lock();
+    let session = core.store.get(&id).filter(|r| r.kind == Kind::Session);
+    session
+        .map(|session| Json(session.value.clone()))
+        .ok_or_else(|| ApiError::missing("checkout.session", &id, "session"))
+}
+
+/// `stripe trigger` pays a session without a browser; a debit is decided at once.
+async fn pay_page(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Result<Json<Value>, ApiError> {
+    authenticate(&headers)?;
+    let form = Node::parse(&body)?;
+    let paid = simulator.engine().work(|tx| {
+        let session = pay::session(tx, &id)?;
+        let expected = form.int("expected_amount");
+        if expected.is_some_and(|amount| amount != session.int("amount_total")) {
+            return Err(
+                ApiError::invalid("The expected amount is not what the session comes to.")
+                    .param("expected_amount"),
+            );
+        }
+        let name = form
+            .text("payment_method")
+            .ok_or_else(|| ApiError::parameter_missing("payment_method"))?;
+        let method = tx
+            .find(Kind::PaymentMethod, &session.owner, name)
+            .ok_or_else(|| ApiError::missing("PaymentMethod", name, "payment_method"))?;
+        let details = &method.value["billing_details"];
+        let text = |field: &str| details[field].as_str().map(str::to_owned);
+        let debit = method.text("type") == "sepa_debit";
+        let payment = Payment {
+            method: if debit {
+                Method::SepaDebit
+            } else {
+                Method::Card
+            },
+            card: method.hidden["card"].as_str().map(str::to_owned),
+            email: text("email"),
+            name: text("name"),
+            ..Payment::default()
+        };
+        if let Outcome::Declined { code, message } = pay::pay(tx, &id, &payment)? {
+            let error = ApiError::new(402, "card_error", message).code("card_declined");
+            return Err(error.with("decline_code", json!(code)).keeping_work());
+        }
+        if debit {
+            pay::settle(tx, &id, method.hidden["fails"] != json!(true))?;
+        }
+        pay::session(tx, &id)
+    })?;
+    Ok(Json(paid.value.clone()))
+}
+
+fn authenticate(headers: &HeaderMap) -> Result<(), ApiError> {
+    let key = headers.get("authorization").and_then(|v| v.to_str().ok());
+    server::authenticate(key).map(drop)
 }
 
 async fn connect(

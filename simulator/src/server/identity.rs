@@ -107,14 +107,19 @@ pub(crate) enum Version {
     Current,
     /// Answered in our shape, which the header `Simulator-Note` says.
     Older,
+    /// From before payment intents took every method by themselves.
+    Oldest,
 }
 
-/// Stripe's CLI names no version and its fixtures are older than ours, so it is taken for older.
+/// When payment intents began to take every method of the dashboard unless told otherwise.
+const AUTOMATIC_METHODS: &str = "2023-08-16";
+
+/// Stripe's CLI names no version and its fixtures are of many years, so it is taken for oldest.
 pub(crate) fn version(header: Option<&str>, agent: Option<&str>) -> Result<Version, ApiError> {
     let Some(text) = header else {
         let cli = agent.is_some_and(|agent| agent.contains("stripe-cli/"));
         return Ok(if cli {
-            Version::Older
+            Version::Oldest
         } else {
             Version::Current
         });
@@ -132,9 +137,11 @@ pub(crate) fn version(header: Option<&str>, agent: Option<&str>) -> Result<Versi
         )));
     }
     let ours = API_VERSION.split('.').next().unwrap_or_default();
-    Ok(if date < ours {
+    Ok(if date >= ours {
+        Version::Current
+    } else if date >= AUTOMATIC_METHODS {
         Version::Older
     } else {
-        Version::Current
+        Version::Oldest
     })
 }

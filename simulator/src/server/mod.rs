@@ -24,6 +24,7 @@ use crate::{
 mod identity;
 pub(crate) mod limits;
 mod line;
+mod older;
 mod run;
 
 pub(crate) use line::{Cuttable, Peer};

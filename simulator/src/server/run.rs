@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{body::Body, http::Response};
 
-use super::{Request, Version, build, identity, refuse};
+use super::{Request, Version, build, identity, older, refuse};
 use crate::{
     api::{self, Call},
     engine::{Engine, KEY_LIFE, Keep},
@@ -150,9 +150,7 @@ fn execute(
     let route = format!("{} {}", request.method, entry.path());
     identity::permit(request.auth, &route)?;
     let mut form = Node::parse(request.form)?;
-    if request.version == Version::Older && entry.shape.takes(NEW_METHOD_TYPES) {
-        form.rename(OLD_METHOD_TYPES, NEW_METHOD_TYPES);
-    }
+    older::translate(request.version, &route, entry.shape, &mut form);
     entry.shape.check(&form)?;
     api::expands::check(&route, &form)?;
     let asked = Asked {
@@ -214,10 +212,6 @@ fn missing_reference(tx: &Tx<'_>, form: &Node, error: ApiError) -> ApiError {
     }
 }
 
-/// What endive calls by another name when intents and sessions are created.
-const OLD_METHOD_TYPES: &str = "payment_method_types";
-const NEW_METHOD_TYPES: &str = "allowed_payment_method_types";
-
 /// A request about an object that lives on a test clock happens in that clock's time. A refund
 /// moves money alone, which keeps to the account's time.
 fn enter_clock(tx: &mut Tx<'_>, call: &Call<'_>) {
@@ -278,7 +272,7 @@ fn headers(request: &Request<'_>) -> axum::http::response::Builder {
     if let Some(account) = request.account {
         builder = builder.header("Stripe-Account", account);
     }
-    if request.version == Version::Older {
+    if request.version != Version::Current {
         builder = builder.header(
             "Simulator-Note",
             "asked for in an older version, answered in the shape of Stripe-Version",

@@ -15,4 +15,5 @@ mod requests;
 mod search;
 mod support;
 mod tokens;
+mod transfers;
 mod webhooks;
