@@ -35,11 +35,17 @@ pub(crate) fn read(
     let mut ids = Vec::new();
     for (index, form) in forms.into_iter().enumerate() {
         let param = |name: &str| {
-            let at = if at.is_empty() { "discounts".to_owned() } else { format!("{at}[discounts]") };
+            let at = if at.is_empty() {
+                "discounts".to_owned()
+            } else {
+                format!("{at}[discounts]")
+            };
             format!("{at}[{index}][{name}]")
         };
         let id = if let Some(id) = form.text("discount") {
-            find(tx, call, Kind::Discount, id, &param("discount"))?.id.clone()
+            find(tx, call, Kind::Discount, id, &param("discount"))?
+                .id
+                .clone()
         } else if let Some(id) = form.text("promotion_code") {
             let code = find(tx, call, Kind::PromotionCode, id, &param("promotion_code"))?;
             let currency = code.value["restrictions"]["minimum_amount_currency"].as_str();
@@ -54,7 +60,10 @@ pub(crate) fn read(
             make(tx, call.owner, &d, on)
         } else if let Some(id) = form.text("coupon") {
             let coupon = promotion::usable(tx, call.owner, id, &param("coupon"))?;
-            let d = promotion::Discount { coupon: coupon.id.clone(), promotion_code: None };
+            let d = promotion::Discount {
+                coupon: coupon.id.clone(),
+                promotion_code: None,
+            };
             make(tx, call.owner, &d, on)
         } else {
             return Err(ApiError::parameter_missing(&param("coupon")));
@@ -112,7 +121,8 @@ pub(crate) fn delete(tx: &mut Tx<'_>, id: &str) -> Option<Value> {
 /// Those of the discounts that are still in force.
 pub(crate) fn in_force(tx: &Tx<'_>, ids: &Value) -> Vec<String> {
     let live = |id: &&str| {
-        tx.get(id).is_some_and(|d| d.value["end"].as_i64().is_none_or(|end| end > tx.now))
+        tx.get(id)
+            .is_some_and(|d| d.value["end"].as_i64().is_none_or(|end| end > tx.now))
     };
     ids.as_array()
         .into_iter()
@@ -166,7 +176,14 @@ pub(crate) fn spread(
             .map(|l| in_force(tx, &l["discounts"]))
             .unwrap_or_default();
         for id in own {
-            take(tx, lines, &mut left, &mut totals, (&id, Some(index)), currency)?;
+            take(
+                tx,
+                lines,
+                &mut left,
+                &mut totals,
+                (&id, Some(index)),
+                currency,
+            )?;
         }
     }
     for id in in_force(tx, whole) {
@@ -192,7 +209,9 @@ fn take(
             && line["discountable"] == json!(true)
             && promotion::covers(
                 &coupon,
-                line["pricing"]["price_details"]["product"].as_str().unwrap_or_default(),
+                line["pricing"]["price_details"]["product"]
+                    .as_str()
+                    .unwrap_or_default(),
             )
     };
     let sum: i64 = lines
@@ -212,7 +231,10 @@ fn take(
         let part = money::share(off, seen, sum)? - given;
         given += part;
         *left -= part;
-        push(&mut line["discount_amounts"], json!({ "amount": part, "discount": id }));
+        push(
+            &mut line["discount_amounts"],
+            json!({ "amount": part, "discount": id }),
+        );
         push(
             &mut line["pretax_credit_amounts"],
             json!({ "amount": part, "discount": id, "type": "discount" }),

@@ -25,25 +25,36 @@ pub(crate) const ROUTES: &[Route] = &[
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
-    let id = args.text("customer").ok_or_else(|| ApiError::parameter_missing("customer"))?;
+    let id = args
+        .text("customer")
+        .ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, id, "customer")?;
     let invoice = match args.text("invoice") {
         Some(id) => Some(find(tx, call, Kind::Invoice, id, "invoice")?),
         None => None,
     };
-    if invoice.as_ref().is_some_and(|i| i.text("status") != "draft") {
-        return Err(ApiError::invalid("You can only add invoice items to draft invoices.")
-            .code("invoice_not_editable")
-            .param("invoice"));
+    if invoice
+        .as_ref()
+        .is_some_and(|i| i.text("status") != "draft")
+    {
+        return Err(
+            ApiError::invalid("You can only add invoice items to draft invoices.")
+                .code("invoice_not_editable")
+                .param("invoice"),
+        );
     }
-    let named = args.text("pricing.price").and_then(|p| tx.get(p)).map(|p| p.text("currency").to_owned());
+    let named = args
+        .text("pricing.price")
+        .and_then(|p| tx.get(p))
+        .map(|p| p.text("currency").to_owned());
     let currency = match (args.text("currency"), &invoice, named) {
         (Some(currency), _, _) => currency.to_ascii_lowercase(),
         (None, Some(invoice), _) => invoice.text("currency").to_owned(),
         (None, None, Some(currency)) => currency,
-        (None, None, None) => args
-            .text("price_data.currency")
-            .map_or_else(|| super::currency(tx, args, &customer), str::to_ascii_lowercase),
+        (None, None, None) => args.text("price_data.currency").map_or_else(
+            || super::currency(tx, args, &customer),
+            str::to_ascii_lowercase,
+        ),
     };
     money::minimum(&currency, "currency")?;
     let subscription = match args.text("subscription") {
@@ -58,24 +69,40 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             "subscription_details": { "subscription": s.id },
         })
     });
-    let item = make(tx, &customer, &currency, Item {
-        amount: given.amount,
-        description: lines::describe(tx, args, given.price.as_deref()),
-        discountable: args.flag("discountable").unwrap_or(given.amount > 0),
-        price: given.price,
-        quantity: given.quantity,
-        period,
-        parent: parent.unwrap_or_default(),
-        proration: false,
-        metadata: metadata(args, "metadata")?,
-    });
-    let on = On { customer: Some(&customer.id), invoice_item: Some(&item.id), ..On::default() };
+    let item = make(
+        tx,
+        &customer,
+        &currency,
+        Item {
+            amount: given.amount,
+            description: lines::describe(tx, args, given.price.as_deref()),
+            discountable: args.flag("discountable").unwrap_or(given.amount > 0),
+            price: given.price,
+            quantity: given.quantity,
+            period,
+            parent: parent.unwrap_or_default(),
+            proration: false,
+            metadata: metadata(args, "metadata")?,
+        },
+    );
+    let on = On {
+        customer: Some(&customer.id),
+        invoice_item: Some(&item.id),
+        ..On::default()
+    };
     let own = discounts::read(tx, call, args, "", on)?;
-    let item = tx.update(&item.id, |r| r.value["discounts"] = json!(own)).unwrap_or(item);
+    let item = tx
+        .update(&item.id, |r| r.value["discounts"] = json!(own))
+        .unwrap_or(item);
     tx.emit("invoiceitem.created", call.owner, &item.value);
     if let Some(invoice) = invoice {
         let mut all = lines::of(&invoice);
-        all.extend(take(tx, std::slice::from_ref(&item), &invoice.id, &currency));
+        all.extend(take(
+            tx,
+            std::slice::from_ref(&item),
+            &invoice.id,
+            &currency,
+        ));
         lines::write(tx, &invoice.id, all)?;
         super::changed(tx, &invoice.id);
     }
@@ -198,7 +225,12 @@ pub(crate) fn line(item: &Record) -> Line {
 }
 
 /// Puts items on an invoice, as lines.
-pub(crate) fn take(tx: &mut Tx<'_>, items: &[Arc<Record>], invoice: &str, currency: &str) -> Vec<Value> {
+pub(crate) fn take(
+    tx: &mut Tx<'_>,
+    items: &[Arc<Record>],
+    invoice: &str,
+    currency: &str,
+) -> Vec<Value> {
     let mut out = Vec::new();
     for item in items {
         let mut value = line(item).value(tx, invoice, currency);
@@ -216,7 +248,9 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     lists::list(tx, call, Kind::InvoiceItem, |r| {
         same(r, "customer")
             && same(r, "invoice")
-            && args.flag("pending").is_none_or(|p| r.value["invoice"].is_null() == p)
+            && args
+                .flag("pending")
+                .is_none_or(|p| r.value["invoice"].is_null() == p)
             && (args.at("created").is_none() || created.holds(r.int("date")))
     })
 }
@@ -225,7 +259,10 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 fn editable(tx: &Tx<'_>, call: &Call<'_>) -> Result<(Arc<Record>, Option<Arc<Record>>), ApiError> {
     let item = find(tx, call, Kind::InvoiceItem, call.id(), "invoiceitem")?;
     let invoice = item.value["invoice"].as_str().and_then(|id| tx.get(id));
-    if invoice.as_ref().is_some_and(|i| i.text("status") != "draft") {
+    if invoice
+        .as_ref()
+        .is_some_and(|i| i.text("status") != "draft")
+    {
         return Err(ApiError::invalid(
             "This invoice item is attached to an invoice that is no longer editable.",
         )
@@ -261,7 +298,11 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if args.at("discounts").is_some() {
         let customer = item.text("customer").to_owned();
-        let on = On { customer: Some(&customer), invoice_item: Some(&item.id), ..On::default() };
+        let on = On {
+            customer: Some(&customer),
+            invoice_item: Some(&item.id),
+            ..On::default()
+        };
         value["discounts"] = json!(discounts::read(tx, call, args, "", on)?);
     }
     let price = given.price.map(|p| p.id.clone());

@@ -18,7 +18,11 @@ pub(crate) const ROUTES: &[Route] = &[
         let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
         lists::page_of(call, of(&invoice))
     }),
-    ("POST", "/v1/invoices/{invoice}/lines/{line_item_id}", update_one),
+    (
+        "POST",
+        "/v1/invoices/{invoice}/lines/{line_item_id}",
+        update_one,
+    ),
     ("POST", "/v1/invoices/{invoice}/add_lines", add),
     ("POST", "/v1/invoices/{invoice}/update_lines", update),
     ("POST", "/v1/invoices/{invoice}/remove_lines", remove),
@@ -80,7 +84,10 @@ pub(crate) fn pricing(price: Option<&Record>) -> Value {
 }
 
 pub(crate) fn of(invoice: &Record) -> Vec<Value> {
-    invoice.hidden["lines"].as_array().cloned().unwrap_or_default()
+    invoice.hidden["lines"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Writes an invoice's lines and recomputes its sums, while it is a draft.
@@ -93,7 +100,9 @@ pub(crate) fn write(tx: &mut Tx<'_>, id: &str, mut all: Vec<Value>) -> Result<()
     let sum = |values: &[Value]| {
         values
             .iter()
-            .try_fold(0i64, |sum, v| sum.checked_add(v["amount"].as_i64().unwrap_or(0)))
+            .try_fold(0i64, |sum, v| {
+                sum.checked_add(v["amount"].as_i64().unwrap_or(0))
+            })
             .ok_or_else(ApiError::overflow)
     };
     let subtotal = sum(&all)?;
@@ -138,7 +147,13 @@ pub(crate) fn given(
     currency: &str,
     old: Option<&Given>,
 ) -> Result<Given, ApiError> {
-    let param = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}[{name}]") };
+    let param = |name: &str| {
+        if at.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{at}[{name}]")
+        }
+    };
     let quantity = form
         .int("quantity")
         .or_else(|| form.int("quantity_decimal"))
@@ -154,7 +169,8 @@ pub(crate) fn given(
     } else if form.at("price_data").is_some() {
         Some(prices::read(tx, call, form, at)?)
     } else {
-        old.filter(|_| form.int("amount").is_none()).and_then(|o| o.price.clone())
+        old.filter(|_| form.int("amount").is_none())
+            .and_then(|o| o.price.clone())
     };
     if let Some(p) = price.as_ref().filter(|p| p.text("type") == "recurring") {
         return Err(ApiError::invalid(format!(
@@ -181,7 +197,11 @@ pub(crate) fn given(
     if amount.abs() > crate::money::MAX_AMOUNT {
         return Err(ApiError::overflow());
     }
-    Ok(Given { amount, price, quantity })
+    Ok(Given {
+        amount,
+        price,
+        quantity,
+    })
 }
 
 /// A form's `period`, or what it was.
@@ -191,8 +211,14 @@ pub(crate) fn period(form: &Node, at: &str, old: (i64, i64)) -> Result<(i64, i64
         _ => old,
     };
     if end < start {
-        let param = if at.is_empty() { "period".to_owned() } else { format!("{at}[period]") };
-        return Err(ApiError::invalid("The period's `end` must be after its `start`.").param(param));
+        let param = if at.is_empty() {
+            "period".to_owned()
+        } else {
+            format!("{at}[period]")
+        };
+        return Err(
+            ApiError::invalid("The period's `end` must be after its `start`.").param(param),
+        );
     }
     Ok((start, end))
 }
@@ -205,7 +231,13 @@ fn add(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     for (index, form) in forms.iter().enumerate() {
         let at = format!("lines[{index}]");
         if let Some(id) = form.text("invoice_item") {
-            let item = find(tx, call, Kind::InvoiceItem, id, &format!("{at}[invoice_item]"))?;
+            let item = find(
+                tx,
+                call,
+                Kind::InvoiceItem,
+                id,
+                &format!("{at}[invoice_item]"),
+            )?;
             all.push(super::items::line(&item).value(tx, &invoice.id, &currency));
             tx.update(&item.id, |r| r.value["invoice"] = json!(invoice.id));
             continue;
@@ -231,7 +263,9 @@ fn add(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 pub(crate) fn describe(tx: &Tx<'_>, form: &Node, price: Option<&Record>) -> Value {
     match (form.text("description"), price) {
         (Some(text), _) => json!(text),
-        (None, Some(price)) => tx.get(price.text("product")).map_or(Value::Null, |p| p.value["name"].clone()),
+        (None, Some(price)) => tx
+            .get(price.text("product"))
+            .map_or(Value::Null, |p| p.value["name"].clone()),
         (None, None) => Value::Null,
     }
 }
@@ -263,7 +297,10 @@ fn update_one(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     change(tx, call, call.args, "", line, invoice.text("currency"))?;
     finish(tx, call, all)?;
     let changed = tx.get(&invoice.id).map(|i| of(&i)).unwrap_or_default();
-    Ok(changed.into_iter().find(|l| l["id"] == id).unwrap_or_default())
+    Ok(changed
+        .into_iter()
+        .find(|l| l["id"] == id)
+        .unwrap_or_default())
 }
 
 fn change(
@@ -322,7 +359,10 @@ fn remove(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn finish(tx: &mut Tx<'_>, call: &Call<'_>, all: Vec<Value>) -> Answer {
-    let mut metadata = tx.get(call.id()).map(|i| i.value["metadata"].clone()).unwrap_or_default();
+    let mut metadata = tx
+        .get(call.id())
+        .map(|i| i.value["metadata"].clone())
+        .unwrap_or_default();
     merge_metadata(&mut metadata, call.args, "invoice_metadata")?;
     tx.update(call.id(), |r| r.value["metadata"] = metadata);
     write(tx, call.id(), all)?;

@@ -20,8 +20,14 @@ use crate::{
     store::{Kind, Record, Tx, page},
 };
 
-pub(crate) const ROUTES: &[&[Route]] =
-    &[INVOICES, items::ROUTES, lines::ROUTES, payments::ROUTES, preview::ROUTES, settle::ROUTES];
+pub(crate) const ROUTES: &[&[Route]] = &[
+    INVOICES,
+    items::ROUTES,
+    lines::ROUTES,
+    payments::ROUTES,
+    preview::ROUTES,
+    settle::ROUTES,
+];
 
 const INVOICES: &[Route] = &[
     ("POST", "/v1/invoices", create),
@@ -55,7 +61,11 @@ pub(crate) fn make(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Arc<Record> {
     let id = tx.mint("in_1", 23);
     let connected = owner != tx.store().platform;
     let of = |name: &str| customer.value[name].clone();
-    let from_subscription = |name: &str| draft.subscription.map_or(Value::Null, |s| s.value[name].clone());
+    let from_subscription = |name: &str| {
+        draft
+            .subscription
+            .map_or(Value::Null, |s| s.value[name].clone())
+    };
     let parent = draft.subscription.map(|s| {
         json!({
             "type": "subscription_details",
@@ -154,7 +164,9 @@ pub(crate) fn make(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Arc<Record> {
         "latent": { "confirmation_secret": null },
     });
     if customer.value["currency"].is_null() {
-        tx.update(&customer.id, |r| r.value["currency"] = json!(draft.currency));
+        tx.update(&customer.id, |r| {
+            r.value["currency"] = json!(draft.currency)
+        });
     }
     tx.insert(Kind::Invoice, &owner, invoice, hidden, None)
 }
@@ -178,14 +190,19 @@ fn draft_of(tx: &Tx<'_>, call: &Call<'_>, param: &str) -> Result<Arc<Record>, Ap
     if invoice.text("status") == "draft" {
         return Ok(invoice);
     }
-    Err(ApiError::invalid("This invoice is no longer editable: it has already been finalized.")
-        .code("invoice_not_editable"))
+    Err(
+        ApiError::invalid("This invoice is no longer editable: it has already been finalized.")
+            .code("invoice_not_editable"),
+    )
 }
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     if args.at("from_invoice").is_some() {
-        return Err(ApiError::invalid("The simulator doesn't know revisions of invoices.").param("from_invoice"));
+        return Err(
+            ApiError::invalid("The simulator doesn't know revisions of invoices.")
+                .param("from_invoice"),
+        );
     }
     let subscription = match args.text("subscription") {
         Some(id) => Some(find(tx, call, Kind::Subscription, id, "subscription")?),
@@ -213,20 +230,27 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         )
         .param("days_until_due"));
     }
-    let invoice = make(tx, &Draft {
-        customer: &customer,
-        currency: &currency,
-        reason: "manual",
-        subscription: subscription.as_deref(),
-        period: (tx.now, tx.now),
-        send,
-        days_until_due: due.0,
-        auto_advance: args.flag("auto_advance").unwrap_or(false),
-    });
+    let invoice = make(
+        tx,
+        &Draft {
+            customer: &customer,
+            currency: &currency,
+            reason: "manual",
+            subscription: subscription.as_deref(),
+            period: (tx.now, tx.now),
+            send,
+            days_until_due: due.0,
+            auto_advance: args.flag("auto_advance").unwrap_or(false),
+        },
+    );
     let mut value = invoice.value.clone();
     value["metadata"] = metadata(args, "metadata")?;
     describe(tx, call, &mut value)?;
-    let on = On { customer: Some(&customer.id), invoice: Some(&invoice.id), ..On::default() };
+    let on = On {
+        customer: Some(&customer.id),
+        invoice: Some(&invoice.id),
+        ..On::default()
+    };
     value["discounts"] = if args.at("discounts").is_some() {
         json!(discounts::read(tx, call, args, "", on)?)
     } else {
@@ -257,7 +281,11 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 /// The discounts an invoice takes from its subscription, else from its customer.
-pub(crate) fn inherited(tx: &Tx<'_>, customer: &Record, subscription: Option<&Record>) -> Vec<String> {
+pub(crate) fn inherited(
+    tx: &Tx<'_>,
+    customer: &Record,
+    subscription: Option<&Record>,
+) -> Vec<String> {
     let own = subscription
         .map(|s| discounts::in_force(tx, &s.value["discounts"]))
         .unwrap_or_default();
@@ -276,7 +304,10 @@ pub(crate) fn currency(tx: &Tx<'_>, args: &Node, customer: &Record) -> String {
     args.text("currency")
         .or_else(|| customer.value["currency"].as_str())
         .map(str::to_ascii_lowercase)
-        .or_else(|| tx.get(&customer.owner).map(|a| a.text("default_currency").to_owned()))
+        .or_else(|| {
+            tx.get(&customer.owner)
+                .map(|a| a.text("default_currency").to_owned())
+        })
         .unwrap_or_default()
 }
 
@@ -305,7 +336,13 @@ fn check_fee(tx: &Tx<'_>, call: &Call<'_>, fee: Option<i64>) -> Result<(), ApiEr
 /// What creating and updating have in common.
 fn describe(tx: &mut Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiError> {
     let args = call.args;
-    for name in ["description", "footer", "statement_descriptor", "number", "on_behalf_of"] {
+    for name in [
+        "description",
+        "footer",
+        "statement_descriptor",
+        "number",
+        "on_behalf_of",
+    ] {
         if args.at(name).is_some() {
             value[name] = json!(args.text(name));
         }
@@ -327,18 +364,28 @@ fn describe(tx: &mut Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), A
             .list("custom_fields")
             .map(|f| json!({ "name": f.text("name"), "value": f.text("value") }))
             .collect();
-        value["custom_fields"] = if fields.is_empty() { Value::Null } else { json!(fields) };
+        value["custom_fields"] = if fields.is_empty() {
+            Value::Null
+        } else {
+            json!(fields)
+        };
     }
     if args.at("payment_settings.payment_method_types").is_some() {
         let types = args.texts("payment_settings.payment_method_types");
         value["payment_settings"]["payment_method_types"] = json!(types);
     }
-    if args.at("automatic_tax.enabled").is_some() && args.flag("automatic_tax.enabled") == Some(true) {
-        return Err(ApiError::invalid("The simulator doesn't compute taxes.").param("automatic_tax[enabled]"));
+    if args.at("automatic_tax.enabled").is_some()
+        && args.flag("automatic_tax.enabled") == Some(true)
+    {
+        return Err(ApiError::invalid("The simulator doesn't compute taxes.")
+            .param("automatic_tax[enabled]"));
     }
     for name in ["default_tax_rates", "shipping_cost"] {
         if !args.sub(name).children().is_empty() {
-            return Err(ApiError::invalid(format!("The simulator doesn't know `{name}` of invoices.")).param(name));
+            return Err(ApiError::invalid(format!(
+                "The simulator doesn't know `{name}` of invoices."
+            ))
+            .param(name));
         }
     }
     Ok(())
@@ -368,8 +415,11 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         same(r, "customer")
             && same(r, "status")
             && same(r, "collection_method")
-            && args.text("subscription").is_none_or(|s| subscription_of(r) == Some(s))
-            && (args.at("due_date").is_none() || r.value["due_date"].as_i64().is_some_and(|at| due.holds(at)))
+            && args
+                .text("subscription")
+                .is_none_or(|s| subscription_of(r) == Some(s))
+            && (args.at("due_date").is_none()
+                || r.value["due_date"].as_i64().is_some_and(|at| due.holds(at)))
     })
 }
 
@@ -380,9 +430,18 @@ pub(crate) fn subscription_of(invoice: &Record) -> Option<&str> {
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
-    let always = ["metadata", "auto_advance", "expand", "description", "default_payment_method"];
+    let always = [
+        "metadata",
+        "auto_advance",
+        "expand",
+        "description",
+        "default_payment_method",
+    ];
     if invoice.text("status") != "draft"
-        && let Some((name, _)) = args.children().iter().find(|(n, _)| !always.contains(&n.as_str()))
+        && let Some((name, _)) = args
+            .children()
+            .iter()
+            .find(|(n, _)| !always.contains(&n.as_str()))
     {
         return Err(ApiError::invalid(format!(
             "Finalized invoices can't be updated in this way: `{name}` can no longer be changed."
@@ -401,7 +460,11 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if args.at("discounts").is_some() {
         let customer = invoice.text("customer").to_owned();
-        let on = On { customer: Some(&customer), invoice: Some(&invoice.id), ..On::default() };
+        let on = On {
+            customer: Some(&customer),
+            invoice: Some(&invoice.id),
+            ..On::default()
+        };
         value["discounts"] = json!(discounts::read(tx, call, args, "", on)?);
     }
     let fee = args.int("application_fee_amount");

@@ -14,9 +14,11 @@ use crate::{
 
 pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/invoice_payments", list),
-    ("GET", "/v1/invoice_payments/{invoice_payment}", |tx, call| {
-        retrieve(tx, call, Kind::InvoicePayment, "invoice_payment")
-    }),
+    (
+        "GET",
+        "/v1/invoice_payments/{invoice_payment}",
+        |tx, call| retrieve(tx, call, Kind::InvoicePayment, "invoice_payment"),
+    ),
     ("POST", "/v1/invoices/{invoice}/attach_payment", attach),
 ];
 
@@ -36,7 +38,13 @@ pub(crate) fn make(tx: &mut Tx<'_>, invoice: &Record, intent: &Record, id: &str,
         "status": "open",
         "status_transitions": { "canceled_at": null, "paid_at": null },
     });
-    tx.insert(Kind::InvoicePayment, &invoice.owner, payment, json!({}), None);
+    tx.insert(
+        Kind::InvoicePayment,
+        &invoice.owner,
+        payment,
+        json!({}),
+        None,
+    );
 }
 
 /// The payments of an invoice, oldest first.
@@ -79,7 +87,10 @@ pub(crate) fn cancel_open(tx: &mut Tx<'_>, invoice: &str) {
     let Some(record) = tx.get(invoice) else {
         return;
     };
-    for payment in of(tx, &record).iter().filter(|p| p.text("status") == "open") {
+    for payment in of(tx, &record)
+        .iter()
+        .filter(|p| p.text("status") == "open")
+    {
         close(tx, &payment.id, "canceled", 0);
         if let Some(intent) = payment.value["payment"]["payment_intent"].as_str() {
             intents::cancel(tx, intent, Some("void_invoice"));
@@ -93,14 +104,18 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     lists::list(tx, call, Kind::InvoicePayment, |r| {
         same(r, "invoice")
             && same(r, "status")
-            && args.text("payment.payment_intent").is_none_or(|i| r.value["payment"]["payment_intent"] == i)
+            && args
+                .text("payment.payment_intent")
+                .is_none_or(|i| r.value["payment"]["payment_intent"] == i)
     })
 }
 
 fn attach(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
     if invoice.text("status") != "open" {
-        return Err(ApiError::invalid("You can only attach payments to open invoices."));
+        return Err(ApiError::invalid(
+            "You can only attach payments to open invoices.",
+        ));
     }
     let id = call
         .args
@@ -112,7 +127,9 @@ fn attach(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return refuse("The PaymentIntent's currency isn't the invoice's.");
     }
     if intent.hidden["invoice_payment"].is_string() || intent.text("status") == "canceled" {
-        return refuse("The PaymentIntent can't be attached: it is canceled or pays an invoice already.");
+        return refuse(
+            "The PaymentIntent can't be attached: it is canceled or pays an invoice already.",
+        );
     }
     let payment = tx.mint("inpay_1", 23);
     make(tx, &invoice, &intent, &payment, false);
@@ -126,4 +143,3 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, payment: &Record) {
     settle::look(tx, &payment.id);
     tx.off_clock();
 }
-

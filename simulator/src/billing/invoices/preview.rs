@@ -17,7 +17,10 @@ pub(crate) const ROUTES: &[Route] = &[("POST", "/v1/invoices/create_preview", cr
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     for name in ["schedule", "schedule_details", "customer_details"] {
         if call.args.at(name).is_some() {
-            return Err(ApiError::invalid(format!("The simulator doesn't know `{name}` of previews.")).param(name));
+            return Err(ApiError::invalid(format!(
+                "The simulator doesn't know `{name}` of previews."
+            ))
+            .param(name));
         }
     }
     let id = tx.mint("upcoming_in_1", 23);
@@ -28,7 +31,11 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     invoice["auto_advance"] = json!(false);
     invoice["automatically_finalizes_at"] = Value::Null;
     invoice["lines"]["url"] = json!(format!("/v1/invoices/{id}/lines"));
-    for line in invoice["lines"]["data"].as_array_mut().into_iter().flatten() {
+    for line in invoice["lines"]["data"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
         if line["invoice"] == own.as_str() {
             line["invoice"] = json!(id);
         }
@@ -42,7 +49,9 @@ fn foresee(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return subscriptions::preview(tx, call);
     }
     let args = call.args;
-    let id = args.text("customer").ok_or_else(|| ApiError::parameter_missing("customer"))?;
+    let id = args
+        .text("customer")
+        .ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, id, "customer")?;
     let of_customer = tx
         .store()
@@ -55,19 +64,26 @@ fn foresee(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let currency = super::currency(tx, args, &customer);
     let pending = items::pending(tx, &customer, &currency, None);
     if pending.is_empty() {
-        return Err(ApiError::new(404, "invalid_request_error", format!("No upcoming invoices for customer: {id}"))
-            .code("invoice_upcoming_none"));
+        return Err(ApiError::new(
+            404,
+            "invalid_request_error",
+            format!("No upcoming invoices for customer: {id}"),
+        )
+        .code("invoice_upcoming_none"));
     }
-    let invoice = super::make(tx, &Draft {
-        customer: &customer,
-        currency: &currency,
-        reason: "upcoming",
-        subscription: None,
-        period: (tx.now, tx.now),
-        send: false,
-        days_until_due: None,
-        auto_advance: false,
-    });
+    let invoice = super::make(
+        tx,
+        &Draft {
+            customer: &customer,
+            currency: &currency,
+            reason: "upcoming",
+            subscription: None,
+            period: (tx.now, tx.now),
+            send: false,
+            days_until_due: None,
+            auto_advance: false,
+        },
+    );
     let all = items::take(tx, &pending, &invoice.id, &currency);
     lines::write(tx, &invoice.id, all)?;
     Ok(now(tx, &invoice.id))
@@ -75,7 +91,10 @@ fn foresee(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 /// `invoice_items`: as if they had been added before.
 fn add_items(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
-    let subscription = call.args.text("subscription").and_then(|id| tx.find(Kind::Subscription, call.owner, id));
+    let subscription = call
+        .args
+        .text("subscription")
+        .and_then(|id| tx.find(Kind::Subscription, call.owner, id));
     let id = call
         .args
         .text("customer")
@@ -87,21 +106,27 @@ fn add_items(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
     };
     for (index, form) in forms.iter().enumerate() {
         let at = format!("invoice_items[{index}]");
-        let currency = form
-            .text("currency")
-            .map_or_else(|| super::currency(tx, call.args, &customer), str::to_ascii_lowercase);
+        let currency = form.text("currency").map_or_else(
+            || super::currency(tx, call.args, &customer),
+            str::to_ascii_lowercase,
+        );
         let given = lines::given(tx, call, form, &at, &currency, None)?;
-        items::make(tx, &customer, &currency, items::Item {
-            amount: given.amount,
-            description: lines::describe(tx, form, given.price.as_deref()),
-            discountable: form.flag("discountable").unwrap_or(given.amount > 0),
-            price: given.price,
-            quantity: given.quantity,
-            period: lines::period(form, &at, (tx.now, tx.now))?,
-            parent: Value::Null,
-            proration: false,
-            metadata: json!({}),
-        });
+        items::make(
+            tx,
+            &customer,
+            &currency,
+            items::Item {
+                amount: given.amount,
+                description: lines::describe(tx, form, given.price.as_deref()),
+                discountable: form.flag("discountable").unwrap_or(given.amount > 0),
+                price: given.price,
+                quantity: given.quantity,
+                period: lines::period(form, &at, (tx.now, tx.now))?,
+                parent: Value::Null,
+                proration: false,
+                metadata: json!({}),
+            },
+        );
     }
     Ok(())
 }

@@ -58,7 +58,11 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         None => next_number(tx, invoice.text("customer")),
     };
     let currency = invoice.text("currency").to_owned();
-    let (total, start) = (invoice.int("total"), tx.get(invoice.text("customer")).map_or(0, |c| c.int("balance")));
+    let (total, start) = (
+        invoice.int("total"),
+        tx.get(invoice.text("customer"))
+            .map_or(0, |c| c.int("balance")),
+    );
     let mut due = std::cmp::max(total.saturating_add(start), 0);
     let mut end = std::cmp::min(total.saturating_add(start), 0);
     if total == 0 {
@@ -70,9 +74,20 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         (due, end) = (0, due);
     }
     if end != start {
-        let kind = if small { "invoice_too_small" } else { "applied_to_invoice" };
+        let kind = if small {
+            "invoice_too_small"
+        } else {
+            "applied_to_invoice"
+        };
         let more = json!({ "invoice": id });
-        balance::enter(tx, invoice.text("customer"), end - start, &currency, kind, more)?;
+        balance::enter(
+            tx,
+            invoice.text("customer"),
+            end - start,
+            &currency,
+            kind,
+            more,
+        )?;
     }
     let now = tx.now;
     let base = tx.base_url.to_owned();
@@ -104,7 +119,9 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
 
 /// The customer's prefix and the next of their numbers.
 fn next_number(tx: &mut Tx<'_>, customer: &str) -> String {
-    let own = tx.get(customer).and_then(|c| c.value["invoice_prefix"].as_str().map(str::to_owned));
+    let own = tx
+        .get(customer)
+        .and_then(|c| c.value["invoice_prefix"].as_str().map(str::to_owned));
     let prefix = match own {
         Some(prefix) => prefix,
         None => tx.mint("", 8).to_ascii_uppercase(),
@@ -123,7 +140,10 @@ fn open_intent(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         return Ok(());
     };
     let due = invoice.int("amount_due");
-    let fee = match (invoice.hidden["fee"].as_i64(), invoice.hidden["fee_percent"].as_i64()) {
+    let fee = match (
+        invoice.hidden["fee"].as_i64(),
+        invoice.hidden["fee_percent"].as_i64(),
+    ) {
         (Some(fee), _) => Some(std::cmp::min(fee, due)),
         (None, Some(percent)) => Some(money::percent_of(due, percent)?),
         (None, None) => None,
@@ -163,7 +183,12 @@ fn open_intent(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         "setup_future_usage": keep.then_some("off_session"),
         "transfer_data": transfer_data,
     });
-    let intent = intents::open(tx, &invoice.owner, fields, json!({ "invoice_payment": payment }));
+    let intent = intents::open(
+        tx,
+        &invoice.owner,
+        fields,
+        json!({ "invoice_payment": payment }),
+    );
     payments::make(tx, &invoice, &intent, &payment, true);
     tx.update(id, |r| {
         r.hidden["latent"]["confirmation_secret"] =
@@ -178,9 +203,15 @@ pub(crate) fn method_of(tx: &Tx<'_>, invoice: &Record) -> Option<Arc<Record>> {
     let customer = tx.get(invoice.text("customer"));
     let named = [
         invoice.value["default_payment_method"].as_str(),
-        subscription.as_ref().and_then(|s| s.value["default_payment_method"].as_str()),
-        customer.as_ref().and_then(|c| c.value["invoice_settings"]["default_payment_method"].as_str()),
-        customer.as_ref().and_then(|c| c.value["default_source"].as_str()),
+        subscription
+            .as_ref()
+            .and_then(|s| s.value["default_payment_method"].as_str()),
+        customer
+            .as_ref()
+            .and_then(|c| c.value["invoice_settings"]["default_payment_method"].as_str()),
+        customer
+            .as_ref()
+            .and_then(|c| c.value["default_source"].as_str()),
     ];
     named
         .into_iter()
@@ -213,7 +244,9 @@ pub(crate) fn collect(
     Ok(match end {
         End::Paid => Collected::Paid,
         End::Challenged | End::Processing => Collected::Waiting,
-        End::Declined(code, decline_code, message) => Collected::Declined(code, decline_code, message),
+        End::Declined(code, decline_code, message) => {
+            Collected::Declined(code, decline_code, message)
+        }
     })
 }
 
@@ -222,11 +255,18 @@ pub(crate) fn look(tx: &mut Tx<'_>, payment: &str) {
     let Some(payment) = tx.get(payment) else {
         return;
     };
-    let Some(intent) = payment.value["payment"]["payment_intent"].as_str().and_then(|id| tx.get(id)) else {
+    let Some(intent) = payment.value["payment"]["payment_intent"]
+        .as_str()
+        .and_then(|id| tx.get(id))
+    else {
         return;
     };
     let status = intent.text("status").to_owned();
-    let seen = format!("{status} {} {}", intent.text("latest_charge"), intent.value["last_payment_error"]["code"]);
+    let seen = format!(
+        "{status} {} {}",
+        intent.text("latest_charge"),
+        intent.value["last_payment_error"]["code"]
+    );
     if payment.hidden["seen"] == seen.as_str() || payment.text("status") != "open" {
         return;
     }
@@ -237,8 +277,14 @@ pub(crate) fn look(tx: &mut Tx<'_>, payment: &str) {
         "succeeded" => {
             payments::close(tx, &payment.id, "paid", intent.int("amount_received"));
             let whole = tx.update(&invoice, |r| {
-                let sum = r.int("amount_paid").saturating_add(intent.int("amount_received"));
+                let sum = r
+                    .int("amount_paid")
+                    .saturating_add(intent.int("amount_received"));
                 r.value["amount_paid"] = json!(sum);
+                if payment.hidden["automatic"] == json!(true) {
+                    let count = r.int("attempt_count");
+                    r.value["attempt_count"] = json!(count + 1);
+                }
                 r.value["amount_remaining"] = json!(std::cmp::max(r.int("amount_due") - sum, 0));
             });
             if whole.is_some_and(|i| i.int("amount_remaining") == 0 && i.text("status") != "paid") {
@@ -334,7 +380,8 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, invoice: &Record) {
     };
     if let Err(error) = done {
         tx.update(id, |r| {
-            r.value["last_finalization_error"] = json!({ "type": error.kind, "message": error.message });
+            r.value["last_finalization_error"] =
+                json!({ "type": error.kind, "message": error.message });
             r.due = None;
         });
     }
@@ -354,7 +401,10 @@ pub(crate) fn advance(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
 }
 
 fn retry(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
-    let how = How { off_session: true, ..How::default() };
+    let how = How {
+        off_session: true,
+        ..How::default()
+    };
     let payment = tx.get(id).and_then(|i| payments::default_of(tx, &i));
     if let Some((payment, _)) = &payment {
         tx.update(payment, |r| r.hidden["automatic"] = json!(true));
@@ -415,14 +465,20 @@ fn pay(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         paid(tx, call.id());
         return Ok(now(tx, call.id()));
     }
-    if tx.get(call.id()).is_some_and(|i| i.text("status") == "paid") {
+    if tx
+        .get(call.id())
+        .is_some_and(|i| i.text("status") == "paid")
+    {
         return Ok(now(tx, call.id()));
     }
     let method = match args.text("payment_method") {
         Some(id) => Some(methods::resolve(tx, call.owner, id, "payment_method")?),
         None => None,
     };
-    let how = How { off_session: args.flag("off_session").unwrap_or(true), ..How::default() };
+    let how = How {
+        off_session: args.flag("off_session").unwrap_or(true),
+        ..How::default()
+    };
     match collect(tx, call.id(), method, &how)? {
         Collected::Paid => Ok(now(tx, call.id())),
         Collected::Waiting => {
@@ -430,7 +486,11 @@ fn pay(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
                 .get(call.id())
                 .and_then(|i| payments::default_of(tx, &i))
                 .is_some_and(|(_, intent)| intent.text("status") == "requires_action");
-            if waits { Err(needs_action().keeping_work()) } else { Ok(now(tx, call.id())) }
+            if waits {
+                Err(needs_action().keeping_work())
+            } else {
+                Ok(now(tx, call.id()))
+            }
         }
         Collected::Declined(code, decline_code, message) => {
             Err(methods::declined(code, decline_code, message).keeping_work())
@@ -506,7 +566,13 @@ fn give_up(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 pub(crate) fn uncollectible(tx: &mut Tx<'_>, id: &str) {
-    leave(tx, id, "uncollectible", "marked_uncollectible_at", "invoice.marked_uncollectible");
+    leave(
+        tx,
+        id,
+        "uncollectible",
+        "marked_uncollectible_at",
+        "invoice.marked_uncollectible",
+    );
     subscriptions::cycle::paid(tx, id);
 }
 

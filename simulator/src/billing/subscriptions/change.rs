@@ -15,7 +15,10 @@ use crate::{
     billing::{
         calendar,
         discounts::{self, On},
-        invoices::{self, items, settle::{self, Collected}},
+        invoices::{
+            self, items,
+            settle::{self, Collected},
+        },
         prices,
     },
     customers::methods,
@@ -29,7 +32,12 @@ use crate::{
 /// One change of the items.
 pub(super) enum Change {
     Add(Box<Wanted>),
-    Set { item: String, price: Option<Arc<Record>>, quantity: Option<i64>, metadata: Value },
+    Set {
+        item: String,
+        price: Option<Arc<Record>>,
+        quantity: Option<i64>,
+        metadata: Value,
+    },
     Remove(String),
 }
 
@@ -49,21 +57,40 @@ impl Change {
             return Ok(Change::Remove(item.id.clone()));
         }
         let named = form.text("price").is_some() || form.at("price_data").is_some();
-        let price = if named { Some(read_item(tx, call, form, at)?.price) } else { None };
+        let price = if named {
+            Some(read_item(tx, call, form, at)?.price)
+        } else {
+            None
+        };
         let quantity = form.int("quantity");
         if quantity.is_some_and(|q| q < 0) {
-            let param = if at.is_empty() { "quantity".to_owned() } else { format!("{at}[quantity]") };
+            let param = if at.is_empty() {
+                "quantity".to_owned()
+            } else {
+                format!("{at}[quantity]")
+            };
             return Err(ApiError::invalid("Invalid non-negative integer")
                 .code("parameter_invalid_integer")
                 .param(param));
         }
         let mut metadata = item.value["metadata"].clone();
         merge_metadata(&mut metadata, form, "metadata")?;
-        Ok(Change::Set { item: item.id.clone(), price, quantity, metadata })
+        Ok(Change::Set {
+            item: item.id.clone(),
+            price,
+            quantity,
+            metadata,
+        })
     }
 }
 
-fn changes_of(tx: &mut Tx<'_>, call: &Call<'_>, subscription: &Record, form: &Node, at: &str) -> Result<Vec<Change>, ApiError> {
+fn changes_of(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    subscription: &Record,
+    form: &Node,
+    at: &str,
+) -> Result<Vec<Change>, ApiError> {
     let forms: Vec<Node> = form.list("items").cloned().collect();
     let mut out = Vec::new();
     for (index, form) in forms.iter().enumerate() {
@@ -74,7 +101,9 @@ fn changes_of(tx: &mut Tx<'_>, call: &Call<'_>, subscription: &Record, form: &No
                 find(tx, call, Kind::SubscriptionItem, id, &format!("{at}[id]"))
                     .ok()
                     .filter(|i| i.text("subscription") == subscription.id)
-                    .ok_or_else(|| ApiError::missing("subscription_item", id, &format!("{at}[id]")))?,
+                    .ok_or_else(|| {
+                        ApiError::missing("subscription_item", id, &format!("{at}[id]"))
+                    })?,
             ),
         };
         out.push(Change::of_item(tx, call, item.as_deref(), form, &at)?);
@@ -84,16 +113,29 @@ fn changes_of(tx: &mut Tx<'_>, call: &Call<'_>, subscription: &Record, form: &No
 
 pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let subscription = named(tx, call)?;
-    let (args, before, id) = (call.args, subscription.value.clone(), subscription.id.clone());
+    let (args, before, id) = (
+        call.args,
+        subscription.value.clone(),
+        subscription.id.clone(),
+    );
     let open = ["metadata", "cancellation_details", "expand"];
     if has_ended(&subscription)
-        && args.children().iter().any(|(name, _)| !open.contains(&name.as_str()))
+        && args
+            .children()
+            .iter()
+            .any(|(name, _)| !open.contains(&name.as_str()))
     {
         return Err(ApiError::invalid(
             "A canceled subscription can only update its cancellation_details and metadata.",
         ));
     }
-    let customer = find(tx, call, Kind::Customer, subscription.text("customer"), "customer")?;
+    let customer = find(
+        tx,
+        call,
+        Kind::Customer,
+        subscription.text("customer"),
+        "customer",
+    )?;
     let mut value = before.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
     if let Value::Object(fields) = create::describe(tx, call, args, &customer)? {
@@ -101,21 +143,34 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             value[name] = field;
         }
     }
-    if value["collection_method"] != before["collection_method"] || args.int("days_until_due").is_some() {
+    if value["collection_method"] != before["collection_method"]
+        || args.int("days_until_due").is_some()
+    {
         create::check_days(args, value["collection_method"] == "send_invoice")?;
     }
     cancellations(tx, args, &subscription, &mut value)?;
     if args.at("pause_collection").is_some() {
         let pause = args.sub("pause_collection");
         value["pause_collection"] = match pause.text("behavior") {
-            Some(behavior) => json!({ "behavior": behavior, "resumes_at": pause.int("resumes_at") }),
+            Some(behavior) => {
+                json!({ "behavior": behavior, "resumes_at": pause.int("resumes_at") })
+            }
             None => Value::Null,
         };
     }
     if args.at("discounts").is_some() {
-        let on = On { customer: Some(&customer.id), subscription: Some(&id), ..On::default() };
+        let on = On {
+            customer: Some(&customer.id),
+            subscription: Some(&id),
+            ..On::default()
+        };
         let new = discounts::read(tx, call, args, "", on)?;
-        for gone in before["discounts"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        for gone in before["discounts"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
             if !new.iter().any(|n| n == gone) {
                 drop(discounts::delete(tx, gone));
             }
@@ -137,25 +192,35 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 /// `add_invoice_items` wait for the next invoice.
-fn add_pending(tx: &mut Tx<'_>, call: &Call<'_>, id: &str, customer: &Record) -> Result<(), ApiError> {
+fn add_pending(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    id: &str,
+    customer: &Record,
+) -> Result<(), ApiError> {
     let Some(subscription) = tx.get(id) else {
         return Ok(());
     };
     for line in cycle::extra(tx, call, call.args, &subscription)? {
-        let item = items::make(tx, customer, subscription.text("currency"), items::Item {
-            amount: line.amount,
-            description: line.description,
-            price: line.price,
-            quantity: line.quantity,
-            period: line.period,
-            parent: json!({
-                "type": "subscription_details",
-                "subscription_details": { "subscription": id },
-            }),
-            proration: false,
-            discountable: line.discountable,
-            metadata: line.metadata,
-        });
+        let item = items::make(
+            tx,
+            customer,
+            subscription.text("currency"),
+            items::Item {
+                amount: line.amount,
+                description: line.description,
+                price: line.price,
+                quantity: line.quantity,
+                period: line.period,
+                parent: json!({
+                    "type": "subscription_details",
+                    "subscription_details": { "subscription": id },
+                }),
+                proration: false,
+                discountable: line.discountable,
+                metadata: line.metadata,
+            },
+        );
         tx.emit("invoiceitem.created", call.owner, &item.value);
     }
     Ok(())
@@ -173,7 +238,12 @@ pub(super) fn cancellation(args: &Node, subscription: &Record) -> Value {
 }
 
 /// `cancel_at`, `cancel_at_period_end` and their details.
-fn cancellations(tx: &Tx<'_>, args: &Node, subscription: &Record, value: &mut Value) -> Result<(), ApiError> {
+fn cancellations(
+    tx: &Tx<'_>,
+    args: &Node,
+    subscription: &Record,
+    value: &mut Value,
+) -> Result<(), ApiError> {
     if args.text("cancel_at").is_some() && args.flag("cancel_at_period_end").is_some() {
         return Err(ApiError::invalid(
             "You may only specify one of these parameters: cancel_at, cancel_at_period_end.",
@@ -181,7 +251,10 @@ fn cancellations(tx: &Tx<'_>, args: &Node, subscription: &Record, value: &mut Va
         .param("cancel_at"));
     }
     value["cancellation_details"] = cancellation(args, subscription);
-    let ends = items_of(tx, subscription).iter().map(|i| i.int("current_period_end")).collect::<Vec<_>>();
+    let ends = items_of(tx, subscription)
+        .iter()
+        .map(|i| i.int("current_period_end"))
+        .collect::<Vec<_>>();
     let at = match args.text("cancel_at") {
         Some("min_period_end") => ends.iter().min().copied(),
         Some("max_period_end") => ends.iter().max().copied(),
@@ -217,9 +290,20 @@ pub(super) fn apply(
     args: &Node,
 ) -> Result<Vec<String>, ApiError> {
     if has_ended(subscription) {
-        return Err(ApiError::missing("subscription", &subscription.id, "subscription"));
+        return Err(ApiError::missing(
+            "subscription",
+            &subscription.id,
+            "subscription",
+        ));
     }
-    apply_to(tx, call, &subscription.id, &subscription.value, changes, args)
+    apply_to(
+        tx,
+        call,
+        &subscription.id,
+        &subscription.value,
+        changes,
+        args,
+    )
 }
 
 fn apply_to(
@@ -231,7 +315,10 @@ fn apply_to(
     args: &Node,
 ) -> Result<Vec<String>, ApiError> {
     create::simulated(args)?;
-    let how = args.text("proration_behavior").unwrap_or("create_prorations").to_owned();
+    let how = args
+        .text("proration_behavior")
+        .unwrap_or("create_prorations")
+        .to_owned();
     let (made, resets) = arrange(tx, call, id, changes, args, &how)?;
     if resets {
         let invoice = bill_now(tx, id, Vec::new(), "subscription_update")?;
@@ -257,7 +344,10 @@ fn arrange(
     let subscription = tx.get(id).ok_or_else(gone)?;
     let at = args.int("proration_date").unwrap_or(tx.now);
     let all = items_of(tx, &subscription);
-    if all.iter().any(|i| at < i.int("current_period_start") || at > i.int("current_period_end")) {
+    if all
+        .iter()
+        .any(|i| at < i.int("current_period_start") || at > i.int("current_period_end"))
+    {
         return Err(ApiError::invalid(
             "The `proration_date` must be within the subscription's current period.",
         )
@@ -267,13 +357,19 @@ fn arrange(
     let ends_trial = trialing && args.text("trial_end") == Some("now");
     let prorates = how != "none" && !trialing;
     let new_interval = |change: &Change| match change {
-        Change::Set { item, price: Some(price), .. } => tx
+        Change::Set {
+            item,
+            price: Some(price),
+            ..
+        } => tx
             .get(item)
             .is_some_and(|i| prices::interval(&i.value["price"]) != prices::interval(&price.value)),
         _ => false,
     };
     let interval_changes = changes.iter().any(new_interval) && !trialing;
-    let resets = ends_trial || interval_changes || args.text("billing_cycle_anchor") == Some("now") && !trialing;
+    let resets = ends_trial
+        || interval_changes
+        || args.text("billing_cycle_anchor") == Some("now") && !trialing;
     let mut made = Vec::new();
     if resets && prorates {
         for item in &all {
@@ -295,8 +391,17 @@ fn arrange(
                 made.push(item.id.clone());
                 Some(item)
             }
-            Change::Set { item, price, quantity, metadata } => set(
-                tx, &subscription, &item, (price, quantity, metadata), (prorates && !resets, at),
+            Change::Set {
+                item,
+                price,
+                quantity,
+                metadata,
+            } => set(
+                tx,
+                &subscription,
+                &item,
+                (price, quantity, metadata),
+                (prorates && !resets, at),
             )?,
         };
         if let Some(item) = touched.filter(|_| prorates && !resets) {
@@ -335,7 +440,9 @@ fn period_for(tx: &Tx<'_>, subscription: &Record, wanted: &Wanted) -> (i64, i64)
         .iter()
         .find(|i| prices::interval(&i.value["price"]) == interval)
         .map(|i| i.int("current_period_end"));
-    let trial = subscription.value["trial_end"].as_i64().filter(|end| *end > tx.now);
+    let trial = subscription.value["trial_end"]
+        .as_i64()
+        .filter(|end| *end > tx.now);
     let end = trial
         .or(same)
         .or_else(|| interval.map(|i| i.next(anchor, tx.now)))
@@ -355,7 +462,9 @@ fn set(
     let Some(old) = tx.get(item) else {
         return Ok(None);
     };
-    let other = price.as_ref().is_some_and(|p| old.hidden["price"] != p.id.as_str());
+    let other = price
+        .as_ref()
+        .is_some_and(|p| old.hidden["price"] != p.id.as_str());
     let differs = other || quantity.is_some_and(|q| q != old.int("quantity"));
     if differs && prorates {
         credit(tx, subscription, &old, at)?;
@@ -376,12 +485,21 @@ fn set(
     Ok(changed.filter(|_| differs))
 }
 
-fn new_trial(tx: &mut Tx<'_>, subscription: &Record, end: i64, prorates: bool) -> Result<(), ApiError> {
+fn new_trial(
+    tx: &mut Tx<'_>,
+    subscription: &Record,
+    end: i64,
+    prorates: bool,
+) -> Result<(), ApiError> {
     for item in items_of(tx, subscription) {
         if prorates {
             credit(tx, subscription, &item, tx.now)?;
         }
-        let start = if subscription.text("status") == "trialing" { item.int("current_period_start") } else { tx.now };
+        let start = if subscription.text("status") == "trialing" {
+            item.int("current_period_start")
+        } else {
+            tx.now
+        };
         tx.update(&item.id, |r| {
             r.value["current_period_start"] = json!(start);
             r.value["current_period_end"] = json!(end);
@@ -402,7 +520,9 @@ fn new_trial(tx: &mut Tx<'_>, subscription: &Record, end: i64, prorates: bool) -
 
 /// Begins a new period of every item.
 pub(super) fn restart(tx: &mut Tx<'_>, id: &str, anchor: i64) -> Result<(), ApiError> {
-    let subscription = tx.get(id).ok_or_else(|| ApiError::missing("subscription", id, "subscription"))?;
+    let subscription = tx
+        .get(id)
+        .ok_or_else(|| ApiError::missing("subscription", id, "subscription"))?;
     ending::begin_periods(tx, &subscription, anchor);
     Ok(())
 }
@@ -414,15 +534,31 @@ pub(super) fn bill_now(
     more: Vec<invoices::lines::Line>,
     reason: &'static str,
 ) -> Result<String, ApiError> {
-    let subscription = tx.get(id).ok_or_else(|| ApiError::missing("subscription", id, "subscription"))?;
-    let billed: Vec<_> = items_of(tx, &subscription).into_iter().map(|i| (i, Part::Whole)).collect();
+    let subscription = tx
+        .get(id)
+        .ok_or_else(|| ApiError::missing("subscription", id, "subscription"))?;
+    let billed: Vec<_> = items_of(tx, &subscription)
+        .into_iter()
+        .map(|i| (i, Part::Whole))
+        .collect();
     let period = (tx.now, tx.now);
-    cycle::bill(tx, id, Bill { reason, items: &billed, period, more })
+    cycle::bill(
+        tx,
+        id,
+        Bill {
+            reason,
+            items: &billed,
+            period,
+            more,
+        },
+    )
 }
 
 /// Invoices what waits for the next invoice, and collects it.
 pub(super) fn invoice_now(tx: &mut Tx<'_>, id: &str, args: Option<&Node>) -> Result<(), ApiError> {
-    let subscription = tx.get(id).ok_or_else(|| ApiError::missing("subscription", id, "subscription"))?;
+    let subscription = tx
+        .get(id)
+        .ok_or_else(|| ApiError::missing("subscription", id, "subscription"))?;
     let customer = tx
         .get(subscription.text("customer"))
         .ok_or_else(|| ApiError::missing("customer", subscription.text("customer"), "customer"))?;
@@ -430,7 +566,12 @@ pub(super) fn invoice_now(tx: &mut Tx<'_>, id: &str, args: Option<&Node>) -> Res
         return Ok(());
     }
     let period = (tx.now, tx.now);
-    let bill = Bill { reason: "subscription_update", items: &[], period, more: Vec::new() };
+    let bill = Bill {
+        reason: "subscription_update",
+        items: &[],
+        period,
+        more: Vec::new(),
+    };
     let invoice = cycle::bill(tx, id, bill)?;
     match args {
         Some(args) => collect(tx, &invoice, args),
@@ -448,7 +589,10 @@ fn collect(tx: &mut Tx<'_>, invoice: &str, args: &Node) -> Result<(), ApiError> 
     if !charges || behavior == Some("default_incomplete") {
         return Ok(());
     }
-    let how = How { off_session: args.flag("off_session").unwrap_or(false), ..How::default() };
+    let how = How {
+        off_session: args.flag("off_session").unwrap_or(false),
+        ..How::default()
+    };
     let strict = behavior == Some("error_if_incomplete");
     match settle::collect(tx, invoice, None, &how)? {
         Collected::NoMethod => Err(settle::no_method()),
@@ -461,7 +605,12 @@ fn collect(tx: &mut Tx<'_>, invoice: &str, args: &Node) -> Result<(), ApiError> 
 }
 
 /// Gives back what an item's rest of the period cost.
-pub(super) fn credit(tx: &mut Tx<'_>, subscription: &Record, item: &Record, at: i64) -> Result<(), ApiError> {
+pub(super) fn credit(
+    tx: &mut Tx<'_>,
+    subscription: &Record,
+    item: &Record,
+    at: i64,
+) -> Result<(), ApiError> {
     prorate(tx, subscription, item, at, -1)
 }
 
@@ -469,7 +618,13 @@ fn debit(tx: &mut Tx<'_>, subscription: &Record, item: &Record, at: i64) -> Resu
     prorate(tx, subscription, item, at, 1)
 }
 
-fn prorate(tx: &mut Tx<'_>, subscription: &Record, item: &Record, at: i64, sign: i64) -> Result<(), ApiError> {
+fn prorate(
+    tx: &mut Tx<'_>,
+    subscription: &Record,
+    item: &Record,
+    at: i64,
+    sign: i64,
+) -> Result<(), ApiError> {
     let Some(customer) = tx.get(subscription.text("customer")) else {
         return Ok(());
     };
@@ -477,30 +632,52 @@ fn prorate(tx: &mut Tx<'_>, subscription: &Record, item: &Record, at: i64, sign:
     let full = cycle::cost_of(tx, item, currency)?;
     let end = item.int("current_period_end");
     // An item that joined late has a short first period; the price is for a whole one.
+    let anchor = subscription.int("billing_cycle_anchor");
     let whole = prices::interval(&item.value["price"])
-        .map_or(period_of(item), |interval| (interval.previous(end, end), end));
+        .map_or(period_of(item), |interval| (interval.previous(anchor, end), end));
     let whole = (std::cmp::min(whole.0, item.int("current_period_start")), end);
     let (part, of) = left(whole, at);
-    let product = item.value["price"]["product"].as_str().unwrap_or_default().to_owned();
-    let share = discounts::net(tx, &subscription.value["discounts"], money::share(full, part, of)?, &product)?;
+    let product = item.value["price"]["product"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    let share = discounts::net(
+        tx,
+        &subscription.value["discounts"],
+        money::share(full, part, of)?,
+        &product,
+    )?;
     let quantity = item.int("quantity");
     let name = cycle::name_of(tx, item);
-    let what = if quantity == 1 { name } else { format!("{quantity} × {name}") };
-    let time = if sign < 0 { "Unused time on" } else { "Remaining time on" };
-    let made = items::make(tx, &customer, currency, items::Item {
-        amount: share * sign,
-        description: json!(format!("{time} {what} after {}", calendar::show(at))),
-        price: item.hidden["price"].as_str().and_then(|id| tx.get(id)),
-        quantity,
-        period: (at, end),
-        parent: json!({
-            "type": "subscription_details",
-            "subscription_details": { "subscription": subscription.id, "subscription_item": item.id },
-        }),
-        proration: true,
-        discountable: false,
-        metadata: json!({}),
-    });
+    let what = if quantity == 1 {
+        name
+    } else {
+        format!("{quantity} × {name}")
+    };
+    let time = if sign < 0 {
+        "Unused time on"
+    } else {
+        "Remaining time on"
+    };
+    let made = items::make(
+        tx,
+        &customer,
+        currency,
+        items::Item {
+            amount: share * sign,
+            description: json!(format!("{time} {what} after {}", calendar::show(at))),
+            price: item.hidden["price"].as_str().and_then(|id| tx.get(id)),
+            quantity,
+            period: (at, end),
+            parent: json!({
+                "type": "subscription_details",
+                "subscription_details": { "subscription": subscription.id, "subscription_item": item.id },
+            }),
+            proration: true,
+            discountable: false,
+            metadata: json!({}),
+        },
+    );
     tx.emit("invoiceitem.created", &made.owner, &made.value);
     Ok(())
 }
@@ -510,24 +687,43 @@ fn prorate(tx: &mut Tx<'_>, subscription: &Record, item: &Record, at: i64, sign:
 pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let (args, details) = (call.args, call.args.sub("subscription_details"));
     let Some(id) = args.text("subscription") else {
-        let customer = args.text("customer").ok_or_else(|| ApiError::parameter_missing("customer"))?;
+        let customer = args
+            .text("customer")
+            .ok_or_else(|| ApiError::parameter_missing("customer"))?;
         let customer = find(tx, call, Kind::Customer, customer, "customer")?;
         let mut form: Vec<(String, Node)> = details
             .children()
             .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "proration_date" | "resume_at" | "start_date"))
+            .filter(|(name, _)| {
+                !matches!(name.as_str(), "proration_date" | "resume_at" | "start_date")
+            })
             .cloned()
             .collect();
         for name in ["discounts", "currency"] {
             form.extend(args.at(name).map(|node| (name.to_owned(), node.clone())));
         }
-        form.push(("payment_behavior".to_owned(), Node::Leaf("default_incomplete".to_owned())));
+        form.push((
+            "payment_behavior".to_owned(),
+            Node::Leaf("default_incomplete".to_owned()),
+        ));
         let made = create::begin(tx, call, &Node::Tree(form), &customer, None)?;
-        return Ok(invoices::now(tx, made["latest_invoice"].as_str().unwrap_or_default()));
+        return Ok(invoices::now(
+            tx,
+            made["latest_invoice"].as_str().unwrap_or_default(),
+        ));
     };
     let subscription = find(tx, call, Kind::Subscription, id, "subscription")?;
-    let how = details.text("proration_behavior").unwrap_or("create_prorations").to_owned();
-    let changes = changes_of(tx, call, &subscription, details, "subscription_details[items]")?;
+    let how = details
+        .text("proration_behavior")
+        .unwrap_or("create_prorations")
+        .to_owned();
+    let changes = changes_of(
+        tx,
+        call,
+        &subscription,
+        details,
+        "subscription_details[items]",
+    )?;
     let changed = !changes.is_empty();
     let (_, resets) = arrange(tx, call, id, changes, details, &how)?;
     let ends = details.flag("cancel_now") == Some(true);
@@ -542,13 +738,25 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             }
         }
         let period = (tx.now, tx.now);
-        let bill = Bill { reason: "upcoming", items: &[], period, more: Vec::new() };
+        let bill = Bill {
+            reason: "upcoming",
+            items: &[],
+            period,
+            more: Vec::new(),
+        };
         let invoice = cycle::bill(tx, id, bill)?;
         return Ok(invoices::now(tx, &invoice));
     }
     if subscription.value["cancel_at_period_end"] == json!(true) || has_ended(&subscription) {
-        return Err(ApiError::new(404, "invalid_request_error", format!("No upcoming invoices for customer: {}", subscription.text("customer")))
-            .code("invoice_upcoming_none"));
+        return Err(ApiError::new(
+            404,
+            "invalid_request_error",
+            format!(
+                "No upcoming invoices for customer: {}",
+                subscription.text("customer")
+            ),
+        )
+        .code("invoice_upcoming_none"));
     }
     cycle::upcoming(tx, id)
 }

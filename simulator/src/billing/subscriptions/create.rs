@@ -40,20 +40,30 @@ pub(super) fn simulated(args: &Node) -> Result<(), ApiError> {
         None => false,
     };
     if let Some(name) = NOT_YET.iter().find(asked) {
-        return Err(ApiError::invalid(format!("The simulator doesn't know `{name}` yet.")).param(*name));
+        return Err(
+            ApiError::invalid(format!("The simulator doesn't know `{name}` yet.")).param(*name),
+        );
     }
     if args.flag("automatic_tax.enabled") == Some(true) {
-        return Err(ApiError::invalid("The simulator doesn't compute taxes.").param("automatic_tax[enabled]"));
+        return Err(ApiError::invalid("The simulator doesn't compute taxes.")
+            .param("automatic_tax[enabled]"));
     }
     if args.text("payment_behavior") == Some("pending_if_incomplete") {
-        return Err(ApiError::invalid("The simulator doesn't know pending updates yet.").param("payment_behavior"));
+        return Err(
+            ApiError::invalid("The simulator doesn't know pending updates yet.")
+                .param("payment_behavior"),
+        );
     }
     Ok(())
 }
 
 pub(crate) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let in_path = call.path.starts_with("/v1/customers/");
-    let customer = if in_path { Some(call.id()) } else { call.args.text("customer") };
+    let customer = if in_path {
+        Some(call.id())
+    } else {
+        call.args.text("customer")
+    };
     let customer = customer.ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, customer, "customer")?;
     begin(tx, call, call.args, &customer, None)
@@ -68,8 +78,19 @@ pub(super) struct Wanted {
     pub at: String,
 }
 
-pub(super) fn read_item(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, at: &str) -> Result<Wanted, ApiError> {
-    let param = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}[{name}]") };
+pub(super) fn read_item(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    form: &Node,
+    at: &str,
+) -> Result<Wanted, ApiError> {
+    let param = |name: &str| {
+        if at.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{at}[{name}]")
+        }
+    };
     let price = prices::read(tx, call, form, at)?;
     if price.text("type") != "recurring" {
         return Err(ApiError::invalid(
@@ -85,10 +106,19 @@ pub(super) fn read_item(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, at: &str)
     }
     for name in ["billing_thresholds", "tax_rates"] {
         if !form.sub(name).children().is_empty() {
-            return Err(ApiError::invalid(format!("The simulator doesn't know `{name}` of items.")).param(param(name)));
+            return Err(ApiError::invalid(format!(
+                "The simulator doesn't know `{name}` of items."
+            ))
+            .param(param(name)));
         }
     }
-    Ok(Wanted { price, quantity, metadata: metadata(form, "metadata")?, form: form.clone(), at: at.to_owned() })
+    Ok(Wanted {
+        price,
+        quantity,
+        metadata: metadata(form, "metadata")?,
+        form: form.clone(),
+        at: at.to_owned(),
+    })
 }
 
 /// Begins a subscription from a form that has the parameters of its creation. With `paid`, Checkout
@@ -124,9 +154,15 @@ pub(crate) fn begin(
         })?;
     }
     for (index, w) in wanted.iter().enumerate() {
-        if wanted.iter().skip(index + 1).any(|other| other.price.id == w.price.id) {
-            return Err(ApiError::invalid("Cannot add multiple subscription items with the same price.")
-                .param(format!("items[{}][price]", index + 1)));
+        if wanted
+            .iter()
+            .skip(index + 1)
+            .any(|other| other.price.id == w.price.id)
+        {
+            return Err(ApiError::invalid(
+                "Cannot add multiple subscription items with the same price.",
+            )
+            .param(format!("items[{}][price]", index + 1)));
         }
     }
     let send = args.text("collection_method") == Some("send_invoice");
@@ -134,9 +170,23 @@ pub(crate) fn begin(
     let (trial_end, anchor) = times(tx, args)?;
     let id = tx.mint("sub_1", 23);
     let fields = describe(tx, call, args, customer)?;
-    let value = shell(tx, call, args, &id, customer, (&currency, anchor, trial_end), fields)?;
+    let value = shell(
+        tx,
+        call,
+        args,
+        &id,
+        customer,
+        (&currency, anchor, trial_end),
+        fields,
+    )?;
     let fee = fee_percent(tx, call, args)?;
-    tx.insert(Kind::Subscription, call.owner, value, json!({ "fee_percent": fee }), None);
+    tx.insert(
+        Kind::Subscription,
+        call.owner,
+        value,
+        json!({ "fee_percent": fee }),
+        None,
+    );
     for w in &wanted {
         let interval = prices::interval(&w.price.value);
         let end = match (trial_end, interval) {
@@ -148,7 +198,11 @@ pub(crate) fn begin(
         add_item(tx, call, &id, w, (tx.now, end))?;
     }
     show_items(tx, &id);
-    let on = On { customer: Some(&customer.id), subscription: Some(&id), ..On::default() };
+    let on = On {
+        customer: Some(&customer.id),
+        subscription: Some(&id),
+        ..On::default()
+    };
     let discounts = discounts::read(tx, call, args, "", on)?;
     tx.update(&id, |r| r.value["discounts"] = json!(discounts));
     let prorate = args.text("proration_behavior") != Some("none");
@@ -178,7 +232,10 @@ fn start(
     if !open || args.text("payment_behavior") == Some("default_incomplete") {
         return Ok(());
     }
-    let on_session = How { off_session: args.flag("off_session").unwrap_or(false), ..How::default() };
+    let on_session = How {
+        off_session: args.flag("off_session").unwrap_or(false),
+        ..How::default()
+    };
     let strict = args.text("payment_behavior") == Some("error_if_incomplete");
     match settle::collect(tx, invoice, None, paid.unwrap_or(&on_session))? {
         Collected::NoMethod => Err(settle::no_method()),
@@ -219,10 +276,10 @@ fn times(tx: &Tx<'_>, args: &Node) -> Result<(Option<i64>, i64), ApiError> {
         (Some("now"), None) => None,
         (Some(text), None) => Some(time(text, "trial_end", tx.now)?),
         (None, Some(days)) if !(1..=730).contains(&days) => {
-            return Err(ApiError::invalid(
-                "Invalid trial_period_days: must be between 1 and 730.",
-            )
-            .param("trial_period_days"));
+            return Err(
+                ApiError::invalid("Invalid trial_period_days: must be between 1 and 730.")
+                    .param("trial_period_days"),
+            );
         }
         (None, Some(days)) => Some(tx.now + days * DAY),
         (None, None) => None,
@@ -236,23 +293,33 @@ fn times(tx: &Tx<'_>, args: &Node) -> Result<(Option<i64>, i64), ApiError> {
             .param("billing_cycle_anchor"));
         }
         (Some(at), None) if at <= tx.now => {
-            return Err(ApiError::invalid("The `billing_cycle_anchor` must be in the future.")
-                .param("billing_cycle_anchor"));
+            return Err(
+                ApiError::invalid("The `billing_cycle_anchor` must be in the future.")
+                    .param("billing_cycle_anchor"),
+            );
         }
         (Some(at), None) => at,
         (None, Some(day)) => {
             let month = config.int("month");
-            let fits = |n: Option<i64>, least: i64, most: i64| n.is_none_or(|n| (least..=most).contains(&n));
+            let fits = |n: Option<i64>, least: i64, most: i64| {
+                n.is_none_or(|n| (least..=most).contains(&n))
+            };
             if !fits(Some(day), 1, 31)
                 || !fits(month, 1, 12)
                 || !fits(config.int("hour"), 0, 23)
                 || !fits(config.int("minute"), 0, 59)
                 || !fits(config.int("second"), 0, 59)
             {
-                return Err(ApiError::invalid("Invalid billing_cycle_anchor_config: there is no such time.")
-                    .param("billing_cycle_anchor_config"));
+                return Err(ApiError::invalid(
+                    "Invalid billing_cycle_anchor_config: there is no such time.",
+                )
+                .param("billing_cycle_anchor_config"));
             }
-            let clock = (config.int("hour"), config.int("minute"), config.int("second"));
+            let clock = (
+                config.int("hour"),
+                config.int("minute"),
+                config.int("second"),
+            );
             calendar::configured(tx.now, day, month, clock)
         }
         (None, None) => trial_end.unwrap_or(tx.now),
@@ -264,15 +331,21 @@ fn times(tx: &Tx<'_>, args: &Node) -> Result<(Option<i64>, i64), ApiError> {
 pub(super) fn time(text: &str, param: &str, now: i64) -> Result<i64, ApiError> {
     match text.parse::<i64>() {
         Ok(at) if at > now => Ok(at),
-        Ok(_) => Err(ApiError::invalid(format!("Invalid timestamp: `{param}` must be an integer Unix timestamp in the future."))
-            .param(param)),
+        Ok(_) => Err(ApiError::invalid(format!(
+            "Invalid timestamp: `{param}` must be an integer Unix timestamp in the future."
+        ))
+        .param(param)),
         Err(_) => Err(ApiError::invalid(format!("Invalid integer: {text}"))
             .code("parameter_invalid_integer")
             .param(param)),
     }
 }
 
-pub(super) fn fee_percent(tx: &Tx<'_>, call: &Call<'_>, args: &Node) -> Result<Option<i64>, ApiError> {
+pub(super) fn fee_percent(
+    tx: &Tx<'_>,
+    call: &Call<'_>,
+    args: &Node,
+) -> Result<Option<i64>, ApiError> {
     let param = "application_fee_percent";
     let Some(text) = args.text(param) else {
         return Ok(None);
@@ -285,7 +358,10 @@ pub(super) fn fee_percent(tx: &Tx<'_>, call: &Call<'_>, args: &Node) -> Result<O
     }
     match money::percent(text) {
         Some(percent) if (0..=1_000_000).contains(&percent) => Ok(Some(percent)),
-        _ => Err(ApiError::invalid("Invalid application_fee_percent: must be between 0 and 100.").param(param)),
+        _ => Err(
+            ApiError::invalid("Invalid application_fee_percent: must be between 0 and 100.")
+                .param(param),
+        ),
     }
 }
 
@@ -457,8 +533,15 @@ pub(super) fn add_item(
     period: (i64, i64),
 ) -> Result<Arc<Record>, ApiError> {
     let id = tx.mint("si_", 14);
-    let customer = tx.get(subscription).map(|s| s.text("customer").to_owned()).unwrap_or_default();
-    let on = On { customer: Some(&customer), item: Some(&id), ..On::default() };
+    let customer = tx
+        .get(subscription)
+        .map(|s| s.text("customer").to_owned())
+        .unwrap_or_default();
+    let on = On {
+        customer: Some(&customer),
+        item: Some(&id),
+        ..On::default()
+    };
     let discounts = discounts::read(tx, call, &wanted.form, &wanted.at, on)?;
     let item = json!({
         "id": id,
@@ -475,5 +558,11 @@ pub(super) fn add_item(
         "tax_rates": [],
     });
     let owner = call.owner;
-    Ok(tx.insert(Kind::SubscriptionItem, owner, item, json!({ "price": wanted.price.id }), None))
+    Ok(tx.insert(
+        Kind::SubscriptionItem,
+        owner,
+        item,
+        json!({ "price": wanted.price.id }),
+        None,
+    ))
 }

@@ -9,7 +9,11 @@ use crate::{
     api::{Call, metadata},
     billing::{
         discounts,
-        invoices::{self, Draft, items, lines::{self, Line}, settle},
+        invoices::{
+            self, Draft, items,
+            lines::{self, Line},
+            settle,
+        },
         prices,
     },
     error::ApiError,
@@ -62,11 +66,18 @@ pub(super) enum Part {
     Whole,
     Trial,
     /// From the beginning of a period that is shorter than the price's, prorated or free.
-    Stub { prorated: bool },
+    Stub {
+        prorated: bool,
+    },
 }
 
 /// The line of an item for its present period.
-fn line(tx: &mut Tx<'_>, subscription: &Record, item: &Record, part: Part) -> Result<Line, ApiError> {
+fn line(
+    tx: &mut Tx<'_>,
+    subscription: &Record,
+    item: &Record,
+    part: Part,
+) -> Result<Line, ApiError> {
     let currency = subscription.text("currency");
     let period = period_of(item);
     let (name, quantity) = (name_of(tx, item), item.int("quantity"));
@@ -84,13 +95,22 @@ fn line(tx: &mut Tx<'_>, subscription: &Record, item: &Record, part: Part) -> Re
     };
     let recurring = &item.value["price"]["recurring"];
     let every = match recurring["interval_count"].as_i64() {
-        Some(n) if n > 1 => format!("every {n} {}s", recurring["interval"].as_str().unwrap_or_default()),
-        _ => recurring["interval"].as_str().unwrap_or_default().to_owned(),
+        Some(n) if n > 1 => format!(
+            "every {n} {}s",
+            recurring["interval"].as_str().unwrap_or_default()
+        ),
+        _ => recurring["interval"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned(),
     };
     let description = match part {
         Part::Trial => format!("Trial period for {name}"),
         _ => match item.value["price"]["unit_amount"].as_i64() {
-            Some(unit) => format!("{quantity} × {name} (at {} / {every})", price_text(unit, currency)),
+            Some(unit) => format!(
+                "{quantity} × {name} (at {} / {every})",
+                price_text(unit, currency)
+            ),
             None => format!("{quantity} × {name} ({every})"),
         },
     };
@@ -131,16 +151,19 @@ pub(super) fn bill(tx: &mut Tx<'_>, id: &str, bill: Bill<'_>) -> Result<String, 
     let subscription = tx.get(id).ok_or_else(gone)?;
     let customer = tx.get(subscription.text("customer")).ok_or_else(gone)?;
     let currency = subscription.text("currency").to_owned();
-    let invoice = invoices::make(tx, &Draft {
-        customer: &customer,
-        currency: &currency,
-        reason: bill.reason,
-        subscription: Some(&subscription),
-        period: bill.period,
-        send: subscription.text("collection_method") == "send_invoice",
-        days_until_due: subscription.value["days_until_due"].as_i64(),
-        auto_advance: true,
-    });
+    let invoice = invoices::make(
+        tx,
+        &Draft {
+            customer: &customer,
+            currency: &currency,
+            reason: bill.reason,
+            subscription: Some(&subscription),
+            period: bill.period,
+            send: subscription.text("collection_method") == "send_invoice",
+            days_until_due: subscription.value["days_until_due"].as_i64(),
+            auto_advance: true,
+        },
+    );
     let pending = items::pending(tx, &customer, &currency, Some(id));
     let mut all = items::take(tx, &pending, &invoice.id, &currency);
     for (item, part) in bill.items {
@@ -165,16 +188,26 @@ pub(super) fn bill(tx: &mut Tx<'_>, id: &str, bill: Bill<'_>) -> Result<String, 
 }
 
 /// A coupon of one time is gone with the first invoice that bills something.
-fn spend_discounts(tx: &mut Tx<'_>, subscription: &Record, billed: &[(std::sync::Arc<Record>, Part)]) {
+fn spend_discounts(
+    tx: &mut Tx<'_>,
+    subscription: &Record,
+    billed: &[(std::sync::Arc<Record>, Part)],
+) {
     if billed.iter().all(|(_, part)| matches!(part, Part::Trial)) {
         return;
     }
-    let on = std::iter::once(subscription.id.clone()).chain(billed.iter().map(|(i, _)| i.id.clone()));
+    let on =
+        std::iter::once(subscription.id.clone()).chain(billed.iter().map(|(i, _)| i.id.clone()));
     for id in on.collect::<Vec<_>>() {
-        let all = now(tx, &id)["discounts"].as_array().cloned().unwrap_or_default();
-        let (spent, kept): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|d| d.as_str().is_some_and(|d| discounts::is_once(tx, d) || discounts::in_force(tx, &json!([d])).is_empty()));
+        let all = now(tx, &id)["discounts"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let (spent, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|d| {
+            d.as_str().is_some_and(|d| {
+                discounts::is_once(tx, d) || discounts::in_force(tx, &json!([d])).is_empty()
+            })
+        });
         for discount in &spent {
             drop(discounts::delete(tx, discount.as_str().unwrap_or_default()));
         }
@@ -194,7 +227,9 @@ pub(super) fn first_invoice(
 ) -> Result<String, ApiError> {
     let subscription = now(tx, id);
     let trial = !subscription["trial_end"].is_null();
-    let stub = subscription["billing_cycle_anchor"].as_i64().is_some_and(|at| at > tx.now);
+    let stub = subscription["billing_cycle_anchor"]
+        .as_i64()
+        .is_some_and(|at| at > tx.now);
     let part = match (trial, stub) {
         (true, _) => Part::Trial,
         (false, true) => Part::Stub { prorated: prorate },
@@ -203,10 +238,22 @@ pub(super) fn first_invoice(
     let Some(record) = tx.get(id) else {
         return Err(ApiError::missing("subscription", id, "subscription"));
     };
-    let items: Vec<_> = items_of(tx, &record).into_iter().map(|i| (i, part)).collect();
+    let items: Vec<_> = items_of(tx, &record)
+        .into_iter()
+        .map(|i| (i, part))
+        .collect();
     let more = extra(tx, call, args, &record)?;
     let period = (tx.now, tx.now);
-    let invoice = bill(tx, id, Bill { reason: "subscription_create", items: &items, period, more })?;
+    let invoice = bill(
+        tx,
+        id,
+        Bill {
+            reason: "subscription_create",
+            items: &items,
+            period,
+            more,
+        },
+    )?;
     if record.text("collection_method") == "send_invoice" {
         invoices::wait_to_finalize(tx, &invoice);
     }
@@ -214,7 +261,12 @@ pub(super) fn first_invoice(
 }
 
 /// The lines of `add_invoice_items`.
-pub(super) fn extra(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, subscription: &Record) -> Result<Vec<Line>, ApiError> {
+pub(super) fn extra(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    args: &Node,
+    subscription: &Record,
+) -> Result<Vec<Line>, ApiError> {
     let currency = subscription.text("currency").to_owned();
     let forms: Vec<Node> = args.list("add_invoice_items").cloned().collect();
     let mut out = Vec::new();
@@ -252,7 +304,10 @@ pub(super) fn schedule(tx: &mut Tx<'_>, id: &str) {
 
 /// When the first of its items' periods ends.
 pub(super) fn period_end(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
-    items_of(tx, subscription).iter().map(|i| i.int("current_period_end")).min()
+    items_of(tx, subscription)
+        .iter()
+        .map(|i| i.int("current_period_end"))
+        .min()
 }
 
 fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
@@ -263,14 +318,22 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
         .filter(|at| *at > tx.now);
     let trial = subscription.value["trial_end"]
         .as_i64()
-        .filter(|_| subscription.text("status") == "trialing" && subscription.hidden["warned"].is_null())
+        .filter(|_| {
+            subscription.text("status") == "trialing" && subscription.hidden["warned"].is_null()
+        })
         .map(|at| at - TRIAL_NOTICE)
         .filter(|at| *at > tx.now);
     let resumes = subscription.value["pause_collection"]["resumes_at"].as_i64();
-    [end, upcoming, trial, resumes, subscription.value["cancel_at"].as_i64()]
-        .into_iter()
-        .flatten()
-        .min()
+    [
+        end,
+        upcoming,
+        trial,
+        resumes,
+        subscription.value["cancel_at"].as_i64(),
+    ]
+    .into_iter()
+    .flatten()
+    .min()
 }
 
 /// A moment of a subscription's life has come.
@@ -282,7 +345,10 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
     }
     let at = |field: &Value| field.as_i64().is_some_and(|at| at <= tx.now);
     if at(&before["cancel_at"]) {
-        let reason = before["cancellation_details"]["reason"].as_str().unwrap_or("cancellation_requested").to_owned();
+        let reason = before["cancellation_details"]["reason"]
+            .as_str()
+            .unwrap_or("cancellation_requested")
+            .to_owned();
         ending::end(tx, &id, &reason);
         return;
     }
@@ -296,14 +362,23 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
         && trial_end.is_some_and(|end| end > tx.now && end - TRIAL_NOTICE <= tx.now)
     {
         tx.update(&id, |r| r.hidden["warned"] = json!(true));
-        tx.emit("customer.subscription.trial_will_end", &subscription.owner, &before);
+        tx.emit(
+            "customer.subscription.trial_will_end",
+            &subscription.owner,
+            &before,
+        );
     }
     let end = period_end(tx, subscription).unwrap_or(i64::MAX);
     if end <= tx.now {
         if let Err(error) = renew(tx, &id) {
-            tracing::error!(message = error.message, "a subscription couldn't be renewed");
+            tracing::error!(
+                message = error.message,
+                "a subscription couldn't be renewed"
+            );
         }
-    } else if end - UPCOMING_NOTICE <= tx.now && subscription.hidden["noticed"].as_i64() != Some(end) {
+    } else if end - UPCOMING_NOTICE <= tx.now
+        && subscription.hidden["noticed"].as_i64() != Some(end)
+    {
         tx.update(&id, |r| r.hidden["noticed"] = json!(end));
         announce(tx, subscription);
     }
@@ -347,7 +422,8 @@ fn roll(tx: &mut Tx<'_>, id: &str) -> Result<String, ApiError> {
     let mut began = tx.now;
     for item in items_of(tx, &subscription) {
         let (start, end) = period_of(&item);
-        let Some(interval) = prices::interval(&item.value["price"]).filter(|_| end <= tx.now) else {
+        let Some(interval) = prices::interval(&item.value["price"]).filter(|_| end <= tx.now)
+        else {
             continue;
         };
         began = std::cmp::min(began, start);
@@ -360,7 +436,16 @@ fn roll(tx: &mut Tx<'_>, id: &str) -> Result<String, ApiError> {
     }
     show_items(tx, id);
     let period = (began, tx.now);
-    bill(tx, id, Bill { reason: "subscription_cycle", items: &billed, period, more: Vec::new() })
+    bill(
+        tx,
+        id,
+        Bill {
+            reason: "subscription_cycle",
+            items: &billed,
+            period,
+            more: Vec::new(),
+        },
+    )
 }
 
 /// A period is over: the subscription ends, waits for a way to pay, or goes on.
@@ -372,7 +457,8 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     }
     let trial_over = before["status"] == "trialing";
     if trial_over {
-        let payable = tx.get(id).is_some_and(|s| has_method(tx, &s)) || before["collection_method"] == "send_invoice";
+        let payable = tx.get(id).is_some_and(|s| has_method(tx, &s))
+            || before["collection_method"] == "send_invoice";
         match before["trial_settings"]["end_behavior"]["missing_payment_method"].as_str() {
             Some("cancel") if !payable => {
                 ending::end(tx, id, "payment_failed");
@@ -413,7 +499,8 @@ fn has_method(tx: &Tx<'_>, subscription: &Record) -> bool {
     let customer = tx.get(subscription.text("customer"));
     !subscription.value["default_payment_method"].is_null()
         || customer.is_some_and(|c| {
-            !c.value["invoice_settings"]["default_payment_method"].is_null() || c.value["default_source"].is_string()
+            !c.value["invoice_settings"]["default_payment_method"].is_null()
+                || c.value["default_source"].is_string()
         })
 }
 
@@ -460,7 +547,9 @@ fn keep_method(tx: &mut Tx<'_>, subscription: &Record, invoice: &Record) {
         .map(|i| i.value["payment_method"].clone())
         .next_back();
     if let Some(method) = method {
-        tx.update(&subscription.id, |r| r.value["default_payment_method"] = method);
+        tx.update(&subscription.id, |r| {
+            r.value["default_payment_method"] = method
+        });
     }
 }
 

@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 use super::{change, cycle, emit_change, has_ended, items_of, named, now, show_items};
 use crate::{
     api::Call,
-    billing::{discounts, invoices::{self, settle}, prices},
+    billing::{
+        discounts,
+        invoices::{self, settle},
+        prices,
+    },
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
 };
@@ -99,7 +103,11 @@ pub(super) fn resume(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     let (id, before) = (subscription.id.clone(), subscription.value.clone());
     let keeps = call.args.text("billing_cycle_anchor") == Some("unchanged");
-    let anchor = if keeps { subscription.int("billing_cycle_anchor") } else { tx.now };
+    let anchor = if keeps {
+        subscription.int("billing_cycle_anchor")
+    } else {
+        tx.now
+    };
     tx.update(&id, |r| {
         r.value["status"] = json!("active");
         r.value["billing_cycle_anchor"] = json!(anchor);
@@ -117,7 +125,10 @@ pub(super) fn resume(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 pub(super) fn migrate(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let subscription = named(tx, call)?;
     let before = subscription.value.clone();
-    let discounts = call.args.text("billing_mode.flexible.proration_discounts").unwrap_or("included");
+    let discounts = call
+        .args
+        .text("billing_mode.flexible.proration_discounts")
+        .unwrap_or("included");
     let mode = json!({
         "flexible": { "proration_discounts": discounts },
         "type": "flexible",
@@ -131,10 +142,18 @@ pub(super) fn migrate(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 /// The subscription of a path that ends in `/discount`, and the first of its discounts.
 fn discounted(tx: &Tx<'_>, call: &Call<'_>) -> Result<(std::sync::Arc<Record>, String), ApiError> {
     let subscription = named(tx, call)?;
-    match subscription.value["discounts"].as_array().and_then(|d| d.first()).and_then(Value::as_str) {
+    match subscription.value["discounts"]
+        .as_array()
+        .and_then(|d| d.first())
+        .and_then(Value::as_str)
+    {
         Some(discount) => Ok((subscription.clone(), discount.to_owned())),
-        None => Err(ApiError::new(404, "invalid_request_error", "No active discount for this subscription.")
-            .code("resource_missing")),
+        None => Err(ApiError::new(
+            404,
+            "invalid_request_error",
+            "No active discount for this subscription.",
+        )
+        .code("resource_missing")),
     }
 }
 
@@ -145,7 +164,10 @@ pub(super) fn discount(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 pub(super) fn delete_discount(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let (subscription, _) = discounted(tx, call)?;
-    let all = subscription.value["discounts"].as_array().cloned().unwrap_or_default();
+    let all = subscription.value["discounts"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
     let mut gone = Value::Null;
     for id in all.iter().filter_map(Value::as_str) {
         gone = discounts::delete(tx, id).unwrap_or_default();

@@ -14,7 +14,9 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/v1/subscription_items", |tx, call| {
         let id = call.args.text("subscription").unwrap_or_default();
         find(tx, call, Kind::Subscription, id, "subscription")?;
-        lists::list(tx, call, Kind::SubscriptionItem, |r| r.text("subscription") == id)
+        lists::list(tx, call, Kind::SubscriptionItem, |r| {
+            r.text("subscription") == id
+        })
     }),
     ("GET", "/v1/subscription_items/{item}", |tx, call| {
         retrieve(tx, call, Kind::SubscriptionItem, "item")
@@ -34,9 +36,18 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
 }
 
-fn of(tx: &Tx<'_>, call: &Call<'_>) -> Result<(std::sync::Arc<Record>, std::sync::Arc<Record>), ApiError> {
+fn of(
+    tx: &Tx<'_>,
+    call: &Call<'_>,
+) -> Result<(std::sync::Arc<Record>, std::sync::Arc<Record>), ApiError> {
     let item = find(tx, call, Kind::SubscriptionItem, call.id(), "item")?;
-    let subscription = find(tx, call, Kind::Subscription, item.text("subscription"), "subscription")?;
+    let subscription = find(
+        tx,
+        call,
+        Kind::Subscription,
+        item.text("subscription"),
+        "subscription",
+    )?;
     Ok((item, subscription))
 }
 

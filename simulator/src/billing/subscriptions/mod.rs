@@ -23,24 +23,78 @@ pub(crate) const ROUTES: &[&[Route]] = &[SUBSCRIPTIONS, OF_CUSTOMERS, items::ROU
 
 const SUBSCRIPTIONS: &[Route] = &[
     ("POST", "/v1/subscriptions", create::create),
-    ("GET", "/v1/subscriptions", |tx, call| list(tx, call, call.args.text("customer"))),
-    ("GET", "/v1/subscriptions/{subscription_exposed_id}", retrieve),
-    ("POST", "/v1/subscriptions/{subscription_exposed_id}", change::update),
-    ("DELETE", "/v1/subscriptions/{subscription_exposed_id}", ending::cancel),
-    ("DELETE", "/v1/subscriptions/{subscription_exposed_id}/discount", ending::delete_discount),
-    ("POST", "/v1/subscriptions/{subscription}/resume", ending::resume),
-    ("POST", "/v1/subscriptions/{subscription}/migrate", ending::migrate),
+    ("GET", "/v1/subscriptions", |tx, call| {
+        list(tx, call, call.args.text("customer"))
+    }),
+    (
+        "GET",
+        "/v1/subscriptions/{subscription_exposed_id}",
+        retrieve,
+    ),
+    (
+        "POST",
+        "/v1/subscriptions/{subscription_exposed_id}",
+        change::update,
+    ),
+    (
+        "DELETE",
+        "/v1/subscriptions/{subscription_exposed_id}",
+        ending::cancel,
+    ),
+    (
+        "DELETE",
+        "/v1/subscriptions/{subscription_exposed_id}/discount",
+        ending::delete_discount,
+    ),
+    (
+        "POST",
+        "/v1/subscriptions/{subscription}/resume",
+        ending::resume,
+    ),
+    (
+        "POST",
+        "/v1/subscriptions/{subscription}/migrate",
+        ending::migrate,
+    ),
 ];
 
 /// The same by the customer's address, as old integrations have it.
 const OF_CUSTOMERS: &[Route] = &[
-    ("POST", "/v1/customers/{customer}/subscriptions", create::create),
-    ("GET", "/v1/customers/{customer}/subscriptions", |tx, call| list(tx, call, Some(call.id()))),
-    ("GET", "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}", retrieve),
-    ("POST", "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}", change::update),
-    ("DELETE", "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}", ending::cancel),
-    ("GET", "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}/discount", ending::discount),
-    ("DELETE", "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}/discount", ending::delete_discount),
+    (
+        "POST",
+        "/v1/customers/{customer}/subscriptions",
+        create::create,
+    ),
+    (
+        "GET",
+        "/v1/customers/{customer}/subscriptions",
+        |tx, call| list(tx, call, Some(call.id())),
+    ),
+    (
+        "GET",
+        "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}",
+        retrieve,
+    ),
+    (
+        "POST",
+        "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}",
+        change::update,
+    ),
+    (
+        "DELETE",
+        "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}",
+        ending::cancel,
+    ),
+    (
+        "GET",
+        "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}/discount",
+        ending::discount,
+    ),
+    (
+        "DELETE",
+        "/v1/customers/{customer}/subscriptions/{subscription_exposed_id}/discount",
+        ending::delete_discount,
+    ),
 ];
 
 /// The subscription that the path names last.
@@ -48,7 +102,11 @@ fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiErro
     let id = call.ids.last().copied().unwrap_or_default();
     let found = find(tx, call, Kind::Subscription, id, "id")?;
     let other = call.ids.len() > 1 && found.text("customer") != call.id();
-    if other { Err(ApiError::missing("subscription", id, "id")) } else { Ok(found) }
+    if other {
+        Err(ApiError::missing("subscription", id, "id"))
+    } else {
+        Ok(found)
+    }
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
@@ -73,7 +131,9 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>, customer: Option<&str>) -> Answer {
             && customer.is_none_or(|c| r.value["customer"] == c)
             && same(r, "collection_method")
             && same(r, "test_clock")
-            && args.text("price").is_none_or(|p| any(&|i| i["price"]["id"] == p))
+            && args
+                .text("price")
+                .is_none_or(|p| any(&|i| i["price"]["id"] == p))
             && any(&|i| start.holds(i["current_period_start"].as_i64().unwrap_or(0)))
             && any(&|i| end.holds(i["current_period_end"].as_i64().unwrap_or(0)))
     })
@@ -86,7 +146,10 @@ pub(crate) fn next_invoice(tx: &mut Tx<'_>, id: &str) -> Answer {
 
 /// Nothing will happen to it any more.
 pub(crate) fn has_ended(subscription: &Record) -> bool {
-    matches!(subscription.text("status"), "canceled" | "incomplete_expired")
+    matches!(
+        subscription.text("status"),
+        "canceled" | "incomplete_expired"
+    )
 }
 
 /// The shortest interval of its items.
@@ -112,8 +175,15 @@ fn show_items(tx: &mut Tx<'_>, id: &str) {
     let Some(subscription) = tx.get(id) else {
         return;
     };
-    let all: Vec<Value> = items_of(tx, &subscription).iter().map(|i| i.value.clone()).collect();
-    let mut list = page(&format!("/v1/subscription_items?subscription={id}"), all.clone(), false);
+    let all: Vec<Value> = items_of(tx, &subscription)
+        .iter()
+        .map(|i| i.value.clone())
+        .collect();
+    let mut list = page(
+        &format!("/v1/subscription_items?subscription={id}"),
+        all.clone(),
+        false,
+    );
     list["total_count"] = json!(all.len());
     tx.update(id, |r| r.value["items"] = list);
 }
@@ -125,7 +195,12 @@ fn emit_change(tx: &mut Tx<'_>, id: &str, before: &Value) {
     };
     if after.value != *before {
         let changes = events::changes(before, &after.value);
-        tx.emit_change("customer.subscription.updated", &after.owner, &after.value, Some(changes));
+        tx.emit_change(
+            "customer.subscription.updated",
+            &after.owner,
+            &after.value,
+            Some(changes),
+        );
     }
 }
 
@@ -141,5 +216,8 @@ fn left(period: (i64, i64), at: i64) -> (i64, i64) {
 }
 
 fn period_of(item: &Record) -> (i64, i64) {
-    (item.int("current_period_start"), item.int("current_period_end"))
+    (
+        item.int("current_period_start"),
+        item.int("current_period_end"),
+    )
 }
