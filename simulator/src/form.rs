@@ -99,6 +99,22 @@ impl Node {
         }
     }
 
+    /// Takes a parameter out.
+    pub fn take(&mut self, name: &str) -> Option<Node> {
+        let Node::Tree(children) = self else {
+            return None;
+        };
+        let at = children.iter().position(|(n, _)| n == name)?;
+        Some(children.remove(at).1)
+    }
+
+    /// Adds a parameter.
+    pub fn put(&mut self, name: &str, node: Node) {
+        if let Node::Tree(children) = self {
+            children.push((name.to_owned(), node));
+        }
+    }
+
     /// The form again, as text that [`Node::parse`] reads.
     pub fn encode(&self) -> String {
         let mut out = url::form_urlencoded::Serializer::new(String::new());
@@ -119,22 +135,6 @@ impl Node {
                     child.encode_into(&path, out);
                 }
             }
-        }
-    }
-
-    /// Takes a parameter out.
-    pub fn take(&mut self, name: &str) -> Option<Node> {
-        let Node::Tree(children) = self else {
-            return None;
-        };
-        let at = children.iter().position(|(n, _)| n == name)?;
-        Some(children.remove(at).1)
-    }
-
-    /// Adds a parameter.
-    pub fn put(&mut self, name: &str, node: Node) {
-        if let Node::Tree(children) = self {
-            children.push((name.to_owned(), node));
         }
     }
 

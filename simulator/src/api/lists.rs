@@ -156,6 +156,9 @@ impl Range {
 /// can't be.
 pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) {
     for path in args.texts("expand") {
+        if path == "total_count" && answer["object"] == "search_result" {
+            continue;
+        }
         let names: Vec<&str> = path.split('.').collect();
         expand_at(tx, answer, &names);
     }

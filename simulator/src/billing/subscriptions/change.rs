@@ -633,9 +633,13 @@ fn prorate(
     let end = item.int("current_period_end");
     // An item that joined late has a short first period; the price is for a whole one.
     let anchor = subscription.int("billing_cycle_anchor");
-    let whole = prices::interval(&item.value["price"])
-        .map_or(period_of(item), |interval| (interval.previous(anchor, end), end));
-    let whole = (std::cmp::min(whole.0, item.int("current_period_start")), end);
+    let whole = prices::interval(&item.value["price"]).map_or(period_of(item), |interval| {
+        (interval.previous(anchor, end), end)
+    });
+    let whole = (
+        std::cmp::min(whole.0, item.int("current_period_start")),
+        end,
+    );
     let (part, of) = left(whole, at);
     let product = item.value["price"]["product"]
         .as_str()
