@@ -1,5 +1,6 @@
 //! What is sold, taken off and billed: <https://docs.stripe.com/billing>.
 
+pub(crate) mod amounts;
 mod calendar;
 pub(crate) mod catalog;
 mod discounts;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::draft_of;
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata},
-    billing::{discounts, prices},
+    billing::{amounts, discounts, prices},
     error::{Answer, ApiError},
     form::Node,
     store::{Kind, Record, Tx, page},
@@ -187,10 +187,10 @@ pub(crate) fn given(
             .param(param("amount")));
         }
         (Some(amount), None, _) => amount,
-        (None, Some(price), _) => prices::cost(price, quantity, currency)?,
-        (None, None, Some(text)) => prices::scaled(text)
+        (None, Some(price), _) => amounts::cost(price, quantity, currency)?,
+        (None, None, Some(text)) => amounts::scaled(text)
             .and_then(|unit| unit.checked_mul(i128::from(quantity)))
-            .and_then(prices::round)
+            .and_then(amounts::round)
             .ok_or_else(ApiError::overflow)?,
         (None, None, None) => old.map_or(0, |o| o.amount),
     };

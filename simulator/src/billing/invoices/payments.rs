@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{changed, settle};
+use super::{changed, settle, subscription_of};
 use crate::{
     api::{Call, Route, find, lists, retrieve},
     error::{Answer, ApiError},
@@ -75,10 +75,8 @@ pub(crate) fn close(tx: &mut Tx<'_>, id: &str, status: &str, amount: i64) {
         }
         r.value["status_transitions"][format!("{status}_at")] = json!(now);
     });
-    if let Some(payment) = closed {
-        if status == "paid" {
-            tx.emit("invoice_payment.paid", &payment.owner, &payment.value);
-        }
+    if let Some(payment) = closed.filter(|_| status == "paid") {
+        tx.emit("invoice_payment.paid", &payment.owner, &payment.value);
     }
 }
 
@@ -142,4 +140,26 @@ fn attach(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 pub(crate) fn falls_due(tx: &mut Tx<'_>, payment: &Record) {
     settle::look(tx, &payment.id);
     tx.off_clock();
+}
+
+/// What an invoice is paid with, unless a method is named.
+pub(crate) fn method_of(tx: &Tx<'_>, invoice: &Record) -> Option<Arc<Record>> {
+    let subscription = subscription_of(invoice).and_then(|id| tx.get(id));
+    let customer = tx.get(invoice.text("customer"));
+    let named = [
+        invoice.value["default_payment_method"].as_str(),
+        subscription
+            .as_ref()
+            .and_then(|s| s.value["default_payment_method"].as_str()),
+        customer
+            .as_ref()
+            .and_then(|c| c.value["invoice_settings"]["default_payment_method"].as_str()),
+        customer
+            .as_ref()
+            .and_then(|c| c.value["default_source"].as_str()),
+    ];
+    named
+        .into_iter()
+        .flatten()
+        .find_map(|id| tx.find(Kind::PaymentMethod, &invoice.owner, id))
 }

@@ -197,28 +197,6 @@ fn open_intent(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What an invoice is paid with, unless a method is named.
-pub(crate) fn method_of(tx: &Tx<'_>, invoice: &Record) -> Option<Arc<Record>> {
-    let subscription = subscription_of(invoice).and_then(|id| tx.get(id));
-    let customer = tx.get(invoice.text("customer"));
-    let named = [
-        invoice.value["default_payment_method"].as_str(),
-        subscription
-            .as_ref()
-            .and_then(|s| s.value["default_payment_method"].as_str()),
-        customer
-            .as_ref()
-            .and_then(|c| c.value["invoice_settings"]["default_payment_method"].as_str()),
-        customer
-            .as_ref()
-            .and_then(|c| c.value["default_source"].as_str()),
-    ];
-    named
-        .into_iter()
-        .flatten()
-        .find_map(|id| tx.find(Kind::PaymentMethod, &invoice.owner, id))
-}
-
 /// One attempt to have an open invoice paid.
 pub(crate) fn collect(
     tx: &mut Tx<'_>,
@@ -229,7 +207,7 @@ pub(crate) fn collect(
     let Some(invoice) = tx.get(id).filter(|i| i.text("status") != "paid") else {
         return Ok(Collected::Paid);
     };
-    let Some(method) = method.or_else(|| method_of(tx, &invoice)) else {
+    let Some(method) = method.or_else(|| payments::method_of(tx, &invoice)) else {
         return Ok(Collected::NoMethod);
     };
     let Some((payment, intent)) = payments::default_of(tx, &invoice) else {

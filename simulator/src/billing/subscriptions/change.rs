@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use super::{
     create::{self, Wanted, add_item, read_item},
     cycle::{self, Bill, Part},
-    emit_change, ending, has_ended, items_of, left, named, now, period_of, show_items,
+    emit_change, ending, has_ended, items_of, named, now, proration, show_items,
 };
 use crate::{
     api::{Call, find, merge_metadata},
     billing::{
-        calendar,
         discounts::{self, On},
         invoices::{
             self, items,
@@ -24,7 +23,6 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    money,
     payments::confirm::How,
     store::{Kind, Record, Tx},
 };
@@ -84,7 +82,7 @@ impl Change {
     }
 }
 
-fn changes_of(
+pub(super) fn changes_of(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     subscription: &Record,
@@ -148,7 +146,7 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     {
         create::check_days(args, value["collection_method"] == "send_invoice")?;
     }
-    cancellations(tx, args, &subscription, &mut value)?;
+    ending::cancellations(tx, args, &subscription, &mut value)?;
     if args.at("pause_collection").is_some() {
         let pause = args.sub("pause_collection");
         value["pause_collection"] = match pause.text("behavior") {
@@ -226,60 +224,6 @@ fn add_pending(
     Ok(())
 }
 
-/// `cancellation_details` as a form changes them.
-pub(super) fn cancellation(args: &Node, subscription: &Record) -> Value {
-    let mut details = subscription.value["cancellation_details"].clone();
-    for name in ["comment", "feedback"] {
-        if args.at(&format!("cancellation_details.{name}")).is_some() {
-            details[name] = json!(args.text(&format!("cancellation_details.{name}")));
-        }
-    }
-    details
-}
-
-/// `cancel_at`, `cancel_at_period_end` and their details.
-fn cancellations(
-    tx: &Tx<'_>,
-    args: &Node,
-    subscription: &Record,
-    value: &mut Value,
-) -> Result<(), ApiError> {
-    if args.text("cancel_at").is_some() && args.flag("cancel_at_period_end").is_some() {
-        return Err(ApiError::invalid(
-            "You may only specify one of these parameters: cancel_at, cancel_at_period_end.",
-        )
-        .param("cancel_at"));
-    }
-    value["cancellation_details"] = cancellation(args, subscription);
-    let ends = items_of(tx, subscription)
-        .iter()
-        .map(|i| i.int("current_period_end"))
-        .collect::<Vec<_>>();
-    let at = match args.text("cancel_at") {
-        Some("min_period_end") => ends.iter().min().copied(),
-        Some("max_period_end") => ends.iter().max().copied(),
-        Some(text) => Some(create::time(text, "cancel_at", tx.now)?),
-        None if args.flag("cancel_at_period_end") == Some(true) => ends.iter().max().copied(),
-        None => None,
-    };
-    let unset = args.at("cancel_at").is_some() || args.flag("cancel_at_period_end") == Some(false);
-    match at {
-        Some(at) => {
-            value["cancel_at"] = json!(at);
-            value["canceled_at"] = json!(tx.now);
-            value["cancellation_details"]["reason"] = json!("cancellation_requested");
-        }
-        None if unset => {
-            value["cancel_at"] = Value::Null;
-            value["canceled_at"] = Value::Null;
-            value["cancel_at_period_end"] = json!(false);
-            value["cancellation_details"]["reason"] = Value::Null;
-        }
-        None => {}
-    }
-    Ok(())
-}
-
 /// Changes items; `args` has `proration_behavior`, `proration_date`, `payment_behavior`. Returns the
 /// ids of new items.
 pub(super) fn apply(
@@ -332,7 +276,7 @@ fn apply_to(
 }
 
 /// Makes the changes and their prorations; says whether a new period begins now.
-fn arrange(
+pub(super) fn arrange(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     id: &str,
@@ -373,14 +317,14 @@ fn arrange(
     let mut made = Vec::new();
     if resets && prorates {
         for item in &all {
-            credit(tx, &subscription, item, at)?;
+            proration::credit(tx, &subscription, item, at)?;
         }
     }
     for change in changes {
         let touched = match change {
             Change::Remove(item) => {
                 if let Some(item) = tx.get(&item).filter(|_| prorates && !resets) {
-                    credit(tx, &subscription, &item, at)?;
+                    proration::credit(tx, &subscription, &item, at)?;
                 }
                 tx.remove(&item);
                 None
@@ -405,7 +349,7 @@ fn arrange(
             )?,
         };
         if let Some(item) = touched.filter(|_| prorates && !resets) {
-            debit(tx, &subscription, &item, at)?;
+            proration::debit(tx, &subscription, &item, at)?;
         }
     }
     if items_of(tx, &subscription).is_empty() {
@@ -467,7 +411,7 @@ fn set(
         .is_some_and(|p| old.hidden["price"] != p.id.as_str());
     let differs = other || quantity.is_some_and(|q| q != old.int("quantity"));
     if differs && prorates {
-        credit(tx, subscription, &old, at)?;
+        proration::credit(tx, subscription, &old, at)?;
     }
     let changed = tx.update(item, |r| {
         if let Some(price) = &price {
@@ -493,7 +437,7 @@ fn new_trial(
 ) -> Result<(), ApiError> {
     for item in items_of(tx, subscription) {
         if prorates {
-            credit(tx, subscription, &item, tx.now)?;
+            proration::credit(tx, subscription, &item, tx.now)?;
         }
         let start = if subscription.text("status") == "trialing" {
             item.int("current_period_start")
@@ -602,165 +546,4 @@ fn collect(tx: &mut Tx<'_>, invoice: &str, args: &Node) -> Result<(), ApiError> 
         Collected::Waiting if strict => Err(settle::needs_action()),
         _ => Ok(()),
     }
-}
-
-/// Gives back what an item's rest of the period cost.
-pub(super) fn credit(
-    tx: &mut Tx<'_>,
-    subscription: &Record,
-    item: &Record,
-    at: i64,
-) -> Result<(), ApiError> {
-    prorate(tx, subscription, item, at, -1)
-}
-
-fn debit(tx: &mut Tx<'_>, subscription: &Record, item: &Record, at: i64) -> Result<(), ApiError> {
-    prorate(tx, subscription, item, at, 1)
-}
-
-fn prorate(
-    tx: &mut Tx<'_>,
-    subscription: &Record,
-    item: &Record,
-    at: i64,
-    sign: i64,
-) -> Result<(), ApiError> {
-    let Some(customer) = tx.get(subscription.text("customer")) else {
-        return Ok(());
-    };
-    let currency = subscription.text("currency");
-    let full = cycle::cost_of(tx, item, currency)?;
-    let end = item.int("current_period_end");
-    // An item that joined late has a short first period; the price is for a whole one.
-    let anchor = subscription.int("billing_cycle_anchor");
-    let whole = prices::interval(&item.value["price"]).map_or(period_of(item), |interval| {
-        (interval.previous(anchor, end), end)
-    });
-    let whole = (
-        std::cmp::min(whole.0, item.int("current_period_start")),
-        end,
-    );
-    let (part, of) = left(whole, at);
-    let product = item.value["price"]["product"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let share = discounts::net(
-        tx,
-        &subscription.value["discounts"],
-        money::share(full, part, of)?,
-        &product,
-    )?;
-    let quantity = item.int("quantity");
-    let name = cycle::name_of(tx, item);
-    let what = if quantity == 1 {
-        name
-    } else {
-        format!("{quantity} × {name}")
-    };
-    let time = if sign < 0 {
-        "Unused time on"
-    } else {
-        "Remaining time on"
-    };
-    let made = items::make(
-        tx,
-        &customer,
-        currency,
-        items::Item {
-            amount: share * sign,
-            description: json!(format!("{time} {what} after {}", calendar::show(at))),
-            price: item.hidden["price"].as_str().and_then(|id| tx.get(id)),
-            quantity,
-            period: (at, end),
-            parent: json!({
-                "type": "subscription_details",
-                "subscription_details": { "subscription": subscription.id, "subscription_item": item.id },
-            }),
-            proration: true,
-            discountable: false,
-            metadata: json!({}),
-        },
-    );
-    tx.emit("invoiceitem.created", &made.owner, &made.value);
-    Ok(())
-}
-
-/// What the next invoice would be, were the subscription changed (or made) like this. Whoever calls
-/// this undoes it.
-pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let (args, details) = (call.args, call.args.sub("subscription_details"));
-    let Some(id) = args.text("subscription") else {
-        let customer = args
-            .text("customer")
-            .ok_or_else(|| ApiError::parameter_missing("customer"))?;
-        let customer = find(tx, call, Kind::Customer, customer, "customer")?;
-        let mut form: Vec<(String, Node)> = details
-            .children()
-            .iter()
-            .filter(|(name, _)| {
-                !matches!(name.as_str(), "proration_date" | "resume_at" | "start_date")
-            })
-            .cloned()
-            .collect();
-        for name in ["discounts", "currency"] {
-            form.extend(args.at(name).map(|node| (name.to_owned(), node.clone())));
-        }
-        form.push((
-            "payment_behavior".to_owned(),
-            Node::Leaf("default_incomplete".to_owned()),
-        ));
-        let made = create::begin(tx, call, &Node::Tree(form), &customer, None)?;
-        return Ok(invoices::now(
-            tx,
-            made["latest_invoice"].as_str().unwrap_or_default(),
-        ));
-    };
-    let subscription = find(tx, call, Kind::Subscription, id, "subscription")?;
-    let how = details
-        .text("proration_behavior")
-        .unwrap_or("create_prorations")
-        .to_owned();
-    let changes = changes_of(
-        tx,
-        call,
-        &subscription,
-        details,
-        "subscription_details[items]",
-    )?;
-    let changed = !changes.is_empty();
-    let (_, resets) = arrange(tx, call, id, changes, details, &how)?;
-    let ends = details.flag("cancel_now") == Some(true);
-    if resets {
-        let invoice = bill_now(tx, id, Vec::new(), "upcoming")?;
-        return Ok(invoices::now(tx, &invoice));
-    }
-    if changed && how == "always_invoice" || ends {
-        if ends {
-            for item in items_of(tx, &subscription) {
-                credit(tx, &subscription, &item, tx.now)?;
-            }
-        }
-        let period = (tx.now, tx.now);
-        let bill = Bill {
-            reason: "upcoming",
-            items: &[],
-            period,
-            more: Vec::new(),
-        };
-        let invoice = cycle::bill(tx, id, bill)?;
-        return Ok(invoices::now(tx, &invoice));
-    }
-    if subscription.value["cancel_at_period_end"] == json!(true) || has_ended(&subscription) {
-        return Err(ApiError::new(
-            404,
-            "invalid_request_error",
-            format!(
-                "No upcoming invoices for customer: {}",
-                subscription.text("customer")
-            ),
-        )
-        .code("invoice_upcoming_none"));
-    }
-    cycle::upcoming(tx, id)
 }

@@ -8,7 +8,7 @@ use super::{cycle, now, show_items};
 use crate::{
     api::{Call, find, metadata},
     billing::{
-        calendar,
+        amounts, calendar,
         discounts::{self, On},
         invoices::settle::{self, Collected},
         prices,
@@ -148,7 +148,7 @@ pub(crate) fn begin(
         .or_else(|| wanted.first().map(|w| w.price.text("currency").to_owned()))
         .unwrap_or_default();
     for w in &wanted {
-        prices::cost(&w.price, w.quantity, &currency).map_err(|e| match e.param.as_deref() {
+        amounts::cost(&w.price, w.quantity, &currency).map_err(|e| match e.param.as_deref() {
             Some("currency") => e.param(format!("{}[price]", w.at)),
             _ => e,
         })?;

@@ -8,7 +8,7 @@ use super::{emit_change, ending, has_ended, items_of, left, now, period_of, show
 use crate::{
     api::{Call, metadata},
     billing::{
-        discounts,
+        amounts, discounts,
         invoices::{
             self, Draft, items,
             lines::{self, Line},
@@ -55,7 +55,7 @@ pub(super) fn name_of(tx: &Tx<'_>, item: &Record) -> String {
 /// What the item's quantity costs for a whole period.
 pub(super) fn cost_of(tx: &Tx<'_>, item: &Record, currency: &str) -> Result<i64, ApiError> {
     match item.hidden["price"].as_str().and_then(|id| tx.get(id)) {
-        Some(price) => prices::cost(&price, item.int("quantity"), currency),
+        Some(price) => amounts::cost(&price, item.int("quantity"), currency),
         None => Ok(0),
     }
 }

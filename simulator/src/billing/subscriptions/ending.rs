@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{change, cycle, emit_change, has_ended, items_of, named, now, show_items};
+use super::{
+    change, create, cycle, emit_change, has_ended, items_of, named, now, proration, show_items,
+};
 use crate::{
     api::Call,
     billing::{
@@ -11,6 +13,7 @@ use crate::{
         prices,
     },
     error::{Answer, ApiError},
+    form::Node,
     store::{Kind, Record, Tx},
 };
 
@@ -79,11 +82,11 @@ pub(super) fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if args.flag("prorate") == Some(true) {
         let items = items_of(tx, &subscription);
         for item in items {
-            change::credit(tx, &subscription, &item, tx.now)?;
+            proration::credit(tx, &subscription, &item, tx.now)?;
         }
     }
     if args.at("cancellation_details").is_some() {
-        let details = change::cancellation(args, &subscription);
+        let details = cancellation(args, &subscription);
         tx.update(&id, |r| r.value["cancellation_details"] = details);
     }
     end(tx, &id, "cancellation_requested");
@@ -189,4 +192,58 @@ pub(super) fn begin_periods(tx: &mut Tx<'_>, subscription: &Record, anchor: i64)
         }
     }
     show_items(tx, &subscription.id);
+}
+
+/// `cancellation_details` as a form changes them.
+fn cancellation(args: &Node, subscription: &Record) -> Value {
+    let mut details = subscription.value["cancellation_details"].clone();
+    for name in ["comment", "feedback"] {
+        if args.at(&format!("cancellation_details.{name}")).is_some() {
+            details[name] = json!(args.text(&format!("cancellation_details.{name}")));
+        }
+    }
+    details
+}
+
+/// `cancel_at`, `cancel_at_period_end` and their details.
+pub(super) fn cancellations(
+    tx: &Tx<'_>,
+    args: &Node,
+    subscription: &Record,
+    value: &mut Value,
+) -> Result<(), ApiError> {
+    if args.text("cancel_at").is_some() && args.flag("cancel_at_period_end").is_some() {
+        return Err(ApiError::invalid(
+            "You may only specify one of these parameters: cancel_at, cancel_at_period_end.",
+        )
+        .param("cancel_at"));
+    }
+    value["cancellation_details"] = cancellation(args, subscription);
+    let ends = items_of(tx, subscription)
+        .iter()
+        .map(|i| i.int("current_period_end"))
+        .collect::<Vec<_>>();
+    let at = match args.text("cancel_at") {
+        Some("min_period_end") => ends.iter().min().copied(),
+        Some("max_period_end") => ends.iter().max().copied(),
+        Some(text) => Some(create::time(text, "cancel_at", tx.now)?),
+        None if args.flag("cancel_at_period_end") == Some(true) => ends.iter().max().copied(),
+        None => None,
+    };
+    let unset = args.at("cancel_at").is_some() || args.flag("cancel_at_period_end") == Some(false);
+    match at {
+        Some(at) => {
+            value["cancel_at"] = json!(at);
+            value["canceled_at"] = json!(tx.now);
+            value["cancellation_details"]["reason"] = json!("cancellation_requested");
+        }
+        None if unset => {
+            value["cancel_at"] = Value::Null;
+            value["canceled_at"] = Value::Null;
+            value["cancel_at_period_end"] = json!(false);
+            value["cancellation_details"]["reason"] = Value::Null;
+        }
+        None => {}
+    }
+    Ok(())
 }

@@ -5,8 +5,9 @@ pub(crate) mod create;
 pub(crate) mod cycle;
 mod ending;
 mod items;
+mod proration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{calendar::Interval, prices};
 use crate::{
@@ -16,8 +17,8 @@ use crate::{
     store::{Kind, Record, Tx, page},
 };
 
-pub(crate) use change::preview;
 pub(crate) use ending::end;
+pub(crate) use proration::preview;
 
 pub(crate) const ROUTES: &[&[Route]] = &[SUBSCRIPTIONS, OF_CUSTOMERS, items::ROUTES];
 
@@ -179,12 +180,11 @@ fn show_items(tx: &mut Tx<'_>, id: &str) {
         .iter()
         .map(|i| i.value.clone())
         .collect();
-    let mut list = page(
+    let list = page(
         &format!("/v1/subscription_items?subscription={id}"),
-        all.clone(),
+        all,
         false,
     );
-    list["total_count"] = json!(all.len());
     tx.update(id, |r| r.value["items"] = list);
 }
 
