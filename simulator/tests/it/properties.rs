@@ -1,6 +1,7 @@
 //! The books under random sequences of operations, with random faults on the way to each.
 //!
-//! A short fixed set runs with every test run; `SIMULATOR_PROPERTY_CASES=500` runs as many new ones, and a failure
+//! A short fixed set runs with every test run. `SIMULATOR_PROPERTY_CASES=500 cargo test -p souk-simulator --test it
+//! properties` runs as many new ones (nextest would stop it for taking long), and a failure
 //! prints the shortest sequence that still fails. Everything is run twice, on two simulators of one seed: both must
 //! tell the same to the byte, and so must the second after a restart on its file.
 
