@@ -24,6 +24,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "the `payment_status` of a completed Checkout Session whose total is zero",
     },
     Assumption {
+        name: "missing_reference",
+        values: &["404", "400"],
+        about: "the HTTP status of `resource_missing` where a parameter, and not the path, names what isn't there",
+    },
+    Assumption {
         name: "dispute_fee",
         values: &["kept", "returned"],
         about: "whether Stripe's fee for a dispute comes back when the dispute is won",
@@ -34,6 +39,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
     },
     Assumption {
+        name: "destination_events",
+        values: &["none", "charge"],
+        about: "whether the account that a transfer goes to hears of its payment, as `charge.succeeded` and `charge.refunded`",
+    },
+    Assumption {
         name: "late_transactions",
         values: &["at_once", "after_a_minute"],
         about: "when a balance transaction is seen in lists",
@@ -42,6 +52,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         name: "payout_transaction",
         values: &["listed", "left_out"],
         about: "whether the `payout` filter of balance transactions also lists the payout's own",
+    },
+    Assumption {
+        name: "search",
+        values: &["at_once", "after_a_minute"],
+        about: "when search finds what was made; Stripe says within a minute, as a rule",
     },
 ];
 

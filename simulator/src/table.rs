@@ -4,15 +4,17 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use crate::{
     accounts::{self, externals, links, persons},
-    api::{Handler, Route},
+    api::{Handler, Route, search},
     balance::{self, payouts, topups},
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{capture, charges, confirm, disputes, fees, intents, refunds, setup},
+    payments::{capture, charges, confirm, disputes, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
-    transfers, webhooks,
+    tokens,
+    transfers::{self, fees, reversals},
+    webhooks,
 };
 
 pub(crate) struct Entry {
@@ -51,6 +53,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         links::ROUTES,
         persons::ROUTES,
         customers::ROUTES,
+        customers::balance::ROUTES,
+        search::ROUTES,
+        tokens::ROUTES,
         methods::ROUTES,
         checkout::ROUTES,
         intents::ROUTES,
@@ -61,6 +66,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         fees::ROUTES,
         disputes::ROUTES,
         transfers::ROUTES,
+        reversals::ROUTES,
         balance::ROUTES,
         payouts::ROUTES,
         topups::ROUTES,

@@ -3,6 +3,7 @@
 mod books;
 mod catalog;
 mod clients;
+mod customers;
 mod disputes;
 mod faults;
 mod hosted;
@@ -10,5 +11,9 @@ mod intents;
 mod payouts;
 mod properties;
 mod refunds;
+mod requests;
+mod search;
 mod support;
+mod tokens;
+mod transfers;
 mod webhooks;
