@@ -11,6 +11,7 @@ mod intents;
 mod payouts;
 mod refunds;
 mod search;
+mod setup;
 mod support;
 mod tokens;
 mod webhooks;
