@@ -24,6 +24,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "the `payment_status` of a completed Checkout Session whose total is zero",
     },
     Assumption {
+        name: "missing_reference",
+        values: &["404", "400"],
+        about: "the HTTP status of `resource_missing` where a parameter, and not the path, names what isn't there",
+    },
+    Assumption {
         name: "dispute_fee",
         values: &["kept", "returned"],
         about: "whether Stripe's fee for a dispute comes back when the dispute is won",
@@ -32,6 +37,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         name: "fee_refund",
         values: &["inside", "own"],
         about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
+    },
+    Assumption {
+        name: "destination_events",
+        values: &["none", "charge"],
+        about: "whether the account that a transfer goes to hears of its payment, as `charge.succeeded` and `charge.refunded`",
     },
     Assumption {
         name: "late_transactions",

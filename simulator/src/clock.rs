@@ -38,6 +38,8 @@ pub(crate) struct Clock {
     mode: ClockMode,
     /// Seconds ahead of the wall clock, or unix seconds on a manual clock. Shared with whoever lives by this clock.
     state: Arc<AtomicI64>,
+    /// The latest time told: a wall clock that is set back doesn't take simulated time along.
+    latest: AtomicI64,
 }
 
 impl Clock {
@@ -50,6 +52,7 @@ impl Clock {
         Self {
             mode,
             state: Arc::new(AtomicI64::new(state)),
+            latest: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -66,9 +69,13 @@ impl Clock {
     /// Unix seconds.
     pub fn now(&self) -> i64 {
         match self.mode {
-            ClockMode::Real => wall().saturating_add(self.state()),
+            ClockMode::Real => self.forward(wall().saturating_add(self.state())),
             ClockMode::Manual { .. } => self.state(),
         }
+    }
+
+    fn forward(&self, at: i64) -> i64 {
+        self.latest.fetch_max(at, Ordering::SeqCst).max(at)
     }
 
     pub fn advance(&mut self, seconds: i64) {
@@ -78,5 +85,18 @@ impl Clock {
 
     pub fn is_manual(&self) -> bool {
         matches!(self.mode, ClockMode::Manual { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stands_still_rather_than_go_back() {
+        let clock = Clock::new(ClockMode::Real, None);
+        assert_eq!(clock.forward(100), 100);
+        assert_eq!(clock.forward(40), 100);
+        assert_eq!(clock.forward(101), 101);
     }
 }

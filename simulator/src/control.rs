@@ -4,6 +4,7 @@ use axum::{
     Json, Router,
     extract::{Path, State},
     http::StatusCode,
+    middleware::from_fn,
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
@@ -11,11 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    Deliveries, Fault, Simulator,
+    Simulator,
     accounts::onboarding::{self, Details, Restriction},
     balance::payouts,
     checkout::pay::{self, Outcome, Payment},
-    delivery::history,
     error::ApiError,
     pages,
     payments::{
@@ -23,8 +23,10 @@ use crate::{
         disputes, refunds,
     },
     store::Tx,
-    webhooks,
 };
+
+mod guard;
+mod network;
 
 type Told = Result<Json<Value>, ApiError>;
 
@@ -52,21 +54,6 @@ pub(crate) fn router() -> Router<Simulator> {
             get(async |State(s): State<Simulator>| Json(s.oracle().await)),
         )
         .route("/assumptions", get(assumptions).post(assume))
-        .route("/faults", get(faults).post(fault).delete(clear))
-        .route(
-            "/events/pending",
-            get(async |State(s): State<Simulator>| Json(s.pending_events().await)),
-        )
-        .route(
-            "/events/deliver_pending",
-            post(async |State(s): State<Simulator>| Json(s.deliver_pending().await)),
-        )
-        .route("/events/drop_pending", post(drop_pending))
-        .route("/events/{id}/deliver", post(deliver))
-        .route("/events/{id}/deliveries", get(deliveries_of))
-        .route("/deliveries", get(rules).post(set_rules))
-        .route("/webhook_endpoints", post(ensure))
-        .route("/webhook_endpoints/{id}/roll", post(roll))
         .nest("/accounts", accounts)
         .route("/checkout/sessions/{id}/pay", post(pay))
         .route("/checkout/sessions/{id}/settle", post(settle))
@@ -77,7 +64,8 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/refunds/{id}/succeed", post(succeed_refund))
         .route("/refunds/{id}/require_action", post(require_action))
         .route("/charges/{id}/dispute", post(dispute))
-        .route("/disputes/{id}/decide", post(decide_dispute));
+        .route("/disputes/{id}/decide", post(decide_dispute))
+        .merge(network::router());
     Router::new()
         .route(
             "/",
@@ -85,6 +73,7 @@ pub(crate) fn router() -> Router<Simulator> {
         )
         .route("/_simulator", get(page).post(pages::control::submit))
         .nest("/_simulator", routes)
+        .layer(from_fn(guard::guard))
 }
 
 /// Reads a body of JSON whatever its content type says; an empty one is all defaults.
@@ -112,10 +101,18 @@ struct Advance {
     seconds: i64,
 }
 
+/// Whatever repeats daily happens so many times on the way.
+const FURTHEST: i64 = 10 * 366 * 86_400;
+
 async fn advance(State(s): State<Simulator>, body: String) -> Told {
     let Advance { seconds } = read(&body)?;
     if seconds < 0 {
         return Err(ApiError::invalid("The clock only moves forward.").param("seconds"));
+    }
+    if seconds > FURTHEST {
+        return Err(
+            ApiError::invalid("The clock moves ten years at a time at most.").param("seconds"),
+        );
     }
     Ok(Json(json!({ "now": s.engine().advance(seconds) })))
 }
@@ -129,114 +126,6 @@ async fn assume(State(s): State<Simulator>, body: String) -> Told {
     let mut core = s.engine().lock();
     core.assumptions.set_all(&wanted)?;
     Ok(Json(core.assumptions.tell()))
-}
-
-async fn faults(State(s): State<Simulator>) -> Json<Vec<Fault>> {
-    Json(s.engine().lock().faults.clone())
-}
-
-async fn fault(State(s): State<Simulator>, body: String) -> Told {
-    let fault: Fault = read(&body)?;
-    s.fault(fault.clone()).await;
-    Ok(Json(json!(fault)))
-}
-
-async fn clear(State(s): State<Simulator>) -> Json<Value> {
-    s.clear_faults().await;
-    Json(json!({ "cleared": true }))
-}
-
-async fn drop_pending(State(s): State<Simulator>) -> Json<Value> {
-    Json(json!({ "dropped": s.drop_pending().await }))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Times {
-    #[serde(default = "once")]
-    times: usize,
-}
-
-fn once() -> usize {
-    1
-}
-
-async fn deliver(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
-    let Times { times } = read(&body)?;
-    if s.engine().lock().store.get(&id).is_none() {
-        return Err(ApiError::missing("event", &id, "id"));
-    }
-    Ok(Json(json!(s.deliver(&id, times.min(1000)).await)))
-}
-
-async fn deliveries_of(State(s): State<Simulator>, Path(id): Path<String>) -> Json<Vec<Value>> {
-    Json(history(&s.engine().lock(), &id))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rules {
-    mode: Option<Mode>,
-    duplicate: Option<usize>,
-    drop_types: Option<Vec<String>>,
-    delay_ms: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Mode {
-    Automatic,
-    Held,
-}
-
-async fn rules(State(s): State<Simulator>) -> Json<Value> {
-    let rules = s.engine().lock().rules.clone();
-    let mode = match rules.mode {
-        Deliveries::Automatic => "automatic",
-        Deliveries::Held => "held",
-    };
-    Json(json!({
-        "mode": mode, "duplicate": rules.duplicate, "drop_types": rules.drop_types,
-        "delay_ms": rules.delay_ms,
-    }))
-}
-
-async fn set_rules(State(s): State<Simulator>, body: String) -> Told {
-    let wanted: Rules = read(&body)?;
-    {
-        let rules = &mut s.engine().lock().rules;
-        if let Some(mode) = wanted.mode {
-            rules.mode = match mode {
-                Mode::Automatic => Deliveries::Automatic,
-                Mode::Held => Deliveries::Held,
-            };
-        }
-        rules.duplicate = wanted.duplicate.unwrap_or(rules.duplicate);
-        rules.drop_types = wanted
-            .drop_types
-            .unwrap_or_else(|| rules.drop_types.clone());
-        rules.delay_ms = wanted.delay_ms.unwrap_or(rules.delay_ms);
-    }
-    s.engine().wake.notify_one();
-    Ok(rules(State(s)).await)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ensure {
-    name: String,
-    url: String,
-    #[serde(default)]
-    connect: bool,
-}
-
-async fn ensure(State(s): State<Simulator>, body: String) -> Told {
-    let Ensure { name, url, connect } = read(&body)?;
-    Ok(Json(json!(s.ensure(&name, &url, connect)?)))
-}
-
-async fn roll(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
-    work(&s, |tx| webhooks::roll(tx, &id))
 }
 
 async fn onboard(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {

@@ -2,43 +2,36 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
-use serde_json::json;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::{
     accounts,
     assumptions::Assumptions,
     clock::Clock,
+    delivery::DeliveryRules,
     error::ApiError,
-    faults::Fault,
+    faults::Faults,
     journal::{Journal, Line, Meta, Saved},
     listeners::Listeners,
-    options::{Deliveries, Error, Options, State},
+    options::{Error, Options, State},
+    server::limits::Limiter,
     store::{Asked, Ground, Kind, Store, Tx},
     table,
 };
 
-/// Makes the key and the saved answer out of what a piece of work returned.
-pub(crate) type Keep<'a, T> = &'a dyn Fn(&T) -> (String, Saved);
+/// Makes the key and the saved answer out of what a piece of work returned, and when.
+pub(crate) type Keep<'a, T> = &'a dyn Fn(&Result<T, ApiError>, i64) -> (String, Saved);
 
 /// Seconds after which a key is forgotten: Stripe may do so after 24 hours.
 pub(crate) const KEY_LIFE: i64 = 24 * 3600;
-
-/// How deliveries are treated; set by the control API.
-#[derive(Debug, Clone)]
-pub(crate) struct DeliveryRules {
-    pub mode: Deliveries,
-    /// How often each delivery is made beyond the first.
-    pub duplicate: usize,
-    pub drop_types: Vec<String>,
-    pub delay_ms: u64,
-}
 
 pub(crate) struct Core {
     pub store: Store,
@@ -46,7 +39,8 @@ pub(crate) struct Core {
     clock: Clock,
     pub saved: HashMap<String, Saved>,
     pub in_flight: HashSet<String>,
-    pub faults: Vec<Fault>,
+    pub faults: Faults,
+    pub limiter: Limiter,
     pub rules: DeliveryRules,
     pub assumptions: Assumptions,
     pub listeners: Listeners,
@@ -84,13 +78,9 @@ impl Engine {
             clock: Clock::new(options.clock, meta.as_ref().map(|m| m.clock)),
             saved,
             in_flight: HashSet::new(),
-            faults: Vec::new(),
-            rules: DeliveryRules {
-                mode: options.deliveries,
-                duplicate: 0,
-                drop_types: Vec::new(),
-                delay_ms: 0,
-            },
+            faults: Faults::default(),
+            limiter: Limiter::new(options.rate_limits),
+            rules: DeliveryRules::new(options.deliveries),
             assumptions: options.assumptions.clone(),
             listeners: Listeners::default(),
             posting: HashSet::new(),
@@ -106,8 +96,8 @@ impl Engine {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Core> {
-        // A panic inside a transaction is caught by `Core::transact`'s callers only at the task's
-        // edge; what it left is still the best state there is.
+        // A panic inside a transaction is undone there; what one elsewhere left is still the best
+        // state there is.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,21 +197,17 @@ impl Core {
         self.compact()
     }
 
+    /// What was sent before stays as it was sent; everything else leads to the present port.
     fn move_house(&mut self, from: &str) {
-        let hosted: Vec<_> = self
-            .store
-            .all()
-            .filter(|r| {
-                matches!(r.kind, Kind::Session | Kind::AccountLink | Kind::LoginLink)
-                    && r.text("url").starts_with(from)
-            })
-            .cloned()
-            .collect();
-        for record in hosted {
-            let mut record = (*record).clone();
-            let url = record.text("url").replacen(from, &self.base_url, 1);
-            record.value["url"] = json!(url);
-            self.store.put(Arc::new(record));
+        let records: Vec<_> = self.store.all().cloned().collect();
+        for record in records {
+            if matches!(record.kind, Kind::Event | Kind::Delivery) {
+                continue;
+            }
+            let mut moved = (*record).clone();
+            if forward(&mut moved.value, from, &self.base_url) {
+                self.store.put(Arc::new(moved));
+            }
         }
     }
 
@@ -297,11 +283,15 @@ impl Core {
             assumptions: &self.assumptions,
         };
         let mut tx = Tx::new(&mut self.store, now, ground, asked);
-        let out = match work(&mut tx) {
+        let out = catch_unwind(AssertUnwindSafe(|| work(&mut tx))).unwrap_or_else(|_| {
+            tracing::error!("a panic was undone and answered 500");
+            Err(ApiError::unexpected())
+        });
+        let out = match out {
             Err(error) if !error.keeps_work => return Err(error),
             out => out,
         };
-        let idem = out.as_ref().ok().zip(key).map(|(out, save)| save(out));
+        let idem = key.map(|save| save(&out, now));
         if let Some(journal) = self.journal.as_mut() {
             let line = Line::of(&tx, idem.clone());
             if !line.is_empty() {
@@ -310,7 +300,7 @@ impl Core {
         }
         tx.commit();
         if let Some((key, saved)) = idem {
-            self.saved.insert(key, saved);
+            self.remember(key, saved);
         }
         out
     }
@@ -323,8 +313,17 @@ impl Core {
             ..Line::default()
         };
         self.write(&line)?;
-        self.saved.insert(key, saved);
+        self.remember(key, saved);
         Ok(())
+    }
+
+    /// Keeps an answer, and now and then lets go of those whose time is over.
+    fn remember(&mut self, key: String, saved: Saved) {
+        if self.saved.len() == self.saved.capacity() {
+            let oldest = saved.at - KEY_LIFE;
+            self.saved.retain(|_, saved| saved.at >= oldest);
+        }
+        self.saved.insert(key, saved);
     }
 
     /// Does, in order and each at its own time, what has fallen due.
@@ -335,16 +334,30 @@ impl Core {
 
     fn run_due_until(&mut self, until: i64) {
         while let Some((at, id)) = self.store.next_due(until) {
-            let done = self.transact_at(at, Asked::default(), None, |tx| {
-                table::falls_due(tx, &id);
-                // Whatever happened, this moment is over: nothing may fall due twice at one time.
+            // Whatever happened, this moment is over: nothing may fall due twice at one time.
+            let over = |tx: &mut Tx<'_>| {
                 tx.update(&id, |r| {
                     if r.due == Some(at) {
                         r.due = None;
                     }
                 });
-                Ok(())
-            });
+            };
+            let done = self
+                .transact_at(at, Asked::default(), None, |tx| {
+                    table::falls_due(tx, &id);
+                    over(tx);
+                    Ok(())
+                })
+                .or_else(|error| {
+                    // Unlike a full disk, a panic would only come again.
+                    if error.message != ApiError::unexpected().message {
+                        return Err(error);
+                    }
+                    self.transact_at(at, Asked::default(), None, |tx| {
+                        over(tx);
+                        Ok(())
+                    })
+                });
             if let Err(error) = done {
                 tracing::error!(message = error.message, "what fell due couldn't be kept");
                 return;
@@ -368,6 +381,26 @@ impl Core {
     }
 }
 
+/// Puts one address in place of another wherever a text begins with it; says whether one did.
+fn forward(value: &mut Value, from: &str, to: &str) -> bool {
+    match value {
+        Value::String(text) => match text.strip_prefix(from).filter(|r| r.starts_with('/')) {
+            Some(rest) => {
+                *text = format!("{to}{rest}");
+                true
+            }
+            None => false,
+        },
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |m, v| forward(v, from, to) | m),
+        Value::Object(map) => map
+            .values_mut()
+            .fold(false, |m, v| forward(v, from, to) | m),
+        _ => false,
+    }
+}
+
 /// The disk is full, say: nothing has happened, and the client is told so.
 fn unkept(error: Error) -> ApiError {
     ApiError::new(
@@ -375,4 +408,33 @@ fn unkept(error: Error) -> ApiError {
         "api_error",
         format!("The state can't be kept: {error}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_undone_and_answered_and_the_next_work_goes_on() {
+        let engine = Engine::open(&Options::default(), String::new()).expect("opens");
+        let coupon = |id: &str| json!({ "id": id, "object": "coupon" });
+        let put = |tx: &mut Tx<'_>, id: &str, due| {
+            let owner = tx.platform();
+            tx.insert(Kind::Coupon, &owner, coupon(id), json!(null), due);
+        };
+        let answer: Result<(), ApiError> = engine.work(|tx| {
+            put(tx, "half", None);
+            panic!("on purpose")
+        });
+        assert_eq!(answer.map_err(|e| e.status), Err(500));
+        assert!(engine.lock().store.get("half").is_none());
+        let fine: Result<(), ApiError> = engine.work(|tx| {
+            put(tx, "whole", None);
+            Ok(())
+        });
+        assert!(fine.is_ok());
+        assert!(engine.lock().store.get("whole").is_some());
+    }
 }

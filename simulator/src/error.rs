@@ -93,12 +93,22 @@ impl ApiError {
             .param("amount")
     }
 
+    /// Something went wrong at Stripe's end.
+    pub fn unexpected() -> Self {
+        Self::new(500, "api_error", "An unknown error occurred.")
+    }
+
     /// Whether an idempotency key keeps this answer: Stripe saves what began to execute, and not
     /// what failed validation (<https://docs.stripe.com/api/idempotent_requests>).
     pub fn executed(&self) -> bool {
         !matches!(self.status, 401 | 403 | 409 | 429)
             && self.kind != "idempotency_error"
             && !self.code.is_some_and(|c| c.starts_with("parameter_"))
+    }
+
+    /// The JSON body as it is sent.
+    pub fn text(&self, request_id: &str) -> String {
+        self.body(request_id).to_string()
     }
 
     /// The JSON body. `request_id` goes into `request_log_url`.

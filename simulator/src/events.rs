@@ -16,10 +16,14 @@ impl Tx<'_> {
     /// As [`Tx::emit`], with what the changed fields were before.
     pub fn emit_change(&mut self, name: &str, owner: &str, object: &Value, before: Option<Value>) {
         let connected = owner != self.store().platform;
+        // The platform's endpoints, and those that a connected account has of its own.
+        let own = connected.then(|| self.store().list(Kind::Endpoint, owner));
+        let own = own.into_iter().flatten().filter(|e| wants(e, name, false));
         let targets: Vec<String> = self
             .store()
             .list(Kind::Endpoint, &self.store().platform)
             .filter(|e| wants(e, name, connected))
+            .chain(own)
             .map(|e| e.id.clone())
             .collect();
         let id = self.mint("evt_1", 23);

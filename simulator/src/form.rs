@@ -12,19 +12,30 @@ pub(crate) enum Node {
     Tree(Vec<(String, Node)>),
 }
 
+/// More parameters than any request has.
+const MAX_PAIRS: usize = 4096;
+
 static EMPTY: Node = Node::Tree(Vec::new());
 
 impl Node {
-    /// Parses `application/x-www-form-urlencoded`, brackets and braces raw or escaped.
+    /// Parses `application/x-www-form-urlencoded`, brackets and braces raw or escaped. Of a name
+    /// that comes twice the last counts.
     pub fn parse(text: &str) -> Result<Node, ApiError> {
         let mut root = Node::Tree(Vec::new());
-        let text = text.trim_start_matches('?');
-        for (key, value) in form_urlencoded::parse(text.as_bytes()) {
+        let pairs = text.trim_start_matches('?').split('&');
+        for (count, pair) in pairs.enumerate() {
+            if count == MAX_PAIRS {
+                return Err(ApiError::invalid(format!(
+                    "Too many parameters: a request can have up to {MAX_PAIRS}."
+                )));
+            }
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (key, value) = (decode(key)?, decode(value)?);
             if key.is_empty() {
                 continue;
             }
             let path = split_key(&key)?;
-            root.insert(&path, value.into_owned(), &key)?;
+            root.insert(&path, value, &key)?;
         }
         Ok(root)
     }
@@ -36,35 +47,82 @@ impl Node {
         let Some((head, rest)) = path.split_first() else {
             return Ok(());
         };
-        // `a[]=x&a[]=y` are the elements of a list, numbered as they come.
-        let name = if head.is_empty() {
-            children.len().to_string()
+        let at = if head.is_empty() {
+            // `a[]=x&a[]=y` are the elements of a list, numbered as they come; `a[][b]=x&a[][c]=y`
+            // are one, until a name comes again.
+            let open = children
+                .last()
+                .is_some_and(|(_, last)| !rest.is_empty() && !last.has(rest));
+            open.then(|| children.len() - 1)
         } else {
-            (*head).to_owned()
+            children.iter().position(|(n, _)| n == head)
         };
-        let at = children.iter().position(|(n, _)| *n == name);
-        if rest.is_empty() {
-            match at {
-                Some(at) => children[at].1 = Node::Leaf(value),
-                None => children.push((name, Node::Leaf(value))),
-            }
-            return Ok(());
-        }
         let at = at.unwrap_or_else(|| {
+            let name = if head.is_empty() {
+                children.len().to_string()
+            } else {
+                (*head).to_owned()
+            };
             children.push((name, Node::Tree(Vec::new())));
             children.len() - 1
         });
-        children[at].1.insert(rest, value, key)
+        let child = &mut children[at].1;
+        if !rest.is_empty() {
+            return child.insert(rest, value, key);
+        }
+        match child {
+            Node::Tree(inside) if !inside.is_empty() => {
+                Err(ApiError::invalid(format!("Invalid hash: {key}")).param(key))
+            }
+            _ => {
+                *child = Node::Leaf(value);
+                Ok(())
+            }
+        }
+    }
+
+    fn has(&self, path: &[&str]) -> bool {
+        match (self, path.split_first()) {
+            (Node::Leaf(_), _) | (_, None) => true,
+            (Node::Tree(children), Some((head, rest))) => children
+                .iter()
+                .any(|(n, child)| n == head && child.has(rest)),
+        }
+    }
+
+    /// Gives a parameter another name.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        if let Node::Tree(children) = self {
+            for (name, _) in children.iter_mut().filter(|(name, _)| name == from) {
+                to.clone_into(name);
+            }
+        }
+    }
+
+    /// Takes a parameter out.
+    pub fn take(&mut self, name: &str) -> Option<Node> {
+        let Node::Tree(children) = self else {
+            return None;
+        };
+        let at = children.iter().position(|(n, _)| n == name)?;
+        Some(children.remove(at).1)
+    }
+
+    /// Adds a parameter.
+    pub fn put(&mut self, name: &str, node: Node) {
+        if let Node::Tree(children) = self {
+            children.push((name.to_owned(), node));
+        }
     }
 
     /// The form again, as text that [`Node::parse`] reads.
     pub fn encode(&self) -> String {
-        let mut out = form_urlencoded::Serializer::new(String::new());
+        let mut out = url::form_urlencoded::Serializer::new(String::new());
         self.encode_into("", &mut out);
         out.finish()
     }
 
-    fn encode_into(&self, path: &str, out: &mut form_urlencoded::Serializer<'_, String>) {
+    fn encode_into(&self, path: &str, out: &mut url::form_urlencoded::Serializer<'_, String>) {
         match self {
             Node::Leaf(text) => drop(out.append_pair(path, text)),
             Node::Tree(children) => {
@@ -135,6 +193,40 @@ impl Node {
     }
 }
 
+/// Reads `+` and `%2B`; what isn't an encoding, isn't text or holds a NUL is refused.
+fn decode(text: &str) -> Result<String, ApiError> {
+    if !text.bytes().any(|b| matches!(b, b'%' | b'+' | 0)) {
+        return Ok(text.to_owned());
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        match byte {
+            b'+' => out.push(b' '),
+            b'%' => {
+                let digits = after.get(..2).unwrap_or_default();
+                let mut value = [0];
+                if hex::decode_to_slice(digits, &mut value).is_err() {
+                    return Err(ApiError::invalid(format!(
+                        "Invalid request: invalid %-encoding ({})",
+                        text.chars().take(40).collect::<String>()
+                    )));
+                }
+                out.extend(value);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            byte => out.push(*byte),
+        }
+    }
+    String::from_utf8(out)
+        .ok()
+        .filter(|text| !text.contains('\0'))
+        .ok_or_else(|| {
+            ApiError::invalid("Invalid request: parameters must be UTF-8 without NUL bytes.")
+        })
+}
+
 fn split_key(key: &str) -> Result<Vec<&str>, ApiError> {
     let mut path = Vec::new();
     let (head, mut rest) = key.split_at(key.find('[').unwrap_or(key.len()));
@@ -177,5 +269,24 @@ mod tests {
         assert!(Node::parse(&format!("a{}=1", "[b]".repeat(40))).is_err());
         assert!(Node::parse("a[b=1").is_err());
         assert!(Node::parse("a=1&a[b]=2").is_err());
+        assert!(Node::parse("a[b]=2&a=1").is_err());
+        for broken in ["a=%", "a=%4", "a=%zz", "a=%ff", "a=%00", "%=1", "a=\0"] {
+            assert!(Node::parse(broken).is_err(), "{broken}");
+        }
+        assert!(Node::parse(&"a=1&".repeat(5000)).is_err());
+    }
+
+    #[test]
+    fn elements_without_a_number_begin_anew_when_a_name_comes_again() {
+        let form = Node::parse("a[][b]=1&a[][c]=2&a[][b]=3&a[][d][e]=4&d=1&d=2").expect("form");
+        assert_eq!(form.list("a").count(), 2);
+        assert_eq!(
+            (form.text("a.0.c"), form.text("a.1.b")),
+            (Some("2"), Some("3"))
+        );
+        assert_eq!(
+            (form.text("a.1.d.e"), form.text("d")),
+            (Some("4"), Some("2"))
+        );
     }
 }

@@ -25,8 +25,20 @@ pub(crate) struct Saved {
     pub path: String,
     pub body: String,
     pub status: u16,
-    pub answer: Value,
+    /// The text of the answer; a file of an earlier day holds the object itself.
+    #[serde(deserialize_with = "text")]
+    pub answer: String,
+    /// The `Request-Id` it was first asked under.
+    #[serde(default)]
+    pub request: String,
     pub at: i64,
+}
+
+fn text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(match Value::deserialize(from)? {
+        Value::String(text) => text,
+        object => object.to_string(),
+    })
 }
 
 /// What one committed piece of work changed.

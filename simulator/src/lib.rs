@@ -57,6 +57,7 @@ pub use delivery::{DeliveryResult, PendingEvent, sign};
 pub use events::API_VERSION;
 pub use faults::{Fault, FaultKind};
 pub use options::{Deliveries, Error, Options, State};
+pub use server::limits::RateLimits;
 
 use delivery::Courier;
 use engine::Engine;
@@ -110,7 +111,7 @@ impl Simulator {
         let stop = simulator.stop.clone();
         let log = options.log.as_deref().map(RequestLog::open).transpose()?;
         let app = server::router(simulator.clone(), log.map(Arc::new))
-            .into_make_service_with_connect_info::<server::Cut>();
+            .into_make_service_with_connect_info::<server::Peer>();
         let served = axum::serve(server::Cuttable(listener), app)
             .with_graceful_shutdown(async move { stop.cancelled().await });
         simulator.tasks.spawn(async move {
@@ -197,7 +198,7 @@ impl Simulator {
     pub async fn roll_webhook_secret(&self, endpoint_id: &str) -> Option<String> {
         let rolled = self
             .engine
-            .work(|tx| webhooks::roll(tx, endpoint_id))
+            .work(|tx| webhooks::roll(tx, endpoint_id, webhooks::overlap()))
             .ok()?;
         rolled["secret"].as_str().map(str::to_owned)
     }
@@ -233,7 +234,13 @@ impl Simulator {
         self.engine.lock().faults.push(fault);
     }
 
+    /// Takes all faults away, and begins the draws behind their rates anew.
     pub async fn clear_faults(&self) {
         self.engine.lock().faults.clear();
+    }
+
+    /// Puts Stripe's rate limits in force, or lifts them.
+    pub async fn limit_rates(&self, limits: RateLimits) {
+        self.engine.lock().limiter.set(limits);
     }
 }

@@ -8,7 +8,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::{
-        State, WebSocketUpgrade,
+        Path, State, WebSocketUpgrade,
         ws::{Message, WebSocket},
     },
     http::{HeaderMap, StatusCode},
@@ -19,13 +19,16 @@ use serde_json::{Value, json};
 
 use crate::{
     Simulator,
+    checkout::pay::{self, Method, Outcome, Payment},
     clock::wall,
     delivery::{payload, sign},
     engine::Core,
     error::ApiError,
     events::API_VERSION,
+    form::Node,
     server,
     store::{Kind, Record},
+    webhooks,
 };
 
 const PROTOCOL: &str = "stripecli-devproxy-v1";
@@ -37,6 +40,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     ids: HashSet<String>,
+    /// Events that were asked for once more, by `stripe events resend`.
+    again: Vec<Arc<Record>>,
 }
 
 impl Listeners {
@@ -45,11 +50,18 @@ impl Listeners {
         self.ids.insert(id.clone());
         id
     }
+
+    pub fn send_again(&mut self, event: Arc<Record>) {
+        self.again.push(event);
+    }
 }
 
 pub(crate) fn router() -> Router<Simulator> {
     Router::new()
         .route("/v1/stripecli/sessions", post(session))
+        .route("/v1/events/{id}/retry", post(resend))
+        .route("/v1/payment_pages/{id}", get(page))
+        .route("/v1/payment_pages/{id}/confirm", post(pay_page))
         .route("/_simulator/listen", get(connect))
 }
 
@@ -59,8 +71,7 @@ fn secret(core: &Core) -> String {
 }
 
 async fn session(State(simulator): State<Simulator>, headers: HeaderMap) -> Response {
-    let key = headers.get("authorization").and_then(|v| v.to_str().ok());
-    if let Err(error) = server::authenticate(key) {
+    if let Err(error) = authenticate(&headers) {
         return error.into_response();
     }
     let base = simulator.base_url();
@@ -79,6 +90,99 @@ async fn session(State(simulator): State<Simulator>, headers: HeaderMap) -> Resp
         "websocket_url": format!("{}/_simulator/listen", base.replacen("http", "ws", 1)),
     }))
     .into_response()
+}
+
+/// `stripe events resend`: to who listens, or to the endpoint that is named.
+async fn resend(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Result<Json<Value>, ApiError> {
+    authenticate(&headers)?;
+    let form = Node::parse(&body)?;
+    let engine = simulator.engine();
+    let event = engine
+        .lock()
+        .store
+        .get(&id)
+        .filter(|r| r.kind == Kind::Event)
+        .cloned()
+        .ok_or_else(|| ApiError::missing("event", &id, "id"))?;
+    match form.text("webhook_endpoint") {
+        Some(endpoint) => engine.work(|tx| webhooks::send_again(tx, &id, endpoint))?,
+        None => engine.lock().listeners.send_again(event.clone()),
+    }
+    Ok(Json(event.value.clone()))
+}
+
+/// The hosted page of a session, as `stripe trigger` looks at it.
+async fn page(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, ApiError> {
+    authenticate(&headers)?;
+    let core = simulator.engine().lock();
+    let session = core.store.get(&id).filter(|r| r.kind == Kind::Session);
+    session
+        .map(|session| Json(session.value.clone()))
+        .ok_or_else(|| ApiError::missing("checkout.session", &id, "session"))
+}
+
+/// `stripe trigger` pays a session without a browser; a debit is decided at once.
+async fn pay_page(
+    State(simulator): State<Simulator>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Result<Json<Value>, ApiError> {
+    authenticate(&headers)?;
+    let form = Node::parse(&body)?;
+    let paid = simulator.engine().work(|tx| {
+        let session = pay::session(tx, &id)?;
+        let expected = form.int("expected_amount");
+        if expected.is_some_and(|amount| amount != session.int("amount_total")) {
+            return Err(
+                ApiError::invalid("The expected amount is not what the session comes to.")
+                    .param("expected_amount"),
+            );
+        }
+        let name = form
+            .text("payment_method")
+            .ok_or_else(|| ApiError::parameter_missing("payment_method"))?;
+        let method = tx
+            .find(Kind::PaymentMethod, &session.owner, name)
+            .ok_or_else(|| ApiError::missing("PaymentMethod", name, "payment_method"))?;
+        let details = &method.value["billing_details"];
+        let text = |field: &str| details[field].as_str().map(str::to_owned);
+        let debit = method.text("type") == "sepa_debit";
+        let payment = Payment {
+            method: if debit {
+                Method::SepaDebit
+            } else {
+                Method::Card
+            },
+            card: method.hidden["card"].as_str().map(str::to_owned),
+            email: text("email"),
+            name: text("name"),
+            ..Payment::default()
+        };
+        if let Outcome::Declined { code, message } = pay::pay(tx, &id, &payment)? {
+            let error = ApiError::new(402, "card_error", message).code("card_declined");
+            return Err(error.with("decline_code", json!(code)).keeping_work());
+        }
+        if debit {
+            pay::settle(tx, &id, method.hidden["fails"] != json!(true))?;
+        }
+        pay::session(tx, &id)
+    })?;
+    Ok(Json(paid.value.clone()))
+}
+
+fn authenticate(headers: &HeaderMap) -> Result<(), ApiError> {
+    let key = headers.get("authorization").and_then(|v| v.to_str().ok());
+    server::authenticate(key).map(drop)
 }
 
 async fn connect(
@@ -100,7 +204,10 @@ async fn connect(
 
 /// Sends every event from now on, of the platform and of its accounts, until the CLI goes.
 async fn tell(simulator: Simulator, mut socket: WebSocket) {
-    let mut seen = simulator.engine().lock().store.counter;
+    let mut seen = {
+        let core = simulator.engine().lock();
+        (core.store.counter, core.listeners.again.len())
+    };
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
@@ -123,10 +230,11 @@ async fn tell(simulator: Simulator, mut socket: WebSocket) {
 }
 
 /// The frames of the events since `seen`, oldest first.
-fn news(core: &Core, seen: &mut u64) -> Vec<String> {
-    let mut events: Vec<Arc<Record>> = core.store.since(Kind::Event, *seen);
+fn news(core: &Core, seen: &mut (u64, usize)) -> Vec<String> {
+    let mut events: Vec<Arc<Record>> = core.store.since(Kind::Event, seen.0);
     events.sort_by_key(|event| event.seq);
-    *seen = core.store.counter;
+    events.extend(core.listeners.again.iter().skip(seen.1).cloned());
+    *seen = (core.store.counter, core.listeners.again.len());
     let secret = secret(core);
     events
         .iter()
@@ -138,7 +246,7 @@ fn news(core: &Core, seen: &mut u64) -> Vec<String> {
 }
 
 fn frame(event: &Record, version: &Value, secret: &str) -> String {
-    let payload = payload(event, 1);
+    let payload = payload(event);
     json!({
         "type": "webhook_event",
         "endpoint": { "api_version": version },

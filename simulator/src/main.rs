@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, ValueEnum};
 use souk_simulator::{
-    API_VERSION, ASSUMPTIONS, Assumptions, ClockMode, Deliveries, Options, Simulator, State,
+    API_VERSION, ASSUMPTIONS, Assumptions, ClockMode, Deliveries, Options, RateLimits, Simulator,
+    State,
 };
 
 /// Stripe Connect on your own machine: no account, no key, no network.
@@ -43,9 +44,29 @@ struct Arguments {
     #[arg(long, value_name = "NAME=VALUE")]
     assume: Vec<String>,
 
-    /// Let events wait until they are sent by hand.
-    #[arg(long)]
-    held: bool,
+    /// How events reach webhook endpoints: `automatic` at once, and as Stripe warns some twice and
+    /// out of order; `faithful` at once, each once and in order; `held` when sent by hand.
+    #[arg(long, value_enum, default_value_t = Delivered::Automatic, value_name = "HOW")]
+    deliveries: Delivered,
+
+    /// Stripe's rate limits: none, a sandbox's (25 requests a second), or live mode's (100 a second,
+    /// 25 on each endpoint).
+    #[arg(long, value_enum, default_value_t = Limited::Off, value_name = "WHICH")]
+    rate_limits: Limited,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Delivered {
+    Automatic,
+    Faithful,
+    Held,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Limited {
+    Off,
+    Test,
+    Live,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -62,6 +83,7 @@ Examples:
   curl -X POST http://127.0.0.1:12111/_simulator/clock/advance -d '{\"seconds\":86400}'
   curl -X POST http://127.0.0.1:12111/_simulator/faults \\
     -d '{\"method\":\"POST\",\"path_prefix\":\"/v1/refunds\",\"kind\":\"commit_then_timeout\",\"times\":1}'
+  curl -u sk_test_x: http://127.0.0.1:12111/v1/balance -H 'Simulator-Fault: slow; ms=500'
 
 Open http://127.0.0.1:12111/_simulator for the clock, events and deliveries.
 Test cards: 4242424242424242 pays, 4000000000000002 is declined, 4000000000009995 has
@@ -96,10 +118,15 @@ async fn main() -> std::process::ExitCode {
             Clock::Real => ClockMode::Real,
             Clock::Manual => ClockMode::manual_now(),
         },
-        deliveries: if arguments.held {
-            Deliveries::Held
-        } else {
-            Deliveries::Automatic
+        deliveries: match arguments.deliveries {
+            Delivered::Automatic => Deliveries::Automatic,
+            Delivered::Faithful => Deliveries::Faithful,
+            Delivered::Held => Deliveries::Held,
+        },
+        rate_limits: match arguments.rate_limits {
+            Limited::Off => RateLimits::Off,
+            Limited::Test => RateLimits::Test,
+            Limited::Live => RateLimits::Live,
         },
         assumptions,
         log: arguments.log,

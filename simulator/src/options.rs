@@ -2,7 +2,9 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{assumptions::Assumptions, clock::ClockMode};
+use serde::{Deserialize, Serialize};
+
+use crate::{assumptions::Assumptions, clock::ClockMode, server::limits::RateLimits};
 
 /// How a simulator runs.
 #[derive(Debug, Clone)]
@@ -14,6 +16,8 @@ pub struct Options {
     pub seed: u64,
     pub clock: ClockMode,
     pub deliveries: Deliveries,
+    /// Which of Stripe's rate limits are in force.
+    pub rate_limits: RateLimits,
     /// How questions are answered that Stripe's descriptions leave open.
     pub assumptions: Assumptions,
     /// Appends every API request and its answer to this file, a line of JSON each.
@@ -21,7 +25,7 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// A free loopback port, memory, seed 0, the real clock, automatic deliveries.
+    /// A free loopback port, memory, seed 0, the real clock, automatic deliveries, no rate limits.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -29,6 +33,7 @@ impl Default for Options {
             seed: 0,
             clock: ClockMode::Real,
             deliveries: Deliveries::Automatic,
+            rate_limits: RateLimits::Off,
             assumptions: Assumptions::default(),
             log: None,
         }
@@ -43,11 +48,15 @@ pub enum State {
     File(PathBuf),
 }
 
-/// When events are sent to webhook endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// When and how events are sent to webhook endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Deliveries {
-    /// At once, retried with growing delays.
+    /// At once, retried with growing delays, and as Stripe warns: some of them twice, and out of
+    /// order.
     Automatic,
+    /// At once, retried with growing delays, each once and in order as far as a network allows.
+    Faithful,
     /// Events wait until `deliver_pending()` or the control API sends them.
     Held,
 }

@@ -66,6 +66,10 @@ impl Shape {
         self.values(form, "")
     }
 
+    pub fn takes(&self, name: &str) -> bool {
+        self.fields.iter().any(|f| f.name == name)
+    }
+
     fn unknown(&self, form: &Node, prefix: &str, out: &mut Vec<String>) {
         for (name, node) in form.children() {
             let path = join(prefix, name);
@@ -120,9 +124,15 @@ impl Kind {
         match (self, node) {
             (Kind::Any | Kind::Range, _) | (Kind::Map, Node::Tree(_)) => Ok(()),
             (Kind::Hash(shape), Node::Tree(_)) => shape.values(node, path),
-            (Kind::List(inner), Node::Tree(children)) => children
-                .iter()
-                .try_for_each(|(index, child)| inner.value(child, &format!("{path}[{index}]"))),
+            (Kind::List(inner), Node::Tree(children)) => {
+                children.iter().try_for_each(|(index, child)| {
+                    if index.bytes().all(|b| b.is_ascii_digit()) {
+                        inner.value(child, &format!("{path}[{index}]"))
+                    } else {
+                        Err(ApiError::invalid("Invalid array").param(path))
+                    }
+                })
+            }
             (Kind::List(_), _) => Err(ApiError::invalid("Invalid array").param(path)),
             (Kind::Hash(_) | Kind::Map, _) => Err(ApiError::invalid("Invalid object").param(path)),
             (_, Node::Tree(_)) => {

@@ -12,8 +12,8 @@ use crate::{
 };
 
 const MAX_LIMIT: i64 = 100;
-/// Stripe's own limit on `expand[]`.
-const MAX_DEPTH: usize = 4;
+/// How much of a list stands inside an object.
+const LATENT: usize = 10;
 
 /// The records of a kind on the acting account, newest first, that `keep` lets through.
 pub(crate) fn list(
@@ -152,59 +152,67 @@ impl Range {
     }
 }
 
-/// Puts objects in place of their ids wherever `expand[]` asks.
-pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) -> Result<(), ApiError> {
-    for (index, path) in args.texts("expand").into_iter().enumerate() {
+/// Puts objects in place of their ids wherever `expand[]` asks; `expands::check` has refused what
+/// can't be.
+pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) {
+    for path in args.texts("expand") {
         if path == "total_count" && answer["object"] == "search_result" {
             continue;
         }
         let names: Vec<&str> = path.split('.').collect();
-        if names.len() > MAX_DEPTH + usize::from(names[0] == "data") {
-            return Err(ApiError::invalid(format!(
-                "You cannot expand more than {MAX_DEPTH} levels of a property. Property: {path}"
-            ))
-            .param(format!("expand[{index}]")));
-        }
-        expand_at(tx, answer, &names).map_err(|()| {
-            ApiError::invalid(format!("This property cannot be expanded ({path})."))
-                .param(format!("expand[{index}]"))
-        })?;
+        expand_at(tx, answer, &names);
     }
-    Ok(())
 }
 
-fn expand_at(tx: &Tx<'_>, value: &mut Value, names: &[&str]) -> Result<(), ()> {
+fn expand_at(tx: &Tx<'_>, value: &mut Value, names: &[&str]) {
     let Some((name, rest)) = names.split_first() else {
-        return Ok(());
+        return;
     };
     if let Value::Array(items) = value {
-        return items
-            .iter_mut()
-            .try_for_each(|item| expand_at(tx, item, names));
+        items.iter_mut().for_each(|item| expand_at(tx, item, names));
+        return;
     }
     if let Some(latent) = latent(tx, value, name) {
         value[*name] = latent;
     }
     let Some(field) = value.get_mut(*name) else {
-        return Err(());
+        return;
     };
-    match field {
-        Value::String(id) => match tx.get(id) {
-            Some(record) => *field = record.value.clone(),
-            // A scalar can't be expanded; an id of something not kept here stays an id.
-            None if id.contains('_') => return Ok(()),
-            None => return Err(()),
-        },
-        Value::Null => return Ok(()),
-        Value::Object(_) | Value::Array(_) => {}
-        _ => return Err(()),
-    }
-    expand_at(tx, &mut value[*name], rest)
+    inflate(tx, field);
+    expand_at(tx, field, rest);
 }
 
-/// Lists that an object only carries when they are asked for.
+/// An id of something that isn't kept here stays an id.
+fn inflate(tx: &Tx<'_>, field: &mut Value) {
+    match field {
+        Value::String(id) => {
+            if let Some(record) = tx.get(id) {
+                *field = record.value.clone();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| inflate(tx, item)),
+        _ => {}
+    }
+}
+
+/// Lists that an object only carries when they are asked for, and then without their first page's
+/// successors.
 fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
     let id = value["id"].as_str()?;
+    let children = |kind: Kind, field: &str, url: &str| {
+        let owner = tx.get(id)?.owner.clone();
+        let mut found: Vec<Value> = tx
+            .store()
+            .list(kind, &owner)
+            .rev()
+            .filter(|r| r.text(field) == id)
+            .take(LATENT + 1)
+            .map(|r| r.value.clone())
+            .collect();
+        let has_more = found.len() > LATENT;
+        found.truncate(LATENT);
+        Some(page(url, found, has_more))
+    };
     match (value["object"].as_str()?, name) {
         ("checkout.session", "line_items") => {
             let items = tx.get(id)?.hidden["items"].as_array()?.clone();
@@ -212,15 +220,15 @@ fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
             Some(page(&url, items, false))
         }
         ("charge", "refunds") => {
-            let owner = tx.get(id)?.owner.clone();
-            let refunds: Vec<_> = tx
-                .store()
-                .list(Kind::Refund, &owner)
-                .rev()
-                .filter(|r| r.text("charge") == id)
-                .map(|r| r.value.clone())
-                .collect();
-            Some(page(&format!("/v1/charges/{id}/refunds"), refunds, false))
+            let url = format!("/v1/charges/{id}/refunds");
+            children(Kind::Refund, "charge", &url)
+        }
+        ("customer", "subscriptions") => {
+            let url = format!("/v1/customers/{id}/subscriptions");
+            children(Kind::Subscription, "customer", &url)
+        }
+        ("invoice", "payments") => {
+            children(Kind::InvoicePayment, "invoice", "/v1/invoice_payments")
         }
         (_, name) => tx.get(id)?.hidden["latent"].get(name).cloned(),
     }

@@ -1,5 +1,6 @@
 //! What every noun's handlers are given and share.
 
+pub(crate) mod expands;
 pub(crate) mod lists;
 pub(crate) mod search;
 
@@ -19,6 +20,16 @@ pub(crate) struct Call<'a> {
     /// The account it acts on: `Stripe-Account`, or the platform.
     pub owner: &'a str,
     pub path: &'a str,
+    pub key: Key,
+}
+
+/// What kind of API key a request came with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// `sk_test_…`, and `rk_test_…` with every permission.
+    Secret,
+    /// `pk_test_…`: may see through a payment whose client secret it knows.
+    Publishable,
 }
 
 impl Call<'_> {

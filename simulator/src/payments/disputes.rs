@@ -417,12 +417,12 @@ fn accept(tx: &mut Tx<'_>, dispute: &Record) -> Answer {
     if over(dispute) {
         return Err(closed());
     }
-    if inquiry(dispute) {
-        return Err(ApiError::invalid(
-            "This dispute is an inquiry and can't be closed; refund the charge or submit evidence instead.",
-        ));
-    }
-    end(tx, &dispute.id, "lost")
+    let status = if inquiry(dispute) {
+        "warning_closed"
+    } else {
+        "lost"
+    };
+    end(tx, &dispute.id, status)
 }
 
 /// Decides a dispute as the bank would.

@@ -1,18 +1,26 @@
 //! Events as they are read, and webhook endpoints:
 //! <https://docs.stripe.com/api/events>, <https://docs.stripe.com/api/webhook_endpoints>.
 
+use std::{collections::HashSet, sync::LazyLock};
+
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Call, Route, lists, merge_metadata, metadata, retrieve},
+    api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     error::{Answer, ApiError},
+    events::API_VERSION,
+    form::Node,
     store::{Kind, Record, Tx},
 };
 
 pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/events", list_events),
     ("GET", "/v1/events/{id}", |tx, call| {
-        retrieve(tx, call, Kind::Event, "id")
+        let event = find(tx, call, Kind::Event, call.id(), "id")?;
+        if event.int("created") <= tx.now - SHOWN {
+            return Err(ApiError::missing("event", call.id(), "id"));
+        }
+        Ok(event.value.clone())
     }),
     ("POST", "/v1/webhook_endpoints", create),
     ("GET", "/v1/webhook_endpoints", |tx, call| {
@@ -27,6 +35,16 @@ pub(crate) const ROUTES: &[Route] = &[
     ("DELETE", "/v1/webhook_endpoints/{webhook_endpoint}", delete),
 ];
 
+/// Stripe shows events of the last 30 days.
+const SHOWN: i64 = 30 * 86_400;
+
+/// How many endpoints an account can have.
+const MAX_ENDPOINTS: usize = 16;
+
+/// The event types an endpoint can ask for, and `version …` for each API version.
+static TYPES: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("types.txt").lines().collect());
+
 /// How long an old secret still signs beside the new one.
 const OVERLAP: i64 = 24 * 3600;
 
@@ -40,13 +58,15 @@ fn list_events(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         );
     }
     let delivered = args.flag("delivery_success");
+    let oldest = tx.now - SHOWN;
     let fits = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
         None => name == pattern,
     };
     lists::list(tx, call, Kind::Event, |r| {
         let name = r.text("type");
-        one.is_none_or(|t| fits(t, name))
+        r.int("created") > oldest
+            && one.is_none_or(|t| fits(t, name))
             && (many.is_empty() || many.iter().any(|t| fits(t, name)))
             && delivered.is_none_or(|want| (r.int("pending_webhooks") == 0) == want)
     })
@@ -55,25 +75,49 @@ fn list_events(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let url = read_url(args.text("url").unwrap_or_default())?;
-    let events: Vec<String> = args
-        .texts("enabled_events")
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let events = read_events(args)?;
     if events.is_empty() {
         return Err(ApiError::parameter_missing("enabled_events"));
+    }
+    let version = args.text("api_version");
+    if version.is_some_and(|v| v != API_VERSION && !TYPES.contains(format!("version {v}").as_str()))
+    {
+        return Err(ApiError::invalid(format!(
+            "Invalid api_version: must be an API version such as {API_VERSION}"
+        ))
+        .param("api_version"));
+    }
+    if tx.store().list(Kind::Endpoint, call.owner).count() >= MAX_ENDPOINTS {
+        return Err(ApiError::invalid(format!(
+            "You have reached the maximum of {MAX_ENDPOINTS} test webhook endpoints."
+        )));
     }
     let connect = args.flag("connect").unwrap_or(false);
     let metadata = metadata(args, "metadata")?;
     let owner = call.owner.to_owned();
     let (record, secret) = insert(tx, &owner, &url, connect, &events, metadata);
     tx.update(&record, |r| {
-        r.value["description"] = json!(args.text("description"))
+        r.value["description"] = json!(args.text("description"));
+        r.value["api_version"] = json!(version);
     });
     let mut value = retrieve_id(tx, &record)?;
     // Shown this once, as Stripe does.
     value["secret"] = json!(secret);
     Ok(value)
+}
+
+/// Refuses types that Stripe doesn't have: who mistypes one waits for it in vain.
+fn read_events(args: &Node) -> Result<Vec<String>, ApiError> {
+    let events = args.texts("enabled_events");
+    let known = |name: &str| TYPES.contains(name) && !name.contains(' ');
+    match events.iter().position(|e| !known(e)) {
+        Some(at) => Err(ApiError::invalid(format!(
+            "Invalid enabled_events[{at}]: '{}' is not a valid event type. See https://docs.stripe.com/api/events/types",
+            events[at]
+        ))
+        .param(format!("enabled_events[{at}]"))),
+        None => Ok(events.into_iter().map(str::to_owned).collect()),
+    }
 }
 
 fn retrieve_id(tx: &Tx<'_>, id: &str) -> Answer {
@@ -107,7 +151,7 @@ fn insert(
     let endpoint = json!({
         "id": id,
         "object": "webhook_endpoint",
-        "api_version": crate::events::API_VERSION,
+        "api_version": null,
         "application": connect.then(|| tx.application()),
         "created": tx.now,
         "description": null,
@@ -135,26 +179,52 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if args.at("description").is_some() {
         value["description"] = json!(args.text("description"));
     }
-    let events = args.texts("enabled_events");
+    let events = read_events(args)?;
     if !events.is_empty() {
         value["enabled_events"] = json!(events);
     }
     tx.update(call.id(), |r| r.value = value.clone());
+    if value["status"] == "disabled" {
+        forget_waiting(tx, call.id());
+    }
     Ok(value)
 }
 
-fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    retrieve(tx, call, Kind::Endpoint, "webhook_endpoint")?;
+/// Sends an event once more to one of its endpoints, now and on the usual schedule.
+pub(crate) fn send_again(tx: &mut Tx<'_>, event: &str, endpoint: &str) -> Result<(), ApiError> {
+    let platform = tx.platform();
+    let delivery = tx
+        .store()
+        .list(Kind::Delivery, &platform)
+        .rev()
+        .find(|d| d.text("event") == event && d.text("endpoint") == endpoint)
+        .map(|d| d.id.clone())
+        .ok_or_else(|| ApiError::missing("webhook endpoint", endpoint, "webhook_endpoint"))?;
+    let now = tx.now;
+    tx.update(&delivery, |r| {
+        r.value["status"] = json!("pending");
+        r.value["next_at"] = json!(now);
+    });
+    Ok(())
+}
+
+/// What waits for an endpoint that is no more, or disabled, is never sent.
+fn forget_waiting(tx: &mut Tx<'_>, endpoint: &str) {
     let waiting: Vec<String> = tx
         .store()
         .queue()
         .iter()
         .map(|(_, _, id)| id.clone())
-        .filter(|id| tx.get(id).is_some_and(|d| d.text("endpoint") == call.id()))
+        .filter(|id| tx.get(id).is_some_and(|d| d.text("endpoint") == endpoint))
         .collect();
     for delivery in waiting {
         tx.update(&delivery, |r| r.value["status"] = json!("dropped"));
     }
+}
+
+fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    retrieve(tx, call, Kind::Endpoint, "webhook_endpoint")?;
+    forget_waiting(tx, call.id());
     tx.remove(call.id());
     Ok(json!({ "id": call.id(), "object": "webhook_endpoint", "deleted": true }))
 }
@@ -194,19 +264,34 @@ pub(crate) fn ensure(
     .ok_or_else(|| ApiError::missing("webhook endpoint", &id, "webhook_endpoint"))
 }
 
-/// Gives an endpoint a new secret; the old one signs along for a day.
-pub(crate) fn roll(tx: &mut Tx<'_>, id: &str) -> Answer {
+/// How long an old secret signs along unless someone says otherwise, in seconds.
+pub(crate) fn overlap() -> i64 {
+    OVERLAP
+}
+
+/// Gives an endpoint a new secret; the old ones sign along for `expires_in` seconds at most.
+pub(crate) fn roll(tx: &mut Tx<'_>, id: &str, expires_in: i64) -> Answer {
+    if !(0..=OVERLAP).contains(&expires_in) {
+        return Err(
+            ApiError::invalid("An old secret expires at once, or within 24 hours.")
+                .param("expires_in"),
+        );
+    }
     let secret = tx.mint("whsec_", 32);
-    let until = tx.now + OVERLAP;
+    let (now, until) = (tx.now, tx.now + expires_in);
     tx.get(id)
         .filter(|r| r.kind == Kind::Endpoint)
         .ok_or_else(|| ApiError::missing("webhook endpoint", id, "webhook_endpoint"))?;
     tx.update(id, |r| {
-        let old = r.hidden["secrets"][0]["secret"].clone();
-        r.hidden["secrets"] = json!([
-            { "secret": secret, "until": null },
-            { "secret": old, "until": until },
-        ]);
+        let mut secrets = vec![json!({ "secret": secret, "until": null })];
+        for old in r.hidden["secrets"].as_array().into_iter().flatten() {
+            let mut old = old.clone();
+            let ends = old["until"].as_i64().map_or(until, |at| at.min(until));
+            old["until"] = json!(ends);
+            secrets.push(old);
+        }
+        secrets.retain(|s| s["until"].as_i64().is_none_or(|ends| ends > now));
+        r.hidden["secrets"] = json!(secrets);
     });
     let mut value = retrieve_id(tx, id)?;
     value["secret"] = json!(secret);

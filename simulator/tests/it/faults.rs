@@ -3,15 +3,14 @@
 use serde_json::json;
 use souk_simulator::{Fault, FaultKind};
 
-use crate::support::{Stripe, check_books, file};
+use crate::support::{Stripe, check_books, file, without};
 
 fn once(path: &str, kind: FaultKind) -> Fault {
     Fault {
         method: Some("POST".into()),
         path_prefix: path.into(),
-        account: None,
-        kind,
         times: Some(1),
+        ..Fault::new(kind)
     }
 }
 
@@ -114,21 +113,25 @@ async fn a_restart_on_the_file_forgets_nothing_and_repeats_no_id() {
     let made = s.send("POST", "/v1/accounts", "country=FR", &key).await;
     s.simulator.advance(3600).await;
     let (before, now) = (s.simulator.oracle().await, s.simulator.now());
+    let old = s.simulator.base_url();
     s.simulator.stop().await;
 
     let s = Stripe::with(file(&path)).await;
     assert_eq!(s.simulator.now(), now);
-    let mut after = s.simulator.oracle().await;
-    let moved = after["accounts"][&acct]["checkout_sessions"][0]["url"].take();
-    assert!(
-        moved
-            .as_str()
-            .expect("url")
-            .starts_with(&s.simulator.base_url())
+    let new = s.simulator.base_url();
+    let after = s.simulator.oracle().await;
+    let mine = &after["accounts"][&acct];
+    for moved in [
+        &mine["checkout_sessions"][0]["url"],
+        &mine["charges"][0]["receipt_url"],
+    ] {
+        assert!(moved.as_str().expect("url").starts_with(&new), "{moved}");
+    }
+    // Events stay as they were sent.
+    assert_eq!(
+        without(&before, &old),
+        without(&without(&after, &new), &old)
     );
-    let mut before = before;
-    before["accounts"][&acct]["checkout_sessions"][0]["url"].take();
-    assert_eq!(before, after);
     let replay = s.send("POST", "/v1/accounts", "country=FR", &key).await;
     assert_eq!(replay.body, made.body);
     let again = s
@@ -149,14 +152,16 @@ async fn a_torn_last_line_is_dropped_and_a_damaged_middle_refused() {
     let s = Stripe::with(file(&path)).await;
     let acct = s.seller().await;
     s.sale(&acct, 1000, 0).await;
-    let before = s.simulator.oracle().await;
+    let before = without(&s.simulator.oracle().await, &s.simulator.base_url());
+    let old = s.simulator.base_url();
     s.simulator.stop().await;
     let whole = std::fs::read(&path).expect("file");
     let mut torn = whole.clone();
     torn.extend_from_slice(br#"{"put":[{"kind":"char"#);
     std::fs::write(&path, &torn).expect("write");
     let s = Stripe::with(file(&path)).await;
-    assert_eq!(s.simulator.oracle().await, before);
+    let after = without(&s.simulator.oracle().await, &s.simulator.base_url());
+    assert_eq!(without(&after, &old), before);
     s.simulator.stop().await;
     let mut broken = b"{nonsense\n".to_vec();
     broken.extend_from_slice(&whole);
@@ -183,4 +188,101 @@ async fn malformed_requests_are_answered_in_stripes_shape() {
         assert_eq!(answer.status, status);
         assert_eq!(answer.error("type"), "invalid_request_error");
     }
+}
+
+#[tokio::test]
+async fn a_request_asks_for_its_own_fault_in_a_header() {
+    let s = Stripe::start().await;
+    let ask = async |fault: &'static str, key: &'static str| {
+        let headers = [("Simulator-Fault", fault), ("Idempotency-Key", key)];
+        s.try_send("POST", "/v1/accounts", "", &headers).await
+    };
+    let accounts = async || {
+        let list = s.get("/v1/accounts").await;
+        list["data"].as_array().map_or(0, Vec::len)
+    };
+    for (fault, key, status, code) in [
+        ("error_429", "a", 429, "rate_limit"),
+        ("lock_timeout", "b", 429, "lock_timeout"),
+        ("error_402", "c", 402, "card_declined"),
+        ("error_500", "d", 500, ""),
+        ("nonsense", "e", 400, ""),
+        ("slow; ms=x", "f", 400, ""),
+    ] {
+        let answer = ask(fault, key).await.expect("answer");
+        assert_eq!(
+            (answer.status, answer.error("code")),
+            (status, code),
+            "{fault}"
+        );
+    }
+    assert!(ask("timeout_before_commit", "g").await.is_err());
+    assert!(ask("reset", "h").await.is_err());
+    assert_eq!(accounts().await, 0);
+    assert!(ask("commit_then_timeout", "i").await.is_err());
+    let spoiled = ask("commit_then_error500", "j").await.expect("answer");
+    assert_eq!((spoiled.status, spoiled.error("type")), (500, "api_error"));
+    assert_eq!(accounts().await, 2);
+    let again = s
+        .send("POST", "/v1/accounts", "", &[("Idempotency-Key", "j")])
+        .await;
+    assert_eq!(again.status, 500, "what was said is what is kept");
+    let began = std::time::Instant::now();
+    let slow = ask("slow; ms=300", "k").await.expect("answer");
+    assert_eq!(slow.status, 200);
+    assert!(began.elapsed().as_millis() >= 300);
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(ask("error_429; times=2", "l").await.expect("answer").status);
+    }
+    assert_eq!(seen, [429, 429, 200], "a client's own retry comes through");
+}
+
+#[tokio::test]
+async fn a_rate_strikes_the_same_requests_of_the_same_seed() {
+    let mut runs = Vec::new();
+    for seed in [1, 1, 2] {
+        let options = souk_simulator::Options {
+            seed,
+            ..crate::support::options()
+        };
+        let s = Stripe::with(options).await;
+        s.post("/_simulator/faults", r#"{"kind":"error429","rate":0.4}"#)
+            .await;
+        let mut run = Vec::new();
+        for _ in 0..40 {
+            run.push(s.send("GET", "/v1/balance", "", &[]).await.status);
+        }
+        assert!(run.contains(&200) && run.contains(&429));
+        runs.push(run);
+    }
+    assert_eq!(runs[0], runs[1]);
+    assert_ne!(runs[0], runs[2]);
+}
+
+#[tokio::test]
+async fn rate_limits_are_off_until_they_are_wanted() {
+    let s = Stripe::start().await;
+    let burst = async || {
+        let mut refused = Vec::new();
+        for _ in 0..40 {
+            let answer = s.send("GET", "/v1/balance", "", &[]).await;
+            if answer.status == 429 {
+                assert_eq!(answer.error("code"), "rate_limit");
+                let reason = answer.headers["stripe-rate-limited-reason"].clone();
+                refused.push(reason.to_str().expect("text").to_owned());
+            }
+        }
+        refused
+    };
+    assert!(burst().await.is_empty());
+    s.post("/_simulator/rate_limits", r#"{"mode":"live"}"#)
+        .await;
+    assert!(burst().await.iter().any(|reason| reason == "endpoint-rate"));
+    s.simulator
+        .limit_rates(souk_simulator::RateLimits::Test)
+        .await;
+    assert!(burst().await.iter().any(|reason| reason == "global-rate"));
+    s.post("/_simulator/rate_limits", r#"{"mode":"off"}"#).await;
+    assert!(burst().await.is_empty());
 }

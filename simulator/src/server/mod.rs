@@ -1,0 +1,231 @@
+//! HTTP: the way every API request takes.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, State, rejection::BytesRejection},
+    http::{HeaderMap, Method, Response, Uri, header, response::Builder},
+    middleware::from_fn_with_state,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{
+    Simulator,
+    api::Key,
+    error::ApiError,
+    events::API_VERSION,
+    faults::{FaultKind, Target},
+    request_log::{self, RequestLog},
+    table,
+};
+
+mod identity;
+pub(crate) mod limits;
+mod line;
+mod older;
+mod run;
+
+pub(crate) use line::{Cuttable, Peer};
+
+pub(crate) use identity::authenticate;
+
+use identity::Version;
+use line::End;
+
+/// Bigger bodies than any API request has; they are refused.
+const MAX_BODY: usize = 1 << 20;
+
+/// Bigger bodies than are read to their end in order to be refused politely: who is cut off while
+/// sending sees a broken pipe, and not the answer.
+const MAX_READ: usize = 64 << 20;
+
+pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Router {
+    let router = Router::new()
+        .merge(crate::control::router())
+        .merge(crate::pages::router())
+        .merge(crate::listeners::router())
+        .fallback(api)
+        .method_not_allowed_fallback(api)
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_READ))
+        .with_state(simulator)
+        .layer(CatchPanicLayer::custom(|_| {
+            refuse(&ApiError::unexpected(), "req_panicked")
+        }));
+    match log {
+        Some(log) => router.layer(from_fn_with_state(log, request_log::record)),
+        None => router,
+    }
+}
+
+/// What a request says about itself.
+struct Request<'a> {
+    method: &'a str,
+    path: &'a str,
+    form: &'a str,
+    account: Option<&'a str>,
+    key: Option<&'a str>,
+    auth: Key,
+    version: Version,
+    id: String,
+}
+
+/// Every API request: who asks, limits, faults, idempotency, then the route.
+async fn api(
+    State(simulator): State<Simulator>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response<Body> {
+    let engine = simulator.engine();
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let id = engine.request_id();
+    let read = || {
+        let auth = identity::authenticate(text("authorization"))?;
+        let version = identity::version(text("stripe-version"), text("user-agent"))?;
+        let form = form(&method, &uri, text("content-type"), body)?;
+        Ok((auth, version, form))
+    };
+    let (auth, version, form) = match read() {
+        Ok(read) => read,
+        Err(error) => return refuse(&error, &id),
+    };
+    let request = Request {
+        method: method.as_str(),
+        path: uri.path(),
+        form: &form,
+        account: text("stripe-account"),
+        key: text("idempotency-key").filter(|_| method == Method::POST),
+        auth,
+        version,
+        id,
+    };
+    let target = Target {
+        method: request.method,
+        path: request.path,
+        account: request.account,
+        key: request.key,
+        header: text("simulator-fault"),
+    };
+    let struck = {
+        let mut core = engine.lock();
+        let endpoint = table::find(request.method, request.path)
+            .map_or_else(String::new, |(entry, _)| {
+                format!("{} {}", request.method, entry.path())
+            });
+        if let Err(reason) = core.limiter.admit(&endpoint, std::time::Instant::now()) {
+            let builder = Response::builder().header("Stripe-Rate-Limited-Reason", reason);
+            return build(
+                429,
+                limits::too_many().text(&request.id),
+                &request.id,
+                builder,
+            );
+        }
+        let seed = core.store.seed;
+        core.faults.strike(seed, target)
+    };
+    let fault = match struck {
+        Ok(fault) => fault,
+        Err(error) => return refuse(&error, &request.id),
+    };
+    match fault {
+        Some(FaultKind::TimeoutBeforeCommit) => return cut(&peer, End::Close),
+        Some(FaultKind::Reset) => return cut(&peer, End::Reset),
+        Some(FaultKind::Error429) => return refuse(&limits::too_many(), &request.id),
+        Some(FaultKind::LockTimeout) => return refuse(&limits::lock_timeout(), &request.id),
+        Some(FaultKind::Slow { ms }) => {
+            let slow = run::Manner::Late(Duration::from_millis(ms));
+            return run::run(engine, &request, slow).await;
+        }
+        _ => {}
+    }
+    let manner = match fault {
+        Some(FaultKind::Error500) => run::Manner::Refused(ApiError::unexpected()),
+        Some(FaultKind::Error402) => run::Manner::Refused(declined()),
+        Some(FaultKind::CommitThenError500) => run::Manner::Spoiled,
+        _ => run::Manner::Plain,
+    };
+    let answer = run::run(engine, &request, manner).await;
+    match fault {
+        Some(FaultKind::CommitThenTimeout) => cut(&peer, End::Close),
+        _ => answer,
+    }
+}
+
+fn cut(peer: &Peer, how: End) -> Response<Body> {
+    peer.hang_up(how);
+    Response::new(Body::empty())
+}
+
+/// What a request brings, query and body together.
+fn form(
+    method: &Method,
+    uri: &Uri,
+    content_type: Option<&str>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<String, ApiError> {
+    let body = body
+        .ok()
+        .filter(|body| body.len() <= MAX_BODY)
+        .ok_or_else(|| {
+            ApiError::new(
+                413,
+                "invalid_request_error",
+                "The request body is too large.",
+            )
+        })?;
+    let query = uri.query().unwrap_or_default();
+    if method != Method::POST || body.is_empty() {
+        return Ok(query.to_owned());
+    }
+    let kind = content_type.unwrap_or("application/x-www-form-urlencoded");
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(ApiError::invalid(
+            "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.",
+        ));
+    }
+    let body = std::str::from_utf8(&body)
+        .map_err(|_| ApiError::invalid("The request body isn't valid UTF-8."))?;
+    Ok(if query.is_empty() {
+        body.to_owned()
+    } else {
+        format!("{query}&{body}")
+    })
+}
+
+/// The card error that a fault asks for.
+fn declined() -> ApiError {
+    ApiError {
+        extra: Some(serde_json::json!({ "decline_code": "generic_decline" })),
+        ..ApiError::new(402, "card_error", "Your card was declined.").code("card_declined")
+    }
+}
+
+fn refuse(error: &ApiError, request_id: &str) -> Response<Body> {
+    build(
+        error.status,
+        error.text(request_id),
+        request_id,
+        Response::builder(),
+    )
+}
+
+fn build(status: u16, body: String, request_id: &str, builder: Builder) -> Response<Body> {
+    // Where Stripe leaves the decision to the client, the header is absent.
+    let builder = match status {
+        409 | 429 => builder.header("Stripe-Should-Retry", "true"),
+        _ => builder,
+    };
+    builder
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("Request-Id", request_id)
+        .header("Stripe-Version", API_VERSION)
+        .body(Body::from(body))
+        .unwrap_or_else(|_| Response::new(Body::empty()))
+}

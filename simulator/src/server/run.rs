@@ -1,0 +1,282 @@
+//! Idempotency, the route, and the answer: <https://docs.stripe.com/api/idempotent_requests>.
+
+use std::time::Duration;
+
+use axum::{body::Body, http::Response};
+
+use super::{Request, Version, build, identity, older, refuse};
+use crate::{
+    api::{self, Call},
+    engine::{Engine, KEY_LIFE, Keep},
+    error::ApiError,
+    form::Node,
+    journal::Saved,
+    store::{Asked, Kind, Tx},
+    table,
+};
+
+/// How a request is dealt with.
+pub(super) enum Manner {
+    Plain,
+    Late(Duration),
+    /// With this answer, and nothing is done.
+    Refused(ApiError),
+    /// What it asks for is done, and its answer is a 500 all the same.
+    Spoiled,
+}
+
+/// Frees an idempotency key when its request ends, however it ends.
+struct InFlight<'a>(&'a Engine, Option<String>);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = &self.1 {
+            self.0.lock().in_flight.remove(key);
+        }
+    }
+}
+
+pub(super) async fn run(engine: &Engine, request: &Request<'_>, manner: Manner) -> Response<Body> {
+    // A key means one thing on one account (the platform's own key is the empty name).
+    let scope = request
+        .key
+        .map(|key| format!("{}\n{key}", request.account.unwrap_or_default()));
+    match claim(engine, request, scope.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(saved)) => return replay(saved, request),
+        Err(error) => return refuse(&error, &request.id),
+    }
+    let flight = InFlight(engine, scope.clone());
+    if let Manner::Late(time) = manner {
+        tokio::time::sleep(time).await;
+    }
+    let answer = match manner {
+        Manner::Refused(error) => Err(error),
+        manner => execute(
+            engine,
+            request,
+            scope.as_deref(),
+            matches!(manner, Manner::Spoiled),
+        ),
+    };
+    let response = match answer {
+        Ok(text) => respond(200, text, request),
+        Err(error) => {
+            let text = error.text(&request.id);
+            if let Some(scope) = scope.filter(|_| error.executed() && !error.keeps_work) {
+                let saved = saved(request, error.status, &text, engine.now());
+                if let Err(lost) = engine.lock().save_answer(scope, saved) {
+                    return refuse(&lost, &request.id);
+                }
+            }
+            respond(error.status, text, request)
+        }
+    };
+    drop(flight);
+    response
+}
+
+fn saved(request: &Request<'_>, status: u16, answer: &str, at: i64) -> Saved {
+    Saved {
+        path: request.path.to_owned(),
+        body: request.form.to_owned(),
+        status,
+        answer: answer.to_owned(),
+        request: request.id.clone(),
+        at,
+    }
+}
+
+/// Looks a key up and holds it.
+fn claim(
+    engine: &Engine,
+    request: &Request<'_>,
+    scope: Option<&str>,
+) -> Result<Option<Saved>, ApiError> {
+    let (Some(scope), Some(key)) = (scope, request.key) else {
+        return Ok(None);
+    };
+    if key.is_empty() {
+        return Err(ApiError::invalid(
+            "Idempotency Key must be a non-empty string.",
+        ));
+    }
+    if key.len() > 255 {
+        return Err(ApiError::invalid(
+            "Idempotency keys can have up to 255 characters.",
+        ));
+    }
+    let mut core = engine.lock();
+    let forgotten = core.now() - KEY_LIFE;
+    if let Some(saved) = core.saved.get(scope).filter(|saved| saved.at > forgotten) {
+        let other = |message| Err(ApiError::new(400, "idempotency_error", message));
+        if saved.path != request.path {
+            return other(format!(
+                "Keys for idempotent requests can only be used for the same endpoint they were first used for ('{}' vs '{}'). Try using a key other than '{key}' if you meant to execute a different request.",
+                request.path, saved.path
+            ));
+        }
+        if saved.body != request.form {
+            return other(format!(
+                "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request."
+            ));
+        }
+        return Ok(Some(saved.clone()));
+    }
+    if !core.in_flight.insert(scope.to_owned()) {
+        return Err(ApiError::new(409, "idempotency_error", "There is currently another in-progress request using this Idempotency Key (that probably means you submitted twice, and the other request is still going through).").code("idempotency_key_in_use"));
+    }
+    Ok(None)
+}
+
+/// Answers with the text of the object; a `spoiled` answer is kept as a 500.
+fn execute(
+    engine: &Engine,
+    request: &Request<'_>,
+    scope: Option<&str>,
+    spoiled: bool,
+) -> Result<String, ApiError> {
+    let unknown = || {
+        ApiError::new(
+            404,
+            "invalid_request_error",
+            format!(
+                "Unrecognized request URL ({}: {}). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.",
+                request.method, request.path
+            ),
+        )
+    };
+    let (entry, ids) = table::find(request.method, request.path).ok_or_else(unknown)?;
+    let route = format!("{} {}", request.method, entry.path());
+    identity::permit(request.auth, &route)?;
+    let mut form = Node::parse(request.form)?;
+    older::translate(request.version, &route, entry.shape, &mut form);
+    entry.shape.check(&form)?;
+    api::expands::check(&route, &form)?;
+    let asked = Asked {
+        request_id: Some(request.id.clone()),
+        idempotency_key: request.key.map(str::to_owned),
+    };
+    let keep = |answer: &Result<String, ApiError>, at: i64| {
+        let kept = match answer {
+            Ok(_) if spoiled => saved(request, 500, &ApiError::unexpected().text(&request.id), at),
+            Ok(text) => saved(request, 200, text, at),
+            Err(error) => saved(request, error.status, &error.text(&request.id), at),
+        };
+        (scope.unwrap_or_default().to_owned(), kept)
+    };
+    let keep: Option<Keep<'_, String>> = match scope {
+        Some(_) => Some(&keep),
+        None => None,
+    };
+    let answer = engine.lock().transact(asked, keep, |tx| {
+        let owner = acting(tx, request.account)?;
+        let call = Call {
+            args: &form,
+            ids,
+            owner: &owner,
+            path: request.path,
+            key: request.auth,
+        };
+        identity::check_client_secret(tx, &call)?;
+        enter_clock(tx, &call);
+        let mut answer =
+            (entry.run)(tx, &call).map_err(|error| missing_reference(tx, &form, error))?;
+        api::lists::expand(tx, &form, &mut answer);
+        Ok(answer.to_string())
+    });
+    if request.method != "GET" {
+        engine.wake.notify_one();
+    }
+    match answer {
+        Ok(_) if spoiled => Err(ApiError::unexpected()),
+        answer => answer,
+    }
+}
+
+/// Where a parameter names what isn't there, both 400 and 404 have been seen.
+fn missing_reference(tx: &Tx<'_>, form: &Node, error: ApiError) -> ApiError {
+    let named = error
+        .param
+        .as_deref()
+        .filter(|_| error.code == Some("resource_missing"))
+        .map(|param| param.replace('[', ".").replace(']', ""))
+        .is_some_and(|path| form.at(&path).is_some());
+    if named && tx.assumptions.get("missing_reference") == "400" {
+        ApiError {
+            status: 400,
+            ..error
+        }
+    } else {
+        error
+    }
+}
+
+/// A request about an object that lives on a test clock happens in that clock's time. A refund
+/// moves money alone, which keeps to the account's time.
+fn enter_clock(tx: &mut Tx<'_>, call: &Call<'_>) {
+    if call.path.starts_with("/v1/refunds") {
+        return;
+    }
+    let named = call
+        .args
+        .children()
+        .iter()
+        .filter_map(|(_, node)| match node {
+            Node::Leaf(text) => Some(text.as_str()),
+            Node::Tree(_) => None,
+        });
+    let on_clock = |id: &&str| {
+        tx.get(id).is_some_and(|r| {
+            r.owner == call.owner && (r.clock.is_some() || r.kind == Kind::TestClock)
+        })
+    };
+    let found = call.ids.iter().copied().chain(named).find(on_clock);
+    if let Some(id) = found.map(str::to_owned) {
+        tx.on_clock_of(&id);
+    }
+}
+
+/// The account a request acts on: <https://docs.stripe.com/connect/authentication>.
+fn acting(tx: &Tx<'_>, account: Option<&str>) -> Result<String, ApiError> {
+    match account {
+        None => Ok(tx.platform()),
+        // A platform may name itself.
+        Some(id) if id == tx.store().platform => Ok(id.to_owned()),
+        Some(id) => api::connected(tx, id)
+            .map(|r| r.id.clone())
+            .ok_or_else(|| api::no_access(id)),
+    }
+}
+
+fn replay(saved: Saved, request: &Request<'_>) -> Response<Body> {
+    let builder = headers(request)
+        .header("Idempotent-Replayed", "true")
+        .header("Original-Request", saved.request);
+    build(saved.status, saved.answer, &request.id, builder)
+}
+
+fn respond(status: u16, text: String, request: &Request<'_>) -> Response<Body> {
+    let mut builder = headers(request);
+    if request.key.is_some() {
+        builder = builder.header("Original-Request", &request.id);
+    }
+    build(status, text, &request.id, builder)
+}
+
+fn headers(request: &Request<'_>) -> axum::http::response::Builder {
+    let mut builder = Response::builder();
+    if let Some(key) = request.key {
+        builder = builder.header("Idempotency-Key", key);
+    }
+    if let Some(account) = request.account {
+        builder = builder.header("Stripe-Account", account);
+    }
+    if request.version != Version::Current {
+        builder = builder.header(
+            "Simulator-Note",
+            "asked for in an older version, answered in the shape of Stripe-Version",
+        );
+    }
+    builder
+}
