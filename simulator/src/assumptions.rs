@@ -39,6 +39,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
     },
     Assumption {
+        name: "destination_events",
+        values: &["none", "charge"],
+        about: "whether the account that a transfer goes to hears of its payment, as `charge.succeeded` and `charge.refunded`",
+    },
+    Assumption {
         name: "late_transactions",
         values: &["at_once", "after_a_minute"],
         about: "when a balance transaction is seen in lists",

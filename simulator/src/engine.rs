@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use serde_json::json;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::{
@@ -197,21 +197,17 @@ impl Core {
         self.compact()
     }
 
+    /// What was sent before stays as it was sent; everything else leads to the present port.
     fn move_house(&mut self, from: &str) {
-        let hosted: Vec<_> = self
-            .store
-            .all()
-            .filter(|r| {
-                matches!(r.kind, Kind::Session | Kind::AccountLink | Kind::LoginLink)
-                    && r.text("url").starts_with(from)
-            })
-            .cloned()
-            .collect();
-        for record in hosted {
-            let mut record = (*record).clone();
-            let url = record.text("url").replacen(from, &self.base_url, 1);
-            record.value["url"] = json!(url);
-            self.store.put(Arc::new(record));
+        let records: Vec<_> = self.store.all().cloned().collect();
+        for record in records {
+            if matches!(record.kind, Kind::Event | Kind::Delivery) {
+                continue;
+            }
+            let mut moved = (*record).clone();
+            if forward(&mut moved.value, from, &self.base_url) {
+                self.store.put(Arc::new(moved));
+            }
         }
     }
 
@@ -385,6 +381,26 @@ impl Core {
     }
 }
 
+/// Puts one address in place of another wherever a text begins with it; says whether one did.
+fn forward(value: &mut Value, from: &str, to: &str) -> bool {
+    match value {
+        Value::String(text) => match text.strip_prefix(from).filter(|r| r.starts_with('/')) {
+            Some(rest) => {
+                *text = format!("{to}{rest}");
+                true
+            }
+            None => false,
+        },
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |m, v| forward(v, from, to) | m),
+        Value::Object(map) => map
+            .values_mut()
+            .fold(false, |m, v| forward(v, from, to) | m),
+        _ => false,
+    }
+}
+
 /// The disk is full, say: nothing has happened, and the client is told so.
 fn unkept(error: Error) -> ApiError {
     ApiError::new(
@@ -396,6 +412,8 @@ fn unkept(error: Error) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

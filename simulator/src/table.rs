@@ -9,10 +9,11 @@ use crate::{
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{capture, charges, confirm, disputes, fees, intents, refunds, setup},
+    payments::{capture, charges, confirm, disputes, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
-    transfers, webhooks,
+    transfers::{self, fees, reversals},
+    webhooks,
 };
 
 pub(crate) struct Entry {
@@ -61,6 +62,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         fees::ROUTES,
         disputes::ROUTES,
         transfers::ROUTES,
+        reversals::ROUTES,
         balance::ROUTES,
         payouts::ROUTES,
         topups::ROUTES,

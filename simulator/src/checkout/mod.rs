@@ -13,6 +13,7 @@ use crate::{
     money,
     payments::intents,
     store::{Kind, Record, Tx},
+    transfers::destination,
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -55,6 +56,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .param("line_items"));
     }
     let fee = fee(tx, call, subtotal)?;
+    let connect = connect(args, total, fee);
+    destination::check(tx, call.owner, &connect, "payment_intent_data")?;
     let expires_at = expiry(tx, args)?;
     let id = tx.mint("cs_test_a1", 56);
     let mut session = describe(tx, args, &id)?;
@@ -64,6 +67,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let hidden = json!({
         "items": items,
         "fee": fee,
+        "connect": connect,
         "intent": metadata(args, "payment_intent_data.metadata")?,
         "intent_description": args.text("payment_intent_data.description"),
         "receipt_email": args.text("payment_intent_data.receipt_email"),
@@ -75,7 +79,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 /// Documented parameters that would change what happens and aren't simulated: better refused than
 /// ignored. `false` and the hash's `enabled=false` pass.
-const NOT_YET: [&str; 16] = [
+const NOT_YET: [&str; 14] = [
     "after_expiration",
     "automatic_tax.enabled",
     "consent_collection",
@@ -83,9 +87,7 @@ const NOT_YET: [&str; 16] = [
     "customer_account",
     "invoice_creation.enabled",
     "optional_items",
-    "payment_intent_data.on_behalf_of",
     "payment_intent_data.setup_future_usage",
-    "payment_intent_data.transfer_data",
     "payment_method_configuration",
     "setup_intent_data",
     "shipping_address_collection",
@@ -172,7 +174,10 @@ fn fee(tx: &Tx<'_>, call: &Call<'_>, subtotal: i64) -> Result<Option<i64>, ApiEr
     let Some(fee) = call.args.int("payment_intent_data.application_fee_amount") else {
         return Ok(None);
     };
-    if call.owner == tx.store().platform {
+    let destination = call
+        .args
+        .text("payment_intent_data.transfer_data.destination");
+    if call.owner == tx.store().platform && destination.is_none() {
         return Err(ApiError::invalid(
             "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an OAuth key or Stripe-Account header) or destination payment (using `transfer_data[destination]`).",
         )
@@ -190,6 +195,25 @@ fn fee(tx: &Tx<'_>, call: &Call<'_>, subtotal: i64) -> Result<Option<i64>, ApiEr
         .param(param));
     }
     Ok(Some(fee))
+}
+
+/// What the session's intent will have of Connect.
+fn connect(args: &Node, total: i64, fee: Option<i64>) -> Value {
+    let data = args.sub("payment_intent_data");
+    let destination = data.text("transfer_data.destination").map(|to| {
+        let mut out = json!({ "destination": to });
+        if let Some(amount) = data.int("transfer_data.amount") {
+            out["amount"] = json!(amount);
+        }
+        out
+    });
+    json!({
+        "amount": total,
+        "application_fee_amount": fee,
+        "on_behalf_of": data.text("on_behalf_of"),
+        "transfer_data": destination,
+        "transfer_group": data.text("transfer_group"),
+    })
 }
 
 fn expiry(tx: &Tx<'_>, args: &Node) -> Result<i64, ApiError> {

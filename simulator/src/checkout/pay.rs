@@ -218,8 +218,11 @@ fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> 
         "customer": session.value["customer"],
         "description": session.hidden["intent_description"],
         "metadata": session.hidden["intent"],
+        "on_behalf_of": session.hidden["connect"]["on_behalf_of"],
         "payment_method_types": session.value["payment_method_types"],
         "receipt_email": session.hidden["receipt_email"],
+        "transfer_data": session.hidden["connect"]["transfer_data"],
+        "transfer_group": session.hidden["connect"]["transfer_group"],
     });
     let intent = intents::open(tx, &session.owner, fields, hidden);
     tx.update(&session.id, |r| {

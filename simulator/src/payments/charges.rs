@@ -14,7 +14,8 @@ use crate::{
     error::{Answer, ApiError},
     events::changes,
     money,
-    store::{Kind, Record, Tx, page},
+    store::{Kind, Record, Tx},
+    transfers::{destination, fees},
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -456,7 +457,8 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     if !platform_pays {
         parts.push(FeePart::Stripe(stripe));
     }
-    if let Some(fee) = fee {
+    // The fee of a destination charge is its destination's.
+    if let Some(fee) = fee.filter(|_| charge.value["transfer_data"].is_null()) {
         parts.push(FeePart::Application(fee));
     }
     let kind = if charge.id.starts_with("py_") {
@@ -473,38 +475,19 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
         booking.later(&charge.value["description"])
     };
     let txn = book(tx, &charge.owner, booking)?;
-    tx.update(&charge.id, |r| r.value["balance_transaction"] = json!(txn));
+    let received = tx.update(&charge.id, |r| r.value["balance_transaction"] = json!(txn));
     if platform_pays && charge.owner != platform {
         let booking = Booking::new("stripe_fee", "fee", -stripe, &currency)
             .later(&json!("Stripe processing fees"));
         book(tx, &platform, booking)?;
     }
-    let Some(fee) = fee else {
+    let Some(charge) = received else {
         return Ok(());
     };
-    let id = tx.mint("fee_1", 23);
-    let booking = Booking::new("application_fee", "platform_earning", fee, &currency)
-        .source(&id)
-        .later(&Value::Null);
-    let fee_txn = book(tx, &platform, booking)?;
-    let fee = json!({
-        "id": id,
-        "object": "application_fee",
-        "account": charge.owner,
-        "amount": fee,
-        "amount_refunded": 0,
-        "application": tx.application(),
-        "balance_transaction": fee_txn,
-        "charge": charge.id,
-        "created": tx.now,
-        "currency": currency,
-        "fee_source": { "type": "charge", "charge": charge.id },
-        "livemode": false,
-        "originating_transaction": null,
-        "refunded": false,
-        "refunds": page(&format!("/v1/application_fees/{id}/refunds"), vec![], false),
-    });
-    tx.insert(Kind::Fee, &platform, fee, Value::Null, None);
-    tx.update(&charge.id, |r| r.value["application_fee"] = json!(id));
-    Ok(())
+    let payment = destination::after_charge(tx, &charge)?;
+    match (fee, payment) {
+        (Some(fee), None) => fees::take(tx, &charge, None, fee),
+        (Some(fee), Some(payment)) => fees::take(tx, &payment, Some(&charge), fee),
+        (None, _) => Ok(()),
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
     form::Node,
     money,
     store::{Kind, Record, Tx},
+    transfers::destination,
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -127,6 +128,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     });
     accepted_types(args, &currency, &mut fields)?;
     describe(args, &mut fields)?;
+    destination::check(tx, call.owner, &fields, "")?;
     if let Some(method) = &method {
         suits(&fields, args.text("customer"), method)?;
         fields["payment_method"] = json!(method.id);
@@ -229,7 +231,11 @@ fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> {
         fields["shipping"] = shipping_of(shipping);
     }
     if let Some(data) = args.at("transfer_data") {
-        let mut out = json!({ "destination": data.text("destination") });
+        // An update says only what changes.
+        let mut out = fields["transfer_data"].clone();
+        if let Some(to) = data.text("destination") {
+            out["destination"] = json!(to);
+        }
         if let Some(amount) = data.int("amount") {
             out["amount"] = json!(amount);
         }
@@ -446,6 +452,9 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         amount,
         value["transfer_data"].is_object(),
     )?;
+    if open {
+        destination::check(tx, call.owner, &value, "")?;
+    }
     if !args.texts("allowed_payment_method_types").is_empty() {
         accepted_types(args, &currency, &mut value)?;
     }

@@ -5,7 +5,6 @@ pub(crate) mod charges;
 pub(crate) mod confirm;
 pub(crate) mod disputes;
 mod evidence;
-pub(crate) mod fees;
 pub(crate) mod intents;
 pub(crate) mod refunds;
 pub(crate) mod setup;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{charges, disputes, fees};
+use super::{charges, disputes};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata},
     balance::{Booking, FeePart, available_on, book},
@@ -14,6 +14,7 @@ use crate::{
     form::Node,
     money,
     store::{Kind, Record, Tx},
+    transfers::{destination, fees},
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -136,13 +137,8 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
         ))
         .param("refund_application_fee"));
     }
-    if args.flag("reverse_transfer") == Some(true) {
-        return Err(ApiError::invalid(format!(
-            "Attempting to reverse_transfer on charge ({}), but it has no transfer",
-            charge.id
-        ))
-        .param("reverse_transfer"));
-    }
+    let reverses = args.flag("reverse_transfer") == Some(true);
+    destination::check_refund(charge, reverses, with_fee)?;
     let id = tx.mint("re_3", 23);
     let mut refund = json!({
         "id": id,
@@ -165,7 +161,7 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
     if let Some(email) = args.text("instructions_email") {
         refund["instructions_email"] = json!(email);
     }
-    let hidden = json!({ "fee": with_fee });
+    let hidden = json!({ "fee": with_fee, "reverse": reverses });
     tx.insert(Kind::Refund, &charge.owner, refund, hidden, None);
     take(tx, &charge.id, amount);
     if args.text("reason") == Some("fraudulent") {
@@ -267,14 +263,22 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     let charge = tx.get(refund.text("charge")).ok_or_else(missing)?;
     let amount = refund.int("amount");
     let currency = refund.text("currency").to_owned();
-    let fee = match refund.hidden["fee"] {
-        Value::Bool(true) => fees::share(tx, &charge, amount)?,
-        _ => 0,
+    let with_fee = refund.hidden["fee"] == json!(true);
+    // What comes back from a destination first; its fee goes back with that.
+    let from_destination = match refund.hidden["reverse"] {
+        Value::Bool(true) => destination::share(tx, &charge, amount)?.map(|(_, part)| part),
+        _ => None,
+    };
+    let fee = if with_fee && from_destination.is_none() {
+        fees::share(tx, &charge, amount)?
+    } else {
+        0
     };
     // Money on its way counts: Stripe lets a fresh charge be refunded before it is available.
     let sums = tx.store().balances(&refund.owner);
     let (available, pending) = sums.get(&currency).copied().unwrap_or_default();
-    if available.saturating_add(pending) < amount - fee {
+    let comes = fee + from_destination.unwrap_or(0);
+    if available.saturating_add(pending) < amount - comes {
         tx.update(id, |r| {
             r.value["pending_reason"] = json!("insufficient_funds")
         });
@@ -299,21 +303,13 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
         .at(when);
     let txn = book(tx, &refund.owner, booking)?;
     settle(tx, id, &charge, &txn);
+    if from_destination.is_some() {
+        return destination::after_refund(tx, &charge, id, amount, with_fee);
+    }
     if fee == 0 {
         return Ok(None);
     }
-    tx.update(&charge.id, |r| {
-        let sum = |name: &str| r.hidden[name].as_i64().unwrap_or(0);
-        let (base, done) = (sum("fee_base") + amount, sum("fee_done") + fee);
-        r.hidden["fee_base"] = json!(base);
-        r.hidden["fee_done"] = json!(done);
-    });
-    let fee_id = charge.text("application_fee").to_owned();
-    let back = fees::give_back(tx, &fee_id, fee, json!({}))?;
-    if !inside {
-        fees::arrive(tx, &refund.owner, &back, when)?;
-    }
-    Ok(tx.get(&fee_id).map(|f| f.value.clone()))
+    fees::follow(tx, &charge, amount, fee, (!inside).then_some(when)).map(Some)
 }
 
 /// The refund succeeds, now or later, and may fail after that: as the card has it.

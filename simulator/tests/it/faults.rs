@@ -3,7 +3,7 @@
 use serde_json::json;
 use souk_simulator::{Fault, FaultKind};
 
-use crate::support::{Stripe, check_books, file};
+use crate::support::{Stripe, check_books, file, without};
 
 fn once(path: &str, kind: FaultKind) -> Fault {
     Fault {
@@ -113,21 +113,25 @@ async fn a_restart_on_the_file_forgets_nothing_and_repeats_no_id() {
     let made = s.send("POST", "/v1/accounts", "country=FR", &key).await;
     s.simulator.advance(3600).await;
     let (before, now) = (s.simulator.oracle().await, s.simulator.now());
+    let old = s.simulator.base_url();
     s.simulator.stop().await;
 
     let s = Stripe::with(file(&path)).await;
     assert_eq!(s.simulator.now(), now);
-    let mut after = s.simulator.oracle().await;
-    let moved = after["accounts"][&acct]["checkout_sessions"][0]["url"].take();
-    assert!(
-        moved
-            .as_str()
-            .expect("url")
-            .starts_with(&s.simulator.base_url())
+    let new = s.simulator.base_url();
+    let after = s.simulator.oracle().await;
+    let mine = &after["accounts"][&acct];
+    for moved in [
+        &mine["checkout_sessions"][0]["url"],
+        &mine["charges"][0]["receipt_url"],
+    ] {
+        assert!(moved.as_str().expect("url").starts_with(&new), "{moved}");
+    }
+    // Events stay as they were sent.
+    assert_eq!(
+        without(&before, &old),
+        without(&without(&after, &new), &old)
     );
-    let mut before = before;
-    before["accounts"][&acct]["checkout_sessions"][0]["url"].take();
-    assert_eq!(before, after);
     let replay = s.send("POST", "/v1/accounts", "country=FR", &key).await;
     assert_eq!(replay.body, made.body);
     let again = s
@@ -148,14 +152,16 @@ async fn a_torn_last_line_is_dropped_and_a_damaged_middle_refused() {
     let s = Stripe::with(file(&path)).await;
     let acct = s.seller().await;
     s.sale(&acct, 1000, 0).await;
-    let before = s.simulator.oracle().await;
+    let before = without(&s.simulator.oracle().await, &s.simulator.base_url());
+    let old = s.simulator.base_url();
     s.simulator.stop().await;
     let whole = std::fs::read(&path).expect("file");
     let mut torn = whole.clone();
     torn.extend_from_slice(br#"{"put":[{"kind":"char"#);
     std::fs::write(&path, &torn).expect("write");
     let s = Stripe::with(file(&path)).await;
-    assert_eq!(s.simulator.oracle().await, before);
+    let after = without(&s.simulator.oracle().await, &s.simulator.base_url());
+    assert_eq!(without(&after, &old), before);
     s.simulator.stop().await;
     let mut broken = b"{nonsense\n".to_vec();
     broken.extend_from_slice(&whole);

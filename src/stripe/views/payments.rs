@@ -147,15 +147,15 @@ impl Expandable<PaymentIntentView> {
 }
 
 impl RefundView {
-    /// The application fee that came back with it, minor units, where Stripe has said.
+    /// The application fee that came back with it, minor units, where its balance transaction says so: a fee that
+    /// comes back in a transaction of its own isn't seen here.
     pub fn application_fee_refunded(&self) -> Option<i64> {
         let Some(Expandable::Object(transaction)) = &self.balance_transaction else {
             return None;
         };
-        let fees = transaction
-            .fee_details
-            .iter()
-            .filter(|fee| fee.r#type == "application_fee");
-        Some(fees.map(|fee| fee.amount.saturating_neg()).sum())
+        let fees = transaction.fee_details.iter();
+        fees.filter(|fee| fee.r#type == "application_fee")
+            .map(|fee| fee.amount.saturating_neg())
+            .reduce(i64::saturating_add)
     }
 }

@@ -1,0 +1,206 @@
+//! Destination charges: taken on the platform, sent on to an account in the same breath.
+//! <https://docs.stripe.com/connect/destination-charges>.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{
+    Sending, group_of, positive, receiver,
+    reversals::{self, Reversal},
+    send,
+};
+use crate::{
+    api::connected,
+    error::ApiError,
+    money,
+    store::{Kind, Record, Tx},
+};
+
+/// Refuses `transfer_data` and `on_behalf_of` that could not be followed when the money comes. `fields` are those of a
+/// payment intent; `prefix` is where a Checkout Session has them.
+pub(crate) fn check(
+    tx: &Tx<'_>,
+    owner: &str,
+    fields: &Value,
+    prefix: &str,
+) -> Result<(), ApiError> {
+    let named = |name: &str| {
+        if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            let (head, tail) = name.split_once('[').unwrap_or((name, ""));
+            let tail = if tail.is_empty() {
+                String::new()
+            } else {
+                format!("[{tail}")
+            };
+            format!("{prefix}[{head}]{tail}")
+        }
+    };
+    if let Some(id) = fields["on_behalf_of"].as_str() {
+        let account = connected(tx, id)
+            .filter(|a| owner == tx.store().platform && a.id != owner)
+            .ok_or_else(|| {
+                ApiError::invalid(format!("No such on_behalf_of: '{id}'"))
+                    .code("resource_missing")
+                    .param(named("on_behalf_of"))
+            })?;
+        if account.value["capabilities"]["card_payments"] != "active" {
+            return Err(ApiError::invalid(
+                "Your account must have the `card_payments` capability enabled to be used in `on_behalf_of`.",
+            )
+            .param(named("on_behalf_of")));
+        }
+    }
+    let data = &fields["transfer_data"];
+    let Some(to) = data["destination"].as_str() else {
+        return Ok(());
+    };
+    let param = named("transfer_data[destination]");
+    if owner != tx.store().platform {
+        return Err(ApiError::invalid(
+            "You cannot use `transfer_data[destination]` on a direct charge: the charge is on a connected account already.",
+        )
+        .param(param));
+    }
+    receiver(tx, owner, to, &param)?;
+    let Some(amount) = data["amount"].as_i64() else {
+        return Ok(());
+    };
+    positive(amount, &named("transfer_data[amount]"))?;
+    if fields["application_fee_amount"].as_i64().is_some() {
+        return Err(ApiError::invalid(
+            "You may only specify one of these parameters: application_fee_amount, transfer_data[amount].",
+        )
+        .param(named("application_fee_amount")));
+    }
+    if fields["amount"].as_i64().is_some_and(|most| amount > most) {
+        return Err(ApiError::invalid(
+            "The `transfer_data[amount]` must be less than or equal to the `amount`.",
+        )
+        .param(named("transfer_data[amount]")));
+    }
+    Ok(())
+}
+
+/// A charge brought money in: what of it goes on. The payment that arrives, if there is a destination.
+pub(crate) fn after_charge(
+    tx: &mut Tx<'_>,
+    charge: &Record,
+) -> Result<Option<Arc<Record>>, ApiError> {
+    let data = &charge.value["transfer_data"];
+    let Some(to) = data["destination"].as_str() else {
+        return Ok(None);
+    };
+    let most = charge.int("amount_captured");
+    let amount = data["amount"].as_i64().map_or(most, |n| n.min(most));
+    let group = group_of(tx, charge, None)?;
+    let sending = Sending {
+        from: &charge.owner,
+        to,
+        amount,
+        currency: charge.text("currency"),
+        charge: Some(charge),
+        group,
+        description: Value::Null,
+        metadata: json!({}),
+        fee: charge.value["application_fee_amount"]
+            .as_i64()
+            .filter(|fee| *fee > 0),
+    };
+    let payment = send(tx, sending)?;
+    tx.update(&charge.id, |r| {
+        r.value["transfer"] = payment.value["source_transfer"].clone();
+    });
+    Ok(Some(payment))
+}
+
+/// Refuses what a refund can't do to a charge's transfer and fee.
+pub(crate) fn check_refund(
+    charge: &Record,
+    reverses: bool,
+    with_fee: bool,
+) -> Result<(), ApiError> {
+    let sent = charge.value["transfer"].is_string();
+    if charge.value["source_transfer"].is_string() {
+        return Err(ApiError::invalid(format!(
+            "Payment {} came by a transfer and cannot be refunded: reverse the transfer instead.",
+            charge.id
+        ))
+        .param("charge"));
+    }
+    if reverses && !sent {
+        return Err(ApiError::invalid(format!(
+            "Attempting to reverse_transfer on charge ({}), but it has no transfer",
+            charge.id
+        ))
+        .param("reverse_transfer"));
+    }
+    if sent && with_fee && !reverses {
+        return Err(ApiError::invalid(
+            "If you refund the application fee for a destination charge, you must also reverse the transfer: pass `reverse_transfer` as true.",
+        )
+        .param("refund_application_fee"));
+    }
+    Ok(())
+}
+
+/// The transfer of a charge, and what of it comes back with a refund of `amount`: in proportion to everything refunded
+/// so with it, so that many small refunds take back exactly what one would.
+pub(crate) fn share(
+    tx: &Tx<'_>,
+    charge: &Record,
+    amount: i64,
+) -> Result<Option<(Arc<Record>, i64)>, ApiError> {
+    let Some(transfer) = charge.value["transfer"]
+        .as_str()
+        .and_then(|id| tx.find(Kind::Transfer, &charge.owner, id))
+    else {
+        return Ok(None);
+    };
+    let sum = |name: &str| charge.hidden[name].as_i64().unwrap_or(0);
+    let left = transfer.int("amount") - transfer.int("amount_reversed");
+    let target = money::share(
+        transfer.int("amount"),
+        sum("reverse_base") + amount,
+        charge.int("amount_captured"),
+    )?;
+    let part = (target - sum("reverse_done")).clamp(0, left);
+    Ok(Some((transfer, part)))
+}
+
+/// A refund took its money from the platform: the transfer follows, and with it the fee if that was asked for. Returns
+/// the fee when it changed.
+pub(crate) fn after_refund(
+    tx: &mut Tx<'_>,
+    charge: &Record,
+    refund: &str,
+    amount: i64,
+    with_fee: bool,
+) -> Result<Option<Value>, ApiError> {
+    let Some((transfer, part)) = share(tx, charge, amount)? else {
+        return Ok(None);
+    };
+    tx.update(&charge.id, |r| {
+        let sum = |name: &str| r.hidden[name].as_i64().unwrap_or(0);
+        let (base, done) = (sum("reverse_base") + amount, sum("reverse_done") + part);
+        r.hidden["reverse_base"] = json!(base);
+        r.hidden["reverse_done"] = json!(done);
+    });
+    if part == 0 {
+        return Ok(None);
+    }
+    let reversal = Reversal {
+        amount: part,
+        with_fee,
+        refund: Some(refund),
+        metadata: json!({}),
+        description: Value::Null,
+    };
+    let done = reversals::reverse(tx, &transfer, reversal)?;
+    tx.update(refund, |r| {
+        r.value["transfer_reversal"] = done.value["id"].clone();
+    });
+    Ok(done.fee)
+}
