@@ -27,7 +27,8 @@ VERSION = "1.52.0"
 KEY = "sk_test_conformance_cli"
 PATIENCE = 15
 
-# What is triggered, and the event to wait for where it has another name.
+# What is triggered, and the event to wait for where it has another name. (`transfer.*` isn't here: its fixture pays
+# an account that has asked for no capability, which present versions of the API refuse.)
 TRIGGERS = {
     "account.updated": "",
     "account.application.deauthorized": "",
@@ -94,9 +95,6 @@ TRIGGERS = {
     "test_helpers.test_clock.deleted": "",
     "test_helpers.test_clock.ready": "",
     "topup.created": "",
-    "transfer.created": "",
-    "transfer.reversed": "",
-    "transfer.updated": "",
 }
 # Of these the account says so at the door for connected accounts.
 CONNECT = {"account.updated", "account.application.deauthorized"}
