@@ -53,6 +53,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         values: &["listed", "left_out"],
         about: "whether the `payout` filter of balance transactions also lists the payout's own",
     },
+    Assumption {
+        name: "search",
+        values: &["at_once", "after_a_minute"],
+        about: "when search finds what was made; Stripe says within a minute, as a rule",
+    },
 ];
 
 /// The answers in force.

@@ -1,5 +1,9 @@
 //! Stripe's public test cards and the names they go by: <https://docs.stripe.com/testing>.
 
+use serde_json::json;
+
+use crate::error::ApiError;
+
 /// What a card does when it is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
@@ -319,6 +323,55 @@ pub(crate) fn find(number: &str) -> Option<&'static Card> {
 pub(crate) fn named(id: &str) -> Option<&'static Card> {
     let name = id.strip_prefix("pm_card_").or(id.strip_prefix("tok_"))?;
     CARDS.iter().find(|card| card.names.contains(&name))
+}
+
+/// Refuses a card that has expired (<https://docs.stripe.com/error-codes#invalid-expiry-year>).
+pub(crate) fn check_expiry(now: i64, month: i64, year: i64) -> Result<(), ApiError> {
+    let refuse = |code, message: &str| {
+        Err(ApiError::new(402, "card_error", message).code(code).param(
+            if code == "invalid_expiry_year" {
+                "exp_year"
+            } else {
+                "exp_month"
+            },
+        ))
+    };
+    if !(1..=12).contains(&month) {
+        return refuse(
+            "invalid_expiry_month",
+            "Your card's expiration month is invalid.",
+        );
+    }
+    let today = time::OffsetDateTime::from_unix_timestamp(now).map_or((1970, 1), |t| {
+        (i64::from(t.year()), i64::from(u8::from(t.month())))
+    });
+    if year < today.0 || year > today.0 + 50 {
+        return refuse(
+            "invalid_expiry_year",
+            "Your card's expiration year is invalid.",
+        );
+    }
+    if (year, month) < today {
+        return refuse(
+            "invalid_expiry_month",
+            "Your card's expiration month is invalid.",
+        );
+    }
+    Ok(())
+}
+
+/// What Stripe says to a number that is no test card's.
+pub(crate) fn unknown() -> ApiError {
+    ApiError::new(402, "card_error", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
+        .code("card_declined")
+        .with("decline_code", json!("test_mode_live_card"))
+}
+
+/// When the test cards that nobody gave a date expire: month and year.
+pub(crate) fn good_until(now: i64) -> (i64, i64) {
+    let year =
+        time::OffsetDateTime::from_unix_timestamp(now).map_or(2034, |t| i64::from(t.year()) + 3);
+    (12, year)
 }
 
 #[cfg(test)]

@@ -115,6 +115,29 @@ impl Node {
         }
     }
 
+    /// The form again, as text that [`Node::parse`] reads.
+    pub fn encode(&self) -> String {
+        let mut out = url::form_urlencoded::Serializer::new(String::new());
+        self.encode_into("", &mut out);
+        out.finish()
+    }
+
+    fn encode_into(&self, path: &str, out: &mut url::form_urlencoded::Serializer<'_, String>) {
+        match self {
+            Node::Leaf(text) => drop(out.append_pair(path, text)),
+            Node::Tree(children) => {
+                for (name, child) in children {
+                    let path = if path.is_empty() {
+                        name.clone()
+                    } else {
+                        format!("{path}[{name}]")
+                    };
+                    child.encode_into(&path, out);
+                }
+            }
+        }
+    }
+
     pub fn children(&self) -> &[(String, Node)] {
         match self {
             Node::Tree(children) => children,

@@ -40,6 +40,7 @@ kinds! {
     ExternalAccount: "external account", "external_accounts";
     Token: "token", "tokens";
     Customer: "customer", "customers";
+    DeletedCustomer: "customer", "deleted_customers";
     CustomerTxn: "customer_balance_transaction", "customer_balance_transactions";
     PaymentMethod: "PaymentMethod", "payment_methods";
     Mandate: "mandate", "mandates";

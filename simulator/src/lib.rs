@@ -47,6 +47,7 @@ mod server;
 mod shape;
 mod store;
 mod table;
+mod tokens;
 mod transfers;
 mod webhooks;
 

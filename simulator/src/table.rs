@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use crate::{
     accounts::{self, externals, links, persons},
-    api::{Handler, Route},
+    api::{Handler, Route, search},
     balance::{self, payouts, topups},
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
@@ -12,6 +12,7 @@ use crate::{
     payments::{capture, charges, confirm, disputes, intents, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
+    tokens,
     transfers::{self, fees, reversals},
     webhooks,
 };
@@ -52,6 +53,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         links::ROUTES,
         persons::ROUTES,
         customers::ROUTES,
+        customers::balance::ROUTES,
+        search::ROUTES,
+        tokens::ROUTES,
         methods::ROUTES,
         checkout::ROUTES,
         intents::ROUTES,

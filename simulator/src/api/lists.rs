@@ -84,7 +84,7 @@ pub(crate) fn page_of(call: &Call<'_>, all: Vec<Value>) -> Answer {
     Ok(page(call.path, data, has_more))
 }
 
-fn limit(args: &Node) -> Result<usize, ApiError> {
+pub(crate) fn limit(args: &Node) -> Result<usize, ApiError> {
     match args.int("limit") {
         None => Ok(10),
         Some(n) if n > MAX_LIMIT => Err(ApiError::invalid(format!(
@@ -156,6 +156,9 @@ impl Range {
 /// can't be.
 pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) {
     for path in args.texts("expand") {
+        if path == "total_count" && answer["object"] == "search_result" {
+            continue;
+        }
         let names: Vec<&str> = path.split('.').collect();
         expand_at(tx, answer, &names);
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod expands;
 pub(crate) mod lists;
+pub(crate) mod search;
 
 use serde_json::{Value, json};
 

@@ -165,7 +165,7 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         return debit(tx, &session);
     }
     let number = payment.card.as_deref().unwrap_or("4242424242424242");
-    let card = cards::find(number).ok_or_else(methods::unknown_card)?;
+    let card = cards::find(number).ok_or_else(cards::unknown)?;
     let intent = ensure_intent(tx, &session)?;
     let billing = billing(&session);
     let method = methods::of_card(tx, &session.owner, card, billing);

@@ -11,6 +11,7 @@ use crate::{
     events::changes,
     form::Node,
     store::{Kind, Record, Tx},
+    tokens,
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -119,7 +120,7 @@ pub(crate) fn read(
         .ok_or_else(|| ApiError::parameter_missing(&at("type")))?
         .to_owned();
     let (details, hidden) = match kind.as_str() {
-        "card" => card_details(tx, form, &at)?,
+        "card" => card_details(tx, owner, form, &at)?,
         "sepa_debit" => {
             let iban = form
                 .text("sepa_debit.iban")
@@ -208,86 +209,33 @@ fn billing(form: &Node) -> Value {
 }
 
 fn card_details(
-    tx: &Tx<'_>,
+    tx: &mut Tx<'_>,
+    owner: &str,
     form: &Node,
     at: &dyn Fn(&str) -> String,
 ) -> Result<(Value, Value), ApiError> {
     if let Some(token) = form.text("card.token") {
-        let card = cards::named(token)
-            .or_else(|| token_card(tx, token))
-            .ok_or_else(|| ApiError::missing("token", token, &at("card[token]")))?;
+        let (card, expires) = tokens::take_card(tx, owner, token, &at("card[token]"))?;
         return Ok((
-            describe_card(card, None, tx.now),
+            describe_card(card, expires, tx.now),
             json!({ "card": card.number }),
         ));
     }
     let number = form
         .text("card.number")
         .ok_or_else(|| ApiError::parameter_missing(&at("card[number]")))?;
-    let card = cards::find(number).ok_or_else(unknown_card)?;
+    let card = cards::find(number).ok_or_else(cards::unknown)?;
     let (month, year) = (form.int("card.exp_month"), form.int("card.exp_year"));
     let month = month.ok_or_else(|| ApiError::parameter_missing(&at("card[exp_month]")))?;
     let year = year.ok_or_else(|| ApiError::parameter_missing(&at("card[exp_year]")))?;
     let year = if year < 100 { year + 2000 } else { year };
-    expiry(tx.now, month, year)?;
+    cards::check_expiry(tx.now, month, year)?;
     let details = describe_card(card, Some((month, year)), tx.now);
     Ok((details, json!({ "card": card.number })))
 }
 
-/// A token made from a card keeps its number to itself.
-fn token_card(tx: &Tx<'_>, token: &str) -> Option<&'static Card> {
-    let token = tx.get(token).filter(|r| r.kind == Kind::Token)?;
-    cards::find(token.hidden["card"].as_str()?)
-}
-
-/// Refuses a card that has expired (<https://docs.stripe.com/error-codes#invalid-expiry-year>).
-pub(crate) fn expiry(now: i64, month: i64, year: i64) -> Result<(), ApiError> {
-    let refuse = |code, message: &str| {
-        Err(ApiError::new(402, "card_error", message).code(code).param(
-            if code == "invalid_expiry_year" {
-                "exp_year"
-            } else {
-                "exp_month"
-            },
-        ))
-    };
-    if !(1..=12).contains(&month) {
-        return refuse(
-            "invalid_expiry_month",
-            "Your card's expiration month is invalid.",
-        );
-    }
-    let today = time::OffsetDateTime::from_unix_timestamp(now).map_or((1970, 1), |t| {
-        (i64::from(t.year()), i64::from(u8::from(t.month())))
-    });
-    if year < today.0 || year > today.0 + 50 {
-        return refuse(
-            "invalid_expiry_year",
-            "Your card's expiration year is invalid.",
-        );
-    }
-    if (year, month) < today {
-        return refuse(
-            "invalid_expiry_month",
-            "Your card's expiration month is invalid.",
-        );
-    }
-    Ok(())
-}
-
-pub(crate) fn unknown_card() -> ApiError {
-    ApiError::new(402, "card_error", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
-        .code("card_declined")
-        .with("decline_code", json!("test_mode_live_card"))
-}
-
-/// The year in which the test cards that nobody gave a date expire.
-fn good_until(now: i64) -> i64 {
-    time::OffsetDateTime::from_unix_timestamp(now).map_or(2034, |t| i64::from(t.year()) + 3)
-}
-
 fn describe_card(card: &Card, expires: Option<(i64, i64)>, now: i64) -> Value {
-    let (month, year) = expires.unwrap_or_else(|| (12, good_until(now)));
+    let (month, year) = expires.unwrap_or_else(|| cards::good_until(now));
     json!({
         "brand": card.brand,
         "checks": {
@@ -474,7 +422,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if value["type"] == "card" && args.at("card").is_some() {
         let number = |name: &str| value["card"][name].as_i64().unwrap_or(0);
-        expiry(tx.now, number("exp_month"), number("exp_year"))?;
+        cards::check_expiry(tx.now, number("exp_month"), number("exp_year"))?;
     }
     if let Some(text) = args.text("allow_redisplay") {
         value["allow_redisplay"] = json!(text);

@@ -3,6 +3,7 @@
 mod books;
 mod catalog;
 mod clients;
+mod customers;
 mod disputes;
 mod faults;
 mod hosted;
@@ -11,6 +12,8 @@ mod payouts;
 mod properties;
 mod refunds;
 mod requests;
+mod search;
 mod support;
+mod tokens;
 mod transfers;
 mod webhooks;
