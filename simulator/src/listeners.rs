@@ -21,7 +21,7 @@ use crate::{
     Simulator,
     checkout::pay::{self, Method, Outcome, Payment},
     clock::wall,
-    delivery::{payload, sign},
+    delivery::sign,
     engine::Core,
     error::ApiError,
     events::API_VERSION,
@@ -113,7 +113,7 @@ async fn resend(
         Some(endpoint) => engine.work(|tx| webhooks::send_again(tx, &id, endpoint))?,
         None => engine.lock().listeners.send_again(event.clone()),
     }
-    Ok(Json(event.value.clone()))
+    Ok(Json(event.shown()))
 }
 
 /// The hosted page of a session, as `stripe trigger` looks at it.
@@ -254,7 +254,7 @@ fn news(core: &Core, seen: &mut (u64, usize)) -> Vec<String> {
 }
 
 fn frame(event: &Record, version: &Value, secret: &str) -> String {
-    let payload = payload(event);
+    let payload = event.sent_as();
     json!({
         "type": "webhook_event",
         "endpoint": { "api_version": version },
