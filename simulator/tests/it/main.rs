@@ -14,6 +14,7 @@ mod properties;
 mod refunds;
 mod requests;
 mod search;
+mod setup;
 mod support;
 mod tokens;
 mod transfers;
