@@ -139,11 +139,11 @@ async fn three_months_from_the_31st_of_january_come_out_to_the_cent() {
     assert_eq!(subscription["status"], "active");
     assert!(subscription.get("current_period_end").is_none());
     assert_eq!(period(&subscription), (MONTHS[0], MONTHS[1]));
-    for month in 1..=3 {
-        shop.advance(MONTHS[month] + 2 * HOUR).await;
+    for month in MONTHS.into_iter().skip(1) {
+        shop.advance(month + 2 * HOUR).await;
         let now = shop.subscription(&subscription).await;
         assert_eq!(now["status"], "active", "{now}");
-        assert_eq!(period(&now).0, MONTHS[month]);
+        assert_eq!(period(&now).0, month);
     }
     assert_eq!(
         period(&shop.subscription(&subscription).await).1,
@@ -631,8 +631,8 @@ async fn coupons_come_off_invoices_once_or_for_months() {
         )
         .await;
     assert_eq!(subscription["discounts"].as_array().map(Vec::len), Some(1));
-    for month in 1..=2 {
-        shop.advance(MONTHS[month] + 2 * HOUR).await;
+    for month in MONTHS.into_iter().skip(1).take(2) {
+        shop.advance(month + 2 * HOUR).await;
     }
     let totals: Vec<_> = shop
         .invoices()
