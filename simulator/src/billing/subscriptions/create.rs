@@ -17,7 +17,7 @@ use crate::{
     error::{Answer, ApiError},
     form::Node,
     money,
-    payments::confirm::How,
+    payments::{confirm::How, setup},
     store::{Kind, Record, Tx, page},
 };
 
@@ -265,6 +265,9 @@ fn start(
     }
     settle::finalize(tx, invoice)?;
     let open = tx.get(invoice).is_some_and(|i| i.text("status") == "open");
+    if before["status"] == "trialing" && !open {
+        ask_for_method(tx, id);
+    }
     if !open || args.text("payment_behavior") == Some("default_incomplete") {
         return Ok(());
     }
@@ -281,6 +284,19 @@ fn start(
         Collected::Waiting if strict => Err(settle::needs_action()),
         _ => Ok(()),
     }
+}
+
+/// Where nothing is due yet and there is no way to pay, a setup intent asks for one.
+fn ask_for_method(tx: &mut Tx<'_>, id: &str) {
+    let Some(subscription) = tx.get(id).filter(|s| !cycle::has_method(tx, s)) else {
+        return;
+    };
+    let fields = json!({
+        "customer": subscription.value["customer"],
+        "on_behalf_of": subscription.value["on_behalf_of"],
+    });
+    let intent = setup::open(tx, &subscription.owner, fields, json!({}));
+    tx.update(id, |r| r.value["pending_setup_intent"] = json!(intent.id));
 }
 
 pub(super) fn check_days(args: &Node, send: bool) -> Result<(), ApiError> {

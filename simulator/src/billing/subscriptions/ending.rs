@@ -40,7 +40,7 @@ pub(crate) fn end(tx: &mut Tx<'_>, id: &str, reason: &str) {
 fn stop_collecting(tx: &mut Tx<'_>, subscription: &Record) {
     let open: Vec<String> = tx
         .store()
-        .list(Kind::Invoice, &subscription.owner)
+        .naming(Kind::Invoice, "customer", subscription.text("customer"))
         .filter(|i| {
             invoices::subscription_of(i) == Some(&subscription.id)
                 && matches!(i.text("status"), "draft" | "open")
