@@ -395,19 +395,40 @@ impl<'a> Tx<'a> {
 
     /// Does something, returns what came of it, and undoes it.
     pub fn undone<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let (mark, counter) = (self.undo.len(), self.store.counter);
-        let (now, clock) = (self.now, self.clock.clone());
+        let mark = self.mark();
         let out = work(self);
-        while self.undo.len() > mark {
-            match self.undo.pop() {
-                Some((_, Some(old))) => drop(self.store.put(old)),
-                Some((id, None)) => drop(self.store.remove(&id)),
-                None => break,
+        self.back_to(mark);
+        out
+    }
+
+    /// Does something, and undoes it if it fails.
+    pub fn tried<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let mark = self.mark();
+        let out = work(self);
+        if out.is_err() {
+            self.back_to(mark);
+        }
+        out
+    }
+
+    fn mark(&self) -> (usize, u64, i64, Option<String>) {
+        (
+            self.undo.len(),
+            self.store.counter,
+            self.now,
+            self.clock.clone(),
+        )
+    }
+
+    fn back_to(&mut self, (mark, counter, now, clock): (usize, u64, i64, Option<String>)) {
+        for (id, old) in self.undo.split_off(mark).into_iter().rev() {
+            match old {
+                Some(old) => drop(self.store.put(old)),
+                None => drop(self.store.remove(&id)),
             }
         }
         self.store.counter = counter;
         (self.now, self.clock) = (now, clock);
-        out
     }
 
     /// The ids this work changed or removed, each once.
