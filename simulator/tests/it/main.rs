@@ -1,5 +1,6 @@
 //! The simulator from outside, over HTTP.
 
+mod billing;
 mod books;
 mod catalog;
 mod clients;
@@ -13,6 +14,7 @@ mod properties;
 mod refunds;
 mod requests;
 mod search;
+mod setup;
 mod support;
 mod tokens;
 mod transfers;
