@@ -59,6 +59,16 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether the `payout` filter of balance transactions also lists the payout's own",
     },
     Assumption {
+        name: "invoice_retries",
+        values: &["eight_in_two_weeks", "after_3_5_7_days", "none"],
+        about: "when an invoice whose payment failed is tried again by itself",
+    },
+    Assumption {
+        name: "invoice_retries_end",
+        values: &["cancel", "unpaid", "past_due"],
+        about: "what a subscription becomes when the last retry of its invoice has failed",
+    },
+    Assumption {
         name: "search",
         values: &["at_once", "after_a_minute"],
         about: "when search finds what was made; Stripe says within a minute, as a rule",

@@ -63,6 +63,11 @@ use delivery::Courier;
 use engine::Engine;
 use request_log::RequestLog;
 
+/// Every operation there is, as Stripe's description names it: `POST /v1/refunds`.
+pub fn routes() -> impl Iterator<Item = String> {
+    table::all().map(|(method, path, _)| format!("{method} {path}"))
+}
+
 /// A webhook endpoint and the secret that signs what it gets.
 #[derive(Debug, Clone, Serialize)]
 pub struct WebhookEndpoint {

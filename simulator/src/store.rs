@@ -372,6 +372,23 @@ impl<'a> Tx<'a> {
         self.undo.push((id, old));
     }
 
+    /// Does something, returns what came of it, and undoes it.
+    pub fn undone<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let (mark, counter) = (self.undo.len(), self.store.counter);
+        let (now, clock) = (self.now, self.clock.clone());
+        let out = work(self);
+        while self.undo.len() > mark {
+            match self.undo.pop() {
+                Some((_, Some(old))) => drop(self.store.put(old)),
+                Some((id, None)) => drop(self.store.remove(&id)),
+                None => break,
+            }
+        }
+        self.store.counter = counter;
+        (self.now, self.clock) = (now, clock);
+        out
+    }
+
     /// The ids this work changed or removed, each once.
     pub fn changed(&self) -> BTreeSet<&str> {
         self.undo.iter().map(|(id, _)| id.as_str()).collect()

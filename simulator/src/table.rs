@@ -75,13 +75,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         catalog::ROUTES,
         prices::ROUTES,
         promotion::ROUTES,
-        subscriptions::ROUTES,
-        invoices::ROUTES,
         portal::ROUTES,
         test_clocks::ROUTES,
         webhooks::ROUTES,
     ]
     .into_iter()
+    .chain(subscriptions::ROUTES.iter().copied())
+    .chain(invoices::ROUTES.iter().copied())
     .flatten()
 }
 
@@ -136,6 +136,9 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::falls_due(tx, &record),
         Kind::Dispute => disputes::falls_due(tx, &record),
+        Kind::Subscription => subscriptions::cycle::falls_due(tx, &record),
+        Kind::Invoice => invoices::settle::falls_due(tx, &record),
+        Kind::InvoicePayment => invoices::payments::falls_due(tx, &record),
         Kind::TestClock => test_clocks::run(tx, &record, falls_due),
         _ => {}
     }
