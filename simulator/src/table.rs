@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::{
-    accounts::{self, externals, links, persons},
+    accounts::{self, capabilities, externals, links, persons, sessions},
     api::{Handler, Route, search},
     balance::{self, payouts, topups},
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
@@ -52,6 +52,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         externals::ROUTES,
         links::ROUTES,
         persons::ROUTES,
+        capabilities::ROUTES,
+        sessions::ROUTES,
         customers::ROUTES,
         customers::balance::ROUTES,
         search::ROUTES,
@@ -130,6 +132,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         Kind::Session => checkout::falls_due(tx, &record),
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),
+        Kind::Person => persons::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::falls_due(tx, &record),
         Kind::Dispute => disputes::falls_due(tx, &record),
