@@ -6,6 +6,7 @@ pub(crate) mod cycle;
 mod ending;
 mod items;
 mod proration;
+mod terms;
 
 use serde_json::Value;
 
