@@ -18,7 +18,7 @@ use crate::{
 /// Whether the mode and what it is given go together.
 pub(super) fn check(call: &Call<'_>, items: &[Value]) -> Result<(), ApiError> {
     let subscribes = call.args.text("mode") == Some("subscription");
-    let recurring = items.iter().position(|i| recurs(i));
+    let recurring = items.iter().position(recurs);
     match (subscribes, recurring) {
         (true, None) => Err(ApiError::invalid(
             "You must provide at least one recurring price in `subscription` mode when using prices.",
