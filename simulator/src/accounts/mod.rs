@@ -199,6 +199,7 @@ fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             "This account cannot be deleted because it still has a balance.",
         ));
     }
+    onboarding::deauthorize(tx, &record.id)?;
     tx.update(&record.id, |r| {
         r.hidden = json!({ "deauthorized": true, "decided": true });
         r.due = None;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{cycle, now, show_items};
 use crate::{
-    api::{Call, find, metadata},
+    api::{Call, Key, find, metadata},
     billing::{
         amounts, calendar,
         discounts::{self, On},
@@ -66,7 +66,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     };
     let customer = customer.ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, customer, "customer")?;
-    begin(tx, call, call.args, &customer, None)
+    begin(tx, call, call.args, &customer)
 }
 
 /// One item of a request.
@@ -121,16 +121,8 @@ pub(super) fn read_item(
     })
 }
 
-/// Begins a subscription from a form that has the parameters of its creation. With `paid`, Checkout
-/// has a method that pays.
-pub(crate) fn begin(
-    tx: &mut Tx<'_>,
-    call: &Call<'_>,
-    args: &Node,
-    customer: &Record,
-    paid: Option<&How>,
-) -> Answer {
-    simulated(args)?;
+/// Begins a subscription from a form that has the parameters of its creation.
+pub(super) fn begin(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, customer: &Record) -> Answer {
     let forms: Vec<Node> = args.list("items").cloned().collect();
     if forms.is_empty() {
         return Err(ApiError::parameter_missing("items"));
@@ -142,6 +134,51 @@ pub(crate) fn begin(
     for (index, form) in forms.iter().enumerate() {
         wanted.push(read_item(tx, call, form, &format!("items[{index}]"))?);
     }
+    begin_with(tx, call, args, customer, (wanted, None))
+}
+
+/// What a Checkout Session sold.
+pub(crate) struct Sold<'a> {
+    pub customer: &'a str,
+    /// Its line items of recurring prices.
+    pub items: &'a [Value],
+    /// `subscription_data`, and what else a subscription's creation takes.
+    pub form: Node,
+    pub how: &'a How,
+}
+
+/// Begins the subscription that a Checkout Session sold, paid at once or not at all.
+pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
+    let call = Call {
+        args: &sold.form,
+        ids: Vec::new(),
+        owner,
+        path: "/v1/subscriptions",
+        key: Key::Secret,
+    };
+    let customer = find(tx, &call, Kind::Customer, sold.customer, "customer")?;
+    let mut wanted = Vec::new();
+    for (index, item) in sold.items.iter().enumerate() {
+        let price = item["price"]["id"].as_str().unwrap_or_default();
+        wanted.push(Wanted {
+            price: find(tx, &call, Kind::Price, price, "price")?,
+            quantity: item["quantity"].as_i64().unwrap_or(1),
+            metadata: item["metadata"].clone(),
+            form: Node::Tree(Vec::new()),
+            at: format!("line_items[{index}]"),
+        });
+    }
+    begin_with(tx, &call, &sold.form, &customer, (wanted, Some(sold.how)))
+}
+
+fn begin_with(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    args: &Node,
+    customer: &Record,
+    (wanted, paid): (Vec<Wanted>, Option<&How>),
+) -> Answer {
+    simulated(args)?;
     let currency = args
         .text("currency")
         .map(str::to_ascii_lowercase)
@@ -209,7 +246,7 @@ pub(crate) fn begin(
     let invoice = cycle::first_invoice(tx, call, &id, args, prorate)?;
     let subscription = now(tx, &id);
     tx.emit("customer.subscription.created", call.owner, &subscription);
-    start(tx, call, &id, &invoice, args, paid)?;
+    start(tx, &id, &invoice, args, paid)?;
     cycle::schedule(tx, &id);
     Ok(now(tx, &id))
 }
@@ -217,7 +254,6 @@ pub(crate) fn begin(
 /// Collects the first invoice as `payment_behavior` has it.
 fn start(
     tx: &mut Tx<'_>,
-    call: &Call<'_>,
     id: &str,
     invoice: &str,
     args: &Node,
@@ -243,10 +279,7 @@ fn start(
             Err(methods::declined(code, decline_code, message))
         }
         Collected::Waiting if strict => Err(settle::needs_action()),
-        _ => {
-            debug_assert!(tx.find(Kind::Subscription, call.owner, id).is_some());
-            Ok(())
-        }
+        _ => Ok(()),
     }
 }
 
