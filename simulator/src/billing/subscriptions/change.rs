@@ -264,6 +264,11 @@ fn apply_to(
         .unwrap_or("create_prorations")
         .to_owned();
     let (made, resets) = arrange(tx, call, id, changes, args, &how)?;
+    let missing = &before["trial_settings"]["end_behavior"]["missing_payment_method"];
+    if resets && before["status"] == "trialing" && missing == "pause" && !cycle::payable(tx, id) {
+        cycle::pause(tx, id, before);
+        return Ok(made);
+    }
     if resets {
         let invoice = bill_now(tx, id, Vec::new(), "subscription_update")?;
         collect(tx, &invoice, args)?;

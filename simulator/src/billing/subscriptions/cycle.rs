@@ -321,8 +321,7 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
         .filter(|_| {
             subscription.text("status") == "trialing" && subscription.hidden["warned"].is_null()
         })
-        .map(|at| at - TRIAL_NOTICE)
-        .filter(|at| *at > tx.now);
+        .map(|at| std::cmp::max(at - TRIAL_NOTICE, tx.now));
     let resumes = subscription.value["pause_collection"]["resumes_at"].as_i64();
     [
         end,
@@ -457,19 +456,14 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     }
     let trial_over = before["status"] == "trialing";
     if trial_over {
-        let payable = tx.get(id).is_some_and(|s| has_method(tx, &s))
-            || before["collection_method"] == "send_invoice";
+        let payable = payable(tx, id);
         match before["trial_settings"]["end_behavior"]["missing_payment_method"].as_str() {
             Some("cancel") if !payable => {
                 ending::end(tx, id, "payment_failed");
                 return Ok(());
             }
             Some("pause") if !payable => {
-                tx.update(id, |r| r.value["status"] = json!("paused"));
-                emit_change(tx, id, &before);
-                let value = now(tx, id);
-                let owner = tx.get(id).map(|s| s.owner.clone()).unwrap_or_default();
-                tx.emit("customer.subscription.paused", &owner, &value);
+                pause(tx, id, &before);
                 return Ok(());
             }
             _ => {}
@@ -576,4 +570,19 @@ pub(crate) fn unpaid(tx: &mut Tx<'_>, invoice: &str, over: bool) {
     };
     tx.update(&id, |r| r.value["status"] = json!(status));
     emit_change(tx, &id, &before);
+}
+
+/// Whether a trial that ends leads to an invoice that someone can pay.
+pub(super) fn payable(tx: &Tx<'_>, id: &str) -> bool {
+    tx.get(id)
+        .is_some_and(|s| s.text("collection_method") == "send_invoice" || has_method(tx, &s))
+}
+
+/// A trial has ended and there is nothing to pay with.
+pub(super) fn pause(tx: &mut Tx<'_>, id: &str, before: &Value) {
+    tx.update(id, |r| r.value["status"] = json!("paused"));
+    emit_change(tx, id, before);
+    let value = now(tx, id);
+    let owner = tx.get(id).map(|s| s.owner.clone()).unwrap_or_default();
+    tx.emit("customer.subscription.paused", &owner, &value);
 }
