@@ -18,5 +18,6 @@ mod search;
 mod setup;
 mod support;
 mod tokens;
+mod topups;
 mod transfers;
 mod webhooks;
