@@ -2,6 +2,7 @@
 
 mod books;
 mod catalog;
+mod checkout;
 mod clients;
 mod customers;
 mod disputes;
