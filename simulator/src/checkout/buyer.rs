@@ -3,7 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::{enough, line_items, pay::Payment, pay::price};
+use super::{
+    enough, line_items,
+    pay::{Payment, price},
+    subscribe,
+};
 use crate::{
     customers,
     error::ApiError,
@@ -56,7 +60,9 @@ pub(super) fn choose(tx: &mut Tx<'_>, session: &Record, payment: &Payment) -> Re
             return Err(ApiError::missing("shipping rate", rate, "shipping_rate"));
         }
     }
-    let subtotal = line_items::sum(&items)?;
+    let data = session.hidden["subscription_data"].as_str();
+    let data = Node::parse(data.unwrap_or_default())?;
+    let subtotal = subscribe::due_now(&data, &items, line_items::sum(&items)?);
     tx.update(&session.id, |r| {
         r.hidden["items"] = json!(items);
         r.value["amount_subtotal"] = json!(subtotal);

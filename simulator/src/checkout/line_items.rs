@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::look;
 use crate::{
     api::{Call, merge_metadata, metadata},
-    billing::prices,
+    billing::{amounts, prices},
     error::{Answer, ApiError},
     form::Node,
     store::{Record, Tx},
@@ -50,9 +50,6 @@ pub(super) fn read(
             }
             None => {
                 let price = prices::read(tx, call, form, &at)?;
-                if !price.value["recurring"].is_null() {
-                    return Err(ApiError::invalid("You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.").param("line_items"));
-                }
                 let quantity = quantity(form, 1, &at)?;
                 make(tx, &price, quantity, form)?
             }
@@ -113,7 +110,7 @@ pub(super) fn count(tx: &Tx<'_>, item: &mut Value, quantity: i64) -> Result<(), 
     let price = tx
         .get(id)
         .ok_or_else(|| ApiError::missing("price", id, "price"))?;
-    let amount = prices::cost(
+    let amount = amounts::cost(
         &price,
         quantity,
         item["currency"].as_str().unwrap_or_default(),

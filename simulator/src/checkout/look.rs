@@ -31,6 +31,7 @@ pub(super) fn describe(
     let customer = args.text("customer");
     let creation = match customer {
         Some(_) => None,
+        None if mode == "subscription" => None,
         None => Some(args.text("customer_creation").unwrap_or("if_required")),
     };
     let secret = (ui != "hosted_page").then(|| tx.mint(&format!("{id}_secret_"), 40));
@@ -79,7 +80,9 @@ pub(super) fn describe(
         "origin_context": args.text("origin_context"),
         "payment_intent": null,
         "payment_link": null,
-        "payment_method_collection": if mode == "payment" { "if_required" } else { "always" },
+        "payment_method_collection": args
+            .text("payment_method_collection")
+            .unwrap_or(if mode == "payment" { "if_required" } else { "always" }),
         "payment_method_configuration_details": null,
         "payment_method_options": {},
         "payment_method_types": types(args, currency),

@@ -5,6 +5,7 @@ mod line_items;
 mod look;
 pub(crate) mod pay;
 mod shipping;
+mod subscribe;
 
 pub(crate) use buyer::offered;
 
@@ -46,28 +47,24 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let expires_at = expiry(tx, args)?;
     let id = tx.mint("cs_test_a1", 56);
     let (mut session, hidden) = match mode {
-        "payment" => payment(tx, call, &id)?,
         "setup" => set_up(tx, call, &id)?,
-        _ => {
-            return Err(ApiError::invalid(format!(
-                "The simulator doesn't know `{mode}` mode yet; it knows `payment` and `setup`."
-            ))
-            .param("mode"));
-        }
+        _ => sale(tx, call, &id)?,
     };
     session["expires_at"] = json!(expires_at);
     tx.insert(Kind::Session, call.owner, session, hidden, Some(expires_at));
     pay::price(tx, &id)
 }
 
-/// A session that takes money: what is shown, and what is kept for its intent.
-fn payment(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), ApiError> {
+/// A session that takes money: what is shown, and what is kept for its intent or subscription.
+fn sale(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), ApiError> {
     let args = call.args;
     intents::can_charge(tx, call.owner)?;
     let shipping = shipping::read(tx, call)?;
     let (items, currency) = line_items::read(tx, call, &[])?;
     shipping::check(tx, &shipping, &currency)?;
-    let subtotal = line_items::sum(&items)?;
+    subscribe::check(call, &items)?;
+    let subscription = args.sub("subscription_data");
+    let subtotal = subscribe::due_now(subscription, &items, line_items::sum(&items)?);
     let discount = read_discount(tx, call, subtotal, &currency)?;
     let off = match &discount {
         Some(d) => promotion::amount_off(tx, call.owner, &d.coupon, subtotal, &currency)?,
@@ -92,6 +89,7 @@ fn payment(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value),
         "connect": connect,
         "discount": discount.map(|d| json!({ "coupon": d.coupon, "promotion_code": d.promotion_code })),
         "customer_update": customer_update(args),
+        "subscription_data": subscription.encode(),
         "intent": {
             "capture_method": data.text("capture_method").unwrap_or("automatic_async"),
             "description": data.text("description"),
@@ -239,6 +237,7 @@ fn read_discount(
         let code = tx
             .find(Kind::PromotionCode, call.owner, id)
             .ok_or_else(|| ApiError::missing("promotion code", id, param))?;
+        promotion::check_customer(tx, &code, call.args.text("customer"))?;
         return promotion::check_code(tx, &code, subtotal, currency).map(Some);
     }
     let id = form

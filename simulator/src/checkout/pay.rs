@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{buyer, enough, shipping};
+use super::{buyer, enough, shipping, subscribe};
 use crate::{
     billing::promotion,
     cards,
@@ -155,6 +155,9 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
         Some(code) => {
             let (subtotal, currency) = (session.int("amount_subtotal"), session.text("currency"));
             let d = promotion::redeemable(tx, &session.owner, code, subtotal, currency)?;
+            if let Some(code) = d.promotion_code.as_deref().and_then(|id| tx.get(id)) {
+                promotion::check_customer(tx, &code, session.value["customer"].as_str())?;
+            }
             let off = promotion::amount_off(tx, &session.owner, &d.coupon, subtotal, currency)?;
             let sent = session.value["shipping_cost"]["amount_total"].as_i64();
             if enough(subtotal - off + sent.unwrap_or(0), currency).is_err() {
@@ -182,6 +185,9 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         apply_code(tx, id, Some(code))?;
     }
     let session = self::session(tx, id)?;
+    if session.text("mode") == "subscription" {
+        return subscribe::pay(tx, &session, payment);
+    }
     if session.int("amount_total") == 0 {
         let status = tx.assumptions.get("free_session");
         return complete(tx, id, status);
@@ -314,7 +320,7 @@ fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> 
     Ok(intent.id.clone())
 }
 
-fn billing(session: &Record) -> Value {
+pub(super) fn billing(session: &Record) -> Value {
     let buyer = &session.hidden["buyer"];
     json!({
         "address": buyer["address"],
@@ -328,6 +334,15 @@ fn billing(session: &Record) -> Value {
 /// The buyer's answer on the challenge page.
 pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<Outcome, ApiError> {
     let session = open_session(tx, id)?;
+    if let Some(card) = session.hidden["card"].as_str() {
+        let again = Payment {
+            card: Some(card.to_owned()),
+            payment_method: session.hidden["saved"].as_str().map(str::to_owned),
+            challenge: Some(how),
+            ..Payment::default()
+        };
+        return subscribe::pay(tx, &session, &again);
+    }
     let end = match session.text("mode") {
         "setup" => setup::challenge(tx, session.text("setup_intent"), how)?,
         _ => confirm::challenge(tx, session.text("payment_intent"), how)?,
@@ -336,7 +351,11 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<Out
 }
 
 /// Completes a session and says where the buyer goes.
-fn complete(tx: &mut Tx<'_>, id: &str, payment_status: &str) -> Result<Outcome, ApiError> {
+pub(super) fn complete(
+    tx: &mut Tx<'_>,
+    id: &str,
+    payment_status: &str,
+) -> Result<Outcome, ApiError> {
     let session = session(tx, id)?;
     let mut value = session.value.clone();
     value["status"] = json!("complete");
@@ -366,7 +385,10 @@ fn complete(tx: &mut Tx<'_>, id: &str, payment_status: &str) -> Result<Outcome, 
     if let Some(done) = done {
         buyer::update_customer(tx, &done);
     }
-    if let Some(coupon) = session.hidden["discount"]["coupon"].as_str() {
+    // A subscription's discount has been redeemed where it was made.
+    if session.text("mode") == "payment"
+        && let Some(coupon) = session.hidden["discount"]["coupon"].as_str()
+    {
         let promotion_code = session.hidden["discount"]["promotion_code"].as_str();
         promotion::redeem(
             tx,

@@ -530,8 +530,14 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
 
 /// Changes an intent and emits an event with its new state.
 pub(crate) fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)) {
-    if let Some(intent) = tx.update(id, change) {
-        tx.emit(event, &intent.owner, &intent.value);
+    let Some(intent) = tx.update(id, change) else {
+        return;
+    };
+    tx.emit(event, &intent.owner, &intent.value);
+    // An invoice that waits for this intent looks at it next.
+    if let Some(payment) = intent.hidden["invoice_payment"].as_str() {
+        let now = tx.own_now();
+        tx.update(payment, |r| r.due = Some(now));
     }
 }
 

@@ -276,6 +276,56 @@ async fn a_known_customer_is_prefilled_and_pays_with_a_saved_card() {
 }
 
 #[tokio::test]
+async fn a_code_for_one_customer_is_nobody_elses() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let ann = customer(&stripe, &seller, "name=Ann").await;
+    let bob = customer(&stripe, &seller, "name=Bob").await;
+    stripe
+        .on(&seller, "/v1/coupons", "id=half&percent_off=50")
+        .await;
+    let body = format!("code=ANN&promotion[type]=coupon&promotion[coupon]=half&customer={ann}");
+    let code = stripe.on(&seller, "/v1/promotion_codes", &body).await;
+    let code = code["id"].as_str().expect("id");
+    let hers = open(
+        &stripe,
+        &seller,
+        &format!("&customer={ann}&discounts[0][promotion_code]={code}"),
+    )
+    .await;
+    assert_eq!(hers["amount_total"], 1000);
+    let body =
+        format!("mode=payment&{URL}&{TEA}&customer={bob}&discounts[0][promotion_code]={code}");
+    let his = send(&stripe, &seller, "/v1/checkout/sessions", &body).await;
+    assert_eq!(his.status, 400, "{}", his.body);
+    for (who, fits) in [
+        (format!("&customer={ann}"), true),
+        (format!("&customer={bob}"), false),
+        (String::new(), false),
+    ] {
+        let session = open(
+            &stripe,
+            &seller,
+            &format!("&allow_promotion_codes=true{who}"),
+        )
+        .await;
+        let path = format!(
+            "/_simulator/checkout/sessions/{}/pay",
+            session["id"].as_str().expect("id")
+        );
+        let paid = stripe
+            .send(
+                "POST",
+                &path,
+                &json!({ "promotion_code": "ann" }).to_string(),
+                &[],
+            )
+            .await;
+        assert_eq!(paid.status == 200, fits, "{who}: {}", paid.body);
+    }
+}
+
+#[tokio::test]
 async fn shipping_is_part_of_what_is_paid() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
@@ -708,7 +758,7 @@ async fn what_does_not_go_together_is_refused_by_name() {
         (
             format!("mode=payment&{URL}&line_items[0][price]={recurring}"),
             "",
-            "line_items",
+            "line_items[0][price]",
         ),
         (
             format!("mode=payment&{URL}"),

@@ -1,5 +1,7 @@
 //! The simulator from outside, over HTTP.
 
+mod accounts;
+mod billing;
 mod books;
 mod catalog;
 mod checkout;
