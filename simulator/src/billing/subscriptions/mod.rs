@@ -62,6 +62,11 @@ const SUBSCRIPTIONS: &[Route] = &[
 /// The same by the customer's address, as old integrations have it.
 const OF_CUSTOMERS: &[Route] = &[
     (
+        "DELETE",
+        "/v1/customers/{customer}",
+        ending::delete_customer,
+    ),
+    (
         "POST",
         "/v1/customers/{customer}/subscriptions",
         create::create,
