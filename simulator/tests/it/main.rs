@@ -4,6 +4,7 @@ mod accounts;
 mod billing;
 mod books;
 mod catalog;
+mod checkout;
 mod clients;
 mod customers;
 mod disputes;

@@ -79,6 +79,11 @@ fn end_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 const OF_CUSTOMERS: &[Route] = &[
     ("DELETE", "/v1/customers/{customer}", end_customer),
     (
+        "DELETE",
+        "/v1/customers/{customer}",
+        ending::delete_customer,
+    ),
+    (
         "POST",
         "/v1/customers/{customer}/subscriptions",
         create::create,
