@@ -181,7 +181,7 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
 fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
     match end {
         End::Paid => complete(tx, id, "paid"),
-        End::Challenged => Ok(Outcome::Challenge),
+        End::Challenged | End::Authenticated => Ok(Outcome::Challenge),
         End::Processing => {
             let due = tx.now + DEBIT_TAKES;
             let out = complete(tx, id, "unpaid")?;

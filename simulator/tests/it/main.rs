@@ -2,12 +2,14 @@
 
 mod books;
 mod catalog;
+mod charges;
 mod clients;
 mod customers;
 mod disputes;
 mod faults;
 mod hosted;
 mod intents;
+mod methods;
 mod payouts;
 mod properties;
 mod refunds;
