@@ -39,6 +39,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
     },
     Assumption {
+        name: "account_deletion",
+        values: &["zero_balance", "live_rules", "any_time"],
+        about: "when a connected account can be deleted: without a balance, also only without the full dashboard (as in live mode), or always (as in test mode)",
+    },
+    Assumption {
         name: "destination_events",
         values: &["none", "charge"],
         about: "whether the account that a transfer goes to hears of its payment, as `charge.succeeded` and `charge.refunded`",
@@ -52,6 +57,16 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         name: "payout_transaction",
         values: &["listed", "left_out"],
         about: "whether the `payout` filter of balance transactions also lists the payout's own",
+    },
+    Assumption {
+        name: "invoice_retries",
+        values: &["eight_in_two_weeks", "after_3_5_7_days", "none"],
+        about: "when an invoice whose payment failed is tried again by itself",
+    },
+    Assumption {
+        name: "invoice_retries_end",
+        values: &["cancel", "unpaid", "past_due"],
+        about: "what a subscription becomes when the last retry of its invoice has failed",
     },
     Assumption {
         name: "search",

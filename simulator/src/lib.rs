@@ -42,6 +42,7 @@ mod options;
 mod oracle;
 mod pages;
 mod payments;
+mod references;
 mod request_log;
 mod server;
 mod shape;
@@ -62,6 +63,11 @@ pub use server::limits::RateLimits;
 use delivery::Courier;
 use engine::Engine;
 use request_log::RequestLog;
+
+/// Every operation there is, as Stripe's description names it: `POST /v1/refunds`.
+pub fn routes() -> impl Iterator<Item = String> {
+    table::all().map(|(method, path, _)| format!("{method} {path}"))
+}
 
 /// A webhook endpoint and the secret that signs what it gets.
 #[derive(Debug, Clone, Serialize)]

@@ -36,6 +36,10 @@ struct Arguments {
     #[arg(long, value_enum, default_value_t = Clock::Real)]
     clock: Clock,
 
+    /// Print every operation there is, as Stripe's description names it, and end.
+    #[arg(long)]
+    routes: bool,
+
     /// Append every API request and its answer to this file, a line of JSON each.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -97,6 +101,12 @@ async fn main() -> std::process::ExitCode {
         )
         .init();
     let arguments = Arguments::parse();
+    if arguments.routes {
+        for route in souk_simulator::routes() {
+            println!("{route}");
+        }
+        return std::process::ExitCode::SUCCESS;
+    }
     let mut assumptions = Assumptions::default();
     for pair in &arguments.assume {
         if pair == "?" {

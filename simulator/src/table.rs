@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::{
-    accounts::{self, externals, links, persons},
+    accounts::{self, capabilities, externals, links, persons, sessions},
     api::{Handler, Route, search},
     balance::{self, payouts, topups},
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
@@ -52,6 +52,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         externals::ROUTES,
         links::ROUTES,
         persons::ROUTES,
+        capabilities::ROUTES,
+        sessions::ROUTES,
         customers::ROUTES,
         customers::balance::ROUTES,
         search::ROUTES,
@@ -74,13 +76,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         catalog::ROUTES,
         prices::ROUTES,
         promotion::ROUTES,
-        subscriptions::ROUTES,
-        invoices::ROUTES,
         portal::ROUTES,
         test_clocks::ROUTES,
         webhooks::ROUTES,
     ]
     .into_iter()
+    .chain(subscriptions::ROUTES.iter().copied())
+    .chain(invoices::ROUTES.iter().copied())
     .flatten()
 }
 
@@ -132,9 +134,13 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         Kind::Session => checkout::falls_due(tx, &record),
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),
+        Kind::Person => persons::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::falls_due(tx, &record),
         Kind::Dispute => disputes::falls_due(tx, &record),
+        Kind::Subscription => subscriptions::cycle::falls_due(tx, &record),
+        Kind::Invoice => invoices::settle::falls_due(tx, &record),
+        Kind::InvoicePayment => invoices::payments::falls_due(tx, &record),
         Kind::TestClock => test_clocks::run(tx, &record, falls_due),
         _ => {}
     }

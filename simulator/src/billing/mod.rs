@@ -1,7 +1,9 @@
 //! What is sold, taken off and billed: <https://docs.stripe.com/billing>.
 
+pub(crate) mod amounts;
 mod calendar;
 pub(crate) mod catalog;
+mod discounts;
 pub(crate) mod invoices;
 pub(crate) mod portal;
 pub(crate) mod prices;

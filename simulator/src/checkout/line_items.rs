@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{Call, metadata},
-    billing::prices,
+    billing::{amounts, prices},
     error::ApiError,
     form::Node,
     store::Tx,
@@ -42,7 +42,7 @@ pub(crate) fn read(
             )
             .param(format!("line_items[{index}]")));
         }
-        let amount = prices::cost(&record, quantity, &own)?;
+        let amount = amounts::cost(&record, quantity, &own)?;
         subtotal = subtotal
             .checked_add(amount)
             .ok_or_else(ApiError::overflow)?;

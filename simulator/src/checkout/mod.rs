@@ -2,11 +2,12 @@
 
 mod line_items;
 pub(crate) mod pay;
+mod subscribe;
 
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Call, Route, lists, metadata, retrieve},
+    api::{Call, Route, find, lists, metadata, retrieve},
     billing::promotion,
     error::{Answer, ApiError},
     form::Node,
@@ -33,6 +34,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     allowed(tx, call)?;
     let (items, subtotal, currency) = line_items::read(tx, call)?;
+    subscribe::check(call, &items)?;
+    let subtotal = subscribe::due_now(args, &items, subtotal);
     let discount = read_discount(tx, call, subtotal, &currency)?;
     let off = match &discount {
         Some(d) => promotion::amount_off(tx, call.owner, &d.coupon, subtotal, &currency)?,
@@ -71,6 +74,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "intent": metadata(args, "payment_intent_data.metadata")?,
         "intent_description": args.text("payment_intent_data.description"),
         "receipt_email": args.text("payment_intent_data.receipt_email"),
+        "subscription_data": args.sub("subscription_data").encode(),
         "discount": discount.map(|d| json!({ "coupon": d.coupon, "promotion_code": d.promotion_code })),
     });
     tx.insert(Kind::Session, call.owner, session, hidden, Some(expires_at));
@@ -79,7 +83,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 /// Documented parameters that would change what happens and aren't simulated: better refused than
 /// ignored. `false` and the hash's `enabled=false` pass.
-const NOT_YET: [&str; 14] = [
+const NOT_YET: [&str; 13] = [
     "after_expiration",
     "automatic_tax.enabled",
     "consent_collection",
@@ -92,7 +96,6 @@ const NOT_YET: [&str; 14] = [
     "setup_intent_data",
     "shipping_address_collection",
     "shipping_options",
-    "subscription_data",
     "tax_id_collection.enabled",
 ];
 
@@ -121,10 +124,7 @@ fn simulated(args: &Node) -> Result<(), ApiError> {
             return refuse("line_items");
         }
     }
-    match args.text("customer") {
-        Some(id) => Err(ApiError::missing("customer", id, "customer")),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// What must be true before anything is read.
@@ -132,14 +132,17 @@ fn allowed(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
     let args = call.args;
     simulated(args)?;
     match args.text("mode") {
-        Some("payment") => {}
+        Some("payment" | "subscription") => {}
         None => return Err(ApiError::parameter_missing("mode")),
         Some(mode) => {
             return Err(ApiError::invalid(format!(
-                "The simulator doesn't know `{mode}` mode yet; it knows `payment`."
+                "The simulator doesn't know `{mode}` mode yet; it knows `payment` and `subscription`."
             ))
             .param("mode"));
         }
+    }
+    if let Some(id) = args.text("customer") {
+        find(tx, call, Kind::Customer, id, "customer")?;
     }
     if !matches!(args.text("ui_mode"), None | Some("hosted_page")) {
         return Err(
@@ -280,6 +283,7 @@ fn describe(tx: &Tx<'_>, args: &Node, id: &str) -> Answer {
         given if !given.is_empty() => given,
         _ => vec!["card", "sepa_debit"],
     };
+    let subscribes = args.text("mode") == Some("subscription");
     Ok(json!({
         "id": id,
         "object": "checkout.session",
@@ -303,7 +307,11 @@ fn describe(tx: &Tx<'_>, args: &Node, id: &str) -> Answer {
         },
         "customer": args.text("customer"),
         "customer_account": null,
-        "customer_creation": args.text("customer_creation").unwrap_or("if_required"),
+        "customer_creation": if subscribes {
+            Value::Null
+        } else {
+            json!(args.text("customer_creation").unwrap_or("if_required"))
+        },
         "customer_details": null,
         "customer_email": args.text("customer_email"),
         "discounts": [],
@@ -320,12 +328,14 @@ fn describe(tx: &Tx<'_>, args: &Node, id: &str) -> Answer {
         "livemode": false,
         "locale": args.text("locale"),
         "metadata": metadata(args, "metadata")?,
-        "mode": "payment",
+        "mode": args.text("mode"),
         "optional_items": [],
         "origin_context": args.text("origin_context"),
         "payment_intent": null,
         "payment_link": null,
-        "payment_method_collection": args.text("payment_method_collection").unwrap_or("if_required"),
+        "payment_method_collection": args
+            .text("payment_method_collection")
+            .unwrap_or(if subscribes { "always" } else { "if_required" }),
         "payment_method_configuration_details": null,
         "payment_method_options": {},
         "payment_method_types": methods,

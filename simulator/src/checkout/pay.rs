@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::subscribe;
+
 use crate::{
     billing::promotion,
     cards,
@@ -157,6 +159,9 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
     }
     remember_buyer(tx, id, payment);
     let session = session(tx, id)?;
+    if session.text("mode") == "subscription" {
+        return subscribe::pay(tx, &session, payment);
+    }
     if session.int("amount_total") == 0 {
         let status = tx.assumptions.get("free_session");
         return complete(tx, id, status);
@@ -231,7 +236,7 @@ fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> 
     Ok(intent.id.clone())
 }
 
-fn billing(session: &Record) -> Value {
+pub(super) fn billing(session: &Record) -> Value {
     let buyer = &session.hidden["buyer"];
     json!({
         "address": buyer["address"],
@@ -245,6 +250,14 @@ fn billing(session: &Record) -> Value {
 /// The buyer's answer on the challenge page.
 pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<Outcome, ApiError> {
     let session = open_session(tx, id)?;
+    if let Some(card) = session.hidden["card"].as_str() {
+        let again = Payment {
+            card: Some(card.to_owned()),
+            challenge: Some(how),
+            ..Payment::default()
+        };
+        return subscribe::pay(tx, &session, &again);
+    }
     let intent = session.text("payment_intent").to_owned();
     let end = confirm::challenge(tx, &intent, how)?;
     finish(tx, id, end)
@@ -291,7 +304,11 @@ fn remember_buyer(tx: &mut Tx<'_>, id: &str, payment: &Payment) {
 }
 
 /// Completes a session and says where the buyer goes.
-fn complete(tx: &mut Tx<'_>, id: &str, payment_status: &str) -> Result<Outcome, ApiError> {
+pub(super) fn complete(
+    tx: &mut Tx<'_>,
+    id: &str,
+    payment_status: &str,
+) -> Result<Outcome, ApiError> {
     let session = session(tx, id)?;
     let mut value = session.value.clone();
     value["status"] = json!("complete");
@@ -302,7 +319,10 @@ fn complete(tx: &mut Tx<'_>, id: &str, payment_status: &str) -> Result<Outcome, 
         r.value = value.clone();
         r.due = None;
     });
-    if let Some(coupon) = session.hidden["discount"]["coupon"].as_str() {
+    // A subscription's discount has been redeemed where it was made.
+    if session.text("mode") == "payment"
+        && let Some(coupon) = session.hidden["discount"]["coupon"].as_str()
+    {
         let promotion_code = session.hidden["discount"]["promotion_code"].as_str();
         promotion::redeem(
             tx,

@@ -1,4 +1,4 @@
-//! The 3-D Secure challenge of a payment intent that no Checkout Session made.
+//! The 3-D Secure challenge of an intent that no Checkout Session made.
 
 use axum::{
     extract::{Form, Path, State},
@@ -11,7 +11,10 @@ use crate::{
     Simulator,
     error::ApiError,
     money,
-    payments::confirm::{self, Challenge, End},
+    payments::{
+        confirm::{self, Challenge, End},
+        setup,
+    },
     store::{Kind, Record},
 };
 
@@ -19,7 +22,7 @@ fn waiting(simulator: &Simulator, id: &str) -> Result<std::sync::Arc<Record>, Ap
     let core = simulator.engine().lock();
     core.store
         .get(id)
-        .filter(|r| r.kind == Kind::Intent)
+        .filter(|r| matches!(r.kind, Kind::Intent | Kind::SetupIntent))
         .cloned()
         .ok_or_else(|| ApiError::missing("payment_intent", id, "intent"))
 }
@@ -37,11 +40,17 @@ pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> 
     }
     let body = format!(
         r#"<main class="card"><h1>3-D Secure</h1><form method="post">
-<p>Your simulated bank asks whether you are paying <strong>{amount}</strong>.</p>
+<p>Your simulated bank asks whether you are {what}.</p>
 <button name="outcome" value="complete">Complete authentication</button>
 <button class="quiet" name="outcome" value="fail">Fail authentication</button>
 </form></main>"#,
-        amount = escape(&money::show(intent.int("amount"), intent.text("currency"))),
+        what = match intent.kind {
+            Kind::SetupIntent => "saving this card".to_owned(),
+            _ => format!(
+                "paying <strong>{}</strong>",
+                escape(&money::show(intent.int("amount"), intent.text("currency")))
+            ),
+        },
     );
     Html(document("3-D Secure", &body)).into_response()
 }
@@ -61,9 +70,11 @@ pub(super) async fn answer(
         Ok(intent) => intent,
         Err(error) => return error_page(&error),
     };
-    let outcome = s
-        .engine()
-        .work(|tx| confirm::challenge(tx, &id, form.outcome));
+    let sets_up = before.kind == Kind::SetupIntent;
+    let outcome = s.engine().work(|tx| match sets_up {
+        true => setup::challenge(tx, &id, form.outcome),
+        false => confirm::challenge(tx, &id, form.outcome),
+    });
     let status = match outcome {
         Ok(End::Declined(..)) => "failed",
         Ok(_) => "succeeded",
@@ -75,9 +86,13 @@ pub(super) async fn answer(
         let body = format!(r#"<main class="card"><h1>3-D Secure</h1><p>{text}</p></main>"#);
         return Html(document("3-D Secure", &body)).into_response();
     };
+    let noun = before.text("object").to_owned();
     url.query_pairs_mut()
-        .append_pair("payment_intent", &id)
-        .append_pair("payment_intent_client_secret", before.text("client_secret"))
+        .append_pair(&noun, &id)
+        .append_pair(
+            &format!("{noun}_client_secret"),
+            before.text("client_secret"),
+        )
         .append_pair("redirect_status", status);
     go(url.as_str())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{disputes, intents};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, retrieve},
-    balance::{Booking, DAY, FeePart, book, fees_fall_on_platform},
+    balance::{Booking, DAY, FeePart, book, fees_fall_on_platform, tell_available},
     cards::Aftermath,
     customers::{
         banks::Debit,
@@ -543,12 +543,16 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     let booking = Booking::new(kind, "charge", amount, &currency)
         .source(&charge.id)
         .fees(parts);
-    let booking = if aftermath(tx, charge) == Aftermath::AvailableNow {
+    let at_once = aftermath(tx, charge) == Aftermath::AvailableNow;
+    let booking = if at_once {
         booking
     } else {
         booking.later(&charge.value["description"])
     };
     let txn = book(tx, &charge.owner, booking)?;
+    if at_once {
+        tell_available(tx, &charge.owner);
+    }
     let received = tx.update(&charge.id, |r| r.value["balance_transaction"] = json!(txn));
     if platform_pays && charge.owner != platform {
         let booking = Booking::new("stripe_fee", "fee", -stripe, &currency)

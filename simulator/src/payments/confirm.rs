@@ -272,16 +272,7 @@ fn keep_method(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) 
 
 fn requires_action(tx: &mut Tx<'_>, id: &str, return_url: Option<&str>) {
     let url = format!("{}/c/challenge/{id}", tx.base_url);
-    let action = match return_url {
-        Some(back) => json!({
-            "type": "redirect_to_url",
-            "redirect_to_url": { "return_url": back, "url": url },
-        }),
-        None => json!({
-            "type": "use_stripe_sdk",
-            "use_stripe_sdk": { "type": "three_d_secure_redirect", "stripe_js": url },
-        }),
-    };
+    let action = intents::challenge_at(&url, return_url);
     intents::step(tx, id, "payment_intent.requires_action", |r| {
         r.value["status"] = json!("requires_action");
         r.value["next_action"] = action;

@@ -106,9 +106,12 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &Opening) -> Answer {
         .get(charge)
         .filter(|r| r.kind == Kind::Charge)
         .ok_or_else(|| ApiError::missing("charge", charge, "charge"))?;
-    if charge.text("status") != "succeeded" || charge.value["captured"] != json!(true) {
+    if charge.text("status") != "succeeded"
+        || charge.value["captured"] != json!(true)
+        || charge.value["source_transfer"].is_string()
+    {
         return Err(ApiError::invalid(format!(
-            "Charge {} took no money that could be disputed.",
+            "Charge {} took no money from a buyer that could be disputed.",
             charge.id
         ))
         .param("charge"));

@@ -303,6 +303,10 @@ pub(crate) fn suits(
     customer: Option<&str>,
     method: &Record,
 ) -> Result<(), ApiError> {
+    let noun = match intent["object"].as_str() {
+        Some("setup_intent") => "SetupIntent",
+        _ => "PaymentIntent",
+    };
     let types = intent["payment_method_types"].as_array();
     // What the Dashboard turns on isn't known here.
     let automatic = intent["automatic_payment_methods"].is_object();
@@ -313,7 +317,7 @@ pub(crate) fn suits(
             .filter_map(Value::as_str)
             .collect();
         return Err(ApiError::invalid(format!(
-            "The PaymentMethod provided ({}) is not allowed for this PaymentIntent. Please attach one of the following payment method types: {}.",
+            "The PaymentMethod provided ({}) is not allowed for this {noun}. Please attach one of the following payment method types: {}.",
             method.text("type"),
             names.join(", ")
         ))
@@ -321,7 +325,7 @@ pub(crate) fn suits(
     }
     match (method.value["customer"].as_str(), customer) {
         (Some(_), None) => Err(ApiError::invalid(format!(
-            "The provided PaymentMethod ({}) is attached to a Customer. Please include the Customer in the `customer` parameter on the PaymentIntent.",
+            "The provided PaymentMethod ({}) is attached to a Customer. Please include the Customer in the `customer` parameter on the {noun}.",
             method.id
         ))
         .param("payment_method")),
@@ -536,8 +540,28 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
 
 /// Changes an intent and emits an event with its new state.
 pub(crate) fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)) {
-    if let Some(intent) = tx.update(id, change) {
-        tx.emit(event, &intent.owner, &intent.value);
+    let Some(intent) = tx.update(id, change) else {
+        return;
+    };
+    tx.emit(event, &intent.owner, &intent.value);
+    // An invoice that waits for this intent looks at it next.
+    if let Some(payment) = intent.hidden["invoice_payment"].as_str() {
+        let now = tx.own_now();
+        tx.update(payment, |r| r.due = Some(now));
+    }
+}
+
+/// The `next_action` that leads the customer to a challenge.
+pub(crate) fn challenge_at(url: &str, return_url: Option<&str>) -> Value {
+    match return_url {
+        Some(back) => json!({
+            "type": "redirect_to_url",
+            "redirect_to_url": { "return_url": back, "url": url },
+        }),
+        None => json!({
+            "type": "use_stripe_sdk",
+            "use_stripe_sdk": { "type": "three_d_secure_redirect", "stripe_js": url },
+        }),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The simulator from outside, over HTTP.
 
+mod accounts;
+mod billing;
 mod books;
 mod catalog;
 mod charges;
@@ -15,6 +17,7 @@ mod properties;
 mod refunds;
 mod requests;
 mod search;
+mod setup;
 mod support;
 mod tokens;
 mod transfers;

@@ -296,9 +296,10 @@ async fn payouts_by_hand_are_refused_for_every_reason_stripe_has() {
         .send("GET", &filter, "", &[("Stripe-Account", &acct)])
         .await;
     assert_eq!((list.status, list.error("param")), (400, "payout"));
+    s.simulator.advance(2 * DAY).await;
+    // To Germany.
     let (code, _) = refused(&s, &acct, &format!("{make}/{id}/reverse"), "").await;
     assert_eq!(code, "payout_reversal_not_allowed");
-    s.simulator.advance(2 * DAY).await;
     let (code, _) = refused(&s, &acct, &format!("{make}/{id}/cancel"), "").await;
     assert_eq!(code, "payout_reversal_not_allowed");
     let fail = format!("/_simulator/payouts/{id}/fail");
@@ -317,6 +318,8 @@ async fn a_paid_payout_to_the_united_states_is_reversed_by_another() {
     s.simulator.advance(3 * DAY).await;
     let payout = s.on(&acct, "/v1/payouts", "amount=700&currency=usd").await;
     let id = payout["id"].as_str().expect("id");
+    // Not while it is on its way.
+    refused(&s, &acct, &format!("/v1/payouts/{id}/reverse"), "").await;
     s.simulator.advance(2 * DAY).await;
     let before = s.get_on(&acct, "/v1/balance").await["available"][0]["amount"].as_i64();
     let path = format!("/v1/payouts/{id}/reverse");

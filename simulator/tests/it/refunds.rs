@@ -126,6 +126,47 @@ async fn refusals_are_in_stripes_words() {
 }
 
 #[tokio::test]
+async fn what_was_only_reserved_is_cancelled_and_not_refunded() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let body = "amount=1000&currency=eur&capture_method=manual&confirm=true&payment_method=pm_card_visa&return_url=https://shop.example/ok";
+    let intent = s.on(&acct, "/v1/payment_intents", body).await;
+    assert_eq!(intent["status"], "requires_capture", "{intent}");
+    for of in [("charge", "latest_charge"), ("payment_intent", "id")] {
+        let body = format!("{}={}", of.0, intent[of.1].as_str().expect("id"));
+        let answer = refused(&s, &acct, "/v1/refunds", &body).await;
+        let message = answer.error("message");
+        assert!(
+            message.contains("You must cancel the PaymentIntent"),
+            "{message}"
+        );
+    }
+    let id = intent["id"].as_str().expect("id");
+    let path = format!("/v1/payment_intents/{id}/capture");
+    let captured = s.on(&acct, &path, "amount_to_capture=700").await;
+    let charge = captured["latest_charge"].as_str().expect("id");
+    let much = refused(
+        &s,
+        &acct,
+        "/v1/refunds",
+        &format!("charge={charge}&amount=701"),
+    )
+    .await;
+    assert_eq!(much.error("param"), "amount");
+    s.sale(&acct, 5000, 0).await;
+    let refund = s
+        .on(&acct, "/v1/refunds", &format!("charge={charge}"))
+        .await;
+    assert_eq!(refund["amount"], 700);
+    let seen = s.get_on(&acct, &format!("/v1/charges/{charge}")).await;
+    assert_eq!(
+        (&seen["refunded"], &seen["amount_refunded"]),
+        (&json!(true), &json!(1000))
+    );
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
 async fn the_older_routes_under_a_charge_do_the_same() {
     let s = Stripe::start().await;
     let acct = s.seller().await;
@@ -192,8 +233,9 @@ async fn the_cards_for_asynchronous_refunds_change_their_mind_a_minute_later() {
         (&json!("pending"), &json!("processing"))
     );
     assert!(refund["balance_transaction"].is_string());
-    // New money must not pay it a second time.
+    // New money must neither pay it a second time nor hurry it.
     s.sale(&acct, 2000, 0).await;
+    assert_eq!(s.get_on(&acct, &path(&refund)).await["status"], "pending");
     check_books(&s.simulator.oracle().await);
     s.simulator.advance(61).await;
     let done = s.get_on(&acct, &path(&refund)).await;

@@ -478,3 +478,23 @@ async fn a_checkout_session_can_be_a_destination_charge() {
     );
     check_books(&s.simulator.oracle().await);
 }
+
+#[tokio::test]
+async fn what_came_by_a_transfer_is_neither_disputed_nor_given_back_twice() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    charge(&s, 2000, NOW, "").await;
+    let body = format!("amount=400&currency=eur&destination={acct}");
+    let transfer = s.post("/v1/transfers", &body).await;
+    let payment = transfer["destination_payment"].as_str().expect("payment");
+    let path = format!("/_simulator/charges/{payment}/dispute");
+    refused(&s, &path, "").await;
+    let path = format!("/v1/transfers/{}/reversals", id(&transfer));
+    s.post(&path, "amount=100").await;
+    let refunds = s.get_on(&acct, "/v1/refunds").await;
+    for how in ["fail", "require_action"] {
+        let path = format!("/_simulator/refunds/{}/{how}", id(&refunds["data"][0]));
+        refused(&s, &path, "").await;
+    }
+    check_books(&s.simulator.oracle().await);
+}

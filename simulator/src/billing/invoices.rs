@@ -1,5 +1,0 @@
-//! Invoices: <https://docs.stripe.com/api/invoices>.
-
-use crate::api::Route;
-
-pub(crate) const ROUTES: &[Route] = &[];
