@@ -125,6 +125,7 @@ pub(crate) fn capture(tx: &mut Tx<'_>, intent_id: &str, amount: i64) -> Result<(
         r.value["amount_captured"] = json!(amount);
         r.value["amount_refunded"] = json!(rest);
         r.value["application_fee_amount"] = intent.value["application_fee_amount"].clone();
+        r.value["transfer_data"] = intent.value["transfer_data"].clone();
     });
     let Some(charge) = charge else {
         return Err(ApiError::missing(
