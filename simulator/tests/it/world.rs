@@ -272,7 +272,7 @@ impl World {
                     let amount = part_of(int(&fee, "amount"), *part);
                     let path = format!("/v1/application_fees/{}/refunds", text(&fee, "id"));
                     let body = format!("amount={amount}");
-                    self.post(&platform, &path, &body, op.fault).await;
+                    self.post(platform, &path, &body, op.fault).await;
                 }
             }
             Deed::EndRefund { which, how } => {
