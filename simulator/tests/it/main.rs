@@ -1,9 +1,11 @@
 //! The simulator from outside, over HTTP.
 
 mod accounts;
+mod between;
 mod billing;
 mod books;
 mod catalog;
+mod checkout;
 mod clients;
 mod customers;
 mod disputes;

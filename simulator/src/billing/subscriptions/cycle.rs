@@ -456,6 +456,7 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     }
     let trial_over = before["status"] == "trialing";
     if trial_over {
+        adopt_method(tx, id);
         let payable = payable(tx, id);
         match before["trial_settings"]["end_behavior"]["missing_payment_method"].as_str() {
             Some("cancel") if !payable => {
@@ -489,13 +490,26 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn has_method(tx: &Tx<'_>, subscription: &Record) -> bool {
+pub(super) fn has_method(tx: &Tx<'_>, subscription: &Record) -> bool {
     let customer = tx.get(subscription.text("customer"));
     !subscription.value["default_payment_method"].is_null()
         || customer.is_some_and(|c| {
             !c.value["invoice_settings"]["default_payment_method"].is_null()
                 || c.value["default_source"].is_string()
         })
+}
+
+/// What a setup intent has brought since is what the subscription is paid with.
+fn adopt_method(tx: &mut Tx<'_>, id: &str) {
+    let intent = now(tx, id)["pending_setup_intent"]
+        .as_str()
+        .and_then(|i| tx.get(i));
+    if let Some(intent) = intent.filter(|i| i.text("status") == "succeeded") {
+        tx.update(id, |r| {
+            r.value["pending_setup_intent"] = Value::Null;
+            r.value["default_payment_method"] = intent.value["payment_method"].clone();
+        });
+    }
 }
 
 /// An invoice is paid, void or given up: the subscription owes nothing on it.
@@ -535,8 +549,8 @@ fn keep_method(tx: &mut Tx<'_>, subscription: &Record, invoice: &Record) {
     }
     let method = tx
         .store()
-        .list(Kind::InvoicePayment, &invoice.owner)
-        .filter(|p| p.text("invoice") == invoice.id && p.text("status") == "paid")
+        .naming(Kind::InvoicePayment, "invoice", &invoice.id)
+        .filter(|p| p.text("status") == "paid")
         .filter_map(|p| tx.get(p.value["payment"]["payment_intent"].as_str()?))
         .map(|i| i.value["payment_method"].clone())
         .next_back();
