@@ -1,6 +1,7 @@
 //! The simulator from outside, over HTTP.
 
 mod accounts;
+mod between;
 mod billing;
 mod books;
 mod catalog;
