@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    change, create, cycle, emit_change, has_ended, items_of, named, now, proration, show_items,
+    change, cycle, emit_change, has_ended, items_of, named, now, proration, show_items, terms,
 };
 use crate::{
     api::Call,
@@ -56,7 +56,7 @@ pub(super) fn delete_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 fn stop_collecting(tx: &mut Tx<'_>, subscription: &Record) {
     let open: Vec<String> = tx
         .store()
-        .list(Kind::Invoice, &subscription.owner)
+        .naming(Kind::Invoice, "customer", subscription.text("customer"))
         .filter(|i| {
             invoices::subscription_of(i) == Some(&subscription.id)
                 && matches!(i.text("status"), "draft" | "open")
@@ -242,7 +242,7 @@ pub(super) fn cancellations(
     let at = match args.text("cancel_at") {
         Some("min_period_end") => ends.iter().min().copied(),
         Some("max_period_end") => ends.iter().max().copied(),
-        Some(text) => Some(create::time(text, "cancel_at", tx.now)?),
+        Some(text) => Some(terms::time(text, "cancel_at", tx.now)?),
         None if args.flag("cancel_at_period_end") == Some(true) => ends.iter().max().copied(),
         None => None,
     };
