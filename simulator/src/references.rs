@@ -12,7 +12,13 @@ pub(crate) fn fields(kind: Kind) -> &'static [&'static str] {
         Kind::Delivery => &["event"],
         Kind::Dispute | Kind::Refund => &["charge", "payment_intent"],
         Kind::InvoicePayment => &["invoice"],
-        Kind::Intent | Kind::Invoice | Kind::PaymentMethod | Kind::Subscription => &["customer"],
+        Kind::Price => &["product"],
+        Kind::SubscriptionItem => &["subscription"],
+        Kind::Intent
+        | Kind::Invoice
+        | Kind::InvoiceItem
+        | Kind::PaymentMethod
+        | Kind::Subscription => &["customer"],
         Kind::Session => &["payment_intent"],
         Kind::Transfer => &["destination", "transfer_group"],
         Kind::Txn => &["source"],

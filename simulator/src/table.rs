@@ -134,6 +134,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         Kind::Session => checkout::falls_due(tx, &record),
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),
+        Kind::Topup => topups::falls_due(tx, &record),
         Kind::Person => persons::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::falls_due(tx, &record),

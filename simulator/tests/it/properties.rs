@@ -805,7 +805,7 @@ async fn run(options: Options, ops: &[Op]) -> World {
     for (n, op) in ops.iter().enumerate() {
         world.do_it(op).await;
         if n % 8 == 0 {
-            check(&world.tell().await);
+            check(&world.s.simulator.oracle().await);
         }
     }
     world
@@ -879,7 +879,7 @@ fn the_books_hold_whatever_happens_and_one_seed_gives_the_same_bytes() {
         Some(_) => TestRunner::new(config),
         None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
-    let ops = prop::collection::vec(op(), 1..100);
+    let ops = prop::collection::vec(op(), 1..70);
     let done = runner.run(&(ops, any::<u8>()), |(ops, choices)| {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()

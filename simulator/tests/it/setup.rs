@@ -192,6 +192,22 @@ async fn a_card_that_passed_its_challenge_pays_off_session() {
 }
 
 #[tokio::test]
+async fn a_challenge_is_answered_through_the_control_api_once() {
+    let stripe = Stripe::start().await;
+    let body = format!("{CARD}&confirm=true&payment_method=pm_card_authenticationRequired");
+    let waiting = stripe.post("/v1/setup_intents", &body).await;
+    assert_eq!(
+        waiting["next_action"]["type"], "use_stripe_sdk",
+        "{waiting}"
+    );
+    let id = waiting["id"].as_str().expect("id");
+    let path = format!("/_simulator/setup_intents/{id}/challenge");
+    let answer = json!({ "outcome": "complete" }).to_string();
+    assert_eq!(stripe.post(&path, &answer).await["status"], "succeeded");
+    assert_eq!(send(&stripe, &path, &answer).await.status, 400);
+}
+
+#[tokio::test]
 async fn debits_have_a_mandate() {
     let stripe = Stripe::start().await;
     let ann = customer(&stripe).await;

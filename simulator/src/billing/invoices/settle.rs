@@ -270,6 +270,9 @@ pub(crate) fn look(tx: &mut Tx<'_>, payment: &str) {
             }
         }
         "requires_payment_method" if intent.value["last_payment_error"].is_object() => {
+            if intent.value["last_payment_error"]["code"] == "authentication_required" {
+                emit(tx, &invoice, "invoice.payment_action_required");
+            }
             failed(tx, &invoice, payment.hidden["automatic"] == json!(true));
         }
         "requires_action" => {
