@@ -264,7 +264,7 @@ fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
             };
             complete(tx, id, status)
         }
-        End::Challenged => Ok(Outcome::Challenge),
+        End::Challenged | End::Authenticated => Ok(Outcome::Challenge),
         End::Processing => {
             let due = tx.now + DEBIT_TAKES;
             let out = complete(tx, id, "unpaid")?;

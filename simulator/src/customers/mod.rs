@@ -1,6 +1,7 @@
 //! Customers and what they pay with: <https://docs.stripe.com/api/customers>.
 
 pub(crate) mod balance;
+pub(crate) mod banks;
 pub(crate) mod methods;
 
 use std::sync::Arc;

@@ -304,7 +304,7 @@ async fn what_cannot_be_set_up_is_refused() {
             "payment_method",
         ),
         (
-            format!("{CARD}&payment_method=pm_sepaDebit"),
+            format!("{CARD}&payment_method=pm_success_de"),
             "",
             "payment_method",
         ),

@@ -221,7 +221,7 @@ pub(crate) fn collect(
     look(tx, &payment);
     Ok(match end {
         End::Paid => Collected::Paid,
-        End::Challenged | End::Processing => Collected::Waiting,
+        End::Challenged | End::Authenticated | End::Processing => Collected::Waiting,
         End::Declined(code, decline_code, message) => {
             Collected::Declined(code, decline_code, message)
         }
