@@ -343,7 +343,7 @@ pub(crate) fn attempt(
         .ok_or_else(|| ApiError::missing(Kind::SetupIntent.noun(), id, "intent"))?;
     let card = match methods::means(method) {
         Means::Card(card) => Some(card),
-        Means::Debit(..) => None,
+        Means::Debit(..) | Means::Redirect => None,
     };
     let attempt = begin(tx, &intent, method, card);
     match card.map(|c| c.behaviour) {
