@@ -247,6 +247,20 @@ async fn debits_have_a_mandate() {
 }
 
 #[tokio::test]
+async fn a_debit_has_a_mandate_without_being_told_and_a_card_has_none() {
+    let stripe = Stripe::start().await;
+    for (kind, method, has) in [
+        ("sepa_debit", "pm_sepaDebit", true),
+        ("card", "pm_card_visa", false),
+    ] {
+        let body =
+            format!("allowed_payment_method_types[]={kind}&confirm=true&payment_method={method}");
+        let done = stripe.post("/v1/setup_intents", &body).await;
+        assert_eq!(done["mandate"].is_string(), has, "{done}");
+    }
+}
+
+#[tokio::test]
 async fn a_canceled_setup_stays_canceled() {
     let stripe = Stripe::start().await;
     let made = stripe.post("/v1/setup_intents", CARD).await;
@@ -304,7 +318,7 @@ async fn what_cannot_be_set_up_is_refused() {
             "payment_method",
         ),
         (
-            format!("{CARD}&payment_method=pm_sepaDebit"),
+            format!("{CARD}&payment_method=pm_success_de"),
             "",
             "payment_method",
         ),
