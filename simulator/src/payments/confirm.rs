@@ -191,8 +191,8 @@ pub(crate) fn attempt(
         .get(id)
         .is_some_and(|i| i.hidden["authenticated"] == method.id.as_str());
     let challenges = match card.behaviour {
-        Behaviour::Challenges => !set_up && !done,
-        Behaviour::ChallengesAlways | Behaviour::ChallengesAndDeclines(..) => !done,
+        Behaviour::Challenges | Behaviour::ChallengesAndDeclines(..) => !set_up && !done,
+        Behaviour::ChallengesAlways => !done,
         Behaviour::ChallengesOnSession => !how.off_session,
         Behaviour::Declines(code, decline_code, message) => {
             return decline(tx, id, method, (code, decline_code, message));

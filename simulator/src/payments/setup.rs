@@ -350,7 +350,9 @@ pub(crate) fn attempt(
         || card.is_some_and(|c| {
             matches!(
                 c.behaviour,
-                Behaviour::Challenges | Behaviour::ChallengesAlways
+                Behaviour::Challenges
+                    | Behaviour::ChallengesAlways
+                    | Behaviour::ChallengesAndDeclines(..)
             )
         });
     let attempt = begin(tx, &intent, method, card);

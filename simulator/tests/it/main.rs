@@ -1,6 +1,7 @@
 //! The simulator from outside, over HTTP.
 
 mod accounts;
+mod between;
 mod billing;
 mod books;
 mod catalog;
@@ -8,10 +9,12 @@ mod charges;
 mod checkout;
 mod clients;
 mod customers;
+mod deeds;
 mod disputes;
 mod faults;
 mod hosted;
 mod intents;
+mod invariants;
 mod methods;
 mod payouts;
 mod properties;
@@ -24,3 +27,4 @@ mod tokens;
 mod topups;
 mod transfers;
 mod webhooks;
+mod world;
