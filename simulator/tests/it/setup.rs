@@ -321,7 +321,7 @@ async fn what_cannot_be_set_up_is_refused() {
             "payment_method",
         ),
         (
-            format!("{CARD}&payment_method=pm_success_de"),
+            format!("{CARD}&payment_method=pm_usBankAccount"),
             "",
             "payment_method",
         ),
