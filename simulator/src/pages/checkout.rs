@@ -1,207 +1,323 @@
 //! The hosted payment page and its 3-D Secure challenge.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Form, Path, State},
-    response::{Html, IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
 };
+use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{alert, document, error_page, escape, go};
+use super::{
+    challenge::{self, Answered},
+    html::{
+        Field, Problem, address, amount, choice, error_page, go, page, page_with, problem_summary,
+    },
+};
 use crate::{
     Simulator,
     checkout::pay::{self, Method, Outcome, Payment},
     error::ApiError,
     money,
-    payments::confirm::Challenge,
-    store::{Record, Tx},
+    store::Record,
 };
 
 /// What the page is made of.
 struct View {
-    session: std::sync::Arc<Record>,
+    session: Arc<Record>,
     merchant: String,
     code: Option<String>,
 }
 
-fn load(tx: &Tx<'_>, id: &str) -> Result<View, ApiError> {
-    let session = pay::session(tx, id)?;
-    let merchant = tx
-        .get(&session.owner)
-        .and_then(|a| {
-            a.value["business_profile"]["name"]
-                .as_str()
-                .map(str::to_owned)
-        })
-        .unwrap_or_else(|| "Simulated seller".to_owned());
-    let code = session.hidden["discount"]["promotion_code"]
-        .as_str()
-        .and_then(|id| tx.get(id))
-        .map(|code| code.text("code").to_owned());
-    Ok(View {
-        session,
-        merchant,
-        code,
-    })
-}
-
-fn view(simulator: &Simulator, id: &str) -> Result<View, ApiError> {
-    simulator.engine().work(|tx| load(tx, id))
-}
-
-pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
-    render(&s, &id, None)
-}
-
-fn render(simulator: &Simulator, id: &str, problem: Option<&str>) -> Response {
-    match view(simulator, id) {
-        Err(error) => error_page(&error),
-        Ok(view) => match view.session.text("status") {
-            "open" => Html(page(&view, problem)).into_response(),
-            "complete" => go(&pay::success_url(&view.session)),
-            _ => Html(expired(&view)).into_response(),
-        },
-    }
-}
-
-fn expired(view: &View) -> String {
-    let back = back_link(&view.session);
-    let body = format!(
-        r#"<main class="card"><h1>This page has expired</h1><p>{} no longer waits for this payment. Nothing was charged.</p>{back}</main>"#,
-        escape(&view.merchant)
-    );
-    document("Expired", &body)
-}
-
-fn back_link(session: &Record) -> String {
-    session.value["cancel_url"]
-        .as_str()
-        .map_or_else(String::new, |url| {
-            let url = url.replace("{CHECKOUT_SESSION_ID}", &session.id);
-            format!(
-                r#"<p><a href="{}" id="cancel">← Back to the shop</a></p>"#,
-                escape(&url)
-            )
-        })
-}
-
-fn page(view: &View, problem: Option<&str>) -> String {
-    let session = &view.session;
-    let currency = session.text("currency");
-    let total = money::show(session.int("amount_total"), currency);
-    let merchant = escape(&view.merchant);
-    let body = format!(
-        r#"<main class="two">
-<section aria-labelledby="what">
-{back}
-<h1 id="what">Pay {merchant}</h1>
-<p class="total">{total}</p>
-{summary}
-{promotion}
-</section>
-<section class="panel" aria-labelledby="how">
-<h2 id="how">Payment details</h2>
-{problem}
-{form}
-</section>
-</main>"#,
-        back = back_link(session),
-        summary = summary(session),
-        promotion = promotion(view),
-        problem = alert(problem),
-        form = form(session, &total),
-    );
-    document(&format!("Pay {}", view.merchant), &body)
-}
-
-fn summary(session: &Record) -> String {
-    let currency = session.text("currency");
-    let rows: String = session.hidden["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|item| {
-            let amount = item["amount_subtotal"].as_i64().unwrap_or(0);
-            format!(
-                r#"<tr><td>{}</td><td>× {}</td><td class="amount">{}</td></tr>"#,
-                escape(item["description"].as_str().unwrap_or("Item")),
-                item["quantity"],
-                money::show(amount, currency)
-            )
-        })
-        .collect();
-    let off = session.value["total_details"]["amount_discount"]
-        .as_i64()
-        .unwrap_or(0);
-    let discount = if off == 0 {
-        String::new()
-    } else {
-        format!(
-            r#"<tr><td colspan="2">Discount</td><td class="amount">{}</td></tr>"#,
-            money::show(-off, currency)
-        )
-    };
-    let total = money::show(session.int("amount_total"), currency);
-    format!(
-        r#"<div class="panel"><table><caption class="soft" style="text-align:left">Your order</caption><tbody>{rows}{discount}<tr><td colspan="2"><strong>Total</strong></td><td class="amount"><strong>{total}</strong></td></tr></tbody></table></div>"#
-    )
-}
-
-fn promotion(view: &View) -> String {
-    let session = &view.session;
-    if session.value["allow_promotion_codes"] != Value::Bool(true) {
-        return String::new();
-    }
-    let action = format!("/c/pay/{}/promotion_code", session.id);
-    match &view.code {
-        Some(code) => format!(
-            r#"<form class="inline" method="post" action="{action}"><p class="good">Code <strong>{}</strong> is applied</p><button class="quiet" name="remove" value="1">Remove</button></form>"#,
-            escape(code)
-        ),
-        None => format!(
-            r#"<form class="inline" method="post" action="{action}"><div><label for="code">Promotion code</label><input id="code" name="code" autocomplete="off" required></div><button class="quiet">Apply</button></form>"#
-        ),
-    }
-}
-
-fn form(session: &Record, total: &str) -> String {
-    let email = escape(session.value["customer_email"].as_str().unwrap_or_default());
-    let free = session.int("amount_total") == 0;
-    let methods = session.value["payment_method_types"].as_array();
-    let has = |name: &str| methods.is_some_and(|m| m.iter().any(|x| x == name));
-    let card = r#"<label for="card">Card number</label><input id="card" name="card" inputmode="numeric" autocomplete="off" value="4242 4242 4242 4242">
-<div class="row"><div><label for="expiry">Expiry</label><input id="expiry" name="expiry" value="12 / 34" autocomplete="off"></div><div><label for="cvc">CVC</label><input id="cvc" name="cvc" value="123" inputmode="numeric" autocomplete="off"></div></div>
-<p class="soft">4242… pays · 4000&nbsp;0000&nbsp;0000&nbsp;0002 is declined · 4000&nbsp;0000&nbsp;0000&nbsp;9995 insufficient funds · 4000&nbsp;0025&nbsp;0000&nbsp;3155 asks for 3-D Secure</p>"#;
-    let choice = if has("sepa_debit") {
-        r#"<fieldset><legend>Pay by</legend><label class="choice"><input type="radio" name="method" value="card" checked>Card</label><label class="choice"><input type="radio" name="method" value="sepa_debit">SEPA Direct Debit (arrives days later, may fail)</label></fieldset>"#
-    } else {
-        ""
-    };
-    let (fields, label) = if free {
-        (
-            r#"<p class="good">Nothing to pay: no card is needed.</p>"#.to_owned(),
-            "Complete order".to_owned(),
-        )
-    } else {
-        (format!("{choice}{card}"), format!("Pay {total}"))
-    };
-    format!(
-        r#"<form method="post" action="/c/pay/{id}" id="pay">
-<label for="email">E-mail</label><input id="email" name="email" type="email" required value="{email}" autocomplete="email">
-<label for="name">Name</label><input id="name" name="name" autocomplete="name">
-{fields}
-<button type="submit">{label}</button>
-</form>"#,
-        id = session.id
-    )
-}
-
-#[derive(Deserialize)]
+/// What the buyer typed.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Paying {
     email: Option<String>,
     name: Option<String>,
     card: Option<String>,
     method: Option<String>,
+}
+
+fn view(simulator: &Simulator, id: &str) -> Result<View, ApiError> {
+    simulator.engine().work(|tx| {
+        let session = pay::session(tx, id)?;
+        let name = |account: &Record| {
+            let name = account.value["business_profile"]["name"].as_str()?;
+            Some(name.to_owned())
+        };
+        let merchant = tx.get(&session.owner).and_then(|account| name(&account));
+        let code = session.hidden["discount"]["promotion_code"]
+            .as_str()
+            .and_then(|id| tx.get(id))
+            .map(|code| code.text("code").to_owned());
+        Ok(View {
+            merchant: merchant.unwrap_or_else(|| "Simulated seller".to_owned()),
+            session,
+            code,
+        })
+    })
+}
+
+pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
+    render(&s, &id, &Paying::default(), None)
+}
+
+fn render(simulator: &Simulator, id: &str, typed: &Paying, problem: Option<&Problem>) -> Response {
+    let view = match view(simulator, id) {
+        Ok(view) => view,
+        Err(error) => return error_page(&error),
+    };
+    let title = heading(&view);
+    match view.session.text("status") {
+        "open" => {
+            let status = match problem {
+                Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                None => StatusCode::OK,
+            };
+            page_with(status, &title, open(&view, &title, typed, problem))
+        }
+        "complete" => page("Done", complete(&view)),
+        _ => page("Expired", expired(&view)),
+    }
+}
+
+fn heading(view: &View) -> String {
+    let merchant = &view.merchant;
+    match view.session.text("mode") {
+        "subscription" => format!("Subscribe to {merchant}"),
+        "setup" => format!("Save a payment method for {merchant}"),
+        _ => format!("Pay {merchant}"),
+    }
+}
+
+fn complete(view: &View) -> Markup {
+    let on = pay::success_url(&view.session);
+    html! {
+        main.card {
+            h1 { "You’re all done here" }
+            p { "You’ve already completed this with " (view.merchant) ". Nothing more is charged." }
+            @if !on.is_empty() { p { a href=(address(&on)) { "Go on to " (view.merchant) } } }
+        }
+    }
+}
+
+fn expired(view: &View) -> Markup {
+    html! {
+        main.card {
+            h1 { "This page has expired" }
+            p { (view.merchant) " no longer waits for this payment. Nothing was charged." }
+            (back_link(&view.session))
+        }
+    }
+}
+
+fn back_link(session: &Record) -> Markup {
+    html! {
+        @if let Some(url) = session.value["cancel_url"].as_str() {
+            @let url = url.replace("{CHECKOUT_SESSION_ID}", &session.id);
+            p { a #cancel href=(address(&url)) { "← Back to the shop" } }
+        }
+    }
+}
+
+fn open(view: &View, title: &str, typed: &Paying, problem: Option<&Problem>) -> Markup {
+    let session = &view.session;
+    let total = money::show(session.int("amount_total"), session.text("currency"));
+    let setup = session.text("mode") == "setup";
+    html! {
+        main.two {
+            section {
+                (back_link(session))
+                h1 { (title) }
+                @if !setup {
+                    p.total { (total) }
+                    (summary(session))
+                    (promotion(view, problem))
+                }
+            }
+            section.panel aria-labelledby="how" {
+                h2 #how { "Payment details" }
+                (problem_summary(problem))
+                (form(session, &total, typed, problem))
+            }
+        }
+    }
+}
+
+/// The price's rhythm, as in `every 3 months`.
+fn rhythm(item: &Value) -> Option<String> {
+    let recurring = &item["price"]["recurring"];
+    let interval = recurring["interval"].as_str()?;
+    Some(match recurring["interval_count"].as_i64() {
+        Some(n) if n > 1 => format!("every {n} {interval}s"),
+        _ => format!("every {interval}"),
+    })
+}
+
+fn summary(session: &Record) -> Markup {
+    let currency = session.text("currency");
+    let off = session.value["total_details"]["amount_discount"]
+        .as_i64()
+        .unwrap_or(0);
+    html! {
+        div.panel {
+            table {
+                caption.soft { "Your order" }
+                tbody {
+                    @for item in session.hidden["items"].as_array().into_iter().flatten() {
+                        tr {
+                            td {
+                                (item["description"].as_str().unwrap_or("Item")) " × " (item["quantity"])
+                                @if let Some(rhythm) = rhythm(item) { br; span.soft { (rhythm) } }
+                            }
+                            (amount(item["amount_subtotal"].as_i64().unwrap_or(0), currency))
+                        }
+                    }
+                    @if off != 0 { tr { td { "Discount" } (amount(-off, currency)) } }
+                    tr.sum { td { "Total" } (amount(session.int("amount_total"), currency)) }
+                }
+            }
+        }
+    }
+}
+
+fn promotion(view: &View, problem: Option<&Problem>) -> Markup {
+    let session = &view.session;
+    if session.value["allow_promotion_codes"] != Value::Bool(true) {
+        return html! {};
+    }
+    let code = Field {
+        id: "code",
+        label: "Promotion code",
+        autocomplete: Some("off"),
+        ..Field::default()
+    };
+    html! {
+        form.inline method="post" action={ "/c/pay/" (session.id) "/promotion_code" } {
+            @match &view.code {
+                Some(code) => {
+                    p.good role="status" { "Code " strong { (code) } " is applied" }
+                    button.quiet name="remove" value="1" { "Remove" }
+                }
+                None => { (code.show(problem)) button.quiet { "Apply" } }
+            }
+        }
+    }
+}
+
+/// A setup always asks for a card, and a free order never does; a free trial does unless told not to.
+fn wants_card(session: &Record) -> bool {
+    match session.text("mode") {
+        "setup" => true,
+        "subscription" => {
+            session.int("amount_total") > 0
+                || session.text("payment_method_collection") != "if_required"
+        }
+        _ => session.int("amount_total") > 0,
+    }
+}
+
+fn form(session: &Record, total: &str, typed: &Paying, problem: Option<&Problem>) -> Markup {
+    let methods = session.value["payment_method_types"].as_array();
+    let debit = methods.is_some_and(|m| m.iter().any(|x| x == "sepa_debit"))
+        && session.text("mode") == "payment";
+    let known = session.value["customer_email"].as_str().unwrap_or_default();
+    let email = Field {
+        id: "email",
+        label: "E-mail",
+        kind: "email",
+        value: typed.email.as_deref().unwrap_or(known),
+        autocomplete: Some("email"),
+        ..Field::default()
+    };
+    let name = Field {
+        id: "name",
+        label: "Name",
+        value: typed.name.as_deref().unwrap_or_default(),
+        autocomplete: Some("name"),
+        optional: true,
+        ..Field::default()
+    };
+    let label = match session.text("mode") {
+        "setup" => "Save".to_owned(),
+        "subscription" => "Subscribe".to_owned(),
+        _ if session.int("amount_total") == 0 => "Complete order".to_owned(),
+        _ => format!("Pay {total}"),
+    };
+    let method = typed.method.as_deref().unwrap_or("card");
+    html! {
+        form #pay method="post" action={ "/c/pay/" (session.id) } {
+            (email.show(problem))
+            (name.show(problem))
+            @if wants_card(session) {
+                @if debit {
+                    fieldset {
+                        legend { "Pay by" }
+                        (choice("method", "card", method, "Card"))
+                        (choice("method", "sepa_debit", method, "SEPA Direct Debit: from a simulated bank account, arrives days later"))
+                    }
+                }
+                (card(typed, problem))
+            } @else {
+                p.good { "Nothing to pay: no card is needed." }
+            }
+            button type="submit" { (label) }
+        }
+    }
+}
+
+fn card(typed: &Paying, problem: Option<&Problem>) -> Markup {
+    let card = Field {
+        id: "card",
+        label: "Card number",
+        value: typed.card.as_deref().unwrap_or("4242 4242 4242 4242"),
+        autocomplete: Some("off"),
+        numeric: true,
+        ..Field::default()
+    };
+    let expiry = Field {
+        id: "expiry",
+        label: "Expiry",
+        value: "12 / 34",
+        autocomplete: Some("off"),
+        ..Field::default()
+    };
+    let cvc = Field {
+        id: "cvc",
+        label: "CVC",
+        value: "123",
+        autocomplete: Some("off"),
+        numeric: true,
+        ..Field::default()
+    };
+    let others = [
+        ("4000 0000 0000 0002", "is declined"),
+        ("4000 0000 0000 9995", "has insufficient funds"),
+        ("4000 0025 0000 3155", "asks for 3-D Secure"),
+    ];
+    html! {
+        div.card-fields {
+            (card.show(problem))
+            div.row { (expiry.show(problem)) (cvc.show(problem)) }
+            details {
+                summary { "Other test cards" }
+                ul { @for (number, what) in others { li { code { (number) } " " (what) } } }
+            }
+        }
+    }
+}
+
+/// The field that an error of the API is about.
+fn field_of(error: &ApiError) -> &'static str {
+    match error.param.as_deref() {
+        Some(param) if param.contains("email") => "email",
+        Some(param) if param.contains("promotion_code") => "code",
+        _ => "card",
+    }
 }
 
 pub(super) async fn pay(
@@ -214,24 +330,29 @@ pub(super) async fn pay(
             Some("sepa_debit") => Method::SepaDebit,
             _ => Method::Card,
         },
-        card: form.card,
-        promotion_code: None,
-        email: form.email,
-        name: form.name,
-        challenge: None,
+        card: form.card.clone(),
+        email: form.email.clone(),
+        name: form.name.clone(),
+        ..Payment::default()
     };
     let outcome = s.engine().work(|tx| pay::pay(tx, &id, &payment));
-    after(&s, &id, outcome)
+    after(&s, &id, &form, outcome)
 }
 
-fn after(simulator: &Simulator, id: &str, outcome: Result<Outcome, ApiError>) -> Response {
-    match outcome {
-        Ok(Outcome::Completed(url)) => go(&url),
-        Ok(Outcome::Challenge) => go(&format!("/c/pay/{id}/challenge")),
-        Ok(Outcome::Declined { message, .. }) => render(simulator, id, Some(&message)),
-        Err(error) if error.status == 404 => error_page(&error),
-        Err(error) => render(simulator, id, Some(&error.message)),
-    }
+fn after(
+    simulator: &Simulator,
+    id: &str,
+    typed: &Paying,
+    outcome: Result<Outcome, ApiError>,
+) -> Response {
+    let problem = match outcome {
+        Ok(Outcome::Completed(url)) => return go(&url),
+        Ok(Outcome::Challenge) => return go(&format!("/c/pay/{id}/challenge")),
+        Ok(Outcome::Declined { message, .. }) => Problem::at("card", message),
+        Err(error) if error.status == 404 => return error_page(&error),
+        Err(error) => Problem::at(field_of(&error), error.message),
+    };
+    render(simulator, id, typed, Some(&problem))
 }
 
 #[derive(Deserialize)]
@@ -249,46 +370,37 @@ pub(super) async fn promotion_code(
         Some(_) => None,
         None => Some(form.code.unwrap_or_default()),
     };
-    match s
+    let applied = s
         .engine()
-        .work(|tx| pay::apply_code(tx, &id, code.as_deref()))
-    {
+        .work(|tx| pay::apply_code(tx, &id, code.as_deref()));
+    match applied {
         Ok(_) => go(&format!("/c/pay/{id}")),
-        Err(error) => render(&s, &id, Some(&error.message)),
+        Err(error) => {
+            let problem = Problem::at("code", error.message);
+            render(&s, &id, &Paying::default(), Some(&problem))
+        }
     }
 }
 
 pub(super) async fn challenge(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
     let view = match view(&s, &id) {
         Ok(view) if view.session.text("status") == "open" => view,
-        Ok(_) => return render(&s, &id, None),
+        Ok(_) => return render(&s, &id, &Paying::default(), None),
         Err(error) => return error_page(&error),
     };
-    let body = format!(
-        r#"<main class="card"><h1>3-D Secure</h1><form method="post" action="/c/pay/{id}/challenge">
-<p>Your simulated bank asks whether you are paying <strong>{amount}</strong> to <strong>{merchant}</strong>.</p>
-<button name="outcome" value="complete">Complete authentication</button>
-<button class="quiet" name="outcome" value="fail">Fail authentication</button>
-</form></main>"#,
-        amount = money::show(
-            view.session.int("amount_total"),
-            view.session.text("currency")
-        ),
-        merchant = escape(&view.merchant),
-    );
-    Html(document("3-D Secure", &body)).into_response()
-}
-
-#[derive(Deserialize)]
-pub(super) struct ChallengeAnswer {
-    outcome: Challenge,
+    let session = &view.session;
+    let total = money::show(session.int("amount_total"), session.text("currency"));
+    challenge::question(&match session.text("mode") {
+        "setup" => html! { "saving this card for " strong { (view.merchant) } },
+        _ => html! { "paying " strong { (total) } " to " strong { (view.merchant) } },
+    })
 }
 
 pub(super) async fn answer(
     State(s): State<Simulator>,
     Path(id): Path<String>,
-    Form(form): Form<ChallengeAnswer>,
+    Form(form): Form<Answered>,
 ) -> Response {
     let outcome = s.engine().work(|tx| pay::challenge(tx, &id, form.outcome));
-    after(&s, &id, outcome)
+    after(&s, &id, &Paying::default(), outcome)
 }

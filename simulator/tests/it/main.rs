@@ -10,6 +10,7 @@ mod faults;
 mod hosted;
 mod intents;
 mod payouts;
+mod portal;
 mod properties;
 mod refunds;
 mod requests;
