@@ -25,7 +25,7 @@ OVERLAY = {
     "POST /v1/setup_intents/{intent}": endive,
     "POST /v1/setup_intents/{intent}/confirm": endive,
 }
-ANY = {"payment_method_options", "documents", "verification", "currency_options"}
+ANY = {"payment_method_options", "documents", "verification", "currency_options", "external_account"}
 
 
 def kind(v, name, depth):

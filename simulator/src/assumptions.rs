@@ -39,6 +39,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
     },
     Assumption {
+        name: "account_deletion",
+        values: &["zero_balance", "live_rules", "any_time"],
+        about: "when a connected account can be deleted: without a balance, also only without the full dashboard (as in live mode), or always (as in test mode)",
+    },
+    Assumption {
         name: "destination_events",
         values: &["none", "charge"],
         about: "whether the account that a transfer goes to hears of its payment, as `charge.succeeded` and `charge.refunded`",

@@ -20,7 +20,7 @@ use crate::{
     pages,
     payments::{
         confirm::{self, Challenge},
-        disputes, refunds,
+        disputes, refunds, setup,
     },
     store::Tx,
 };
@@ -58,6 +58,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/checkout/sessions/{id}/pay", post(pay))
         .route("/checkout/sessions/{id}/settle", post(settle))
         .route("/payment_intents/{id}/challenge", post(challenge))
+        .route("/setup_intents/{id}/challenge", post(challenge_setup))
         .route("/payment_intents/{id}/settle", post(settle_intent))
         .route("/payouts/{id}/fail", post(fail_payout))
         .route("/refunds/{id}/fail", post(fail_refund))
@@ -211,6 +212,14 @@ async fn challenge(State(s): State<Simulator>, Path(id): Path<String>, body: Str
     let Answered { outcome } = read(&body)?;
     work(&s, |tx| {
         confirm::challenge(tx, &id, outcome)?;
+        Ok(tx.get(&id).map(|r| r.value.clone()).unwrap_or_default())
+    })
+}
+
+async fn challenge_setup(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Answered { outcome } = read(&body)?;
+    work(&s, |tx| {
+        setup::challenge(tx, &id, outcome)?;
         Ok(tx.get(&id).map(|r| r.value.clone()).unwrap_or_default())
     })
 }

@@ -27,16 +27,16 @@ impl Tx<'_> {
             .map(|e| e.id.clone())
             .collect();
         let id = self.mint("evt_1", 23);
-        let mut data = json!({ "object": object });
-        if let Some(before) = before {
-            data["previous_attributes"] = before;
-        }
+        let data = match before {
+            Some(before) => format!(r#"{{"object":{object},"previous_attributes":{before}}}"#),
+            None => format!(r#"{{"object":{object}}}"#),
+        };
         let mut event = json!({
             "id": id,
             "object": "event",
             "api_version": API_VERSION,
             "created": self.now,
-            "data": data,
+            "data": DATA,
             "livemode": false,
             "pending_webhooks": targets.len(),
             "request": {
@@ -49,7 +49,7 @@ impl Tx<'_> {
             event["account"] = json!(owner);
         }
         let dropped = self.drop_types.iter().any(|t| name.starts_with(t.as_str()));
-        self.insert(Kind::Event, owner, event, Value::Null, None);
+        self.insert(Kind::Event, owner, event, json!({ "data": data }), None);
         for endpoint in targets {
             self.deliver_later(&id, &endpoint, dropped);
         }
@@ -73,6 +73,42 @@ impl Tx<'_> {
     pub fn emit_account(&mut self, account: &str, before: Option<Value>) {
         if let Some(record) = self.get(account) {
             self.emit_change("account.updated", account, &record.value, before);
+        }
+    }
+}
+
+/// What stands for `data` in the record of an event. The snapshot itself is kept as text: it never
+/// changes, and as a tree it would take many times the room.
+const DATA: &str = "…";
+
+impl Record {
+    /// The object as it is shown.
+    pub fn shown(&self) -> Value {
+        let mut value = self.value.clone();
+        if let Some(data) = self.hidden["data"]
+            .as_str()
+            .filter(|_| self.kind == Kind::Event)
+        {
+            value["data"] = serde_json::from_str(data).unwrap_or_default();
+        }
+        value
+    }
+
+    /// The bytes of an event as it was at its creation.
+    pub fn sent_as(&self) -> String {
+        let mut value = self.value.clone();
+        let sent = &self.hidden["sent"];
+        if !sent.is_null() {
+            value["pending_webhooks"] = sent.clone();
+        }
+        let text = value.to_string();
+        match self.hidden["data"].as_str() {
+            Some(data) => text.replacen(
+                &format!("\"data\":\"{DATA}\""),
+                &format!("\"data\":{data}"),
+                1,
+            ),
+            None => text,
         }
     }
 }

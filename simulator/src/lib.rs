@@ -42,6 +42,7 @@ mod options;
 mod oracle;
 mod pages;
 mod payments;
+mod references;
 mod request_log;
 mod server;
 mod shape;

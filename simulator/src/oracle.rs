@@ -55,7 +55,7 @@ fn account(core: &Core, record: &Record) -> Value {
             .store
             .list(kind, &record.id)
             .map(|r| {
-                let mut value = r.value.clone();
+                let mut value = r.shown();
                 match kind {
                     Kind::Txn => value["payout"] = r.hidden["payout"].clone(),
                     Kind::Session => value["line_items"] = r.hidden["items"].clone(),

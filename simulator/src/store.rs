@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::assumptions::Assumptions;
 pub(crate) use crate::kind::Kind;
+use crate::{assumptions::Assumptions, references::References};
 
 /// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
 /// seconds) something happens to it by itself.
@@ -45,7 +45,7 @@ impl Record {
     }
 }
 
-type Listed = BTreeMap<u64, Arc<Record>>;
+pub(crate) type Listed = BTreeMap<u64, Arc<Record>>;
 type Due = BTreeSet<(i64, u8, u64, String)>;
 
 #[derive(Debug, Default)]
@@ -62,6 +62,7 @@ pub(crate) struct Store {
     waiting: BTreeSet<(String, u64, String)>,
     /// Deliveries to make: (simulated time, seq, id).
     queue: BTreeSet<(i64, u64, String)>,
+    references: References,
     pub counter: u64,
     pub seed: u64,
     pub platform: String,
@@ -89,15 +90,33 @@ impl Store {
             .flat_map(|list| list.values())
     }
 
-    /// As [`Store::list`], from after (or up to before) a sequence number.
+    /// The records of a kind, on all accounts, that name `id` in one of `references::fields`, oldest
+    /// first.
+    pub fn naming(
+        &self,
+        kind: Kind,
+        field: &'static str,
+        id: &str,
+    ) -> impl DoubleEndedIterator<Item = &Arc<Record>> {
+        self.references
+            .naming(kind, field, id)
+            .into_iter()
+            .flat_map(|list| list.values())
+    }
+
+    /// As [`Store::list`], or [`Store::naming`], from after (or up to before) a sequence number.
     pub fn slice(
         &self,
         kind: Kind,
         owner: &str,
+        named: Option<(&'static str, &str)>,
         bounds: (std::ops::Bound<u64>, std::ops::Bound<u64>),
     ) -> impl DoubleEndedIterator<Item = &Arc<Record>> {
-        self.lists
-            .get(&(kind, owner.to_owned()))
+        let listed = match named {
+            Some((field, id)) => self.references.naming(kind, field, id),
+            None => self.lists.get(&(kind, owner.to_owned())),
+        };
+        listed
             .into_iter()
             .flat_map(move |list| list.range(bounds).map(|(_, record)| record))
     }
@@ -157,6 +176,7 @@ impl Store {
     pub fn put(&mut self, record: Arc<Record>) -> Option<Arc<Record>> {
         let old = self.remove(&record.id);
         self.index(&record, true);
+        self.references.toggle(&record, true);
         self.lists
             .entry((record.kind, record.owner.clone()))
             .or_default()
@@ -169,6 +189,7 @@ impl Store {
     pub fn remove(&mut self, id: &str) -> Option<Arc<Record>> {
         let old = self.records.remove(id)?;
         self.index(&old, false);
+        self.references.toggle(&old, false);
         if let Some(list) = self.lists.get_mut(&(old.kind, old.owner.clone())) {
             list.remove(&old.seq);
         }
@@ -379,19 +400,40 @@ impl<'a> Tx<'a> {
 
     /// Does something, returns what came of it, and undoes it.
     pub fn undone<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
-        let (mark, counter) = (self.undo.len(), self.store.counter);
-        let (now, clock) = (self.now, self.clock.clone());
+        let mark = self.mark();
         let out = work(self);
-        while self.undo.len() > mark {
-            match self.undo.pop() {
-                Some((_, Some(old))) => drop(self.store.put(old)),
-                Some((id, None)) => drop(self.store.remove(&id)),
-                None => break,
+        self.back_to(mark);
+        out
+    }
+
+    /// Does something, and undoes it if it fails.
+    pub fn tried<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let mark = self.mark();
+        let out = work(self);
+        if out.is_err() {
+            self.back_to(mark);
+        }
+        out
+    }
+
+    fn mark(&self) -> (usize, u64, i64, Option<String>) {
+        (
+            self.undo.len(),
+            self.store.counter,
+            self.now,
+            self.clock.clone(),
+        )
+    }
+
+    fn back_to(&mut self, (mark, counter, now, clock): (usize, u64, i64, Option<String>)) {
+        for (id, old) in self.undo.split_off(mark).into_iter().rev() {
+            match old {
+                Some(old) => drop(self.store.put(old)),
+                None => drop(self.store.remove(&id)),
             }
         }
         self.store.counter = counter;
         (self.now, self.clock) = (now, clock);
-        out
     }
 
     /// The ids this work changed or removed, each once.

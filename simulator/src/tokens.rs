@@ -130,7 +130,7 @@ fn read_card(tx: &Tx<'_>, call: &Call<'_>) -> Result<(&'static Card, Expiry), Ap
     Ok((card, (month, year)))
 }
 
-fn describe_card(id: &str, card: &Card, (month, year): Expiry, form: &Node) -> Value {
+pub(crate) fn describe_card(id: &str, card: &Card, (month, year): Expiry, form: &Node) -> Value {
     let text = |name: &str| json!(form.text(name));
     let brand = match card.brand {
         "visa" => "Visa",
@@ -172,7 +172,7 @@ fn describe_card(id: &str, card: &Card, (month, year): Expiry, form: &Node) -> V
     })
 }
 
-fn describe_bank(id: &str, form: &Node) -> Answer {
+pub(crate) fn describe_bank(id: &str, form: &Node) -> Answer {
     let number = form.text("account_number").unwrap_or_default();
     let clean: String = number.chars().filter(|c| !c.is_whitespace()).collect();
     let plain = clean.len() >= 4 && clean.chars().all(|c| c.is_ascii_alphanumeric());

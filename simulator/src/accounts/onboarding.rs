@@ -3,7 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{bank_account, no_requirements, wants};
+use super::{
+    blank::{no_requirements, wants},
+    capabilities as all_capabilities,
+    externals::bank_account,
+};
 use crate::{
     api::connected,
     balance::schedule,
@@ -62,8 +66,16 @@ fn change(
     let mut value = record.value.clone();
     change(tx, &mut value);
     let before = changes(&record.value, &value);
-    tx.update(account, |r| r.value = value.clone());
+    tx.update(account, |r| {
+        r.value = value.clone();
+        if !r.hidden.is_object() {
+            r.hidden = json!({});
+        }
+        // From here on what is due isn't reckoned from what the platform told.
+        r.hidden["decided"] = json!(true);
+    });
     tx.emit_account(account, Some(before));
+    all_capabilities::tell(tx, account, &record.value);
     Ok(value)
 }
 

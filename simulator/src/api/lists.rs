@@ -8,6 +8,7 @@ use super::Call;
 use crate::{
     error::{Answer, ApiError},
     form::Node,
+    references,
     store::{Kind, Record, Tx, page},
 };
 
@@ -49,14 +50,22 @@ pub(crate) fn list_of(
         )
         .param("ending_before"));
     }
-    let fits = |r: &&std::sync::Arc<Record>| created.holds(r.int("created")) && keep(r);
+    let fits = |r: &&std::sync::Arc<Record>| {
+        r.owner == owner && created.holds(r.int("created")) && keep(r)
+    };
+    let named = references::fields(kind)
+        .iter()
+        .find_map(|field| Some((*field, call.args.text(field)?)));
     let mut found: Vec<_> = if let Some(seq) = before {
         let bounds = (Bound::Excluded(seq), Bound::Unbounded);
-        let newer = tx.store().slice(kind, owner, bounds);
+        let newer = tx.store().slice(kind, owner, named, bounds);
         newer.filter(fits).take(limit + 1).cloned().collect()
     } else {
         let top = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let older = tx.store().slice(kind, owner, (Bound::Unbounded, top)).rev();
+        let older = tx
+            .store()
+            .slice(kind, owner, named, (Bound::Unbounded, top))
+            .rev();
         older.filter(fits).take(limit + 1).cloned().collect()
     };
     let has_more = found.len() > limit;
@@ -64,7 +73,7 @@ pub(crate) fn list_of(
     if before.is_some() {
         found.reverse();
     }
-    let data = found.iter().map(|r| r.value.clone()).collect();
+    let data = found.iter().map(|r| r.shown()).collect();
     Ok(page(call.path, data, has_more))
 }
 
@@ -187,7 +196,7 @@ fn inflate(tx: &Tx<'_>, field: &mut Value) {
     match field {
         Value::String(id) => {
             if let Some(record) = tx.get(id) {
-                *field = record.value.clone();
+                *field = record.shown();
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| inflate(tx, item)),
@@ -199,13 +208,11 @@ fn inflate(tx: &Tx<'_>, field: &mut Value) {
 /// successors.
 fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
     let id = value["id"].as_str()?;
-    let children = |kind: Kind, field: &str, url: &str| {
-        let owner = tx.get(id)?.owner.clone();
+    let children = |kind: Kind, field: &'static str, url: &str| {
         let mut found: Vec<Value> = tx
             .store()
-            .list(kind, &owner)
+            .naming(kind, field, id)
             .rev()
-            .filter(|r| r.text(field) == id)
             .take(LATENT + 1)
             .map(|r| r.value.clone())
             .collect();
@@ -226,6 +233,11 @@ fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
         ("customer", "subscriptions") => {
             let url = format!("/v1/customers/{id}/subscriptions");
             children(Kind::Subscription, "customer", &url)
+        }
+        ("payout", "destination") => {
+            let account = tx.get(&tx.get(id)?.owner)?;
+            let banks = account.value["external_accounts"]["data"].as_array()?;
+            banks.iter().find(|bank| bank["id"] == value[name]).cloned()
         }
         ("invoice", "payments") => {
             children(Kind::InvoicePayment, "invoice", "/v1/invoice_payments")

@@ -73,7 +73,7 @@ pub(crate) fn find(
 
 /// Reads the object that the path names.
 pub(crate) fn retrieve(tx: &Tx<'_>, call: &Call<'_>, kind: Kind, param: &str) -> Answer {
-    find(tx, call, kind, call.id(), param).map(|r| r.value.clone())
+    find(tx, call, kind, call.id(), param).map(|r| r.shown())
 }
 
 /// Merges `metadata` into an object; an empty value unsets its key, an empty hash all of them.

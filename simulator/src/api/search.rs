@@ -184,7 +184,7 @@ fn search(tx: &mut Tx<'_>, call: &Call<'_>, resource: &Resource) -> Answer {
     let fits = |r: &&std::sync::Arc<Record>| r.int("created") <= newest && query.holds(r);
     let found: Vec<_> = tx
         .store()
-        .slice(resource.kind, call.owner, (Bound::Unbounded, top))
+        .slice(resource.kind, call.owner, None, (Bound::Unbounded, top))
         .rev()
         .filter(fits)
         .take(limit + 1)

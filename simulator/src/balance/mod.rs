@@ -214,9 +214,13 @@ pub(crate) fn becomes_available(tx: &mut Tx<'_>, txn: &Record) {
         .next_due(tx.now)
         .is_none_or(|(_, id)| tx.get(&id).is_none_or(|r| r.kind != Kind::Txn))
     {
-        let balance = of(tx, &txn.owner);
-        tx.emit("balance.available", &txn.owner, &balance);
+        tell_available(tx, &txn.owner);
     }
+}
+
+pub(crate) fn tell_available(tx: &mut Tx<'_>, owner: &str) {
+    let balance = of(tx, owner);
+    tx.emit("balance.available", owner, &balance);
 }
 
 /// A dispute shows its transactions whole.

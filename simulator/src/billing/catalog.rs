@@ -214,8 +214,9 @@ fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let product = retrieve(tx, call, Kind::Product, "id")?;
     let priced = tx
         .store()
-        .list(Kind::Price, call.owner)
-        .any(|p| p.value["product"] == call.id());
+        .naming(Kind::Price, "product", call.id())
+        .next()
+        .is_some();
     if priced {
         return Err(ApiError::invalid(
             "This product cannot be deleted because it has one or more user-created prices.",

@@ -401,8 +401,8 @@ pub(crate) fn check_customer(
     }
     let bought = customer.is_some_and(|c| {
         tx.store()
-            .list(Kind::Charge, &code.owner)
-            .any(|r| r.value["customer"] == c && r.value["paid"] == json!(true))
+            .naming(Kind::Charge, "customer", c)
+            .any(|r| r.value["paid"] == json!(true))
     });
     if bought && code.value["restrictions"]["first_time_transaction"] == json!(true) {
         return refuse(

@@ -1,6 +1,7 @@
 //! Customers and what they pay with: <https://docs.stripe.com/api/customers>.
 
 pub(crate) mod balance;
+pub(crate) mod banks;
 pub(crate) mod methods;
 
 use std::sync::Arc;
@@ -23,7 +24,6 @@ pub(crate) const ROUTES: &[Route] = &[
         living_or_dead(tx, call).map(|r| r.value.clone())
     }),
     ("POST", "/v1/customers/{customer}", update),
-    ("DELETE", "/v1/customers/{customer}", delete),
     ("GET", "/v1/customers/{customer}/discount", |tx, call| {
         let customer = find(tx, call, Kind::Customer, call.id(), "customer")?;
         discount(&customer).cloned()
@@ -422,8 +422,9 @@ fn delete_discount(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(gone)
 }
 
-/// Ends a customer: what is left answers that it is gone.
-fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+/// Ends a customer: what is left answers that it is gone. `billing` has the route, and ends the
+/// subscriptions before.
+pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let customer = living_or_dead(tx, call)?;
     if customer.kind == Kind::DeletedCustomer {
         return Err(ApiError::missing("customer", call.id(), "customer"));

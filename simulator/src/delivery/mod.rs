@@ -70,18 +70,6 @@ impl Parcel {
     }
 }
 
-/// The bytes of an event as it was at its creation.
-pub(crate) fn payload(event: &Record) -> String {
-    match &event.hidden["sent"] {
-        Value::Null => event.value.to_string(),
-        sent => {
-            let mut value = event.value.clone();
-            value["pending_webhooks"] = sent.clone();
-            value.to_string()
-        }
-    }
-}
-
 fn parcel(core: &Core, delivery: &str) -> Option<Parcel> {
     let record = core.store.get(delivery)?;
     let event = core.store.get(record.text("event"))?;
@@ -195,7 +183,7 @@ impl Courier {
                 r#type: p.event.text("type").to_owned(),
                 account: p.event.value["account"].as_str().map(str::to_owned),
                 connect: p.connect(),
-                payload: payload(&p.event),
+                payload: p.event.sent_as(),
             })
             .collect()
     }
@@ -239,8 +227,7 @@ impl Courier {
         let parcels: Vec<Arc<Parcel>> = {
             let core = self.engine.lock();
             core.store
-                .list(Kind::Delivery, &core.store.platform)
-                .filter(|d| d.text("event") == event)
+                .naming(Kind::Delivery, "event", event)
                 .filter_map(|d| parcel(&core, &d.id))
                 .map(Arc::new)
                 .collect()
@@ -269,7 +256,7 @@ impl Courier {
 
     async fn post(&self, parcel: &Parcel) -> Result<u16, String> {
         // The signature's time is wall time: advancing a week breaks nobody's tolerance.
-        let payload = payload(&parcel.event);
+        let payload = parcel.event.sent_as();
         let signature = sign_all(&parcel.secrets, wall(), payload.as_bytes());
         let sent = self
             .client
@@ -342,7 +329,7 @@ fn note(tx: &mut Tx<'_>, parcel: &Parcel, answer: &Result<u16, String>) {
         tx.update(&parcel.event.id, |r| {
             let open = r.int("pending_webhooks");
             if r.hidden["sent"].is_null() {
-                r.hidden = json!({ "sent": open });
+                r.hidden["sent"] = json!(open);
             }
             r.value["pending_webhooks"] = json!((open - 1).max(0));
         });
@@ -352,8 +339,7 @@ fn note(tx: &mut Tx<'_>, parcel: &Parcel, answer: &Result<u16, String>) {
 /// The deliveries of an event with their attempts.
 pub(crate) fn history(core: &Core, event: &str) -> Vec<Value> {
     core.store
-        .list(Kind::Delivery, &core.store.platform)
-        .filter(|d| d.text("event") == event)
+        .naming(Kind::Delivery, "event", event)
         .map(|d| d.value.clone())
         .collect()
 }

@@ -25,6 +25,7 @@ pub(crate) fn router() -> Router<Simulator> {
             "/c/pay/{session}/promotion_code",
             post(checkout::promotion_code),
         )
+        .route("/c/recover/{session}", get(checkout::recover))
         .route(
             "/c/challenge/{intent}",
             get(challenge::show).post(challenge::answer),

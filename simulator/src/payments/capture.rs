@@ -12,6 +12,7 @@ use crate::{
     error::{Answer, ApiError},
     money,
     store::{Kind, Tx},
+    transfers::destination,
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -61,10 +62,18 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         amount,
         intent.value["transfer_data"].is_object(),
     )?;
+    let mut data = intent.value["transfer_data"].clone();
+    if let (Some(part), true) = (args.int("transfer_data.amount"), data.is_object()) {
+        data["amount"] = json!(part);
+        let fields =
+            json!({ "amount": amount, "application_fee_amount": fee, "transfer_data": data });
+        destination::check(tx, call.owner, &fields, "")?;
+    }
     let mut metadata = intent.value["metadata"].clone();
     merge_metadata(&mut metadata, args, "metadata")?;
     tx.update(&intent.id, |r| {
         r.value["application_fee_amount"] = json!(fee);
+        r.value["transfer_data"] = data;
         r.value["metadata"] = metadata;
     });
     charges::capture(tx, &intent.id, amount)?;

@@ -106,9 +106,12 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &Opening) -> Answer {
         .get(charge)
         .filter(|r| r.kind == Kind::Charge)
         .ok_or_else(|| ApiError::missing("charge", charge, "charge"))?;
-    if charge.text("status") != "succeeded" || charge.value["captured"] != json!(true) {
+    if charge.text("status") != "succeeded"
+        || charge.value["captured"] != json!(true)
+        || charge.value["source_transfer"].is_string()
+    {
         return Err(ApiError::invalid(format!(
-            "Charge {} took no money that could be disputed.",
+            "Charge {} took no money from a buyer that could be disputed.",
             charge.id
         ))
         .param("charge"));
@@ -194,6 +197,7 @@ fn blank(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &Opening) -> 
             "card": {
                 "brand": brand,
                 "case_type": if how.inquiry { "inquiry" } else { "chargeback" },
+                "network": brand,
                 "network_reason_code": reason_code(how),
             },
         });

@@ -394,6 +394,12 @@ fn unfinished(tx: &Tx<'_>, id: &str) -> Result<Arc<Record>, ApiError> {
         .get(id)
         .filter(|r| r.kind == Kind::Refund)
         .ok_or_else(|| ApiError::missing("refund", id, "refund"))?;
+    let charge = tx.get(refund.text("charge"));
+    if charge.is_some_and(|c| c.value["source_transfer"].is_string()) {
+        return Err(ApiError::invalid(
+            "This refund belongs to a transfer reversal, which is final.",
+        ));
+    }
     match refund.text("status") {
         "failed" | "canceled" => Err(ApiError::invalid("This refund has already ended.")),
         _ => Ok(refund),

@@ -343,7 +343,7 @@ pub(crate) fn attempt(
         .ok_or_else(|| ApiError::missing(Kind::SetupIntent.noun(), id, "intent"))?;
     let card = match methods::means(method) {
         Means::Card(card) => Some(card),
-        Means::Debit(_) => None,
+        Means::Debit(..) | Means::Redirect => None,
     };
     let attempt = begin(tx, &intent, method, card);
     match card.map(|c| c.behaviour) {
@@ -360,7 +360,11 @@ pub(crate) fn attempt(
             fail(tx, id, error);
             Ok(End::Declined(code, decline_code, message))
         }
-        Some(Behaviour::Challenges | Behaviour::ChallengesAlways) => {
+        Some(
+            Behaviour::Challenges
+            | Behaviour::ChallengesAlways
+            | Behaviour::ChallengesAndDeclines(..),
+        ) => {
             tx.update(&attempt, |r| r.value["status"] = json!("requires_action"));
             let url = format!("{}/c/challenge/{id}", tx.base_url);
             let action = intents::challenge_at(&url, how.return_url.as_deref());

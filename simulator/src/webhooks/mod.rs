@@ -20,7 +20,7 @@ pub(crate) const ROUTES: &[Route] = &[
         if event.int("created") <= tx.now - SHOWN {
             return Err(ApiError::missing("event", call.id(), "id"));
         }
-        Ok(event.value.clone())
+        Ok(event.shown())
     }),
     ("POST", "/v1/webhook_endpoints", create),
     ("GET", "/v1/webhook_endpoints", |tx, call| {
@@ -192,12 +192,11 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 /// Sends an event once more to one of its endpoints, now and on the usual schedule.
 pub(crate) fn send_again(tx: &mut Tx<'_>, event: &str, endpoint: &str) -> Result<(), ApiError> {
-    let platform = tx.platform();
     let delivery = tx
         .store()
-        .list(Kind::Delivery, &platform)
+        .naming(Kind::Delivery, "event", event)
         .rev()
-        .find(|d| d.text("event") == event && d.text("endpoint") == endpoint)
+        .find(|d| d.text("endpoint") == endpoint)
         .map(|d| d.id.clone())
         .ok_or_else(|| ApiError::missing("webhook endpoint", endpoint, "webhook_endpoint"))?;
     let now = tx.now;

@@ -267,21 +267,267 @@ async fn what_is_reserved_is_captured_in_part_or_released() {
     );
 }
 
+/// An intent debited from a test account on the platform's own account.
+async fn debit(stripe: &Stripe, method: &str) -> Value {
+    let (currency, kind) = match method.starts_with("pm_us") {
+        true => ("usd", "us_bank_account"),
+        false => ("eur", "sepa_debit"),
+    };
+    let body = format!(
+        "amount=2000&currency={currency}&confirm=true&allowed_payment_method_types[]={kind}&payment_method={method}"
+    );
+    let made = stripe.post("/v1/payment_intents", &body).await;
+    assert_eq!(made["status"], "processing", "{made}");
+    made
+}
+
 #[tokio::test]
-async fn a_debit_takes_days_and_may_fail() {
+async fn a_debit_ends_later_as_its_test_account_says() {
+    let stripe = Stripe::start().await;
+    for (method, status, failure, seconds) in [
+        ("pm_success_de", "succeeded", json!(null), 5),
+        ("pm_successDelayed_at", "succeeded", json!(null), 180),
+        (
+            "pm_failed_fr",
+            "requires_payment_method",
+            json!("generic_could_not_process"),
+            5,
+        ),
+        ("pm_usBankAccount_success", "succeeded", json!(null), 5),
+        (
+            "pm_usBankAccount_insufficientFunds",
+            "requires_payment_method",
+            json!("insufficient_funds"),
+            5,
+        ),
+    ] {
+        let made = debit(&stripe, method).await;
+        let id = made["id"].as_str().expect("id");
+        let path = format!("/v1/payment_intents/{id}?expand[]=latest_charge");
+        stripe.simulator.advance(seconds - 1).await;
+        assert_eq!(stripe.get(&path).await["status"], "processing", "{method}");
+        stripe.simulator.advance(1).await;
+        let ended = stripe.get(&path).await;
+        assert_eq!(ended["status"], status, "{method}");
+        assert_eq!(ended["latest_charge"]["failure_code"], failure, "{method}");
+        assert_eq!(ended["last_payment_error"]["code"], failure, "{method}");
+    }
+    let types: Vec<_> = stripe.get("/v1/events?limit=100").await["data"]
+        .as_array()
+        .expect("list")
+        .iter()
+        .map(|e| e["type"].as_str().expect("type").to_owned())
+        .collect();
+    for name in [
+        "charge.pending",
+        "payment_intent.processing",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+        "charge.failed",
+        "payment_intent.payment_failed",
+    ] {
+        assert!(types.iter().any(|t| t == name), "{name}");
+    }
+    check_books(&stripe.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn a_debit_that_never_ends_can_be_canceled_and_a_disputed_one_is_lost() {
+    let stripe = Stripe::start().await;
+    let made = debit(&stripe, "pm_usBankAccount_processing").await;
+    stripe.simulator.advance(30 * DAY).await;
+    let path = format!("/v1/payment_intents/{}", made["id"].as_str().expect("id"));
+    assert_eq!(stripe.get(&path).await["status"], "processing");
+    let gone = stripe
+        .post(&format!("{path}/cancel"), "expand[]=latest_charge")
+        .await;
+    assert_eq!(
+        (&gone["status"], &gone["latest_charge"]["status"]),
+        (&json!("canceled"), &json!("failed"))
+    );
+    let made = debit(&stripe, "pm_disputed_de").await;
+    stripe.simulator.advance(5).await;
+    let disputes = stripe.get("/v1/disputes").await;
+    assert_eq!(
+        disputes["data"][0]["payment_intent"], made["id"],
+        "{disputes}"
+    );
+    assert_eq!(disputes["data"][0]["status"], "lost");
+    check_books(&stripe.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn a_method_with_a_page_of_its_own_redirects_there() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
-    for (iban, status) in [
-        ("DE89370400440532013000", "succeeded"),
-        ("DE62370400440532013001", "requires_payment_method"),
+    let body = "amount=2000&currency=eur&allowed_payment_method_types[]=ideal&payment_method_data[type]=ideal&confirm=true";
+    let headers = [("Stripe-Account", seller.as_str())];
+    let refused = stripe
+        .send("POST", "/v1/payment_intents", body, &headers)
+        .await;
+    assert_eq!(refused.error("param"), "return_url", "{}", refused.body);
+    let body = format!("{body}&return_url=https://shop.example/back");
+    for (outcome, status) in [
+        ("complete", "succeeded"),
+        ("fail", "requires_payment_method"),
+    ] {
+        let made = stripe.on(&seller, "/v1/payment_intents", &body).await;
+        assert_eq!(made["next_action"]["type"], "redirect_to_url", "{made}");
+        let id = made["id"].as_str().expect("id");
+        let how = json!({ "outcome": outcome }).to_string();
+        let path = format!("/_simulator/payment_intents/{id}/challenge");
+        stripe.post(&path, &how).await;
+        let ended = read(&stripe, &seller, &made).await;
+        assert_eq!(ended["status"], status, "{ended}");
+    }
+    check_books(&stripe.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn a_server_that_confirms_by_hand_confirms_again_after_the_challenge() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let more =
+        "&confirmation_method=manual&confirm=true&payment_method=pm_card_authenticationRequired";
+    let made = intent(&stripe, &seller, more).await.body;
+    assert_eq!(made["next_action"]["type"], "use_stripe_sdk", "{made}");
+    let id = made["id"].as_str().expect("id");
+    let path = format!("/_simulator/payment_intents/{id}/challenge");
+    let done = stripe.post(&path, r#"{"outcome":"complete"}"#).await;
+    assert_eq!(done["status"], "requires_confirmation");
+    let paid = act(&stripe, &seller, &made, "confirm", "").await.body;
+    assert_eq!(paid["status"], "succeeded", "{paid}");
+    let more =
+        "&confirm=true&payment_method=pm_card_authenticationRequired&error_on_requires_action=true";
+    let refused = intent(&stripe, &seller, more).await;
+    assert_eq!(refused.error("decline_code"), "authentication_not_handled");
+}
+
+#[tokio::test]
+async fn authenticated_and_declined_nevertheless() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let more = "&confirm=true&payment_method=pm_card_authenticationRequiredChargeDeclinedInsufficientFunds";
+    let made = intent(&stripe, &seller, more).await.body;
+    assert_eq!(made["status"], "requires_action", "{made}");
+    let id = made["id"].as_str().expect("id");
+    let path = format!("/_simulator/payment_intents/{id}/challenge");
+    let ended = stripe.post(&path, r#"{"outcome":"complete"}"#).await;
+    assert_eq!(ended["status"], "requires_payment_method");
+    assert_eq!(
+        ended["last_payment_error"]["decline_code"],
+        "insufficient_funds"
+    );
+}
+
+#[tokio::test]
+async fn a_reservation_is_raised_where_that_was_asked_for() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let more = "&confirm=true&payment_method=pm_card_visa&capture_method=manual";
+    let held = intent(&stripe, &seller, more).await.body;
+    let refused = act(
+        &stripe,
+        &seller,
+        &held,
+        "increment_authorization",
+        "amount=2500",
+    )
+    .await;
+    assert_eq!(refused.error("code"), "payment_intent_unexpected_state");
+    let more = format!(
+        "{more}&payment_method_options[card][request_incremental_authorization]=if_available"
+    );
+    let held = intent(&stripe, &seller, &more).await.body;
+    let less = act(
+        &stripe,
+        &seller,
+        &held,
+        "increment_authorization",
+        "amount=1500",
+    )
+    .await;
+    assert_eq!(less.error("param"), "amount");
+    let more = act(
+        &stripe,
+        &seller,
+        &held,
+        "increment_authorization",
+        "amount=2500",
+    )
+    .await;
+    assert_eq!(more.body["amount_capturable"], 2500, "{}", more.body);
+    let taken = act(&stripe, &seller, &held, "capture", "").await.body;
+    assert_eq!(taken["amount_received"], 2500);
+    check_books(&stripe.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn what_was_captured_in_part_can_be_refunded_and_no_more() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let more = "&confirm=true&payment_method=pm_card_visa&capture_method=manual";
+    let held = intent(&stripe, &seller, more).await.body;
+    act(&stripe, &seller, &held, "capture", "amount_to_capture=1500").await;
+    let id = held["id"].as_str().expect("id");
+    let headers = [("Stripe-Account", seller.as_str())];
+    let body = format!("payment_intent={id}&amount=1501");
+    let much = stripe.send("POST", "/v1/refunds", &body, &headers).await;
+    assert_eq!(much.status, 400, "{}", much.body);
+    let refund = stripe
+        .on(&seller, "/v1/refunds", &format!("payment_intent={id}"))
+        .await;
+    assert_eq!(refund["amount"], 1500, "{refund}");
+    check_books(&stripe.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn an_intent_is_changed_while_it_is_open_and_described_ever_after() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let made = intent(&stripe, &seller, "").await.body;
+    let path = format!("/v1/payment_intents/{}", made["id"].as_str().expect("id"));
+    let changed = stripe
+        .on(&seller, &path, "amount=3000&payment_method=pm_card_visa&metadata[order]=7&shipping[name]=Ada&shipping[address][line1]=1 Way")
+        .await;
+    assert_eq!(
+        (&changed["amount"], &changed["status"]),
+        (&json!(3000), &json!("requires_confirmation"))
+    );
+    let paid = act(&stripe, &seller, &made, "confirm", "").await.body;
+    assert_eq!(paid["amount_received"], 3000, "{paid}");
+    let headers = [("Stripe-Account", seller.as_str())];
+    let late = stripe.send("POST", &path, "amount=4000", &headers).await;
+    assert_eq!(late.error("code"), "payment_intent_unexpected_state");
+    assert_eq!(late.body["error"]["payment_intent"]["status"], "succeeded");
+    let told = stripe
+        .on(&seller, &path, "description=Tea&metadata[order]=")
+        .await;
+    assert_eq!(
+        (&told["description"], &told["metadata"]),
+        (&json!("Tea"), &json!({}))
+    );
+    let gone = act(&stripe, &seller, &made, "cancel", "").await;
+    assert_eq!(gone.error("code"), "payment_intent_unexpected_state");
+}
+
+#[tokio::test]
+async fn currencies_without_and_with_three_decimals() {
+    let stripe = Stripe::start().await;
+    for (amount, currency, code) in [
+        (49, "jpy", "amount_too_small"),
+        (1001, "kwd", "parameter_invalid_integer"),
+        (1000, "kwd", ""),
+        (50, "jpy", ""),
     ] {
         let body = format!(
-            "amount=2000&currency=eur&confirm=true&allowed_payment_method_types[]=sepa_debit&payment_method_data[type]=sepa_debit&payment_method_data[sepa_debit][iban]={iban}&payment_method_data[billing_details][email]=a@b.example&payment_method_data[billing_details][name]=Ada"
+            "amount={amount}&currency={currency}&confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card"
         );
-        let made = stripe.on(&seller, "/v1/payment_intents", &body).await;
-        assert_eq!(made["status"], "processing", "{made}");
-        stripe.simulator.advance(5 * DAY + 1).await;
-        assert_eq!(read(&stripe, &seller, &made).await["status"], status);
+        let answer = stripe.send("POST", "/v1/payment_intents", &body, &[]).await;
+        assert_eq!(answer.error("code"), code, "{}", answer.body);
+        if code.is_empty() {
+            assert_eq!(answer.body["amount_received"], amount);
+        }
     }
     check_books(&stripe.simulator.oracle().await);
 }

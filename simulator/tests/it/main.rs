@@ -1,14 +1,21 @@
 //! The simulator from outside, over HTTP.
 
+mod accounts;
+mod between;
 mod billing;
 mod books;
 mod catalog;
+mod charges;
+mod checkout;
 mod clients;
 mod customers;
+mod deeds;
 mod disputes;
 mod faults;
 mod hosted;
 mod intents;
+mod invariants;
+mod methods;
 mod payouts;
 mod portal;
 mod properties;
@@ -18,5 +25,7 @@ mod search;
 mod setup;
 mod support;
 mod tokens;
+mod topups;
 mod transfers;
 mod webhooks;
+mod world;

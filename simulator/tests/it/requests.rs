@@ -347,3 +347,43 @@ async fn the_control_api_answers_this_machine_only() {
         assert_eq!(answer.status, 400, "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_filtered_list_is_paged_and_knows_other_accounts_nothing() {
+    let s = Stripe::start().await;
+    let (acct, other) = (s.seller().await, s.seller().await);
+    s.sale(&acct, 50_000, 0).await;
+    let charge = s.sale(&acct, 5000, 0).await;
+    let id = charge["id"].as_str().expect("id");
+    let mut made = Vec::new();
+    for _ in 0..5 {
+        let refund = s
+            .on(&acct, "/v1/refunds", &format!("charge={id}&amount=100"))
+            .await;
+        made.insert(0, refund["id"].clone());
+    }
+    let mut seen = Vec::new();
+    let mut path = format!("/v1/refunds?charge={id}&limit=2");
+    loop {
+        let page = s.get_on(&acct, &path).await;
+        let data = page["data"].as_array().expect("list");
+        seen.extend(data.iter().map(|r| r["id"].clone()));
+        if page["has_more"] == false {
+            break;
+        }
+        let last = seen.last().and_then(Value::as_str).expect("one");
+        path = format!("/v1/refunds?charge={id}&limit=2&starting_after={last}");
+    }
+    assert_eq!(seen, made);
+    let elsewhere = s.get_on(&other, &format!("/v1/refunds?charge={id}")).await;
+    assert_eq!(elsewhere["data"], json!([]));
+    let intent = charge["payment_intent"].as_str().expect("id");
+    let found = s
+        .get_on(&acct, &format!("/v1/charges?payment_intent={intent}"))
+        .await;
+    assert_eq!(found["data"].as_array().map(Vec::len), Some(1));
+    let txns = s
+        .get_on(&acct, &format!("/v1/balance_transactions?source={id}"))
+        .await;
+    assert_eq!(txns["data"][0]["source"], charge["id"]);
+}

@@ -136,7 +136,7 @@ async fn automatic_deliveries_are_retried_and_a_rolled_secret_signs_along() {
     assert_ne!(rolled, endpoint.secret);
     s.post(
         "/_simulator/deliveries",
-        r#"{"drop_types":["account.external_account"]}"#,
+        r#"{"drop_types":["account.external_account","capability"]}"#,
     )
     .await;
     s.seller().await;

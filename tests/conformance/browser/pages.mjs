@@ -227,6 +227,49 @@ const steps = {
     assert.equal((await reread(s, account)).payment_status, 'paid')
   },
 
+  async modes() {
+    const account = await seller()
+    const customer = await api('POST', '/v1/customers', { email: 'gil@example.com' }, account)
+    const urls = { success_url: `${home}/paid?s={CHECKOUT_SESSION_ID}`, cancel_url: `${home}/cart` }
+    const setup = await api('POST', '/v1/checkout/sessions', { mode: 'setup', currency: 'eur', customer: customer.id, ...urls }, account)
+    await page.goto(setup.url)
+    assert.match(await text(), /Save a payment method for Tea House/)
+    await look('setup')
+    await page.getByLabel('E-mail').fill('gil@example.com')
+    await page.getByLabel('Card number').fill('4000 0025 0000 3155')
+    await page.getByRole('button', { name: 'Save' }).click()
+    await at(/challenge$/)
+    await page.getByRole('button', { name: 'Complete' }).click()
+    await at(`${home}/paid?s=${setup.id}`)
+    const saved = await reread(setup, account, { 'expand[]': 'setup_intent' })
+    assert.deepEqual([saved.status, saved.setup_intent.status], ['complete', 'succeeded'])
+    const more = { 'line_items[0][price_data][recurring][interval]': 'month', mode: 'subscription' }
+    const club = await session(account, more)
+    await page.goto(club.url)
+    assert.match(await text(), /Subscribe to Tea House[\s\S]*every month/)
+    await look('subscription')
+    await page.getByLabel('E-mail').fill('hal@example.com')
+    await page.getByRole('button', { name: 'Subscribe' }).click()
+    await at(`${home}/paid?s=${club.id}`)
+    const begun = await reread(club, account, { 'expand[]': 'subscription' })
+    assert.deepEqual([begun.payment_status, begun.subscription.status], ['paid', 'active'])
+    const asking = await session(account, {
+      'custom_fields[0][key]': 'size', 'custom_fields[0][type]': 'dropdown', 'custom_fields[0][label][type]': 'custom', 'custom_fields[0][label][custom]': 'Size',
+      'custom_fields[0][dropdown][options][0][label]': 'Small', 'custom_fields[0][dropdown][options][0][value]': 's', 'custom_fields[0][dropdown][options][1][label]': 'Large', 'custom_fields[0][dropdown][options][1][value]': 'l',
+      'phone_number_collection[enabled]': 'true', 'shipping_address_collection[allowed_countries][0]': 'DE', 'shipping_address_collection[allowed_countries][1]': 'FR',
+    })
+    await page.goto(asking.url)
+    await page.getByLabel('E-mail').fill('ida@example.com')
+    await page.getByLabel('Phone').fill('+33123456789')
+    await page.getByLabel('Send to').selectOption('FR')
+    await page.getByLabel('Size').selectOption('l')
+    await look('asking')
+    await page.getByRole('button', { name: 'Pay' }).click()
+    await at(`${home}/paid?s=${asking.id}`)
+    const asked = await reread(asking, account)
+    assert.deepEqual([asked.customer_details.phone, asked.custom_fields[0].dropdown.value], ['+33123456789', 'l'])
+  },
+
   async portal() {
     const account = await seller()
     const customer = await api('POST', '/v1/customers', { name: 'Fay <u>', email: 'fay@example.com', payment_method: 'pm_card_visa', 'invoice_settings[default_payment_method]': 'pm_card_visa' }, account)

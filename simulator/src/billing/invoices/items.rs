@@ -167,11 +167,10 @@ pub(crate) fn pending(
     subscription: Option<&str>,
 ) -> Vec<Arc<Record>> {
     tx.store()
-        .list(Kind::InvoiceItem, &customer.owner)
+        .naming(Kind::InvoiceItem, "customer", &customer.id)
         .filter(|i| {
             let of = i.value["parent"]["subscription_details"]["subscription"].as_str();
             i.value["invoice"].is_null()
-                && i.value["customer"] == customer.id.as_str()
                 && i.text("currency") == currency
                 && (of.is_none() || of == subscription)
         })

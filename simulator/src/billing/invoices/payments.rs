@@ -50,8 +50,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, invoice: &Record, intent: &Record, id: &str,
 /// The payments of an invoice, oldest first.
 fn of(tx: &Tx<'_>, invoice: &Record) -> Vec<Arc<Record>> {
     tx.store()
-        .list(Kind::InvoicePayment, &invoice.owner)
-        .filter(|p| p.text("invoice") == invoice.id)
+        .naming(Kind::InvoicePayment, "invoice", &invoice.id)
         .cloned()
         .collect()
 }

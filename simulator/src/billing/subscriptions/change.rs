@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    create::{self, Wanted, add_item, read_item},
+    create::{Wanted, add_item, read_item},
     cycle::{self, Bill, Part},
-    emit_change, ending, has_ended, items_of, named, now, proration, show_items,
+    emit_change, ending, has_ended, items_of, named, now, proration, show_items, terms,
 };
 use crate::{
     api::{Call, find, merge_metadata},
@@ -136,7 +136,7 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     )?;
     let mut value = before.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
-    if let Value::Object(fields) = create::describe(tx, call, args, &customer)? {
+    if let Value::Object(fields) = terms::describe(tx, call, args, &customer)? {
         for (name, field) in fields {
             value[name] = field;
         }
@@ -144,7 +144,7 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if value["collection_method"] != before["collection_method"]
         || args.int("days_until_due").is_some()
     {
-        create::check_days(args, value["collection_method"] == "send_invoice")?;
+        terms::check_days(args, value["collection_method"] == "send_invoice")?;
     }
     ending::cancellations(tx, args, &subscription, &mut value)?;
     if args.at("pause_collection").is_some() {
@@ -175,7 +175,7 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
         value["discounts"] = json!(new);
     }
-    let fee = create::fee_percent(tx, call, args)?;
+    let fee = terms::fee_percent(tx, call, args)?;
     let resets_fee = args.at("application_fee_percent").is_some();
     tx.update(&id, |r| {
         r.value = value;
@@ -258,12 +258,17 @@ fn apply_to(
     changes: Vec<Change>,
     args: &Node,
 ) -> Result<Vec<String>, ApiError> {
-    create::simulated(args)?;
+    terms::simulated(args)?;
     let how = args
         .text("proration_behavior")
         .unwrap_or("create_prorations")
         .to_owned();
     let (made, resets) = arrange(tx, call, id, changes, args, &how)?;
+    let missing = &before["trial_settings"]["end_behavior"]["missing_payment_method"];
+    if resets && before["status"] == "trialing" && missing == "pause" && !cycle::payable(tx, id) {
+        cycle::pause(tx, id, before);
+        return Ok(made);
+    }
     if resets {
         let invoice = bill_now(tx, id, Vec::new(), "subscription_update")?;
         collect(tx, &invoice, args)?;
@@ -369,7 +374,7 @@ pub(super) fn arrange(
         });
         restart(tx, id, now)?;
     } else if let Some(text) = args.text("trial_end").filter(|t| *t != "now") {
-        let end = create::time(text, "trial_end", tx.now)?;
+        let end = terms::time(text, "trial_end", tx.now)?;
         new_trial(tx, &subscription, end, prorates)?;
     }
     show_items(tx, id);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{cycle, now, show_items};
+use super::{cycle, now, show_items, terms};
 use crate::{
-    api::{Call, find, metadata},
+    api::{Call, Key, find, metadata},
     billing::{
-        amounts, calendar,
+        amounts,
         discounts::{self, On},
         invoices::settle::{self, Collected},
         prices,
@@ -16,46 +16,9 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    money,
-    payments::confirm::How,
+    payments::{confirm::How, setup},
     store::{Kind, Record, Tx, page},
 };
-
-const DAY: i64 = 86_400;
-
-/// Parameters that would change what is billed and aren't simulated: better refused than ignored.
-pub(super) const NOT_YET: [&str; 6] = [
-    "backdate_start_date",
-    "billing_thresholds",
-    "billing_schedules",
-    "default_tax_rates",
-    "pending_invoice_item_interval",
-    "trial_from_plan",
-];
-
-pub(super) fn simulated(args: &Node) -> Result<(), ApiError> {
-    let asked = |name: &&&str| match args.at(name) {
-        Some(Node::Leaf(text)) => !text.is_empty() && text != "false",
-        Some(tree) => !tree.children().is_empty(),
-        None => false,
-    };
-    if let Some(name) = NOT_YET.iter().find(asked) {
-        return Err(
-            ApiError::invalid(format!("The simulator doesn't know `{name}` yet.")).param(*name),
-        );
-    }
-    if args.flag("automatic_tax.enabled") == Some(true) {
-        return Err(ApiError::invalid("The simulator doesn't compute taxes.")
-            .param("automatic_tax[enabled]"));
-    }
-    if args.text("payment_behavior") == Some("pending_if_incomplete") {
-        return Err(
-            ApiError::invalid("The simulator doesn't know pending updates yet.")
-                .param("payment_behavior"),
-        );
-    }
-    Ok(())
-}
 
 pub(crate) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let in_path = call.path.starts_with("/v1/customers/");
@@ -66,7 +29,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     };
     let customer = customer.ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, customer, "customer")?;
-    begin(tx, call, call.args, &customer, None)
+    begin(tx, call, call.args, &customer)
 }
 
 /// One item of a request.
@@ -121,16 +84,8 @@ pub(super) fn read_item(
     })
 }
 
-/// Begins a subscription from a form that has the parameters of its creation. With `paid`, Checkout
-/// has a method that pays.
-pub(crate) fn begin(
-    tx: &mut Tx<'_>,
-    call: &Call<'_>,
-    args: &Node,
-    customer: &Record,
-    paid: Option<&How>,
-) -> Answer {
-    simulated(args)?;
+/// Begins a subscription from a form that has the parameters of its creation.
+pub(super) fn begin(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, customer: &Record) -> Answer {
     let forms: Vec<Node> = args.list("items").cloned().collect();
     if forms.is_empty() {
         return Err(ApiError::parameter_missing("items"));
@@ -142,6 +97,51 @@ pub(crate) fn begin(
     for (index, form) in forms.iter().enumerate() {
         wanted.push(read_item(tx, call, form, &format!("items[{index}]"))?);
     }
+    begin_with(tx, call, args, customer, (wanted, None))
+}
+
+/// What a Checkout Session sold.
+pub(crate) struct Sold<'a> {
+    pub customer: &'a str,
+    /// Its line items of recurring prices.
+    pub items: &'a [Value],
+    /// `subscription_data`, and what else a subscription's creation takes.
+    pub form: Node,
+    pub how: &'a How,
+}
+
+/// Begins the subscription that a Checkout Session sold, paid at once or not at all.
+pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
+    let call = Call {
+        args: &sold.form,
+        ids: Vec::new(),
+        owner,
+        path: "/v1/subscriptions",
+        key: Key::Secret,
+    };
+    let customer = find(tx, &call, Kind::Customer, sold.customer, "customer")?;
+    let mut wanted = Vec::new();
+    for (index, item) in sold.items.iter().enumerate() {
+        let price = item["price"]["id"].as_str().unwrap_or_default();
+        wanted.push(Wanted {
+            price: find(tx, &call, Kind::Price, price, "price")?,
+            quantity: item["quantity"].as_i64().unwrap_or(1),
+            metadata: item["metadata"].clone(),
+            form: Node::Tree(Vec::new()),
+            at: format!("line_items[{index}]"),
+        });
+    }
+    begin_with(tx, &call, &sold.form, &customer, (wanted, Some(sold.how)))
+}
+
+fn begin_with(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    args: &Node,
+    customer: &Record,
+    (wanted, paid): (Vec<Wanted>, Option<&How>),
+) -> Answer {
+    terms::simulated(args)?;
     let currency = args
         .text("currency")
         .map(str::to_ascii_lowercase)
@@ -166,10 +166,10 @@ pub(crate) fn begin(
         }
     }
     let send = args.text("collection_method") == Some("send_invoice");
-    check_days(args, send)?;
-    let (trial_end, anchor) = times(tx, args)?;
+    terms::check_days(args, send)?;
+    let (trial_end, anchor) = terms::times(tx, args)?;
     let id = tx.mint("sub_1", 23);
-    let fields = describe(tx, call, args, customer)?;
+    let fields = terms::describe(tx, call, args, customer)?;
     let value = shell(
         tx,
         call,
@@ -179,7 +179,7 @@ pub(crate) fn begin(
         (&currency, anchor, trial_end),
         fields,
     )?;
-    let fee = fee_percent(tx, call, args)?;
+    let fee = terms::fee_percent(tx, call, args)?;
     tx.insert(
         Kind::Subscription,
         call.owner,
@@ -209,7 +209,7 @@ pub(crate) fn begin(
     let invoice = cycle::first_invoice(tx, call, &id, args, prorate)?;
     let subscription = now(tx, &id);
     tx.emit("customer.subscription.created", call.owner, &subscription);
-    start(tx, call, &id, &invoice, args, paid)?;
+    start(tx, &id, &invoice, args, paid)?;
     cycle::schedule(tx, &id);
     Ok(now(tx, &id))
 }
@@ -217,7 +217,6 @@ pub(crate) fn begin(
 /// Collects the first invoice as `payment_behavior` has it.
 fn start(
     tx: &mut Tx<'_>,
-    call: &Call<'_>,
     id: &str,
     invoice: &str,
     args: &Node,
@@ -229,6 +228,9 @@ fn start(
     }
     settle::finalize(tx, invoice)?;
     let open = tx.get(invoice).is_some_and(|i| i.text("status") == "open");
+    if before["status"] == "trialing" && !open {
+        ask_for_method(tx, id);
+    }
     if !open || args.text("payment_behavior") == Some("default_incomplete") {
         return Ok(());
     }
@@ -243,185 +245,21 @@ fn start(
             Err(methods::declined(code, decline_code, message))
         }
         Collected::Waiting if strict => Err(settle::needs_action()),
-        _ => {
-            debug_assert!(tx.find(Kind::Subscription, call.owner, id).is_some());
-            Ok(())
-        }
-    }
-}
-
-pub(super) fn check_days(args: &Node, send: bool) -> Result<(), ApiError> {
-    match (send, args.int("days_until_due")) {
-        (true, None) => Err(ApiError::invalid(
-            "If `collection_method` is `send_invoice`, you must pass `days_until_due`.",
-        )
-        .param("days_until_due")),
-        (false, Some(_)) => Err(ApiError::invalid(
-            "You can only pass `days_until_due` if `collection_method` is `send_invoice`.",
-        )
-        .param("days_until_due")),
         _ => Ok(()),
     }
 }
 
-/// The end of the trial, and the anchor of the billing cycle.
-fn times(tx: &Tx<'_>, args: &Node) -> Result<(Option<i64>, i64), ApiError> {
-    let trial_end = match (args.text("trial_end"), args.int("trial_period_days")) {
-        (Some(_), Some(_)) => {
-            return Err(ApiError::invalid(
-                "You may only specify one of these parameters: trial_end, trial_period_days.",
-            )
-            .param("trial_end"));
-        }
-        (Some("now"), None) => None,
-        (Some(text), None) => Some(time(text, "trial_end", tx.now)?),
-        (None, Some(days)) if !(1..=730).contains(&days) => {
-            return Err(
-                ApiError::invalid("Invalid trial_period_days: must be between 1 and 730.")
-                    .param("trial_period_days"),
-            );
-        }
-        (None, Some(days)) => Some(tx.now + days * DAY),
-        (None, None) => None,
+/// Where nothing is due yet and there is no way to pay, a setup intent asks for one.
+fn ask_for_method(tx: &mut Tx<'_>, id: &str) {
+    let Some(subscription) = tx.get(id).filter(|s| !cycle::has_method(tx, s)) else {
+        return;
     };
-    let config = args.sub("billing_cycle_anchor_config");
-    let anchor = match (args.int("billing_cycle_anchor"), config.int("day_of_month")) {
-        (Some(_), Some(_)) => {
-            return Err(ApiError::invalid(
-                "You may only specify one of these parameters: billing_cycle_anchor, billing_cycle_anchor_config.",
-            )
-            .param("billing_cycle_anchor"));
-        }
-        (Some(at), None) if at <= tx.now => {
-            return Err(
-                ApiError::invalid("The `billing_cycle_anchor` must be in the future.")
-                    .param("billing_cycle_anchor"),
-            );
-        }
-        (Some(at), None) => at,
-        (None, Some(day)) => {
-            let month = config.int("month");
-            let fits = |n: Option<i64>, least: i64, most: i64| {
-                n.is_none_or(|n| (least..=most).contains(&n))
-            };
-            if !fits(Some(day), 1, 31)
-                || !fits(month, 1, 12)
-                || !fits(config.int("hour"), 0, 23)
-                || !fits(config.int("minute"), 0, 59)
-                || !fits(config.int("second"), 0, 59)
-            {
-                return Err(ApiError::invalid(
-                    "Invalid billing_cycle_anchor_config: there is no such time.",
-                )
-                .param("billing_cycle_anchor_config"));
-            }
-            let clock = (
-                config.int("hour"),
-                config.int("minute"),
-                config.int("second"),
-            );
-            calendar::configured(tx.now, day, month, clock)
-        }
-        (None, None) => trial_end.unwrap_or(tx.now),
-    };
-    Ok((trial_end, anchor))
-}
-
-/// A time to come, from its text.
-pub(super) fn time(text: &str, param: &str, now: i64) -> Result<i64, ApiError> {
-    match text.parse::<i64>() {
-        Ok(at) if at > now => Ok(at),
-        Ok(_) => Err(ApiError::invalid(format!(
-            "Invalid timestamp: `{param}` must be an integer Unix timestamp in the future."
-        ))
-        .param(param)),
-        Err(_) => Err(ApiError::invalid(format!("Invalid integer: {text}"))
-            .code("parameter_invalid_integer")
-            .param(param)),
-    }
-}
-
-pub(super) fn fee_percent(
-    tx: &Tx<'_>,
-    call: &Call<'_>,
-    args: &Node,
-) -> Result<Option<i64>, ApiError> {
-    let param = "application_fee_percent";
-    let Some(text) = args.text(param) else {
-        return Ok(None);
-    };
-    if call.owner == tx.store().platform && args.at("transfer_data").is_none() {
-        return Err(ApiError::invalid(
-            "Can only apply an application_fee_percent when the subscription is made on a connected account (using an OAuth key or Stripe-Account header) or has `transfer_data[destination]`.",
-        )
-        .param(param));
-    }
-    match money::percent(text) {
-        Some(percent) if (0..=1_000_000).contains(&percent) => Ok(Some(percent)),
-        _ => Err(
-            ApiError::invalid("Invalid application_fee_percent: must be between 0 and 100.")
-                .param(param),
-        ),
-    }
-}
-
-/// The fields that creating and updating have in common, as far as they were given.
-pub(super) fn describe(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, customer: &Record) -> Answer {
-    let mut out = json!({});
-    for name in ["description", "on_behalf_of", "collection_method"] {
-        if args.at(name).is_some() {
-            out[name] = json!(args.text(name));
-        }
-    }
-    if args.at("default_payment_method").is_some() {
-        out["default_payment_method"] = match args.text("default_payment_method") {
-            None => Value::Null,
-            Some(id) => {
-                let method = find(tx, call, Kind::PaymentMethod, id, "default_payment_method")?;
-                if method.value["customer"] != customer.id.as_str() {
-                    return Err(ApiError::invalid(format!(
-                        "The customer does not have a payment method with the ID {id}. The payment method must be attached to the customer."
-                    ))
-                    .code("resource_missing")
-                    .param("default_payment_method"));
-                }
-                json!(method.id)
-            }
-        };
-    }
-    if let Some(percent) = args.text("application_fee_percent") {
-        out["application_fee_percent"] = serde_json::from_str(percent).unwrap_or_default();
-    } else if args.at("application_fee_percent").is_some() {
-        out["application_fee_percent"] = Value::Null;
-    }
-    if let Some(days) = args.int("days_until_due") {
-        out["days_until_due"] = json!(days);
-    }
-    if let Some(destination) = args.text("transfer_data.destination") {
-        let percent: Value = args
-            .text("transfer_data.amount_percent")
-            .and_then(|t| serde_json::from_str(t).ok())
-            .unwrap_or_default();
-        out["transfer_data"] = json!({ "amount_percent": percent, "destination": destination });
-    } else if args.at("transfer_data").is_some() {
-        out["transfer_data"] = Value::Null;
-    }
-    if let Some(behavior) = args.text("trial_settings.end_behavior.missing_payment_method") {
-        out["trial_settings"] = json!({ "end_behavior": { "missing_payment_method": behavior } });
-    }
-    if let Some(flag) = args.flag("cancel_at_period_end") {
-        out["cancel_at_period_end"] = json!(flag);
-    }
-    let settings = args.sub("payment_settings");
-    if !settings.children().is_empty() {
-        let types = settings.texts("payment_method_types");
-        out["payment_settings"] = json!({
-            "payment_method_options": null,
-            "payment_method_types": if types.is_empty() { Value::Null } else { json!(types) },
-            "save_default_payment_method": settings.text("save_default_payment_method").unwrap_or("off"),
-        });
-    }
-    Ok(out)
+    let fields = json!({
+        "customer": subscription.value["customer"],
+        "on_behalf_of": subscription.value["on_behalf_of"],
+    });
+    let intent = setup::open(tx, &subscription.owner, fields, json!({}));
+    tx.update(id, |r| r.value["pending_setup_intent"] = json!(intent.id));
 }
 
 fn shell(
@@ -515,7 +353,7 @@ fn shell(
     }
     if let Some(text) = args.text("cancel_at") {
         if !matches!(text, "min_period_end" | "max_period_end") {
-            value["cancel_at"] = json!(time(text, "cancel_at", tx.now)?);
+            value["cancel_at"] = json!(terms::time(text, "cancel_at", tx.now)?);
         } else {
             value["cancel_at_period_end"] = json!(true);
         }

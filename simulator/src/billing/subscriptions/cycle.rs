@@ -321,8 +321,7 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
         .filter(|_| {
             subscription.text("status") == "trialing" && subscription.hidden["warned"].is_null()
         })
-        .map(|at| at - TRIAL_NOTICE)
-        .filter(|at| *at > tx.now);
+        .map(|at| std::cmp::max(at - TRIAL_NOTICE, tx.now));
     let resumes = subscription.value["pause_collection"]["resumes_at"].as_i64();
     [
         end,
@@ -457,19 +456,15 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     }
     let trial_over = before["status"] == "trialing";
     if trial_over {
-        let payable = tx.get(id).is_some_and(|s| has_method(tx, &s))
-            || before["collection_method"] == "send_invoice";
+        adopt_method(tx, id);
+        let payable = payable(tx, id);
         match before["trial_settings"]["end_behavior"]["missing_payment_method"].as_str() {
             Some("cancel") if !payable => {
                 ending::end(tx, id, "payment_failed");
                 return Ok(());
             }
             Some("pause") if !payable => {
-                tx.update(id, |r| r.value["status"] = json!("paused"));
-                emit_change(tx, id, &before);
-                let value = now(tx, id);
-                let owner = tx.get(id).map(|s| s.owner.clone()).unwrap_or_default();
-                tx.emit("customer.subscription.paused", &owner, &value);
+                pause(tx, id, &before);
                 return Ok(());
             }
             _ => {}
@@ -495,13 +490,26 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn has_method(tx: &Tx<'_>, subscription: &Record) -> bool {
+pub(super) fn has_method(tx: &Tx<'_>, subscription: &Record) -> bool {
     let customer = tx.get(subscription.text("customer"));
     !subscription.value["default_payment_method"].is_null()
         || customer.is_some_and(|c| {
             !c.value["invoice_settings"]["default_payment_method"].is_null()
                 || c.value["default_source"].is_string()
         })
+}
+
+/// What a setup intent has brought since is what the subscription is paid with.
+fn adopt_method(tx: &mut Tx<'_>, id: &str) {
+    let intent = now(tx, id)["pending_setup_intent"]
+        .as_str()
+        .and_then(|i| tx.get(i));
+    if let Some(intent) = intent.filter(|i| i.text("status") == "succeeded") {
+        tx.update(id, |r| {
+            r.value["pending_setup_intent"] = Value::Null;
+            r.value["default_payment_method"] = intent.value["payment_method"].clone();
+        });
+    }
 }
 
 /// An invoice is paid, void or given up: the subscription owes nothing on it.
@@ -541,8 +549,8 @@ fn keep_method(tx: &mut Tx<'_>, subscription: &Record, invoice: &Record) {
     }
     let method = tx
         .store()
-        .list(Kind::InvoicePayment, &invoice.owner)
-        .filter(|p| p.text("invoice") == invoice.id && p.text("status") == "paid")
+        .naming(Kind::InvoicePayment, "invoice", &invoice.id)
+        .filter(|p| p.text("status") == "paid")
         .filter_map(|p| tx.get(p.value["payment"]["payment_intent"].as_str()?))
         .map(|i| i.value["payment_method"].clone())
         .next_back();
@@ -576,4 +584,19 @@ pub(crate) fn unpaid(tx: &mut Tx<'_>, invoice: &str, over: bool) {
     };
     tx.update(&id, |r| r.value["status"] = json!(status));
     emit_change(tx, &id, &before);
+}
+
+/// Whether a trial that ends leads to an invoice that someone can pay.
+pub(super) fn payable(tx: &Tx<'_>, id: &str) -> bool {
+    tx.get(id)
+        .is_some_and(|s| s.text("collection_method") == "send_invoice" || has_method(tx, &s))
+}
+
+/// A trial has ended and there is nothing to pay with.
+pub(super) fn pause(tx: &mut Tx<'_>, id: &str, before: &Value) {
+    tx.update(id, |r| r.value["status"] = json!("paused"));
+    emit_change(tx, id, before);
+    let value = now(tx, id);
+    let owner = tx.get(id).map(|s| s.owner.clone()).unwrap_or_default();
+    tx.emit("customer.subscription.paused", &owner, &value);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    change, create, cycle, emit_change, has_ended, items_of, named, now, proration, show_items,
+    change, cycle, emit_change, has_ended, items_of, named, now, proration, show_items, terms,
 };
 use crate::{
     api::Call,
@@ -12,6 +12,7 @@ use crate::{
         invoices::{self, settle},
         prices,
     },
+    customers,
     error::{Answer, ApiError},
     form::Node,
     store::{Kind, Record, Tx},
@@ -36,11 +37,26 @@ pub(crate) fn end(tx: &mut Tx<'_>, id: &str, reason: &str) {
     }
 }
 
+/// A customer goes, and their subscriptions end before
+/// (<https://docs.stripe.com/api/customers/delete>).
+pub(super) fn delete_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let theirs: Vec<String> = tx
+        .store()
+        .list(Kind::Subscription, call.owner)
+        .filter(|s| s.value["customer"] == call.id() && !has_ended(s))
+        .map(|s| s.id.clone())
+        .collect();
+    for id in theirs {
+        end(tx, &id, "cancellation_requested");
+    }
+    customers::delete(tx, call)
+}
+
 /// Its open invoices aren't collected any more.
 fn stop_collecting(tx: &mut Tx<'_>, subscription: &Record) {
     let open: Vec<String> = tx
         .store()
-        .list(Kind::Invoice, &subscription.owner)
+        .naming(Kind::Invoice, "customer", subscription.text("customer"))
         .filter(|i| {
             invoices::subscription_of(i) == Some(&subscription.id)
                 && matches!(i.text("status"), "draft" | "open")
@@ -226,7 +242,7 @@ pub(super) fn cancellations(
     let at = match args.text("cancel_at") {
         Some("min_period_end") => ends.iter().min().copied(),
         Some("max_period_end") => ends.iter().max().copied(),
-        Some(text) => Some(create::time(text, "cancel_at", tx.now)?),
+        Some(text) => Some(terms::time(text, "cancel_at", tx.now)?),
         None if args.flag("cancel_at_period_end") == Some(true) => ends.iter().max().copied(),
         None => None,
     };

@@ -6,12 +6,14 @@ pub(crate) mod cycle;
 mod ending;
 mod items;
 mod proration;
+mod terms;
 
 use serde_json::Value;
 
 use super::{calendar::Interval, prices};
 use crate::{
     api::{Call, Route, find, lists},
+    customers,
     error::{Answer, ApiError},
     events,
     store::{Kind, Record, Tx, page},
@@ -59,8 +61,28 @@ const SUBSCRIPTIONS: &[Route] = &[
     ),
 ];
 
+/// A customer's end is that of what they subscribe to.
+fn end_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let theirs: Vec<String> = tx
+        .store()
+        .naming(Kind::Subscription, "customer", call.id())
+        .filter(|s| s.owner == call.owner && !has_ended(s))
+        .map(|s| s.id.clone())
+        .collect();
+    for id in theirs {
+        end(tx, &id, "cancellation_requested");
+    }
+    customers::delete(tx, call)
+}
+
 /// The same by the customer's address, as old integrations have it.
 const OF_CUSTOMERS: &[Route] = &[
+    ("DELETE", "/v1/customers/{customer}", end_customer),
+    (
+        "DELETE",
+        "/v1/customers/{customer}",
+        ending::delete_customer,
+    ),
     (
         "POST",
         "/v1/customers/{customer}/subscriptions",
@@ -165,8 +187,7 @@ pub(crate) fn shortest(subscription: &Record) -> Option<Interval> {
 /// The records of a subscription's items, oldest first.
 fn items_of(tx: &Tx<'_>, subscription: &Record) -> Vec<std::sync::Arc<Record>> {
     tx.store()
-        .list(Kind::SubscriptionItem, &subscription.owner)
-        .filter(|i| i.text("subscription") == subscription.id)
+        .naming(Kind::SubscriptionItem, "subscription", &subscription.id)
         .cloned()
         .collect()
 }

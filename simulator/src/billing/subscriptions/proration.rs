@@ -134,7 +134,7 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             "payment_behavior".to_owned(),
             Node::Leaf("default_incomplete".to_owned()),
         ));
-        let made = create::begin(tx, call, &Node::Tree(form), &customer, None)?;
+        let made = create::begin(tx, call, &Node::Tree(form), &customer)?;
         return Ok(invoices::now(
             tx,
             made["latest_invoice"].as_str().unwrap_or_default(),

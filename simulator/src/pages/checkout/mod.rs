@@ -1,6 +1,8 @@
 //! The hosted payment page and its 3-D Secure challenge.
 
-use std::sync::Arc;
+mod form;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     extract::{Form, Path, State},
@@ -13,13 +15,14 @@ use serde_json::Value;
 
 use super::{
     challenge::{self, Answered},
-    html::{
-        Field, Problem, address, amount, choice, error_page, go, page, page_with, problem_summary,
-    },
+    html::{Field, Problem, address, amount, error_page, go, page, page_with, problem_summary},
 };
 use crate::{
     Simulator,
-    checkout::pay::{self, Method, Outcome, Payment},
+    checkout::{
+        self,
+        pay::{self, Method, Outcome, Payment},
+    },
     error::ApiError,
     money,
     store::Record,
@@ -30,17 +33,14 @@ struct View {
     session: Arc<Record>,
     merchant: String,
     code: Option<String>,
+    /// Cards the customer has saved, newest first: id and what is shown.
+    saved: Vec<(String, String)>,
+    /// Ways to send the goods: id and what is shown.
+    shipping: Vec<(String, String)>,
 }
 
-/// What the buyer typed.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Paying {
-    email: Option<String>,
-    name: Option<String>,
-    card: Option<String>,
-    method: Option<String>,
-}
+/// What the buyer typed, by the names of the fields.
+type Typed = BTreeMap<String, String>;
 
 fn view(simulator: &Simulator, id: &str) -> Result<View, ApiError> {
     simulator.engine().work(|tx| {
@@ -54,19 +54,43 @@ fn view(simulator: &Simulator, id: &str) -> Result<View, ApiError> {
             .as_str()
             .and_then(|id| tx.get(id))
             .map(|code| code.text("code").to_owned());
+        let saved = checkout::offered(tx, &session);
+        let options = session.value["shipping_options"].as_array();
+        let rates = options.into_iter().flatten();
+        let rates = rates.filter_map(|o| tx.get(o["shipping_rate"].as_str()?));
         Ok(View {
             merchant: merchant.unwrap_or_else(|| "Simulated seller".to_owned()),
+            saved: saved.iter().map(|method| saved_card(method)).collect(),
+            shipping: rates
+                .map(|rate| shipping(&rate, session.text("currency")))
+                .collect(),
             session,
             code,
         })
     })
 }
 
-pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
-    render(&s, &id, &Paying::default(), None)
+fn saved_card(method: &Record) -> (String, String) {
+    let text = |name: &str| method.value["card"][name].as_str().unwrap_or_default();
+    let label = format!("{} ending in {}", text("brand"), text("last4"));
+    (method.id.clone(), label)
 }
 
-fn render(simulator: &Simulator, id: &str, typed: &Paying, problem: Option<&Problem>) -> Response {
+fn shipping(rate: &Record, currency: &str) -> (String, String) {
+    let price = rate.value["fixed_amount"]["amount"].as_i64().unwrap_or(0);
+    let label = format!(
+        "{}, {}",
+        rate.text("display_name"),
+        money::show(price, currency)
+    );
+    (rate.id.clone(), label)
+}
+
+pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
+    render(&s, &id, &Typed::new(), None)
+}
+
+fn render(simulator: &Simulator, id: &str, typed: &Typed, problem: Option<&Problem>) -> Response {
     let view = match view(simulator, id) {
         Ok(view) => view,
         Err(error) => return error_page(&error),
@@ -124,7 +148,7 @@ fn back_link(session: &Record) -> Markup {
     }
 }
 
-fn open(view: &View, title: &str, typed: &Paying, problem: Option<&Problem>) -> Markup {
+fn open(view: &View, title: &str, typed: &Typed, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
     let total = money::show(session.int("amount_total"), session.text("currency"));
     let setup = session.text("mode") == "setup";
@@ -142,7 +166,7 @@ fn open(view: &View, title: &str, typed: &Paying, problem: Option<&Problem>) -> 
             section.panel aria-labelledby="how" {
                 h2 #how { "Payment details" }
                 (problem_summary(problem))
-                (form(session, &total, typed, problem))
+                (form::show(view, &total, typed, problem))
             }
         }
     }
@@ -178,6 +202,9 @@ fn summary(session: &Record) -> Markup {
                         }
                     }
                     @if off != 0 { tr { td { "Discount" } (amount(-off, currency)) } }
+                    @if let Some(sent) = session.value["shipping_cost"]["amount_total"].as_i64() {
+                        tr { td { "Shipping" } (amount(sent, currency)) }
+                    }
                     tr.sum { td { "Total" } (amount(session.int("amount_total"), currency)) }
                 }
             }
@@ -209,148 +236,84 @@ fn promotion(view: &View, problem: Option<&Problem>) -> Markup {
     }
 }
 
-/// A setup always asks for a card, and a free order never does; a free trial does unless told not to.
-fn wants_card(session: &Record) -> bool {
-    match session.text("mode") {
-        "setup" => true,
-        "subscription" => {
-            session.int("amount_total") > 0
-                || session.text("payment_method_collection") != "if_required"
-        }
-        _ => session.int("amount_total") > 0,
-    }
-}
-
-fn form(session: &Record, total: &str, typed: &Paying, problem: Option<&Problem>) -> Markup {
-    let methods = session.value["payment_method_types"].as_array();
-    let debit = methods.is_some_and(|m| m.iter().any(|x| x == "sepa_debit"))
-        && session.text("mode") == "payment";
-    let known = session.value["customer_email"].as_str().unwrap_or_default();
-    let email = Field {
-        id: "email",
-        label: "E-mail",
-        kind: "email",
-        value: typed.email.as_deref().unwrap_or(known),
-        autocomplete: Some("email"),
-        ..Field::default()
-    };
-    let name = Field {
-        id: "name",
-        label: "Name",
-        value: typed.name.as_deref().unwrap_or_default(),
-        autocomplete: Some("name"),
-        optional: true,
-        ..Field::default()
-    };
-    let label = match session.text("mode") {
-        "setup" => "Save".to_owned(),
-        "subscription" => "Subscribe".to_owned(),
-        _ if session.int("amount_total") == 0 => "Complete order".to_owned(),
-        _ => format!("Pay {total}"),
-    };
-    let method = typed.method.as_deref().unwrap_or("card");
-    html! {
-        form #pay method="post" action={ "/c/pay/" (session.id) } {
-            (email.show(problem))
-            (name.show(problem))
-            @if wants_card(session) {
-                @if debit {
-                    fieldset {
-                        legend { "Pay by" }
-                        (choice("method", "card", method, "Card"))
-                        (choice("method", "sepa_debit", method, "SEPA Direct Debit: from a simulated bank account, arrives days later"))
-                    }
-                }
-                (card(typed, problem))
-            } @else {
-                p.good { "Nothing to pay: no card is needed." }
-            }
-            button type="submit" { (label) }
-        }
-    }
-}
-
-fn card(typed: &Paying, problem: Option<&Problem>) -> Markup {
-    let card = Field {
-        id: "card",
-        label: "Card number",
-        value: typed.card.as_deref().unwrap_or("4242 4242 4242 4242"),
-        autocomplete: Some("off"),
-        numeric: true,
-        ..Field::default()
-    };
-    let expiry = Field {
-        id: "expiry",
-        label: "Expiry",
-        value: "12 / 34",
-        autocomplete: Some("off"),
-        ..Field::default()
-    };
-    let cvc = Field {
-        id: "cvc",
-        label: "CVC",
-        value: "123",
-        autocomplete: Some("off"),
-        numeric: true,
-        ..Field::default()
-    };
-    let others = [
-        ("4000 0000 0000 0002", "is declined"),
-        ("4000 0000 0000 9995", "has insufficient funds"),
-        ("4000 0025 0000 3155", "asks for 3-D Secure"),
-    ];
-    html! {
-        div.card-fields {
-            (card.show(problem))
-            div.row { (expiry.show(problem)) (cvc.show(problem)) }
-            details {
-                summary { "Other test cards" }
-                ul { @for (number, what) in others { li { code { (number) } " " (what) } } }
-            }
-        }
-    }
-}
-
 /// The field that an error of the API is about.
-fn field_of(error: &ApiError) -> &'static str {
+fn field_of(error: &ApiError, typed: &Typed) -> &'static str {
     match error.param.as_deref() {
         Some(param) if param.contains("email") => "email",
         Some(param) if param.contains("promotion_code") => "code",
-        _ => "card",
+        Some("country") => "country",
+        Some("custom_fields") => "asked",
+        _ => paid_with(typed),
+    }
+}
+
+/// Where the card is that was tried: among the saved ones, or typed.
+fn paid_with(typed: &Typed) -> &'static str {
+    match typed.get("payment_method").is_some_and(|id| !id.is_empty()) {
+        true => "saved",
+        false => "card",
     }
 }
 
 pub(super) async fn pay(
     State(s): State<Simulator>,
     Path(id): Path<String>,
-    Form(form): Form<Paying>,
+    Form(form): Form<Typed>,
 ) -> Response {
+    let text = |name: &str| form.get(name).filter(|t| !t.is_empty()).cloned();
+    let custom_fields = form
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix("field_")?.to_owned(), value.clone())))
+        .collect();
+    let method = match text("method").as_deref() {
+        Some("sepa_debit") => Method::SepaDebit,
+        _ => Method::Card,
+    };
     let payment = Payment {
-        method: match form.method.as_deref() {
-            Some("sepa_debit") => Method::SepaDebit,
-            _ => Method::Card,
-        },
-        card: form.card.clone(),
-        email: form.email.clone(),
-        name: form.name.clone(),
+        method,
+        card: text("card"),
+        // Which card is chosen means nothing when none is used.
+        payment_method: text("payment_method").filter(|_| method == Method::Card),
+        email: text("email"),
+        name: text("name"),
+        phone: text("phone"),
+        country: text("country"),
+        shipping_rate: text("shipping_rate"),
+        custom_fields,
         ..Payment::default()
     };
     let outcome = s.engine().work(|tx| pay::pay(tx, &id, &payment));
     after(&s, &id, &form, outcome)
 }
 
+/// To the shop's page, or to ours where the shop has none.
+fn leave(id: &str, url: &str) -> Response {
+    match url {
+        "" => go(&format!("/c/pay/{id}")),
+        url => go(url),
+    }
+}
+
+/// Opens a session that expired once more.
+pub(super) async fn recover(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
+    match s.engine().work(|tx| checkout::recover(tx, &id)) {
+        Ok(url) => go(&url),
+        Err(error) => error_page(&error),
+    }
+}
+
 fn after(
     simulator: &Simulator,
     id: &str,
-    typed: &Paying,
+    typed: &Typed,
     outcome: Result<Outcome, ApiError>,
 ) -> Response {
     let problem = match outcome {
-        Ok(Outcome::Completed(url)) => return go(&url),
+        Ok(Outcome::Completed(url)) => return leave(id, &url),
         Ok(Outcome::Challenge) => return go(&format!("/c/pay/{id}/challenge")),
-        Ok(Outcome::Declined { message, .. }) => Problem::at("card", message),
+        Ok(Outcome::Declined { message, .. }) => Problem::at(paid_with(typed), message),
         Err(error) if error.status == 404 => return error_page(&error),
-        Err(error) => Problem::at(field_of(&error), error.message),
+        Err(error) => Problem::at(field_of(&error, typed), error.message),
     };
     render(simulator, id, typed, Some(&problem))
 }
@@ -377,7 +340,7 @@ pub(super) async fn promotion_code(
         Ok(_) => go(&format!("/c/pay/{id}")),
         Err(error) => {
             let problem = Problem::at("code", error.message);
-            render(&s, &id, &Paying::default(), Some(&problem))
+            render(&s, &id, &Typed::new(), Some(&problem))
         }
     }
 }
@@ -385,7 +348,7 @@ pub(super) async fn promotion_code(
 pub(super) async fn challenge(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
     let view = match view(&s, &id) {
         Ok(view) if view.session.text("status") == "open" => view,
-        Ok(_) => return render(&s, &id, &Paying::default(), None),
+        Ok(_) => return render(&s, &id, &Typed::new(), None),
         Err(error) => return error_page(&error),
     };
     let session = &view.session;
@@ -402,5 +365,5 @@ pub(super) async fn answer(
     Form(form): Form<Answered>,
 ) -> Response {
     let outcome = s.engine().work(|tx| pay::challenge(tx, &id, form.outcome));
-    after(&s, &id, &Paying::default(), outcome)
+    after(&s, &id, &Typed::new(), outcome)
 }

@@ -1,0 +1,175 @@
+//! Sessions in `subscription` mode: the subscription begins when its session is paid.
+//! <https://docs.stripe.com/payments/subscriptions>.
+
+use serde_json::{Value, json};
+
+use super::{
+    buyer,
+    pay::{Method, Outcome, Payment, complete},
+};
+use crate::{
+    api::Call,
+    billing::subscriptions::create::{self, Sold},
+    cards,
+    customers::{self, methods},
+    error::ApiError,
+    form::Node,
+    payments::confirm::How,
+    store::{Record, Tx},
+};
+
+/// Whether the mode and what it is given go together.
+pub(super) fn check(call: &Call<'_>, items: &[Value]) -> Result<(), ApiError> {
+    let subscribes = call.args.text("mode") == Some("subscription");
+    let recurring = items.iter().position(recurs);
+    match (subscribes, recurring) {
+        (true, None) => Err(ApiError::invalid(
+            "You must provide at least one recurring price in `subscription` mode when using prices.",
+        )
+        .param("line_items")),
+        (false, Some(index)) => Err(ApiError::invalid(
+            "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.",
+        )
+        .param(format!("line_items[{index}][price]"))),
+        _ => Ok(()),
+    }
+}
+
+fn recurs(item: &Value) -> bool {
+    item["price"]["type"] == "recurring"
+}
+
+/// What is due today: in a trial, only what is of one time.
+pub(super) fn due_now(data: &Node, items: &[Value], subtotal: i64) -> i64 {
+    let trial = data.int("trial_period_days").is_some() || data.int("trial_end").is_some();
+    if !trial {
+        return subtotal;
+    }
+    let later: i64 = items
+        .iter()
+        .filter(|i| recurs(i))
+        .filter_map(|i| i["amount_subtotal"].as_i64())
+        .sum();
+    subtotal - later
+}
+
+/// One attempt to pay. A declined one leaves nothing: there is no subscription before it is paid.
+pub(super) fn pay(
+    tx: &mut Tx<'_>,
+    session: &Record,
+    payment: &Payment,
+) -> Result<Outcome, ApiError> {
+    if payment.method != Method::Card {
+        return Err(ApiError::invalid("Subscriptions are paid by card here.").param("method"));
+    }
+    let number = payment.card.as_deref().unwrap_or("4242424242424242");
+    match tx.tried(|tx| begin(tx, session, number, payment)) {
+        Ok((subscription, customer)) => {
+            tx.off_clock();
+            let free = session.int("amount_total") == 0;
+            let status = if free {
+                tx.assumptions.get("free_session")
+            } else {
+                "paid"
+            };
+            tx.update(&session.id, |r| {
+                r.value["customer"] = json!(customer);
+                r.value["subscription"] = subscription["id"].clone();
+                r.value["invoice"] = subscription["latest_invoice"].clone();
+            });
+            complete(tx, &session.id, status)
+        }
+        Err(error) if error.code == Some("invoice_payment_intent_requires_action") => {
+            tx.update(&session.id, |r| {
+                r.hidden["card"] = json!(number);
+                r.hidden["saved"] = json!(payment.payment_method);
+            });
+            Ok(Outcome::Challenge)
+        }
+        Err(error) if error.status == 402 => {
+            let decline = error
+                .extra
+                .as_ref()
+                .and_then(|e| e["decline_code"].as_str());
+            Ok(Outcome::Declined {
+                code: decline.or(error.code).unwrap_or_default().to_owned(),
+                message: error.message.clone(),
+            })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn begin(
+    tx: &mut Tx<'_>,
+    session: &Record,
+    number: &str,
+    payment: &Payment,
+) -> Result<(Value, String), ApiError> {
+    let owner = &session.owner;
+    let buyer = &session.hidden["buyer"];
+    let customer = match session.value["customer"].as_str() {
+        Some(customer) => customer.to_owned(),
+        None => customers::of_buyer(tx, owner, buyer),
+    };
+    tx.on_clock_of(&customer);
+    let saved = payment.payment_method.as_deref().filter(|m| !m.is_empty());
+    let method = match saved {
+        Some(id) => buyer::saved(tx, session, id)?,
+        None => {
+            let card = cards::find(number).ok_or_else(cards::unknown)?;
+            methods::of_card(tx, owner, card, super::pay::billing(session))
+        }
+    };
+    methods::attach(tx, owner, &method, &customer)?;
+    let mut form = Node::parse(
+        session.hidden["subscription_data"]
+            .as_str()
+            .unwrap_or_default(),
+    )?;
+    let leaf = |text: &str| Node::Leaf(text.to_owned());
+    form.put("default_payment_method", leaf(&method.id));
+    form.put("payment_behavior", leaf("error_if_incomplete"));
+    let discount = &session.hidden["discount"];
+    for name in ["promotion_code", "coupon"] {
+        if let Some(id) = discount[name]
+            .as_str()
+            .filter(|_| form.at("discounts").is_none())
+        {
+            let one = Node::Tree(vec![(name.to_owned(), leaf(id))]);
+            form.put("discounts", Node::Tree(vec![("0".to_owned(), one)]));
+        }
+    }
+    let all = session.hidden["items"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let (items, once): (Vec<Value>, Vec<Value>) = all.into_iter().partition(recurs);
+    let extra = once
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let fields = vec![
+                (
+                    "price".to_owned(),
+                    leaf(item["price"]["id"].as_str().unwrap_or_default()),
+                ),
+                ("quantity".to_owned(), leaf(&item["quantity"].to_string())),
+            ];
+            (index.to_string(), Node::Tree(fields))
+        })
+        .collect();
+    form.put("add_invoice_items", Node::Tree(extra));
+    let how = How {
+        challenge: payment.challenge,
+        ..How::default()
+    };
+    let sold = Sold {
+        customer: &customer,
+        items: &items,
+        form,
+        how: &how,
+    };
+    let subscription = create::sell(tx, owner, &sold)?;
+    Ok((subscription, customer))
+}
