@@ -237,7 +237,7 @@ fn payment_methods(view: &View, typed: &str, problem: Option<&Problem>) -> Marku
                 }
             }
         }
-        form.inline method="post" {
+        form method="post" {
             (card.show(problem))
             button name="action" value="add_card" { "Add card" }
         }

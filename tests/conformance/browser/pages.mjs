@@ -233,7 +233,7 @@ const steps = {
     const urls = { success_url: `${home}/paid?s={CHECKOUT_SESSION_ID}`, cancel_url: `${home}/cart` }
     const setup = await api('POST', '/v1/checkout/sessions', { mode: 'setup', currency: 'eur', customer: customer.id, ...urls }, account)
     await page.goto(setup.url)
-    assert.match(await text(), /Save a payment method for Tea House/)
+    assert.match(await text(), /Save your payment details for Tea House/)
     await look('setup')
     await page.getByLabel('E-mail').fill('gil@example.com')
     await page.getByLabel('Card number').fill('4000 0025 0000 3155')

@@ -72,7 +72,7 @@ fn view(simulator: &Simulator, id: &str) -> Result<View, ApiError> {
 
 fn saved_card(method: &Record) -> (String, String) {
     let text = |name: &str| method.value["card"][name].as_str().unwrap_or_default();
-    let label = format!("{} ending in {}", text("brand"), text("last4"));
+    let label = format!("{} •••• {}", text("brand"), text("last4"));
     (method.id.clone(), label)
 }
 
@@ -113,7 +113,7 @@ fn heading(view: &View) -> String {
     let merchant = &view.merchant;
     match view.session.text("mode") {
         "subscription" => format!("Subscribe to {merchant}"),
-        "setup" => format!("Save a payment method for {merchant}"),
+        "setup" => format!("Save your payment details for {merchant}"),
         _ => format!("Pay {merchant}"),
     }
 }
