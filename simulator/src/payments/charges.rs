@@ -153,11 +153,8 @@ pub(crate) fn authorise(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Re
 pub(crate) fn capture(tx: &mut Tx<'_>, intent_id: &str, amount: i64) -> Result<(), ApiError> {
     let intent = intent(tx, intent_id)?;
     let fee = intent.value["application_fee_amount"].clone();
-    let charge = intent.text("latest_charge");
-    tx.update(charge, |r| {
-        r.value["transfer_data"] = intent.value["transfer_data"].clone();
-    });
-    let charge = take(tx, charge, amount, fee)?;
+    let sent_on = intent.value["transfer_data"].clone();
+    let charge = take(tx, intent.text("latest_charge"), amount, fee, sent_on)?;
     settled(tx, intent_id, &charge)
 }
 
@@ -167,6 +164,7 @@ pub(super) fn take(
     charge: &str,
     amount: i64,
     fee: Value,
+    transfer_data: Value,
 ) -> Result<Arc<Record>, ApiError> {
     let captured = tx.update(charge, |r| {
         let rest = r.int("amount") - amount;
@@ -174,6 +172,7 @@ pub(super) fn take(
         r.value["amount_captured"] = json!(amount);
         r.value["amount_refunded"] = json!(rest);
         r.value["application_fee_amount"] = fee;
+        r.value["transfer_data"] = transfer_data;
         r.due = None;
     });
     let missing = || ApiError::missing("charge", charge, "charge");

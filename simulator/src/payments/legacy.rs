@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    capture::sent_on,
     charges,
     intents::{can_charge, check_fee, describe},
 };
@@ -39,8 +40,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let fee = args
         .int("application_fee_amount")
         .or(args.int("application_fee"));
-    let sent_on = args.text("transfer_data.destination").is_some();
-    check_fee(tx, call.owner, fee, amount, sent_on)?;
+    let passes_on = args.text("transfer_data.destination").is_some();
+    check_fee(tx, call.owner, fee, amount, passes_on)?;
     let connected = call.owner != tx.store().platform;
     let mut terms = json!({
         "amount": amount,
@@ -172,9 +173,10 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .int("application_fee_amount")
         .or(args.int("application_fee"))
         .or(charge.value["application_fee_amount"].as_i64());
-    let sent_on = charge.value["transfer_data"].is_object();
-    check_fee(tx, call.owner, fee, amount, sent_on)?;
-    charges::take(tx, &charge.id, amount, json!(fee))?;
+    let before = &charge.value["transfer_data"];
+    check_fee(tx, call.owner, fee, amount, before.is_object())?;
+    let data = sent_on(tx, call, before, amount, fee)?;
+    charges::take(tx, &charge.id, amount, json!(fee), data)?;
     charges::settled(tx, "", &charge)?;
     Ok(tx
         .get(&charge.id)
