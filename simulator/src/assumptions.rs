@@ -73,6 +73,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         values: &["at_once", "after_a_minute"],
         about: "when search finds what was made; Stripe says within a minute, as a rule",
     },
+    Assumption {
+        name: "portal_default",
+        values: &["made", "missing"],
+        about: "whether an account has a default configuration of the billing portal before anybody saved one",
+    },
 ];
 
 /// The answers in force.

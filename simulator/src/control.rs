@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     middleware::from_fn,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -72,7 +72,7 @@ pub(crate) fn router() -> Router<Simulator> {
             "/",
             get(async || axum::response::Redirect::to("/_simulator")),
         )
-        .route("/_simulator", get(page).post(pages::control::submit))
+        .merge(pages::control::router())
         .nest("/_simulator", routes)
         .layer(from_fn(guard::guard))
 }
@@ -87,10 +87,6 @@ fn work(simulator: &Simulator, work: impl FnOnce(&mut Tx<'_>) -> Result<Value, A
     simulator.engine().work(work).map(Json)
 }
 
-async fn page(State(s): State<Simulator>) -> Html<String> {
-    Html(pages::control::show(&s))
-}
-
 async fn clock(State(s): State<Simulator>) -> Json<Value> {
     let core = s.engine().lock();
     Json(json!({ "now": core.now(), "mode": if core.is_manual() { "manual" } else { "real" } }))
@@ -103,7 +99,7 @@ struct Advance {
 }
 
 /// Whatever repeats daily happens so many times on the way.
-const FURTHEST: i64 = 10 * 366 * 86_400;
+pub(crate) const FURTHEST: i64 = 10 * 366 * 86_400;
 
 async fn advance(State(s): State<Simulator>, body: String) -> Told {
     let Advance { seconds } = read(&body)?;

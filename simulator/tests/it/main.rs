@@ -17,6 +17,7 @@ mod intents;
 mod invariants;
 mod methods;
 mod payouts;
+mod portal;
 mod properties;
 mod refunds;
 mod requests;
