@@ -250,7 +250,7 @@ async fn debits_have_a_mandate() {
 async fn a_debit_has_a_mandate_without_being_told_and_a_card_has_none() {
     let stripe = Stripe::start().await;
     for (kind, method, has) in [
-        ("sepa_debit", "pm_sepaDebit", true),
+        ("sepa_debit", "pm_success_de", true),
         ("card", "pm_card_visa", false),
     ] {
         let body =
