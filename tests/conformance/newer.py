@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Lists the fields that the newest official client knows of an object and Stripe's description doesn't.
 
-usage: newer.py SPEC.json STRIPE_SDIST OBJECT…       for example: newer.py … payment_intent refund
+usage: newer.py SPEC.json STRIPE_SDIST ROUTES
 
-Only fields that every object has (not `Optional`) are listed: overlay.json must have each of them, since
-a client generated from newer types refuses an answer without it. Exits with 1 if one is missing there.
+Only fields that every object has (not `Optional`) are listed, of the objects that the simulator's routes
+answer: overlay.json must have each of them, since a client generated from newer types refuses an answer
+without it, or name it among those that came after the simulator's version. Exits with 1 otherwise.
 """
 import ast
 import glob
@@ -14,10 +15,27 @@ import re
 import sys
 
 
+def answered(whole, routes):
+    """The `object`s that answers of these routes are, or lists of which they are."""
+    found = set()
+    bare = lambda path: re.sub(r"\{\w+\}", "{}", path)
+    have = {tuple(bare(line.strip()).split(" ")) for line in open(routes) if line.strip()}
+    schemas = whole["components"]["schemas"]
+    for path, operations in whole["paths"].items():
+        for method, operation in operations.items():
+            if (method.upper(), bare(path)) in have:
+                schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+                for name in re.findall(r"#/components/schemas/([\w.]+)", json.dumps(schema)):
+                    found.update(schemas[name].get("properties", {}).get("object", {}).get("enum", []))
+    return found
+
+
 def main():
-    spec = json.load(open(sys.argv[1]))["components"]["schemas"]
-    overlay = json.load(open(pathlib.Path(__file__).with_name("overlay.json")))["schemas"]
-    wanted, missing = set(sys.argv[3:]), []
+    whole = json.load(open(sys.argv[1]))
+    spec = whole["components"]["schemas"]
+    notes = json.load(open(pathlib.Path(__file__).with_name("overlay.json")))
+    overlay, later = notes["schemas"], notes["later"]["fields"]
+    wanted, missing = answered(whole, sys.argv[3]), []
     by_object = {}
     for name, schema in spec.items():
         kind = schema.get("properties", {}).get("object", {}).get("enum", [])
@@ -35,7 +53,7 @@ def main():
                 continue
             known = schema.get("properties", {})
             if key not in known:
-                if not kind.startswith("Optional[") and key not in overlay.get(name, {}):
+                if not kind.startswith("Optional[") and key not in overlay.get(name, {}) and f"{path}.{key}" not in later:
                     missing.append(f"{path}.{key}: {kind[:100]}    (schema {name})")
                 continue
             found = re.fullmatch(r"(?:Optional\[)?(?:List\[)?(\w+)\]*", kind)

@@ -249,8 +249,11 @@ async fn debits_have_a_mandate() {
 #[tokio::test]
 async fn a_debit_has_a_mandate_without_being_told_and_a_card_has_none() {
     let stripe = Stripe::start().await;
+    let debit = stripe
+        .post("/v1/payment_methods", "type=sepa_debit&sepa_debit[iban]=DE89370400440532013000&billing_details[name]=A&billing_details[email]=a@shop.example")
+        .await;
     for (kind, method, has) in [
-        ("us_bank_account", "pm_usBankAccount", true),
+        ("sepa_debit", debit["id"].as_str().expect("id"), true),
         ("card", "pm_card_visa", false),
     ] {
         let body =
@@ -318,7 +321,7 @@ async fn what_cannot_be_set_up_is_refused() {
             "payment_method",
         ),
         (
-            format!("{CARD}&payment_method=pm_success_de"),
+            format!("{CARD}&payment_method=pm_usBankAccount"),
             "",
             "payment_method",
         ),

@@ -421,6 +421,7 @@ fn set(
     let changed = tx.update(item, |r| {
         if let Some(price) = &price {
             r.value["price"] = price.value.clone();
+            r.value["plan"] = prices::plan(&price.value);
             r.hidden["price"] = json!(price.id);
         }
         if let Some(quantity) = quantity {

@@ -390,6 +390,7 @@ pub(super) fn add_item(
         "current_period_start": period.0,
         "discounts": discounts,
         "metadata": wanted.metadata,
+        "plan": prices::plan(&wanted.price.value),
         "price": wanted.price.value,
         "quantity": wanted.quantity,
         "subscription": subscription,
