@@ -16,6 +16,7 @@ use crate::{
     accounts::onboarding::{self, Details, Restriction},
     balance::payouts,
     checkout::pay::{self, Outcome, Payment},
+    clock::FURTHEST,
     error::ApiError,
     pages,
     payments::{
@@ -97,9 +98,6 @@ async fn clock(State(s): State<Simulator>) -> Json<Value> {
 struct Advance {
     seconds: i64,
 }
-
-/// Whatever repeats daily happens so many times on the way.
-pub(crate) const FURTHEST: i64 = 10 * 366 * 86_400;
 
 async fn advance(State(s): State<Simulator>, body: String) -> Told {
     let Advance { seconds } = read(&body)?;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Fault, Simulator,
     assumptions::ASSUMPTIONS,
-    control::FURTHEST,
+    clock::FURTHEST,
     delivery::history,
     engine::Core,
     error::ApiError,
