@@ -149,6 +149,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_switch_has_its_evidence() {
+        let evidence = include_str!("../EVIDENCE.md");
+        for assumption in ASSUMPTIONS {
+            let name = format!("`{}`", assumption.name);
+            assert!(
+                evidence.contains(&name),
+                "EVIDENCE.md says nothing of {name}"
+            );
+        }
+    }
+
+    #[test]
     fn a_switch_takes_its_own_values_only() {
         let mut a = Assumptions::default();
         assert_eq!(a.get("free_session"), "no_payment_required");
