@@ -1,5 +1,6 @@
 //! Subscriptions and their items: <https://docs.stripe.com/billing/subscriptions/overview>.
 
+mod bill;
 mod change;
 pub(crate) mod create;
 pub(crate) mod cycle;
