@@ -111,10 +111,9 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
         for (double, done) in args.doubles.iter().zip(done) {
             let (rate, ratio) = match done {
                 None => ("can't".to_owned(), String::new()),
-                // Whole numbers: what is beyond them is noise.
                 Some(n) => (
                     (n / args.seconds).to_string(),
-                    format!("1 : {}", first / std::cmp::max(n, 1)),
+                    format!("{:.2}", n as f64 / first as f64),
                 ),
             };
             println!("| {} | {} | {rate} | {ratio} |", work.name, double.name);

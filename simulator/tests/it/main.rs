@@ -27,5 +27,6 @@ mod support;
 mod tokens;
 mod topups;
 mod transfers;
+mod visits;
 mod webhooks;
 mod world;
