@@ -513,6 +513,8 @@ def main():
         for (text, _), (ok, why) in zip(PROBES, results):
             if not ok:
                 print(f"{name}: {text}: {why}", file=sys.stderr)
+    # The first is the one that is to have them all.
+    sys.exit(not all(ok for ok, _ in columns[0][1]))
 
 
 main()
