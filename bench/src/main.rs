@@ -2,6 +2,7 @@
 
 mod bound;
 mod database;
+mod doubles;
 mod events;
 mod server;
 mod stripe;
@@ -26,14 +27,16 @@ struct Cli {
 enum Command {
     /// Events per second through the Connect webhook, each of which pays an order, beside what the database allows.
     Webhooks(webhooks::Args),
+    /// Requests a second of the simulator beside other doubles of Stripe.
+    Doubles(doubles::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Command::Webhooks(args) = Cli::parse().command;
+    let command = Cli::parse().command;
     // What a run has started is ended by dropping it.
     let done = tokio::select! {
-        done = webhooks::run(&args) => done,
+        done = measure(&command) => done,
         stopped = interrupted() => Err(stopped),
     };
     match done {
@@ -42,6 +45,13 @@ async fn main() -> ExitCode {
             eprintln!("souk-bench: {e}");
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn measure(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Webhooks(args) => webhooks::run(args).await,
+        Command::Doubles(args) => doubles::run(args).await,
     }
 }
 

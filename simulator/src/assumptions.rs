@@ -73,6 +73,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         values: &["at_once", "after_a_minute"],
         about: "when search finds what was made; Stripe says within a minute, as a rule",
     },
+    Assumption {
+        name: "portal_default",
+        values: &["made", "missing"],
+        about: "whether an account has a default configuration of the billing portal before anybody saved one",
+    },
 ];
 
 /// The answers in force.
@@ -142,6 +147,18 @@ impl Assumptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_switch_has_its_evidence() {
+        let evidence = include_str!("../EVIDENCE.md");
+        for assumption in ASSUMPTIONS {
+            let name = format!("`{}`", assumption.name);
+            assert!(
+                evidence.contains(&name),
+                "EVIDENCE.md says nothing of {name}"
+            );
+        }
+    }
 
     #[test]
     fn a_switch_takes_its_own_values_only() {

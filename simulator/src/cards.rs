@@ -14,6 +14,8 @@ pub(crate) enum Behaviour {
     ChallengesAlways,
     /// Asks while the customer is there; off session it pays, since it counts as set up.
     ChallengesOnSession,
+    /// Asks for 3-D Secure, and is declined when the customer has authenticated.
+    ChallengesAndDeclines(&'static str, &'static str, &'static str),
     /// `code`, `decline_code` (empty for errors that aren't declines by the issuer), message.
     Declines(&'static str, &'static str, &'static str),
     /// Can be saved to a customer; charging it is declined.
@@ -167,7 +169,15 @@ pub(crate) const CARDS: &[Card] = &[
         &["unionpay"],
     )
     .from("CN"),
+    card("4000000400000008", "visa", Behaviour::Pays, &["at"]).from("AT"),
+    card("4000000560000004", "visa", Behaviour::Pays, &["be"]).from("BE"),
+    card("4000001240000000", "visa", Behaviour::Pays, &["ca"]).from("CA"),
     card("4000002760000016", "visa", Behaviour::Pays, &["de"]).from("DE"),
+    card("4000003720000005", "visa", Behaviour::Pays, &["ie"]).from("IE"),
+    card("4000003800000008", "visa", Behaviour::Pays, &["it"]).from("IT"),
+    card("4000005280000002", "visa", Behaviour::Pays, &["nl"]).from("NL"),
+    card("4000007240000007", "visa", Behaviour::Pays, &["es"]).from("ES"),
+    card("4000007560000009", "visa", Behaviour::Pays, &["ch"]).from("CH"),
     card("4000008260000000", "visa", Behaviour::Pays, &["gb"]).from("GB"),
     card("4000002500000003", "visa", Behaviour::Pays, &["fr"]).from("FR"),
     card(
@@ -246,6 +256,38 @@ pub(crate) const CARDS: &[Card] = &[
         &["authenticationRequiredSetupForOffSession"],
     ),
     card(
+        "4000000000003055",
+        "visa",
+        Behaviour::Pays,
+        &["threeDSecureOptional"],
+    ),
+    card(
+        "4000000000003063",
+        "visa",
+        Behaviour::ChallengesAlways,
+        &["threeDSecureRequired"],
+    ),
+    card(
+        "4000008260003178",
+        "visa",
+        Behaviour::ChallengesAndDeclines(
+            "card_declined",
+            "insufficient_funds",
+            "Your card has insufficient funds.",
+        ),
+        &["authenticationRequiredChargeDeclinedInsufficientFunds"],
+    ),
+    card(
+        "4000008400001629",
+        "visa",
+        Behaviour::ChallengesAndDeclines(
+            "card_declined",
+            "generic_decline",
+            "Your card was declined.",
+        ),
+        &["threeDSecureRequiredChargeDeclined"],
+    ),
+    card(
         "4000000000000341",
         "visa",
         Behaviour::DeclinesOnceSaved,
@@ -291,7 +333,7 @@ pub(crate) const CARDS: &[Card] = &[
         "4100000000000019",
         "fraudulent",
         "Your card was declined.",
-        &["radarBlock"],
+        &["radarBlock", "visa_chargeDeclinedFraudulent"],
     ),
     refused(
         "4000000000000069",

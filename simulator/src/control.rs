@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     middleware::from_fn,
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
@@ -16,11 +16,12 @@ use crate::{
     accounts::onboarding::{self, Details, Restriction},
     balance::payouts,
     checkout::pay::{self, Outcome, Payment},
+    clock::FURTHEST,
     error::ApiError,
     pages,
     payments::{
         confirm::{self, Challenge},
-        disputes, refunds,
+        disputes, refunds, setup,
     },
     store::Tx,
 };
@@ -58,6 +59,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/checkout/sessions/{id}/pay", post(pay))
         .route("/checkout/sessions/{id}/settle", post(settle))
         .route("/payment_intents/{id}/challenge", post(challenge))
+        .route("/setup_intents/{id}/challenge", post(challenge_setup))
         .route("/payment_intents/{id}/settle", post(settle_intent))
         .route("/payouts/{id}/fail", post(fail_payout))
         .route("/refunds/{id}/fail", post(fail_refund))
@@ -71,7 +73,7 @@ pub(crate) fn router() -> Router<Simulator> {
             "/",
             get(async || axum::response::Redirect::to("/_simulator")),
         )
-        .route("/_simulator", get(page).post(pages::control::submit))
+        .merge(pages::control::router())
         .nest("/_simulator", routes)
         .layer(from_fn(guard::guard))
 }
@@ -86,10 +88,6 @@ fn work(simulator: &Simulator, work: impl FnOnce(&mut Tx<'_>) -> Result<Value, A
     simulator.engine().work(work).map(Json)
 }
 
-async fn page(State(s): State<Simulator>) -> Html<String> {
-    Html(pages::control::show(&s))
-}
-
 async fn clock(State(s): State<Simulator>) -> Json<Value> {
     let core = s.engine().lock();
     Json(json!({ "now": core.now(), "mode": if core.is_manual() { "manual" } else { "real" } }))
@@ -100,9 +98,6 @@ async fn clock(State(s): State<Simulator>) -> Json<Value> {
 struct Advance {
     seconds: i64,
 }
-
-/// Whatever repeats daily happens so many times on the way.
-const FURTHEST: i64 = 10 * 366 * 86_400;
 
 async fn advance(State(s): State<Simulator>, body: String) -> Told {
     let Advance { seconds } = read(&body)?;
@@ -215,6 +210,14 @@ async fn challenge(State(s): State<Simulator>, Path(id): Path<String>, body: Str
     let Answered { outcome } = read(&body)?;
     work(&s, |tx| {
         confirm::challenge(tx, &id, outcome)?;
+        Ok(tx.get(&id).map(|r| r.value.clone()).unwrap_or_default())
+    })
+}
+
+async fn challenge_setup(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+    let Answered { outcome } = read(&body)?;
+    work(&s, |tx| {
+        setup::challenge(tx, &id, outcome)?;
         Ok(tx.get(&id).map(|r| r.value.clone()).unwrap_or_default())
     })
 }

@@ -98,10 +98,6 @@ impl Faults {
         &self.list
     }
 
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
     fn draw(&mut self, seed: u64) -> f64 {
         self.drawn += 1;
         chance(seed, "fault", &self.drawn.to_string())

@@ -45,6 +45,7 @@ kinds! {
     PaymentMethod: "PaymentMethod", "payment_methods";
     Mandate: "mandate", "mandates";
     Session: "checkout.session", "checkout_sessions";
+    ShippingRate: "shipping rate", "shipping_rates";
     Intent: "payment_intent", "payment_intents";
     SetupIntent: "setupintent", "setup_intents";
     SetupAttempt: "setup_attempt", "setup_attempts";

@@ -89,6 +89,14 @@ pub(crate) fn enough(amount: i64, currency: &str) -> Result<(), ApiError> {
         .code("amount_too_small")
         .param("amount"));
     }
+    if digits(currency) == 3 && amount % 10 != 0 {
+        return Err(ApiError::invalid(format!(
+            "Invalid amount: the least-significant digit of an amount in {} must be 0.",
+            currency.to_ascii_uppercase()
+        ))
+        .code("parameter_invalid_integer")
+        .param("amount"));
+    }
     if amount > MAX_AMOUNT {
         return Err(ApiError::invalid(format!(
             "Amount must be no more than {}",

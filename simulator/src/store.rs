@@ -149,6 +149,11 @@ impl Store {
         (*at <= now).then(|| (*at, id.clone()))
     }
 
+    /// What falls due by itself on the simulator's clock, soonest first.
+    pub fn upcoming(&self) -> impl Iterator<Item = (i64, &str)> {
+        self.due.iter().map(|(at, _, _, id)| (*at, id.as_str()))
+    }
+
     /// As [`Store::next_due`], of what lives on a test clock.
     pub fn next_due_on(&self, clock: &str, now: i64) -> Option<(i64, String)> {
         let (at, _, _, id) = self.clocks.get(clock)?.first()?;

@@ -9,7 +9,7 @@ use crate::{
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{capture, charges, confirm, disputes, intents, refunds, setup},
+    payments::{capture, charges, confirm, disputes, intents, legacy, refunds, setup},
     shape::{self, Shape},
     store::{Kind, Record, Tx},
     tokens,
@@ -64,6 +64,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         capture::ROUTES,
         setup::ROUTES,
         charges::ROUTES,
+        legacy::ROUTES,
         refunds::ROUTES,
         fees::ROUTES,
         disputes::ROUTES,
@@ -128,10 +129,12 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
         return;
     };
     match record.kind {
+        Kind::Charge => legacy::falls_due(tx, &record),
         Kind::Intent => confirm::falls_due(tx, &record),
         Kind::Session => checkout::falls_due(tx, &record),
         Kind::Txn => balance::becomes_available(tx, &record),
         Kind::Payout => payouts::falls_due(tx, &record),
+        Kind::Topup => topups::falls_due(tx, &record),
         Kind::Person => persons::falls_due(tx, &record),
         Kind::Account => payouts::pay_out(tx, &record),
         Kind::Refund => refunds::falls_due(tx, &record),

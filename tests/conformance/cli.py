@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs the official Stripe CLI against the simulator, end to end.
 
-usage: cli.py SOUK_SIMULATOR [STRIPE_CLI]
+usage: cli.py SOUK_SIMULATOR [STRIPE_CLI [LOG]]
 
 SOUK_SIMULATOR is the built binary; STRIPE_CLI the CLI's own, else npm's `@stripe/cli` is installed into a folder that
-is thrown away (or taken from $STRIPE_CLI). `stripe get`, `post` and `delete`; `stripe listen` with a door for the
+is thrown away; LOG is where the simulator writes down requests and answers. `stripe get`, `post` and `delete`; `stripe listen` with a door for the
 platform's events and one for those of connected accounts; `stripe trigger` for every event that a marketplace
 handles, each of which must arrive at its door, signed with the secret that `stripe listen --print-secret` tells.
 
@@ -134,9 +134,11 @@ class Door(http.server.BaseHTTPRequestHandler):
 
 
 def find_cli(folder):
-    given = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("STRIPE_CLI")
-    if given:
-        return given
+    if len(sys.argv) > 2:
+        if os.access(sys.argv[2], os.X_OK):
+            return sys.argv[2]
+        print(f"skipped: there is no Stripe CLI at {sys.argv[2]}")
+        sys.exit(77)
     npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, f"@stripe/cli@{VERSION}"]
     try:
         subprocess.run(npm, check=True, capture_output=True, timeout=180)
@@ -204,7 +206,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="simulator-cli.") as folder:
         binary = find_cli(folder)
         simulator = subprocess.Popen(
-            [sys.argv[1], "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [sys.argv[1], "--listen", "127.0.0.1:0", *(["--log", sys.argv[3]] if len(sys.argv) > 3 else [])],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         listener = None
         try:

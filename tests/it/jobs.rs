@@ -43,8 +43,13 @@ async fn leased_beyond(app: &TestApp, before: i64) -> i64 {
 async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker() {
     let app = TestApp::start().await;
     let (shop, checkout, _) = refund_waits(&app).await;
-    app.fault("POST", "/v1/refunds", FaultKind::Slow { ms: 5000 }, Some(1))
-        .await;
+    app.fault(
+        "POST",
+        "/v1/refunds",
+        FaultKind::Slow { ms: 12_000 },
+        Some(1),
+    )
+    .await;
     let works = tokio::spawn({
         let app = app.app.clone();
         async move { worker::work(&app, "one").await }

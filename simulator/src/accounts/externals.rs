@@ -289,6 +289,10 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         row["default_for_currency"] = json!(true);
         only_default(&mut account, &row);
     }
+    // A payout to it failed; with its details looked after it is tried again.
+    if row["status"] == "errored" {
+        row["status"] = json!("new");
+    }
     replace(&mut account, &row);
     save(tx, &record.id, account)?;
     let before = changes(&before, &row);

@@ -17,6 +17,7 @@ use crate::{
     error::{Answer, ApiError},
     events::changes,
     form::Node,
+    money,
     store::{Kind, Record, Tx},
     tokens,
 };
@@ -322,16 +323,18 @@ fn relate(target: &mut Value, form: &Node) -> Result<(), ApiError> {
         target["title"] = json!(form.text("title"));
     }
     if form.at("percent_ownership").is_some() {
-        let share = form
-            .text("percent_ownership")
-            .and_then(|text| text.parse::<f64>().ok());
-        if share.is_some_and(|share| !(0.0..=100.0).contains(&share)) {
+        let text = form.text("percent_ownership").unwrap_or("0");
+        if !money::percent(text).is_some_and(|share| (0..=1_000_000).contains(&share)) {
             return Err(
                 ApiError::invalid("Percent ownership must be between 0 and 100.")
                     .param("relationship[percent_ownership]"),
             );
         }
-        target["percent_ownership"] = json!(share);
+        target["percent_ownership"] = match form.text("percent_ownership") {
+            None => Value::Null,
+            // The text is a plain number, so this reads it as one.
+            Some(text) => serde_json::from_str(text).unwrap_or_default(),
+        };
     }
     Ok(())
 }

@@ -234,6 +234,11 @@ fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
             let url = format!("/v1/customers/{id}/subscriptions");
             children(Kind::Subscription, "customer", &url)
         }
+        ("payout", "destination") => {
+            let account = tx.get(&tx.get(id)?.owner)?;
+            let banks = account.value["external_accounts"]["data"].as_array()?;
+            banks.iter().find(|bank| bank["id"] == value[name]).cloned()
+        }
         ("invoice", "payments") => {
             children(Kind::InvoicePayment, "invoice", "/v1/invoice_payments")
         }

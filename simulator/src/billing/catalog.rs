@@ -98,6 +98,7 @@ pub(crate) fn make(
         "livemode": false,
         "metadata": metadata(form, "metadata")?,
         "name": name,
+        "type": "service",
         "updated": tx.now,
     });
     describe(&mut product, form, true, at)?;

@@ -483,6 +483,32 @@ pub(crate) fn read(
     find(tx, call, Kind::Price, id, &param("price"))
 }
 
+/// A price as the `plan` that subscription items carry beside it.
+pub(crate) fn plan(price: &Value) -> Value {
+    let recurring = &price["recurring"];
+    json!({
+        "id": price["id"],
+        "object": "plan",
+        "active": price["active"],
+        "amount": price["unit_amount"],
+        "amount_decimal": price["unit_amount_decimal"],
+        "billing_scheme": price["billing_scheme"],
+        "created": price["created"],
+        "currency": price["currency"],
+        "interval": recurring["interval"],
+        "interval_count": recurring["interval_count"],
+        "livemode": false,
+        "metadata": price["metadata"],
+        "meter": recurring["meter"],
+        "nickname": price["nickname"],
+        "product": price["product"],
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
+        "trial_period_days": null,
+        "usage_type": recurring["usage_type"],
+    })
+}
+
 /// How often a price recurs, unless it is of one time.
 pub(crate) fn interval(price: &Value) -> Option<Interval> {
     let r = &price["recurring"];

@@ -3,67 +3,130 @@
 
 use serde_json::{Value, json};
 
+use super::look;
 use crate::{
-    api::{Call, metadata},
+    api::{Call, merge_metadata, metadata},
     billing::{amounts, prices},
-    error::ApiError,
+    error::{Answer, ApiError},
     form::Node,
-    store::Tx,
+    store::{Record, Tx},
 };
 
-/// The line items, their sum and their one currency.
-pub(crate) fn read(
+const MAX_ITEMS: usize = 100;
+
+/// The line items and their one currency. A form with the `id` of one of `present` keeps that one.
+pub(super) fn read(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
-) -> Result<(Vec<Value>, i64, String), ApiError> {
+    present: &[Value],
+) -> Result<(Vec<Value>, String), ApiError> {
     let forms: Vec<&Node> = call.args.list("line_items").collect();
     if forms.is_empty() {
         return Err(ApiError::parameter_missing("line_items"));
     }
-    if forms.len() > 100 {
+    if forms.len() > MAX_ITEMS {
         return Err(ApiError::invalid("You can pass at most 100 line items.").param("line_items"));
     }
+    let first = present.first().and_then(|item| item["currency"].as_str());
+    let mut currency = call
+        .args
+        .text("currency")
+        .or(first)
+        .map(str::to_ascii_lowercase);
     let mut items = Vec::new();
-    let mut subtotal = 0i64;
-    let mut currency = call.args.text("currency").map(str::to_ascii_lowercase);
     for (index, form) in forms.into_iter().enumerate() {
-        let record = prices::read(tx, call, form, &format!("line_items[{index}]"))?;
-        let price = &record.value;
-        let quantity = form.int("quantity").unwrap_or(1);
-        if quantity < 1 {
-            return Err(ApiError::invalid("Invalid positive integer")
-                .code("parameter_invalid_integer")
-                .param(format!("line_items[{index}][quantity]")));
+        let at = format!("line_items[{index}]");
+        if form.at("tax_rates").is_some() || form.at("dynamic_tax_rates").is_some() {
+            return Err(
+                ApiError::invalid("The simulator doesn't know `tax_rates` yet.")
+                    .param(format!("{at}[tax_rates]")),
+            );
         }
-        let own = price["currency"].as_str().unwrap_or_default().to_owned();
-        if currency.get_or_insert_with(|| own.clone()) != &own {
+        let item = match form.text("id") {
+            Some(id) => {
+                let old = present.iter().find(|item| item["id"] == id);
+                let old = old.ok_or_else(|| ApiError::missing("item", id, &format!("{at}[id]")))?;
+                keep(tx, form, old, &at)?
+            }
+            None => {
+                let price = prices::read(tx, call, form, &at)?;
+                let quantity = quantity(form, 1, &at)?;
+                make(tx, &price, quantity, form)?
+            }
+        };
+        let own = item["currency"].as_str().unwrap_or_default();
+        if currency.get_or_insert_with(|| own.to_owned()) != own {
             return Err(ApiError::invalid(
                 "All prices must use the same currency in one Checkout Session.",
             )
-            .param(format!("line_items[{index}]")));
+            .param(at));
         }
-        let amount = amounts::cost(&record, quantity, &own)?;
-        subtotal = subtotal
-            .checked_add(amount)
-            .ok_or_else(ApiError::overflow)?;
-        let name = price["product"]
-            .as_str()
-            .and_then(|id| tx.get(id))
-            .map(|product| product.text("name").to_owned());
-        items.push(json!({
-            "id": tx.mint("li_1", 23),
-            "object": "item",
-            "adjustable_quantity": null,
-            "amount_discount": 0,
-            "amount_subtotal": amount,
-            "amount_tax": 0,
-            "amount_total": amount,
-            "currency": own,
-            "description": name,
-            "metadata": metadata(form, "metadata")?,
-            "price": price,
-            "quantity": quantity,
-        }));
+        items.push(item);
     }
-    Ok((items, subtotal, currency.unwrap_or_default()))
+    Ok((items, currency.unwrap_or_default()))
+}
+
+fn quantity(form: &Node, otherwise: i64, at: &str) -> Result<i64, ApiError> {
+    match form.int("quantity").unwrap_or(otherwise) {
+        n if n < 1 => Err(ApiError::invalid("Invalid positive integer")
+            .code("parameter_invalid_integer")
+            .param(format!("{at}[quantity]"))),
+        n => Ok(n),
+    }
+}
+
+fn keep(tx: &Tx<'_>, form: &Node, old: &Value, at: &str) -> Answer {
+    let mut item = old.clone();
+    let quantity = quantity(form, old["quantity"].as_i64().unwrap_or(1), at)?;
+    count(tx, &mut item, quantity)?;
+    merge_metadata(&mut item["metadata"], form, "metadata")?;
+    if form.at("adjustable_quantity").is_some() {
+        item["adjustable_quantity"] = look::adjustable(form);
+    }
+    Ok(item)
+}
+
+/// A line of a price.
+pub(super) fn make(tx: &mut Tx<'_>, price: &Record, quantity: i64, form: &Node) -> Answer {
+    let product = price.value["product"].as_str().and_then(|id| tx.get(id));
+    let mut item = json!({
+        "id": tx.mint("li_1", 23),
+        "object": "item",
+        "adjustable_quantity": look::adjustable(form),
+        "amount_discount": 0,
+        "amount_tax": 0,
+        "currency": price.value["currency"],
+        "description": product.map(|p| p.text("name").to_owned()),
+        "metadata": metadata(form, "metadata")?,
+        "price": price.value,
+    });
+    count(tx, &mut item, quantity)?;
+    Ok(item)
+}
+
+/// Sets how many of an item there are.
+pub(super) fn count(tx: &Tx<'_>, item: &mut Value, quantity: i64) -> Result<(), ApiError> {
+    let id = item["price"]["id"].as_str().unwrap_or_default();
+    let price = tx
+        .get(id)
+        .ok_or_else(|| ApiError::missing("price", id, "price"))?;
+    let amount = amounts::cost(
+        &price,
+        quantity,
+        item["currency"].as_str().unwrap_or_default(),
+    )?;
+    item["quantity"] = json!(quantity);
+    item["amount_subtotal"] = json!(amount);
+    item["amount_total"] = json!(amount);
+    Ok(())
+}
+
+/// What the items come to before anything is taken off.
+pub(super) fn sum(items: &[Value]) -> Result<i64, ApiError> {
+    items
+        .iter()
+        .try_fold(0i64, |sum, item| {
+            sum.checked_add(item["amount_subtotal"].as_i64()?)
+        })
+        .ok_or_else(ApiError::overflow)
 }

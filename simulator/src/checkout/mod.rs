@@ -1,18 +1,23 @@
 //! Checkout sessions: <https://docs.stripe.com/api/checkout/sessions>.
 
+mod buyer;
 mod line_items;
+mod look;
 pub(crate) mod pay;
+mod shipping;
 mod subscribe;
+
+pub(crate) use buyer::offered;
 
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Call, Route, find, lists, metadata, retrieve},
+    api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     billing::promotion,
     error::{Answer, ApiError},
     form::Node,
     money,
-    payments::intents,
+    payments::{intents, setup},
     store::{Kind, Record, Tx},
     transfers::destination,
 };
@@ -23,30 +28,122 @@ pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/checkout/sessions/{session}", |tx, call| {
         retrieve(tx, call, Kind::Session, "session")
     }),
+    ("POST", "/v1/checkout/sessions/{session}", update),
     ("POST", "/v1/checkout/sessions/{session}/expire", expire),
     ("GET", "/v1/checkout/sessions/{session}/line_items", items),
 ];
 
 const MIN_LIFE: i64 = 30 * 60;
 const MAX_LIFE: i64 = 24 * 3600;
+/// Seconds an expired session can be recovered.
+const RECOVERABLE: i64 = 30 * 86_400;
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
-    allowed(tx, call)?;
-    let (items, subtotal, currency) = line_items::read(tx, call)?;
+    let mode = args
+        .text("mode")
+        .ok_or_else(|| ApiError::parameter_missing("mode"))?;
+    look::check(tx, call)?;
+    let expires_at = expiry(tx, args)?;
+    let id = tx.mint("cs_test_a1", 56);
+    let (mut session, hidden) = match mode {
+        "setup" => set_up(tx, call, &id)?,
+        _ => sale(tx, call, &id)?,
+    };
+    session["expires_at"] = json!(expires_at);
+    tx.insert(Kind::Session, call.owner, session, hidden, Some(expires_at));
+    pay::price(tx, &id)
+}
+
+/// A session that takes money: what is shown, and what is kept for its intent or subscription.
+fn sale(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), ApiError> {
+    let args = call.args;
+    intents::can_charge(tx, call.owner)?;
+    let shipping = shipping::read(tx, call)?;
+    let (items, currency) = line_items::read(tx, call, &[])?;
+    shipping::check(tx, &shipping, &currency)?;
     subscribe::check(call, &items)?;
-    let subtotal = subscribe::due_now(args, &items, subtotal);
+    let subscription = args.sub("subscription_data");
+    let subtotal = subscribe::due_now(subscription, &items, line_items::sum(&items)?);
     let discount = read_discount(tx, call, subtotal, &currency)?;
     let off = match &discount {
         Some(d) => promotion::amount_off(tx, call.owner, &d.coupon, subtotal, &currency)?,
         None => 0,
     };
-    let total = subtotal - off;
-    let least = money::minimum(&currency, "currency")?;
+    let sent = shipping
+        .first()
+        .and_then(|option| option["shipping_amount"].as_i64())
+        .unwrap_or(0);
+    let total = subtotal - off + sent;
+    enough(total, &currency)?;
+    let fee = fee(tx, call, subtotal + sent)?;
+    let connect = connect(args, total, fee);
+    destination::check(tx, call.owner, &connect, "payment_intent_data")?;
+    let data = args.sub("payment_intent_data");
+    let mut session = look::describe(tx, call, id, Some(&currency))?;
+    session["amount_subtotal"] = json!(subtotal);
+    session["shipping_options"] = json!(shipping);
+    let hidden = json!({
+        "items": items,
+        "fee": fee,
+        "connect": connect,
+        "discount": discount.map(|d| json!({ "coupon": d.coupon, "promotion_code": d.promotion_code })),
+        "customer_update": customer_update(args),
+        "subscription_data": subscription.encode(),
+        "intent": {
+            "capture_method": data.text("capture_method").unwrap_or("automatic_async"),
+            "description": data.text("description"),
+            "metadata": metadata(data, "metadata")?,
+            "receipt_email": data.text("receipt_email"),
+            "setup_future_usage": data.text("setup_future_usage"),
+            "shipping": data.at("shipping").map(intents::shipping_of),
+            "statement_descriptor": data.text("statement_descriptor"),
+            "statement_descriptor_suffix": data.text("statement_descriptor_suffix"),
+        },
+    });
+    Ok((session, hidden))
+}
+
+/// A session that saves a payment method for later
+/// (<https://docs.stripe.com/payments/save-and-reuse?platform=checkout>).
+fn set_up(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), ApiError> {
+    let args = call.args;
+    let currency = args.text("currency").map(str::to_ascii_lowercase);
+    match &currency {
+        Some(currency) => drop(money::minimum(currency, "currency")?),
+        None if args.texts("allowed_payment_method_types").is_empty() => {
+            return Err(ApiError::parameter_missing("currency"));
+        }
+        None => {}
+    }
+    let mut session = look::describe(tx, call, id, currency.as_deref())?;
+    let data = args.sub("setup_intent_data");
+    let fields = json!({
+        "customer": args.text("customer"),
+        "description": data.text("description"),
+        "metadata": metadata(data, "metadata")?,
+        "on_behalf_of": data.text("on_behalf_of"),
+        "payment_method_types": session["payment_method_types"],
+    });
+    let intent = setup::open(tx, call.owner, fields, json!({ "session": id }));
+    session["setup_intent"] = json!(intent.id);
+    Ok((session, json!({ "customer_update": customer_update(args) })))
+}
+
+/// Which of the customer's fields the buyer may change.
+fn customer_update(args: &Node) -> Value {
+    let form = args.sub("customer_update");
+    let names = ["address", "name", "shipping"];
+    json!(names.map(|n| if form.text(n) == Some("auto") { n } else { "" }))
+}
+
+/// Refuses a total that no card could be charged with.
+fn enough(total: i64, currency: &str) -> Result<(), ApiError> {
+    let least = money::minimum(currency, "currency")?;
     if total != 0 && total < least {
         return Err(ApiError::invalid(format!(
             "The Checkout Session's total amount due must add up to at least {}",
-            money::show(least, &currency)
+            money::show(least, currency)
         ))
         .code("amount_too_small")
         .param("line_items"));
@@ -58,118 +155,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .code("amount_too_large")
         .param("line_items"));
     }
-    let fee = fee(tx, call, subtotal)?;
-    let connect = connect(args, total, fee);
-    destination::check(tx, call.owner, &connect, "payment_intent_data")?;
-    let expires_at = expiry(tx, args)?;
-    let id = tx.mint("cs_test_a1", 56);
-    let mut session = describe(tx, args, &id)?;
-    session["amount_subtotal"] = json!(subtotal);
-    session["currency"] = json!(currency);
-    session["expires_at"] = json!(expires_at);
-    let hidden = json!({
-        "items": items,
-        "fee": fee,
-        "connect": connect,
-        "intent": metadata(args, "payment_intent_data.metadata")?,
-        "intent_description": args.text("payment_intent_data.description"),
-        "receipt_email": args.text("payment_intent_data.receipt_email"),
-        "subscription_data": args.sub("subscription_data").encode(),
-        "discount": discount.map(|d| json!({ "coupon": d.coupon, "promotion_code": d.promotion_code })),
-    });
-    tx.insert(Kind::Session, call.owner, session, hidden, Some(expires_at));
-    pay::price(tx, &id)
-}
-
-/// Documented parameters that would change what happens and aren't simulated: better refused than
-/// ignored. `false` and the hash's `enabled=false` pass.
-const NOT_YET: [&str; 13] = [
-    "after_expiration",
-    "automatic_tax.enabled",
-    "consent_collection",
-    "custom_fields",
-    "customer_account",
-    "invoice_creation.enabled",
-    "optional_items",
-    "payment_intent_data.setup_future_usage",
-    "payment_method_configuration",
-    "setup_intent_data",
-    "shipping_address_collection",
-    "shipping_options",
-    "tax_id_collection.enabled",
-];
-
-fn simulated(args: &Node) -> Result<(), ApiError> {
-    let refuse = |path: &str| {
-        let (head, rest) = path.split_once('.').unwrap_or((path, ""));
-        let param = if rest.is_empty() {
-            head.to_owned()
-        } else {
-            format!("{head}[{rest}]")
-        };
-        Err(ApiError::invalid(format!("The simulator doesn't know `{param}` yet.")).param(param))
-    };
-    if let Some(path) = NOT_YET.iter().find(|path| {
-        args.at(path)
-            .is_some_and(|_| args.flag(path) != Some(false))
-    }) {
-        return refuse(path);
-    }
-    if args.text("payment_intent_data.capture_method") == Some("manual") {
-        return refuse("payment_intent_data.capture_method");
-    }
-    for item in args.list("line_items") {
-        if item.flag("adjustable_quantity.enabled") == Some(true) || item.at("tax_rates").is_some()
-        {
-            return refuse("line_items");
-        }
-    }
     Ok(())
-}
-
-/// What must be true before anything is read.
-fn allowed(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
-    let args = call.args;
-    simulated(args)?;
-    match args.text("mode") {
-        Some("payment" | "subscription") => {}
-        None => return Err(ApiError::parameter_missing("mode")),
-        Some(mode) => {
-            return Err(ApiError::invalid(format!(
-                "The simulator doesn't know `{mode}` mode yet; it knows `payment` and `subscription`."
-            ))
-            .param("mode"));
-        }
-    }
-    if let Some(id) = args.text("customer") {
-        find(tx, call, Kind::Customer, id, "customer")?;
-    }
-    if !matches!(args.text("ui_mode"), None | Some("hosted_page")) {
-        return Err(
-            ApiError::invalid("The simulator only has the `hosted_page` yet.").param("ui_mode"),
-        );
-    }
-    for name in ["success_url", "cancel_url"] {
-        match args.text(name) {
-            Some(url) if url::Url::parse(url).is_err() => {
-                return Err(ApiError::invalid("Not a valid URL")
-                    .code("url_invalid")
-                    .param(name));
-            }
-            None if name == "success_url" => return Err(ApiError::parameter_missing(name)),
-            _ => {}
-        }
-    }
-    if args
-        .text("customer_email")
-        .is_some_and(|e| !e.contains('@') || e.contains(' '))
-    {
-        let email = args.text("customer_email").unwrap_or_default();
-        return Err(ApiError::invalid(format!("Invalid email address: {email}"))
-            .code("email_invalid")
-            .param("customer_email"));
-    }
-    intents::can_charge(tx, call.owner)
 }
 
 fn fee(tx: &Tx<'_>, call: &Call<'_>, subtotal: i64) -> Result<Option<i64>, ApiError> {
@@ -243,11 +229,6 @@ fn read_discount(
     let Some(form) = forms.first() else {
         return Ok(None);
     };
-    if call.args.flag("allow_promotion_codes").is_some() {
-        return Err(ApiError::invalid(
-            "You may only specify one of these parameters: allow_promotion_codes, discounts.",
-        ));
-    }
     if forms.len() > 1 {
         return Err(ApiError::invalid("You can pass at most 1 discount.").param("discounts"));
     }
@@ -256,6 +237,7 @@ fn read_discount(
         let code = tx
             .find(Kind::PromotionCode, call.owner, id)
             .ok_or_else(|| ApiError::missing("promotion code", id, param))?;
+        promotion::check_customer(tx, &code, call.args.text("customer"))?;
         return promotion::check_code(tx, &code, subtotal, currency).map(Some);
     }
     let id = form
@@ -277,115 +259,88 @@ fn read_discount(
     }))
 }
 
-/// The session without its amounts.
-fn describe(tx: &Tx<'_>, args: &Node, id: &str) -> Answer {
-    let methods: Vec<&str> = match args.texts("allowed_payment_method_types") {
-        given if !given.is_empty() => given,
-        _ => vec!["card", "sepa_debit"],
-    };
-    let subscribes = args.text("mode") == Some("subscription");
-    Ok(json!({
-        "id": id,
-        "object": "checkout.session",
-        "adaptive_pricing": { "enabled": args.flag("adaptive_pricing.enabled").unwrap_or(false) },
-        "after_expiration": null,
-        "allow_promotion_codes": args.flag("allow_promotion_codes"),
-        "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
-        "billing_address_collection": args.text("billing_address_collection"),
-        "cancel_url": args.text("cancel_url"),
-        "client_reference_id": args.text("client_reference_id"),
-        "client_secret": null,
-        "collected_information": null,
-        "consent": null,
-        "consent_collection": null,
-        "created": tx.now,
-        "currency_conversion": null,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": null, "shipping_address": null, "submit": null,
-            "terms_of_service_acceptance": null,
-        },
-        "customer": args.text("customer"),
-        "customer_account": null,
-        "customer_creation": if subscribes {
-            Value::Null
-        } else {
-            json!(args.text("customer_creation").unwrap_or("if_required"))
-        },
-        "customer_details": null,
-        "customer_email": args.text("customer_email"),
-        "discounts": [],
-        "integration_identifier": null,
-        "excluded_payment_method_types": [],
-        "invoice": null,
-        "invoice_creation": {
-            "enabled": false,
-            "invoice_data": {
-                "account_tax_ids": null, "custom_fields": null, "description": null, "footer": null,
-                "issuer": null, "metadata": {}, "rendering_options": null,
-            },
-        },
-        "livemode": false,
-        "locale": args.text("locale"),
-        "metadata": metadata(args, "metadata")?,
-        "mode": args.text("mode"),
-        "optional_items": [],
-        "origin_context": args.text("origin_context"),
-        "payment_intent": null,
-        "payment_link": null,
-        "payment_method_collection": args
-            .text("payment_method_collection")
-            .unwrap_or(if subscribes { "always" } else { "if_required" }),
-        "payment_method_configuration_details": null,
-        "payment_method_options": {},
-        "payment_method_types": methods,
-        "payment_status": "unpaid",
-        "permissions": null,
-        "phone_number_collection": { "enabled": args.flag("phone_number_collection.enabled").unwrap_or(false) },
-        "recovered_from": null,
-        "saved_payment_method_options": null,
-        "setup_intent": null,
-        "shipping_address_collection": null,
-        "shipping_cost": null,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": args.text("submit_type"),
-        "subscription": null,
-        "success_url": args.text("success_url"),
-        "tax_id_collection": { "enabled": false, "required": "never" },
-        "ui_mode": "hosted_page",
-        "url": format!("{}/c/pay/{id}", tx.base_url),
-        "wallet_options": null,
-    }))
-}
-
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let (intent, status) = (call.args.text("payment_intent"), call.args.text("status"));
+    let same = |r: &Record, name: &str| call.args.text(name).is_none_or(|v| r.value[name] == v);
     let email = call.args.text("customer_details.email");
     lists::list(tx, call, Kind::Session, |r| {
-        intent.is_none_or(|i| r.value["payment_intent"] == i)
-            && status.is_none_or(|s| r.value["status"] == s)
+        [
+            "customer",
+            "customer_account",
+            "payment_intent",
+            "payment_link",
+            "status",
+            "subscription",
+        ]
+        .into_iter()
+        .all(|name| same(r, name))
             && email.is_none_or(|e| r.value["customer_details"]["email"] == e)
     })
 }
 
 fn items(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let session = tx
-        .find(Kind::Session, call.owner, call.id())
-        .ok_or_else(|| ApiError::missing("checkout.session", call.id(), "session"))?;
-    lists::page_of(
-        call,
-        session.hidden["items"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default(),
-    )
+    let session = find(tx, call, Kind::Session, call.id(), "session")?;
+    let items = session.hidden["items"].as_array().cloned();
+    lists::page_of(call, items.unwrap_or_default())
+}
+
+/// <https://docs.stripe.com/api/checkout/sessions/update>.
+fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let args = call.args;
+    let session = find(tx, call, Kind::Session, call.id(), "session")?;
+    let mut value = session.value.clone();
+    merge_metadata(&mut value["metadata"], args, "metadata")?;
+    let mut items = session.hidden["items"].clone();
+    let order = ["collected_information", "line_items", "shipping_options"];
+    if let Some(name) = order.into_iter().find(|name| args.at(name).is_some()) {
+        if session.text("status") != "open" {
+            return Err(ApiError::invalid(format!(
+                "Only Checkout Sessions with a status in [\"open\"] can be updated. This Checkout Session has a status of `{}`.",
+                session.text("status")
+            )));
+        }
+        if session.text("mode") != "payment" {
+            return Err(
+                ApiError::invalid("Only sessions in `payment` mode have these.").param(name),
+            );
+        }
+    }
+    if let Some(details) = args.at("collected_information.shipping_details") {
+        if session.text("ui_mode") == "hosted_page" {
+            return Err(ApiError::invalid(
+                "`collected_information` can only be set for Checkout Sessions with `ui_mode` `embedded_page` or `elements`.",
+            )
+            .param("collected_information"));
+        }
+        let sent = intents::shipping_of(details);
+        value["collected_information"] = json!({
+            "business_name": null, "individual_name": null,
+            "shipping_details": { "address": sent["address"], "name": sent["name"] },
+        });
+    }
+    if args.at("line_items").is_some() {
+        let present = items.as_array().cloned().unwrap_or_default();
+        let (new, _) = line_items::read(tx, call, &present)?;
+        value["amount_subtotal"] = json!(line_items::sum(&new)?);
+        items = json!(new);
+    }
+    if args.at("shipping_options").is_some() {
+        let options = shipping::read(tx, call)?;
+        shipping::check(tx, &options, session.text("currency"))?;
+        value["shipping_options"] = json!(options);
+    }
+    tx.update(&session.id, |r| {
+        r.value = value;
+        r.hidden["items"] = items;
+    });
+    let priced = pay::price(tx, &session.id)?;
+    if let Some(total) = priced["amount_total"].as_i64() {
+        enough(total, session.text("currency"))?;
+    }
+    Ok(priced)
 }
 
 fn expire(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let session = tx
-        .find(Kind::Session, call.owner, call.id())
-        .ok_or_else(|| ApiError::missing("checkout.session", call.id(), "session"))?;
+    let session = find(tx, call, Kind::Session, call.id(), "session")?;
     if session.text("status") != "open" {
         return Err(ApiError::invalid(format!(
             "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `{}`.",
@@ -409,6 +364,11 @@ fn close(tx: &mut Tx<'_>, session: &Record) -> Value {
     let mut value = session.value.clone();
     value["status"] = json!("expired");
     value["url"] = Value::Null;
+    let recovery = &mut value["after_expiration"]["recovery"];
+    if recovery["enabled"] == json!(true) && session.text("mode") == "payment" {
+        recovery["url"] = json!(format!("{}/c/recover/{}", tx.base_url, session.id));
+        recovery["expires_at"] = json!(tx.now + RECOVERABLE);
+    }
     tx.update(&session.id, |r| {
         r.value = value.clone();
         r.due = None;
@@ -417,6 +377,42 @@ fn close(tx: &mut Tx<'_>, session: &Record) -> Value {
     if let Some(intent) = value["payment_intent"].as_str() {
         intents::cancel(tx, intent, Some("automatic"));
     }
+    if let Some(intent) = value["setup_intent"].as_str() {
+        setup::abandon(tx, intent, Some("abandoned"));
+    }
     tx.emit("checkout.session.expired", &session.owner, &value);
     value
+}
+
+/// Opens an expired session again, as a copy, and says where
+/// (<https://docs.stripe.com/payments/checkout/abandoned-carts>).
+pub(crate) fn recover(tx: &mut Tx<'_>, id: &str) -> Result<String, ApiError> {
+    let old = pay::session(tx, id)?;
+    let recovery = &old.value["after_expiration"]["recovery"];
+    if recovery["expires_at"]
+        .as_i64()
+        .is_none_or(|at| at <= tx.now)
+    {
+        return Err(ApiError::invalid(
+            "This Checkout Session can't be recovered.",
+        ));
+    }
+    let fresh = tx.mint("cs_test_a1", 56);
+    let url = format!("{}/c/pay/{fresh}", tx.base_url);
+    let mut value = old.value.clone();
+    value["id"] = json!(fresh);
+    value["created"] = json!(tx.now);
+    value["expires_at"] = json!(tx.now + MAX_LIFE);
+    value["recovered_from"] = json!(old.id);
+    value["payment_intent"] = Value::Null;
+    value["status"] = json!("open");
+    value["url"] = json!(url);
+    value["allow_promotion_codes"] = recovery["allow_promotion_codes"].clone();
+    for name in ["expires_at", "url"] {
+        value["after_expiration"]["recovery"][name] = Value::Null;
+    }
+    let hidden = old.hidden.clone();
+    let due = Some(tx.now + MAX_LIFE);
+    tx.insert(Kind::Session, &old.owner, value, hidden, due);
+    Ok(url)
 }

@@ -1,10 +1,11 @@
 //! What the buyer does on the hosted page: promotion codes, cards, challenges, debits.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::subscribe;
-
+use super::{buyer, enough, shipping, subscribe};
 use crate::{
     billing::promotion,
     cards,
@@ -12,7 +13,7 @@ use crate::{
     error::{Answer, ApiError},
     payments::{
         confirm::{self, Challenge, End, How},
-        intents,
+        intents, setup,
     },
     store::{Kind, Record, Tx},
 };
@@ -27,9 +28,21 @@ pub(crate) struct Payment {
     pub method: Method,
     /// A test card's number; 4242… when absent.
     pub card: Option<String>,
+    /// One of the customer's saved payment methods, in place of a card.
+    pub payment_method: Option<String>,
     pub promotion_code: Option<String>,
     pub email: Option<String>,
     pub name: Option<String>,
+    pub phone: Option<String>,
+    pub country: Option<String>,
+    /// The shipping option; the first when absent.
+    pub shipping_rate: Option<String>,
+    /// By the ids of line items whose quantity is adjustable.
+    pub quantities: BTreeMap<String, i64>,
+    /// The prices of the optional items that are added.
+    pub optional_items: Vec<String>,
+    /// By their keys; what is required and isn't given is made up.
+    pub custom_fields: BTreeMap<String, String>,
     /// How a 3-D Secure challenge ends; without it the session waits for its challenge page.
     pub challenge: Option<Challenge>,
 }
@@ -73,6 +86,9 @@ fn open_session(tx: &Tx<'_>, id: &str) -> Result<std::sync::Arc<Record>, ApiErro
 /// Recomputes a session's amounts from its items and discount, and returns it.
 pub(crate) fn price(tx: &mut Tx<'_>, id: &str) -> Answer {
     let session = session(tx, id)?;
+    if session.text("mode") == "setup" {
+        return Ok(session.value.clone());
+    }
     let subtotal = session.int("amount_subtotal");
     let discount = &session.hidden["discount"];
     let off = match discount["coupon"].as_str() {
@@ -91,9 +107,12 @@ pub(crate) fn price(tx: &mut Tx<'_>, id: &str) -> Answer {
         .unwrap_or_default();
     spread(&mut items, off, subtotal)?;
     let mut value = session.value.clone();
-    value["amount_total"] = json!(subtotal - off);
+    let cost = shipping::cost(&value, &session.hidden["shipping_rate"]);
+    let sent = cost["amount_total"].as_i64().unwrap_or(0);
+    value["amount_total"] = json!(subtotal - off + sent);
+    value["shipping_cost"] = cost;
     value["total_details"] =
-        json!({ "amount_discount": off, "amount_shipping": 0, "amount_tax": 0 });
+        json!({ "amount_discount": off, "amount_shipping": sent, "amount_tax": 0 });
     value["discounts"] = match discount {
         Value::Null => json!([]),
         // A discount that comes from a promotion code is named by it; `coupon` is then null.
@@ -136,9 +155,12 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
         Some(code) => {
             let (subtotal, currency) = (session.int("amount_subtotal"), session.text("currency"));
             let d = promotion::redeemable(tx, &session.owner, code, subtotal, currency)?;
+            if let Some(code) = d.promotion_code.as_deref().and_then(|id| tx.get(id)) {
+                promotion::check_customer(tx, &code, session.value["customer"].as_str())?;
+            }
             let off = promotion::amount_off(tx, &session.owner, &d.coupon, subtotal, currency)?;
-            let total = subtotal - off;
-            if total != 0 && total < crate::money::minimum(currency, "currency")? {
+            let sent = session.value["shipping_cost"]["amount_total"].as_i64();
+            if enough(subtotal - off + sent.unwrap_or(0), currency).is_err() {
                 return Err(ApiError::invalid(
                     "This code would bring the total below the minimum charge.",
                 )
@@ -151,14 +173,18 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
     price(tx, id)
 }
 
-/// One attempt to pay a session.
+/// One attempt to pay a session, or to save a payment method with it.
 pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiError> {
-    open_session(tx, id)?;
+    let session = open_session(tx, id)?;
+    buyer::remember(tx, &session, payment)?;
+    if session.text("mode") == "setup" {
+        return save(tx, id, payment);
+    }
+    buyer::choose(tx, &session, payment)?;
     if let Some(code) = payment.promotion_code.as_deref().filter(|c| !c.is_empty()) {
         apply_code(tx, id, Some(code))?;
     }
-    remember_buyer(tx, id, payment);
-    let session = session(tx, id)?;
+    let session = self::session(tx, id)?;
     if session.text("mode") == "subscription" {
         return subscribe::pay(tx, &session, payment);
     }
@@ -167,13 +193,10 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         return complete(tx, id, status);
     }
     if payment.method == Method::SepaDebit {
-        return debit(tx, &session);
+        takes_debits(&session)?;
     }
-    let number = payment.card.as_deref().unwrap_or("4242424242424242");
-    let card = cards::find(number).ok_or_else(cards::unknown)?;
     let intent = ensure_intent(tx, &session)?;
-    let billing = billing(&session);
-    let method = methods::of_card(tx, &session.owner, card, billing);
+    let method = means(tx, &session, payment)?;
     let how = How {
         challenge: payment.challenge,
         ..How::default()
@@ -182,11 +205,66 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
     finish(tx, &session.id, end)
 }
 
+fn save(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiError> {
+    let session = session(tx, id)?;
+    if payment.method == Method::SepaDebit {
+        takes_debits(&session)?;
+    }
+    let customer = buyer::customer(tx, &session);
+    let method = means(tx, &session, payment)?;
+    let intent = session.text("setup_intent").to_owned();
+    tx.update(&intent, |r| r.value["customer"] = json!(customer));
+    let how = How {
+        challenge: payment.challenge,
+        ..How::default()
+    };
+    let end = setup::attempt(tx, &intent, &method, &how)?;
+    finish(tx, id, end)
+}
+
+/// What the buyer pays with.
+fn means(
+    tx: &mut Tx<'_>,
+    session: &Record,
+    payment: &Payment,
+) -> Result<std::sync::Arc<Record>, ApiError> {
+    if let Some(id) = payment.payment_method.as_deref().filter(|m| !m.is_empty()) {
+        return buyer::saved(tx, session, id);
+    }
+    let billing = billing(session);
+    if payment.method == Method::SepaDebit {
+        return methods::of_debit(tx, &session.owner, billing)
+            .ok_or_else(|| ApiError::invalid("There is no such debit."));
+    }
+    let number = payment.card.as_deref().unwrap_or("4242424242424242");
+    let card = cards::find(number).ok_or_else(cards::unknown)?;
+    Ok(methods::of_card(tx, &session.owner, card, billing))
+}
+
+fn takes_debits(session: &Record) -> Result<(), ApiError> {
+    let shown = session.value["payment_method_types"].as_array();
+    if shown.is_some_and(|list| list.iter().any(|m| m == "sepa_debit")) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("This session doesn't take SEPA Direct Debit.").param("method"))
+}
+
 /// What an attempt means for its session.
 fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
     match end {
-        End::Paid => complete(tx, id, "paid"),
-        End::Challenged => Ok(Outcome::Challenge),
+        End::Paid => {
+            let session = session(tx, id)?;
+            let intent = tx.get(session.text("payment_intent"));
+            let reserved = intent.is_some_and(|i| i.text("status") == "requires_capture");
+            let status = match session.text("mode") {
+                "setup" => "no_payment_required",
+                // What is only reserved isn't paid.
+                _ if reserved => "unpaid",
+                _ => "paid",
+            };
+            complete(tx, id, status)
+        }
+        End::Challenged | End::Authenticated => Ok(Outcome::Challenge),
         End::Processing => {
             let due = tx.now + DEBIT_TAKES;
             let out = complete(tx, id, "unpaid")?;
@@ -208,27 +286,33 @@ fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> 
         .as_i64()
         .map(|fee| std::cmp::min(fee, amount));
     let hidden = json!({ "billing": billing(session), "session": session.id });
+    let customer = buyer::customer(tx, session);
+    let mut fields = session.hidden["intent"].clone();
+    fields["amount"] = json!(amount);
+    fields["application_fee_amount"] = json!(fee);
+    fields["customer"] = json!(customer);
+    if let Some(sent) = session.hidden["sent"].as_object() {
+        fields["shipping"] = json!({
+            "address": sent.get("address"), "carrier": null, "name": sent.get("name"),
+            "phone": session.hidden["buyer"]["phone"], "tracking_number": null,
+        });
+    }
     if let Some(id) = session.value["payment_intent"].as_str() {
+        let now = ["amount", "application_fee_amount", "customer", "shipping"];
         tx.update(id, |r| {
-            r.value["amount"] = json!(amount);
-            r.value["application_fee_amount"] = json!(fee);
+            for name in now {
+                r.value[name] = fields[name].clone();
+            }
             r.hidden = hidden;
         });
         return Ok(id.to_owned());
     }
-    let fields = json!({
-        "amount": amount,
-        "application_fee_amount": fee,
-        "currency": session.value["currency"],
-        "customer": session.value["customer"],
-        "description": session.hidden["intent_description"],
-        "metadata": session.hidden["intent"],
-        "on_behalf_of": session.hidden["connect"]["on_behalf_of"],
-        "payment_method_types": session.value["payment_method_types"],
-        "receipt_email": session.hidden["receipt_email"],
-        "transfer_data": session.hidden["connect"]["transfer_data"],
-        "transfer_group": session.hidden["connect"]["transfer_group"],
-    });
+    for name in ["on_behalf_of", "transfer_data", "transfer_group"] {
+        fields[name] = session.hidden["connect"][name].clone();
+    }
+    for name in ["currency", "payment_method_types"] {
+        fields[name] = session.value[name].clone();
+    }
     let intent = intents::open(tx, &session.owner, fields, hidden);
     tx.update(&session.id, |r| {
         r.value["payment_intent"] = json!(intent.id)
@@ -253,54 +337,17 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<Out
     if let Some(card) = session.hidden["card"].as_str() {
         let again = Payment {
             card: Some(card.to_owned()),
+            payment_method: session.hidden["saved"].as_str().map(str::to_owned),
             challenge: Some(how),
             ..Payment::default()
         };
         return subscribe::pay(tx, &session, &again);
     }
-    let intent = session.text("payment_intent").to_owned();
-    let end = confirm::challenge(tx, &intent, how)?;
+    let end = match session.text("mode") {
+        "setup" => setup::challenge(tx, session.text("setup_intent"), how)?,
+        _ => confirm::challenge(tx, session.text("payment_intent"), how)?,
+    };
     finish(tx, id, end)
-}
-
-fn debit(tx: &mut Tx<'_>, session: &Record) -> Result<Outcome, ApiError> {
-    let shown = session.value["payment_method_types"].as_array();
-    if !shown.is_some_and(|list| list.iter().any(|m| m == "sepa_debit")) {
-        return Err(
-            ApiError::invalid("This session doesn't take SEPA Direct Debit.").param("method"),
-        );
-    }
-    let intent = ensure_intent(tx, session)?;
-    let billing = billing(session);
-    let method = methods::of_debit(tx, &session.owner, billing)
-        .ok_or_else(|| ApiError::invalid("There is no such debit."))?;
-    let end = confirm::attempt(tx, &intent, &method, &How::default())?;
-    finish(tx, &session.id, end)
-}
-
-fn remember_buyer(tx: &mut Tx<'_>, id: &str, payment: &Payment) {
-    tx.update(id, |r| {
-        let email = payment
-            .email
-            .clone()
-            .filter(|e| !e.is_empty())
-            .or_else(|| r.value["customer_email"].as_str().map(str::to_owned))
-            .unwrap_or_else(|| "buyer@example.com".to_owned());
-        let name = payment.name.clone().filter(|n| !n.is_empty());
-        r.hidden["buyer"] = json!({
-            "address": {
-                "city": null, "country": "DE", "line1": null, "line2": null,
-                "postal_code": null, "state": null,
-            },
-            "business_name": null,
-            "email": email,
-            "individual_name": null,
-            "name": name,
-            "phone": null,
-            "tax_exempt": "none",
-            "tax_ids": [],
-        });
-    });
 }
 
 /// Completes a session and says where the buyer goes.
@@ -315,10 +362,29 @@ pub(super) fn complete(
     value["payment_status"] = json!(payment_status);
     value["customer_details"] = session.hidden["buyer"].clone();
     value["url"] = Value::Null;
-    tx.update(id, |r| {
+    if let Some(customer) = buyer::customer(tx, &session) {
+        value["customer"] = json!(customer);
+    }
+    if !session.hidden["sent"].is_null() {
+        value["collected_information"] = json!({
+            "business_name": null, "individual_name": null,
+            "shipping_details": session.hidden["sent"],
+        });
+    }
+    let asked = &value["consent_collection"];
+    if asked["terms_of_service"] == "required" || asked["promotions"] == "auto" {
+        value["consent"] = json!({
+            "promotions": (asked["promotions"] == "auto").then_some("opt_out"),
+            "terms_of_service": (asked["terms_of_service"] == "required").then_some("accepted"),
+        });
+    }
+    let done = tx.update(id, |r| {
         r.value = value.clone();
         r.due = None;
     });
+    if let Some(done) = done {
+        buyer::update_customer(tx, &done);
+    }
     // A subscription's discount has been redeemed where it was made.
     if session.text("mode") == "payment"
         && let Some(coupon) = session.hidden["discount"]["coupon"].as_str()
@@ -336,11 +402,14 @@ pub(super) fn complete(
     Ok(Outcome::Completed(success_url(&session)))
 }
 
-/// `success_url` with the session's id in its place.
+/// Where the buyer goes in the end, with the session's id in its place; nowhere, if there is no
+/// such page.
 pub(crate) fn success_url(session: &Record) -> String {
-    session
-        .text("success_url")
-        .replace("{CHECKOUT_SESSION_ID}", &session.id)
+    let url = match session.text("success_url") {
+        "" => session.text("return_url"),
+        url => url,
+    };
+    url.replace("{CHECKOUT_SESSION_ID}", &session.id)
         .replace("%7BCHECKOUT_SESSION_ID%7D", &session.id)
 }
 

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::pay::{Method, Outcome, Payment, complete};
+use super::{
+    buyer,
+    pay::{Method, Outcome, Payment, complete},
+};
 use crate::{
     api::Call,
     billing::subscriptions::create::{self, Sold},
@@ -28,14 +31,6 @@ pub(super) fn check(call: &Call<'_>, items: &[Value]) -> Result<(), ApiError> {
             "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.",
         )
         .param(format!("line_items[{index}][price]"))),
-        (true, Some(_)) if call.args.at("payment_intent_data").is_some() => Err(ApiError::invalid(
-            "You can not pass `payment_intent_data` in `subscription` mode.",
-        )
-        .param("payment_intent_data")),
-        (false, None) if call.args.at("subscription_data").is_some() => Err(ApiError::invalid(
-            "You can not pass `subscription_data` in `payment` mode.",
-        )
-        .param("subscription_data")),
         _ => Ok(()),
     }
 }
@@ -45,8 +40,7 @@ fn recurs(item: &Value) -> bool {
 }
 
 /// What is due today: in a trial, only what is of one time.
-pub(super) fn due_now(args: &Node, items: &[Value], subtotal: i64) -> i64 {
-    let data = args.sub("subscription_data");
+pub(super) fn due_now(data: &Node, items: &[Value], subtotal: i64) -> i64 {
     let trial = data.int("trial_period_days").is_some() || data.int("trial_end").is_some();
     if !trial {
         return subtotal;
@@ -86,7 +80,10 @@ pub(super) fn pay(
             complete(tx, &session.id, status)
         }
         Err(error) if error.code == Some("invoice_payment_intent_requires_action") => {
-            tx.update(&session.id, |r| r.hidden["card"] = json!(number));
+            tx.update(&session.id, |r| {
+                r.hidden["card"] = json!(number);
+                r.hidden["saved"] = json!(payment.payment_method);
+            });
             Ok(Outcome::Challenge)
         }
         Err(error) if error.status == 402 => {
@@ -116,8 +113,14 @@ fn begin(
         None => customers::of_buyer(tx, owner, buyer),
     };
     tx.on_clock_of(&customer);
-    let card = cards::find(number).ok_or_else(cards::unknown)?;
-    let method = methods::of_card(tx, owner, card, super::pay::billing(session));
+    let saved = payment.payment_method.as_deref().filter(|m| !m.is_empty());
+    let method = match saved {
+        Some(id) => buyer::saved(tx, session, id)?,
+        None => {
+            let card = cards::find(number).ok_or_else(cards::unknown)?;
+            methods::of_card(tx, owner, card, super::pay::billing(session))
+        }
+    };
     methods::attach(tx, owner, &method, &customer)?;
     let mut form = Node::parse(
         session.hidden["subscription_data"]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::banks::{self, Debit};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     cards::{self, Behaviour, Card},
@@ -43,26 +44,26 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// What a debit from a bank account comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Debit {
-    Succeeds,
-    Fails,
-}
-
 /// With what a payment is made.
 pub(crate) enum Means {
     Card(&'static Card),
-    /// A debit that takes days, and how it ends.
-    Debit(Debit),
+    /// A debit that ends later: how, and after how many seconds.
+    Debit(Debit, i64),
+    /// The customer is sent to the method's own page.
+    Redirect,
 }
 
 /// How a payment method pays.
 pub(crate) fn means(method: &Record) -> Means {
-    match method.hidden["card"].as_str().and_then(cards::find) {
-        Some(card) => Means::Card(card),
-        None if method.hidden["fails"] == json!(true) => Means::Debit(Debit::Fails),
-        None => Means::Debit(Debit::Succeeds),
+    if let Some(card) = method.hidden["card"].as_str().and_then(cards::find) {
+        return Means::Card(card);
+    }
+    match method.hidden["account"].as_str() {
+        Some(account) => {
+            let (debit, after) = banks::ending(account);
+            Means::Debit(debit, after)
+        }
+        None => Means::Redirect,
     }
 }
 
@@ -257,16 +258,13 @@ fn describe_card(card: &Card, expires: Option<(i64, i64)>, now: i64) -> Value {
     })
 }
 
-/// Details of an IBAN of Stripe's test page; the ones ending so fail
-/// (<https://docs.stripe.com/payments/sepa-debit/accept-a-payment#test-integration>).
+/// The details of an IBAN, and what is kept of it.
 fn sepa(iban: &str) -> Option<(Value, Value)> {
     let iban: String = iban.chars().filter(|c| !c.is_whitespace()).collect();
-    let plain = iban.len() >= 15 && iban.chars().all(|c| c.is_ascii_alphanumeric());
-    if !plain {
+    if !banks::valid_iban(&iban) {
         return None;
     }
     let last4 = iban.get(iban.len() - 4..)?;
-    let fails = iban == "DE62370400440532013001" || iban == "AT861904300235473202";
     let details = json!({
         "bank_code": iban.get(4..12),
         "branch_code": "",
@@ -275,19 +273,8 @@ fn sepa(iban: &str) -> Option<(Value, Value)> {
         "generated_from": { "charge": null, "setup_attempt": null },
         "last4": last4,
     });
-    Some((details, json!({ "fails": fails })))
+    Some((details, json!({ "account": iban })))
 }
-
-/// The account numbers of Stripe's test page that fail
-/// (<https://docs.stripe.com/payments/ach-direct-debit/accept-a-payment#test-integration>).
-const FAILING_ACCOUNTS: [&str; 6] = [
-    "000111111113",
-    "000111111116",
-    "000222222227",
-    "000333333335",
-    "000555555559",
-    "000666666661",
-];
 
 fn us_bank_account(form: &Node, at: &dyn Fn(&str) -> String) -> Result<(Value, Value), ApiError> {
     let field = |name: &str| form.text(&format!("us_bank_account.{name}"));
@@ -309,10 +296,7 @@ fn us_bank_account(form: &Node, at: &dyn Fn(&str) -> String) -> Result<(Value, V
         "routing_number": routing,
         "status_details": null,
     });
-    Ok((
-        details,
-        json!({ "fails": FAILING_ACCOUNTS.contains(&number) }),
-    ))
+    Ok((details, json!({ "account": number })))
 }
 
 /// The payment method of an id, or a new one for a magic id such as `pm_card_visa`
@@ -329,20 +313,13 @@ pub(crate) fn resolve(
     if let Some(card) = cards::named(id) {
         return Ok(of_card(tx, owner, card, Value::Null));
     }
-    let (kind, details) = match id {
-        "pm_sepaDebit" | "pm_sepa_debit" => ("sepa_debit", sepa("DE89370400440532013000")),
-        "pm_usBankAccount" | "pm_usBankAccount_success" => (
-            "us_bank_account",
-            us_bank_account(&bank("000123456789"), &str::to_owned).ok(),
-        ),
-        "pm_usBankAccount_noAccount" | "pm_usBankAccount_insufficientFunds" => (
-            "us_bank_account",
-            us_bank_account(&bank("000111111116"), &str::to_owned).ok(),
-        ),
-        _ => ("", None),
+    let missing = || ApiError::missing(Kind::PaymentMethod.noun(), id, param);
+    let (kind, account) = banks::named(id).ok_or_else(missing)?;
+    let (details, hidden) = if kind == "sepa_debit" {
+        sepa(account).ok_or_else(missing)?
+    } else {
+        us_bank_account(&bank(account), &str::to_owned)?
     };
-    let (details, hidden) =
-        details.ok_or_else(|| ApiError::missing(Kind::PaymentMethod.noun(), id, param))?;
     Ok(insert(tx, owner, kind, details, hidden, |_| {}))
 }
 
@@ -483,6 +460,11 @@ pub(crate) fn declined(
     message: &'static str,
 ) -> ApiError {
     let error = ApiError::new(402, "card_error", message).code(code);
+    let error = match code {
+        "expired_card" => error.param("exp_month"),
+        "incorrect_cvc" => error.param("cvc"),
+        _ => error,
+    };
     if decline_code.is_empty() {
         error
     } else {

@@ -1,6 +1,7 @@
 //! Customers and what they pay with: <https://docs.stripe.com/api/customers>.
 
 pub(crate) mod balance;
+pub(crate) mod banks;
 pub(crate) mod methods;
 
 use std::sync::Arc;
@@ -421,7 +422,8 @@ fn delete_discount(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(gone)
 }
 
-/// Ends a customer: what is left answers that it is gone.
+/// Ends a customer: what is left answers that it is gone. `billing` has the route, and ends the
+/// subscriptions before.
 pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let customer = living_or_dead(tx, call)?;
     if customer.kind == Kind::DeletedCustomer {

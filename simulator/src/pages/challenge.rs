@@ -2,11 +2,12 @@
 
 use axum::{
     extract::{Form, Path, State},
-    response::{Html, IntoResponse, Response},
+    response::Response,
 };
+use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::{document, error_page, escape, go};
+use super::html::{error_page, go, page};
 use crate::{
     Simulator,
     error::ApiError,
@@ -17,6 +18,22 @@ use crate::{
     },
     store::{Kind, Record},
 };
+
+/// The bank's question; the form comes back to the address it is shown at.
+pub(super) fn question(what: &Markup) -> Response {
+    let main = html! {
+        main.card {
+            h1 { "Your bank wants to know it is you" }
+            form method="post" {
+                p { "Your simulated bank asks whether you are " (what) "." }
+                button name="outcome" value="complete" { "Complete authentication" }
+                button.quiet name="outcome" value="fail" { "Fail authentication" }
+            }
+            p.soft { "3-D Secure. A real bank would ask for a code or a tap in its app." }
+        }
+    };
+    page("3-D Secure", main)
+}
 
 fn waiting(simulator: &Simulator, id: &str) -> Result<std::sync::Arc<Record>, ApiError> {
     let core = simulator.engine().lock();
@@ -38,26 +55,17 @@ pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> 
     if intent.text("status") != "requires_action" {
         return error_page(&ApiError::invalid("There is no challenge to answer."));
     }
-    let body = format!(
-        r#"<main class="card"><h1>3-D Secure</h1><form method="post">
-<p>Your simulated bank asks whether you are {what}.</p>
-<button name="outcome" value="complete">Complete authentication</button>
-<button class="quiet" name="outcome" value="fail">Fail authentication</button>
-</form></main>"#,
-        what = match intent.kind {
-            Kind::SetupIntent => "saving this card".to_owned(),
-            _ => format!(
-                "paying <strong>{}</strong>",
-                escape(&money::show(intent.int("amount"), intent.text("currency")))
-            ),
-        },
-    );
-    Html(document("3-D Secure", &body)).into_response()
+    question(&match intent.kind {
+        Kind::SetupIntent => html! { "saving this card" },
+        _ => {
+            html! { "paying " strong { (money::show(intent.int("amount"), intent.text("currency"))) } }
+        }
+    })
 }
 
 #[derive(Deserialize)]
 pub(super) struct Answered {
-    outcome: Challenge,
+    pub outcome: Challenge,
 }
 
 /// Sends the customer back to `return_url`, with what Stripe adds to it.
@@ -82,9 +90,10 @@ pub(super) async fn answer(
     };
     let back = before.value["next_action"]["redirect_to_url"]["return_url"].as_str();
     let Some(mut url) = back.and_then(|url| url::Url::parse(url).ok()) else {
-        let text = format!("Authentication {status}. You can close this page.");
-        let body = format!(r#"<main class="card"><h1>3-D Secure</h1><p>{text}</p></main>"#);
-        return Html(document("3-D Secure", &body)).into_response();
+        let main = html! {
+            main.card { h1 { "3-D Secure" } p { "Authentication " (status) ". You can close this page." } }
+        };
+        return page("3-D Secure", main);
     };
     let noun = before.text("object").to_owned();
     url.query_pairs_mut()

@@ -2,11 +2,13 @@
 
 use axum::{
     extract::{Form, Path, State},
-    response::{Html, IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
 };
+use maud::html;
 use serde::Deserialize;
 
-use super::{alert, document, error_page, escape, go};
+use super::html::{Field, Problem, address, choice, error_page, go, page_with, problem_summary};
 use crate::{
     Simulator,
     accounts::{
@@ -34,69 +36,191 @@ pub(super) async fn show(
         .engine()
         .work(|tx| links::form(tx, &account, &token, &form))
     {
-        Ok(return_url) => Html(page(&s, &account, &return_url, None)).into_response(),
+        Ok(return_url) => {
+            let country = country(&s, &account);
+            let filled = Filled::for_account(&s, &account, &country);
+            render(&account, &country, &return_url, &filled, None)
+        }
         Err(error) => error_page(&error),
     }
 }
 
-fn page(simulator: &Simulator, account: &str, return_url: &str, problem: Option<&str>) -> String {
-    let (email, country) = {
-        let core = simulator.engine().lock();
-        let record = core.store.get(account);
-        let text = |name: &str| record.map(|r| r.text(name).to_owned()).unwrap_or_default();
-        (text("email"), text("country"))
-    };
-    let (bank_label, bank) = if country == "US" {
-        ("Account number (routing 110000000)", "000123456789")
-    } else {
-        ("IBAN", "DE89370400440532013000")
-    };
-    let body = format!(
-        r#"<main class="card">
-<h1>Start getting paid</h1>
-<p class="soft">Account <code>{account}</code>, {country}. Everything is filled in with test data; change what you like.</p>
-{problem}
-<form method="post">
-<fieldset><legend>You and your business</legend>
-<label for="business_type">Business type</label>
-<select id="business_type" name="business_type"><option value="individual">Individual</option><option value="company">Company</option></select>
-<label for="business_name">Business name</label><input id="business_name" name="business_name" value="Test Shop" required>
-<div class="row"><div><label for="first_name">First name</label><input id="first_name" name="first_name" value="Jenny" required></div>
-<div><label for="last_name">Last name</label><input id="last_name" name="last_name" value="Rosen" required></div></div>
-<label for="dob">Date of birth</label><input id="dob" name="dob" type="date" value="1901-01-01" required>
-<label for="email">E-mail</label><input id="email" name="email" type="email" value="{email}" placeholder="jenny@example.com">
-<label for="url">Website</label><input id="url" name="url" type="url" value="https://example.com" required></fieldset>
-<fieldset><legend>Where payouts go</legend>
-<label for="bank_account">{bank_label}</label><input id="bank_account" name="bank_account" value="{bank}" required></fieldset>
-<fieldset><legend>What the simulated review says</legend>
-<label class="choice"><input type="radio" name="outcome" value="complete" checked>All is well: charges and payouts enabled</label>
-<label class="choice"><input type="radio" name="outcome" value="details_missing">A document is still missing</label>
-<label class="choice"><input type="radio" name="outcome" value="pending_verification">Verification is still pending</label></fieldset>
-<label class="choice"><input type="checkbox" name="tos" value="yes" required checked>I accept the (simulated) terms of service</label>
-<button type="submit">Submit</button>
-</form>
-<p><a id="return" href="{return_url}">Leave without finishing</a></p>
-</main>"#,
-        account = escape(account),
-        country = escape(&country),
-        problem = alert(problem),
-        email = escape(&email),
-        return_url = escape(return_url),
-    );
-    document("Onboarding", &body)
-}
-
-#[derive(Deserialize)]
+/// What the seller filled in.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Filled {
     business_type: String,
-    business_name: Option<String>,
+    business_name: String,
     first_name: String,
     last_name: String,
-    email: Option<String>,
-    url: Option<String>,
+    dob: String,
+    email: String,
+    url: String,
     bank_account: String,
-    outcome: Option<Outcome>,
+    outcome: Outcome,
     tos: Option<String>,
+}
+
+fn country(simulator: &Simulator, account: &str) -> String {
+    let core = simulator.engine().lock();
+    let record = core.store.get(account);
+    record.map_or_else(String::new, |r| r.text("country").to_owned())
+}
+
+impl Filled {
+    /// Test data, and what the platform has said already.
+    fn for_account(simulator: &Simulator, account: &str, country: &str) -> Self {
+        let core = simulator.engine().lock();
+        let known = |pointer: &str, or: &str| {
+            let value = core.store.get(account).map(|r| &r.value);
+            let text = value
+                .and_then(|v| v.pointer(pointer))
+                .and_then(|v| v.as_str());
+            text.filter(|t| !t.is_empty()).unwrap_or(or).to_owned()
+        };
+        Self {
+            business_type: known("/business_type", "individual"),
+            business_name: known("/business_profile/name", "Test Shop"),
+            first_name: known("/individual/first_name", "Jenny"),
+            last_name: known("/individual/last_name", "Rosen"),
+            dob: "1901-01-01".to_owned(),
+            email: known("/email", ""),
+            url: known("/business_profile/url", "https://example.com"),
+            bank_account: match country {
+                "US" => "000123456789",
+                _ => "DE89370400440532013000",
+            }
+            .to_owned(),
+            outcome: Outcome::Complete,
+            tos: Some("yes".to_owned()),
+        }
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        let bank = self
+            .bank_account
+            .chars()
+            .filter(char::is_ascii_alphanumeric);
+        if bank.count() < 8 {
+            let message = "That isn't a bank account: try the test one.";
+            Some(Problem::at("bank_account", message))
+        } else if self.tos.is_none() {
+            Some(Problem::at("tos", "Please accept the terms of service."))
+        } else {
+            None
+        }
+    }
+}
+
+fn render(
+    account: &str,
+    country: &str,
+    return_url: &str,
+    filled: &Filled,
+    problem: Option<&Problem>,
+) -> Response {
+    let text = |id, label, value| Field {
+        id,
+        label,
+        value,
+        ..Field::default()
+    };
+    let (bank_label, bank_hint) = if country == "US" {
+        ("Account number", "Routing number 110000000")
+    } else {
+        ("IBAN", "Any country’s test IBAN will do")
+    };
+    let bank = Field {
+        hint: Some(bank_hint),
+        ..text("bank_account", bank_label, &filled.bank_account)
+    };
+    let born = Field {
+        kind: "date",
+        ..text("dob", "Date of birth", &filled.dob)
+    };
+    let email = Field {
+        kind: "email",
+        autocomplete: Some("email"),
+        optional: true,
+        ..text("email", "E-mail", &filled.email)
+    };
+    let website = Field {
+        kind: "url",
+        ..text("url", "Website", &filled.url)
+    };
+    let types = [
+        ("individual", "Individual"),
+        ("company", "Company"),
+        ("non_profit", "Non-profit"),
+    ];
+    let ends = [
+        (
+            "complete",
+            Outcome::Complete,
+            "All is well: charges and payouts enabled",
+        ),
+        (
+            "details_missing",
+            Outcome::DetailsMissing,
+            "A document is still missing",
+        ),
+        (
+            "pending_verification",
+            Outcome::PendingVerification,
+            "Verification is still pending",
+        ),
+    ];
+    let end = ends
+        .iter()
+        .find(|(_, o, _)| *o == filled.outcome)
+        .map_or("", |(name, _, _)| name);
+    let missing_tos = problem.filter(|p| p.field == "tos");
+    let main = html! {
+        main.card {
+            h1 { "Start getting paid" }
+            p.soft { "Account " code { (account) } ", " (country) ". Everything is filled in with test data; change what you like." }
+            (problem_summary(problem))
+            form method="post" {
+                fieldset {
+                    legend { "You and your business" }
+                    div.field {
+                        label for="business_type" { "Business type" }
+                        select #business_type name="business_type" {
+                            @for (value, label) in types {
+                                option value=(value) selected[value == filled.business_type] { (label) }
+                            }
+                        }
+                    }
+                    (text("business_name", "Business name", &filled.business_name).show(problem))
+                    div.row {
+                        (text("first_name", "First name", &filled.first_name).show(problem))
+                        (text("last_name", "Last name", &filled.last_name).show(problem))
+                    }
+                    (born.show(problem))
+                    (email.show(problem))
+                    (website.show(problem))
+                }
+                fieldset { legend { "Where payouts go" } (bank.show(problem)) }
+                fieldset {
+                    legend { "What the simulated review says" }
+                    @for (value, _, label) in ends { (choice("outcome", value, end, label)) }
+                }
+                @if let Some(p) = missing_tos { p.wrong #tos-error { (p.message) } }
+                label.choice {
+                    input #tos type="checkbox" name="tos" value="yes" required checked[filled.tos.is_some()]
+                        aria-describedby=[missing_tos.map(|_| "tos-error")];
+                    "I accept the (simulated) terms of service"
+                }
+                button type="submit" { "Submit" }
+            }
+            p { a #return href=(address(return_url)) { "Leave without finishing" } }
+        }
+    };
+    let status = match problem {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    page_with(status, "Onboarding", main)
 }
 
 pub(super) async fn submit(
@@ -111,32 +235,20 @@ pub(super) async fn submit(
         Ok(url) => url,
         Err(error) => return error_page(&error),
     };
-    let problem = if filled.tos.is_none() {
-        Some("Please accept the terms of service.")
-    } else if filled
-        .bank_account
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .count()
-        < 8
-    {
-        Some("That isn't a bank account: try the test one.")
-    } else {
-        None
-    };
-    if problem.is_some() {
-        return Html(page(&s, &account, &return_url, problem)).into_response();
+    if let Some(problem) = filled.problem() {
+        let country = country(&s, &account);
+        return render(&account, &country, &return_url, &filled, Some(&problem));
     }
-    let some = |text: Option<String>| text.filter(|t| !t.trim().is_empty());
+    let some = |text: String| Some(text).filter(|t| !t.trim().is_empty());
     let details = Details {
-        outcome: filled.outcome.unwrap_or_default(),
-        business_type: Some(filled.business_type),
-        first_name: Some(filled.first_name),
-        last_name: Some(filled.last_name),
+        outcome: filled.outcome,
+        business_type: some(filled.business_type),
+        first_name: some(filled.first_name),
+        last_name: some(filled.last_name),
         business_name: some(filled.business_name),
         email: some(filled.email),
         url: some(filled.url),
-        bank_account: Some(filled.bank_account),
+        bank_account: some(filled.bank_account),
     };
     match s
         .engine()

@@ -1,7 +1,7 @@
 //! Money that was reserved first: captured later, raised, or let go.
 //! <https://docs.stripe.com/payments/place-a-hold-on-a-payment-method>.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     charges,
@@ -12,6 +12,7 @@ use crate::{
     error::{Answer, ApiError},
     money,
     store::{Kind, Tx},
+    transfers::destination,
 };
 
 pub(crate) const ROUTES: &[Route] = &[
@@ -61,14 +62,34 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         amount,
         intent.value["transfer_data"].is_object(),
     )?;
+    let data = sent_on(tx, call, &intent.value["transfer_data"], amount, fee)?;
     let mut metadata = intent.value["metadata"].clone();
     merge_metadata(&mut metadata, args, "metadata")?;
     tx.update(&intent.id, |r| {
         r.value["application_fee_amount"] = json!(fee);
+        r.value["transfer_data"] = data;
         r.value["metadata"] = metadata;
     });
     charges::capture(tx, &intent.id, amount)?;
     retrieve(tx, call, Kind::Intent, "intent")
+}
+
+/// `transfer_data` with the part that a capture sends on, if it says so.
+pub(super) fn sent_on(
+    tx: &Tx<'_>,
+    call: &Call<'_>,
+    before: &Value,
+    amount: i64,
+    fee: Option<i64>,
+) -> Answer {
+    let mut data = before.clone();
+    if let (Some(part), true) = (call.args.int("transfer_data.amount"), data.is_object()) {
+        data["amount"] = json!(part);
+        let fields =
+            json!({ "amount": amount, "application_fee_amount": fee, "transfer_data": data });
+        destination::check(tx, call.owner, &fields, "")?;
+    }
+    Ok(data)
 }
 
 /// <https://docs.stripe.com/payments/incremental-authorization>.

@@ -10,7 +10,10 @@ use crate::{
     api::{Call, Route, find, lists, merge_metadata, retrieve},
     balance::{Booking, DAY, FeePart, book, fees_fall_on_platform, tell_available},
     cards::Aftermath,
-    customers::methods::{self, Means},
+    customers::{
+        banks::Debit,
+        methods::{self, Means},
+    },
     error::{Answer, ApiError},
     events::changes,
     money,
@@ -80,6 +83,36 @@ enum Status {
     Failed(Value),
 }
 
+/// A charge made without an intent: what [`attempt`] is to know stands in `terms`. Paid, reserved, or refused.
+pub(super) fn charge_once(
+    tx: &mut Tx<'_>,
+    terms: &Record,
+    method: &Record,
+    captures: bool,
+    refusal: Option<Value>,
+) -> Result<Arc<Record>, ApiError> {
+    let status = match (refusal, captures) {
+        (Some(failure), _) => Status::Failed(failure),
+        (None, true) => Status::Succeeded,
+        (None, false) => Status::Authorised,
+    };
+    let charge = attempt(tx, terms, method, status);
+    match charge.text("status") {
+        "failed" => emit_charge(tx, "charge.failed", &charge),
+        _ if captures => {
+            receive(tx, &charge)?;
+            arrived(tx, "", &charge)?;
+        }
+        _ => {
+            let until = tx.now + AUTHORISED_FOR;
+            tx.update(&charge.id, |r| r.due = Some(until));
+            emit_charge(tx, "charge.succeeded", &charge);
+        }
+    }
+    tx.get(&charge.id)
+        .ok_or_else(|| ApiError::missing("charge", &charge.id, "charge"))
+}
+
 fn intent(tx: &Tx<'_>, id: &str) -> Result<Arc<Record>, ApiError> {
     tx.get(id)
         .filter(|r| r.kind == Kind::Intent)
@@ -119,25 +152,35 @@ pub(crate) fn authorise(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Re
 /// Takes what was reserved, or a part of it; the rest is released.
 pub(crate) fn capture(tx: &mut Tx<'_>, intent_id: &str, amount: i64) -> Result<(), ApiError> {
     let intent = intent(tx, intent_id)?;
-    let charge = tx.update(intent.text("latest_charge"), |r| {
+    let fee = intent.value["application_fee_amount"].clone();
+    let sent_on = intent.value["transfer_data"].clone();
+    let charge = take(tx, intent.text("latest_charge"), amount, fee, sent_on)?;
+    settled(tx, intent_id, &charge)
+}
+
+/// As [`capture`], of the charge alone.
+pub(super) fn take(
+    tx: &mut Tx<'_>,
+    charge: &str,
+    amount: i64,
+    fee: Value,
+    transfer_data: Value,
+) -> Result<Arc<Record>, ApiError> {
+    let captured = tx.update(charge, |r| {
         let rest = r.int("amount") - amount;
         r.value["captured"] = json!(true);
         r.value["amount_captured"] = json!(amount);
         r.value["amount_refunded"] = json!(rest);
-        r.value["application_fee_amount"] = intent.value["application_fee_amount"].clone();
+        r.value["application_fee_amount"] = fee;
+        r.value["transfer_data"] = transfer_data;
+        r.due = None;
     });
-    let Some(charge) = charge else {
-        return Err(ApiError::missing(
-            "charge",
-            intent.text("latest_charge"),
-            "charge",
-        ));
-    };
-    receive(tx, &charge)?;
-    if let Some(charge) = tx.get(&charge.id) {
-        emit_charge(tx, "charge.captured", &charge);
-    }
-    settled(tx, intent_id, &charge)
+    let missing = || ApiError::missing("charge", charge, "charge");
+    let captured = captured.ok_or_else(missing)?;
+    receive(tx, &captured)?;
+    let captured = tx.get(charge).ok_or_else(missing)?;
+    emit_charge(tx, "charge.captured", &captured);
+    Ok(captured)
 }
 
 /// Lets go of what was reserved, since the payment was canceled or its time ran out.
@@ -148,6 +191,18 @@ pub(crate) fn release(tx: &mut Tx<'_>, charge: &str, event: &str) {
     });
     if let Some(charge) = released {
         emit_charge(tx, event, &charge);
+    }
+}
+
+/// A debit that is still under way is called back.
+pub(crate) fn call_back(tx: &mut Tx<'_>, charge: &str) {
+    let failed = tx.update(charge, |r| {
+        r.value["status"] = json!("failed");
+        r.value["failure_message"] = json!("The payment was canceled.");
+        r.value["outcome"] = Value::Null;
+    });
+    if let Some(charge) = failed {
+        emit_charge(tx, "charge.failed", &charge);
     }
 }
 
@@ -185,10 +240,18 @@ pub(crate) fn debit_succeeds(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), Api
 
 pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiError> {
     let charge = latest_charge(tx, intent_id)?;
-    let message = "The customer's bank account could not be debited.";
+    let method = tx.get(intent(tx, intent_id)?.text("payment_method"));
+    let (code, message) = match method.map(|m| methods::means(&m)) {
+        Some(Means::Debit(Debit::Fails(code, message), _)) => (code, message),
+        // Decided by hand.
+        _ => (
+            "generic_could_not_process",
+            "The customer's bank account could not be debited.",
+        ),
+    };
     let failed = tx.update(&charge, |r| {
         r.value["status"] = json!("failed");
-        r.value["failure_code"] = json!("charge_exceeds_source_limit");
+        r.value["failure_code"] = json!(code);
         r.value["failure_message"] = json!(message);
         r.value["outcome"] = Value::Null;
     });
@@ -199,8 +262,7 @@ pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiErr
         tx,
         intent_id,
         json!({
-            "type": "card_error", "code": "payment_intent_payment_attempt_failed",
-            "message": message, "charge": charge,
+            "type": "card_error", "code": code, "message": message, "charge": charge,
         }),
     );
     Ok(())
@@ -290,7 +352,7 @@ fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) ->
         "on_behalf_of": intent.value["on_behalf_of"],
         "outcome": outcome(state, decline_code),
         "paid": paid,
-        "payment_intent": intent.id,
+        "payment_intent": Some(&intent.id).filter(|id| !id.is_empty()),
         "payment_method": method.id,
         "payment_method_details": details(tx, method, amount),
         "radar_options": {},
@@ -320,6 +382,19 @@ fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) ->
 
 fn outcome(status: &str, decline_code: Option<&str>) -> Value {
     let ok = status != "failed";
+    if decline_code == Some("fraudulent") {
+        return json!({
+            "advice_code": null,
+            "network_advice_code": null,
+            "network_decline_code": null,
+            "network_status": "not_sent_to_network",
+            "reason": "highest_risk_level",
+            "risk_level": "highest",
+            "risk_score": 98,
+            "seller_message": "Stripe blocked this payment as too risky.",
+            "type": "blocked",
+        });
+    }
     json!({
         "advice_code": decline_code.map(|_| "try_again_later"),
         "network_advice_code": null,
@@ -369,14 +444,15 @@ fn details(tx: &mut Tx<'_>, method: &Record, amount: i64) -> Value {
                 }
             }
         }
-        Means::Debit(_) if kind == "sepa_debit" => {
+        Means::Redirect => details = json!({}),
+        Means::Debit(..) if kind == "sepa_debit" => {
             if let Some(map) = details.as_object_mut() {
                 map.remove("generated_from");
             }
             details["branch_code"] = Value::Null;
             details["mandate"] = json!(tx.mint("mandate_1", 23));
         }
-        Means::Debit(_) => {
+        Means::Debit(..) => {
             if let Some(map) = details.as_object_mut() {
                 for field in [
                     "financial_connections_account",
@@ -394,7 +470,7 @@ fn details(tx: &mut Tx<'_>, method: &Record, amount: i64) -> Value {
     out
 }
 
-fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
+pub(super) fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
     tx.emit(name, &charge.owner, &charge.value);
 }
 
@@ -406,8 +482,8 @@ fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiE
     settled(tx, intent_id, charge)
 }
 
-/// The intent has its money.
-fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
+/// The intent, if there is one, has its money.
+pub(super) fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     let Some(charge) = tx.get(&charge.id) else {
         return Ok(());
     };
@@ -439,6 +515,7 @@ pub(crate) fn aftermath(tx: &Tx<'_>, charge: &Record) -> Aftermath {
         .map(|m| methods::means(&m))
     {
         Some(Means::Card(card)) => card.aftermath,
+        Some(Means::Debit(Debit::Disputed(reason), _)) => Aftermath::Disputed(reason, false),
         _ => Aftermath::Nothing,
     }
 }

@@ -5,16 +5,15 @@ use serde_json::{Value, json};
 
 use super::{charges, intents};
 use crate::{
-    api::{Call, find},
-    balance::DAY,
+    api::{Call, Key, find},
     cards::{Behaviour, GENERIC_DECLINE},
-    customers::methods::{self, Debit, Means},
+    customers::{
+        banks::Debit,
+        methods::{self, Means},
+    },
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
 };
-
-/// A debit that nobody decides by hand is decided after this long.
-const DEBIT_TAKES: i64 = 5 * DAY;
 
 /// Under which circumstances an attempt is made.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +40,8 @@ pub(crate) enum End {
     /// Paid, or reserved when capture is manual.
     Paid,
     Challenged,
+    /// The customer has authenticated; the server confirms once more.
+    Authenticated,
     /// A debit is under way.
     Processing,
     /// `code`, `decline_code`, message.
@@ -51,6 +52,14 @@ const NOT_AUTHENTICATED: (&str, &str, &str) = (
     "payment_intent_authentication_failure",
     "",
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+);
+
+/// What `error_on_requires_action` comes to
+/// (<https://docs.stripe.com/payments/without-card-authentication>).
+const NOT_HANDLED: (&str, &str, &str) = (
+    "authentication_required",
+    "authentication_not_handled",
+    "Your card was declined. This transaction requires authentication.",
 );
 
 const AUTHENTICATION_REQUIRED: (&str, &str, &str) = (
@@ -108,9 +117,15 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
             .code("url_invalid")
             .param("return_url"));
     }
+    if intent.text("confirmation_method") == "manual" && call.key == Key::Publishable {
+        return refuse("You cannot confirm this PaymentIntent with a publishable key because its confirmation_method is manual.".to_owned());
+    }
     let automatic = &intent.value["automatic_payment_methods"];
     if automatic["allow_redirects"] == "always" && how.return_url.is_none() && !how.off_session {
         return Err(ApiError::invalid("This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
+    }
+    if matches!(methods::means(&method), Means::Redirect) && how.return_url.is_none() {
+        return Err(ApiError::parameter_missing("return_url"));
     }
     let changes: Vec<(&str, Value)> = ["setup_future_usage", "receipt_email", "capture_method"]
         .iter()
@@ -155,39 +170,57 @@ pub(crate) fn attempt(
     });
     let card = match methods::means(method) {
         Means::Card(card) => card,
-        Means::Debit(_) => {
+        Means::Redirect => {
+            requires_action(tx, id, how.return_url.as_deref());
+            return Ok(End::Challenged);
+        }
+        Means::Debit(debit, after) => {
             charges::begin_debit(tx, id, method)?;
-            let due = tx.now + DEBIT_TAKES;
+            let due = (debit != Debit::Never).then_some(tx.now + after);
             tx.update(id, |r| {
                 // A Checkout Session decides for its intent.
-                r.due = r.hidden["session"].is_null().then_some(due);
+                r.due = due.filter(|_| r.hidden["session"].is_null());
             });
             keep_method(tx, id, method, false);
             return Ok(End::Processing);
         }
     };
     let set_up = method.hidden["set_up"] == json!(true);
+    // Authenticated before, where a server confirms by hand what its customer went through.
+    let done = tx
+        .get(id)
+        .is_some_and(|i| i.hidden["authenticated"] == method.id.as_str());
     let challenges = match card.behaviour {
-        Behaviour::Challenges => !set_up,
-        Behaviour::ChallengesAlways => true,
+        Behaviour::Challenges | Behaviour::ChallengesAndDeclines(..) => !set_up && !done,
+        Behaviour::ChallengesAlways => !done,
         Behaviour::ChallengesOnSession => !how.off_session,
         Behaviour::Declines(code, decline_code, message) => {
             return decline(tx, id, method, (code, decline_code, message));
         }
         Behaviour::DeclinesOnceSaved => return decline(tx, id, method, GENERIC_DECLINE),
-        Behaviour::Pays => false,
+        Behaviour::Pays => !done && !how.off_session && wants_challenge(tx, id),
     };
     if !challenges {
-        return pay(tx, id, method, false);
+        return pay(tx, id, method, done);
     }
-    if how.off_session || how.error_on_requires_action {
+    if how.off_session {
         return decline(tx, id, method, AUTHENTICATION_REQUIRED);
+    }
+    if how.error_on_requires_action {
+        return decline(tx, id, method, NOT_HANDLED);
     }
     requires_action(tx, id, how.return_url.as_deref());
     match how.challenge {
         None => Ok(End::Challenged),
         Some(answer) => challenge(tx, id, answer),
     }
+}
+
+/// Whether a challenge was asked for by `payment_method_options`.
+fn wants_challenge(tx: &Tx<'_>, id: &str) -> bool {
+    tx.get(id).is_some_and(|i| {
+        i.value["payment_method_options"]["card"]["request_three_d_secure"] == "challenge"
+    })
 }
 
 fn decline(
@@ -201,6 +234,11 @@ fn decline(
 }
 
 fn pay(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) -> Result<End, ApiError> {
+    if let Means::Card(card) = methods::means(method)
+        && let Behaviour::ChallengesAndDeclines(code, decline_code, message) = card.behaviour
+    {
+        return decline(tx, id, method, (code, decline_code, message));
+    }
     let manual = tx
         .get(id)
         .is_some_and(|i| i.text("capture_method") == "manual");
@@ -246,10 +284,23 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
     let waiting = tx
         .get(id)
         .filter(|i| i.kind == Kind::Intent && i.text("status") == "requires_action");
-    let method = waiting.and_then(|i| tx.get(i.text("payment_method")));
+    let method = waiting
+        .as_ref()
+        .and_then(|i| tx.get(i.text("payment_method")));
     let Some(method) = method else {
         return Err(ApiError::invalid("There is no challenge to answer."));
     };
+    let redirected = matches!(methods::means(&method), Means::Redirect);
+    let manual = waiting.is_some_and(|i| i.text("confirmation_method") == "manual");
+    if how == Challenge::Complete && manual && !redirected {
+        // <https://docs.stripe.com/payments/accept-a-payment-synchronously>
+        tx.update(id, |r| {
+            r.value["status"] = json!("requires_confirmation");
+            r.value["next_action"] = Value::Null;
+            r.hidden["authenticated"] = json!(method.id);
+        });
+        return Ok(End::Authenticated);
+    }
     if how == Challenge::Complete {
         return pay(tx, id, &method, true);
     }
@@ -280,18 +331,14 @@ pub(crate) fn settle(tx: &mut Tx<'_>, id: &str, succeeds: bool) -> Answer {
     Ok(tx.get(id).map(|i| i.value.clone()).unwrap_or_default())
 }
 
-/// How the debit of an intent ends when nobody decides it by hand.
-pub(crate) fn debit_ends_well(tx: &Tx<'_>, intent: &Record) -> bool {
-    tx.get(intent.text("payment_method"))
-        .is_none_or(|m| !matches!(methods::means(&m), Means::Debit(Debit::Fails)))
-}
-
 /// A debit has taken its days, or a reservation has run out.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, intent: &Record) {
     match intent.text("status") {
         "processing" => {
-            let ends_well = debit_ends_well(tx, intent);
-            let settled = settle(tx, &intent.id, ends_well);
+            let method = tx.get(intent.text("payment_method"));
+            let fails = method
+                .is_some_and(|m| matches!(methods::means(&m), Means::Debit(Debit::Fails(..), _)));
+            let settled = settle(tx, &intent.id, !fails);
             debug_assert!(settled.is_ok(), "a processing intent has a charge");
         }
         "requires_capture" => intents::cancel(tx, &intent.id, Some("automatic")),

@@ -197,6 +197,7 @@ fn blank(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &Opening) -> 
             "card": {
                 "brand": brand,
                 "case_type": if how.inquiry { "inquiry" } else { "chargeback" },
+                "network": brand,
                 "network_reason_code": reason_code(how),
             },
         });

@@ -197,7 +197,7 @@ pub(crate) fn accepted_types(
 }
 
 /// The fields that creating and updating have in common.
-fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> {
+pub(super) fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> {
     for name in [
         "customer",
         "description",
@@ -230,6 +230,9 @@ fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> {
     if let Some(shipping) = args.at("shipping") {
         fields["shipping"] = shipping_of(shipping);
     }
+    if let Some(wish) = args.text("payment_method_options.card.request_three_d_secure") {
+        fields["payment_method_options"] = card_options(wish);
+    }
     if let Some(data) = args.at("transfer_data") {
         // An update says only what changes.
         let mut out = fields["transfer_data"].clone();
@@ -242,6 +245,15 @@ fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> {
         fields["transfer_data"] = out;
     }
     Ok(())
+}
+
+fn card_options(three_d_secure: &str) -> Value {
+    json!({
+        "card": {
+            "installments": null, "mandate_options": null, "network": null,
+            "request_three_d_secure": three_d_secure,
+        },
+    })
 }
 
 /// A `shipping` hash, or nothing where it was emptied.
@@ -296,7 +308,9 @@ pub(crate) fn suits(
         _ => "PaymentIntent",
     };
     let types = intent["payment_method_types"].as_array();
-    if types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
+    // What the Dashboard turns on isn't known here.
+    let automatic = intent["automatic_payment_methods"].is_object();
+    if !automatic && types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
         let names: Vec<_> = types
             .into_iter()
             .flatten()
@@ -359,12 +373,7 @@ pub(crate) fn open(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -
         "on_behalf_of": null,
         "payment_method": null,
         "payment_method_configuration_details": null,
-        "payment_method_options": {
-            "card": {
-                "installments": null, "mandate_options": null, "network": null,
-                "request_three_d_secure": "automatic",
-            },
-        },
+        "payment_method_options": card_options("automatic"),
         "payment_method_types": ["card"],
         "processing": null,
         "receipt_email": null,
@@ -435,10 +444,8 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(amount) = args.int("amount") {
         value["amount"] = json!(amount);
     }
-    for name in ["capture_method"] {
-        if let Some(text) = args.text(name) {
-            value[name] = json!(text);
-        }
+    if let Some(text) = args.text("capture_method") {
+        value["capture_method"] = json!(text);
     }
     if args.at("application_fee_amount").is_some() {
         value["application_fee_amount"] = json!(args.int("application_fee_amount"));
@@ -501,7 +508,7 @@ fn cancelable(intent: &Record) -> bool {
             | "requires_capture"
             | "requires_confirmation"
             | "requires_action"
-    )
+    ) || (intent.text("status") == "processing" && intent.hidden["session"].is_null())
 }
 
 /// Ends an intent that isn't paid; what its card had reserved is released.
@@ -516,6 +523,9 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
             "charge.refunded"
         };
         charges::release(tx, intent.text("latest_charge"), event);
+    }
+    if intent.text("status") == "processing" {
+        charges::call_back(tx, intent.text("latest_charge"));
     }
     let now = tx.now;
     step(tx, id, "payment_intent.canceled", |r| {

@@ -6,5 +6,6 @@ pub(crate) mod confirm;
 pub(crate) mod disputes;
 mod evidence;
 pub(crate) mod intents;
+pub(crate) mod legacy;
 pub(crate) mod refunds;
 pub(crate) mod setup;

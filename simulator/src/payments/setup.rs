@@ -341,10 +341,20 @@ pub(crate) fn attempt(
             r.value["last_setup_error"] = Value::Null;
         })
         .ok_or_else(|| ApiError::missing(Kind::SetupIntent.noun(), id, "intent"))?;
-    let card = match methods::means(method) {
+    let means = methods::means(method);
+    let card = match means {
         Means::Card(card) => Some(card),
-        Means::Debit(_) => None,
+        Means::Debit(..) | Means::Redirect => None,
     };
+    let asks = matches!(means, Means::Redirect)
+        || card.is_some_and(|c| {
+            matches!(
+                c.behaviour,
+                Behaviour::Challenges
+                    | Behaviour::ChallengesAlways
+                    | Behaviour::ChallengesAndDeclines(..)
+            )
+        });
     let attempt = begin(tx, &intent, method, card);
     match card.map(|c| c.behaviour) {
         Some(Behaviour::Declines(code, decline_code, message)) => {
@@ -360,7 +370,7 @@ pub(crate) fn attempt(
             fail(tx, id, error);
             Ok(End::Declined(code, decline_code, message))
         }
-        Some(Behaviour::Challenges | Behaviour::ChallengesAlways) => {
+        _ if asks => {
             tx.update(&attempt, |r| r.value["status"] = json!("requires_action"));
             let url = format!("{}/c/challenge/{id}", tx.base_url);
             let action = intents::challenge_at(&url, how.return_url.as_deref());
@@ -525,7 +535,11 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
         .ok_or_else(|| ApiError::invalid("There is no challenge to answer."))?;
     let passed = how == Challenge::Complete;
     tx.update(waiting.text("latest_attempt"), |r| {
-        r.value["payment_method_details"]["card"]["three_d_secure"] = json!({
+        let details = &mut r.value["payment_method_details"];
+        if details["type"] != "card" {
+            return;
+        }
+        details["card"]["three_d_secure"] = json!({
             "authentication_flow": "challenge",
             "electronic_commerce_indicator": if passed { "05" } else { "07" },
             "result": if passed { "authenticated" } else { "failed" },

@@ -27,7 +27,7 @@ pub(super) fn translate(version: Version, route: &str, shape: &Shape, form: &mut
                 );
             }
         }
-        "POST /v1/payment_intents" if version == Version::Oldest => {
+        "POST /v1/payment_intents" | "POST /v1/setup_intents" if version == Version::Oldest => {
             let chosen = [now, "automatic_payment_methods"];
             if chosen.iter().all(|name| form.at(name).is_none()) {
                 let card = Node::Leaf("card".to_owned());

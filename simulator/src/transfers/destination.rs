@@ -41,11 +41,7 @@ pub(crate) fn check(
     if let Some(id) = fields["on_behalf_of"].as_str() {
         let account = connected(tx, id)
             .filter(|a| owner == tx.store().platform && a.id != owner)
-            .ok_or_else(|| {
-                ApiError::invalid(format!("No such on_behalf_of: '{id}'"))
-                    .code("resource_missing")
-                    .param(named("on_behalf_of"))
-            })?;
+            .ok_or_else(|| ApiError::missing("on_behalf_of", id, &named("on_behalf_of")))?;
         if account.value["capabilities"]["card_payments"] != "active" {
             return Err(ApiError::invalid(
                 "Your account must have the `card_payments` capability enabled to be used in `on_behalf_of`.",

@@ -182,11 +182,7 @@ pub(crate) fn receiver(
     }
     let account = connected(tx, id)
         .filter(|_| owner == platform || id == platform)
-        .ok_or_else(|| {
-            ApiError::invalid(format!("No such destination: '{id}'"))
-                .code("resource_missing")
-                .param(param)
-        })?;
+        .ok_or_else(|| ApiError::missing("destination", id, param))?;
     if account.value["capabilities"]["transfers"] != "active" {
         return Err(ApiError::invalid(
             "Your destination account needs to have at least one of the following capabilities enabled: transfers, crypto_transfers, legacy_payments",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Stripe};
+use crate::support::{Answer, DAY, Stripe};
 
 fn id(value: &Value) -> &str {
     value["id"].as_str().expect("id")
@@ -545,4 +545,16 @@ async fn accounts_are_deleted_without_money_and_rejected_for_a_reason() {
     // Nothing that is told brings it back.
     let still = s.post(&path, "business_type=individual").await;
     assert_eq!(still["requirements"]["disabled_reason"], "rejected.fraud");
+}
+
+#[tokio::test]
+async fn a_payout_shows_the_bank_account_it_goes_to() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    s.sale(&acct, 5000, 0).await;
+    s.simulator.advance(4 * DAY).await;
+    let list = s
+        .get_on(&acct, "/v1/payouts?expand[]=data.destination")
+        .await;
+    assert_eq!(list["data"][0]["destination"]["object"], "bank_account");
 }

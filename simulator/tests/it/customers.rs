@@ -232,3 +232,53 @@ async fn what_no_customer_can_have_is_refused_by_name() {
         assert_eq!(none.status, 404);
     }
 }
+
+#[tokio::test]
+async fn a_deleted_customers_subscriptions_end_first() {
+    let stripe = Stripe::start().await;
+    let ann = stripe
+        .post(
+            "/v1/customers",
+            "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa",
+        )
+        .await;
+    let price = stripe
+        .post(
+            "/v1/prices",
+            "currency=usd&unit_amount=500&recurring[interval]=month&product_data[name]=Club",
+        )
+        .await;
+    let body = format!(
+        "customer={}&items[0][price]={}",
+        ann["id"].as_str().expect("id"),
+        price["id"].as_str().expect("id")
+    );
+    let made = stripe.post("/v1/subscriptions", &body).await;
+    assert_eq!(made["status"], "active", "{made}");
+    stripe.send("DELETE", &path(&ann), "", &[]).await;
+    let left = stripe
+        .get(&format!(
+            "/v1/subscriptions/{}?expand[]=customer",
+            made["id"].as_str().expect("id")
+        ))
+        .await;
+    assert_eq!(
+        (&left["status"], &left["customer"]["deleted"]),
+        (&json!("canceled"), &json!(true))
+    );
+    let list = stripe.get("/v1/events?limit=100").await;
+    let types: Vec<_> = list["data"]
+        .as_array()
+        .expect("list")
+        .iter()
+        .map(|e| e["type"].as_str())
+        .collect();
+    let at = |name: &str| types.iter().position(|t| *t == Some(name));
+    // Newest first.
+    assert!(
+        at("customer.deleted") < at("customer.subscription.deleted"),
+        "{types:?}"
+    );
+    let again = refused(&stripe, "DELETE", &path(&ann), "").await;
+    assert_eq!(again.error("code"), "resource_missing");
+}

@@ -303,6 +303,26 @@ async fn a_dispute_is_opened_and_decided_by_hand_and_found_by_its_charge() {
     assert_eq!(list["data"].as_array().map(Vec::len), Some(1));
     let list = s.get_on(&acct, "/v1/disputes?created[gt]=1990000000").await;
     assert_eq!(list["data"], json!([]));
+    let older = format!("/v1/charges/{id}/dispute");
+    let sent = s
+        .on(
+            &acct,
+            &older,
+            "evidence[enhanced_evidence][visa_compliance][fee_acknowledged]=true&submit=false",
+        )
+        .await;
+    assert_eq!(
+        sent["evidence"]["enhanced_evidence"],
+        json!({ "visa_compliance": { "fee_acknowledged": true } })
+    );
+    let second = s.sale(&acct, 2000, 0).await;
+    let second = second["id"].as_str().expect("id");
+    s.post(&format!("/_simulator/charges/{second}/dispute"), "")
+        .await;
+    let closed = s
+        .on(&acct, &format!("/v1/charges/{second}/dispute/close"), "")
+        .await;
+    assert_eq!(closed["status"], "lost");
     let decide = format!(
         "/_simulator/disputes/{}/decide",
         d["id"].as_str().expect("id")

@@ -1,16 +1,23 @@
 //! The simulator from outside, over HTTP.
 
 mod accounts;
+mod between;
 mod billing;
 mod books;
 mod catalog;
+mod charges;
+mod checkout;
 mod clients;
 mod customers;
+mod deeds;
 mod disputes;
 mod faults;
 mod hosted;
 mod intents;
+mod invariants;
+mod methods;
 mod payouts;
+mod portal;
 mod properties;
 mod refunds;
 mod requests;
@@ -18,5 +25,8 @@ mod search;
 mod setup;
 mod support;
 mod tokens;
+mod topups;
 mod transfers;
+mod visits;
 mod webhooks;
+mod world;

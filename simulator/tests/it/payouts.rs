@@ -235,8 +235,13 @@ async fn stripes_test_bank_accounts_fail_and_get_no_more_until_they_are_mended()
         assert!(types.contains(&"account.external_account.updated".to_owned()));
         s.simulator.advance(10 * DAY).await;
         assert_eq!(payouts(&s, &acct).await.len(), 1);
-        s.post(&format!("/_simulator/accounts/{acct}/mend_payouts"), "")
-            .await;
+        let bank = account["external_accounts"]["data"][0]["id"].as_str();
+        let bank = format!("external_accounts/{}", bank.expect("id"));
+        let mended = match code {
+            "no_account" => format!("/v1/accounts/{acct}/{bank}"),
+            _ => format!("/_simulator/accounts/{acct}/mend_payouts"),
+        };
+        s.post(&mended, "").await;
         s.simulator.advance(2 * DAY).await;
         assert_eq!(payouts(&s, &acct).await.len(), 2);
     }
@@ -365,4 +370,46 @@ async fn the_transactions_of_a_payout_are_listed_once_it_is_reconciled() {
         let list = s.get_on(&acct, &path).await;
         assert_eq!(list["data"].as_array().map(Vec::len), Some(rows));
     }
+}
+
+#[tokio::test]
+async fn an_instant_payout_goes_to_a_debit_card_in_half_an_hour_and_costs_a_fee() {
+    let s = Stripe::start().await;
+    let acct = seller(&s, "US", "12345678", "[interval]=manual").await;
+    let body = "external_account[object]=card&external_account[number]=4000056655665556&external_account[currency]=usd&external_account[exp_month]=12&external_account[exp_year]=2031";
+    let card = s
+        .post(&format!("/v1/accounts/{acct}/external_accounts"), body)
+        .await;
+    let card = card["id"].as_str().expect("id");
+    sale_in(&s, &acct, "usd", 20_000).await;
+    s.simulator.advance(3 * DAY).await;
+    let body = format!("amount=10000&currency=usd&method=instant&destination={card}");
+    let payout = s.on(&acct, "/v1/payouts", &body).await;
+    assert_eq!(
+        (&payout["type"], &payout["method"], &payout["destination"]),
+        (&json!("card"), &json!("instant"), &json!(card))
+    );
+    let id = payout["id"].as_str().expect("id");
+    let path = format!("/v1/payouts/{id}?expand[]=balance_transaction");
+    let made = s.get_on(&acct, &path).await;
+    let txn = &made["balance_transaction"];
+    assert_eq!(
+        (&txn["amount"], &txn["fee"], &txn["net"]),
+        (&json!(-10_000), &json!(100), &json!(-10_100))
+    );
+    let all = s.get_on(&acct, "/v1/balance").await["available"][0]["amount"].clone();
+    let all = format!("amount={all}&currency=usd&method=instant&destination={card}");
+    let (code, _) = refused(&s, &acct, "/v1/payouts", &all).await;
+    assert_eq!(code, "balance_insufficient", "its fee isn't there");
+    s.simulator.advance(1801).await;
+    assert_eq!(s.get_on(&acct, &path).await["status"], "paid");
+    let fail = format!("/_simulator/payouts/{id}/fail");
+    s.post(&fail, "").await;
+    let balance = s.get_on(&acct, "/v1/balance").await;
+    assert_eq!(
+        balance["available"][0]["amount"],
+        20_000 - 610,
+        "with its fee"
+    );
+    check_books(&s.simulator.oracle().await);
 }

@@ -192,6 +192,22 @@ async fn a_card_that_passed_its_challenge_pays_off_session() {
 }
 
 #[tokio::test]
+async fn a_challenge_is_answered_through_the_control_api_once() {
+    let stripe = Stripe::start().await;
+    let body = format!("{CARD}&confirm=true&payment_method=pm_card_authenticationRequired");
+    let waiting = stripe.post("/v1/setup_intents", &body).await;
+    assert_eq!(
+        waiting["next_action"]["type"], "use_stripe_sdk",
+        "{waiting}"
+    );
+    let id = waiting["id"].as_str().expect("id");
+    let path = format!("/_simulator/setup_intents/{id}/challenge");
+    let answer = json!({ "outcome": "complete" }).to_string();
+    assert_eq!(stripe.post(&path, &answer).await["status"], "succeeded");
+    assert_eq!(send(&stripe, &path, &answer).await.status, 400);
+}
+
+#[tokio::test]
 async fn debits_have_a_mandate() {
     let stripe = Stripe::start().await;
     let ann = customer(&stripe).await;
@@ -228,6 +244,23 @@ async fn debits_have_a_mandate() {
         ))
         .await;
     assert_eq!(mandate["single_use"]["amount"], 900);
+}
+
+#[tokio::test]
+async fn a_debit_has_a_mandate_without_being_told_and_a_card_has_none() {
+    let stripe = Stripe::start().await;
+    let debit = stripe
+        .post("/v1/payment_methods", "type=sepa_debit&sepa_debit[iban]=DE89370400440532013000&billing_details[name]=A&billing_details[email]=a@shop.example")
+        .await;
+    for (kind, method, has) in [
+        ("sepa_debit", debit["id"].as_str().expect("id"), true),
+        ("card", "pm_card_visa", false),
+    ] {
+        let body =
+            format!("allowed_payment_method_types[]={kind}&confirm=true&payment_method={method}");
+        let done = stripe.post("/v1/setup_intents", &body).await;
+        assert_eq!(done["mandate"].is_string(), has, "{done}");
+    }
 }
 
 #[tokio::test]
@@ -288,7 +321,7 @@ async fn what_cannot_be_set_up_is_refused() {
             "payment_method",
         ),
         (
-            format!("{CARD}&payment_method=pm_sepaDebit"),
+            format!("{CARD}&payment_method=pm_usBankAccount"),
             "",
             "payment_method",
         ),

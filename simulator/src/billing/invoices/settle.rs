@@ -221,7 +221,7 @@ pub(crate) fn collect(
     look(tx, &payment);
     Ok(match end {
         End::Paid => Collected::Paid,
-        End::Challenged | End::Processing => Collected::Waiting,
+        End::Challenged | End::Authenticated | End::Processing => Collected::Waiting,
         End::Declined(code, decline_code, message) => {
             Collected::Declined(code, decline_code, message)
         }
@@ -270,6 +270,9 @@ pub(crate) fn look(tx: &mut Tx<'_>, payment: &str) {
             }
         }
         "requires_payment_method" if intent.value["last_payment_error"].is_object() => {
+            if intent.value["last_payment_error"]["code"] == "authentication_required" {
+                emit(tx, &invoice, "invoice.payment_action_required");
+            }
             failed(tx, &invoice, payment.hidden["automatic"] == json!(true));
         }
         "requires_action" => {

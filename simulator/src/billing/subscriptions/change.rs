@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    bill::{self, Bill, Part},
     create::{Wanted, add_item, read_item},
-    cycle::{self, Bill, Part},
-    emit_change, ending, has_ended, items_of, named, now, proration, show_items, terms,
+    cycle, emit_change, ending, has_ended, items_of, named, now, proration, show_items, terms,
 };
 use crate::{
     api::{Call, find, merge_metadata},
@@ -199,7 +199,7 @@ fn add_pending(
     let Some(subscription) = tx.get(id) else {
         return Ok(());
     };
-    for line in cycle::extra(tx, call, call.args, &subscription)? {
+    for line in bill::extra(tx, call, call.args, &subscription)? {
         let item = items::make(
             tx,
             customer,
@@ -264,6 +264,11 @@ fn apply_to(
         .unwrap_or("create_prorations")
         .to_owned();
     let (made, resets) = arrange(tx, call, id, changes, args, &how)?;
+    let missing = &before["trial_settings"]["end_behavior"]["missing_payment_method"];
+    if resets && before["status"] == "trialing" && missing == "pause" && !cycle::payable(tx, id) {
+        cycle::pause(tx, id, before);
+        return Ok(made);
+    }
     if resets {
         let invoice = bill_now(tx, id, Vec::new(), "subscription_update")?;
         collect(tx, &invoice, args)?;
@@ -416,6 +421,7 @@ fn set(
     let changed = tx.update(item, |r| {
         if let Some(price) = &price {
             r.value["price"] = price.value.clone();
+            r.value["plan"] = prices::plan(&price.value);
             r.hidden["price"] = json!(price.id);
         }
         if let Some(quantity) = quantity {
@@ -424,7 +430,7 @@ fn set(
         r.value["metadata"] = metadata;
     });
     if let Some(item) = &changed {
-        cycle::cost_of(tx, item, subscription.text("currency"))?;
+        bill::cost_of(tx, item, subscription.text("currency"))?;
     }
     Ok(changed.filter(|_| differs))
 }
@@ -486,7 +492,7 @@ pub(super) fn bill_now(
         .map(|i| (i, Part::Whole))
         .collect();
     let period = (tx.now, tx.now);
-    cycle::bill(
+    bill::bill(
         tx,
         id,
         Bill {
@@ -516,7 +522,7 @@ pub(super) fn invoice_now(tx: &mut Tx<'_>, id: &str, args: Option<&Node>) -> Res
         period,
         more: Vec::new(),
     };
-    let invoice = cycle::bill(tx, id, bill)?;
+    let invoice = bill::bill(tx, id, bill)?;
     match args {
         Some(args) => collect(tx, &invoice, args),
         None => settle::advance(tx, &invoice),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{cycle, now, show_items, terms};
+use super::{bill, cycle, now, show_items, terms};
 use crate::{
     api::{Call, Key, find, metadata},
     billing::{
@@ -206,7 +206,7 @@ fn begin_with(
     let discounts = discounts::read(tx, call, args, "", on)?;
     tx.update(&id, |r| r.value["discounts"] = json!(discounts));
     let prorate = args.text("proration_behavior") != Some("none");
-    let invoice = cycle::first_invoice(tx, call, &id, args, prorate)?;
+    let invoice = bill::first_invoice(tx, call, &id, args, prorate)?;
     let subscription = now(tx, &id);
     tx.emit("customer.subscription.created", call.owner, &subscription);
     start(tx, &id, &invoice, args, paid)?;
@@ -390,6 +390,7 @@ pub(super) fn add_item(
         "current_period_start": period.0,
         "discounts": discounts,
         "metadata": wanted.metadata,
+        "plan": prices::plan(&wanted.price.value),
         "price": wanted.price.value,
         "quantity": wanted.quantity,
         "subscription": subscription,

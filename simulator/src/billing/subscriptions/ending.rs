@@ -12,6 +12,7 @@ use crate::{
         invoices::{self, settle},
         prices,
     },
+    customers,
     error::{Answer, ApiError},
     form::Node,
     store::{Kind, Record, Tx},
@@ -34,6 +35,21 @@ pub(crate) fn end(tx: &mut Tx<'_>, id: &str, reason: &str) {
         stop_collecting(tx, &ended);
         tx.emit("customer.subscription.deleted", &ended.owner, &ended.value);
     }
+}
+
+/// A customer goes, and their subscriptions end before
+/// (<https://docs.stripe.com/api/customers/delete>).
+pub(super) fn delete_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+    let theirs: Vec<String> = tx
+        .store()
+        .list(Kind::Subscription, call.owner)
+        .filter(|s| s.value["customer"] == call.id() && !has_ended(s))
+        .map(|s| s.id.clone())
+        .collect();
+    for id in theirs {
+        end(tx, &id, "cancellation_requested");
+    }
+    customers::delete(tx, call)
 }
 
 /// Its open invoices aren't collected any more.

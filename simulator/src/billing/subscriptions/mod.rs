@@ -1,5 +1,6 @@
 //! Subscriptions and their items: <https://docs.stripe.com/billing/subscriptions/overview>.
 
+mod bill;
 mod change;
 pub(crate) mod create;
 pub(crate) mod cycle;
@@ -78,6 +79,11 @@ fn end_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 /// The same by the customer's address, as old integrations have it.
 const OF_CUSTOMERS: &[Route] = &[
     ("DELETE", "/v1/customers/{customer}", end_customer),
+    (
+        "DELETE",
+        "/v1/customers/{customer}",
+        ending::delete_customer,
+    ),
     (
         "POST",
         "/v1/customers/{customer}/subscriptions",

@@ -4,10 +4,9 @@
 use serde_json::json;
 
 use super::{
+    bill::{self, Bill},
     change::{arrange, bill_now, changes_of},
-    create,
-    cycle::{self, Bill},
-    has_ended, items_of, left, period_of,
+    create, cycle, has_ended, items_of, left, period_of,
 };
 use crate::{
     api::{Call, find},
@@ -53,7 +52,7 @@ fn prorate(
         return Ok(());
     };
     let currency = subscription.text("currency");
-    let full = cycle::cost_of(tx, item, currency)?;
+    let full = bill::cost_of(tx, item, currency)?;
     let end = item.int("current_period_end");
     // An item that joined late has a short first period; the price is for a whole one.
     let anchor = subscription.int("billing_cycle_anchor");
@@ -76,7 +75,7 @@ fn prorate(
         &product,
     )?;
     let quantity = item.int("quantity");
-    let name = cycle::name_of(tx, item);
+    let name = bill::name_of(tx, item);
     let what = if quantity == 1 {
         name
     } else {
@@ -172,7 +171,7 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             period,
             more: Vec::new(),
         };
-        let invoice = cycle::bill(tx, id, bill)?;
+        let invoice = bill::bill(tx, id, bill)?;
         return Ok(invoices::now(tx, &invoice));
     }
     if subscription.value["cancel_at_period_end"] == json!(true) || has_ended(&subscription) {

@@ -1,5 +1,7 @@
 //! Payment intents: confirmation, declines, 3-D Secure, capture, debits.
 
+mod later;
+
 use serde_json::{Value, json};
 
 use crate::support::{Answer, DAY, Stripe, check_books};
@@ -30,6 +32,20 @@ async fn read(stripe: &Stripe, account: &str, intent: &Value) -> Value {
         intent["id"].as_str().expect("id")
     );
     stripe.get_on(account, &path).await
+}
+
+/// An intent debited from a test account on the platform's own account.
+async fn debit(stripe: &Stripe, method: &str) -> Value {
+    let (currency, kind) = match method.starts_with("pm_us") {
+        true => ("usd", "us_bank_account"),
+        false => ("eur", "sepa_debit"),
+    };
+    let body = format!(
+        "amount=2000&currency={currency}&confirm=true&allowed_payment_method_types[]={kind}&payment_method={method}"
+    );
+    let made = stripe.post("/v1/payment_intents", &body).await;
+    assert_eq!(made["status"], "processing", "{made}");
+    made
 }
 
 #[tokio::test]
@@ -203,85 +219,116 @@ async fn off_session_a_card_that_wants_authentication_is_declined() {
 }
 
 #[tokio::test]
-async fn what_is_reserved_is_captured_in_part_or_released() {
+async fn a_method_with_a_page_of_its_own_redirects_there() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
-    let more = "&confirm=true&payment_method=pm_card_visa&capture_method=manual&application_fee_amount=100";
-    let held = intent(&stripe, &seller, more).await.body;
-    assert_eq!(held["status"], "requires_capture", "{held}");
-    assert_eq!(held["amount_capturable"], 2000);
-    let charge = read(&stripe, &seller, &held).await["latest_charge"].clone();
-    assert_eq!(
-        (&charge["captured"], &charge["balance_transaction"]),
-        (&json!(false), &Value::Null)
-    );
-    let much = act(&stripe, &seller, &held, "capture", "amount_to_capture=2001").await;
-    assert_eq!(
-        (much.status, much.error("param")),
-        (400, "amount_to_capture")
-    );
-    let taken = act(&stripe, &seller, &held, "capture", "amount_to_capture=1500")
-        .await
-        .body;
-    assert_eq!(
-        (&taken["status"], &taken["amount_received"]),
-        (&json!("succeeded"), &json!(1500))
-    );
-    let charge = read(&stripe, &seller, &held).await["latest_charge"].clone();
-    assert_eq!(
-        (&charge["amount_captured"], &charge["amount_refunded"]),
-        (&json!(1500), &json!(500))
-    );
-    assert_eq!(charge["balance_transaction"]["amount"], 1500);
+    let body = "amount=2000&currency=eur&allowed_payment_method_types[]=ideal&payment_method_data[type]=ideal&confirm=true";
+    let headers = [("Stripe-Account", seller.as_str())];
+    let refused = stripe
+        .send("POST", "/v1/payment_intents", body, &headers)
+        .await;
+    assert_eq!(refused.error("param"), "return_url", "{}", refused.body);
+    let body = format!("{body}&return_url=https://shop.example/back");
+    for (outcome, status) in [
+        ("complete", "succeeded"),
+        ("fail", "requires_payment_method"),
+    ] {
+        let made = stripe.on(&seller, "/v1/payment_intents", &body).await;
+        assert_eq!(made["next_action"]["type"], "redirect_to_url", "{made}");
+        let id = made["id"].as_str().expect("id");
+        let how = json!({ "outcome": outcome }).to_string();
+        let path = format!("/_simulator/payment_intents/{id}/challenge");
+        stripe.post(&path, &how).await;
+        let ended = read(&stripe, &seller, &made).await;
+        assert_eq!(ended["status"], status, "{ended}");
+    }
+    check_books(&stripe.simulator.oracle().await);
+}
 
-    let held = intent(&stripe, &seller, more).await.body;
-    let gone = act(
-        &stripe,
-        &seller,
-        &held,
-        "cancel",
-        "cancellation_reason=abandoned",
-    )
-    .await
-    .body;
+#[tokio::test]
+async fn a_server_that_confirms_by_hand_confirms_again_after_the_challenge() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let more =
+        "&confirmation_method=manual&confirm=true&payment_method=pm_card_authenticationRequired";
+    let made = intent(&stripe, &seller, more).await.body;
+    assert_eq!(made["next_action"]["type"], "use_stripe_sdk", "{made}");
+    let id = made["id"].as_str().expect("id");
+    let path = format!("/_simulator/payment_intents/{id}/challenge");
+    let done = stripe.post(&path, r#"{"outcome":"complete"}"#).await;
+    assert_eq!(done["status"], "requires_confirmation");
+    let paid = act(&stripe, &seller, &made, "confirm", "").await.body;
+    assert_eq!(paid["status"], "succeeded", "{paid}");
+    let more =
+        "&confirm=true&payment_method=pm_card_authenticationRequired&error_on_requires_action=true";
+    let refused = intent(&stripe, &seller, more).await;
+    assert_eq!(refused.error("decline_code"), "authentication_not_handled");
+}
+
+#[tokio::test]
+async fn authenticated_and_declined_nevertheless() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let more = "&confirm=true&payment_method=pm_card_authenticationRequiredChargeDeclinedInsufficientFunds";
+    let made = intent(&stripe, &seller, more).await.body;
+    assert_eq!(made["status"], "requires_action", "{made}");
+    let id = made["id"].as_str().expect("id");
+    let path = format!("/_simulator/payment_intents/{id}/challenge");
+    let ended = stripe.post(&path, r#"{"outcome":"complete"}"#).await;
+    assert_eq!(ended["status"], "requires_payment_method");
     assert_eq!(
-        (&gone["status"], &gone["amount_capturable"]),
-        (&json!("canceled"), &json!(0))
-    );
-    let held = intent(&stripe, &seller, more).await.body;
-    stripe.simulator.advance(7 * DAY + 1).await;
-    let late = read(&stripe, &seller, &held).await;
-    assert_eq!(
-        (&late["status"], &late["cancellation_reason"]),
-        (&json!("canceled"), &json!("automatic"))
-    );
-    assert_eq!(late["latest_charge"]["refunded"], true);
-    let oracle = stripe.simulator.oracle().await;
-    check_books(&oracle);
-    assert!(
-        stripe
-            .event_types(&seller)
-            .await
-            .iter()
-            .any(|t| t == "charge.expired")
+        ended["last_payment_error"]["decline_code"],
+        "insufficient_funds"
     );
 }
 
 #[tokio::test]
-async fn a_debit_takes_days_and_may_fail() {
+async fn an_intent_is_changed_while_it_is_open_and_described_ever_after() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
-    for (iban, status) in [
-        ("DE89370400440532013000", "succeeded"),
-        ("DE62370400440532013001", "requires_payment_method"),
+    let made = intent(&stripe, &seller, "").await.body;
+    let path = format!("/v1/payment_intents/{}", made["id"].as_str().expect("id"));
+    let changed = stripe
+        .on(&seller, &path, "amount=3000&payment_method=pm_card_visa&metadata[order]=7&shipping[name]=Ada&shipping[address][line1]=1 Way")
+        .await;
+    assert_eq!(
+        (&changed["amount"], &changed["status"]),
+        (&json!(3000), &json!("requires_confirmation"))
+    );
+    let paid = act(&stripe, &seller, &made, "confirm", "").await.body;
+    assert_eq!(paid["amount_received"], 3000, "{paid}");
+    let headers = [("Stripe-Account", seller.as_str())];
+    let late = stripe.send("POST", &path, "amount=4000", &headers).await;
+    assert_eq!(late.error("code"), "payment_intent_unexpected_state");
+    assert_eq!(late.body["error"]["payment_intent"]["status"], "succeeded");
+    let told = stripe
+        .on(&seller, &path, "description=Tea&metadata[order]=")
+        .await;
+    assert_eq!(
+        (&told["description"], &told["metadata"]),
+        (&json!("Tea"), &json!({}))
+    );
+    let gone = act(&stripe, &seller, &made, "cancel", "").await;
+    assert_eq!(gone.error("code"), "payment_intent_unexpected_state");
+}
+
+#[tokio::test]
+async fn currencies_without_and_with_three_decimals() {
+    let stripe = Stripe::start().await;
+    for (amount, currency, code) in [
+        (49, "jpy", "amount_too_small"),
+        (1001, "kwd", "parameter_invalid_integer"),
+        (1000, "kwd", ""),
+        (50, "jpy", ""),
     ] {
         let body = format!(
-            "amount=2000&currency=eur&confirm=true&allowed_payment_method_types[]=sepa_debit&payment_method_data[type]=sepa_debit&payment_method_data[sepa_debit][iban]={iban}&payment_method_data[billing_details][email]=a@b.example&payment_method_data[billing_details][name]=Ada"
+            "amount={amount}&currency={currency}&confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card"
         );
-        let made = stripe.on(&seller, "/v1/payment_intents", &body).await;
-        assert_eq!(made["status"], "processing", "{made}");
-        stripe.simulator.advance(5 * DAY + 1).await;
-        assert_eq!(read(&stripe, &seller, &made).await["status"], status);
+        let answer = stripe.send("POST", "/v1/payment_intents", &body, &[]).await;
+        assert_eq!(answer.error("code"), code, "{}", answer.body);
+        if code.is_empty() {
+            assert_eq!(answer.body["amount_received"], amount);
+        }
     }
     check_books(&stripe.simulator.oracle().await);
 }

@@ -1,0 +1,309 @@
+//! Invoices, by hand and of subscriptions.
+
+use super::*;
+
+#[tokio::test]
+async fn coupons_come_off_invoices_once_or_for_months() {
+    let shop = Shop::open().await;
+    shop.card("pm_card_visa").await;
+    let price = shop.price(2000, "month").await;
+    shop.post("/v1/coupons", "id=half&percent_off=50").await;
+    shop.post(
+        "/v1/coupons",
+        "id=two&amount_off=300&currency=eur&duration=repeating&duration_in_months=2",
+    )
+    .await;
+    let subscription = shop
+        .subscribe(
+            &price,
+            "&discounts[0][coupon]=half&discounts[1][coupon]=two&expand[]=discounts",
+        )
+        .await;
+    assert_eq!(subscription["discounts"].as_array().map(Vec::len), Some(1));
+    for month in MONTHS.into_iter().skip(1).take(2) {
+        shop.advance(month + 2 * HOUR).await;
+    }
+    let totals: Vec<_> = shop
+        .invoices()
+        .await
+        .iter()
+        .map(|i| i["total"].as_i64().expect("total"))
+        .collect();
+    assert_eq!(totals, [700, 1700, 2000]);
+    let first = &shop.invoices().await[0];
+    assert_eq!(first["total_discount_amounts"][0]["amount"], 1000);
+    assert_eq!(
+        first["lines"]["data"][0]["discount_amounts"][1]["amount"],
+        300
+    );
+    assert_eq!(
+        first["lines"]["data"][0]["pretax_credit_amounts"][1]["type"],
+        "discount"
+    );
+    let twice = shop
+        .subscribe(
+            &price,
+            "&discounts[0][coupon]=half&discounts[1][coupon]=half",
+        )
+        .await;
+    let last = shop.invoices().await.pop().expect("invoice");
+    assert_eq!(
+        (&last["id"], &last["total"]),
+        (&twice["latest_invoice"], &500.into())
+    );
+    let types = shop.stripe.event_types(&shop.seller).await;
+    assert_eq!(
+        types
+            .iter()
+            .filter(|t| *t == "customer.discount.created")
+            .count(),
+        4
+    );
+    assert_eq!(
+        types
+            .iter()
+            .filter(|t| *t == "customer.discount.deleted")
+            .count(),
+        4
+    );
+}
+
+#[tokio::test]
+async fn an_invoice_by_hand_is_drafted_finalized_and_paid_in_each_way() {
+    let shop = Shop::open().await;
+    let make = async |amount: i64, more: &str| {
+        shop.post(
+            "/v1/invoiceitems",
+            &format!(
+                "customer={}&amount={amount}&currency=eur&description=Work",
+                shop.customer
+            ),
+        )
+        .await;
+        let body = format!(
+            "customer={}&pending_invoice_items_behavior=include{more}",
+            shop.customer
+        );
+        id(&shop.post("/v1/invoices", &body).await)
+    };
+    let paid = make(4000, "&application_fee_amount=100").await;
+    let path = format!("/v1/invoices/{paid}");
+    shop.post(
+        &format!("{path}/add_lines"),
+        "lines[0][amount]=500&lines[0][description]=More",
+    )
+    .await;
+    let draft = shop.get(&path).await;
+    assert_eq!(
+        (&draft["total"], &draft["status"], &draft["number"]),
+        (&4500.into(), &"draft".into(), &Value::Null)
+    );
+    let open = shop.post(&format!("{path}/finalize"), "").await;
+    assert_eq!(
+        (&open["status"], &open["amount_due"]),
+        (&"open".into(), &4500.into())
+    );
+    assert!(open["hosted_invoice_url"].is_string());
+    assert_eq!(
+        shop.send("POST", &format!("{path}/finalize"), "")
+            .await
+            .error("code"),
+        "invoice_not_editable"
+    );
+    assert_eq!(
+        shop.send("POST", &format!("{path}/add_lines"), "lines[0][amount]=5")
+            .await
+            .status,
+        400
+    );
+    let nothing = shop.send("POST", &format!("{path}/pay"), "").await;
+    assert_eq!(nothing.error("code"), "resource_missing");
+    shop.card("pm_card_chargeCustomerFail").await;
+    let declined = shop.send("POST", &format!("{path}/pay"), "").await;
+    assert_eq!(
+        (declined.status, declined.error("code")),
+        (402, "card_declined")
+    );
+    assert_eq!(shop.get(&path).await["attempt_count"], 1);
+    shop.card("pm_card_visa").await;
+    let done = shop.post(&format!("{path}/pay"), "expand[]=payments").await;
+    assert_eq!(
+        (
+            &done["status"],
+            &done["amount_paid"],
+            &done["amount_remaining"]
+        ),
+        (&"paid".into(), &4500.into(), &0.into())
+    );
+    assert_eq!(done["payments"]["data"][0]["status"], "paid");
+    let payments = shop
+        .get(&format!("/v1/invoice_payments?invoice={paid}"))
+        .await;
+    assert_eq!(payments["data"][0]["amount_paid"], 4500);
+    assert_eq!(
+        shop.stripe.get("/v1/application_fees").await["data"][0]["amount"],
+        100
+    );
+    let cash = make(1000, "").await;
+    let out = shop
+        .post(&format!("/v1/invoices/{cash}/pay"), "paid_out_of_band=true")
+        .await;
+    assert_eq!(
+        (&out["status"], &out["amount_paid_off_stripe"]),
+        (&"paid".into(), &1000.into())
+    );
+    let void = make(1000, "").await;
+    shop.post(&format!("/v1/invoices/{void}/finalize"), "")
+        .await;
+    assert_eq!(
+        shop.post(&format!("/v1/invoices/{void}/mark_uncollectible"), "")
+            .await["status"],
+        "uncollectible"
+    );
+    assert_eq!(
+        shop.post(&format!("/v1/invoices/{void}/void"), "").await["status"],
+        "void"
+    );
+    assert_eq!(
+        shop.send("POST", &format!("/v1/invoices/{void}/pay"), "")
+            .await
+            .status,
+        400
+    );
+    let sent = make(1000, "&collection_method=send_invoice&days_until_due=30").await;
+    let sent = shop.post(&format!("/v1/invoices/{sent}/send"), "").await;
+    assert_eq!(
+        (&sent["status"], &sent["due_date"]),
+        (&"open".into(), &(MONTHS[0] + 30 * DAY).into())
+    );
+    let small = make(20, "").await;
+    let small = shop
+        .post(&format!("/v1/invoices/{small}/finalize"), "")
+        .await;
+    assert_eq!(
+        (
+            &small["status"],
+            &small["amount_due"],
+            &small["ending_balance"]
+        ),
+        (&"paid".into(), &0.into(), &20.into())
+    );
+    let draft = make(1000, "").await;
+    assert_eq!(
+        shop.send("DELETE", &format!("/v1/invoices/{draft}"), "")
+            .await
+            .body["deleted"],
+        true
+    );
+    let types = shop.stripe.event_types(&shop.seller).await;
+    for name in [
+        "invoiceitem.created",
+        "invoice.payment_failed",
+        "invoice.paid",
+        "invoice.voided",
+        "invoice.marked_uncollectible",
+        "invoice.sent",
+        "invoice.deleted",
+        "invoice.updated",
+    ] {
+        assert!(types.iter().any(|t| t == name), "{name}: {types:?}");
+    }
+    check_books(&shop.stripe.get("/_simulator/oracle").await);
+}
+
+#[tokio::test]
+async fn what_cannot_be_billed_is_refused_by_name() {
+    let shop = Shop::open().await;
+    shop.card("pm_card_visa").await;
+    let price = shop.price(1500, "month").await;
+    let once = id(&shop
+        .post(
+            "/v1/prices",
+            "product_data[name]=Cup&currency=eur&unit_amount=500",
+        )
+        .await);
+    let base = format!("customer={}&items[0][price]={price}", shop.customer);
+    for (body, param) in [
+        (format!("customer={}", shop.customer), "items"),
+        ("items[0][price]=price_1".to_owned(), "customer"),
+        (
+            format!("customer={}&items[0][price]={once}", shop.customer),
+            "items[0][price]",
+        ),
+        (format!("{base}&items[1][price]={price}"), "items[1][price]"),
+        (
+            format!("{base}&collection_method=send_invoice"),
+            "days_until_due",
+        ),
+        (format!("{base}&trial_end=5"), "trial_end"),
+        (format!("{base}&trial_period_days=900"), "trial_period_days"),
+        (
+            format!("{base}&billing_cycle_anchor=5"),
+            "billing_cycle_anchor",
+        ),
+        (
+            format!("{base}&application_fee_percent=101"),
+            "application_fee_percent",
+        ),
+        (
+            format!("{base}&discounts[0][coupon]=none"),
+            "discounts[0][coupon]",
+        ),
+        (
+            format!("{base}&default_payment_method=pm_none"),
+            "default_payment_method",
+        ),
+        (
+            format!("{base}&automatic_tax[enabled]=true"),
+            "automatic_tax[enabled]",
+        ),
+    ] {
+        let refused = shop.send("POST", "/v1/subscriptions", &body).await;
+        assert!(refused.status >= 400, "{body}");
+        assert_eq!(refused.error("param"), param, "{body}: {}", refused.body);
+    }
+    assert!(shop.invoices().await.is_empty());
+    let on_platform = shop.stripe.post("/v1/customers", "").await;
+    let refused = shop
+        .stripe
+        .send("POST", "/v1/subscriptions", &format!("customer={}&items[0][price_data][currency]=eur&items[0][price_data][unit_amount]=500&items[0][price_data][recurring][interval]=month&items[0][price_data][product]=x&application_fee_percent=5", id(&on_platform)), &[])
+        .await;
+    assert_eq!(refused.error("param"), "items[0][price_data][product]");
+}
+
+#[tokio::test]
+async fn collection_pauses_and_a_late_item_pays_for_the_rest_of_its_period() {
+    let shop = Shop::open().await;
+    shop.card("pm_card_visa").await;
+    let (tea, cake) = (
+        shop.price(2800, "month").await,
+        shop.price(1400, "month").await,
+    );
+    let subscription = shop.subscribe(&tea, "").await;
+    let path = format!("/v1/subscriptions/{}", id(&subscription));
+    shop.post(&path, "pause_collection[behavior]=void").await;
+    shop.advance(MONTHS[1] + 2 * HOUR).await;
+    assert_eq!(shop.invoices().await[1]["status"], "void");
+    shop.post(&path, "pause_collection=").await;
+    // 28 February to 31 March is 31 days; half of them are left.
+    shop.advance(MONTHS[1] + 31 * DAY / 2).await;
+    let body = format!(
+        "subscription={}&price={cake}&proration_behavior=always_invoice",
+        id(&subscription)
+    );
+    shop.post("/v1/subscription_items", &body).await;
+    let bill = shop.invoices().await.pop().expect("invoice");
+    assert_eq!(
+        (&bill["amount_paid"], &bill["billing_reason"]),
+        (&700.into(), &"subscription_update".into())
+    );
+    shop.advance(MONTHS[2] + 2 * HOUR).await;
+    let both = shop.invoices().await.pop().expect("invoice");
+    assert_eq!(
+        (
+            &both["amount_paid"],
+            both["lines"]["data"].as_array().map(Vec::len)
+        ),
+        (&4200.into(), Some(2))
+    );
+}
