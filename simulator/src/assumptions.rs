@@ -78,6 +78,91 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         values: &["made", "missing"],
         about: "whether an account has a default configuration of the billing portal before anybody saved one",
     },
+    Assumption {
+        name: "unchanged_updates",
+        values: &["silent", "told"],
+        about: "whether a request that changes nothing of an account, person, customer, payment method or charge is told of as `….updated`",
+    },
+    Assumption {
+        name: "webhook_retries",
+        values: &["three_days", "few_hours"],
+        about: "how long a delivery that isn't answered 2xx is tried again",
+    },
+    Assumption {
+        name: "capabilities",
+        values: &["active_at_once", "pending_first"],
+        about: "whether a capability that becomes active is told of as pending before",
+    },
+    Assumption {
+        name: "new_capabilities",
+        values: &["told", "silent"],
+        about: "whether `capability.updated` comes for what an account is created with",
+    },
+    Assumption {
+        name: "account_session_life",
+        values: &["hour", "five_minutes"],
+        about: "how long the secret of an account session can be used",
+    },
+    Assumption {
+        name: "deleted_customer_methods",
+        values: &["before", "after"],
+        about: "whether the payment methods of a deleted customer are detached before or after `customer.deleted`",
+    },
+    Assumption {
+        name: "balance_currency",
+        values: &["account", "refused"],
+        about: "the currency of a balance that is set on a customer without one: the account's, or it is refused",
+    },
+    Assumption {
+        name: "invoice_sequence",
+        values: &["rising", "any"],
+        about: "whether a new `next_invoice_sequence` may be lower than the present one",
+    },
+    Assumption {
+        name: "search_order",
+        values: &["newest_first", "oldest_first"],
+        about: "in which order search answers",
+    },
+    Assumption {
+        name: "attached_event",
+        values: &["before", "after"],
+        about: "whether `payment_method.attached` comes before or after `setup_intent.succeeded`",
+    },
+    Assumption {
+        name: "set_up_card",
+        values: &["unasked", "asked"],
+        about: "whether 4000003800000446, which counts as set up, asks for 3-D Secure when it is set up",
+    },
+    Assumption {
+        name: "unhandled_challenge",
+        values: &["authentication_required", "card_declined"],
+        about: "the error's `code` where `error_on_requires_action` meets a card that asks for 3-D Secure",
+    },
+    Assumption {
+        name: "challenge_wish",
+        values: &["obeyed", "ignored"],
+        about: "whether `request_three_d_secure=challenge` makes a test card ask that wouldn't by itself",
+    },
+    Assumption {
+        name: "failed_debit_code",
+        values: &["same", "attempt_failed"],
+        about: "the `code` of `last_payment_error` after a failed debit: the charge's `failure_code`, or `payment_intent_payment_attempt_failed`",
+    },
+    Assumption {
+        name: "canceled_debit",
+        values: &["failed", "pending"],
+        about: "what becomes of the charge of a debit that is canceled under way",
+    },
+    Assumption {
+        name: "captured_session",
+        values: &["paid", "unpaid"],
+        about: "the `payment_status` of a completed Checkout Session after its reserved money is captured",
+    },
+    Assumption {
+        name: "checkout_intent",
+        values: &["payment_later", "with_session", "at_payment"],
+        about: "when Checkout makes intents: a payment's at the first attempt and a setup's with the session, both with the session, or both at the first attempt",
+    },
 ];
 
 /// The answers in force.

@@ -55,6 +55,15 @@ impl Tx<'_> {
         }
     }
 
+    /// As [`Tx::emit_change`], of a request to change something; whether one that changed nothing is
+    /// told of is open.
+    pub fn emit_update(&mut self, name: &str, owner: &str, before: &Value, after: &Value) {
+        let changed = changes(before, after);
+        if changed != json!({}) || self.assumptions.get("unchanged_updates") == "told" {
+            self.emit_change(name, owner, after, Some(changed));
+        }
+    }
+
     fn deliver_later(&mut self, event: &str, endpoint: &str, dropped: bool) {
         let id = self.mint("dlv_", 16);
         let owner = self.platform();

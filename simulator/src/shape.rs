@@ -42,13 +42,17 @@ static SHAPES: LazyLock<HashMap<&'static str, Shape>> = LazyLock::new(|| {
         .filter_map(|line| {
             let (method, rest) = line.split_once(' ')?;
             let (path, fields) = rest.split_once(' ').unwrap_or((rest, ""));
-            Some((
-                &line[..method.len() + 1 + path.len()],
-                Parser { rest: fields }.shape(),
-            ))
+            let mut shape = Parser { rest: fields }.shape();
+            if ["/v1/customers", "/v1/customers/{customer}"].contains(&path) {
+                shape.unset(&EMPTIED);
+            }
+            Some((&line[..method.len() + 1 + path.len()], shape))
         })
         .collect()
 });
+
+/// What the service takes an empty text for on customers, though the description has no `""` for it.
+const EMPTIED: [&str; 4] = ["description", "email", "name", "phone"];
 
 /// The shape of a route, named as Stripe's description does: `POST /v1/refunds`.
 pub(crate) fn of(route: &str) -> Option<&'static Shape> {
@@ -64,6 +68,12 @@ impl Shape {
             return Err(ApiError::parameter_unknown(&unknown));
         }
         self.values(form, "")
+    }
+
+    fn unset(&mut self, names: &[&str]) {
+        for field in &mut self.fields {
+            field.clears |= names.contains(&field.name.as_str());
+        }
     }
 
     pub fn takes(&self, name: &str) -> bool {

@@ -184,6 +184,37 @@ fn request(
     Ok(())
 }
 
+/// The account before a change; where what becomes active is pending first, that is written and told.
+pub(super) fn pending_first(tx: &mut Tx<'_>, record: &Record, account: &Value) -> Value {
+    let fresh: Vec<&String> = account["capabilities"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(name, status)| {
+            let was = &record.value["capabilities"][name.as_str()];
+            *status == "active" && was != "active" && was != "pending"
+        })
+        .map(|(name, _)| name)
+        .collect();
+    if fresh.is_empty() || tx.assumptions.get("capabilities") == "active_at_once" {
+        return record.value.clone();
+    }
+    let mut between = account.clone();
+    for name in fresh {
+        between["capabilities"][name] = json!("pending");
+    }
+    for flag in ["charges_enabled", "payouts_enabled"] {
+        between[flag] = record.value[flag].clone();
+    }
+    if between["charges_enabled"] != json!(true) {
+        between["requirements"]["disabled_reason"] = json!("requirements.pending_verification");
+    }
+    tx.update(&record.id, |r| r.value = between.clone());
+    tx.emit_update("account.updated", &record.id, &record.value, &between);
+    tell(tx, &record.id, &record.value);
+    between
+}
+
 /// `capability.updated` for each that changed.
 pub(super) fn tell(tx: &mut Tx<'_>, id: &str, before: &Value) {
     let Some(record) = tx.get(id) else {

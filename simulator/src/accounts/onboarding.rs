@@ -65,7 +65,7 @@ fn change(
         .ok_or_else(|| ApiError::missing("account", account, "account"))?;
     let mut value = record.value.clone();
     change(tx, &mut value);
-    let before = changes(&record.value, &value);
+    let before = all_capabilities::pending_first(tx, &record, &value);
     tx.update(account, |r| {
         r.value = value.clone();
         if !r.hidden.is_object() {
@@ -74,8 +74,8 @@ fn change(
         // From here on what is due isn't reckoned from what the platform told.
         r.hidden["decided"] = json!(true);
     });
-    tx.emit_account(account, Some(before));
-    all_capabilities::tell(tx, account, &record.value);
+    tx.emit_account(account, Some(changes(&before, &value)));
+    all_capabilities::tell(tx, account, &before);
     Ok(value)
 }
 

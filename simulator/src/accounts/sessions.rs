@@ -11,9 +11,6 @@ use crate::{
 
 pub(crate) const ROUTES: &[Route] = &[("POST", "/v1/account_sessions", create)];
 
-/// How long a session's secret can be used.
-const LIFE: i64 = 3600;
-
 const ACCOUNT: &[&str] = &[
     "disable_stripe_user_authentication",
     "external_account_collection",
@@ -145,12 +142,16 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         tx.mint("accs_", 24),
         tx.mint("", 24)
     ));
+    let life = match tx.assumptions.get("account_session_life") {
+        "five_minutes" => 300,
+        _ => 3600,
+    };
     Ok(json!({
         "object": "account_session",
         "account": account.id,
         "client_secret": secret,
         "components": components,
-        "expires_at": tx.now + LIFE,
+        "expires_at": tx.now + life,
         "livemode": false,
     }))
 }

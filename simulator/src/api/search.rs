@@ -173,7 +173,7 @@ const LAG: i64 = 60;
 fn search(tx: &mut Tx<'_>, call: &Call<'_>, resource: &Resource) -> Answer {
     let query = Query::read(call.args.text("query").unwrap_or_default(), resource)?;
     let limit = lists::limit(call.args)?;
-    let top = match call.args.text("page") {
+    let from = match call.args.text("page") {
         None => Bound::Unbounded,
         Some(page) => Bound::Excluded(cursor(page)?),
     };
@@ -182,13 +182,16 @@ fn search(tx: &mut Tx<'_>, call: &Call<'_>, resource: &Resource) -> Answer {
         _ => i64::MAX,
     };
     let fits = |r: &&std::sync::Arc<Record>| r.int("created") <= newest && query.holds(r);
-    let found: Vec<_> = tx
-        .store()
-        .slice(resource.kind, call.owner, None, (Bound::Unbounded, top))
-        .rev()
-        .filter(fits)
-        .take(limit + 1)
-        .collect();
+    let rising = tx.assumptions.get("search_order") == "oldest_first";
+    let bounds = match rising {
+        true => (from, Bound::Unbounded),
+        false => (Bound::Unbounded, from),
+    };
+    let rows = tx.store().slice(resource.kind, call.owner, None, bounds);
+    let found: Vec<_> = match rising {
+        true => rows.filter(fits).take(limit + 1).collect(),
+        false => rows.rev().filter(fits).take(limit + 1).collect(),
+    };
     let has_more = found.len() > limit;
     let last = found.iter().take(limit).next_back().map(|r| r.seq);
     let next = last.filter(|_| has_more).map(|seq| format!("page_{seq:x}"));

@@ -52,7 +52,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     };
     session["expires_at"] = json!(expires_at);
     tx.insert(Kind::Session, call.owner, session, hidden, Some(expires_at));
-    pay::price(tx, &id)
+    pay::price(tx, &id)?;
+    pay::begin(tx, &id)
 }
 
 /// A session that takes money: what is shown, and what is kept for its intent or subscription.
@@ -125,9 +126,12 @@ fn set_up(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), 
         "on_behalf_of": data.text("on_behalf_of"),
         "payment_method_types": session["payment_method_types"],
     });
-    let intent = setup::open(tx, call.owner, fields, json!({ "session": id }));
-    session["setup_intent"] = json!(intent.id);
-    Ok((session, json!({ "customer_update": customer_update(args) })))
+    if tx.assumptions.get("checkout_intent") != "at_payment" {
+        let intent = setup::open(tx, call.owner, fields.clone(), json!({ "session": id }));
+        session["setup_intent"] = json!(intent.id);
+    }
+    let hidden = json!({ "customer_update": customer_update(args), "setup": fields });
+    Ok((session, hidden))
 }
 
 /// Which of the customer's fields the buyer may change.
@@ -355,8 +359,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, session: &Record) {
     if session.text("status") == "open" {
         close(tx, session);
     } else if session.text("payment_status") == "unpaid" {
-        let settled = pay::settle(tx, &session.id, true);
-        debug_assert!(settled.is_ok(), "a waiting session has an intent");
+        pay::falls_due(tx, session);
     }
 }
 

@@ -189,13 +189,19 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         return subscribe::pay(tx, &session, payment);
     }
     if session.int("amount_total") == 0 {
+        // What an earlier attempt would have paid.
+        if let Some(intent) = session.value["payment_intent"].as_str() {
+            intents::cancel(tx, intent, Some("automatic"));
+            tx.update(id, |r| r.value["payment_intent"] = Value::Null);
+        }
         let status = tx.assumptions.get("free_session");
         return complete(tx, id, status);
     }
     if payment.method == Method::SepaDebit {
         takes_debits(&session)?;
     }
-    let intent = ensure_intent(tx, &session)?;
+    let customer = buyer::customer(tx, &session);
+    let intent = ensure_intent(tx, &session, customer.as_deref());
     let method = means(tx, &session, payment)?;
     let how = How {
         challenge: payment.challenge,
@@ -212,7 +218,15 @@ fn save(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiErro
     }
     let customer = buyer::customer(tx, &session);
     let method = means(tx, &session, payment)?;
-    let intent = session.text("setup_intent").to_owned();
+    let intent = match session.value["setup_intent"].as_str() {
+        Some(intent) => intent.to_owned(),
+        None => {
+            let fields = session.hidden["setup"].clone();
+            let intent = setup::open(tx, &session.owner, fields, json!({ "session": id }));
+            tx.update(id, |r| r.value["setup_intent"] = json!(intent.id));
+            intent.id.clone()
+        }
+    };
     tx.update(&intent, |r| r.value["customer"] = json!(customer));
     let how = How {
         challenge: payment.challenge,
@@ -278,15 +292,24 @@ fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
     }
 }
 
-/// The session's intent, made at the first attempt to pay and brought up to date at later ones.
-fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> {
+/// A session as it is at first; its intent may already be there before anybody pays.
+pub(super) fn begin(tx: &mut Tx<'_>, id: &str) -> Answer {
+    let session = self::session(tx, id)?;
+    let early = session.text("mode") == "payment" && session.int("amount_total") > 0;
+    if early && tx.assumptions.get("checkout_intent") == "with_session" {
+        ensure_intent(tx, &session, session.value["customer"].as_str());
+    }
+    self::session(tx, id).map(|s| s.value.clone())
+}
+
+/// The session's intent, made where there is none and else brought up to date.
+fn ensure_intent(tx: &mut Tx<'_>, session: &Record, customer: Option<&str>) -> String {
     let amount = session.int("amount_total");
     // Stripe caps the fee at what is paid after discounts.
     let fee = session.hidden["fee"]
         .as_i64()
         .map(|fee| std::cmp::min(fee, amount));
     let hidden = json!({ "billing": billing(session), "session": session.id });
-    let customer = buyer::customer(tx, session);
     let mut fields = session.hidden["intent"].clone();
     fields["amount"] = json!(amount);
     fields["application_fee_amount"] = json!(fee);
@@ -305,7 +328,7 @@ fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> 
             }
             r.hidden = hidden;
         });
-        return Ok(id.to_owned());
+        return id.to_owned();
     }
     for name in ["on_behalf_of", "transfer_data", "transfer_group"] {
         fields[name] = session.hidden["connect"][name].clone();
@@ -317,7 +340,7 @@ fn ensure_intent(tx: &mut Tx<'_>, session: &Record) -> Result<String, ApiError> 
     tx.update(&session.id, |r| {
         r.value["payment_intent"] = json!(intent.id)
     });
-    Ok(intent.id.clone())
+    intent.id.clone()
 }
 
 pub(super) fn billing(session: &Record) -> Value {
@@ -411,6 +434,36 @@ pub(crate) fn success_url(session: &Record) -> String {
     };
     url.replace("{CHECKOUT_SESSION_ID}", &session.id)
         .replace("%7BCHECKOUT_SESSION_ID%7D", &session.id)
+}
+
+/// The money of a completed session that was unpaid: captured by now, or a debit that nobody decided,
+/// which succeeds.
+pub(super) fn falls_due(tx: &mut Tx<'_>, session: &Record) {
+    let intent = tx.get(session.text("payment_intent"));
+    if intent.is_some_and(|i| i.text("status") == "processing") {
+        let settled = settle(tx, &session.id, true);
+        debug_assert!(settled.is_ok(), "a waiting session has an intent");
+        return;
+    }
+    let captured = tx.assumptions.get("captured_session");
+    tx.update(&session.id, |r| {
+        r.value["payment_status"] = json!(captured);
+        r.due = None;
+    });
+}
+
+/// Changes how many are bought, on the page.
+pub(crate) fn adjust(
+    tx: &mut Tx<'_>,
+    id: &str,
+    quantities: BTreeMap<String, i64>,
+) -> Result<(), ApiError> {
+    let session = open_session(tx, id)?;
+    let payment = Payment {
+        quantities,
+        ..Payment::default()
+    };
+    buyer::choose(tx, &session, &payment)
 }
 
 /// Decides an asynchronous payment.

@@ -9,7 +9,6 @@ use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     cards::{self, Behaviour, Card},
     error::{Answer, ApiError},
-    events::changes,
     form::Node,
     store::{Kind, Record, Tx},
     tokens,
@@ -404,9 +403,8 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(text) = args.text("allow_redisplay") {
         value["allow_redisplay"] = json!(text);
     }
-    let before = changes(&method.value, &value);
     tx.update(&method.id, |r| r.value = value.clone());
-    tx.emit_change("payment_method.updated", call.owner, &value, Some(before));
+    tx.emit_update("payment_method.updated", call.owner, &method.value, &value);
     Ok(value)
 }
 

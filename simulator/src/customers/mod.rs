@@ -57,14 +57,14 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     let mut value = fresh(tx);
     value["test_clock"] = json!(args.text("test_clock"));
-    describe(args, &mut value)?;
+    describe(tx, args, &mut value)?;
     let hidden = json!({ "latent": latent(tx, &value, args) });
     let id = value["id"].as_str().unwrap_or_default().to_owned();
     tx.insert(Kind::Customer, call.owner, value, hidden, None);
     let paying = payment_methods(tx, call, &id)?;
     tx.update(&id, |r| paying.apply(&mut r.value));
     if let Some(amount) = args.int("balance").filter(|a| *a != 0) {
-        let currency = currency_of(tx, call.owner, &id);
+        let currency = currency_of(tx, call.owner, &id)?;
         balance::enter(tx, &id, amount, &currency, "initial", json!({}))?;
     }
     let made = find(tx, call, Kind::Customer, &id, "customer")?;
@@ -197,7 +197,7 @@ pub(crate) fn check_email(email: Option<&str>, param: &str) -> Result<(), ApiErr
 }
 
 /// The fields that creating and updating have in common.
-fn describe(args: &Node, value: &mut Value) -> Result<(), ApiError> {
+fn describe(tx: &Tx<'_>, args: &Node, value: &mut Value) -> Result<(), ApiError> {
     check_email(args.text("email"), "email")?;
     for name in ["description", "email", "name", "phone"] {
         if args.at(name).is_some() {
@@ -254,7 +254,7 @@ fn describe(args: &Node, value: &mut Value) -> Result<(), ApiError> {
     }
     if let Some(next) = args.int("next_invoice_sequence") {
         let now = value["next_invoice_sequence"].as_i64().unwrap_or(1);
-        if next < now {
+        if next < now && tx.assumptions.get("invoice_sequence") == "rising" {
             return Err(ApiError::invalid(format!(
                 "The next invoice sequence must be at least {now}."
             ))
@@ -367,21 +367,28 @@ fn own(
 }
 
 /// The currency of a customer's balance: that of what they bought first, else the account's.
-fn currency_of(tx: &Tx<'_>, owner: &str, customer: &str) -> String {
+fn currency_of(tx: &Tx<'_>, owner: &str, customer: &str) -> Result<String, ApiError> {
     let own = tx
         .get(customer)
         .and_then(|c| c.value["currency"].as_str().map(str::to_owned));
     let account = || tx.get(owner).map(|a| a.text("default_currency").to_owned());
-    own.or_else(account)
+    if own.is_none() && tx.assumptions.get("balance_currency") == "refused" {
+        return Err(ApiError::invalid(
+            "This customer has no currency yet: create a balance transaction, which names one.",
+        )
+        .param("balance"));
+    }
+    Ok(own
+        .or_else(account)
         .filter(|c| !c.is_empty())
-        .unwrap_or_else(|| "usd".to_owned())
+        .unwrap_or_else(|| "usd".to_owned()))
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let customer = find(tx, call, Kind::Customer, call.id(), "customer")?;
     let mut value = customer.value.clone();
-    describe(args, &mut value)?;
+    describe(tx, args, &mut value)?;
     payment_methods(tx, call, &customer.id)?.apply(&mut value);
     tx.update(&customer.id, |r| r.value = value);
     if let Some(target) = args.int("balance") {
@@ -389,15 +396,17 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             .checked_sub(customer.int("balance"))
             .ok_or_else(ApiError::overflow)?;
         if step != 0 {
-            let currency = currency_of(tx, call.owner, &customer.id);
+            let currency = currency_of(tx, call.owner, &customer.id)?;
             balance::enter(tx, &customer.id, step, &currency, "adjustment", json!({}))?;
         }
     }
     let after = find(tx, call, Kind::Customer, &customer.id, "customer")?;
-    let changed = changes(&customer.value, &after.value);
-    if changed != json!({}) {
-        tx.emit_change("customer.updated", call.owner, &after.value, Some(changed));
-    }
+    tx.emit_update(
+        "customer.updated",
+        call.owner,
+        &customer.value,
+        &after.value,
+    );
     Ok(after.value.clone())
 }
 
@@ -435,8 +444,14 @@ pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .filter(|m| m.value["customer"] == customer.id.as_str())
         .cloned()
         .collect();
-    for method in theirs {
-        methods::release(tx, &method);
+    let released = tx.assumptions.get("deleted_customer_methods");
+    let release = |tx: &mut Tx<'_>| {
+        for method in &theirs {
+            methods::release(tx, method);
+        }
+    };
+    if released == "before" {
+        release(tx);
     }
     let last = find(tx, call, Kind::Customer, &customer.id, "customer")?;
     let gone = json!({ "id": customer.id, "object": "customer", "deleted": true });
@@ -446,5 +461,8 @@ pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         r.hidden = Value::Null;
     });
     tx.emit("customer.deleted", call.owner, &last.value);
+    if released == "after" {
+        release(tx);
+    }
     Ok(gone)
 }

@@ -302,6 +302,10 @@ fn note(tx: &mut Tx<'_>, parcel: &Parcel, answer: &Result<u16, String>) {
     let now = tx.now;
     let good = matches!(answer, Ok(status) if (200..300).contains(status));
     let mut first_success = false;
+    let most = match tx.assumptions.get("webhook_retries") {
+        "few_hours" => 8,
+        _ => RETRIES.len(),
+    };
     tx.update(&parcel.delivery, |r| {
         let attempt = json!({
             "at": now,
@@ -319,7 +323,7 @@ fn note(tx: &mut Tx<'_>, parcel: &Parcel, answer: &Result<u16, String>) {
         if good {
             r.value["status"] = json!("succeeded");
         } else if r.value["status"] == "pending" {
-            match RETRIES.get(tries - 1) {
+            match RETRIES.get(tries - 1).filter(|_| tries <= most) {
                 Some(wait) => r.value["next_at"] = json!(now + wait),
                 None => r.value["status"] = json!("failed"),
             }

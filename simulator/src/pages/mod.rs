@@ -25,6 +25,7 @@ pub(crate) fn router() -> Router<Simulator> {
             "/c/pay/{session}/promotion_code",
             post(checkout::promotion_code),
         )
+        .route("/c/pay/{session}/quantities", post(checkout::quantities))
         .route("/c/recover/{session}", get(checkout::recover))
         .route(
             "/c/challenge/{intent}",

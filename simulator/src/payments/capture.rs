@@ -71,6 +71,11 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         r.value["metadata"] = metadata;
     });
     charges::capture(tx, &intent.id, amount)?;
+    if let Some(session) = intent.hidden["session"].as_str() {
+        // It looks at its intent once more.
+        let now = tx.own_now();
+        tx.update(session, |r| r.due = Some(now));
+    }
     retrieve(tx, call, Kind::Intent, "intent")
 }
 

@@ -56,8 +56,7 @@ const NOT_AUTHENTICATED: (&str, &str, &str) = (
 
 /// What `error_on_requires_action` comes to
 /// (<https://docs.stripe.com/payments/without-card-authentication>).
-const NOT_HANDLED: (&str, &str, &str) = (
-    "authentication_required",
+const NOT_HANDLED: (&str, &str) = (
     "authentication_not_handled",
     "Your card was declined. This transaction requires authentication.",
 );
@@ -207,7 +206,9 @@ pub(crate) fn attempt(
         return decline(tx, id, method, AUTHENTICATION_REQUIRED);
     }
     if how.error_on_requires_action {
-        return decline(tx, id, method, NOT_HANDLED);
+        let (decline_code, message) = NOT_HANDLED;
+        let code = tx.assumptions.get("unhandled_challenge");
+        return decline(tx, id, method, (code, decline_code, message));
     }
     requires_action(tx, id, how.return_url.as_deref());
     match how.challenge {
@@ -218,8 +219,9 @@ pub(crate) fn attempt(
 
 /// Whether a challenge was asked for by `payment_method_options`.
 fn wants_challenge(tx: &Tx<'_>, id: &str) -> bool {
+    let obeyed = tx.assumptions.get("challenge_wish") == "obeyed";
     tx.get(id).is_some_and(|i| {
-        i.value["payment_method_options"]["card"]["request_three_d_secure"] == "challenge"
+        obeyed && i.value["payment_method_options"]["card"]["request_three_d_secure"] == "challenge"
     })
 }
 

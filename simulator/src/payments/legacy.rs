@@ -143,8 +143,8 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return refuse(
             "charge_invalid_parameter",
             format!(
-                "Charge {} was made by a PaymentIntent: capture that.",
-                charge.id
+                "This uncaptured Charge was created by a PaymentIntent ({}). You must capture the PaymentIntent instead.",
+                charge.text("payment_intent")
             ),
         );
     }

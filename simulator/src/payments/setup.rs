@@ -346,6 +346,7 @@ pub(crate) fn attempt(
         Means::Card(card) => Some(card),
         Means::Debit(..) | Means::Redirect => None,
     };
+    let set_up_asks = tx.assumptions.get("set_up_card") == "asked";
     let asks = matches!(means, Means::Redirect)
         || card.is_some_and(|c| {
             matches!(
@@ -353,7 +354,7 @@ pub(crate) fn attempt(
                 Behaviour::Challenges
                     | Behaviour::ChallengesAlways
                     | Behaviour::ChallengesAndDeclines(..)
-            )
+            ) || (set_up_asks && c.behaviour == Behaviour::ChallengesOnSession)
         });
     let attempt = begin(tx, &intent, method, card);
     match card.map(|c| c.behaviour) {
@@ -467,7 +468,9 @@ fn succeed(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     let missing = || ApiError::missing(Kind::SetupIntent.noun(), id, "intent");
     let intent = tx.get(id).ok_or_else(missing)?;
     let method = tx.get(intent.text("payment_method")).ok_or_else(missing)?;
-    if let Some(customer) = intent.value["customer"].as_str() {
+    let customer = intent.value["customer"].as_str();
+    let attached = tx.assumptions.get("attached_event");
+    if let Some(customer) = customer.filter(|_| attached == "before") {
         methods::attach(tx, &intent.owner, &method, customer)?;
     }
     tx.update(&method.id, |r| r.hidden["set_up"] = json!(true));
@@ -485,6 +488,9 @@ fn succeed(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         r.value["next_action"] = Value::Null;
         r.value[field] = json!(mandate);
     });
+    if let Some(customer) = customer.filter(|_| attached == "after") {
+        methods::attach(tx, &intent.owner, &method, customer)?;
+    }
     Ok(())
 }
 

@@ -159,7 +159,7 @@ fn open(view: &View, title: &str, typed: &Typed, problem: Option<&Problem>) -> M
                 h1 { (title) }
                 @if !setup {
                     p.total { (total) }
-                    (summary(session))
+                    (summary(session, problem))
                     (promotion(view, problem))
                 }
             }
@@ -182,13 +182,36 @@ fn rhythm(item: &Value) -> Option<String> {
     })
 }
 
-fn summary(session: &Record) -> Markup {
+/// How many of an item are bought, where the buyer says it.
+fn quantity(session: &Record, item: &Value) -> Markup {
+    let bounds = &item["adjustable_quantity"];
+    if bounds["enabled"] != Value::Bool(true) {
+        return html! {};
+    }
+    let (id, what) = (&item["id"], &item["description"]);
+    let (id, what) = (
+        id.as_str().unwrap_or_default(),
+        what.as_str().unwrap_or("Item"),
+    );
+    html! {
+        form.inline method="post" action={ "/c/pay/" (session.id) "/quantities" } {
+            input type="number" name=(id) value=(item["quantity"]) min=(bounds["minimum"]) max=(bounds["maximum"])
+                required aria-label={ "Quantity of " (what) };
+            button.quiet aria-label={ "Update the quantity of " (what) } { "Update" }
+        }
+    }
+}
+
+fn summary(session: &Record, problem: Option<&Problem>) -> Markup {
     let currency = session.text("currency");
     let off = session.value["total_details"]["amount_discount"]
         .as_i64()
         .unwrap_or(0);
     html! {
         div.panel {
+            @if let Some(p) = problem.filter(|p| p.field == "quantities") {
+                p.wrong id="quantities" { (p.message) }
+            }
             table {
                 caption.soft { "Your order" }
                 tbody {
@@ -197,6 +220,7 @@ fn summary(session: &Record) -> Markup {
                             td {
                                 (item["description"].as_str().unwrap_or("Item")) " × " (item["quantity"])
                                 @if let Some(rhythm) = rhythm(item) { br; span.soft { (rhythm) } }
+                                (quantity(session, item))
                             }
                             (amount(item["amount_subtotal"].as_i64().unwrap_or(0), currency))
                         }
@@ -340,6 +364,25 @@ pub(super) async fn promotion_code(
         Ok(_) => go(&format!("/c/pay/{id}")),
         Err(error) => {
             let problem = Problem::at("code", error.message);
+            render(&s, &id, &Typed::new(), Some(&problem))
+        }
+    }
+}
+
+pub(super) async fn quantities(
+    State(s): State<Simulator>,
+    Path(id): Path<String>,
+    Form(form): Form<Typed>,
+) -> Response {
+    let read = |(name, text): (&String, &String)| {
+        // Less than any bound, where it isn't a number at all.
+        (name.clone(), text.trim().parse().unwrap_or(-1))
+    };
+    let wanted = form.iter().map(read).collect();
+    match s.engine().work(|tx| pay::adjust(tx, &id, wanted)) {
+        Ok(()) => go(&format!("/c/pay/{id}")),
+        Err(error) => {
+            let problem = Problem::at("quantities", error.message);
             render(&s, &id, &Typed::new(), Some(&problem))
         }
     }
