@@ -163,6 +163,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         values: &["payment_later", "with_session", "at_payment"],
         about: "when Checkout makes intents: a payment's at the first attempt and a setup's with the session, both with the session, or both at the first attempt",
     },
+    Assumption {
+        name: "shipping_discount",
+        values: &["items_only", "shipping_too"],
+        about: "whether a Checkout discount is taken off the shipping as well as off the items",
+    },
 ];
 
 /// The answers in force.

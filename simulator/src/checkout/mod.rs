@@ -67,15 +67,15 @@ fn sale(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), Ap
     let subscription = args.sub("subscription_data");
     let subtotal = subscribe::due_now(subscription, &items, line_items::sum(&items)?);
     let discount = read_discount(tx, call, subtotal, &currency)?;
-    let off = match &discount {
-        Some(d) => promotion::amount_off(tx, call.owner, &d.coupon, subtotal, &currency)?,
-        None => 0,
-    };
     let sent = shipping
         .first()
         .and_then(|option| option["shipping_amount"].as_i64())
         .unwrap_or(0);
-    let total = subtotal - off + sent;
+    let (off, off_sent) = match &discount {
+        Some(d) => pay::taken_off(tx, call.owner, &d.coupon, (subtotal, sent), &currency)?,
+        None => (0, 0),
+    };
+    let total = subtotal - off + sent - off_sent;
     enough(total, &currency)?;
     let fee = fee(tx, call, subtotal + sent)?;
     let connect = connect(args, total, fee);

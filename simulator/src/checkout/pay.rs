@@ -91,15 +91,14 @@ pub(crate) fn price(tx: &mut Tx<'_>, id: &str) -> Answer {
     }
     let subtotal = session.int("amount_subtotal");
     let discount = &session.hidden["discount"];
-    let off = match discount["coupon"].as_str() {
-        Some(coupon) => promotion::amount_off(
-            tx,
-            &session.owner,
-            coupon,
-            subtotal,
-            session.text("currency"),
-        )?,
-        None => 0,
+    let cost = shipping::cost(&session.value, &session.hidden["shipping_rate"]);
+    let sent = cost["amount_total"].as_i64().unwrap_or(0);
+    let (off, off_sent) = match discount["coupon"].as_str() {
+        Some(coupon) => {
+            let currency = session.text("currency");
+            taken_off(tx, &session.owner, coupon, (subtotal, sent), currency)?
+        }
+        None => (0, 0),
     };
     let mut items = session.hidden["items"]
         .as_array()
@@ -107,12 +106,14 @@ pub(crate) fn price(tx: &mut Tx<'_>, id: &str) -> Answer {
         .unwrap_or_default();
     spread(&mut items, off, subtotal)?;
     let mut value = session.value.clone();
-    let cost = shipping::cost(&value, &session.hidden["shipping_rate"]);
-    let sent = cost["amount_total"].as_i64().unwrap_or(0);
-    value["amount_total"] = json!(subtotal - off + sent);
+    value["amount_total"] = json!(subtotal - off + sent - off_sent);
     value["shipping_cost"] = cost;
-    value["total_details"] =
-        json!({ "amount_discount": off, "amount_shipping": sent, "amount_tax": 0 });
+    if off_sent != 0 {
+        value["shipping_cost"]["amount_total"] = json!(sent - off_sent);
+    }
+    value["total_details"] = json!({
+        "amount_discount": off + off_sent, "amount_shipping": sent, "amount_tax": 0,
+    });
     value["discounts"] = match discount {
         Value::Null => json!([]),
         // A discount that comes from a promotion code is named by it; `coupon` is then null.
@@ -126,6 +127,23 @@ pub(crate) fn price(tx: &mut Tx<'_>, id: &str) -> Answer {
         r.hidden["items"] = json!(items);
     });
     Ok(value)
+}
+
+/// What a coupon takes off the items, and off the shipping where it reaches that.
+pub(super) fn taken_off(
+    tx: &Tx<'_>,
+    owner: &str,
+    coupon: &str,
+    (subtotal, sent): (i64, i64),
+    currency: &str,
+) -> Result<(i64, i64), ApiError> {
+    let off = promotion::amount_off(tx, owner, coupon, subtotal, currency)?;
+    if tx.assumptions.get("shipping_discount") == "items_only" {
+        return Ok((off, 0));
+    }
+    let whole = subtotal.checked_add(sent).ok_or_else(ApiError::overflow)?;
+    let all = promotion::amount_off(tx, owner, coupon, whole, currency)?;
+    Ok((off, all - off))
 }
 
 /// Spreads a discount over the items in proportion, so that the parts sum to the whole.
@@ -158,9 +176,10 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
             if let Some(code) = d.promotion_code.as_deref().and_then(|id| tx.get(id)) {
                 promotion::check_customer(tx, &code, session.value["customer"].as_str())?;
             }
-            let off = promotion::amount_off(tx, &session.owner, &d.coupon, subtotal, currency)?;
-            let sent = session.value["shipping_cost"]["amount_total"].as_i64();
-            if enough(subtotal - off + sent.unwrap_or(0), currency).is_err() {
+            let sent = session.value["shipping_cost"]["amount_subtotal"].as_i64();
+            let parts = (subtotal, sent.unwrap_or(0));
+            let (off, off_sent) = taken_off(tx, &session.owner, &d.coupon, parts, currency)?;
+            if enough(parts.0 - off + parts.1 - off_sent, currency).is_err() {
                 return Err(ApiError::invalid(
                     "This code would bring the total below the minimum charge.",
                 )

@@ -17,6 +17,7 @@ mod intents;
 mod invariants;
 mod methods;
 mod payouts;
+mod people;
 mod portal;
 mod properties;
 mod refunds;

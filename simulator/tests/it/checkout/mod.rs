@@ -157,6 +157,8 @@ async fn money_that_is_only_reserved_is_not_paid() {
         .on(&seller, &format!("/v1/payment_intents/{id}/capture"), "")
         .await;
     assert_eq!(taken["amount_received"], 2000);
+    let after = read(&stripe, &seller, &session, "").await;
+    assert_eq!(after["payment_status"], "paid");
     check_books(&stripe.simulator.oracle().await);
 }
 
