@@ -86,7 +86,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "webhook_retries",
         values: &["three_days", "few_hours"],
-        about: "how long a delivery that isn't answered 2xx is tried again",
+        about: "how long a delivery that isn't answered 2xx is tried again: as in live mode, or three times as in a sandbox",
     },
     Assumption {
         name: "capabilities",

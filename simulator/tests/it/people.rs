@@ -400,7 +400,7 @@ async fn an_unanswered_delivery_is_given_up_when_it_is_assumed() {
         let body = format!("url={}&enabled_events[]=customer.created", receiver.url);
         s.post("/v1/webhook_endpoints", &body).await;
         s.post("/v1/customers", "name=Ann").await;
-        for _ in 0..9 {
+        for _ in 0..4 {
             s.simulator.deliver_pending().await;
             s.simulator.advance(crate::support::DAY).await;
         }
