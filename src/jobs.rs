@@ -155,6 +155,8 @@ pub struct Lease {
     pub id: JobId,
     /// What to do.
     pub job: Job,
+    /// When it was taken.
+    pub taken_at: Timestamp,
     owner: String,
     attempt: i32,
     generation: i64,
@@ -215,6 +217,7 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
             Ok(Lease {
                 id: row.id,
                 job,
+                taken_at: now,
                 owner: owner.to_owned(),
                 attempt: row.attempts,
                 generation: row.wanted_generation,

@@ -61,17 +61,19 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
     let (task_app, job) = (app.clone(), lease.job.clone());
     // A task of its own: a panic ends this job, not the worker.
     let mut task = tokio::spawn(async move { perform(&task_app, &job).await });
-    let mut renewed = app.clock.now();
+    // Counted from before the lease was written, so that it is never thought longer than it is.
+    let mut renewed = lease.taken_at;
     let outcome = loop {
         tokio::select! {
             ended = &mut task => break ended,
             () = tokio::time::sleep(PULSE) => {}
         }
-        if app.clock.now() < renewed.plus_ms(jobs::RENEW_MS) {
+        let now = app.clock.now();
+        if now < renewed.plus_ms(jobs::RENEW_MS) {
             continue;
         }
         match jobs::renew(&app.db, lease).await {
-            Ok(true) => renewed = app.clock.now(),
+            Ok(true) => renewed = now,
             Ok(false) => {
                 task.abort();
                 lost(lease);
