@@ -79,6 +79,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether an account has a default configuration of the billing portal before anybody saved one",
     },
     Assumption {
+        name: "waits",
+        values: &["usual", "long", "short"],
+        about: "how long things take of which Stripe doesn't say how long (a debit, a refund, a payout, a verification): as the simulator has it, three times that, or a third",
+    },
+    Assumption {
         name: "unchanged_updates",
         values: &["silent", "told"],
         about: "whether a request that changes nothing of an account, person, customer, payment method or charge is told of as `….updated`",

@@ -307,6 +307,15 @@ impl<'a> Tx<'a> {
         self.own_now
     }
 
+    /// How long something takes of which Stripe doesn't say how long, in seconds: usually so many.
+    pub fn takes(&self, seconds: i64) -> i64 {
+        match self.assumptions.get("waits") {
+            "long" => seconds.saturating_mul(3),
+            "short" => std::cmp::max(seconds / 3, 1),
+            _ => seconds,
+        }
+    }
+
     /// From here on this work happens at `now` of a test clock, and what it makes lives there.
     pub fn on_clock(&mut self, clock: &str, now: i64) {
         self.now = now;

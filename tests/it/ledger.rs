@@ -193,7 +193,7 @@ async fn a_payout_that_failed_after_it_was_paid_is_reversed_and_its_money_goes_o
     // Stripe pays nothing out to a bank that refused, until the seller has put its details right.
     let mended = format!("/accounts/{}/mend_payouts", shop.account);
     app.stripe(&mended, json!({})).await;
-    payday(&app, &shop, 3).await;
+    payday(&app, &shop, 6).await;
     let list = get(&app, &shop, "/v1/payouts?limit=1").await;
     let second = &list["data"][0];
     assert_eq!(second["reconciliation"], "closed", "{list}");

@@ -140,7 +140,7 @@ pub(super) fn judge(tx: &mut Tx<'_>, id: &str, role: Role, country: &str) -> Jud
         let immediate = born(&person) == (1902, 1, 1) || number(&person) == "222222222";
         let ends = person.hidden["verified_at"]
             .as_i64()
-            .unwrap_or(tx.now + VERIFYING);
+            .unwrap_or(tx.now + tx.takes(VERIFYING));
         if !out.failed.is_empty() {
         } else if immediate || ends <= tx.now {
             status = "verified";

@@ -143,9 +143,11 @@ impl<'a> New<'a> {
 fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
     let id = tx.mint("po_1", 23);
     let arrival = if new.instant {
-        tx.now + INSTANT_TAKES
+        tx.now + tx.takes(INSTANT_TAKES)
     } else {
-        (tx.now + DAY) / DAY * DAY
+        let at_most = tx.now + tx.takes(DAY);
+        let midnight = at_most / DAY * DAY;
+        if midnight > tx.now { midnight } else { at_most }
     };
     let category = if new.original.is_some() {
         "payout_reversal"
@@ -194,7 +196,7 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
         "trace_id": { "status": "pending", "value": null },
         "type": if card { "card" } else { "bank_account" },
     });
-    let due = std::cmp::min(tx.now + PENDING_FOR, arrival);
+    let due = std::cmp::min(tx.now + tx.takes(PENDING_FOR), arrival);
     tx.insert(
         Kind::Payout,
         &account.id,

@@ -44,7 +44,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
                 .param("amount"),
         );
     }
-    let arrives = tx.now + TAKES;
+    let arrives = tx.now + tx.takes(TAKES);
     let id = tx.mint("tu_1", 23);
     let topup = json!({
         "id": id,

@@ -299,7 +299,7 @@ fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
         }
         End::Challenged | End::Authenticated => Ok(Outcome::Challenge),
         End::Processing => {
-            let due = tx.now + DEBIT_TAKES;
+            let due = tx.now + tx.takes(DEBIT_TAKES);
             let out = complete(tx, id, "unpaid")?;
             tx.update(id, |r| r.due = Some(due));
             Ok(out)

@@ -2,6 +2,8 @@
 //! <https://docs.stripe.com/payments/sepa-debit/accept-a-payment#test-integration>,
 //! <https://docs.stripe.com/payments/ach-direct-debit/accept-a-payment#test-account-numbers>.
 
+use crate::store::Tx;
+
 /// How a debit ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Debit {
@@ -14,11 +16,24 @@ pub(crate) enum Debit {
     Never,
 }
 
-/// A debit that ends at once does so after this long, so that `processing` is seen.
-const AT_ONCE: i64 = 5;
+/// When a debit ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// As soon as `processing` has been seen.
+    Soon,
+    /// Stripe's `…Delayed` accounts take "at least three minutes".
+    Delayed,
+}
 
-/// Stripe's `…Delayed` accounts take "at least three minutes".
-const DELAYED: i64 = 180;
+impl When {
+    /// In so many seconds.
+    pub(crate) fn seconds(self, tx: &Tx<'_>) -> i64 {
+        match self {
+            Self::Soon => tx.takes(5),
+            Self::Delayed => 180,
+        }
+    }
+}
 
 /// The failures that Stripe's test accounts have, by code.
 const FAILURES: [(&str, &str); 8] = [
@@ -190,8 +205,8 @@ const US: [(&str, &str); 9] = [
     ("000777777771", "weeklyLimitExceeded"),
 ];
 
-/// How a debit from an IBAN or a US account number ends, and after how many seconds.
-pub(crate) fn ending(account: &str) -> (Debit, i64) {
+/// How a debit from an IBAN or a US account number ends, and when.
+pub(crate) fn ending(account: &str) -> (Debit, When) {
     let us = US.iter().find(|(number, _)| *number == account);
     if let Some((_, name)) = us {
         let debit = match *name {
@@ -205,22 +220,22 @@ pub(crate) fn ending(account: &str) -> (Debit, i64) {
             "processing" => Debit::Never,
             _ => Debit::Succeeds,
         };
-        return (debit, AT_ONCE);
+        return (debit, When::Soon);
     }
     let place = IBANS
         .iter()
         .find_map(|(_, all)| all.iter().position(|iban| *iban == account));
     match place {
-        Some(1) => (Debit::Succeeds, DELAYED),
-        Some(2) => (fails("generic_could_not_process"), AT_ONCE),
-        Some(3) => (fails("generic_could_not_process"), DELAYED),
-        Some(4) => (Debit::Disputed("customer_initiated"), AT_ONCE),
-        Some(_) => (Debit::Succeeds, AT_ONCE),
+        Some(1) => (Debit::Succeeds, When::Delayed),
+        Some(2) => (fails("generic_could_not_process"), When::Soon),
+        Some(3) => (fails("generic_could_not_process"), When::Delayed),
+        Some(4) => (Debit::Disputed("customer_initiated"), When::Soon),
+        Some(_) => (Debit::Succeeds, When::Soon),
         // The others end alike in every country.
-        None if account.ends_with("0343434") => (fails("charge_exceeds_source_limit"), AT_ONCE),
-        None if account.ends_with("0121212") => (fails("charge_exceeds_weekly_limit"), AT_ONCE),
-        None if account.ends_with("2222227") => (fails("insufficient_funds"), AT_ONCE),
-        None => (Debit::Succeeds, AT_ONCE),
+        None if account.ends_with("0343434") => (fails("charge_exceeds_source_limit"), When::Soon),
+        None if account.ends_with("0121212") => (fails("charge_exceeds_weekly_limit"), When::Soon),
+        None if account.ends_with("2222227") => (fails("insufficient_funds"), When::Soon),
+        None => (Debit::Succeeds, When::Soon),
     }
 }
 
@@ -268,7 +283,10 @@ mod tests {
     fn names_lead_to_accounts_that_end_as_they_say() {
         let end = |id| ending(named(id).expect(id).1);
         assert_eq!(end("pm_success_de").0, Debit::Succeeds);
-        assert_eq!(end("pm_successDelayed_at"), (Debit::Succeeds, DELAYED));
+        assert_eq!(
+            end("pm_successDelayed_at"),
+            (Debit::Succeeds, When::Delayed)
+        );
         assert!(matches!(end("pm_failed_nl").0, Debit::Fails(..)));
         assert!(matches!(
             end("pm_usBankAccount_accountClosed").0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::banks::{self, Debit};
+use super::banks::{self, Debit, When};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     cards::{self, Behaviour, Card},
@@ -47,7 +47,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) enum Means {
     Card(&'static Card),
     /// A debit that ends later: how, and after how many seconds.
-    Debit(Debit, i64),
+    Debit(Debit, When),
     /// The customer is sent to the method's own page.
     Redirect,
 }
@@ -59,8 +59,8 @@ pub(crate) fn means(method: &Record) -> Means {
     }
     match method.hidden["account"].as_str() {
         Some(account) => {
-            let (debit, after) = banks::ending(account);
-            Means::Debit(debit, after)
+            let (debit, when) = banks::ending(account);
+            Means::Debit(debit, when)
         }
         None => Means::Redirect,
     }

@@ -173,9 +173,9 @@ pub(crate) fn attempt(
             requires_action(tx, id, how.return_url.as_deref());
             return Ok(End::Challenged);
         }
-        Means::Debit(debit, after) => {
+        Means::Debit(debit, when) => {
             charges::begin_debit(tx, id, method)?;
-            let due = (debit != Debit::Never).then_some(tx.now + after);
+            let due = (debit != Debit::Never).then_some(tx.now + when.seconds(tx));
             tx.update(id, |r| {
                 // A Checkout Session decides for its intent.
                 r.due = due.filter(|_| r.hidden["session"].is_null());

@@ -319,7 +319,7 @@ fn settle(tx: &mut Tx<'_>, id: &str, charge: &Record, txn: &str) {
         Aftermath::RefundFailsLater => Some("fail"),
         _ => None,
     };
-    let due = later.map(|_| tx.now + LATER);
+    let due = later.map(|_| tx.now + tx.takes(LATER));
     tx.update(id, |r| {
         r.value["balance_transaction"] = json!(txn);
         if later == Some("succeed") {

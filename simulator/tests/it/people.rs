@@ -257,9 +257,35 @@ async fn challenges_follow_what_is_assumed_of_them() {
     }
 }
 
+const DEBIT: &str = "amount=2000&currency=eur&allowed_payment_method_types[]=sepa_debit&confirm=true&payment_method_data[type]=sepa_debit&payment_method_data[billing_details][name]=Ann&payment_method_data[billing_details][email]=a@b.example&payment_method_data[sepa_debit][iban]=";
+
+#[tokio::test]
+async fn what_takes_time_takes_as_long_as_is_assumed() {
+    for (how, debit, topup) in [
+        ("usual", 5, 86_400),
+        ("long", 15, 259_200),
+        ("short", 1, 28_800),
+    ] {
+        let s = under("waits", how).await;
+        let body = format!("{DEBIT}DE89370400440532013000");
+        let made = s.post("/v1/payment_intents", &body).await;
+        let intent = format!("/v1/payment_intents/{}", id(&made));
+        let made = s.post("/v1/topups", "amount=1000&currency=usd").await;
+        let made = format!("/v1/topups/{}", id(&made));
+        s.simulator.advance(debit - 1).await;
+        assert_eq!(s.get(&intent).await["status"], "processing", "{how}");
+        s.simulator.advance(1).await;
+        assert_eq!(s.get(&intent).await["status"], "succeeded", "{how}");
+        s.simulator.advance(topup - debit - 1).await;
+        assert_eq!(s.get(&made).await["status"], "pending", "{how}");
+        s.simulator.advance(1).await;
+        assert_eq!(s.get(&made).await["status"], "succeeded", "{how}");
+        check_books(&s.simulator.oracle().await);
+    }
+}
+
 #[tokio::test]
 async fn debits_follow_what_is_assumed_of_them() {
-    const DEBIT: &str = "amount=2000&currency=eur&allowed_payment_method_types[]=sepa_debit&confirm=true&payment_method_data[type]=sepa_debit&payment_method_data[billing_details][name]=Ann&payment_method_data[billing_details][email]=a@b.example&payment_method_data[sepa_debit][iban]=";
     for how in ["same", "attempt_failed"] {
         let s = under("failed_debit_code", how).await;
         let body = format!("{DEBIT}DE62370400440532013001");
