@@ -36,6 +36,17 @@ pub enum Job {
     },
     /// Try again the events that wait for this.
     RetryDeferred { waits_for: String },
+    /// Read what Stripe lists of the account's events, or of the platform's own.
+    CatchUp {
+        account: Option<AccountId>,
+        livemode: bool,
+    },
+    /// Again and again: stage a catch-up for everybody.
+    CatchAllUp,
+    /// Again and again: ask Stripe about payments whose session's life is over.
+    SweepPayments,
+    /// Again and again: delete what nobody can use any more.
+    Tidy,
     /// Send a mail about an order; `what` is one of `notify`'s.
     Mail { what: String, subject: String },
 }
@@ -46,7 +57,9 @@ impl Job {
         let (kind, subject) = (self.kind(), self.subject());
         match self {
             Self::Mail { what, .. } => format!("{kind}:{what}:{subject}"),
-            Self::Pull { livemode, .. } | Self::SyncPayout { livemode, .. } => {
+            Self::Pull { livemode, .. }
+            | Self::SyncPayout { livemode, .. }
+            | Self::CatchUp { livemode, .. } => {
                 format!("{kind}:{subject}:{livemode}")
             }
             _ => format!("{kind}:{subject}"),
@@ -65,6 +78,10 @@ impl Job {
             Self::Pull { .. } => "pull",
             Self::SyncPayout { .. } => "sync_payout",
             Self::RetryDeferred { .. } => "retry_deferred",
+            Self::CatchUp { .. } => "catch_up",
+            Self::CatchAllUp => "catch_all_up",
+            Self::SweepPayments => "sweep_payments",
+            Self::Tidy => "tidy",
             Self::Mail { .. } => "mail",
         }
     }
@@ -78,7 +95,18 @@ impl Job {
             Self::Pull { account, .. } => account.as_ref(),
             Self::SyncPayout { payout, .. } => payout,
             Self::RetryDeferred { waits_for } => waits_for,
+            Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),
+            Self::CatchAllUp | Self::SweepPayments | Self::Tidy => "all",
             Self::Mail { subject, .. } => subject,
+        }
+    }
+
+    /// How often it is done, for what is done again and again: on whichever replica leases it, and never given up.
+    fn every_ms(&self) -> Option<i64> {
+        match self {
+            Self::CatchAllUp | Self::SweepPayments => Some(15 * 60_000),
+            Self::Tidy => Some(60 * 60_000),
+            _ => None,
         }
     }
 
@@ -148,6 +176,21 @@ pub async fn stage_at(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Sees to it that a job that is done again and again is done now, and then at its time; unless it is at work, or rests
+/// after a failure.
+pub async fn schedule(tx: &Tx, job: &Job) -> Result<()> {
+    use job::Column as C;
+    stage(tx, job).await?;
+    job::Entity::update_many()
+        .col_expr(C::RunAt, Expr::value(tx.now()))
+        .filter(C::EffectKey.eq(job.effect_key()))
+        .filter(C::State.eq(JobState::Ready))
+        .filter(C::LastError.is_null())
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 /// A job in a worker's hands. Owner and attempt are the fence: whoever lost the lease can't end the job.
 #[derive(Clone, Debug)]
 pub struct Lease {
@@ -172,7 +215,7 @@ impl Lease {
     pub fn gives_up<'a>(&self, outcome: &'a Result<()>) -> Option<&'a Error> {
         let error = outcome.as_ref().err()?;
         let again = error.is_retryable() && self.attempt < MAX_ATTEMPTS;
-        (!again).then_some(error)
+        (!again && self.job.every_ms().is_none()).then_some(error)
     }
 
     /// The job's row, as long as it is in this worker's hands.
@@ -258,16 +301,18 @@ pub async fn finish_in(tx: &Tx, lease: &Lease, outcome: &Result<()>) -> Result<b
         .col_expr(C::LeaseUntil, Expr::value(None::<Timestamp>));
     let update = match outcome {
         Ok(()) => {
-            let woken = Expr::col(C::WantedGeneration).gt(lease.generation);
+            let woken = || Expr::col(C::WantedGeneration).gt(lease.generation);
+            let (rests, next) = match lease.job.every_ms() {
+                Some(every) => (JobState::Ready, now.plus_ms(every)),
+                None => (JobState::Done, now),
+            };
             mine.col_expr(C::DoneGeneration, Expr::value(lease.generation))
                 .col_expr(C::Attempts, Expr::value(0))
                 .col_expr(
                     C::State,
-                    Expr::case(woken, JobState::Ready)
-                        .finally(JobState::Done)
-                        .into(),
+                    Expr::case(woken(), JobState::Ready).finally(rests).into(),
                 )
-                .col_expr(C::RunAt, Expr::value(now))
+                .col_expr(C::RunAt, Expr::case(woken(), now).finally(next).into())
                 .col_expr(C::LastError, Expr::value(None::<String>))
                 .col_expr(C::FinishedAt, Expr::value(now))
         }

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Lease};
-use crate::{catalog, ids, ledger, notify, payments, sellers, webhooks};
+use crate::{catalog, http, identity, ids, ledger, notify, payments, sellers, webhooks};
 
 /// Jobs that one worker has in hand at a time.
 const HANDS: u64 = 8;
@@ -21,6 +21,10 @@ const PULSE: Duration = Duration::from_millis(250);
 /// Works until it is told to stop, then finishes what it has in hand.
 pub async fn run(app: App, stop: CancellationToken) {
     let owner = format!("worker_{}", &ids::random_token()[..12]);
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = schedule(&app) => {}
+    }
     while !stop.is_cancelled() {
         let woken = app.db.committed.clone();
         let woken = woken.notified();
@@ -38,6 +42,21 @@ pub async fn run(app: App, stop: CancellationToken) {
                 () = tokio::time::sleep(REST) => {}
             }
         }
+    }
+}
+
+/// Begins what is done again and again, as soon as the database can be reached.
+async fn schedule(app: &App) {
+    let begin = async || {
+        let tx = app.db.begin_write().await?;
+        for job in [Job::CatchAllUp, Job::SweepPayments, Job::Tidy] {
+            jobs::schedule(&tx, &job).await?;
+        }
+        tx.commit().await
+    };
+    while let Err(e) = begin().await {
+        tracing::error!(error = %e, "the schedules could not be begun; trying again");
+        tokio::time::sleep(REST).await;
     }
 }
 
@@ -133,6 +152,10 @@ async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()>
         | Job::Pull { .. }
         | Job::SyncPayout { .. }
         | Job::RetryDeferred { .. }
+        | Job::CatchUp { .. }
+        | Job::CatchAllUp
+        | Job::SweepPayments
+        | Job::Tidy
         | Job::Mail { .. } => Ok(()),
     }
 }
@@ -152,6 +175,20 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             payout,
         } => ledger::later::sync_payout(app, account, *livemode, payout).await,
         Job::RetryDeferred { waits_for } => webhooks::later::retry_deferred(app, waits_for).await,
+        Job::CatchUp { account, livemode } => {
+            webhooks::later::catch_up(app, account.as_ref(), *livemode).await
+        }
+        Job::CatchAllUp => webhooks::later::catch_all_up(app).await,
+        Job::SweepPayments => payments::later::sweep(app).await,
+        Job::Tidy => tidy(app).await,
         Job::Mail { what, subject } => notify::send(app, what, subject).await,
     }
+}
+
+/// Deletes answered requests' keys, and logins, whose time is over.
+async fn tidy(app: &App) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    http::forget_keys(&tx).await?;
+    identity::forget_sessions(&tx).await?;
+    tx.commit().await
 }

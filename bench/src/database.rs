@@ -154,7 +154,11 @@ impl Fresh {
                 "re-reads staged",
                 "SELECT count(*) FROM jobs WHERE kind = 'reread_payment'",
             ),
-            (2 * n + 1, "jobs staged", "SELECT count(*) FROM jobs"),
+            (
+                2 * n + 1,
+                "jobs staged",
+                "SELECT count(*) FROM jobs WHERE kind IN ('mail', 'reread_payment', 'pull')",
+            ),
             (
                 0,
                 "jobs that are dead",

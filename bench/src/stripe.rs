@@ -49,6 +49,7 @@ impl Stripe {
             .route("/v1/payment_intents/{id}", get(intent))
             .route("/v1/refunds", get(nothing))
             .route("/v1/balance_transactions", get(nothing))
+            .route("/v1/events", get(nothing))
             .fallback(no_such)
             .layer(from_fn_with_state(shared.clone(), once_it_speaks))
             .with_state(shared);

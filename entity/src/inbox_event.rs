@@ -5,7 +5,7 @@ use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Which door it came through.
+/// Which door it came through, or would have.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -18,6 +18,21 @@ pub enum Endpoint {
     /// `/webhooks/stripe/connect`.
     #[sea_orm(string_value = "connect")]
     Connect,
+}
+
+/// How it came.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Stripe delivered it.
+    #[sea_orm(string_value = "webhook")]
+    Webhook,
+    /// It was found in Stripe's list of events.
+    #[sea_orm(string_value = "catch_up")]
+    CatchUp,
 }
 
 /// What became of it.
@@ -70,6 +85,7 @@ pub struct Model {
     pub error: Option<String>,
     pub received_at: Timestamp,
     pub processed_at: Option<Timestamp>,
+    pub source: Source,
 }
 
 /// None: queries name their joins.

@@ -4,6 +4,7 @@ pub mod audit_entry;
 pub mod balance_transaction;
 pub mod book;
 pub mod entry;
+pub mod event_cursor;
 pub mod finding;
 pub mod idempotency_key;
 pub mod ids;

@@ -14,6 +14,7 @@ mod m20261123_000005_orders;
 mod m20261123_000006_payments;
 mod m20261123_000007_inbox;
 mod m20261123_000008_ledger;
+mod m20261124_000009_catch_up;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000006_payments::Migration),
             Box::new(m20261123_000007_inbox::Migration),
             Box::new(m20261123_000008_ledger::Migration),
+            Box::new(m20261124_000009_catch_up::Migration),
         ]
     }
 }

@@ -15,12 +15,14 @@ use souk_entity::{IdempotencyId, RowId, Timestamp, idempotency_key};
 use validator::Validate;
 
 use crate::app::App;
-use crate::db;
+use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
 
 use super::extract::{json_bytes, parse};
 
+/// How long a key is known, as at Stripe (docs.stripe.com/api/idempotent_requests).
+const KEPT_MS: i64 = 24 * 60 * 60_000;
 /// How long a request may be at work before a retry takes over.
 const LEASE_MS: i64 = 60_000;
 
@@ -209,4 +211,15 @@ async fn settle(
         .exec(&tx)
         .await?;
     tx.commit().await
+}
+
+/// Forgets the keys whose time is over.
+pub async fn forget_keys(tx: &Tx) -> Result<()> {
+    use idempotency_key::Column as C;
+    idempotency_key::Entity::delete_many()
+        .filter(C::CreatedAt.lt(tx.now().plus_ms(-KEPT_MS)))
+        .filter(C::LeaseUntil.lt(tx.now()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }

@@ -12,7 +12,7 @@ mod problem;
 pub use address::ClientAddress;
 pub use extract::BODY_LIMIT;
 pub use extract::{Filters, Form, Path, Query, Unpaged, Valid, objects};
-pub use idempotency::Keyed;
+pub use idempotency::{Keyed, forget_keys};
 pub use metadata::{check_metadata, given, merge_metadata};
 pub use paging::{List, Pages, Paging};
 

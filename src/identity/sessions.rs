@@ -1,7 +1,7 @@
 //! Logins. A session is the family of the refresh tokens that follow one another in it; each works once, and one
 //! that comes back ends the session, since of its two holders one is a thief.
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect,
 };
@@ -109,6 +109,24 @@ pub(super) async fn revoke_all(tx: &Tx, user: &UserId, actor: &str, reason: &str
     for session in open {
         revoke(tx, &session.id, actor, reason).await?;
     }
+    Ok(())
+}
+
+/// Deletes the sessions that have expired, with their tokens.
+pub async fn forget_sessions(tx: &Tx) -> Result<()> {
+    let mut expired = Query::select();
+    expired
+        .column(session::Column::Id)
+        .from(session::Entity)
+        .and_where(session::Column::ExpiresAt.lt(tx.now()));
+    refresh_token::Entity::delete_many()
+        .filter(refresh_token::Column::SessionId.in_subquery(expired))
+        .exec(tx)
+        .await?;
+    session::Entity::delete_many()
+        .filter(session::Column::ExpiresAt.lt(tx.now()))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! Jobs of this room: they may ask Stripe, and hold no transaction while they do.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use souk_entity::payment::{self, PaymentStatus};
-use souk_entity::{PaymentId, RefundId};
+use souk_entity::{AccountId, PaymentId, RefundId};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -81,6 +81,45 @@ pub async fn reread_payment(app: &App, id: &PaymentId) -> Result<()> {
         }
     }
     refunds::mirror(app, &payment).await
+}
+
+/// How long a session is over before Stripe is asked what became of it: its event should have come.
+const STALE_MS: i64 = 10 * 60_000;
+
+/// Asks Stripe about the payments that still wait for their buyer though their session's life is over.
+pub async fn sweep(app: &App) -> Result<()> {
+    use payment::Column as C;
+    let tx = app.db.begin_write().await?;
+    let stale = payment::Entity::find()
+        .filter(C::Status.eq(PaymentStatus::Pending))
+        .filter(C::ExpiresAt.lt(tx.now().plus_ms(-STALE_MS)))
+        .filter(C::StripeObject.is_not_null())
+        .filter(C::Livemode.eq(app.stripe.livemode()))
+        .order_by_asc(C::Id)
+        .all(&tx)
+        .await?;
+    stage_rereads(&tx, stale).await?;
+    tx.commit().await
+}
+
+/// Stages a re-reading of the account's payments that money may still come for.
+pub async fn reread_open(tx: &Tx, account: &AccountId) -> Result<()> {
+    use payment::Column as C;
+    let open = payment::Entity::find()
+        .filter(C::ChargeAccount.eq(account.clone()))
+        .filter(C::Status.is_in([PaymentStatus::Pending, PaymentStatus::Processing]))
+        .order_by_asc(C::Id)
+        .all(tx)
+        .await?;
+    stage_rereads(tx, open).await
+}
+
+async fn stage_rereads(tx: &Tx, payments: Vec<payment::Model>) -> Result<()> {
+    for payment in payments {
+        let payment = payment.id;
+        jobs::stage(tx, &Job::RereadPayment { payment }).await?;
+    }
+    Ok(())
 }
 
 /// Retrieves the session on the account it was made on, and brings the payment to where it is.

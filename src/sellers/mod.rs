@@ -10,7 +10,7 @@ mod status;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use sea_orm::{IntoActiveModel, QuerySelect};
+use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect};
 use serde_json::json;
 use souk_entity::seller::{self, SellerStatus};
 use souk_entity::{AccountId, JsonText, Metadata, SellerId, UserId, user};
@@ -94,6 +94,24 @@ pub async fn by_account<C: ConnectionTrait>(
         .one(db)
         .await?;
     Ok(seller)
+}
+
+/// The accounts of this mode that are connected to us, as far as we have heard.
+pub async fn connected_accounts<C: ConnectionTrait>(
+    db: &C,
+    livemode: bool,
+) -> Result<Vec<AccountId>> {
+    let sellers = seller::Entity::find()
+        .filter(seller::Column::StripeAccount.is_not_null())
+        .filter(seller::Column::DeauthorizedAt.is_null())
+        .filter(seller::Column::Livemode.eq(livemode))
+        .order_by_asc(seller::Column::Id)
+        .all(db)
+        .await?;
+    let accounts = sellers
+        .into_iter()
+        .filter_map(|seller| seller.stripe_account);
+    Ok(accounts.collect())
 }
 
 /// What the platform keeps of this seller's payments: the seller's own terms, where set, over the platform's.

@@ -58,7 +58,7 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
 }
 
 /// All of them in one transaction; after an engine failure each alone, so that one can't hold up the others.
-async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
+pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
     match commit(app, batch).await {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         Err(e) if batch.len() == 1 => vec![Err(e)],

@@ -5,9 +5,36 @@ use crate::error::Result;
 use crate::stripe::{Effect, Event};
 use crate::{ledger, payments, sellers};
 
+const NONE: Effect = Effect::Ignored("no effect of ours");
+
+/// The types that have an effect: these alone are asked for in a catch-up.
+pub(super) const TYPES: [&str; 17] = [
+    "checkout.session.completed",
+    "checkout.session.expired",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.refund.updated",
+    "charge.refunded",
+    "account.updated",
+    "account.application.deauthorized",
+    "payout.created",
+    "payout.updated",
+    "payout.paid",
+    "payout.failed",
+    "payout.canceled",
+    "payout.reconciliation_completed",
+];
+
 /// Does the effect of an event.
 pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
-    match event.kind.as_str() {
+    let kind = event.kind.as_str();
+    if !TYPES.contains(&kind) {
+        return Ok(NONE);
+    }
+    match kind {
         "checkout.session.completed"
         | "checkout.session.expired"
         | "checkout.session.async_payment_succeeded" => {
@@ -30,6 +57,6 @@ pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
         | "payout.failed"
         | "payout.canceled"
         | "payout.reconciliation_completed" => ledger::events::payout(tx, event).await,
-        _ => Ok(Effect::Ignored("no effect of ours")),
+        _ => Ok(NONE),
     }
 }

@@ -50,6 +50,7 @@ async fn insert(tx: &Tx, incoming: &Incoming) -> Result<bool> {
         error: Set(None),
         received_at: Set(tx.now()),
         processed_at: Set(Some(tx.now())),
+        source: Set(incoming.source),
     })
     .on_conflict(
         OnConflict::column(inbox_event::Column::Id)

@@ -1,9 +1,21 @@
 //! Unfinished events, tried again: when what they wait for has come, and by sweep.
 
+use souk_entity::AccountId;
+
 use crate::app::App;
 use crate::error::Result;
 
-use super::inbox;
+use super::{catching_up, inbox};
+
+/// Stages a catch-up for the platform and every connected account.
+pub async fn catch_all_up(app: &App) -> Result<()> {
+    catching_up::catch_all_up(app).await
+}
+
+/// Puts the events into the inbox that Stripe lists and nobody delivered.
+pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) -> Result<()> {
+    catching_up::catch_up(app, account, livemode).await
+}
 
 /// Tries the events again that wait for this.
 pub async fn retry_deferred(app: &App, waits_for: &str) -> Result<()> {

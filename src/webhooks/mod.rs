@@ -1,5 +1,6 @@
 //! Stripe's two doors: verified events go into the inbox together with their effect, once.
 
+mod catching_up;
 mod committer;
 mod effects;
 mod inbox;
@@ -9,7 +10,7 @@ mod signature;
 
 pub use committer::Intake;
 
-use souk_entity::inbox_event::{Endpoint, EventState};
+use souk_entity::inbox_event::{Endpoint, EventState, Source};
 
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ const BODY_LIMIT: usize = 512 * 1024;
 #[derive(Clone, Debug)]
 struct Incoming {
     endpoint: Endpoint,
+    source: Source,
     event: Event,
     payload: String,
 }
@@ -96,6 +98,7 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Re
             let payload = String::from_utf8_lossy(body).into_owned();
             Ok(Incoming {
                 endpoint,
+                source: Source::Webhook,
                 event,
                 payload,
             })

@@ -1,5 +1,6 @@
 mod architecture;
 mod catalog;
+mod catching_up;
 mod checkout;
 mod confirm;
 mod contract;

@@ -3,5 +3,6 @@
 pub mod accounts;
 pub mod balance;
 pub mod checkout;
+pub mod events;
 pub mod promotions;
 pub mod refunds;

@@ -1,0 +1,206 @@
+//! What no delivery brought: Stripe's own list of events, into the same inbox.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, EntityTrait};
+use serde_json::{Value, json};
+use souk_entity::event_cursor;
+use souk_entity::inbox_event::{Endpoint, Source};
+use souk_entity::{AccountId, Timestamp, seller};
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::stripe::{Event, Page, requests};
+use crate::{payments, sellers};
+
+use super::{Incoming, Receipt, committer, effects};
+
+/// How far a reading looks back behind the last, since Stripe may list an event late.
+const OVERLAP_MS: i64 = 60 * 60_000;
+/// How long Stripe lists an event (docs.stripe.com/api/events), less a day.
+const LISTED_MS: i64 = 29 * 24 * 60 * 60_000;
+
+/// The platform's own scope.
+const PLATFORM: &str = "platform";
+
+/// Stages a reading of the platform's own events, and of each account's that is still connected.
+pub(super) async fn catch_all_up(app: &App) -> Result<()> {
+    let livemode = app.stripe.livemode();
+    let tx = app.db.begin_write().await?;
+    let accounts = sellers::connected_accounts(&tx, livemode).await?;
+    for account in std::iter::once(None).chain(accounts.into_iter().map(Some)) {
+        jobs::stage(&tx, &Job::CatchUp { account, livemode }).await?;
+    }
+    tx.commit().await
+}
+
+/// Reads an account's events since the last reading, or the platform's own, and puts those into the inbox that aren't
+/// there. After a gap that is longer than Stripe's list, everything is read again that could have changed.
+pub(super) async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) -> Result<()> {
+    if app.stripe.livemode() != livemode {
+        return Ok(());
+    }
+    let scope = account.map_or(PLATFORM, |account| account.as_ref());
+    let seller = match account {
+        Some(account) => sellers::by_account(&app.db.read, account, livemode).await?,
+        None => None,
+    };
+    let cursor = cursor(app, scope, livemode, seller.as_ref()).await?;
+    let began = app.clock.now();
+    let gap = cursor
+        .listed_at
+        .is_some_and(|at| began.plus_ms(-LISTED_MS) > at);
+    let since = cursor.listed_to.plus_ms(-OVERLAP_MS);
+    let listed = match read(app, account, since).await {
+        Err(e) if is_gone(&e) => return access_lost(app, cursor, seller.as_ref()).await,
+        listed => listed?,
+    };
+    if listed.new > 0 {
+        tracing::info!(
+            scope,
+            events = listed.new,
+            "events that no delivery had brought"
+        );
+    }
+    let tx = app.db.begin_write().await?;
+    if let (Some(account), Some(seller), true) = (account, &seller, gap) {
+        tracing::warn!(%account, "not read for longer than Stripe lists events; its objects are read instead");
+        reread(&tx, account, seller).await?;
+    }
+    let moved = event_cursor::Model {
+        listed_to: std::cmp::max(cursor.listed_to, listed.to.unwrap_or(cursor.listed_to)),
+        listed_at: Some(began),
+        access_lost_at: None,
+        ..cursor
+    };
+    store(&tx, moved).await?;
+    tx.commit().await
+}
+
+/// What a reading came to.
+#[derive(Default)]
+struct Listed {
+    /// `created` of the newest.
+    to: Option<Timestamp>,
+    /// How many were not in the inbox.
+    new: usize,
+}
+
+async fn read(app: &App, account: Option<&AccountId>, since: Timestamp) -> Result<Listed> {
+    let stripe = account.map_or_else(|| app.stripe.platform(), |account| app.stripe.on(account));
+    let mut listed = Listed::default();
+    let mut after: Option<String> = None;
+    loop {
+        let request = requests::events::list(&effects::TYPES, since, after.as_deref());
+        let page: Page = stripe.get(&request).await?;
+        let mut events = page
+            .data
+            .into_iter()
+            .map(|raw| incoming(raw, account))
+            .collect::<Result<Vec<_>>>()?;
+        listed.to = events
+            .iter()
+            .map(|e| e.event.created)
+            .chain(listed.to)
+            .max();
+        after = events.last().map(|last| last.event.id.clone());
+        // In one order, as the committer takes them.
+        events.sort_by(|a, b| a.event.id.cmp(&b.event.id));
+        let batch: Vec<&Incoming> = events.iter().collect();
+        for receipt in committer::commit_all(app, &batch).await {
+            if receipt? != Receipt::Duplicate {
+                listed.new += 1;
+            }
+        }
+        if !page.has_more || after.is_none() {
+            return Ok(listed);
+        }
+    }
+}
+
+/// An event of the list, as its delivery would have been: on an account's own list it need not name the account.
+fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
+    if let Some(account) = account {
+        raw["account"] = json!(account);
+    }
+    let payload = raw.to_string();
+    let event = Event::read(payload.as_bytes())
+        .ok_or_else(|| Error::internal("an event of Stripe's list has no id"))?;
+    Ok(Incoming {
+        endpoint: account.map_or(Endpoint::Platform, |_| Endpoint::Connect),
+        source: Source::CatchUp,
+        event,
+        payload,
+    })
+}
+
+/// The stored cursor, or one that begins now, or where the account began.
+async fn cursor(
+    app: &App,
+    scope: &str,
+    livemode: bool,
+    seller: Option<&seller::Model>,
+) -> Result<event_cursor::Model> {
+    let stored = event_cursor::Entity::find_by_id((scope.to_owned(), livemode));
+    if let Some(stored) = stored.one(&app.db.read).await? {
+        return Ok(stored);
+    }
+    Ok(event_cursor::Model {
+        scope: scope.to_owned(),
+        livemode,
+        listed_to: seller.map_or(app.clock.now(), |seller| seller.created_at),
+        listed_at: None,
+        access_lost_at: None,
+    })
+}
+
+async fn store(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
+    use event_cursor::Column as C;
+    let again = OnConflict::columns([C::Scope, C::Livemode])
+        .update_columns([C::ListedTo, C::ListedAt, C::AccessLostAt])
+        .to_owned();
+    event_cursor::Entity::insert(event_cursor::ActiveModel {
+        scope: Set(cursor.scope),
+        livemode: Set(cursor.livemode),
+        listed_to: Set(cursor.listed_to),
+        listed_at: Set(cursor.listed_at),
+        access_lost_at: Set(cursor.access_lost_at),
+    })
+    .on_conflict(again)
+    .exec_without_returning(tx)
+    .await?;
+    Ok(())
+}
+
+/// Stages a reading of whatever may have changed on an account while nobody listened.
+async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
+    payments::later::reread_open(tx, account).await?;
+    let (seller, livemode) = (seller.id.clone(), seller.livemode);
+    jobs::stage(tx, &Job::SyncAccount { seller }).await?;
+    let account = account.clone();
+    jobs::stage(tx, &Job::Pull { account, livemode }).await
+}
+
+fn is_gone(error: &Error) -> bool {
+    matches!(error, Error::StripeRefused(fault) if fault.status == Some(403))
+}
+
+/// The account is not connected to us any more: its seller is read again, which writes that down.
+async fn access_lost(
+    app: &App,
+    cursor: event_cursor::Model,
+    seller: Option<&seller::Model>,
+) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    if let Some(seller) = seller {
+        let seller = seller.id.clone();
+        jobs::stage(&tx, &Job::SyncAccount { seller }).await?;
+    }
+    let lost = event_cursor::Model {
+        access_lost_at: cursor.access_lost_at.or(Some(tx.now())),
+        ..cursor
+    };
+    store(&tx, lost).await?;
+    tx.commit().await
+}
