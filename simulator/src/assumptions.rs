@@ -173,6 +173,136 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         values: &["items_only", "shipping_too"],
         about: "whether a Checkout discount is taken off the shipping as well as off the items",
     },
+    Assumption {
+        name: "pending_money",
+        values: &["refundable", "waits"],
+        about: "whether a refund is made of money that is still pending on the balance, or is itself pending until that is available",
+    },
+    Assumption {
+        name: "fraudulent_refund",
+        values: &["reported", "silent"],
+        about: "whether a refund with the reason `fraudulent` sets the charge's `fraud_details`",
+    },
+    Assumption {
+        name: "dispute_money",
+        values: &["with_charge", "at_once"],
+        about: "when the money of a dispute leaves what is available: with the charge's, or at once",
+    },
+    Assumption {
+        name: "platform_dispute_fee",
+        values: &["stripe_fee", "adjustment"],
+        about: "the type of the balance transaction by which a platform pays an account's dispute fee",
+    },
+    Assumption {
+        name: "dispute_metadata",
+        values: &["submits_nothing", "submits"],
+        about: "whether an update of a dispute's metadata alone submits its evidence, as `submit` does by default",
+    },
+    Assumption {
+        name: "inquiry_end",
+        values: &["after_120_days", "never"],
+        about: "whether an inquiry that nobody escalates closes by itself",
+    },
+    Assumption {
+        name: "transfer_group",
+        values: &["of_intent", "of_charge"],
+        about: "of which id a `transfer_group` is made that nobody gave",
+    },
+    Assumption {
+        name: "destination_reversal",
+        values: &["below_zero", "covered"],
+        about: "whether the reversal of a destination charge's transfer may leave the account below zero",
+    },
+    Assumption {
+        name: "transferred_payment",
+        values: &["not_refundable", "refundable"],
+        about: "whether the account that a transfer went to can refund its payment, which reverses the transfer",
+    },
+    Assumption {
+        name: "money_day",
+        values: &["midnight", "morning"],
+        about: "when on its day (UTC) money becomes available and is paid out",
+    },
+    Assumption {
+        name: "foreign_payout",
+        values: &["first_account", "stays"],
+        about: "where an automatic payout goes in a currency that no external account has",
+    },
+    Assumption {
+        name: "instant_fee",
+        values: &["inside", "own"],
+        about: "whether the fee of an instant payout is inside its balance transaction, or its own",
+    },
+    Assumption {
+        name: "errored_bank",
+        values: &["refuses_all", "refuses_automatic", "after_any_failure"],
+        about: "what a bank account gets no more after a payout to it failed: any payouts, or automatic ones only; the third: any, and also after `insufficient_funds`",
+    },
+    Assumption {
+        name: "negative_balance",
+        values: &["unless_covered", "debited"],
+        about: "whether a negative balance is debited on a payday although money on its way would cover it",
+    },
+    Assumption {
+        name: "rounding",
+        values: &["half_up", "half_even"],
+        about: "where half a minor unit goes of what is billed: decimal prices, percentages, prorations",
+    },
+    Assumption {
+        name: "inline_prices",
+        values: &["silent", "told"],
+        about: "whether prices and products that a line makes for itself are told of as `price.created` and `product.created`",
+    },
+    Assumption {
+        name: "once_coupon",
+        values: &["first_billed", "first_invoice"],
+        about: "with which invoice a coupon of duration `once` is spent: the first that bills something, or a trial's too",
+    },
+    Assumption {
+        name: "discount_order",
+        values: &["lines_first", "invoice_first"],
+        about: "which discounts of an invoice are taken off first",
+    },
+    Assumption {
+        name: "upcoming_notice",
+        values: &["seven_days", "three_days"],
+        about: "how long before a renewal `invoice.upcoming` comes, which is a setting of the account",
+    },
+    Assumption {
+        name: "paid_out_of_band",
+        values: &["counts_as_paid", "off_stripe_only"],
+        about: "whether an invoice that was paid out of band counts that in `amount_paid` as well as in `amount_paid_off_stripe`",
+    },
+    Assumption {
+        name: "declined_subscription",
+        values: &["nothing", "incomplete"],
+        about: "what a declined attempt to pay for a subscription in Checkout leaves",
+    },
+    Assumption {
+        name: "portal_features",
+        values: &["complete", "partial"],
+        about: "whether a portal's enabled `customer_update` and `subscription_update` want the lists that say what may be changed",
+    },
+    Assumption {
+        name: "default_portal",
+        values: &["stays_active", "deactivatable"],
+        about: "whether the default configuration of the billing portal can be deactivated",
+    },
+    Assumption {
+        name: "portal_life",
+        values: &["hour", "five_minutes"],
+        about: "how long the page of a billing portal session can be used",
+    },
+    Assumption {
+        name: "clock_ready",
+        values: &["at_once", "after_five_seconds"],
+        about: "how long a test clock is `advancing`",
+    },
+    Assumption {
+        name: "clock_money",
+        values: &["account_time", "clock_time"],
+        about: "in whose time the balance transactions of a test clock's customers are",
+    },
 ];
 
 /// The answers in force.
@@ -252,6 +382,24 @@ mod tests {
                 evidence.contains(&name),
                 "EVIDENCE.md says nothing of {name}"
             );
+        }
+    }
+
+    #[test]
+    fn every_assumption_is_a_switch() {
+        let evidence = include_str!("../EVIDENCE.md");
+        for row in evidence.lines().filter(|line| line.starts_with('|')) {
+            let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+            let [behaviour, source, switches] = cells[..] else {
+                panic!("not three columns: {row}");
+            };
+            let named = switches.split(", ").map(|name| name.trim_matches('`'));
+            let known = |name: &str| ASSUMPTIONS.iter().any(|a| a.name == name);
+            if !switches.is_empty() && !["switch", "---"].contains(&switches) {
+                assert!(named.clone().all(known), "no such switch: {switches}");
+            }
+            let open = source.contains("assumed") && switches.is_empty();
+            assert!(!open, "assumed, and no switch: {behaviour}");
         }
     }
 

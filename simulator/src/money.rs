@@ -129,6 +129,25 @@ pub(crate) fn show(amount: i64, currency: &str) -> String {
     format!("{sign}{whole}{dot}{part} {}", currency.to_ascii_uppercase())
 }
 
+/// Where half a minor unit goes, of what is billed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    Up,
+    Even,
+}
+
+/// `a * b / c` rounded, for `a`, `b` ≥ 0 and `c` > 0.
+pub(crate) fn part(half: Half, a: i64, b: i64, c: i64) -> Result<i64, ApiError> {
+    let up = share(a, b, c)?;
+    let (a, b, c) = (i128::from(a), i128::from(b), i128::from(c));
+    let tie = c > 0 && (a * b * 2) % (c * 2) == c;
+    Ok(if half == Half::Even && tie {
+        up - up % 2
+    } else {
+        up
+    })
+}
+
 /// `a * b / c` rounded half up, for `a`, `b` ≥ 0 and `c` > 0.
 pub(crate) fn share(a: i64, b: i64, c: i64) -> Result<i64, ApiError> {
     let (a, b, c) = (i128::from(a), i128::from(b), i128::from(c));
@@ -153,9 +172,9 @@ pub(crate) fn percent(text: &str) -> Option<i64> {
     format!("{whole}{part:0<4}").parse().ok()
 }
 
-/// What a percentage (see [`percent`]) takes off an amount, rounded half up.
-pub(crate) fn percent_of(amount: i64, percent: i64) -> Result<i64, ApiError> {
-    share(amount, percent, 1_000_000)
+/// What a percentage (see [`percent`]) takes off an amount, rounded.
+pub(crate) fn percent_of(half: Half, amount: i64, percent: i64) -> Result<i64, ApiError> {
+    part(half, amount, percent, 1_000_000)
 }
 
 #[cfg(test)]
@@ -175,6 +194,6 @@ mod tests {
         assert_eq!(stripe_fee(1000).ok(), Some(59));
         assert_eq!(stripe_fee(50).ok(), Some(31));
         assert_eq!(percent("12.5"), Some(125_000));
-        assert_eq!(percent_of(999, 125_000).ok(), Some(125));
+        assert_eq!(percent_of(Half::Up, 999, 125_000).ok(), Some(125));
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub(crate) use crate::kind::Kind;
-use crate::{assumptions::Assumptions, references::References};
+use crate::{assumptions::Assumptions, money::Half, references::References};
 
 /// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
 /// seconds) something happens to it by itself.
@@ -313,6 +313,14 @@ impl<'a> Tx<'a> {
             "long" => seconds.saturating_mul(3),
             "short" => std::cmp::max(seconds / 3, 1),
             _ => seconds,
+        }
+    }
+
+    /// How what is billed is rounded.
+    pub fn half(&self) -> Half {
+        match self.assumptions.get("rounding") {
+            "half_even" => Half::Even,
+            _ => Half::Up,
         }
     }
 

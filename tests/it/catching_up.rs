@@ -210,7 +210,8 @@ async fn keys_and_logins_are_forgotten_when_their_time_is_over() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let make = async || {
-        let body = json!({ "seller_id": shop.id, "name": "Lamp", "unit_amount": 100, "currency": "eur" });
+        let body =
+            json!({ "seller_id": shop.id, "name": "Lamp", "unit_amount": 100, "currency": "eur" });
         let made = app
             .post("/v1/products", body)
             .by(&shop.owner)

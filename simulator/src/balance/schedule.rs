@@ -6,14 +6,23 @@ use time::{Date, OffsetDateTime, Weekday, util::days_in_month};
 use super::DAY;
 use crate::store::{Record, Tx};
 
-/// The first midnight from now on at which an account is paid by itself.
-pub(super) fn payday(account: &Record, now: i64) -> Option<i64> {
+/// The first moment from now on at which an account is paid by itself.
+pub(super) fn payday(tx: &Tx<'_>, account: &Record, now: i64) -> Option<i64> {
     let schedule = &account.value["settings"]["payouts"]["schedule"];
-    let first = (now + DAY - 1) / DAY * DAY;
-    (0..62).map(|day| first + day * DAY).find(|midnight| {
-        let date = OffsetDateTime::from_unix_timestamp(*midnight).map(OffsetDateTime::date);
+    let first = money_day(tx, now + DAY - 1);
+    (0..62).map(|day| first + day * DAY).find(|moment| {
+        let date = OffsetDateTime::from_unix_timestamp(*moment).map(OffsetDateTime::date);
         date.is_ok_and(|date| pays_on(schedule, date))
     })
+}
+
+/// The last moment until `time` at which a day begins for money, in UTC.
+pub(super) fn money_day(tx: &Tx<'_>, time: i64) -> i64 {
+    let hour = match tx.assumptions.get("money_day") {
+        "morning" => 8 * 3600,
+        _ => 0,
+    };
+    (time - hour) / DAY * DAY + hour
 }
 
 fn pays_on(schedule: &Value, date: Date) -> bool {
@@ -63,7 +72,8 @@ pub(crate) fn schedule(tx: &mut Tx<'_>, account: &str) {
     let Some(account) = tx.get(account) else {
         return;
     };
-    let at = payday(&account, tx.now).filter(|_| account.value["payouts_enabled"] == json!(true));
+    let at =
+        payday(tx, &account, tx.now).filter(|_| account.value["payouts_enabled"] == json!(true));
     if at.is_some_and(|at| account.due.is_none_or(|due| due > at)) {
         tx.update(&account.id, |r| r.due = at);
     }

@@ -4,17 +4,22 @@
 use serde_json::Value;
 
 use super::prices::option;
-use crate::{error::ApiError, store::Record};
+use crate::{error::ApiError, money::Half, store::Record};
 
 /// Decimal amounts are kept as integers with this many digits after the point, as Stripe takes.
 const DECIMALS: usize = 12;
 pub(super) const ONE: i128 = 1_000_000_000_000;
 
-/// What a quantity of a price costs in a currency, rounded half up.
+/// What a quantity of a price costs in a currency, rounded.
 ///
 /// # Errors
 /// When the price has no amount in that currency.
-pub(crate) fn cost(price: &Record, quantity: i64, currency: &str) -> Result<i64, ApiError> {
+pub(crate) fn cost(
+    half: Half,
+    price: &Record,
+    quantity: i64,
+    currency: &str,
+) -> Result<i64, ApiError> {
     let own;
     let option = if price.text("currency") == currency {
         own = option(&price.value, price.hidden["latent"].get("tiers"));
@@ -37,7 +42,8 @@ pub(crate) fn cost(price: &Record, quantity: i64, currency: &str) -> Result<i64,
         ),
         _ => unit(option, "unit_amount").checked_mul(counted(&price.value, quantity)),
     };
-    sum.and_then(round).ok_or_else(ApiError::overflow)
+    sum.and_then(|sum| round(half, sum))
+        .ok_or_else(ApiError::overflow)
 }
 
 /// A decimal as an integer of [`ONE`]ths.
@@ -63,10 +69,12 @@ pub(super) fn trimmed(n: i128) -> String {
     }
 }
 
-/// A scaled decimal to whole minor units, half away from zero.
-pub(crate) fn round(n: i128) -> Option<i64> {
-    let half = if n < 0 { -ONE / 2 } else { ONE / 2 };
-    i64::try_from(n.checked_add(half)? / ONE).ok()
+/// A scaled decimal to whole minor units; half up is away from zero.
+pub(crate) fn round(half: Half, n: i128) -> Option<i64> {
+    let more = if n < 0 { -ONE / 2 } else { ONE / 2 };
+    let up = n.checked_add(more)? / ONE;
+    let even = half == Half::Even && n % ONE == more;
+    i64::try_from(if even { up - up % 2 } else { up }).ok()
 }
 
 fn unit(option: &Value, name: &str) -> i128 {
@@ -123,9 +131,14 @@ mod tests {
         assert_eq!(scaled("1.1234567890123"), None);
         assert_eq!(trimmed(ONE / 2), "0.5");
         assert_eq!(trimmed(20 * ONE), "20");
-        assert_eq!(round(ONE / 2), Some(1));
-        assert_eq!(round(-ONE / 2), Some(-1));
-        assert_eq!(round(ONE / 2 - 1), Some(0));
+        assert_eq!(round(Half::Up, ONE / 2), Some(1));
+        assert_eq!(round(Half::Up, -ONE / 2), Some(-1));
+        assert_eq!(round(Half::Up, ONE / 2 - 1), Some(0));
+        let even = |halves: i128| round(Half::Even, halves * ONE / 2);
+        assert_eq!(
+            [even(1), even(3), even(-1), even(-3)],
+            [Some(0), Some(2), Some(0), Some(-2)]
+        );
     }
 
     #[test]

@@ -109,10 +109,15 @@ pub(crate) fn make(
         Value::Null,
         None,
     );
-    if !inline && !at.is_empty() {
+    if !at.is_empty() && (!inline || tells_inline(tx)) {
         tx.emit("product.created", call.owner, &product);
     }
     Ok(id)
+}
+
+/// Whether what a line makes for itself is told of.
+pub(super) fn tells_inline(tx: &Tx<'_>) -> bool {
+    tx.assumptions.get("inline_prices") == "told"
 }
 
 /// What creating and updating have in common; `all` writes what isn't given too.

@@ -149,13 +149,13 @@ pub(crate) fn net(tx: &Tx<'_>, ids: &Value, amount: i64, product: &str) -> Resul
         if let Some(coupon) = coupon_of(tx, &id).filter(|c| promotion::covers(c, product))
             && let Some(percent) = coupon.hidden["percent"].as_i64()
         {
-            left -= money::percent_of(left, percent)?;
+            left -= money::percent_of(tx.half(), left, percent)?;
         }
     }
     Ok(left * amount.signum())
 }
 
-/// Takes discounts off an invoice's lines, each line's own ones first, and returns what each discount
+/// Takes discounts off an invoice's lines, each line's own ones before or after those of the whole, and returns what each discount
 /// came to. Lines keep their `amount`; what comes off stands in `discount_amounts`.
 pub(crate) fn spread(
     tx: &Tx<'_>,
@@ -170,6 +170,10 @@ pub(crate) fn spread(
         left.push(line["amount"].as_i64().unwrap_or(0));
     }
     let mut totals: Vec<Value> = Vec::new();
+    let lines_first = tx.assumptions.get("discount_order") == "lines_first";
+    for id in in_force(tx, whole).into_iter().filter(|_| !lines_first) {
+        take(tx, lines, &mut left, &mut totals, (&id, None), currency)?;
+    }
     for index in 0..lines.len() {
         let own: Vec<String> = lines
             .get(index)
@@ -186,7 +190,7 @@ pub(crate) fn spread(
             )?;
         }
     }
-    for id in in_force(tx, whole) {
+    for id in in_force(tx, whole).into_iter().filter(|_| lines_first) {
         take(tx, lines, &mut left, &mut totals, (&id, None), currency)?;
     }
     Ok(totals)

@@ -98,7 +98,8 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     )?;
     let mut value = record.value.clone();
     if let Some(active) = call.args.flag("active") {
-        if !active && value["is_default"] == json!(true) {
+        let stays = tx.assumptions.get("default_portal") == "stays_active";
+        if !active && value["is_default"] == json!(true) && stays {
             return Err(
                 ApiError::invalid("The default configuration can't be deactivated.")
                     .param("active"),
@@ -142,9 +143,12 @@ fn change(tx: &Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiErro
         }
     }
     let features = &value["features"];
+    let complete = tx.assumptions.get("portal_features") == "complete";
     let unset = |feature: &str, list: &str| {
         let feature = &features[feature];
-        feature["enabled"] == json!(true) && feature[list].as_array().is_none_or(Vec::is_empty)
+        complete
+            && feature["enabled"] == json!(true)
+            && feature[list].as_array().is_none_or(Vec::is_empty)
     };
     if unset("customer_update", "allowed_updates") {
         return Err(ApiError::parameter_missing(
@@ -310,7 +314,11 @@ fn open(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "return_url": return_url,
         "url": format!("{}/p/session/{id}", tx.base_url),
     });
-    let expires = json!({ "expires_at": tx.own_now() + LIFE });
+    let life = match tx.assumptions.get("portal_life") {
+        "five_minutes" => 300,
+        _ => LIFE,
+    };
+    let expires = json!({ "expires_at": tx.own_now() + life });
     tx.insert(
         Kind::PortalSession,
         call.owner,

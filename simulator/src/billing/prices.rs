@@ -143,7 +143,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &Wante
         json!({ "latent": latent }),
         None,
     );
-    if wanted.active {
+    if wanted.active || catalog::tells_inline(tx) {
         tx.emit("price.created", call.owner, &price);
     }
     Ok(price)

@@ -459,7 +459,7 @@ pub(crate) fn amount_off(
         return Ok(0);
     };
     let off = match coupon.hidden["percent"].as_i64() {
-        Some(percent) => money::percent_of(subtotal, percent)?,
+        Some(percent) => money::percent_of(tx.half(), subtotal, percent)?,
         None => fixed(&coupon, currency).unwrap_or(0),
     };
     Ok(std::cmp::min(off, subtotal))

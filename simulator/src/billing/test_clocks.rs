@@ -92,10 +92,14 @@ fn advance(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     tx.off_clock();
     let now = tx.now;
+    let wait = match tx.assumptions.get("clock_ready") {
+        "after_five_seconds" => 5,
+        _ => 0,
+    };
     let moving = tx.update(call.id(), |r| {
         r.value["status"] = json!("advancing");
         r.value["status_details"] = json!({ "advancing": { "target_frozen_time": to } });
-        r.due = Some(now);
+        r.due = Some(now + wait);
     });
     let value = moving.map(|r| r.value.clone()).unwrap_or_default();
     tx.emit("test_helpers.test_clock.advancing", call.owner, &value);

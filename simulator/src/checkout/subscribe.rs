@@ -53,7 +53,7 @@ pub(super) fn due_now(data: &Node, items: &[Value], subtotal: i64) -> i64 {
     subtotal - later
 }
 
-/// One attempt to pay. A declined one leaves nothing: there is no subscription before it is paid.
+/// One attempt to pay. A declined one leaves nothing, or an incomplete subscription.
 pub(super) fn pay(
     tx: &mut Tx<'_>,
     session: &Record,
@@ -63,7 +63,7 @@ pub(super) fn pay(
         return Err(ApiError::invalid("Subscriptions are paid by card here.").param("method"));
     }
     let number = payment.card.as_deref().unwrap_or("4242424242424242");
-    match tx.tried(|tx| begin(tx, session, number, payment)) {
+    match tx.tried(|tx| begin(tx, session, number, payment, "error_if_incomplete")) {
         Ok((subscription, customer)) => {
             tx.off_clock();
             let free = session.int("amount_total") == 0;
@@ -87,6 +87,14 @@ pub(super) fn pay(
             Ok(Outcome::Challenge)
         }
         Err(error) if error.status == 402 => {
+            if tx.assumptions.get("declined_subscription") == "incomplete" {
+                let left = tx.tried(|tx| begin(tx, session, number, payment, "allow_incomplete"));
+                tx.off_clock();
+                // A card that can't even be saved leaves nothing.
+                if let Ok((_, customer)) = left {
+                    tx.update(&session.id, |r| r.value["customer"] = json!(customer));
+                }
+            }
             let decline = error
                 .extra
                 .as_ref()
@@ -105,6 +113,7 @@ fn begin(
     session: &Record,
     number: &str,
     payment: &Payment,
+    behavior: &str,
 ) -> Result<(Value, String), ApiError> {
     let owner = &session.owner;
     let buyer = &session.hidden["buyer"];
@@ -129,7 +138,7 @@ fn begin(
     )?;
     let leaf = |text: &str| Node::Leaf(text.to_owned());
     form.put("default_payment_method", leaf(&method.id));
-    form.put("payment_behavior", leaf("error_if_incomplete"));
+    form.put("payment_behavior", leaf(behavior));
     let discount = &session.hidden["discount"];
     for name in ["promotion_code", "coupon"] {
         if let Some(id) = discount[name]

@@ -138,7 +138,10 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
         .param("refund_application_fee"));
     }
     let reverses = args.flag("reverse_transfer") == Some(true);
-    destination::check_refund(charge, reverses, with_fee)?;
+    destination::check_refund(tx, charge, reverses, with_fee)?;
+    if charge.value["source_transfer"].is_string() {
+        return destination::refund_payment(tx, charge, amount, with_fee);
+    }
     let id = tx.mint("re_3", 23);
     let mut refund = json!({
         "id": id,
@@ -164,7 +167,8 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
     let hidden = json!({ "fee": with_fee, "reverse": reverses });
     tx.insert(Kind::Refund, &charge.owner, refund, hidden, None);
     take(tx, &charge.id, amount);
-    if args.text("reason") == Some("fraudulent") {
+    let reports = tx.assumptions.get("fraudulent_refund") == "reported";
+    if args.text("reason") == Some("fraudulent") && reports {
         tx.update(&charge.id, |r| {
             r.value["fraud_details"] = json!({ "user_report": "fraudulent" });
         });
@@ -274,11 +278,14 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     } else {
         0
     };
-    // Money on its way counts: Stripe lets a fresh charge be refunded before it is available.
     let sums = tx.store().balances(&refund.owner);
     let (available, pending) = sums.get(&currency).copied().unwrap_or_default();
+    let has = match tx.assumptions.get("pending_money") {
+        "refundable" => available.saturating_add(pending),
+        _ => available,
+    };
     let comes = fee + from_destination.unwrap_or(0);
-    if available.saturating_add(pending) < amount - comes {
+    if has < amount - comes {
         tx.update(id, |r| {
             r.value["pending_reason"] = json!("insufficient_funds")
         });

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::connected,
-    error::ApiError,
+    error::{Answer, ApiError},
     money,
     store::{Kind, Record, Tx},
 };
@@ -114,12 +114,14 @@ pub(crate) fn after_charge(
 
 /// Refuses what a refund can't do to a charge's transfer and fee.
 pub(crate) fn check_refund(
+    tx: &Tx<'_>,
     charge: &Record,
     reverses: bool,
     with_fee: bool,
 ) -> Result<(), ApiError> {
     let sent = charge.value["transfer"].is_string();
-    if charge.value["source_transfer"].is_string() {
+    let refused = tx.assumptions.get("transferred_payment") == "not_refundable";
+    if charge.value["source_transfer"].is_string() && refused {
         return Err(ApiError::invalid(format!(
             "Payment {} came by a transfer and cannot be refunded: reverse the transfer instead.",
             charge.id
@@ -140,6 +142,33 @@ pub(crate) fn check_refund(
         .param("refund_application_fee"));
     }
     Ok(())
+}
+
+/// The account that a transfer went to refunds its payment: the transfer is reversed.
+pub(crate) fn refund_payment(
+    tx: &mut Tx<'_>,
+    payment: &Record,
+    amount: i64,
+    with_fee: bool,
+) -> Answer {
+    let missing = |id: &str| ApiError::missing("transfer", id, "charge");
+    let id = payment.text("source_transfer");
+    let transfer = tx.get(id).ok_or_else(|| missing(id))?;
+    let reversal = Reversal {
+        amount,
+        with_fee,
+        refund: None,
+        metadata: json!({}),
+        description: Value::Null,
+    };
+    let done = reversals::reverse(tx, &transfer, reversal)?;
+    if let Some(fee) = done.fee {
+        let platform = tx.platform();
+        tx.emit("application_fee.refunded", &platform, &fee);
+    }
+    let refund = done.value["destination_payment_refund"].as_str();
+    let refund = refund.and_then(|id| tx.get(id));
+    Ok(refund.map(|r| r.value.clone()).unwrap_or_default())
 }
 
 /// The transfer of a charge, and what of it comes back with a refund of `amount`: in proportion to everything refunded

@@ -328,6 +328,7 @@ fn group_of(tx: &mut Tx<'_>, charge: &Record, wanted: Option<&str>) -> Answer {
     }
     let maker = charge.value["payment_intent"]
         .as_str()
+        .filter(|_| tx.assumptions.get("transfer_group") == "of_intent")
         .unwrap_or(&charge.id);
     let group = match wanted {
         Some(wanted) => wanted.to_owned(),

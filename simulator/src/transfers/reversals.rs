@@ -107,7 +107,8 @@ fn covered(tx: &Tx<'_>, transfer: &Record, payment: &Record, amount: i64) -> Res
     let of_charge = tx
         .get(transfer.text("source_transaction"))
         .is_some_and(|c| c.value["transfer"] == transfer.id.as_str());
-    if !of_charge && has < amount {
+    let may_owe = of_charge && tx.assumptions.get("destination_reversal") == "below_zero";
+    if !may_owe && has < amount {
         return Err(insufficient());
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod between;
+mod bill_answers;
 mod billing;
 mod books;
 mod catalog;
@@ -16,6 +17,7 @@ mod hosted;
 mod intents;
 mod invariants;
 mod methods;
+mod money_answers;
 mod payouts;
 mod people;
 mod portal;

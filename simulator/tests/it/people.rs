@@ -6,13 +6,6 @@ use crate::support::{Receiver, Stripe, check_books};
 
 const CARD: &str = "allowed_payment_method_types[]=card";
 
-async fn under(name: &str, value: &str) -> Stripe {
-    let stripe = Stripe::start().await;
-    let body = json!({ name: value }).to_string();
-    stripe.post("/_simulator/assumptions", &body).await;
-    stripe
-}
-
 fn id(value: &Value) -> String {
     value["id"].as_str().expect("id").to_owned()
 }
@@ -48,7 +41,7 @@ async fn intent(stripe: &Stripe, more: &str) -> Value {
 #[tokio::test]
 async fn what_changes_nothing_may_be_told_of() {
     for (how, events) in [("silent", 0), ("told", 1)] {
-        let s = under("unchanged_updates", how).await;
+        let s = Stripe::under("unchanged_updates", how).await;
         let customer = id(&s.post("/v1/customers", "name=Ann").await);
         let card = s
             .post(
@@ -92,7 +85,7 @@ async fn a_capability_may_be_pending_before_it_is_active() {
         ("active_at_once", vec!["active"]),
         ("pending_first", vec!["pending", "active"]),
     ] {
-        let s = under("capabilities", how).await;
+        let s = Stripe::under("capabilities", how).await;
         let seller = s.seller().await;
         let asked = s.post(&path(&seller), "requested=true").await;
         assert_eq!(asked["status"], "active", "{asked}");
@@ -121,7 +114,7 @@ async fn a_capability_may_be_pending_before_it_is_active() {
 #[tokio::test]
 async fn what_an_account_is_made_with_may_go_untold() {
     for (how, events) in [("told", 1), ("silent", 0)] {
-        let s = under("new_capabilities", how).await;
+        let s = Stripe::under("new_capabilities", how).await;
         let made = s
             .post(
                 "/v1/accounts",
@@ -136,7 +129,7 @@ async fn what_an_account_is_made_with_may_go_untold() {
 #[tokio::test]
 async fn an_account_session_lives_as_long_as_is_assumed() {
     for (how, life) in [("hour", 3600), ("five_minutes", 300)] {
-        let s = under("account_session_life", how).await;
+        let s = Stripe::under("account_session_life", how).await;
         let seller = s.seller().await;
         let body = format!("account={seller}&components[payments][enabled]=true");
         let session = s.post("/v1/account_sessions", &body).await;
@@ -147,7 +140,7 @@ async fn an_account_session_lives_as_long_as_is_assumed() {
 #[tokio::test]
 async fn customers_follow_what_is_assumed_of_them() {
     for how in ["before", "after"] {
-        let s = under("deleted_customer_methods", how).await;
+        let s = Stripe::under("deleted_customer_methods", how).await;
         let made = s.post("/v1/customers", "payment_method=pm_card_visa").await;
         let path = format!("/v1/customers/{}", id(&made));
         assert_eq!(s.send("DELETE", &path, "", &[]).await.status, 200);
@@ -157,12 +150,12 @@ async fn customers_follow_what_is_assumed_of_them() {
         assert_eq!(detached < deleted, how == "before", "{types:?}");
     }
     for (how, status) in [("account", 200), ("refused", 400)] {
-        let s = under("balance_currency", how).await;
+        let s = Stripe::under("balance_currency", how).await;
         let answer = s.send("POST", "/v1/customers", "balance=-500", &[]).await;
         assert_eq!(answer.status, status, "{how}: {}", answer.body);
     }
     for (how, status) in [("rising", 400), ("any", 200)] {
-        let s = under("invoice_sequence", how).await;
+        let s = Stripe::under("invoice_sequence", how).await;
         let made = s.post("/v1/customers", "next_invoice_sequence=7").await;
         let path = format!("/v1/customers/{}", id(&made));
         let answer = s.send("POST", &path, "next_invoice_sequence=3", &[]).await;
@@ -195,7 +188,7 @@ async fn search_answers_in_the_order_that_is_assumed() {
         ("newest_first", ["3", "2", "1"]),
         ("oldest_first", ["1", "2", "3"]),
     ] {
-        let s = under("search_order", how).await;
+        let s = Stripe::under("search_order", how).await;
         for n in 1..=3 {
             s.post("/v1/customers", &format!("email=a@b.example&name={n}"))
                 .await;
@@ -216,7 +209,7 @@ async fn search_answers_in_the_order_that_is_assumed() {
 #[tokio::test]
 async fn setups_follow_what_is_assumed_of_them() {
     for how in ["before", "after"] {
-        let s = under("attached_event", how).await;
+        let s = Stripe::under("attached_event", how).await;
         let customer = id(&s.post("/v1/customers", "name=Ann").await);
         let body = format!("{CARD}&customer={customer}&payment_method=pm_card_visa&confirm=true");
         let setup = s.post("/v1/setup_intents", &body).await;
@@ -229,7 +222,7 @@ async fn setups_follow_what_is_assumed_of_them() {
         assert_eq!(attached < done, how == "before", "{types:?}");
     }
     for (how, status) in [("unasked", "succeeded"), ("asked", "requires_action")] {
-        let s = under("set_up_card", how).await;
+        let s = Stripe::under("set_up_card", how).await;
         let card = "type=card&card[number]=4000003800000446&card[exp_month]=12&card[exp_year]=34";
         let card = id(&s.post("/v1/payment_methods", card).await);
         let body = format!("{CARD}&payment_method={card}&confirm=true");
@@ -241,7 +234,7 @@ async fn setups_follow_what_is_assumed_of_them() {
 #[tokio::test]
 async fn challenges_follow_what_is_assumed_of_them() {
     for code in ["authentication_required", "card_declined"] {
-        let s = under("unhandled_challenge", code).await;
+        let s = Stripe::under("unhandled_challenge", code).await;
         let body = format!(
             "amount=2000&currency=usd&{CARD}&confirm=true&error_on_requires_action=true&payment_method=pm_card_authenticationRequired"
         );
@@ -250,7 +243,7 @@ async fn challenges_follow_what_is_assumed_of_them() {
         assert_eq!(refused.error("decline_code"), "authentication_not_handled");
     }
     for (how, status) in [("obeyed", "requires_action"), ("ignored", "succeeded")] {
-        let s = under("challenge_wish", how).await;
+        let s = Stripe::under("challenge_wish", how).await;
         let more = "&confirm=true&payment_method=pm_card_visa&payment_method_options[card][request_three_d_secure]=challenge";
         assert_eq!(intent(&s, more).await["status"], status, "{how}");
         check_books(&s.simulator.oracle().await);
@@ -266,7 +259,7 @@ async fn what_takes_time_takes_as_long_as_is_assumed() {
         ("long", 15, 259_200),
         ("short", 1, 28_800),
     ] {
-        let s = under("waits", how).await;
+        let s = Stripe::under("waits", how).await;
         let body = format!("{DEBIT}DE89370400440532013000");
         let made = s.post("/v1/payment_intents", &body).await;
         let intent = format!("/v1/payment_intents/{}", id(&made));
@@ -287,7 +280,7 @@ async fn what_takes_time_takes_as_long_as_is_assumed() {
 #[tokio::test]
 async fn debits_follow_what_is_assumed_of_them() {
     for how in ["same", "attempt_failed"] {
-        let s = under("failed_debit_code", how).await;
+        let s = Stripe::under("failed_debit_code", how).await;
         let body = format!("{DEBIT}DE62370400440532013001");
         let made = s.post("/v1/payment_intents", &body).await;
         s.simulator.advance(crate::support::DAY).await;
@@ -303,7 +296,7 @@ async fn debits_follow_what_is_assumed_of_them() {
         }
     }
     for how in ["failed", "pending"] {
-        let s = under("canceled_debit", how).await;
+        let s = Stripe::under("canceled_debit", how).await;
         let body = format!("{DEBIT}DE89370400440532013000");
         let made = s.post("/v1/payment_intents", &body).await;
         let path = format!("/v1/payment_intents/{}/cancel", id(&made));
@@ -319,7 +312,7 @@ async fn debits_follow_what_is_assumed_of_them() {
 #[tokio::test]
 async fn a_captured_session_is_paid_or_not() {
     for how in ["paid", "unpaid"] {
-        let s = under("captured_session", how).await;
+        let s = Stripe::under("captured_session", how).await;
         let seller = s.seller().await;
         let more = "&payment_intent_data[capture_method]=manual&payment_intent_data[application_fee_amount]=100";
         let session = s.session(&seller, 2000, more).await;
@@ -349,7 +342,7 @@ async fn checkout_makes_its_intents_early_or_late() {
         ("with_session", true, true),
         ("at_payment", false, false),
     ] {
-        let s = under("checkout_intent", how).await;
+        let s = Stripe::under("checkout_intent", how).await;
         let seller = s.seller().await;
         let more = "&customer_creation=always&allow_promotion_codes=true&payment_intent_data[application_fee_amount]=100";
         let session = s.session(&seller, 2000, more).await;
@@ -399,7 +392,7 @@ async fn checkout_makes_its_intents_early_or_late() {
 #[tokio::test]
 async fn a_discount_may_reach_the_shipping() {
     for (how, total, sent) in [("items_only", 1500, 500), ("shipping_too", 1250, 250)] {
-        let s = under("shipping_discount", how).await;
+        let s = Stripe::under("shipping_discount", how).await;
         let seller = s.seller().await;
         let coupon = s.on(&seller, "/v1/coupons", "percent_off=50").await;
         let more = format!(
@@ -420,7 +413,7 @@ async fn a_discount_may_reach_the_shipping() {
 #[tokio::test]
 async fn an_unanswered_delivery_is_given_up_when_it_is_assumed() {
     for (how, left) in [("three_days", 1), ("few_hours", 0)] {
-        let s = under("webhook_retries", how).await;
+        let s = Stripe::under("webhook_retries", how).await;
         let receiver = Receiver::start().await;
         *receiver.answer.lock().expect("lock") = 500;
         let body = format!("url={}&enabled_events[]=customer.created", receiver.url);

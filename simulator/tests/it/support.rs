@@ -47,6 +47,14 @@ impl Stripe {
         Self::with(options()).await
     }
 
+    /// With one of Stripe's open questions answered so.
+    pub async fn under(name: &str, value: &str) -> Self {
+        let stripe = Self::start().await;
+        let body = json!({ name: value }).to_string();
+        stripe.post("/_simulator/assumptions", &body).await;
+        stripe
+    }
+
     pub async fn with(options: Options) -> Self {
         Self {
             simulator: Simulator::start(options).await.expect("starts"),

@@ -187,10 +187,10 @@ pub(crate) fn given(
             .param(param("amount")));
         }
         (Some(amount), None, _) => amount,
-        (None, Some(price), _) => amounts::cost(price, quantity, currency)?,
+        (None, Some(price), _) => amounts::cost(tx.half(), price, quantity, currency)?,
         (None, None, Some(text)) => amounts::scaled(text)
             .and_then(|unit| unit.checked_mul(i128::from(quantity)))
-            .and_then(amounts::round)
+            .and_then(|sum| amounts::round(tx.half(), sum))
             .ok_or_else(ApiError::overflow)?,
         (None, None, None) => old.map_or(0, |o| o.amount),
     };

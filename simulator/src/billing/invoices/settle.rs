@@ -145,13 +145,14 @@ fn open_intent(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         invoice.hidden["fee_percent"].as_i64(),
     ) {
         (Some(fee), _) => Some(std::cmp::min(fee, due)),
-        (None, Some(percent)) => Some(money::percent_of(due, percent)?),
+        (None, Some(percent)) => Some(money::percent_of(tx.half(), due, percent)?),
         (None, None) => None,
     };
     let transfer = &invoice.hidden["transfer"];
     let transfer_data = transfer["destination"].as_str().map(|destination| {
         let percent = transfer["amount_percent"].to_string();
-        let share = money::percent(&percent).and_then(|p| money::percent_of(due, p).ok());
+        let share =
+            money::percent(&percent).and_then(|p| money::percent_of(tx.half(), due, p).ok());
         match transfer["amount"].as_i64().or(share) {
             Some(amount) => json!({ "amount": amount, "destination": destination }),
             None => json!({ "destination": destination }),
@@ -437,9 +438,12 @@ fn pay(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if args.flag("paid_out_of_band") == Some(true) {
         payments::cancel_open(tx, call.id());
+        let counts = tx.assumptions.get("paid_out_of_band") == "counts_as_paid";
         tx.update(call.id(), |r| {
             let due = r.value["amount_due"].clone();
-            r.value["amount_paid"] = due.clone();
+            if counts {
+                r.value["amount_paid"] = due.clone();
+            }
             r.value["amount_paid_off_stripe"] = due;
             r.value["amount_remaining"] = json!(0);
         });

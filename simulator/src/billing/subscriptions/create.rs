@@ -148,9 +148,11 @@ fn begin_with(
         .or_else(|| wanted.first().map(|w| w.price.text("currency").to_owned()))
         .unwrap_or_default();
     for w in &wanted {
-        amounts::cost(&w.price, w.quantity, &currency).map_err(|e| match e.param.as_deref() {
-            Some("currency") => e.param(format!("{}[price]", w.at)),
-            _ => e,
+        amounts::cost(tx.half(), &w.price, w.quantity, &currency).map_err(|e| {
+            match e.param.as_deref() {
+                Some("currency") => e.param(format!("{}[price]", w.at)),
+                _ => e,
+            }
         })?;
     }
     for (index, w) in wanted.iter().enumerate() {

@@ -23,8 +23,14 @@ const DAY: i64 = 24 * HOUR;
 const INCOMPLETE_FOR: i64 = 23 * HOUR;
 /// `customer.subscription.trial_will_end` comes this long before.
 const TRIAL_NOTICE: i64 = 3 * DAY;
-/// `invoice.upcoming` comes this long before (a setting of the account at Stripe).
-const UPCOMING_NOTICE: i64 = 7 * DAY;
+/// How long before `invoice.upcoming` comes; at Stripe it is a setting of the account.
+fn notice(tx: &Tx<'_>) -> i64 {
+    match tx.assumptions.get("upcoming_notice") {
+        "three_days" => 3 * DAY,
+        _ => 7 * DAY,
+    }
+}
+
 /// Plans the next thing that happens to a subscription by itself.
 pub(super) fn schedule(tx: &mut Tx<'_>, id: &str) {
     let Some(subscription) = tx.get(id) else {
@@ -51,7 +57,7 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
     let end = period_end(tx, subscription);
     let upcoming = end
         .filter(|end| subscription.hidden["noticed"].as_i64() != Some(*end))
-        .map(|end| end - UPCOMING_NOTICE)
+        .map(|end| end - notice(tx))
         .filter(|at| *at > tx.now);
     let trial = subscription.value["trial_end"]
         .as_i64()
@@ -112,9 +118,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
                 "a subscription couldn't be renewed"
             );
         }
-    } else if end - UPCOMING_NOTICE <= tx.now
-        && subscription.hidden["noticed"].as_i64() != Some(end)
-    {
+    } else if end - notice(tx) <= tx.now && subscription.hidden["noticed"].as_i64() != Some(end) {
         tx.update(&id, |r| r.hidden["noticed"] = json!(end));
         announce(tx, subscription);
     }

@@ -71,7 +71,7 @@ fn prorate(
     let share = discounts::net(
         tx,
         &subscription.value["discounts"],
-        money::share(full, part, of)?,
+        money::part(tx.half(), full, part, of)?,
         &product,
     )?;
     let quantity = item.int("quantity");
