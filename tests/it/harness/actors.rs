@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use souk::identity;
 use souk_entity::user::Role;
 
-use super::TestApp;
+use super::{TestApp, assumed};
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -163,7 +163,12 @@ impl TestApp {
 
     /// The buyer pays on Stripe's page with a card that works.
     pub async fn pay(&self, checkout: &Checkout) {
-        self.pay_with(checkout, json!({})).await;
+        // Where only available money can go back, by a card whose money is available at once.
+        let how = match assumed("pending_money") {
+            "waits" => json!({ "card": "4000000000000077" }),
+            _ => json!({}),
+        };
+        self.pay_with(checkout, how).await;
     }
 
     /// The buyer sends Stripe's page with this in it.
