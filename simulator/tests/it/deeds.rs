@@ -83,6 +83,17 @@ pub enum Deed {
         part: u16,
         with_fee: bool,
     },
+    TopUp {
+        amount: u16,
+    },
+    Subscribe {
+        amount: u16,
+        method: u8,
+    },
+    EndSubscription {
+        which: u8,
+        how: u8,
+    },
     Mend,
     Advance {
         step: u8,
@@ -117,6 +128,9 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => (part, part, n, n).prop_map(|(amount, fee, method, to)| Deed::Destination { amount, fee, method, to }),
         3 => (part, n, any::<bool>()).prop_map(|(part, to, of_charge)| Deed::Transfer { part, to, of_charge }),
         2 => (n, part, any::<bool>()).prop_map(|(which, part, with_fee)| Deed::Reverse { which, part, with_fee }),
+        1 => part.prop_map(|amount| Deed::TopUp { amount }),
+        2 => (part, n).prop_map(|(amount, method)| Deed::Subscribe { amount, method }),
+        1 => (n, n).prop_map(|(which, how)| Deed::EndSubscription { which, how }),
         1 => Just(Deed::Mend),
         6 => n.prop_map(|step| Deed::Advance { step }),
     ]

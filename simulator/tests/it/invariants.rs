@@ -76,6 +76,11 @@ pub fn check(oracle: &Value) {
                 add(payout, -int(payout, "amount"));
             }
         }
+        for topup in rows("topups") {
+            if !topup["balance_transaction"].is_null() {
+                add(topup, int(topup, "amount"));
+            }
+        }
         for transfer in rows("transfers") {
             let back: i64 = rows("transfer_reversals")
                 .iter()
@@ -99,7 +104,7 @@ pub fn check(oracle: &Value) {
                     add(fee, -int(fee, "amount"));
                 }
             }
-            if txn["type"] == "stripe_fee" {
+            if txn["type"] == "stripe_fee" || txn["description"] == "Dispute fee" {
                 add(txn, int(txn, "amount"));
             }
             add(txn, -int(txn, "net"));
@@ -115,7 +120,7 @@ pub fn check(oracle: &Value) {
 /// The oldest refund that waits for funds really has none.
 fn waiting(account: &Value) {
     for (currency, balance) in account["balances"].as_object().expect("balances") {
-        let there = int(balance, "available") + int(balance, "pending");
+        let there = int(balance, "available");
         let mut refunds = account["refunds"].as_array().expect("refunds").iter();
         let first = refunds
             .find(|r| r["currency"] == *currency && r["pending_reason"] == "insufficient_funds");

@@ -468,6 +468,30 @@ impl World {
                     self.post(&platform, &path, &body, op.fault).await;
                 }
             }
+            Deed::TopUp { amount } => {
+                let body = format!("amount={}&currency=eur", u32::from(*amount) + 1);
+                let platform = self.platform.clone();
+                self.post(&platform, "/v1/topups", &body, op.fault).await;
+            }
+            Deed::Subscribe { amount, method } => {
+                self.subscribe(&seller, *amount, *method, op.fault).await;
+            }
+            Deed::EndSubscription { which, how } => {
+                let (list, live) = match how % 3 {
+                    0 => ("/v1/invoices", "open"),
+                    1 => ("/v1/invoices", "draft"),
+                    _ => ("/v1/subscriptions", "active"),
+                };
+                if let Some(of) = self.one_of(&seller, list, *which, &[live]).await {
+                    let (path, body) = match (list, how % 2) {
+                        ("/v1/invoices", 0) => ("/pay", "payment_method=pm_card_visa"),
+                        ("/v1/invoices", _) => ("/pay", "paid_out_of_band=true"),
+                        _ => ("", "proration_behavior=always_invoice&trial_end=now"),
+                    };
+                    let path = format!("{list}/{}{path}", text(&of, "id"));
+                    self.post(&seller, &path, body, op.fault).await;
+                }
+            }
             Deed::Mend => {
                 self.force(&format!("/accounts/{seller}/mend_payouts"), &json!({}))
                     .await;
@@ -501,6 +525,30 @@ impl World {
             .post(seller, "/v1/checkout/sessions", &body, fault)
             .await;
         (answer.status == 200).then(|| text(&answer.body, "id").to_owned())
+    }
+
+    /// A customer subscribes, with a card that may be declined now or later; the platform takes its part.
+    async fn subscribe(&mut self, seller: &str, amount: u16, method: u8, fault: Option<u8>) {
+        let method = pick(&["pm_card_visa", "pm_card_chargeCustomerFail"], method);
+        let amount = 100 + i64::from(amount);
+        let price = format!(
+            "currency=eur&unit_amount={amount}&recurring[interval]=week&product_data[name]=Tea"
+        );
+        let price = self.post(seller, "/v1/prices", &price, None).await.body;
+        let customer =
+            format!("payment_method={method}&invoice_settings[default_payment_method]={method}");
+        let customer = self.post(seller, "/v1/customers", &customer, None).await;
+        let fee = if seller == self.platform {
+            ""
+        } else {
+            "&application_fee_percent=12.5"
+        };
+        let body = format!(
+            "customer={}&items[0][price]={}{fee}",
+            text(&customer.body, "id"),
+            text(&price, "id")
+        );
+        self.post(seller, "/v1/subscriptions", &body, fault).await;
     }
 
     async fn refund(
