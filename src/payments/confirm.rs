@@ -17,7 +17,7 @@ use crate::stripe::views::SessionView;
 use crate::{catalog, money, orders};
 
 use super::checkout::{METADATA_PAYMENT, wake_deferred};
-use super::{by_session, locked, locked_order, refunds};
+use super::{locked_by_session, locked_order, refunds};
 
 /// What a session says of itself, and where it was heard: on which account, in which mode.
 pub(super) struct Heard<'a> {
@@ -40,13 +40,12 @@ const OPEN: [PaymentStatus; 4] = [
 
 /// Brings a payment to where its session is, as far forward as it goes and never back.
 pub(super) async fn apply(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
-    let Some(found) = by_session(tx, &heard.session.id).await? else {
+    let Some(payment) = locked_by_session(tx, &heard.session.id).await? else {
         return unknown(tx, heard).await;
     };
-    if found.charge_account != *heard.account {
+    if payment.charge_account != *heard.account {
         return Ok(Effect::Ignored("another account's event names our session"));
     }
-    let payment = locked(tx, &found.id).await?;
     let session = heard.session;
     match (session.status.as_deref(), session.payment_status.as_deref()) {
         (Some("complete"), Some("paid" | "no_payment_required")) => paid(tx, &payment, heard).await,
@@ -205,17 +204,16 @@ async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Ef
         .filter(C::Livemode.eq(heard.livemode))
         .filter(C::Currency.eq(session.currency.as_deref().unwrap_or_default()))
         .filter(C::AmountSubtotal.eq(session.amount_subtotal.unwrap_or(-1)))
-        .exec(tx)
+        .exec_with_returning(tx)
         .await?;
-    if updated.rows_affected == 0 {
+    let Some(paid) = updated.first() else {
         return if payment.status == PaymentStatus::Paid {
             Ok(Effect::Applied)
         } else {
             mismatch(tx, payment, heard).await
         };
-    }
-    let paid = locked(tx, &payment.id).await?;
-    settle_order(tx, &paid, total).await?;
+    };
+    settle_order(tx, paid, total).await?;
     jobs::stage(
         tx,
         &Job::RereadPayment {

@@ -10,7 +10,7 @@ use crate::stripe::views::{IdView, RefundView, SessionView};
 use crate::stripe::{Effect, Event};
 
 use super::confirm::{self, Heard};
-use super::{by_session, locked, refunds};
+use super::{locked_by_session, refunds};
 
 /// `checkout.session.completed`, `.expired` and `.async_payment_succeeded`: the session says where it stands.
 pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
@@ -29,9 +29,8 @@ pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
 /// `checkout.session.async_payment_failed`: the session itself still says `complete` and `unpaid`.
 pub async fn checkout_session_failed(tx: &Tx, event: &Event) -> Result<Effect> {
     let (account, session) = (account(event)?, object::<SessionView>(event)?);
-    match by_session(tx, &session.id).await? {
+    match locked_by_session(tx, &session.id).await? {
         Some(payment) if payment.charge_account == account => {
-            let payment = locked(tx, &payment.id).await?;
             confirm::failed(tx, &payment, "the asynchronous payment failed").await
         }
         _ => {

@@ -11,6 +11,7 @@ mod sessions;
 
 pub use checkout::{NewCheckout, NewLine, Opened, open_checkout};
 
+use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 use souk_entity::{OrderId, PaymentId, order, payment, payment_order};
 
@@ -22,6 +23,15 @@ async fn by_session<C: ConnectionTrait>(db: &C, session: &str) -> Result<Option<
     Ok(payment::Entity::find()
         .filter(payment::Column::StripeObject.eq(session))
         .one(db)
+        .await?)
+}
+
+/// The same, locked until the transaction ends.
+async fn locked_by_session(tx: &Tx, session: &str) -> Result<Option<payment::Model>> {
+    Ok(payment::Entity::find()
+        .filter(payment::Column::StripeObject.eq(session))
+        .lock_exclusive()
+        .one(tx)
         .await?)
 }
 
@@ -44,7 +54,13 @@ async fn order_of<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<ord
 
 /// The same, locked until the transaction ends. The payment is locked first.
 async fn locked_order(tx: &Tx, payment: &PaymentId) -> Result<order::Model> {
-    let order = order::Entity::find_by_id(order_id(tx, payment).await?)
+    let mut paid_for = Query::select();
+    paid_for
+        .column(payment_order::Column::OrderId)
+        .from(payment_order::Entity)
+        .and_where(payment_order::Column::PaymentId.eq(payment.clone()));
+    let order = order::Entity::find()
+        .filter(order::Column::Id.in_subquery(paid_for))
         .lock_exclusive()
         .one(tx)
         .await?;

@@ -80,10 +80,7 @@ pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Rec
 
 async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
     let tx = app.db.begin_write().await?;
-    let mut receipts = Vec::with_capacity(batch.len());
-    for incoming in batch {
-        receipts.push(inbox::receive(&tx, incoming).await?);
-    }
+    let receipts = inbox::receive(&tx, batch).await?;
     tx.commit().await?;
     Ok(receipts)
 }

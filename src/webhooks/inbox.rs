@@ -1,12 +1,17 @@
 //! The inbox: one row an event, and what its effect came to.
 
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use std::collections::HashSet;
+
+use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
+    QueryTrait,
+};
 use souk_entity::Timestamp;
 use souk_entity::inbox_event::{self, EventState};
 
 use crate::app::App;
-use crate::db::{self, Tx};
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::stripe::{Effect, Event};
@@ -16,24 +21,57 @@ use super::{Incoming, Receipt, effects};
 /// Tries of an effect before it is given up.
 const MAX_ATTEMPTS: i32 = 12;
 
-/// Puts an event into the inbox and does its effect, in the caller's transaction: the row first, so that only one
-/// delivery gets there; then, behind a savepoint, the effect. Only an engine failure is an error.
-pub(super) async fn receive(tx: &Tx, incoming: &Incoming) -> Result<Receipt> {
-    if !insert(tx, incoming).await? {
-        return Ok(Receipt::Duplicate);
+/// Puts events into the inbox and does their effects, in the caller's transaction: the rows first, so that only one
+/// delivery of each gets there; then, behind a savepoint, the effects. Only an engine failure is an error.
+pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
     }
-    let outcome = attempt(tx, &incoming.event).await?;
-    let state = outcome.state(1);
-    if state != EventState::Processed {
-        store(tx, &incoming.event.id, 1, outcome).await?;
+    let mut inserted = insert(tx, batch).await?;
+    // Of two deliveries of one event in a batch the first is the one that got there.
+    let first: Vec<bool> = batch
+        .iter()
+        .map(|incoming| inserted.remove(&incoming.event.id))
+        .collect();
+    let fresh = batch.iter().zip(&first).filter(|(_, first)| **first);
+    let events: Vec<&Event> = fresh.map(|(incoming, _)| &incoming.event).collect();
+    let outcomes = match together(tx, &events).await? {
+        Some(outcomes) => outcomes,
+        None => each_alone(tx, &events).await?,
+    };
+    let mut states = Vec::with_capacity(events.len());
+    for (event, outcome) in events.iter().zip(outcomes) {
+        let state = outcome.state(1);
+        if state != EventState::Processed {
+            store(tx, &event.id, 1, outcome).await?;
+        }
+        states.push(state);
     }
-    Ok(Receipt::Stored(state))
+    let mut states = states.into_iter();
+    let receipt = |first: &bool| match first {
+        true => states.next().map_or(Receipt::Duplicate, Receipt::Stored),
+        false => Receipt::Duplicate,
+    };
+    Ok(first.iter().map(receipt).collect())
 }
 
-/// Writes the row as `processed`, which nearly every event is; `false`: it was there.
-async fn insert(tx: &Tx, incoming: &Incoming) -> Result<bool> {
+/// Writes the rows as `processed`, which nearly every event is. Answers the ids that were not there.
+async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
+    use inbox_event::Column as C;
+    let rows = batch.iter().map(|incoming| row(incoming, tx.now()));
+    let mut insert = inbox_event::Entity::insert_many(rows).into_query();
+    insert
+        .on_conflict(OnConflict::column(C::Id).do_nothing().to_owned())
+        .returning(Query::returning().column(C::Id));
+    let statement = tx.get_database_backend().build(&insert);
+    let inserted = tx.query_all_raw(statement).await?;
+    let ids = inserted.iter().map(|row| row.try_get("", "id"));
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
+fn row(incoming: &Incoming, now: Timestamp) -> inbox_event::ActiveModel {
     let event = &incoming.event;
-    let insert = inbox_event::Entity::insert(inbox_event::ActiveModel {
+    inbox_event::ActiveModel {
         id: Set(event.id.clone()),
         endpoint: Set(incoming.endpoint),
         kind: Set(event.kind.clone()),
@@ -48,18 +86,40 @@ async fn insert(tx: &Tx, incoming: &Incoming) -> Result<bool> {
         attempts: Set(1),
         retry_at: Set(None),
         error: Set(None),
-        received_at: Set(tx.now()),
-        processed_at: Set(Some(tx.now())),
+        received_at: Set(now),
+        processed_at: Set(Some(now)),
         source: Set(incoming.source),
-    })
-    .on_conflict(
-        OnConflict::column(inbox_event::Column::Id)
-            .do_nothing()
-            .to_owned(),
-    )
-    .exec_without_returning(tx)
-    .await;
-    Ok(db::inserted(insert)?.is_some_and(|rows| rows > 0))
+    }
+}
+
+/// All effects behind one savepoint. `None`: one of several failed, and none was done.
+async fn together(tx: &Tx, events: &[&Event]) -> Result<Option<Vec<Outcome>>> {
+    if events.len() <= 1 {
+        return each_alone(tx, events).await.map(Some);
+    }
+    let savepoint = tx.savepoint().await?;
+    let mut outcomes = Vec::with_capacity(events.len());
+    for event in events {
+        match effects::apply(&savepoint, event).await {
+            Ok(effect) => outcomes.push(Outcome::Done(effect)),
+            Err(e) if e.is_engine_error() => return Err(e),
+            Err(_) => {
+                savepoint.rollback().await?;
+                return Ok(None);
+            }
+        }
+    }
+    savepoint.commit().await?;
+    Ok(Some(outcomes))
+}
+
+/// Each effect behind a savepoint of its own, so that one that fails leaves the others alone.
+async fn each_alone(tx: &Tx, events: &[&Event]) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::with_capacity(events.len());
+    for event in events {
+        outcomes.push(attempt(tx, event).await?);
+    }
+    Ok(outcomes)
 }
 
 /// How an effect went.

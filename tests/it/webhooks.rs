@@ -1,10 +1,11 @@
 //! The two doors: who is let in, and that each event counts once.
 
 use futures_util::future::join_all;
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use souk_simulator::sign;
 
-use crate::harness::{Door, START, TestApp, event, text};
+use crate::harness::{Door, START, TestApp, event, on_postgres, text};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_event_delivered_twenty_times_at_once_counts_once() {
@@ -29,6 +30,70 @@ async fn an_event_delivered_twenty_times_at_once_counts_once() {
     assert_eq!(app.order(&checkout).await["status"], "paid");
     assert_eq!(app.stock(&lamp).await, 4);
     assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_a_batch_one_bad_event_fails_alone_and_duplicates_count_once() {
+    let app = TestApp::start().await;
+    app.leaves_work();
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(20)).await;
+    let mut events = Vec::new();
+    for _ in 0..12 {
+        let checkout = app.checkout(&lamp).await;
+        app.pay(&checkout).await;
+    }
+    for event in app.intercept().await {
+        if event["type"] == "checkout.session.completed" {
+            events.push(event.clone());
+            events.push(event);
+        }
+    }
+    for n in 0..3 {
+        let id = format!("evt_bad{n}");
+        let broken = json!({ "id": 7, "status": [] });
+        events.push(event(
+            &id,
+            "checkout.session.completed",
+            &shop.account,
+            broken,
+        ));
+    }
+    // Its effect counts: each time a re-read of the account is wanted once more.
+    let account = json!({ "id": shop.account });
+    events.push(event("evt_a", "account.updated", &shop.account, account));
+    let wanted = async || {
+        let sum = "SELECT CAST(SUM(wanted_generation) AS BIGINT) AS it FROM jobs WHERE kind = 'sync_account'";
+        app.ask::<Option<i64>>(sum).await.unwrap_or_default()
+    };
+    let before = wanted().await;
+    let other = json!({ "id": "cus_1" });
+    events.push(event("evt_other", "customer.created", &shop.account, other));
+
+    // Nobody else can write until they are all queued.
+    let held = app.app.db.begin_write().await.expect("begins");
+    if on_postgres() {
+        let lock = "LOCK TABLE inbox_events IN EXCLUSIVE MODE";
+        held.execute_unprepared(lock).await.expect("locks");
+    }
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        held.rollback().await.expect("ends");
+    };
+    let (states, ()) = tokio::join!(join_all(events.iter().map(|e| app.hear(e))), release);
+    let count = |what: &str| states.iter().filter(|state| *state == what).count();
+    assert_eq!(count("processed"), 13, "{states:?}");
+    assert_eq!(count("duplicate"), 12, "{states:?}");
+    assert_eq!((count("failed"), count("ignored")), (3, 1), "{states:?}");
+    assert_eq!(app.stock(&lamp).await, 8);
+    assert_eq!(app.count("orders WHERE status = 'paid'").await, 12);
+    assert_eq!(
+        app.count("inbox_events WHERE state = 'failed' AND error <> ''")
+            .await,
+        3
+    );
+    assert_eq!(app.count("jobs WHERE kind = 'mail'").await, 12);
+    assert_eq!(wanted().await, before + 1, "an effect was left standing");
 }
 
 #[tokio::test]
