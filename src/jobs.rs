@@ -252,6 +252,11 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
         .filter(C::Id.in_subquery(pick))
         .exec_with_returning(&tx)
         .await?;
+    if rows.is_empty() {
+        // Not a commit: it would wake the workers, who would look again.
+        tx.rollback().await?;
+        return Ok(Vec::new());
+    }
     tx.commit().await?;
     rows.into_iter()
         .map(|row| {
@@ -280,6 +285,21 @@ pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
         .await?;
     tx.commit().await?;
     Ok(renewed.rows_affected == 1)
+}
+
+/// Gives a job back that was not ended, as if it had not been taken: another worker may have it at once.
+pub async fn release(db: &Db, lease: &Lease) -> Result<()> {
+    use job::Column as C;
+    let tx = db.begin_write().await?;
+    lease
+        .mine()
+        .col_expr(C::State, Expr::value(JobState::Ready))
+        .col_expr(C::RunAt, Expr::value(tx.now()))
+        .col_expr(C::LeaseOwner, Expr::value(None::<String>))
+        .col_expr(C::LeaseUntil, Expr::value(None::<Timestamp>))
+        .exec(&tx)
+        .await?;
+    tx.commit().await
 }
 
 /// Writes down how a leased job went. A failure that may pass is tried again with full-jitter backoff; any other, or

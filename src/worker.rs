@@ -1,8 +1,9 @@
 //! Who does the jobs, and when.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -12,15 +13,18 @@ use crate::jobs::{self, Job, Lease};
 use crate::{catalog, http, identity, ids, ledger, notify, payments, sellers, webhooks};
 
 /// Jobs that one worker has in hand at a time.
-const HANDS: u64 = 8;
+const HANDS: usize = 8;
 /// How long it rests when nothing is staged; jobs whose time comes are found within it.
 const REST: Duration = Duration::from_millis(500);
 /// How often it looks whether a job at work needs its lease renewed.
 const PULSE: Duration = Duration::from_millis(250);
 
-/// Works until it is told to stop, then finishes what it has in hand.
+/// How long the jobs in hand may go on after a stop; what is not done then is given back.
+const GRACE: Duration = Duration::from_secs(7);
+
+/// Works until it is told to stop, then finishes what it has in hand, or gives it back.
 pub async fn run(app: App, stop: CancellationToken) {
-    let owner = format!("worker_{}", &ids::random_token()[..12]);
+    let mut hands = Hands::new(format!("worker_{}", &ids::random_token()[..12]));
     tokio::select! {
         () = stop.cancelled() => {}
         () = schedule(&app) => {}
@@ -28,18 +32,103 @@ pub async fn run(app: App, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let woken = app.db.committed.clone();
         let woken = woken.notified();
-        let did = match work(&app, &owner).await {
+        let did = match hands.round(&app).await {
             Ok(did) => did,
             Err(e) => {
                 tracing::error!(error = %e, "the worker could not reach the database");
                 0
             }
         };
-        if did == 0 {
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = woken => {}
-                () = tokio::time::sleep(REST) => {}
+        if did > 0 && hands.free() > 0 {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = hands.one_ends(), if hands.free() < HANDS => {}
+            () = woken, if hands.free() > 0 => {}
+            () = tokio::time::sleep(REST), if hands.free() > 0 => {}
+        }
+    }
+    hands.finish(&app).await;
+}
+
+/// One round: due jobs, and events whose retry is due, until those are done. Answers how much there was to do.
+pub async fn work(app: &App, owner: &str) -> Result<usize> {
+    let mut hands = Hands::new(owner.to_owned());
+    let did = hands.round(app).await?;
+    while hands.free() < HANDS {
+        hands.one_ends().await;
+    }
+    Ok(did)
+}
+
+/// The jobs that a worker has in hand.
+struct Hands {
+    owner: String,
+    running: JoinSet<Result<()>>,
+    leases: HashMap<task::Id, Lease>,
+}
+
+impl Hands {
+    fn new(owner: String) -> Self {
+        Self {
+            owner,
+            running: JoinSet::new(),
+            leases: HashMap::new(),
+        }
+    }
+
+    /// How many more it can take.
+    fn free(&self) -> usize {
+        HANDS - self.running.len()
+    }
+
+    /// Takes up what is due. How much there was.
+    async fn round(&mut self, app: &App) -> Result<usize> {
+        let most = self.free();
+        let leases = match most {
+            0 => Vec::new(),
+            _ => jobs::lease(&app.db, &self.owner, most as u64).await?,
+        };
+        let taken = leases.len();
+        for lease in leases {
+            let (app, mine) = (app.clone(), lease.clone());
+            let task = self
+                .running
+                .spawn(async move { work_on(&app, &mine).await });
+            self.leases.insert(task.id(), lease);
+        }
+        Ok(taken + webhooks::later::sweep(app).await?)
+    }
+
+    /// Waits until one of them is done.
+    async fn one_ends(&mut self) {
+        let (id, ended) = match self.running.join_next_with_id().await {
+            None => return,
+            Some(Ok((id, ended))) => (id, ended),
+            Some(Err(e)) => (e.id(), Err(Error::internal(e.to_string()))),
+        };
+        self.leases.remove(&id);
+        if let Err(e) = ended {
+            tracing::error!(error = %e, "a job's end could not be written down; its lease will run out");
+        }
+    }
+
+    /// Lets them end, for a while, and gives back those that don't.
+    async fn finish(mut self, app: &App) {
+        let ended = async {
+            while self.free() < HANDS {
+                self.one_ends().await;
+            }
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_ok() {
+            return;
+        }
+        self.running.shutdown().await;
+        for lease in self.leases.values() {
+            tracing::warn!(job = %lease.id, kind = lease.job.kind(), "a job was not done in time and is given back");
+            if let Err(e) = jobs::release(&app.db, lease).await {
+                tracing::warn!(job = %lease.id, error = %e, "it could not be given back; its lease will run out");
             }
         }
     }
@@ -60,31 +149,16 @@ async fn schedule(app: &App) {
     }
 }
 
-/// One round: due jobs, and events whose retry is due. Answers how much there was to do.
-pub async fn work(app: &App, owner: &str) -> Result<usize> {
-    let leases = jobs::lease(&app.db, owner, HANDS).await?;
-    let mut running = JoinSet::new();
-    for lease in &leases {
-        let (app, lease) = (app.clone(), lease.clone());
-        running.spawn(async move { work_on(&app, &lease).await });
-    }
-    while let Some(ended) = running.join_next().await {
-        if let Err(e) = ended.map_err(|e| Error::internal(e.to_string())).flatten() {
-            tracing::error!(error = %e, "a job's end could not be written down; its lease will run out");
-        }
-    }
-    Ok(leases.len() + webhooks::later::sweep(app).await?)
-}
-
 async fn work_on(app: &App, lease: &Lease) -> Result<()> {
     let (task_app, job) = (app.clone(), lease.job.clone());
-    // A task of its own: a panic ends this job, not the worker.
-    let mut task = tokio::spawn(async move { perform(&task_app, &job).await });
+    // A task of its own: a panic ends this job, not the worker. It ends when this is dropped.
+    let mut task = JoinSet::new();
+    task.spawn(async move { perform(&task_app, &job).await });
     // Counted from before the lease was written, so that it is never thought longer than it is.
     let mut renewed = lease.taken_at;
     let outcome = loop {
         tokio::select! {
-            ended = &mut task => break ended,
+            Some(ended) = task.join_next() => break ended,
             () = tokio::time::sleep(PULSE) => {}
         }
         let now = app.clock.now();
@@ -94,7 +168,6 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
         match jobs::renew(&app.db, lease).await {
             Ok(true) => renewed = now,
             Ok(false) => {
-                task.abort();
                 lost(lease);
                 return Ok(());
             }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use souk::{jobs, worker};
 use souk_simulator::FaultKind;
+use tokio_util::sync::CancellationToken;
 
 use crate::harness::{Checkout, Shop, TestApp, User, text, until};
 
@@ -110,6 +111,69 @@ async fn a_worker_that_lost_its_lease_drops_the_job_and_what_it_came_to() {
     app.advance(MORE_THAN_A_LEASE).await;
     app.settle().await;
     assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_job_holds_up_no_other_and_is_given_back_when_the_worker_stops() {
+    let app = TestApp::start().await;
+    let (shop, checkout, _) = refund_waits(&app).await;
+    let slow = FaultKind::Slow { ms: 30_000 };
+    app.fault("POST", "/v1/refunds", slow, Some(1)).await;
+    let stop = CancellationToken::new();
+    let works = tokio::spawn(worker::run(app.app.clone(), stop.clone()));
+    until("the refund is at work", async || {
+        let at_work = "jobs WHERE kind = 'refund' AND state = 'leased'";
+        (app.count(at_work).await == 1).then_some(())
+    })
+    .await;
+    let mails = app
+        .count("jobs WHERE kind = 'mail' AND state = 'done'")
+        .await;
+    let lamp = app.product(&shop, 900, None).await;
+    let another = app.checkout(&lamp).await;
+    app.pay(&another).await;
+    app.apply_events().await;
+    until("the other sale's mail is sent", async || {
+        let sent = app
+            .count("jobs WHERE kind = 'mail' AND state = 'done'")
+            .await;
+        (sent > mails).then_some(())
+    })
+    .await;
+    assert_eq!(app.count("jobs WHERE state = 'leased'").await, 1);
+
+    stop.cancel();
+    let ten_seconds = std::time::Duration::from_secs(10);
+    let ended = tokio::time::timeout(ten_seconds, works).await;
+    ended.expect("within ten seconds").expect("ends");
+    let given_back = "jobs WHERE kind = 'refund' AND state = 'ready' AND lease_owner IS NULL";
+    assert_eq!(app.count(given_back).await, 1);
+    app.settle().await;
+    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_with_nothing_to_do_rests() {
+    let app = TestApp::start().await;
+    let stop = CancellationToken::new();
+    let works = tokio::spawn(worker::run(app.app.clone(), stop.clone()));
+    until("its schedules have been done", async || {
+        let waiting = "jobs WHERE state <> 'done' AND done_generation = 0";
+        let all = app.count("jobs").await;
+        (all > 0 && app.count(waiting).await == 0).then_some(())
+    })
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let commit = app.app.db.committed.notified();
+    let rests = std::time::Duration::from_millis(1500);
+    let committed = tokio::time::timeout(rests, commit).await;
+    assert!(
+        committed.is_err(),
+        "it writes although there is nothing to do"
+    );
+    stop.cancel();
+    works.await.expect("ends");
 }
 
 /// Lets the jobs fail until they are given up.
