@@ -226,6 +226,11 @@ async fn drop_ours(admin: &DatabaseConnection) -> Result<(), DbErr> {
     admin.execute_unprepared(&sql).await.map(drop)
 }
 
+/// The one number that a query answers.
+pub async fn count(db: &DatabaseConnection, sql: &str) -> Result<i64, Failure> {
+    one(db, sql).await
+}
+
 /// The first column of the one row of a query.
 async fn one<T: sea_orm::TryGetable>(db: &DatabaseConnection, sql: &str) -> Result<T, Failure> {
     let query = Statement::from_string(db.get_database_backend(), sql);

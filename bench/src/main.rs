@@ -4,6 +4,7 @@ mod bound;
 mod database;
 mod doubles;
 mod events;
+mod faults;
 mod server;
 mod stripe;
 mod webhooks;
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// Events per second through the Connect webhook, each of which pays an order, beside what the database allows.
     Webhooks(webhooks::Args),
+    /// The whole market under every kind of trouble, and what a checker finds in the database afterwards.
+    Faults(faults::Args),
     /// Requests a second of the simulator beside other doubles of Stripe.
     Doubles(doubles::Args),
 }
@@ -51,6 +54,7 @@ async fn main() -> ExitCode {
 async fn measure(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Webhooks(args) => webhooks::run(args).await,
+        Command::Faults(args) => faults::run(args).await,
         Command::Doubles(args) => doubles::run(args).await,
     }
 }

@@ -11,7 +11,6 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Failure;
-use crate::events::CONNECT_SECRET;
 
 /// How long a start, and a stop, may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -42,6 +41,10 @@ pub struct Settings<'a> {
     pub database_url: &'a str,
     /// `STRIPE_API_BASE`.
     pub stripe: &'a str,
+    /// What signs events at the platform's door, and at the Connect door.
+    pub secrets: (&'a str, &'a str),
+    /// Beside the others.
+    pub more: &'a [(&'a str, &'a str)],
 }
 
 /// A server at work. It is killed when it is dropped.
@@ -68,11 +71,12 @@ impl Settings<'_> {
             .env("DATABASE_URL", self.database_url)
             .env("DATA_DIR", self.folder)
             .env("STRIPE_SECRET_KEY", "sk_test_bench")
-            .env("STRIPE_WEBHOOK_SECRET", "whsec_bench_platform")
-            .env("STRIPE_CONNECT_WEBHOOK_SECRET", CONNECT_SECRET)
+            .env("STRIPE_WEBHOOK_SECRET", self.secrets.0)
+            .env("STRIPE_CONNECT_WEBHOOK_SECRET", self.secrets.1)
             .env("STRIPE_API_BASE", self.stripe)
             .env("SMTP_URL", "")
             .env("RUST_LOG", "warn")
+            .envs(self.more.iter().copied())
             .current_dir(self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -98,6 +102,15 @@ impl Settings<'_> {
     /// Starts it on a free port, and waits until it is ready.
     pub async fn serve(&self, http: &reqwest::Client) -> Result<Server, Failure> {
         let addr = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        self.serve_at(addr, http).await
+    }
+
+    /// Starts it there, and waits until it is ready.
+    pub async fn serve_at(
+        &self,
+        addr: SocketAddr,
+        http: &reqwest::Client,
+    ) -> Result<Server, Failure> {
         let child = self.command(addr)?.arg("serve").spawn()?;
         let log = self.log();
         let mut server = Server { addr, child, log };
@@ -126,6 +139,23 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
         let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
         line.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// Ends it as a power cut would: `kill -9`.
+    pub async fn kill(mut self) -> Result<(), Failure> {
+        self.child.kill().await?;
+        Ok(())
+    }
+
+    /// Sends it a signal, by name.
+    pub async fn signal(&self, name: &str) -> Result<(), Failure> {
+        let pid = self.child.id().ok_or("the server had ended by itself")?;
+        let mut kill = Command::new("kill");
+        kill.args([format!("-{name}"), pid.to_string()]);
+        match kill.status().await?.success() {
+            true => Ok(()),
+            false => Err(format!("process {pid} took no {name}").into()),
+        }
     }
 
     /// The last lines of its log.

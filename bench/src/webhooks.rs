@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::database::{Fresh, Place};
-use crate::events::{Events, Signed};
+use crate::events::{CONNECT_SECRET, Events, Signed};
 use crate::server::{self, Server, Settings};
 use crate::stripe::Stripe;
 use crate::{Failure, bound};
@@ -40,8 +40,9 @@ pub struct Args {
     worker: Worker,
 }
 
+/// Which databases.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Databases {
+pub enum Databases {
     Sqlite,
     Postgres,
     Both,
@@ -104,7 +105,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// Runs this program again inside `tests/postgres.sh`, which ends its PostgreSQL when we end.
-fn around_postgres() -> Result<(), Failure> {
+pub fn around_postgres() -> Result<(), Failure> {
     use std::os::unix::process::CommandExt;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/postgres.sh");
     let failed = Command::new(&script)
@@ -259,6 +260,8 @@ impl Bench<'_> {
             folder,
             database_url: &fresh.url,
             stripe,
+            secrets: ("whsec_bench_platform", CONNECT_SECRET),
+            more: &[],
         }
     }
 

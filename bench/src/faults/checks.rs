@@ -1,0 +1,178 @@
+//! What must hold when a run is over: plain SQL over Souk's tables and, beside them, Stripe's own books (`oracle_…`, which
+//! `checker.rs` writes there). Each query names the rows that break a rule; none may answer any.
+
+/// A rule.
+pub struct Check {
+    /// Its name in the report.
+    pub category: &'static str,
+    /// What is wrong with a row that it finds.
+    pub wrong: &'static str,
+    /// Selects `who`.
+    pub sql: &'static str,
+}
+
+pub const CHECKS: [Check; 24] = [
+    Check {
+        category: "acknowledged_lost",
+        wrong: "Stripe was answered 2xx, and the event is not in the database",
+        // An event of the other mode is answered and not kept.
+        sql: "SELECT id AS who FROM oracle_deliveries d WHERE acknowledged > 0 AND id NOT LIKE 'evt_forged_mode%'
+                AND NOT EXISTS (SELECT 1 FROM inbox_events i WHERE i.id = d.id)",
+    },
+    Check {
+        category: "event_lost",
+        wrong: "an event that was never brought was not caught up with",
+        sql: "SELECT id AS who FROM oracle_events e
+                WHERE type IN ('checkout.session.completed', 'checkout.session.expired', 'refund.created',
+                  'refund.updated', 'refund.failed', 'charge.refunded', 'account.updated')
+                AND NOT EXISTS (SELECT 1 FROM inbox_events i WHERE i.id = e.id)",
+    },
+    Check {
+        category: "event_unfinished",
+        wrong: "an event's effect was neither done nor found needless",
+        sql: "SELECT id || ': ' || COALESCE(error, state) AS who FROM inbox_events
+                WHERE state NOT IN ('processed', 'ignored') AND id NOT LIKE 'evt_poison%'",
+    },
+    Check {
+        category: "poison_passed",
+        wrong: "an event whose effect must fail did not",
+        sql: "SELECT id AS who FROM inbox_events
+                WHERE id LIKE 'evt_poison%' AND state NOT IN ('failed', 'dead')",
+    },
+    Check {
+        category: "payment_unrecorded",
+        wrong: "Stripe has the money, and the payment is not paid",
+        sql: "SELECT s.id AS who FROM oracle_sessions s WHERE s.paid = 1 AND NOT EXISTS
+                (SELECT 1 FROM payments p WHERE p.stripe_object = s.id AND p.charge_account = s.account
+                   AND p.status = 'paid')",
+    },
+    Check {
+        category: "paid_for_nothing",
+        wrong: "the payment is paid, and Stripe has no money for it",
+        sql: "SELECT p.id AS who FROM payments p WHERE p.status = 'paid' AND NOT EXISTS
+                (SELECT 1 FROM oracle_sessions s WHERE s.id = p.stripe_object AND s.account = p.charge_account
+                   AND s.paid = 1)",
+    },
+    Check {
+        category: "amount_differs",
+        wrong: "the payment's amount or intent is not Stripe's",
+        sql: "SELECT p.id AS who FROM payments p JOIN oracle_sessions s ON s.id = p.stripe_object
+                WHERE p.status = 'paid' AND (p.amount_paid <> s.amount_total OR p.payment_intent <> s.intent)",
+    },
+    Check {
+        category: "order_behind",
+        wrong: "a payment is paid, and its order is neither paid nor refunded",
+        sql: "SELECT o.id || ' ' || o.status AS who FROM payments p
+                JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id
+                WHERE p.status = 'paid' AND o.status NOT IN ('paid', 'refunded')",
+    },
+    Check {
+        category: "order_ahead",
+        wrong: "an order is paid or refunded without a paid payment",
+        sql: "SELECT o.id AS who FROM orders o WHERE o.status IN ('paid', 'refund_due', 'refunded') AND NOT EXISTS
+                (SELECT 1 FROM payment_orders x JOIN payments p ON p.id = x.payment_id
+                   WHERE x.order_id = o.id AND p.status = 'paid')",
+    },
+    Check {
+        category: "settled_twice",
+        wrong: "an order's timeline says more than once, or never, that it was paid",
+        sql: "SELECT o.id AS who FROM orders o
+                WHERE o.refund_reason IS NULL AND o.status IN ('paid', 'refunded') AND 1 <>
+                  (SELECT COUNT(*) FROM order_events e WHERE e.order_id = o.id AND e.kind = 'paid')",
+    },
+    Check {
+        category: "stock_negative",
+        wrong: "more was sold than there was",
+        sql: "SELECT id AS who FROM products WHERE available < 0",
+    },
+    Check {
+        category: "stock_sum",
+        wrong: "the stock is not the sum of its movements",
+        sql: "SELECT p.id AS who FROM products p WHERE p.available IS NOT NULL AND p.available <>
+                (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m WHERE m.product_id = p.id)",
+    },
+    Check {
+        category: "stock_sale",
+        wrong: "a sold line took no stock or took it twice, or one that was not sold took some",
+        sql: "SELECT l.id AS who FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE
+                CASE WHEN o.refund_reason IS NULL AND o.status IN ('paid', 'refunded') THEN -l.quantity ELSE 0 END <>
+                (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m
+                   WHERE m.order_line_id = l.id AND m.reason = 'sale')",
+    },
+    Check {
+        category: "refund_twice",
+        wrong: "Stripe gave more back than was paid, or gave an automatic refund twice",
+        sql: "SELECT p.id AS who FROM payments p JOIN oracle_refunds r ON r.intent = p.payment_intent
+                WHERE r.status NOT IN ('failed', 'canceled') GROUP BY p.id, p.amount_paid
+                HAVING SUM(r.amount) > p.amount_paid
+                  OR COUNT(*) > (SELECT COUNT(*) FROM refunds f WHERE f.payment_id = p.id)",
+    },
+    Check {
+        category: "refund_missing",
+        wrong: "money that must go back has not",
+        sql: "SELECT f.id || ' ' || f.status || ' ' || COALESCE(f.failure_reason, '') AS who FROM refunds f
+                WHERE f.status <> 'succeeded' OR NOT EXISTS
+                (SELECT 1 FROM oracle_refunds r WHERE r.id = f.stripe_refund AND r.amount = f.amount
+                   AND r.status = 'succeeded')",
+    },
+    Check {
+        category: "refund_unrecorded",
+        wrong: "Stripe gave money back that we know nothing of",
+        sql: "SELECT r.id AS who FROM oracle_refunds r
+                WHERE NOT EXISTS (SELECT 1 FROM refunds f WHERE f.stripe_refund = r.id)",
+    },
+    Check {
+        category: "refund_short",
+        wrong: "an order was not to be kept, and not all of its money went back",
+        sql: "SELECT o.id AS who FROM orders o JOIN payment_orders x ON x.order_id = o.id
+                JOIN payments p ON p.id = x.payment_id AND p.status = 'paid'
+                WHERE o.refund_reason IS NOT NULL AND p.amount_paid <>
+                  (SELECT COALESCE(SUM(r.amount), 0) FROM oracle_refunds r WHERE r.intent = p.payment_intent)",
+    },
+    Check {
+        category: "fee_kept",
+        wrong: "all went back to the buyer, and the platform kept its fee",
+        sql: "SELECT f.id AS who FROM oracle_fees f WHERE f.charge_refunded = 1 AND f.amount_refunded <> f.amount",
+    },
+    Check {
+        category: "mail",
+        wrong: "the buyer of a paid order is told so not once",
+        sql: "SELECT o.id AS who FROM orders o
+                WHERE o.refund_reason IS NULL AND o.status IN ('paid', 'refunded') AND 1 <>
+                  (SELECT COUNT(*) FROM jobs j WHERE j.kind = 'mail' AND j.subject = o.id
+                     AND j.effect_key LIKE 'mail:order_paid:%' AND j.state = 'done')",
+    },
+    Check {
+        category: "job_stuck",
+        wrong: "work is left that nobody does",
+        sql: "SELECT kind || ' ' || subject || ': ' || COALESCE(last_error, state) AS who FROM jobs
+                WHERE state <> 'done' AND kind NOT IN ('catch_all_up', 'sweep_payments', 'tidy')",
+    },
+    Check {
+        category: "journal",
+        wrong: "a journal does not sum to zero",
+        sql: "SELECT journal_id AS who FROM entries GROUP BY journal_id, currency HAVING SUM(amount) <> 0",
+    },
+    Check {
+        category: "transaction_lost",
+        wrong: "a balance transaction of an account that we deal with is not in its book, or not with its net",
+        sql: "SELECT t.id AS who FROM oracle_transactions t JOIN books k ON k.stripe_account = t.account
+                WHERE NOT EXISTS (SELECT 1 FROM balance_transactions b
+                  WHERE b.book_id = k.id AND b.id = t.id AND b.net = t.net)",
+    },
+    Check {
+        category: "book_differs",
+        wrong: "the book's balance is not Stripe's",
+        sql: "SELECT o.account || ' ' || o.currency AS who FROM oracle_balances o
+                JOIN books b ON b.stripe_account = o.account WHERE o.total <>
+                (SELECT COALESCE(SUM(e.amount), 0) FROM entries e WHERE e.book_id = b.id
+                   AND e.currency = o.currency AND e.account LIKE 'stripe_balance:%')",
+    },
+    Check {
+        category: "wrong_account",
+        wrong: "a payment on one account pays an order of another's",
+        sql: "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id
+                JOIN orders o ON o.id = x.order_id JOIN sellers s ON s.id = o.seller_id
+                WHERE s.stripe_account <> p.charge_account",
+    },
+];

@@ -1,0 +1,294 @@
+//! A run from its first buyer to the last look at the books.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use sea_orm::ConnectionTrait;
+use souk_simulator::Fault;
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use super::checker::{self, Faults};
+use super::house::{House, Wishes};
+use super::market::Market;
+use super::plan::{Plan, Trouble};
+use super::postman::{Network, lock};
+use super::trouble;
+use crate::Failure;
+use crate::database::{Fresh, Place, count};
+
+/// How long everything may take to come to rest.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Where a run is played.
+pub struct Stage<'a> {
+    pub binary: &'a Path,
+    pub folder: &'a Path,
+    pub place: &'a Place,
+    /// A bug that the server is to have.
+    pub planted: Option<&'a str>,
+}
+
+/// What was seen.
+pub struct Seen {
+    pub orders: i64,
+    pub sold: i64,
+    pub given_back: i64,
+    /// That Stripe made.
+    pub events: i64,
+    pub lost: u32,
+    /// Deliveries, by the status of their answer.
+    pub answers: BTreeMap<u16, u64>,
+    /// What buyers and sellers were answered.
+    pub buyers: BTreeMap<u16, u64>,
+    /// Deliveries that nothing answered.
+    pub broken: u64,
+    pub given_up: u64,
+    pub oddities: Vec<String>,
+    /// From sending an event to its answer, sorted; of those that aren't poison.
+    pub waits: Vec<Duration>,
+    pub peak_kib: Option<u64>,
+    /// Of each replica: whether it said that a lease was lost.
+    pub fenced: Vec<bool>,
+    pub faults: Faults,
+    pub last_words: String,
+}
+
+impl Seen {
+    /// Nearest rank, in ms.
+    pub fn percentile(&self, percent: usize) -> f64 {
+        let rank = (self.waits.len() * percent).div_ceil(100).max(1);
+        let wait = self.waits.get(rank - 1);
+        wait.map_or(0.0, |wait| wait.as_secs_f64() * 1000.0)
+    }
+
+    /// What must not be, whatever the run.
+    pub fn wrongs(&self) -> Vec<String> {
+        let told = |(category, who): (&String, &Vec<String>)| {
+            let first: Vec<&str> = who.iter().take(3).map(String::as_str).collect();
+            format!("{category} ({}): {}", who.len(), first.join(", "))
+        };
+        let mut wrongs: Vec<String> = self.faults.iter().map(told).collect();
+        if self.given_up > 0 {
+            wrongs.push(format!(
+                "answers: {} deliveries were never taken",
+                self.given_up
+            ));
+        }
+        if !self.oddities.is_empty() {
+            wrongs.push(format!("answers: {}", self.oddities.join(" | ")));
+        }
+        wrongs
+    }
+}
+
+/// Plays a plan on a fresh database.
+pub async fn play(plan: &Plan, stage: &Stage<'_>) -> Result<Seen, Failure> {
+    let disk = (matches!(plan.trouble, Trouble::DiskFull(_)))
+        .then(|| SmallDisk::mount(&stage.folder.join("disk")))
+        .transpose()?;
+    let database_folder = TempDir::new_in(disk.as_ref().map_or(stage.folder, |disk| &disk.0))?;
+    let fresh = stage.place.fresh(database_folder.path()).await?;
+    let seen = play_on(plan, stage, &fresh, database_folder.path()).await;
+    fresh.discard().await?;
+    seen
+}
+
+async fn play_on(
+    plan: &Plan,
+    stage: &Stage<'_>,
+    fresh: &Fresh,
+    disk: &Path,
+) -> Result<Seen, Failure> {
+    let network = Network {
+        seed: plan.seed,
+        copies: plan.copies,
+        lost: plan.lost,
+        shuffle: plan.shuffle,
+        flood: plan.flood,
+    };
+    let planted: Vec<(&str, &str)> = stage
+        .planted
+        .iter()
+        .map(|bug| ("SOUK_PLANTED_BUG", *bug))
+        .collect();
+    let more: Vec<Vec<(&str, &str)>> = (0..plan.replicas)
+        .map(|replica| {
+            let clock = plan.clocks.get(replica).into_iter().flatten();
+            planted.iter().chain(clock).copied().collect()
+        })
+        .collect();
+    let wishes = Wishes {
+        binary: stage.binary,
+        folder: stage.folder,
+        fresh,
+        network,
+        replicas: plan.replicas,
+        more: &more,
+    };
+    let house = House::open(wishes).await?;
+    match trade_and_settle(plan, &house, fresh, disk).await {
+        Ok(seen) => Ok(seen),
+        Err(e) => Err(format!("{e}\n{}", house.last_words()).into()),
+    }
+}
+
+async fn trade_and_settle(
+    plan: &Plan,
+    house: &House<'_>,
+    fresh: &Fresh,
+    disk: &Path,
+) -> Result<Seen, Failure> {
+    let market = Market::open(house, plan).await?;
+    let mut left = 1.0;
+    for (kind, share) in &plan.stripe {
+        let mut fault = Fault::new(*kind);
+        fault.path_prefix = "/v1/refunds".to_owned();
+        // Of those that the faults before it have spared.
+        fault.rate = Some(share / left);
+        left -= share;
+        house.simulator.fault(fault).await;
+    }
+    house.postman.begin();
+    let trouble = async {
+        let made = trouble::make(plan, house, fresh, disk).await;
+        market.closing.store(true, Ordering::SeqCst);
+        made
+    };
+    tokio::try_join!(market.trade(), trouble)?;
+    house.postman.let_go();
+    wait_for("every event is brought", async || {
+        Ok(house.postman.under_way() == 0)
+    })
+    .await?;
+    let peak_kib = house.peak_memory().await;
+    // The next start catches up with what was lost on the way.
+    if matches!(plan.trouble, Trouble::Kills(_)) {
+        for replica in 0..house.replicas() {
+            house.kill(replica).await?;
+        }
+        // Nobody runs: the minute that the leases of the dead have left may as well be over.
+        fresh
+            .db
+            .execute_unprepared("UPDATE jobs SET lease_until = 0 WHERE state = 'leased'")
+            .await?;
+    } else {
+        house.stop_all().await?;
+    }
+    house.start_all().await?;
+    settle(house, fresh).await?;
+    house.stop_all().await?;
+    look(plan, house, &market, fresh, peak_kib).await
+}
+
+/// Waits until nothing is left to do; what never comes to rest is for the checker to report.
+async fn settle(house: &House<'_>, fresh: &Fresh) -> Result<(), Failure> {
+    const OPEN: &str = "SELECT (SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased')
+          AND kind NOT IN ('catch_all_up', 'sweep_payments', 'tidy'))
+        + (SELECT COUNT(*) FROM jobs WHERE kind = 'catch_all_up' AND state = 'leased')
+        + (SELECT COUNT(*) FROM inbox_events WHERE state IN ('failed', 'deferred') AND id NOT LIKE 'evt_poison%')";
+    let mut still = 0;
+    let rest = wait_for("everything is done", async || {
+        let open = count(&fresh.db, OPEN).await? + i64::try_from(house.postman.under_way())?;
+        still = if open == 0 { still + 1 } else { 0 };
+        Ok(still == 4)
+    });
+    match tokio::time::timeout(PATIENCE, rest).await {
+        Ok(done) => done,
+        Err(_) => Ok(()),
+    }
+}
+
+async fn wait_for(
+    what: &str,
+    mut is: impl AsyncFnMut() -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let start = Instant::now();
+    while !is().await? {
+        if start.elapsed() > PATIENCE {
+            return Err(format!("it never came about that {what}").into());
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+    Ok(())
+}
+
+async fn look(
+    plan: &Plan,
+    house: &House<'_>,
+    market: &Market<'_>,
+    fresh: &Fresh,
+    peak_kib: Option<u64>,
+) -> Result<Seen, Failure> {
+    let oracle = house.simulator.oracle().await;
+    let (acknowledged, mut seen) = {
+        let mut tally = house.postman.tally();
+        let mut waits = std::mem::take(&mut tally.waits);
+        waits.sort_unstable();
+        let seen = Seen {
+            orders: 0,
+            sold: 0,
+            given_back: 0,
+            events: 0,
+            lost: tally.lost,
+            answers: tally.answers.clone(),
+            buyers: lock(&market.answers).clone(),
+            broken: tally.broken,
+            given_up: tally.given_up,
+            oddities: tally.oddities.clone(),
+            waits,
+            peak_kib,
+            fenced: (0..plan.replicas)
+                .map(|replica| house.said(replica, "the lease of a job was lost"))
+                .collect(),
+            faults: Faults::new(),
+            last_words: house.last_words(),
+        };
+        (tally.acknowledged.clone(), seen)
+    };
+    seen.faults = checker::check(&fresh.db, &oracle, &acknowledged).await?;
+    let db = &fresh.db;
+    seen.orders = count(db, "SELECT COUNT(*) FROM orders").await?;
+    seen.sold = count(
+        db,
+        "SELECT COUNT(DISTINCT order_id) FROM stock_movements WHERE reason = 'sale'",
+    )
+    .await?;
+    seen.given_back = count(
+        db,
+        "SELECT COUNT(*) FROM oracle_refunds WHERE status = 'succeeded'",
+    )
+    .await?;
+    seen.events = count(db, "SELECT COUNT(*) FROM oracle_events").await?;
+    Ok(seen)
+}
+
+/// A disk of a few megabytes, in memory; it goes when this is dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Result<Self, Failure> {
+        std::fs::create_dir_all(at)?;
+        let mut mount = std::process::Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=64m", "souk-faults"])
+            .arg(at);
+        match mount.status()?.success() {
+            true => Ok(Self(at.to_owned())),
+            false => Err("a small disk can't be mounted: only root may".into()),
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        drop(
+            std::process::Command::new("umount")
+                .arg("-l")
+                .arg(&self.0)
+                .status(),
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! What a run is played in: the simulator, a fresh database, and the real server processes, which can be killed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use souk_simulator::{Deliveries, Options, Simulator};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use super::front::Front;
+use super::postman::{Network, Postman};
+use crate::Failure;
+use crate::database::Fresh;
+use crate::server::{Server, Settings};
+
+/// How a house is opened.
+pub struct Wishes<'a> {
+    pub binary: &'a Path,
+    /// Of this run alone.
+    pub folder: &'a Path,
+    pub fresh: &'a Fresh,
+    pub network: Network,
+    pub replicas: usize,
+    /// Settings of the first, second, … replica beside the usual ones.
+    pub more: &'a [Vec<(&'a str, &'a str)>],
+}
+
+/// The oracle lives in this process, so that it survives whatever is done to the servers.
+pub struct House<'a> {
+    pub simulator: Simulator,
+    pub postman: Postman,
+    pub front: Front,
+    pub http: reqwest::Client,
+    wishes: Wishes<'a>,
+    secrets: (String, String),
+    ports: Vec<SocketAddr>,
+    servers: Mutex<Vec<Option<Server>>>,
+}
+
+impl<'a> House<'a> {
+    /// Starts everything, on an empty database.
+    pub async fn open(wishes: Wishes<'a>) -> Result<Self, Failure> {
+        let simulator = Simulator::start(Options {
+            seed: wishes.network.seed,
+            // The postman is the network; the simulator itself posts each event once.
+            deliveries: Deliveries::Faithful,
+            ..Options::default()
+        })
+        .await?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(40))
+            .build()?;
+        let mut ports = Vec::new();
+        for _ in 0..wishes.replicas {
+            let listener = TcpListener::bind("127.0.0.1:0").await?;
+            ports.push(listener.local_addr()?);
+        }
+        let front = Front::open(ports.clone()).await?;
+        let postman = Postman::start(wishes.network, front.addr, http.clone()).await?;
+        let base = &postman.base_url;
+        let platform = simulator
+            .ensure_webhook_endpoint("platform", &format!("{base}/platform"), false)
+            .await;
+        let connect = simulator
+            .ensure_webhook_endpoint("connect", &format!("{base}/connect"), true)
+            .await;
+        postman.learn(platform.secret.clone(), connect.secret.clone());
+        let house = Self {
+            servers: Mutex::new((0..wishes.replicas).map(|_| None).collect()),
+            secrets: (platform.secret, connect.secret),
+            simulator,
+            postman,
+            front,
+            http,
+            wishes,
+            ports,
+        };
+        house.start_all().await?;
+        Ok(house)
+    }
+
+    /// How many replicas there are.
+    pub fn replicas(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// Where a replica keeps its log and mail.
+    pub fn folder(&self, replica: usize) -> PathBuf {
+        self.wishes.folder.join(format!("replica-{replica}"))
+    }
+
+    /// Starts a replica that isn't running.
+    pub async fn start(&self, replica: usize) -> Result<(), Failure> {
+        let folder = self.folder(replica);
+        std::fs::create_dir_all(&folder)?;
+        let base = self.simulator.base_url();
+        let mut more = vec![("JWT_SECRET", "the same secret for all of the replicas")];
+        more.extend(self.wishes.more.get(replica).into_iter().flatten());
+        let settings = Settings {
+            binary: self.wishes.binary,
+            folder: &folder,
+            database_url: &self.wishes.fresh.url,
+            stripe: &base,
+            secrets: (&self.secrets.0, &self.secrets.1),
+            more: &more,
+        };
+        let server = settings.serve_at(self.ports[replica], &self.http).await?;
+        self.servers.lock().await[replica] = Some(server);
+        Ok(())
+    }
+
+    /// Starts those that aren't running, all at once.
+    pub async fn start_all(&self) -> Result<(), Failure> {
+        for replica in 0..self.replicas() {
+            let runs = self.servers.lock().await[replica].is_some();
+            if !runs {
+                self.start(replica).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&self, replica: usize) -> Option<Server> {
+        self.servers.lock().await[replica].take()
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&self, replica: usize) -> Result<(), Failure> {
+        match self.take(replica).await {
+            Some(server) => server.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// SIGTERM, and waits until it is gone.
+    pub async fn stop(&self, replica: usize) -> Result<(), Failure> {
+        match self.take(replica).await {
+            Some(server) => server.stop().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Stops them all, at once.
+    pub async fn stop_all(&self) -> Result<(), Failure> {
+        let mut stops = JoinSet::new();
+        for replica in 0..self.replicas() {
+            if let Some(server) = self.take(replica).await {
+                stops.spawn(server.stop());
+            }
+        }
+        while let Some(stopped) = stops.join_next().await {
+            stopped??;
+        }
+        Ok(())
+    }
+
+    /// Sends a running replica a signal, such as STOP.
+    pub async fn signal(&self, replica: usize, name: &str) -> Result<(), Failure> {
+        match &self.servers.lock().await[replica] {
+            Some(server) => server.signal(name).await,
+            None => Err("no such replica runs".into()),
+        }
+    }
+
+    /// The most memory that any replica has had, in KiB.
+    pub async fn peak_memory(&self) -> Option<u64> {
+        let servers = self.servers.lock().await;
+        servers
+            .iter()
+            .flatten()
+            .filter_map(Server::peak_memory)
+            .max()
+    }
+
+    /// Whether a replica's log has these words.
+    pub fn said(&self, replica: usize, words: &str) -> bool {
+        let log = self.folder(replica).join("souk.log");
+        std::fs::read_to_string(log).is_ok_and(|text| text.contains(words))
+    }
+
+    /// The end of all logs, for whoever wants to know what went wrong.
+    pub fn last_words(&self) -> String {
+        let tail = |replica| {
+            let log = self.folder(replica).join("souk.log");
+            let text = std::fs::read_to_string(log).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            format!(
+                "-- replica {replica}\n{}\n",
+                lines[lines.len().saturating_sub(15)..].join("\n")
+            )
+        };
+        (0..self.replicas()).map(tail).collect()
+    }
+}

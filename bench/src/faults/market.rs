@@ -1,0 +1,450 @@
+//! Who buys and sells in a run, over HTTP as anybody would.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use souk_simulator::{Fault, FaultKind};
+
+use super::chance::{draw, pick};
+use super::house::House;
+use super::plan::Plan;
+use super::postman::lock;
+use crate::Failure;
+
+const PASSWORD: &str = "correct horse battery";
+/// How often somebody asks again who got no answer, or a 409 because the first is still under way.
+const TRIES: u32 = 120;
+const PAUSE: Duration = Duration::from_millis(150);
+/// What the ids of forged events begin with: those that are as good as any, and those whose effect must fail.
+pub const FORGED: &str = "evt_forged";
+pub const POISON: &str = "evt_poison";
+
+/// A seller that takes money.
+struct Shop {
+    email: String,
+    token: Mutex<String>,
+    account: String,
+}
+
+/// All of them, and what they sell.
+pub struct Market<'a> {
+    house: &'a House<'a>,
+    plan: &'a Plan,
+    shops: Vec<Shop>,
+    /// Each with the shop it is of.
+    products: Vec<(usize, String)>,
+    next: AtomicU32,
+    /// Whether no more buyers come than the plan says.
+    pub closing: AtomicBool,
+    /// What buyers were answered, by status.
+    pub answers: Mutex<BTreeMap<u16, u64>>,
+    /// Buyers' requests that nothing answered.
+    pub broken: AtomicU32,
+}
+
+/// An open checkout.
+struct Opened {
+    n: u32,
+    session: String,
+    order: String,
+    secret: String,
+    shop: usize,
+}
+
+impl<'a> Market<'a> {
+    /// Opens two shops with the plan's products.
+    pub async fn open(house: &'a House<'a>, plan: &'a Plan) -> Result<Self, Failure> {
+        let mut market = Self {
+            house,
+            plan,
+            shops: Vec::new(),
+            products: Vec::new(),
+            next: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
+            answers: Mutex::default(),
+            broken: AtomicU32::new(0),
+        };
+        for name in ["ada", "ben"] {
+            market.open_shop(name).await?;
+        }
+        for n in 0..plan.products {
+            let shop = (n % 2) as usize;
+            let seller = market.seller_of(shop).await?;
+            let body = json!({
+                "seller_id": seller, "name": format!("Lamp {n}"), "unit_amount": 2500, "currency": "usd",
+                "stock": plan.stock,
+            });
+            let made = market.as_owner(shop, "/v1/products", &body, None).await?;
+            market.products.push((shop, text(&made, "id")?));
+        }
+        Ok(market)
+    }
+
+    async fn open_shop(&mut self, name: &str) -> Result<(), Failure> {
+        let email = format!("{name}@example.com");
+        let body = json!({ "email": email, "password": PASSWORD, "name": name });
+        let pair = self.must("/v1/auth/register", &body, None).await?;
+        let token = Mutex::new(text(&pair, "access_token")?);
+        self.shops.push(Shop {
+            email,
+            token,
+            account: String::new(),
+        });
+        let shop = self.shops.len() - 1;
+        let body = json!({ "name": name, "country": "US" });
+        let seller = self.as_owner(shop, "/v1/sellers", &body, None).await?;
+        let account = text(&seller, "stripe_account")?;
+        self.at_stripe(&format!("/accounts/{account}/onboard"), &json!({}))
+            .await?;
+        self.earn_elsewhere(&account).await?;
+        self.shops[shop].account = account;
+        // Nothing is lost yet, but all may come late.
+        for _ in 0..TRIES {
+            let sellers = self.list_sellers(shop).await?;
+            if sellers["data"][0]["status"] == "active" {
+                return Ok(());
+            }
+            let id = text(&sellers["data"][0], "id")?;
+            self.as_owner(shop, &format!("/v1/sellers/{id}/sync"), &json!({}), None)
+                .await?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err("a seller never became active".into())
+    }
+
+    /// The seller has money of its own business, with which we have nothing to do; else its last refunds would wait, since
+    /// Stripe keeps its fees.
+    async fn earn_elsewhere(&self, account: &str) -> Result<(), Failure> {
+        let form = "amount=90000000&currency=usd&confirm=true&payment_method=pm_card_bypassPending&return_url=https://ada.example";
+        let url = format!("{}/v1/payment_intents", self.house.simulator.base_url());
+        let request = self.house.http.post(url).bearer_auth("sk_test_seller");
+        let answer = request
+            .header("stripe-account", account)
+            .header("stripe-version", souk_simulator::API_VERSION)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form)
+            .send()
+            .await?;
+        match answer.status().is_success() {
+            true => Ok(()),
+            false => Err(answer.text().await?.into()),
+        }
+    }
+
+    async fn list_sellers(&self, shop: usize) -> Result<Value, Failure> {
+        let token = lock(&self.shops[shop].token).clone();
+        let request = self.house.http.get(self.url("/v1/sellers"));
+        let answer = request.bearer_auth(token).send().await?.text().await?;
+        Ok(serde_json::from_str(&answer)?)
+    }
+
+    async fn seller_of(&self, shop: usize) -> Result<String, Failure> {
+        text(&self.list_sellers(shop).await?["data"][0], "id")
+    }
+
+    /// Lets the plan's buyers come, and more until `closing`.
+    pub async fn trade(&self) -> Result<(), Failure> {
+        if self.plan.ghosts > 0 {
+            self.ghosts().await?;
+        }
+        let piled: Mutex<Vec<Opened>> = Mutex::default();
+        let buyers = (0..self.plan.buyers).map(|_| async {
+            while let Some(n) = self.next_buyer() {
+                let Some(opened) = self.buy(n).await? else {
+                    continue;
+                };
+                if self.plan.pile {
+                    lock(&piled).push(opened);
+                } else {
+                    self.pay(opened).await?;
+                }
+            }
+            Ok::<(), Failure>(())
+        });
+        futures_util::future::try_join_all(buyers).await?;
+        let payers = (0..self.plan.buyers).map(|_| async {
+            loop {
+                let next = lock(&piled).pop();
+                match next {
+                    Some(opened) => self.pay(opened).await?,
+                    None => return Ok::<(), Failure>(()),
+                }
+            }
+        });
+        futures_util::future::try_join_all(payers).await?;
+        Ok(())
+    }
+
+    fn next_buyer(&self) -> Option<u32> {
+        let n = self.next.fetch_add(1, Ordering::SeqCst);
+        let open = n < self.plan.sales || !self.closing.load(Ordering::SeqCst);
+        open.then_some(n)
+    }
+
+    fn chance(&self, what: &str, n: u32) -> f64 {
+        draw(self.plan.seed, (what, n))
+    }
+
+    /// One or two things of one shop; none, if they were sold out already, or nobody answered.
+    async fn buy(&self, n: u32) -> Result<Option<Opened>, Failure> {
+        let count = self.products.len();
+        let first = pick(self.plan.seed, ("product", n), u32::try_from(count)?) as usize;
+        let mut lines = vec![json!({ "product_id": self.products[first].1, "quantity": 1 })];
+        let second = (first + 2) % count;
+        if second != first && self.chance("two lines", n) < self.plan.carts {
+            lines.push(json!({ "product_id": self.products[second].1, "quantity": 2 }));
+        }
+        let body = json!({ "lines": lines, "customer_email": format!("buyer{n}@example.com") });
+        let (status, session) = self
+            .ask(
+                "/v1/checkout_sessions",
+                &body,
+                None,
+                Some(&format!("buy-{n}")),
+            )
+            .await?;
+        if status != 201 {
+            return Ok(None);
+        }
+        Ok(Some(Opened {
+            n,
+            session: text(&session, "id")?,
+            order: text(&session, "order_id")?,
+            secret: text(&session, "order_secret")?,
+            shop: self.products[first].0,
+        }))
+    }
+
+    /// Most buyers pay; some never do, and of these somebody lies to us. Some verify at the same moment, and some get
+    /// their money back from the seller.
+    async fn pay(&self, opened: Opened) -> Result<(), Failure> {
+        let n = opened.n;
+        if self.chance("never pays", n) < self.plan.lies {
+            for lie in self.lies(&opened) {
+                self.house.postman.forge(&lie);
+            }
+            return Ok(());
+        }
+        self.at_stripe(
+            &format!("/checkout/sessions/{}/pay", opened.session),
+            &json!({}),
+        )
+        .await?;
+        if self.chance("poison", n) < self.plan.poison {
+            let odd =
+                json!({ "id": opened.session, "object": "checkout.session", "status": "undone" });
+            let event = self.event(&format!("{POISON}_{n}"), opened.shop, odd);
+            self.house.postman.forge(&event);
+        }
+        if self.chance("verify", n) < self.plan.verify {
+            let path = format!("/v1/checkout_sessions/{}/verify", opened.session);
+            let (body, path) = (json!({}), &path);
+            let ask = || self.once(path, &body, None, None, Some(&opened.secret));
+            tokio::join!(ask(), ask());
+        }
+        if self.chance("refund", n) < self.plan.refunds {
+            self.give_back(&opened).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_back(&self, opened: &Opened) -> Result<(), Failure> {
+        let mut body = json!({ "order_id": opened.order });
+        if self.chance("part", opened.n) < 0.5 {
+            body["amount"] = json!(100);
+        }
+        let key = format!("back-{}", opened.n);
+        // Until the order is paid here there is nothing to give back.
+        for _ in 0..20 {
+            let token = self.token(opened.shop);
+            let (status, _) = self
+                .ask("/v1/refunds", &body, Some(&token), Some(&key))
+                .await?;
+            match status {
+                201 => return Ok(()),
+                401 => self.log_in(opened.shop).await?,
+                _ => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        Ok(())
+    }
+
+    /// What isn't so, rightly signed: the other shop's account names this session; the other mode does; a price that
+    /// wasn't asked for was paid.
+    fn lies(&self, opened: &Opened) -> [Value; 3] {
+        let paid = |amount: i64| {
+            json!({
+                "id": opened.session, "object": "checkout.session", "status": "complete", "payment_status": "paid",
+                "currency": "usd", "amount_subtotal": amount, "amount_total": amount, "livemode": false,
+                "payment_intent": format!("pi_forged_{}", opened.n), "metadata": {},
+                "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
+            })
+        };
+        let id = |what: &str| format!("{FORGED}_{what}_{}", opened.n);
+        let mut live = self.event(&id("mode"), opened.shop, paid(2500));
+        live["livemode"] = json!(true);
+        [
+            self.event(&id("account"), 1 - opened.shop, paid(2500)),
+            live,
+            self.event(&id("amount"), opened.shop, paid(1)),
+        ]
+    }
+
+    fn event(&self, id: &str, shop: usize, object: Value) -> Value {
+        json!({
+            "id": id, "object": "event", "type": "checkout.session.completed", "livemode": false,
+            "account": self.shops[shop].account, "created": self.house.simulator.now(),
+            "api_version": souk_simulator::API_VERSION, "data": { "object": object },
+        })
+    }
+
+    /// Sessions that Stripe made and whose answer never came; somebody pays them all the same.
+    async fn ghosts(&self) -> Result<(), Failure> {
+        for n in 0..self.plan.ghosts {
+            let mut fault = Fault::new(FaultKind::CommitThenTimeout);
+            fault.method = Some("POST".to_owned());
+            fault.path_prefix = "/v1/checkout/sessions".to_owned();
+            self.house.simulator.fault(fault).await;
+            let lines = json!([{ "product_id": self.products[0].1, "quantity": 1 }]);
+            let body = json!({ "lines": lines, "customer_email": format!("ghost{n}@example.com") });
+            let key = format!("ghost-{n}");
+            let answer = self
+                .once("/v1/checkout_sessions", &body, None, Some(&key), None)
+                .await;
+            self.house.simulator.clear_faults().await;
+            if answer.is_some_and(|(status, _)| status == 201) {
+                return Err("a session was answered that should have got lost".into());
+            }
+        }
+        let oracle = self.house.simulator.oracle().await;
+        let shop = &self.shops[self.products[0].0];
+        let sessions = oracle["accounts"][&shop.account]["checkout_sessions"].clone();
+        for session in sessions.as_array().into_iter().flatten() {
+            let path = format!("/checkout/sessions/{}/pay", text(session, "id")?);
+            self.at_stripe(&path, &json!({})).await?;
+        }
+        Ok(())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.house.front.addr)
+    }
+
+    fn token(&self, shop: usize) -> String {
+        lock(&self.shops[shop].token).clone()
+    }
+
+    async fn log_in(&self, shop: usize) -> Result<(), Failure> {
+        let body = json!({ "email": self.shops[shop].email, "password": PASSWORD });
+        let pair = self.must("/v1/auth/login", &body, None).await?;
+        *lock(&self.shops[shop].token) = text(&pair, "access_token")?;
+        Ok(())
+    }
+
+    async fn as_owner(
+        &self,
+        shop: usize,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Result<Value, Failure> {
+        let token = self.token(shop);
+        match self.ask(path, body, Some(&token), key).await? {
+            (200 | 201, answer) => Ok(answer),
+            (status, answer) => Err(format!("{path}: {status} {answer}").into()),
+        }
+    }
+
+    async fn must(&self, path: &str, body: &Value, token: Option<&str>) -> Result<Value, Failure> {
+        match self.ask(path, body, token, None).await? {
+            (200 | 201, answer) => Ok(answer),
+            (status, answer) => Err(format!("{path}: {status} {answer}").into()),
+        }
+    }
+
+    /// Asks until there is an answer that isn't `try again`.
+    async fn ask(
+        &self,
+        path: &str,
+        body: &Value,
+        token: Option<&str>,
+        key: Option<&str>,
+    ) -> Result<(u16, Value), Failure> {
+        let mut last = None;
+        for _ in 0..TRIES {
+            match self.once(path, body, token, key, None).await {
+                Some((status, answer)) => {
+                    let in_flight = answer["code"] == "idempotency_in_flight";
+                    if status < 500 && status != 429 && !in_flight {
+                        return Ok((status, answer));
+                    }
+                    last = Some((status, answer));
+                }
+                None => last = None,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        // A buyer who gives up; what they began is in the database or it isn't.
+        Ok(last.unwrap_or((0, Value::Null)))
+    }
+
+    async fn once(
+        &self,
+        path: &str,
+        body: &Value,
+        token: Option<&str>,
+        key: Option<&str>,
+        secret: Option<&str>,
+    ) -> Option<(u16, Value)> {
+        let mut request = self
+            .house
+            .http
+            .post(self.url(path))
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(secret) = secret {
+            request = request.header("order-secret", secret);
+        }
+        let Ok(answer) = request.send().await else {
+            self.broken.fetch_add(1, Ordering::SeqCst);
+            return None;
+        };
+        let status = answer.status().as_u16();
+        *lock(&self.answers).entry(status).or_default() += 1;
+        let text = answer.text().await.unwrap_or_default();
+        Some((status, serde_json::from_str(&text).unwrap_or_default()))
+    }
+
+    /// Does at Stripe what a person does there.
+    async fn at_stripe(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let url = format!("{}/_simulator{path}", self.house.simulator.base_url());
+        let answer = self
+            .house
+            .http
+            .post(url)
+            .body(body.to_string())
+            .send()
+            .await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        if status.is_success() {
+            Ok(serde_json::from_str(&text)?)
+        } else {
+            Err(format!("{path}: {status} {text}").into())
+        }
+    }
+}
+
+fn text(value: &Value, name: &str) -> Result<String, Failure> {
+    let found = value[name].as_str().map(str::to_owned);
+    found.ok_or_else(|| format!("no {name} in {value}").into())
+}

@@ -1,0 +1,201 @@
+//! `souk-bench faults`: the real server under every kind of trouble, and whether a cent or an event is lost or doubled.
+
+mod bugs;
+mod chance;
+mod checker;
+mod checks;
+mod day;
+mod front;
+mod house;
+mod market;
+mod plan;
+mod postman;
+mod runs;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use crate::Failure;
+use crate::database::Place;
+use crate::server;
+use crate::webhooks::{Databases, around_postgres};
+use day::{Seen, Stage};
+use runs::{Only, RUNS, Run, Size};
+
+/// What to run.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only these runs, by name.
+    #[arg(long = "run", value_name = "NAME")]
+    names: Vec<String>,
+    /// SQLite is a file in the folder for temporary ones; PostgreSQL is a throw-away one, or TEST_POSTGRES_URL.
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    database: Databases,
+    /// As long as the promise asks for (an hour or two), not the short form.
+    #[arg(long)]
+    large: bool,
+    /// Repeats a run: who buys what, what the network does, when a process is killed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Says what there is, and runs nothing.
+    #[arg(long)]
+    list: bool,
+    /// Checks the checker instead: each planted bug must be found, by a server that was built with the feature
+    /// `planted-bugs` and is named by SOUK_PLANTED_BIN.
+    #[arg(long)]
+    planted: bool,
+}
+
+/// Runs, and prints a row as soon as it is known. An error, if anything was found that must not be (or, of a planted
+/// bug, was not).
+pub async fn run(args: &Args) -> Result<(), Failure> {
+    if args.list {
+        for run in &RUNS {
+            println!("{:<10} {}", run.name, run.shows);
+        }
+        for bug in &bugs::BUGS {
+            println!("{:<28} {}", bug.name, bug.does);
+        }
+        return Ok(());
+    }
+    let known = |name: &String| {
+        RUNS.iter().any(|run| run.name == name) || bugs::BUGS.iter().any(|bug| bug.name == name)
+    };
+    if let Some(name) = args.names.iter().find(|name| !known(name)) {
+        return Err(format!("no run is called {name}: see --list").into());
+    }
+    let postgres = std::env::var("TEST_POSTGRES_URL").ok();
+    if args.database != Databases::Sqlite && postgres.is_none() {
+        return around_postgres();
+    }
+    let folder = TempDir::with_prefix("souk-faults.")?;
+    let mut places = Vec::new();
+    if args.database != Databases::Postgres {
+        places.push(Place::Sqlite(folder.path().to_owned()));
+    }
+    if args.database != Databases::Sqlite {
+        places.extend(postgres.map(Place::Postgres));
+    }
+    if args.planted {
+        return bugs::run(args, folder.path(), &places).await;
+    }
+    let binary = server::binary()?;
+    println!("server    {}", binary.display());
+    println!("seed      {}\n", args.seed);
+    print_head();
+    let mut broken = 0;
+    for run in RUNS.iter().filter(|run| args.wants(run.name)) {
+        for place in &places {
+            broken += u32::from(!args.row(run, place, &binary, folder.path()).await?);
+        }
+    }
+    match broken {
+        0 => Ok(()),
+        some => Err(format!("{some} of the runs found something that must not be").into()),
+    }
+}
+
+impl Args {
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    }
+
+    /// Plays a run on a database; whether all was well.
+    async fn row(
+        &self,
+        run: &Run,
+        place: &Place,
+        binary: &Path,
+        folder: &Path,
+    ) -> Result<bool, Failure> {
+        let size = if self.large { Size::Large } else { Size::Small };
+        let elsewhere = match run.only {
+            Only::Both => false,
+            Only::Postgres => matches!(place, Place::Sqlite(_)),
+            Only::Sqlite => matches!(place, Place::Postgres(_)),
+        };
+        let Some(plan) = (run.plan)(size, self.seed, place).filter(|_| !elsewhere) else {
+            return Ok(true);
+        };
+        let folder = TempDir::new_in(folder)?;
+        let stage = Stage {
+            binary,
+            folder: folder.path(),
+            place,
+            planted: None,
+        };
+        let start = Instant::now();
+        let seen = match day::play(&plan, &stage).await {
+            Ok(seen) => seen,
+            Err(e) => {
+                println!("{:<10} {:<9} {e}", run.name, place.name());
+                return Ok(false);
+            }
+        };
+        let mut wrong: Vec<String> = seen.wrongs();
+        wrong.extend((run.also)(&plan, &seen));
+        print_row(
+            run.name,
+            place,
+            &seen,
+            start.elapsed().as_secs_f64(),
+            &wrong,
+        );
+        if !wrong.is_empty() {
+            println!("{}", seen.last_words);
+        }
+        Ok(wrong.is_empty())
+    }
+}
+
+fn print_head() {
+    println!(
+        "{:<10} {:<9} {:>7} {:>7} {:>10} {:>6} {:>6} {:>7} {:>5} {:>6} {:>7} {:>8} {:>7}  found",
+        "run",
+        "database",
+        "orders",
+        "events",
+        "deliveries",
+        "lost",
+        "503",
+        "broken",
+        "paid",
+        "back",
+        "p99 ms",
+        "peak MiB",
+        "seconds"
+    );
+}
+
+fn print_row(name: &str, place: &Place, seen: &Seen, seconds: f64, wrong: &[String]) {
+    let found = match wrong {
+        [] => "nothing".to_owned(),
+        some => format!("\n    {}", some.join("\n    ")),
+    };
+    println!(
+        "{name:<10} {:<9} {:>7} {:>7} {:>10} {:>6} {:>6} {:>7} {:>5} {:>6} {:>7.0} {:>8} {seconds:>7.1}  {found}",
+        place.name(),
+        seen.orders,
+        seen.events,
+        seen.answers.values().sum::<u64>() + seen.broken,
+        seen.lost,
+        seen.answers.get(&503).unwrap_or(&0),
+        seen.broken,
+        seen.sold,
+        seen.given_back,
+        seen.percentile(99),
+        seen.peak_kib
+            .map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string()),
+    );
+}
+
+/// Where the server is that was built with bugs in it.
+fn planted_binary() -> Result<PathBuf, Failure> {
+    let path = std::env::var_os("SOUK_PLANTED_BIN").ok_or(
+        "SOUK_PLANTED_BIN is not set: cargo build -p souk --features planted-bugs, and name a copy of that binary",
+    )?;
+    Ok(Path::new(&path).canonicalize()?)
+}

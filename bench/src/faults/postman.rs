@@ -1,0 +1,261 @@
+//! The network between Stripe and the webhooks: it takes every event that the simulator posts, and brings it late, out
+//! of order, several times or never; and it remembers which were acknowledged.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use super::chance::{draw, pick};
+use crate::Failure;
+
+/// Deliveries under way at a time.
+const AT_ONCE: usize = 64;
+/// Tries of a delivery: Stripe's go on for three days.
+const TRIES: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// How bad the network is.
+#[derive(Clone, Copy)]
+pub struct Network {
+    pub seed: u64,
+    /// An event is brought one to so many times.
+    pub copies: u32,
+    /// The share of events that is never brought.
+    pub lost: f64,
+    /// A delivery waits up to so long.
+    pub shuffle: Duration,
+    /// Held back until they are let go, and then so many at a time.
+    pub flood: Option<usize>,
+}
+
+/// An event on its way.
+#[derive(Clone)]
+pub struct Letter {
+    pub id: String,
+    pub connect: bool,
+    pub body: Arc<str>,
+}
+
+/// What came of the deliveries.
+#[derive(Default)]
+pub struct Tally {
+    /// How often each event was answered with 2xx.
+    pub acknowledged: BTreeMap<String, u32>,
+    /// Events that were never brought.
+    pub lost: u32,
+    /// Deliveries, by the status of their answer.
+    pub answers: BTreeMap<u16, u64>,
+    /// Deliveries that were answered by nothing: no connection, or one that broke.
+    pub broken: u64,
+    /// Deliveries that were given up.
+    pub given_up: u64,
+    /// What is unlike 2xx and 503, in the server's words.
+    pub oddities: Vec<String>,
+    /// From sending to the answer, of what was answered 2xx and is no poison.
+    pub waits: Vec<Duration>,
+}
+
+struct Shared {
+    network: Network,
+    http: reqwest::Client,
+    /// Of Souk.
+    front: SocketAddr,
+    /// Of the platform's door, and of the Connect door.
+    secrets: Mutex<(String, String)>,
+    slots: Semaphore,
+    /// Closed while a flood gathers.
+    gate: watch::Sender<bool>,
+    under_way: AtomicUsize,
+    tally: Mutex<Tally>,
+}
+
+/// It ends when it is dropped.
+pub struct Postman {
+    /// `http://127.0.0.1:PORT`, where the simulator posts to `/platform` and `/connect`.
+    pub base_url: String,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Postman {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Postman {
+    /// Stands between the simulator and `front`.
+    pub async fn start(
+        network: Network,
+        front: SocketAddr,
+        http: reqwest::Client,
+    ) -> Result<Self, Failure> {
+        let shared = Arc::new(Shared {
+            network,
+            http,
+            front,
+            secrets: Mutex::default(),
+            slots: Semaphore::new(network.flood.unwrap_or(AT_ONCE)),
+            gate: watch::Sender::new(true),
+            under_way: AtomicUsize::new(0),
+            tally: Mutex::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base_url = format!("http://{}", listener.local_addr()?);
+        let doors = Router::new()
+            .route(
+                "/platform",
+                post(async |State(s): State<Arc<Shared>>, body: String| s.take(false, body)),
+            )
+            .route(
+                "/connect",
+                post(async |State(s): State<Arc<Shared>>, body: String| s.take(true, body)),
+            )
+            .with_state(shared.clone());
+        let task = tokio::spawn(async move { drop(axum::serve(listener, doors).await) });
+        Ok(Self {
+            base_url,
+            shared,
+            task,
+        })
+    }
+
+    /// Says what signs for the two doors.
+    pub fn learn(&self, platform: String, connect: String) {
+        *lock(&self.shared.secrets) = (platform, connect);
+    }
+
+    /// Brings an event that Stripe never made, as often and as late as any other.
+    pub fn forge(&self, event: &Value) {
+        self.shared
+            .take(event["account"].is_string(), event.to_string());
+    }
+
+    /// The doors are open: from now on a flood gathers, if there is to be one.
+    pub fn begin(&self) {
+        self.shared
+            .gate
+            .send_replace(self.shared.network.flood.is_none());
+    }
+
+    /// Lets go whatever was held back.
+    pub fn let_go(&self) {
+        self.shared.gate.send_replace(true);
+    }
+
+    /// How many deliveries are under way.
+    pub fn under_way(&self) -> usize {
+        self.shared.under_way.load(Ordering::SeqCst)
+    }
+
+    /// What came of the deliveries so far.
+    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+        lock(&self.shared.tally)
+    }
+}
+
+impl Shared {
+    fn take(self: &Arc<Self>, connect: bool, body: String) {
+        let event: Value = serde_json::from_str(&body).unwrap_or_default();
+        let id = event["id"].as_str().unwrap_or_default().to_owned();
+        let Network { seed, .. } = self.network;
+        if draw(seed, ("lost", &id)) < self.network.lost {
+            lock(&self.tally).lost += 1;
+            return;
+        }
+        let letter = Letter {
+            id,
+            connect,
+            body: body.into(),
+        };
+        for copy in 0..=pick(seed, ("copies", &letter.id), self.network.copies) {
+            let late = draw(seed, ("late", &letter.id, copy));
+            let late = self.network.shuffle.mul_f64(late);
+            let (shared, letter) = (self.clone(), letter.clone());
+            self.under_way.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                tokio::time::sleep(late).await;
+                drop(shared.gate.subscribe().wait_for(|open| *open).await);
+                shared.bring(&letter).await;
+                shared.under_way.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    }
+
+    async fn bring(&self, letter: &Letter) {
+        for _ in 0..TRIES {
+            let taken = match self.slots.acquire().await {
+                Ok(_slot) => self.post(letter).await,
+                Err(_) => return,
+            };
+            if taken {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        lock(&self.tally).given_up += 1;
+    }
+
+    /// Whether it was answered with 2xx.
+    async fn post(&self, letter: &Letter) -> bool {
+        let (door, secret) = {
+            let secrets = lock(&self.secrets);
+            match letter.connect {
+                true => ("/webhooks/stripe/connect", secrets.1.clone()),
+                false => ("/webhooks/stripe", secrets.0.clone()),
+            }
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let at = i64::try_from(now.as_secs()).unwrap_or_default();
+        let start = Instant::now();
+        let sent = self
+            .http
+            .post(format!("http://{}{door}", self.front))
+            .header("content-type", "application/json; charset=utf-8")
+            .header(
+                "stripe-signature",
+                souk_simulator::sign(&secret, at, letter.body.as_bytes()),
+            )
+            .body(letter.body.to_string())
+            .send()
+            .await;
+        let (status, text) = match sent {
+            Ok(answer) => (
+                answer.status().as_u16(),
+                answer.text().await.unwrap_or_default(),
+            ),
+            Err(_) => {
+                lock(&self.tally).broken += 1;
+                return false;
+            }
+        };
+        let mut tally = lock(&self.tally);
+        *tally.answers.entry(status).or_default() += 1;
+        let good = (200..300).contains(&status);
+        if good {
+            *tally.acknowledged.entry(letter.id.clone()).or_default() += 1;
+            if !letter.id.starts_with(super::market::POISON) {
+                tally.waits.push(start.elapsed());
+            }
+        } else if status != 503 && tally.oddities.len() < 5 {
+            tally.oddities.push(format!("{status}: {text}"));
+        }
+        good
+    }
+}
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,262 @@
+//! The runs there are, small and large.
+
+use std::time::Duration;
+
+use souk_simulator::FaultKind;
+
+use super::day::Seen;
+use super::plan::{Plan, Trouble};
+use crate::database::Place;
+
+/// How much of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Part of `./test`.
+    Small,
+    /// As the promise asks.
+    Large,
+}
+
+/// On which databases.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    Both,
+    Sqlite,
+    Postgres,
+}
+
+/// A run.
+pub struct Run {
+    pub name: &'static str,
+    pub shows: &'static str,
+    pub only: Only,
+    /// None: there is none of this size.
+    pub plan: fn(Size, u64, &Place) -> Option<Plan>,
+    /// What else must hold than for all runs.
+    pub also: fn(&Plan, &Seen) -> Vec<String>,
+}
+
+const fn nothing_else(_: &Plan, _: &Seen) -> Vec<String> {
+    Vec::new()
+}
+
+fn of<T>(size: Size, small: T, large: T) -> T {
+    match size {
+        Size::Small => small,
+        Size::Large => large,
+    }
+}
+
+pub const RUNS: [Run; 11] = [
+    Run {
+        name: "storm",
+        shows: "events in any order, up to five times each, some never: none is lost, none counts twice",
+        only: Only::Both,
+        plan: |size, seed, _| {
+            Some(Plan {
+                copies: 5,
+                lost: of(size, 0.1, 0.02),
+                shuffle: Duration::from_millis(of(size, 1500, 5000)),
+                ghosts: 2,
+                buyers: of(size, 8, 24),
+                ..Plan::quiet(seed, of(size, 60, 14_000))
+            })
+        },
+        also: |_, seen| match seen.lost {
+            0 => vec!["the network lost nothing, so nothing was shown".to_owned()],
+            _ => vec![],
+        },
+    },
+    Run {
+        name: "kill",
+        shows: "kill -9 every 0.3 to 2 s under load: what was acknowledged is there, once",
+        only: Only::Both,
+        plan: |size, seed, _| {
+            Some(Plan {
+                trouble: Trouble::Kills(of(size, 6, 200)),
+                stock: 100_000,
+                buyers: of(size, 4, 8),
+                ..Plan::quiet(seed, 20)
+            })
+        },
+        also: nothing_else,
+    },
+    Run {
+        name: "database",
+        shows: "the database crashes, or is locked by somebody else: no 200 without its row, and it recovers by itself",
+        only: Only::Both,
+        plan: |size, seed, place| {
+            Some(Plan {
+                trouble: match place {
+                    Place::Sqlite(_) => Trouble::SqliteBusy(of(size, 1, 10)),
+                    Place::Postgres(_) => Trouble::PostgresCrashes(of(size, 2, 20)),
+                },
+                stock: 100_000,
+                buyers: 4,
+                ..Plan::quiet(seed, 20)
+            })
+        },
+        also: nothing_else,
+    },
+    Run {
+        name: "disk",
+        shows: "the disk is full for a while: no 200 without its row, and it recovers by itself",
+        only: Only::Sqlite,
+        plan: |size, seed, _| {
+            (size == Size::Large).then(|| Plan {
+                trouble: Trouble::DiskFull(10),
+                stock: 100_000,
+                buyers: 4,
+                ..Plan::quiet(seed, 20)
+            })
+        },
+        also: |_, seen| match seen.answers.get(&503) {
+            None => vec!["no event was turned away, so nothing was shown".to_owned()],
+            Some(_) => vec![],
+        },
+    },
+    Run {
+        name: "refunds",
+        shows: "Stripe answers refunds with 429, 500 and commit-then-timeout, a fifth each: each is made once",
+        only: Only::Both,
+        plan: |size, seed, _| {
+            Some(Plan {
+                stripe: vec![
+                    (FaultKind::Error429, 0.2),
+                    (FaultKind::CommitThenError500, 0.1),
+                    (FaultKind::Error500, 0.1),
+                    (FaultKind::CommitThenTimeout, 0.2),
+                ],
+                products: 1,
+                stock: 1,
+                pile: true,
+                lies: 0.0,
+                carts: 0.0,
+                refunds: 0.0,
+                ..Plan::quiet(seed, of(size, 40, 5000))
+            })
+        },
+        also: |plan, seen| {
+            let oversold = i64::from(plan.sales) - 1;
+            match (seen.sold, seen.given_back) == (1, oversold) {
+                true => vec![],
+                false => vec![format!(
+                    "sold {} and gave {} back",
+                    seen.sold, seen.given_back
+                )],
+            }
+        },
+    },
+    Run {
+        name: "pause",
+        shows: "four replicas, one stopped past its lease: what it still writes is refused",
+        only: Only::Postgres,
+        plan: |size, seed, _| {
+            (size == Size::Large).then(|| Plan {
+                trouble: Trouble::Pause,
+                replicas: 4,
+                stock: 100_000,
+                ..Plan::quiet(seed, 40)
+            })
+        },
+        also: |_, seen| match seen.fenced.first() {
+            Some(true) => vec![],
+            _ => vec!["the stopped replica lost no lease, so nothing was shown".to_owned()],
+        },
+    },
+    Run {
+        name: "race",
+        shows: "webhook and verify at the same moment: one transition, one unit of stock, one mail",
+        only: Only::Both,
+        plan: |size, seed, _| {
+            Some(Plan {
+                verify: 1.0,
+                shuffle: Duration::from_millis(5),
+                lies: 0.0,
+                buyers: of(size, 8, 24),
+                ..Plan::quiet(seed, of(size, 60, 10_000))
+            })
+        },
+        also: nothing_else,
+    },
+    Run {
+        name: "last",
+        shows: "many buyers, ten pieces: ten are sold, the others get their money back",
+        only: Only::Both,
+        plan: |size, seed, _| {
+            Some(Plan {
+                products: 1,
+                stock: 10,
+                pile: true,
+                carts: 0.0,
+                lies: 0.0,
+                refunds: 0.0,
+                buyers: 32,
+                ..Plan::quiet(seed, of(size, 60, 500))
+            })
+        },
+        also: |plan, seen| {
+            let others = i64::from(plan.sales) - 10;
+            match (seen.sold, seen.given_back) == (10, others) {
+                true => vec![],
+                false => vec![format!(
+                    "sold {} and gave {} back",
+                    seen.sold, seen.given_back
+                )],
+            }
+        },
+    },
+    Run {
+        name: "poison",
+        shows: "events whose effect must fail hold up no others",
+        only: Only::Both,
+        plan: |size, seed, _| {
+            Some(Plan {
+                poison: of(size, 0.2, 0.01),
+                ..Plan::quiet(seed, of(size, 40, 5000))
+            })
+        },
+        also: nothing_else,
+    },
+    Run {
+        name: "flood",
+        shows: "three times what it can take at once: the rest is told 503, memory is bounded, and it recovers",
+        only: Only::Both,
+        plan: |size, seed, _| {
+            (size == Size::Large).then(|| Plan {
+                flood: Some(3072),
+                copies: 3,
+                shuffle: Duration::ZERO,
+                ..Plan::quiet(seed, 3000)
+            })
+        },
+        also: |_, seen| match seen.answers.get(&503) {
+            None => vec!["no event was turned away, so nothing was shown".to_owned()],
+            Some(_) => vec![],
+        },
+    },
+    Run {
+        name: "rolling",
+        shows: "two replicas behind a plain TCP balancer are restarted in turn: no answer but 2xx",
+        only: Only::Postgres,
+        plan: |size, seed, _| {
+            Some(Plan {
+                trouble: Trouble::Rolling(of(size, 4, 40)),
+                replicas: 2,
+                stock: 100_000,
+                ..Plan::quiet(seed, 40)
+            })
+        },
+        also: |_, seen| {
+            let bad = |answers: &std::collections::BTreeMap<u16, u64>| {
+                // 409: a key that is in use, or an order that isn't paid yet.
+                let bad = answers
+                    .iter()
+                    .filter(|(status, _)| !matches!(status, 200..300 | 409));
+                bad.map(|(status, count)| format!("{count} answers were {status}"))
+                    .collect::<Vec<_>>()
+            };
+            [bad(&seen.answers), bad(&seen.buyers)].concat()
+        },
+    },
+];

@@ -1,0 +1,163 @@
+//! What happens to servers and databases while the market trades.
+
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use sea_orm::ConnectionTrait;
+use souk_simulator::{Fault, FaultKind};
+use tokio::time::sleep;
+
+use super::chance::{draw, pick};
+use super::house::House;
+use super::plan::{Plan, Trouble};
+use crate::Failure;
+use crate::database::Fresh;
+
+/// A worker's lease, and something more.
+const PAST_A_LEASE: Duration = Duration::from_secs(66);
+/// Longer than the server waits for a lock.
+const BUSY: Duration = Duration::from_secs(7);
+
+/// Makes the plan's trouble, and ends with all replicas running.
+pub async fn make(
+    plan: &Plan,
+    house: &House<'_>,
+    fresh: &Fresh,
+    disk: &Path,
+) -> Result<(), Failure> {
+    match plan.trouble {
+        Trouble::None => {}
+        Trouble::Kills(times) => {
+            for n in 0..times {
+                sleep(Duration::from_secs_f64(
+                    0.3 + 1.7 * draw(plan.seed, ("kill", n)),
+                ))
+                .await;
+                let replica =
+                    pick(plan.seed, ("victim", n), u32::try_from(house.replicas())?) as usize;
+                house.kill(replica).await?;
+                house.start(replica).await?;
+            }
+        }
+        Trouble::PostgresCrashes(times) => {
+            for _ in 0..times {
+                sleep(Duration::from_secs(1)).await;
+                tokio::task::spawn_blocking(crash_postgres).await??;
+            }
+        }
+        Trouble::SqliteBusy(times) => {
+            for _ in 0..times {
+                sleep(Duration::from_secs(1)).await;
+                fresh.db.execute_unprepared("BEGIN IMMEDIATE").await?;
+                sleep(BUSY).await;
+                fresh.db.execute_unprepared("ROLLBACK").await?;
+            }
+        }
+        Trouble::DiskFull(times) => {
+            for _ in 0..times {
+                sleep(Duration::from_secs(1)).await;
+                let ballast = disk.join("ballast");
+                fill(&ballast)?;
+                sleep(Duration::from_secs(2)).await;
+                std::fs::remove_file(&ballast)?;
+            }
+        }
+        Trouble::Pause => {
+            // Stripe is slow, so that there is something in hand to lose.
+            let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
+            slow.method = Some("GET".to_owned());
+            house.simulator.fault(slow).await;
+            sleep(Duration::from_secs(2)).await;
+            house.signal(0, "STOP").await?;
+            sleep(PAST_A_LEASE).await;
+            house.simulator.clear_faults().await;
+            house.signal(0, "CONT").await?;
+            sleep(Duration::from_secs(4)).await;
+        }
+        Trouble::Rolling(times) => {
+            for n in 0..times {
+                sleep(Duration::from_secs(1)).await;
+                let replica = n as usize % house.replicas();
+                house.stop(replica).await?;
+                house.start(replica).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes until the disk takes no more.
+fn fill(ballast: &Path) -> Result<(), Failure> {
+    use std::io::{ErrorKind, Write};
+    let mut file = std::fs::File::create(ballast)?;
+    for size in [1 << 20, 4096] {
+        let block = vec![0; size];
+        loop {
+            match file.write_all(&block) {
+                Ok(()) => {}
+                Err(e) if e.kind() == ErrorKind::StorageFull => break,
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ends the throw-away PostgreSQL as a crash would, and starts it again with the command that it was started with.
+fn crash_postgres() -> Result<(), Failure> {
+    let url = std::env::var("TEST_POSTGRES_URL")?;
+    let host = url
+        .split("host=")
+        .nth(1)
+        .and_then(|rest| rest.split('&').next());
+    let data =
+        PathBuf::from(host.ok_or("only tests/postgres.sh's own server is crashed")?).join("data");
+    let pid_file = data.join("postmaster.pid");
+    let pid = std::fs::read_to_string(&pid_file)?;
+    let pid = pid.lines().next().ok_or("no pid")?.to_owned();
+    let started = std::fs::read_to_string(data.join("postmaster.opts"))?;
+    if !Command::new("kill")
+        .args(["-QUIT", &pid])
+        .status()?
+        .success()
+    {
+        return Err("PostgreSQL could not be told".into());
+    }
+    while Path::new(&format!("/proc/{pid}")).exists() {
+        // A child that nobody waits for stays in the table.
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        if stat.contains(") Z ") {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let owner = std::fs::metadata(&data)?;
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("exec {}", started.trim())])
+        .current_dir("/")
+        .env("LC_ALL", "C.UTF-8")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .process_group(0);
+    if owner.uid() != 0 {
+        shell.uid(owner.uid()).gid(owner.gid());
+    }
+    shell.spawn()?;
+    for _ in 0..300 {
+        let ready = std::fs::read_to_string(&pid_file).unwrap_or_default();
+        if ready
+            .lines()
+            .nth(7)
+            .is_some_and(|line| line.starts_with("ready"))
+        {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Err("PostgreSQL did not come back".into())
+}
