@@ -190,6 +190,18 @@ impl Error {
         )
     }
 
+    /// Whether the transaction only got in another's way (PostgreSQL 40001 and 40P01): the same again may do.
+    pub fn is_contention(&self) -> bool {
+        let Self::Database(DbErr::Exec(e) | DbErr::Query(e)) = self else {
+            return false;
+        };
+        let sea_orm::RuntimeErr::SqlxError(e) = e else {
+            return false;
+        };
+        let code = e.as_database_error().and_then(|e| e.code());
+        matches!(code.as_deref(), Some("40001" | "40P01"))
+    }
+
     /// Whether the database itself failed, not our statement: the whole transaction is then over.
     pub fn is_engine_error(&self) -> bool {
         matches!(self, Self::Database(e) if is_engine_error(e)) || matches!(self, Self::Busy(_))

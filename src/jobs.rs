@@ -1,5 +1,7 @@
 //! Work that a transaction stages and that is done after it: unique by its effect, leased, retried, given up.
 
+use std::collections::BTreeMap;
+
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, UpdateMany};
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,7 @@ use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, Seller
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::planted::planted;
 
 /// All the work there is, by plain ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +59,10 @@ impl Job {
     fn effect_key(&self) -> String {
         let (kind, subject) = (self.kind(), self.subject());
         match self {
+            Self::Mail { what, .. } if planted("mail_before_guard") => {
+                let again = ids::random_below(i64::MAX);
+                format!("{kind}:{what}:{subject}:{again}")
+            }
             Self::Mail { what, .. } => format!("{kind}:{what}:{subject}"),
             Self::Pull { livemode, .. }
             | Self::SyncPayout { livemode, .. }
@@ -133,27 +140,30 @@ pub async fn stage(tx: &Tx, job: &Job) -> Result<()> {
 /// Stages a job to be run no sooner than `run_at`. A debounced job that is staged already is woken instead: it runs
 /// again although it may be running now, since its wanted generation rises.
 pub async fn stage_at(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<()> {
-    use job::Column as C;
-    let args = serde_json::to_string(job).map_err(|e| Error::internal(e.to_string()))?;
-    let mut conflict = OnConflict::column(C::EffectKey);
-    if job.repeats() {
-        let old = |c: C| Expr::col((job::Entity, c));
-        let ended = old(C::State).is_in([JobState::Done, JobState::Dead]);
-        conflict
-            .value(C::WantedGeneration, old(C::WantedGeneration).add(1))
-            .value(
-                C::Attempts,
-                Expr::case(ended.clone(), 0).finally(old(C::Attempts)),
-            )
-            .value(
-                C::State,
-                Expr::case(ended.clone(), JobState::Ready).finally(old(C::State)),
-            )
-            .value(C::RunAt, Expr::case(ended, run_at).finally(old(C::RunAt)));
-    } else {
-        conflict.do_nothing();
+    insert(tx, [row(tx, job, run_at)?], job.repeats()).await
+}
+
+/// Stages jobs, some of which may be the same, in two statements and one order.
+pub async fn stage_all(tx: &Tx, jobs: &[Job]) -> Result<()> {
+    let mut once = BTreeMap::new();
+    for job in jobs {
+        once.entry(job.effect_key()).or_insert(job);
     }
-    job::Entity::insert(job::ActiveModel {
+    let (repeating, single): (Vec<&Job>, Vec<&Job>) =
+        once.into_values().partition(|job| job.repeats());
+    for (jobs, repeats) in [(single, false), (repeating, true)] {
+        let rows = jobs.into_iter().map(|job| row(tx, job, tx.now()));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        if !rows.is_empty() {
+            insert(tx, rows, repeats).await?;
+        }
+    }
+    Ok(())
+}
+
+fn row(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<job::ActiveModel> {
+    let args = serde_json::to_string(job).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(job::ActiveModel {
         id: Set(ids::new(tx.now())),
         kind: Set(job.kind().to_owned()),
         args: Set(args),
@@ -170,9 +180,46 @@ pub async fn stage_at(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<()> {
         created_at: Set(tx.now()),
         finished_at: Set(None),
     })
-    .on_conflict(conflict)
-    .exec_without_returning(tx)
-    .await?;
+}
+
+async fn insert(
+    tx: &Tx,
+    rows: impl IntoIterator<Item = job::ActiveModel>,
+    repeats: bool,
+) -> Result<()> {
+    use job::Column as C;
+    let mut conflict = OnConflict::column(C::EffectKey);
+    if repeats {
+        let old = |c: C| Expr::col((job::Entity, c));
+        let new = |c: C| Expr::col(("excluded", c));
+        let ended = match planted("lost_wake_up") {
+            true => old(C::Id).is_null(),
+            false => old(C::State).is_in([JobState::Done, JobState::Dead]),
+        };
+        conflict
+            .value(
+                C::WantedGeneration,
+                old(C::WantedGeneration).add(i64::from(!planted("lost_wake_up"))),
+            )
+            .value(
+                C::Attempts,
+                Expr::case(ended.clone(), 0).finally(old(C::Attempts)),
+            )
+            .value(
+                C::State,
+                Expr::case(ended.clone(), JobState::Ready).finally(old(C::State)),
+            )
+            .value(
+                C::RunAt,
+                Expr::case(ended, new(C::RunAt)).finally(old(C::RunAt)),
+            );
+    } else {
+        conflict.do_nothing();
+    }
+    job::Entity::insert_many(rows)
+        .on_conflict(conflict)
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
@@ -214,7 +261,11 @@ impl Lease {
     /// Why the job is given up after this outcome, if it is.
     pub fn gives_up<'a>(&self, outcome: &'a Result<()>) -> Option<&'a Error> {
         let error = outcome.as_ref().err()?;
-        let again = error.is_retryable() && self.attempt < MAX_ATTEMPTS;
+        let most = match planted("given_up_at_once") {
+            true => 1,
+            false => MAX_ATTEMPTS,
+        };
+        let again = error.is_retryable() && self.attempt < most;
         (!again && self.job.every_ms().is_none()).then_some(error)
     }
 
@@ -236,7 +287,10 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
     let now = tx.now();
     let due = Condition::any()
         .add(C::State.eq(JobState::Ready).and(C::RunAt.lte(now)))
-        .add(C::State.eq(JobState::Leased).and(C::LeaseUntil.lt(now)));
+        .add(match planted("lease_for_ever") {
+            true => C::Id.is_null(),
+            false => C::State.eq(JobState::Leased).and(C::LeaseUntil.lt(now)),
+        });
     let mut pick = Query::select();
     pick.column(C::Id)
         .from(job::Entity)

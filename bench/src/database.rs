@@ -1,5 +1,6 @@
 //! Fresh databases: made, filled with orders that wait for their money, counted afterwards, thrown away.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -229,6 +230,14 @@ async fn drop_ours(admin: &DatabaseConnection) -> Result<(), DbErr> {
 /// The one number that a query answers.
 pub async fn count(db: &DatabaseConnection, sql: &str) -> Result<i64, Failure> {
     one(db, sql).await
+}
+
+/// The texts that a query answers.
+pub async fn texts(db: &DatabaseConnection, sql: &str) -> Result<HashSet<String>, Failure> {
+    let query = Statement::from_string(db.get_database_backend(), sql);
+    let rows = db.query_all_raw(query).await?;
+    let texts = rows.iter().map(|row| row.try_get_by_index(0));
+    Ok(texts.collect::<Result<_, _>>()?)
 }
 
 /// The first column of the one row of a query.

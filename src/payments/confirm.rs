@@ -12,6 +12,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::ledger::{self, NewFinding};
+use crate::planted::planted;
 use crate::stripe::Effect;
 use crate::stripe::views::SessionView;
 use crate::{catalog, money, orders};
@@ -31,7 +32,7 @@ pub(super) struct Heard<'a> {
 
 /// States that money can still arrive in. Stripe never pays an expired or failed session, but if it did, the money
 /// must not be lost sight of: such a payment is paid, and goes back as late.
-const OPEN: [PaymentStatus; 4] = [
+pub(super) const OPEN: [PaymentStatus; 4] = [
     PaymentStatus::Pending,
     PaymentStatus::Processing,
     PaymentStatus::Expired,
@@ -43,7 +44,7 @@ pub(super) async fn apply(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
     let Some(payment) = locked_by_session(tx, &heard.session.id).await? else {
         return unknown(tx, heard).await;
     };
-    if payment.charge_account != *heard.account {
+    if payment.charge_account != *heard.account && !planted("any_account") {
         return Ok(Effect::Ignored("another account's event names our session"));
     }
     let session = heard.session;
@@ -101,6 +102,9 @@ async fn unknown(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
                 },
             )
             .await?;
+            if planted("no_op_for_deferral") {
+                return Ok(Effect::Ignored("not yet known"));
+            }
             Ok(Effect::Deferred {
                 waits_for: heard.session.id.clone(),
             })
@@ -180,30 +184,44 @@ async fn move_payment(
 async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Effect> {
     use payment::Column as C;
     let session = heard.session;
-    let total = session.amount_total.unwrap_or(-1);
-    let details = session.total_details.clone().unwrap_or_default();
-    let discount = details.amount_discount.unwrap_or(0);
+    if planted("mail_before_guard") {
+        let order = locked_order(tx, &payment.id).await?;
+        mail(tx, "order_paid", &order).await?;
+    }
+    let sum = Sum::of(session);
     let intent = session
         .payment_intent
         .as_ref()
         .map(|intent| intent.id().to_owned());
-    if !adds_up(payment, session, total, discount) {
+    if !sum.fits(payment) {
         return mismatch(tx, payment, heard).await;
     }
     let updated = payment::Entity::update_many()
         .col_expr(C::Status, Expr::value(PaymentStatus::Paid))
-        .col_expr(C::AmountPaid, Expr::value(total))
-        .col_expr(C::AmountDiscount, Expr::value(discount))
+        .col_expr(C::AmountPaid, Expr::value(sum.total))
+        .col_expr(C::AmountDiscount, Expr::value(sum.discount))
         .col_expr(C::PaymentIntent, Expr::value(intent.clone()))
         .col_expr(C::PaidAt, Expr::value(tx.now()))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(payment.id.clone()))
-        .filter(C::Status.is_in(OPEN))
-        .filter(C::ChargeAccount.eq(heard.account.clone()))
+        .filter(match planted("confirm_unguarded") {
+            true => C::Status.is_not_null(),
+            false => C::Status.is_in(OPEN),
+        })
+        .filter(match planted("any_account") {
+            true => C::ChargeAccount.is_not_null(),
+            false => C::ChargeAccount.eq(heard.account.clone()),
+        })
         .filter(C::StripeObject.eq(session.id.as_str()))
-        .filter(C::Livemode.eq(heard.livemode))
+        .filter(match planted("any_mode") {
+            true => C::Livemode.is_not_null(),
+            false => C::Livemode.eq(heard.livemode),
+        })
         .filter(C::Currency.eq(session.currency.as_deref().unwrap_or_default()))
-        .filter(C::AmountSubtotal.eq(session.amount_subtotal.unwrap_or(-1)))
+        .filter(match planted("any_amount") {
+            true => C::AmountSubtotal.is_not_null(),
+            false => C::AmountSubtotal.eq(sum.subtotal),
+        })
         .exec_with_returning(tx)
         .await?;
     let Some(paid) = updated.first() else {
@@ -213,7 +231,7 @@ async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Ef
             mismatch(tx, payment, heard).await
         };
     };
-    settle_order(tx, paid, total).await?;
+    settle_order(tx, paid, sum.total).await?;
     jobs::stage(
         tx,
         &Job::RereadPayment {
@@ -235,17 +253,39 @@ async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Ef
     Ok(Effect::Applied)
 }
 
-/// Stripe's own sum, with nothing in it that we never ask for, and a discount only where codes were allowed.
-fn adds_up(payment: &payment::Model, session: &SessionView, total: i64, discount: i64) -> bool {
-    let extras = session.total_details.as_ref().is_some_and(|details| {
-        details.amount_tax.unwrap_or(0) != 0 || details.amount_shipping.unwrap_or(0) != 0
-    });
-    let subtotal = session.amount_subtotal.unwrap_or(-1);
-    !extras
-        && discount >= 0
-        && total >= 0
-        && money::sub(subtotal, discount).is_ok_and(|left| left == total)
-        && (discount == 0 || payment.allow_discounts)
+/// What a session says was asked and paid, minor units; what it leaves out fits nothing.
+pub(super) struct Sum {
+    pub subtotal: i64,
+    pub discount: i64,
+    pub total: i64,
+    /// Whether there is tax or shipping in it, which we never ask for.
+    extras: bool,
+}
+
+impl Sum {
+    pub(super) fn of(session: &SessionView) -> Self {
+        let details = session.total_details.clone().unwrap_or_default();
+        Self {
+            subtotal: session.amount_subtotal.unwrap_or(-1),
+            discount: details.amount_discount.unwrap_or(0),
+            total: session.amount_total.unwrap_or(-1),
+            extras: details.amount_tax.unwrap_or(0) != 0
+                || details.amount_shipping.unwrap_or(0) != 0,
+        }
+    }
+
+    /// Stripe's own sum of what was asked for, with a discount only where codes were allowed.
+    pub(super) fn fits(&self, payment: &payment::Model) -> bool {
+        if planted("any_amount") {
+            return true;
+        }
+        !self.extras
+            && self.subtotal == payment.amount_subtotal
+            && self.discount >= 0
+            && self.total >= 0
+            && money::sub(self.subtotal, self.discount).is_ok_and(|left| left == self.total)
+            && (self.discount == 0 || payment.allow_discounts)
+    }
 }
 
 /// What is heard is not what was asked for: nothing moves, and a person is told.
@@ -285,6 +325,9 @@ async fn settle_order(tx: &Tx, payment: &payment::Model, paid: i64) -> Result<()
         OrderStatus::Pending | OrderStatus::Processing => {
             let lines = orders::lines(tx, &order.id).await?;
             if catalog::take_stock(tx, &order.id, &lines).await? {
+                if planted("order_left_behind") {
+                    return Ok(());
+                }
                 let data = json!({ "payment": payment.id, "amount_paid": paid });
                 orders::advance(tx, &order.id, &[order.status], OrderStatus::Paid, data).await?;
                 return mail(tx, "order_paid", &order).await;
@@ -337,11 +380,16 @@ async fn settle_order(tx: &Tx, payment: &payment::Model, paid: i64) -> Result<()
             .await?
         }
     }
-    refunds::stage_automatic(tx, payment, &order, origin, paid).await?;
+    if !planted("oversold_kept") {
+        refunds::stage_automatic(tx, payment, &order, origin, paid).await?;
+    }
     mail(tx, "refund_due", &order).await
 }
 
 async fn mail(tx: &Tx, what: &str, order: &order::Model) -> Result<()> {
+    if planted("no_mail") {
+        return Ok(());
+    }
     jobs::stage(
         tx,
         &Job::Mail {

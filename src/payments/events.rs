@@ -1,5 +1,7 @@
 //! Effects of Stripe's events on payments and refunds. They may come twice, late and in any order.
 
+use std::collections::HashSet;
+
 use serde::de::DeserializeOwned;
 use souk_entity::AccountId;
 
@@ -10,7 +12,7 @@ use crate::stripe::views::{IdView, RefundView, SessionView};
 use crate::stripe::{Effect, Event};
 
 use super::confirm::{self, Heard};
-use super::{locked_by_session, refunds};
+use super::{locked_by_session, refunds, together};
 
 /// `checkout.session.completed`, `.expired` and `.async_payment_succeeded`: the session says where it stands.
 pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
@@ -24,6 +26,35 @@ pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
         },
     )
     .await
+}
+
+/// Of many events those that say that a session is paid, done at once as far as they are ordinary. Answers which of them
+/// were done; the others are to be done one by one, after.
+pub async fn checkout_sessions_paid(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
+    let paid = |(at, event): (usize, &&Event)| {
+        let (account, session) = (event.account.as_ref()?, object::<SessionView>(event).ok()?);
+        let paid = event.kind.starts_with("checkout.session.")
+            && session.status.as_deref() == Some("complete")
+            && matches!(
+                session.payment_status.as_deref(),
+                Some("paid" | "no_payment_required")
+            );
+        paid.then(|| (at, account.clone(), event.livemode, session))
+    };
+    let paid: Vec<_> = events.iter().enumerate().filter_map(paid).collect();
+    if paid.len() < 2 {
+        return Ok(HashSet::new());
+    }
+    let heard: Vec<Heard<'_>> = paid
+        .iter()
+        .map(|(_, account, livemode, session)| Heard {
+            account,
+            livemode: *livemode,
+            session,
+        })
+        .collect();
+    let done = together::confirm(tx, &heard).await?;
+    Ok(done.into_iter().map(|at| paid[at].0).collect())
 }
 
 /// `checkout.session.async_payment_failed`: the session itself still says `complete` and `unpaid`.

@@ -8,6 +8,7 @@ mod pages;
 mod refunds;
 pub mod routes;
 mod sessions;
+mod together;
 
 pub use checkout::{NewCheckout, NewLine, Opened, open_checkout};
 

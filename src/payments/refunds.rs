@@ -16,6 +16,7 @@ use crate::error::{Error, Result, StripeFault};
 use crate::jobs::{self, Job};
 use crate::ledger::{self, NewFinding};
 use crate::orders::{self, OrderAccess, Side};
+use crate::planted::planted;
 use crate::stripe::Effect;
 use crate::stripe::Page;
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
@@ -221,11 +222,17 @@ pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
         next_attempt(app, &refund).await?;
     }
     let refund = begin_attempt(app, id).await?;
-    let key = format!("refund:{id}:{}", refund.attempt);
-    let fee_back = payment.application_fee > 0;
+    let mut key = format!("refund:{id}:{}", refund.attempt);
+    if planted("new_key_on_retry") {
+        key = format!("{key}:{}", ids::random_below(i64::MAX));
+    }
+    let fee_back = payment.application_fee > 0 && !planted("fee_kept");
     let create = request::create(
         &intent,
-        refund.amount,
+        match planted("refund_short") {
+            true => refund.amount - 1,
+            false => refund.amount,
+        },
         refund.reason.as_deref(),
         fee_back,
         id.as_ref(),
@@ -249,7 +256,9 @@ pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
             }
         }
         Err(Error::StripeUnavailable(fault)) => {
-            if fault.status.is_some_and(|status| status >= 500) {
+            if planted("new_attempt_unlooked") {
+                next_attempt(app, &refund).await?;
+            } else if fault.status.is_some_and(|status| status >= 500) {
                 mirror(app, &payment).await?;
                 next_attempt(app, &refund).await?;
             }

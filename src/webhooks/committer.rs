@@ -1,9 +1,15 @@
 //! Many deliveries, one transaction, one commit; and only then the answers.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::ids;
+use crate::planted::planted;
+
+use souk_entity::inbox_event::EventState;
 
 use super::{Incoming, Receipt, inbox};
 
@@ -11,6 +17,8 @@ use super::{Incoming, Receipt, inbox};
 const QUEUE: usize = 1024;
 /// Deliveries that share a commit at most.
 const BATCH: usize = 64;
+/// Tries of a batch that gets in others' way.
+const TRIES: u32 = 5;
 
 /// The way into the committer. Cheap to clone; the committer ends when the last one is gone and its queue is empty.
 #[derive(Clone)]
@@ -49,6 +57,19 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
         // Two replicas given the same events in another order would lock each other out of the inbox's key.
         batch.sort_by(|a, b| a.incoming.event.id.cmp(&b.incoming.event.id));
         let incoming: Vec<&Incoming> = batch.iter().map(|delivery| &delivery.incoming).collect();
+        if planted("ack_before_commit") {
+            let incoming: Vec<Incoming> = batch.iter().map(|one| one.incoming.clone()).collect();
+            for delivery in batch.drain(..) {
+                drop(
+                    delivery
+                        .answer
+                        .send(Ok(Receipt::Stored(EventState::Processed))),
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            drop(commit_all(&app, &incoming.iter().collect::<Vec<_>>()).await);
+            continue;
+        }
         let receipts = commit_all(&app, &incoming).await;
         for (delivery, receipt) in batch.drain(..).zip(receipts) {
             // A sender that hung up will send again, and find a duplicate.
@@ -59,14 +80,20 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
 
 /// All of them in one transaction; after an engine failure each alone, so that one can't hold up the others.
 pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
-    match commit(app, batch).await {
+    match commit_again(app, batch).await {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
+        Err(_) if planted("ack_on_failure") => {
+            let acked = batch
+                .iter()
+                .map(|_| Ok(Receipt::Stored(EventState::Processed)));
+            acked.collect()
+        }
         Err(e) if batch.len() == 1 => vec![Err(e)],
         Err(e) => {
             tracing::warn!(events = batch.len(), error = %e, "a batch of events failed; trying each alone");
             let mut receipts = Vec::with_capacity(batch.len());
             for incoming in batch {
-                let alone = commit(app, &[incoming]).await;
+                let alone = commit_again(app, &[incoming]).await;
                 receipts.push(alone.and_then(|one| {
                     one.into_iter()
                         .next()
@@ -78,7 +105,26 @@ pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Rec
     }
 }
 
+/// Again as long as it only got in another transaction's way: a batch of mixed events can't take all its locks in one
+/// order, and one of two that wait for each other is ended by PostgreSQL.
+async fn commit_again(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    for attempt in 1..TRIES {
+        match commit(app, batch).await {
+            Err(e) if e.is_contention() => {
+                tracing::debug!(events = batch.len(), error = %e, "a batch of events is tried again");
+                let pause = ids::random_below(20 << attempt);
+                tokio::time::sleep(Duration::from_millis(pause.unsigned_abs())).await;
+            }
+            ended => return ended,
+        }
+    }
+    commit(app, batch).await
+}
+
 async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    if planted("two_commits") {
+        return inbox::receive_in_two(app, batch).await;
+    }
     let tx = app.db.begin_write().await?;
     let receipts = inbox::receive(&tx, batch).await?;
     tx.commit().await?;

@@ -28,6 +28,19 @@ pub(super) const TYPES: [&str; 17] = [
     "payout.reconciliation_completed",
 ];
 
+/// Does the effects of events, set-wise where there is a form for it.
+pub(super) async fn apply_all(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    let done = payments::events::checkout_sessions_paid(tx, events).await?;
+    let mut effects = Vec::with_capacity(events.len());
+    for (at, event) in events.iter().enumerate() {
+        effects.push(match done.contains(&at) {
+            true => Effect::Applied,
+            false => apply(tx, event).await?,
+        });
+    }
+    Ok(effects)
+}
+
 /// Does the effect of an event.
 pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
     let kind = event.kind.as_str();

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs;
+use crate::planted::planted;
 use crate::stripe::{Effect, Event};
 
 use super::{Incoming, Receipt, effects};
@@ -53,6 +54,27 @@ pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>
         false => Receipt::Duplicate,
     };
     Ok(first.iter().map(receipt).collect())
+}
+
+/// A planted bug: the rows, and then the effects, in a transaction each.
+pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    let tx = app.db.begin_write().await?;
+    let mut inserted = insert(&tx, batch).await?;
+    tx.commit().await?;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let tx = app.db.begin_write().await?;
+    let mut receipts = Vec::new();
+    for incoming in batch {
+        if inserted.remove(&incoming.event.id) {
+            let outcome = attempt(&tx, &incoming.event).await?;
+            receipts.push(Receipt::Stored(outcome.state(1)));
+            store(&tx, &incoming.event.id, 1, outcome).await?;
+        } else {
+            receipts.push(Receipt::Duplicate);
+        }
+    }
+    tx.commit().await?;
+    Ok(receipts)
 }
 
 /// Writes the rows as `processed`, which nearly every event is. Answers the ids that were not there.
@@ -98,19 +120,17 @@ async fn together(tx: &Tx, events: &[&Event]) -> Result<Option<Vec<Outcome>>> {
         return each_alone(tx, events).await.map(Some);
     }
     let savepoint = tx.savepoint().await?;
-    let mut outcomes = Vec::with_capacity(events.len());
-    for event in events {
-        match effects::apply(&savepoint, event).await {
-            Ok(effect) => outcomes.push(Outcome::Done(effect)),
-            Err(e) if e.is_engine_error() => return Err(e),
-            Err(_) => {
-                savepoint.rollback().await?;
-                return Ok(None);
-            }
+    match effects::apply_all(&savepoint, events).await {
+        Ok(effects) => {
+            savepoint.commit().await?;
+            Ok(Some(effects.into_iter().map(Outcome::Done).collect()))
+        }
+        Err(e) if e.is_engine_error() => Err(e),
+        Err(_) => {
+            savepoint.rollback().await?;
+            Ok(None)
         }
     }
-    savepoint.commit().await?;
-    Ok(Some(outcomes))
 }
 
 /// Each effect behind a savepoint of its own, so that one that fails leaves the others alone.
@@ -152,6 +172,10 @@ async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
         Err(e) if e.is_engine_error() => Err(e),
         Err(e) => {
             savepoint.rollback().await?;
+            if planted("inbox_in_savepoint") {
+                let row = inbox_event::Entity::delete_by_id(event.id.clone());
+                row.exec(tx).await?;
+            }
             tracing::warn!(event = event.id, kind = event.kind, error = %e, "the effect of an event failed");
             Ok(Outcome::Failed(e))
         }

@@ -12,7 +12,7 @@ use source::Source;
 /// `entity` is open to all.
 const TABLE: &[(&[&str], &[&str])] = &[
     (
-        &["error", "clock", "ids", "money", "config", "db"],
+        &["error", "clock", "ids", "money", "config", "db", "planted"],
         &["base above"],
     ),
     (&["audit", "jobs", "mailer", "stripe"], &["base"]),
@@ -45,9 +45,10 @@ const TABLE: &[(&[&str], &[&str])] = &[
     (&["worker"], &["above"]),
     (&["lib"], &["above"]),
 ];
-const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "db"];
+const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "db", "planted"];
 const D: &[&str] = &[
-    "error", "clock", "ids", "money", "config", "db", "audit", "jobs", "app", "http", "identity",
+    "error", "clock", "ids", "money", "config", "db", "planted", "audit", "jobs", "app", "http",
+    "identity",
 ];
 
 /// Files that may be longer than `LONGEST`, and why.

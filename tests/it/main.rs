@@ -18,5 +18,6 @@ mod races;
 mod refunds;
 mod sellers;
 mod silence;
+mod together;
 mod transactions;
 mod webhooks;

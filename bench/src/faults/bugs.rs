@@ -1,11 +1,13 @@
 //! The checker's own proof: bugs that are built into the server, switched on one at a time, each of which it must find.
 
 use std::path::Path;
+use std::time::Duration;
 
+use souk_simulator::FaultKind;
 use tempfile::TempDir;
 
 use super::day::{self, Stage};
-use super::plan::Plan;
+use super::plan::{Plan, Trouble};
 use super::{Args, planted_binary};
 use crate::Failure;
 use crate::database::Place;
@@ -14,12 +16,286 @@ use crate::database::Place;
 pub struct Bug {
     pub name: &'static str,
     pub does: &'static str,
-    /// The category under which it must be reported.
+    /// What the category begins with under which it must be reported.
     pub found_as: &'static str,
-    pub plan: fn(u64) -> Plan,
+    /// A day on which it shows.
+    plan: fn(u64, &Place) -> Plan,
 }
 
-pub const BUGS: [Bug; 0] = [];
+pub const BUGS: [Bug; 26] = [
+    Bug {
+        name: "confirm_unguarded",
+        does: "a payment that is paid already is confirmed again",
+        found_as: "refund_needless",
+        plan: busy,
+    },
+    Bug {
+        name: "any_account",
+        does: "an event of one account confirms a payment on another",
+        found_as: "paid_for_nothing",
+        plan: lied_to,
+    },
+    Bug {
+        name: "any_mode",
+        does: "a live event confirms a test payment",
+        found_as: "paid_for_nothing",
+        plan: lied_to,
+    },
+    Bug {
+        name: "any_amount",
+        does: "whatever amount was paid confirms the payment",
+        found_as: "paid_for_nothing",
+        plan: lied_to,
+    },
+    Bug {
+        name: "no_op_for_deferral",
+        does: "an event that came too early is ignored instead of deferred",
+        found_as: "payment_unrecorded",
+        plan: haunted,
+    },
+    Bug {
+        name: "order_left_behind",
+        does: "the payment is confirmed and its order is not",
+        found_as: "order_behind",
+        plan: busy,
+    },
+    Bug {
+        name: "oversold_kept",
+        does: "nothing is refunded that was sold out",
+        found_as: "order_behind",
+        plan: sold_out,
+    },
+    Bug {
+        name: "stock_not_summed",
+        does: "two orders of one product in a batch take the stock of one",
+        found_as: "stock_sum",
+        plan: flooded,
+    },
+    Bug {
+        name: "stock_in_part",
+        does: "of an order that is partly sold out the rest is taken",
+        found_as: "stock_sale",
+        plan: scarce,
+    },
+    Bug {
+        name: "sale_unrecorded",
+        does: "stock is taken without a movement",
+        found_as: "stock_sum",
+        plan: busy,
+    },
+    Bug {
+        name: "mail_before_guard",
+        does: "the mail is staged before the guard, under a new key each time",
+        found_as: "mail",
+        plan: busy,
+    },
+    Bug {
+        name: "no_mail",
+        does: "the buyer's mail is not staged",
+        found_as: "mail",
+        plan: busy,
+    },
+    Bug {
+        name: "inbox_in_savepoint",
+        does: "the inbox row goes with the effect that failed",
+        found_as: "acknowledged_lost",
+        plan: poisoned,
+    },
+    Bug {
+        name: "ack_before_commit",
+        does: "the answer is given before the commit",
+        found_as: "acknowledged_lost",
+        plan: killed,
+    },
+    Bug {
+        name: "two_commits",
+        does: "the inbox row and its effect are committed apart",
+        found_as: "payment_unrecorded",
+        plan: killed,
+    },
+    Bug {
+        name: "ack_on_failure",
+        does: "an event is acknowledged though the database failed",
+        found_as: "acknowledged_lost",
+        plan: database_down,
+    },
+    Bug {
+        name: "caught_up_unread",
+        does: "the catch-up moves on without reading",
+        found_as: "event_lost",
+        plan: lossy,
+    },
+    Bug {
+        name: "lost_wake_up",
+        does: "a job that is staged again, while it runs or after, does not run again",
+        found_as: "transaction_lost",
+        plan: busy,
+    },
+    Bug {
+        name: "lease_for_ever",
+        does: "what a dead worker had in hand nobody takes over",
+        found_as: "job_stuck",
+        plan: killed,
+    },
+    Bug {
+        name: "given_up_at_once",
+        does: "a job is given up when it fails once",
+        found_as: "job_stuck",
+        plan: refused,
+    },
+    Bug {
+        name: "new_key_on_retry",
+        does: "a retried refund has another idempotency key",
+        found_as: "refund_unasked",
+        plan: given_back,
+    },
+    Bug {
+        name: "new_attempt_unlooked",
+        does: "after a failure a refund is tried anew without looking first",
+        found_as: "refund_unasked",
+        plan: given_back,
+    },
+    Bug {
+        name: "fee_kept",
+        does: "a refund leaves the platform its fee",
+        found_as: "fee_kept",
+        plan: sold_out,
+    },
+    Bug {
+        name: "refund_short",
+        does: "a cent less goes back",
+        found_as: "refund_",
+        plan: sold_out,
+    },
+    Bug {
+        name: "transaction_passed_over",
+        does: "the pull passes over refunds",
+        found_as: "transaction_lost",
+        plan: sold_out,
+    },
+    Bug {
+        name: "fees_unposted",
+        does: "a journal leaves the fees out",
+        found_as: "suspense",
+        plan: busy,
+    },
+];
+
+/// How long a day with a bug may take to come to rest: what is stuck stays so.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+fn busy(seed: u64, _: &Place) -> Plan {
+    Plan {
+        patience: PATIENCE,
+        verify: 0.5,
+        ..Plan::quiet(seed, 20)
+    }
+}
+
+fn lied_to(seed: u64, place: &Place) -> Plan {
+    Plan {
+        lies: 0.5,
+        ..busy(seed, place)
+    }
+}
+
+fn haunted(seed: u64, place: &Place) -> Plan {
+    Plan {
+        ghosts: 2,
+        patience: 2 * PATIENCE,
+        ..busy(seed, place)
+    }
+}
+
+/// One product, of which there is hardly any.
+fn sold_out(seed: u64, place: &Place) -> Plan {
+    Plan {
+        products: 1,
+        stock: 2,
+        pile: true,
+        carts: 0.0,
+        ..busy(seed, place)
+    }
+}
+
+/// Few pieces of several products, bought together.
+fn scarce(seed: u64, place: &Place) -> Plan {
+    Plan {
+        products: 4,
+        stock: 4,
+        pile: true,
+        carts: 1.0,
+        ..busy(seed, place)
+    }
+}
+
+/// All at once, so that it is done in batches.
+fn flooded(seed: u64, place: &Place) -> Plan {
+    Plan {
+        products: 1,
+        carts: 0.0,
+        verify: 0.0,
+        pile: true,
+        flood: Some(64),
+        ..busy(seed, place)
+    }
+}
+
+fn poisoned(seed: u64, place: &Place) -> Plan {
+    Plan {
+        poison: 0.5,
+        ..busy(seed, place)
+    }
+}
+
+fn killed(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: Trouble::Kills(5),
+        stock: 100_000,
+        verify: 0.0,
+        ..busy(seed, place)
+    }
+}
+
+fn database_down(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: match place {
+            Place::Sqlite(_) => Trouble::SqliteBusy(1),
+            Place::Postgres(_) => Trouble::PostgresCrashes(2),
+        },
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
+fn lossy(seed: u64, place: &Place) -> Plan {
+    Plan {
+        lost: 0.3,
+        verify: 0.0,
+        ..busy(seed, place)
+    }
+}
+
+fn refused(seed: u64, place: &Place) -> Plan {
+    Plan {
+        stripe: vec![(FaultKind::Error429, 0.9)],
+        ..sold_out(seed, place)
+    }
+}
+
+/// Parts are given back, and most of Stripe's answers get lost.
+fn given_back(seed: u64, place: &Place) -> Plan {
+    Plan {
+        stripe: vec![(FaultKind::CommitThenTimeout, 0.85)],
+        sales: 40,
+        refunds: 1.0,
+        // No event says meanwhile that the refund was made.
+        lost: 0.9,
+        verify: 1.0,
+        patience: 3 * PATIENCE,
+        ..busy(seed, place)
+    }
+}
 
 /// Plays a day with each bug. An error names those that were not found.
 pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Failure> {
@@ -35,7 +311,7 @@ pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Fai
                 place,
                 planted: Some(bug.name),
             };
-            let seen = day::play(&(bug.plan)(args.seed), &stage).await;
+            let seen = day::play(&(bug.plan)(args.seed, place), &stage).await;
             let wrongs = match &seen {
                 Ok(seen) => seen.wrongs(),
                 Err(e) => vec![format!("day: {e}")],
@@ -60,5 +336,38 @@ pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Fai
     match missed.as_slice() {
         [] => Ok(()),
         some => Err(format!("not found: {}", some.join(", ")).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    fn planted_in(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                planted_in(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let names = text.split("planted(\"").skip(1);
+            found.extend(names.filter_map(|rest| Some(rest.split('"').next()?.to_owned())));
+        }
+    }
+
+    #[test]
+    fn every_planted_bug_is_looked_for_and_every_one_looked_for_is_planted() {
+        let mut planted = BTreeSet::new();
+        planted_in(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("../src"),
+            &mut planted,
+        );
+        let looked_for: BTreeSet<String> = BUGS.iter().map(|bug| bug.name.to_owned()).collect();
+        assert_eq!(planted, looked_for);
+        assert!(planted.len() >= 20);
     }
 }

@@ -11,7 +11,7 @@ pub struct Check {
     pub sql: &'static str,
 }
 
-pub const CHECKS: [Check; 24] = [
+pub const CHECKS: [Check; 27] = [
     Check {
         category: "acknowledged_lost",
         wrong: "Stripe was answered 2xx, and the event is not in the database",
@@ -122,6 +122,18 @@ pub const CHECKS: [Check; 24] = [
                 WHERE NOT EXISTS (SELECT 1 FROM refunds f WHERE f.stripe_refund = r.id)",
     },
     Check {
+        category: "refund_unasked",
+        wrong: "Stripe gave money back that nobody had asked for: in a run nobody refunds at Stripe itself",
+        sql: "SELECT id AS who FROM refunds WHERE origin = 'stripe'",
+    },
+    Check {
+        category: "refund_needless",
+        wrong: "an order paid once was refunded as if it had been paid twice",
+        sql: "SELECT f.id AS who FROM refunds f WHERE f.origin = 'duplicate_payment' AND 2 >
+                (SELECT COUNT(*) FROM payment_orders x JOIN payments p ON p.id = x.payment_id
+                   WHERE x.order_id = f.order_id AND p.status = 'paid')",
+    },
+    Check {
         category: "refund_short",
         wrong: "an order was not to be kept, and not all of its money went back",
         sql: "SELECT o.id AS who FROM orders o JOIN payment_orders x ON x.order_id = o.id
@@ -152,6 +164,12 @@ pub const CHECKS: [Check; 24] = [
         category: "journal",
         wrong: "a journal does not sum to zero",
         sql: "SELECT journal_id AS who FROM entries GROUP BY journal_id, currency HAVING SUM(amount) <> 0",
+    },
+    Check {
+        category: "suspense",
+        wrong: "money stands in suspense, which no rule could place",
+        sql: "SELECT book_id AS who FROM entries WHERE account = 'suspense' GROUP BY book_id, currency
+                HAVING SUM(amount) <> 0",
     },
     Check {
         category: "transaction_lost",

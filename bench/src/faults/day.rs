@@ -1,6 +1,6 @@
 //! A run from its first buyer to the last look at the books.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use super::plan::{Plan, Trouble};
 use super::postman::{Network, lock};
 use super::trouble;
 use crate::Failure;
-use crate::database::{Fresh, Place, count};
+use crate::database::{Fresh, Place, count, texts};
 
 /// How long everything may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -177,14 +177,32 @@ async fn trade_and_settle(
     } else {
         house.stop_all().await?;
     }
+    let forgotten = forgotten(house, fresh).await?;
     house.start_all().await?;
-    settle(house, fresh).await?;
+    settle(house, fresh, plan.patience).await?;
     house.stop_all().await?;
-    look(plan, house, &market, fresh, peak_kib).await
+    let mut seen = look(plan, house, &market, fresh, peak_kib).await?;
+    if !forgotten.is_empty() {
+        let category =
+            "acknowledged_lost: answered 2xx, and not in the database when the servers were down";
+        seen.faults.insert(category.to_owned(), forgotten);
+    }
+    Ok(seen)
+}
+
+/// Events that were answered 2xx and aren't there, before anything can catch up with them.
+async fn forgotten(house: &House<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
+    let stored: HashSet<String> = texts(&fresh.db, "SELECT id FROM inbox_events").await?;
+    let tally = house.postman.tally();
+    let acknowledged = tally.acknowledged.keys();
+    // An event of the other mode is answered and not kept.
+    let forgotten =
+        acknowledged.filter(|id| !stored.contains(*id) && !id.starts_with("evt_forged_mode"));
+    Ok(forgotten.cloned().collect())
 }
 
 /// Waits until nothing is left to do; what never comes to rest is for the checker to report.
-async fn settle(house: &House<'_>, fresh: &Fresh) -> Result<(), Failure> {
+async fn settle(house: &House<'_>, fresh: &Fresh, patience: Duration) -> Result<(), Failure> {
     const OPEN: &str = "SELECT (SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased')
           AND kind NOT IN ('catch_all_up', 'sweep_payments', 'tidy'))
         + (SELECT COUNT(*) FROM jobs WHERE kind = 'catch_all_up' AND state = 'leased')
@@ -195,7 +213,7 @@ async fn settle(house: &House<'_>, fresh: &Fresh) -> Result<(), Failure> {
         still = if open == 0 { still + 1 } else { 0 };
         Ok(still == 4)
     });
-    match tokio::time::timeout(PATIENCE, rest).await {
+    match tokio::time::timeout(patience, rest).await {
         Ok(done) => done,
         Err(_) => Ok(()),
     }

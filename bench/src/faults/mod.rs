@@ -120,6 +120,10 @@ impl Args {
         let Some(plan) = (run.plan)(size, self.seed, place).filter(|_| !elsewhere) else {
             return Ok(true);
         };
+        if let Some(why) = trouble::impossible(&plan) {
+            println!("{:<10} {:<9} not run: {why}", run.name, place.name());
+            return Ok(true);
+        }
         let folder = TempDir::new_in(folder)?;
         let stage = Stage {
             binary,

@@ -12,7 +12,7 @@ pub enum Trouble {
     Kills(u32),
     /// PostgreSQL crashes and comes back, so often.
     PostgresCrashes(u32),
-    /// Another program holds SQLite's write lock for seven seconds, so often.
+    /// Another program holds SQLite's write lock for twelve seconds, so often.
     SqliteBusy(u32),
     /// The disk of the database is full for a while, so often.
     DiskFull(u32),
@@ -58,6 +58,8 @@ pub struct Plan {
     /// All events are held back until the last buyer has paid, and then brought, so many at a time.
     pub flood: Option<usize>,
     pub trouble: Trouble,
+    /// How long all that is left to do may take in the end.
+    pub patience: Duration,
 }
 
 impl Plan {
@@ -80,6 +82,7 @@ impl Plan {
             lost: 0.0,
             shuffle: Duration::from_millis(300),
             stripe: Vec::new(),
+            patience: Duration::from_secs(240),
             replicas: 1,
             clocks: Vec::new(),
             flood: None,

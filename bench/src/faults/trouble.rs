@@ -18,8 +18,8 @@ use crate::database::Fresh;
 
 /// A worker's lease, and something more.
 const PAST_A_LEASE: Duration = Duration::from_secs(66);
-/// Longer than the server waits for a lock.
-const BUSY: Duration = Duration::from_secs(7);
+/// Longer than the server waits for a lock, and for its one connection.
+const BUSY: Duration = Duration::from_secs(12);
 
 /// Makes the plan's trouble, and ends with all replicas running.
 pub async fn make(
@@ -106,15 +106,25 @@ fn fill(ballast: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+const NOT_OURS: &str = "only the throw-away server of tests/postgres.sh is crashed";
+
+/// Where that server has its files; none: the server in use is somebody's own.
+fn throw_away() -> Option<PathBuf> {
+    let url = std::env::var("TEST_POSTGRES_URL").ok()?;
+    let host = url.split("host=").nth(1)?.split('&').next()?;
+    let data = Path::new(host).join("data");
+    (host.starts_with("/tmp/souk-pg.") && data.join("postmaster.opts").exists()).then_some(data)
+}
+
+/// Why this plan can't be played here, if it can't.
+pub fn impossible(plan: &Plan) -> Option<&'static str> {
+    let crashes = matches!(plan.trouble, Trouble::PostgresCrashes(_));
+    (crashes && throw_away().is_none()).then_some(NOT_OURS)
+}
+
 /// Ends the throw-away PostgreSQL as a crash would, and starts it again with the command that it was started with.
 fn crash_postgres() -> Result<(), Failure> {
-    let url = std::env::var("TEST_POSTGRES_URL")?;
-    let host = url
-        .split("host=")
-        .nth(1)
-        .and_then(|rest| rest.split('&').next());
-    let data =
-        PathBuf::from(host.ok_or("only tests/postgres.sh's own server is crashed")?).join("data");
+    let data = throw_away().ok_or(NOT_OURS)?;
     let pid_file = data.join("postmaster.pid");
     let pid = std::fs::read_to_string(&pid_file)?;
     let pid = pid.lines().next().ok_or("no pid")?.to_owned();

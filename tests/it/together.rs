@@ -1,0 +1,149 @@
+//! A batch is done set-wise; it must come to the same as its events one by one.
+
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::json;
+use souk::webhooks;
+use souk_entity::AccountId;
+
+use crate::harness::{Checkout, Shop, TestApp, lines_of, opened, text};
+
+/// A number below `below` that follows from what it decides.
+fn drawn(day: i64, what: i64, n: i64, below: i64) -> i64 {
+    // SplitMix64, so that neighbours differ.
+    let mut z =
+        (day * 1_000_003 + what * 10_007 + n).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed());
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9_u64.cast_signed());
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB_u64.cast_signed());
+    (z ^ (z >> 31)).rem_euclid(below)
+}
+
+const BUYERS: i64 = 14;
+
+async fn open(app: &TestApp, products: &[String], day: i64, n: i64) -> Checkout {
+    let mut lines = vec![];
+    for (at, product) in (0..).zip(products) {
+        let quantity = drawn(day, 1, n * 10 + at, 4) - 1;
+        if quantity > 0 {
+            lines.push((product.as_str(), quantity));
+        }
+    }
+    if lines.is_empty() {
+        lines.push((products[0].as_str(), 1));
+    }
+    let body =
+        json!({ "lines": lines_of(&lines), "customer_email": format!("buyer{n:02}@example.com") });
+    opened(&app.post("/v1/checkout_sessions", body).expect(201).await)
+}
+
+/// Leaves so few of a product that some buyers come too late.
+async fn take_away(app: &TestApp, shop: &Shop, product: &str, left: i64) {
+    let body = json!({ "delta": left - 500, "reason": "damaged" });
+    let path = format!("/v1/products/{product}/stock_adjustments");
+    app.post(path, body).by(&shop.owner).expect(201).await;
+}
+
+/// Buyers pay for shared products of which there are too few; one pays nothing, one is lied about, one never pays.
+/// What they come to.
+async fn day(day: i64, at_once: bool) -> Vec<String> {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    app.percent_off(&shop, "GIFT", 100).await;
+    app.settle().await;
+    let mut products = vec![];
+    for stock in [Some(500), Some(500), None] {
+        products.push(app.product(&shop, 2500, stock).await);
+    }
+    let mut checkouts = vec![];
+    for n in 0..BUYERS {
+        checkouts.push(open(&app, &products, day, n).await);
+    }
+    for (at, product) in (0..2).zip(&products) {
+        take_away(&app, &shop, product, drawn(day, 2, at, 14)).await;
+    }
+    app.settle().await;
+    for (n, checkout) in checkouts.iter().enumerate() {
+        match n {
+            0 => drop(
+                app.pay_with(checkout, json!({ "promotion_code": "GIFT" }))
+                    .await,
+            ),
+            1 => {}
+            _ => app.pay(checkout).await,
+        }
+    }
+    // Another price was asked for than this session says.
+    app.sql(&format!(
+        "UPDATE payments SET amount_subtotal = amount_subtotal + 1 WHERE id = '{}'",
+        checkouts[2].payment
+    ))
+    .await;
+    let mut events = app.intercept().await;
+    if at_once {
+        let account = AccountId::from(shop.account.as_str());
+        let done = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+        done.expect("catches up");
+    } else {
+        events.sort_by_key(|event| text(event, "id"));
+        for event in events.iter().filter(|event| event["account"].is_string()) {
+            app.hear(event).await;
+        }
+    }
+    let told = tell(&app).await;
+    app.settle().await;
+    app.leaves_work();
+    told
+}
+
+/// What the events came to, with nothing in it that is different each time.
+async fn tell(app: &TestApp) -> Vec<String> {
+    const TELL: [&str; 7] = [
+        "SELECT o.email || ' ' || o.status || ' ' || COALESCE(o.refund_reason, '-') || ' '
+           || CASE WHEN o.paid_at IS NULL THEN 'no time' ELSE 'a time' END AS it FROM orders o",
+        "SELECT o.email || ' ' || p.status || ' ' || COALESCE(p.amount_paid, -1) || ' ' || COALESCE(p.amount_discount, -1)
+           || ' ' || COALESCE(p.payment_intent, '-') AS it
+           FROM payments p JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id",
+        "SELECT o.email || ' timeline ' || e.kind AS it FROM order_events e JOIN orders o ON o.id = e.order_id",
+        "SELECT o.email || ' takes ' || m.delta || ' ' || m.actor AS it FROM stock_movements m JOIN orders o ON o.id = m.order_id",
+        "SELECT 'left ' || COALESCE(available, -1) AS it FROM products",
+        "SELECT o.email || ' mail ' || substr(j.effect_key, 6, 10) AS it FROM jobs j JOIN orders o ON o.id = j.subject
+           WHERE j.kind = 'mail'",
+        "SELECT o.email || ' ' || j.kind || ' ' || j.state AS it FROM jobs j JOIN payments p ON p.id = j.subject
+           JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id",
+    ];
+    let mut told = vec![];
+    for sql in TELL {
+        let query = Statement::from_string(app.app.db.backend(), sql);
+        let rows = app.app.db.read.query_all_raw(query).await.expect("tells");
+        told.extend(
+            rows.iter()
+                .map(|row| row.try_get::<String>("", "it").expect("a text")),
+        );
+    }
+    told.push(format!("refunds {}", app.count("refunds").await));
+    told.push(format!("findings {}", app.count("findings").await));
+    told.push(format!(
+        "pulls {}",
+        app.count("jobs WHERE kind = 'pull' AND state = 'ready'")
+            .await
+    ));
+    told.sort();
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
+    let (mut paid, mut oversold) = (0, 0);
+    for n in 0..5 {
+        let (alone, together) = tokio::join!(day(n, false), day(n, true));
+        assert_eq!(alone, together, "day {n}");
+        paid += together
+            .iter()
+            .filter(|row| row.contains(" timeline paid"))
+            .count();
+        oversold += together
+            .iter()
+            .filter(|row| row.contains(" refund_due oversold"))
+            .count();
+    }
+    assert!(paid > 5 && oversold > 5, "{paid} paid, {oversold} oversold");
+}
