@@ -33,6 +33,8 @@ pub struct Db {
 pub struct Tx {
     inner: DatabaseTransaction,
     at: Timestamp,
+    /// Whether the database's clock is to be asked for what replicas measure together.
+    asks_time: bool,
     committed: Arc<Notify>,
     _open: OpenTx,
 }
@@ -73,6 +75,7 @@ impl Db {
         Ok(Tx {
             inner,
             at: self.clock.now(),
+            asks_time: matches!(self.clock, Clock::System) && self.backend() == DbBackend::Postgres,
             committed: self.committed.clone(),
             _open: OpenTx::enter(),
         })
@@ -161,6 +164,20 @@ impl Tx {
         self.at
     }
 
+    /// Now, by the one clock that replicas share: PostgreSQL's own, since a replica's may be wrong. On SQLite there is one
+    /// replica, and a clock that somebody sets counts for all.
+    pub async fn shared_now(&self) -> Result<Timestamp> {
+        if !self.asks_time {
+            return Ok(self.at);
+        }
+        let text = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        let row = self
+            .query_one_raw(Statement::from_string(DbBackend::Postgres, text))
+            .await?;
+        let row = row.ok_or_else(|| Error::internal("the database has no time"))?;
+        Ok(Timestamp(row.try_get_by_index(0)?))
+    }
+
     /// Makes it last, and wakes the workers.
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
@@ -179,6 +196,7 @@ impl Tx {
         Ok(Tx {
             inner: self.inner.begin().await?,
             at: self.at,
+            asks_time: self.asks_time,
             committed: self.committed.clone(),
             _open: OpenTx::enter(),
         })

@@ -284,12 +284,14 @@ impl Lease {
 pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
     use job::Column as C;
     let tx = db.begin_write().await?;
-    let now = tx.now();
+    let (now, shared_now) = (tx.now(), tx.shared_now().await?);
     let due = Condition::any()
         .add(C::State.eq(JobState::Ready).and(C::RunAt.lte(now)))
         .add(match planted("lease_for_ever") {
             true => C::Id.is_null(),
-            false => C::State.eq(JobState::Leased).and(C::LeaseUntil.lt(now)),
+            false => C::State
+                .eq(JobState::Leased)
+                .and(C::LeaseUntil.lt(shared_now)),
         });
     let mut pick = Query::select();
     pick.column(C::Id)
@@ -302,7 +304,7 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
         .col_expr(C::State, Expr::value(JobState::Leased))
         .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
         .col_expr(C::LeaseOwner, Expr::value(owner))
-        .col_expr(C::LeaseUntil, Expr::value(now.plus_ms(LEASE_MS)))
+        .col_expr(C::LeaseUntil, Expr::value(shared_now.plus_ms(LEASE_MS)))
         .filter(C::Id.in_subquery(pick))
         .exec_with_returning(&tx)
         .await?;
@@ -331,7 +333,7 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
 /// Begins the lease anew, for a job that takes long. `false`: it was lost, and another worker has the job.
 pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
     let tx = db.begin_write().await?;
-    let until = tx.now().plus_ms(LEASE_MS);
+    let until = tx.shared_now().await?.plus_ms(LEASE_MS);
     let renewed = lease
         .mine()
         .col_expr(job::Column::LeaseUntil, Expr::value(until))

@@ -1,11 +1,15 @@
 //! Jobs that take long, whose worker vanishes, or that are given up.
 
+use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
+use souk::clock::Clock;
+use souk::db::Db;
+use souk::jobs::Job;
 use souk::{jobs, worker};
 use souk_simulator::FaultKind;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Checkout, Shop, TestApp, User, text, until};
+use crate::harness::{Checkout, Database, Shop, TestApp, User, on_postgres, text, until};
 
 /// Longer than a lease.
 const MORE_THAN_A_LEASE: i64 = 61;
@@ -334,4 +338,46 @@ async fn the_shortest_checkout_is_still_long_enough_when_its_request_is_repeated
         app.count("payments WHERE stripe_object IS NOT NULL").await,
         1
     );
+}
+
+#[tokio::test]
+async fn on_postgres_a_lease_is_measured_by_the_clock_of_the_database() {
+    if !on_postgres() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::migrated(folder.path()).await;
+    let connect = async || {
+        Db::connect(&database.url, Clock::System)
+            .await
+            .expect("connects")
+    };
+    let db = connect().await;
+    let tx = db.begin_write().await.expect("begins");
+    // A database whose clock is ten minutes ahead of this machine's.
+    for sql in [
+        "CREATE SCHEMA ahead",
+        "CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
+           $f$ SELECT pg_catalog.clock_timestamp() + interval '10 minutes' $f$",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = ahead, pg_catalog, public',
+           current_database()); END $$",
+    ] {
+        tx.execute_unprepared(sql).await.expect(sql);
+    }
+    jobs::stage(&tx, &Job::Tidy).await.expect("stages");
+    tx.commit().await.expect("commits");
+    db.close().await.expect("closes");
+    let db = connect().await;
+    let leases = jobs::lease(&db, "one", 8).await.expect("leases");
+    let query = Statement::from_string(db.backend(), "SELECT lease_until AS it FROM jobs");
+    let row = db
+        .read
+        .query_one_raw(query)
+        .await
+        .expect("asks")
+        .expect("a row");
+    let until: i64 = row.try_get("", "it").expect("a time");
+    let ahead = until - leases[0].taken_at.0;
+    assert!((640_000..680_000).contains(&ahead), "{ahead} ms");
+    db.close().await.expect("closes");
 }

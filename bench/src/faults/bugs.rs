@@ -1,8 +1,10 @@
 //! The checker's own proof: bugs that are built into the server, switched on one at a time, each of which it must find.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use souk_simulator::FaultKind;
 use tempfile::TempDir;
 
@@ -299,28 +301,26 @@ fn given_back(seed: u64, place: &Place) -> Plan {
 
 /// Plays a day with each bug. An error names those that were not found.
 pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Failure> {
-    let binary = planted_binary()?;
+    let binary = &planted_binary()?;
     println!("server    {}\n", binary.display());
     let mut missed = Vec::new();
-    for bug in BUGS.iter().filter(|bug| args.wants(bug.name)) {
-        for place in places {
-            let folder = TempDir::new_in(folder)?;
-            let stage = Stage {
-                binary: &binary,
-                folder: folder.path(),
-                place,
-                planted: Some(bug.name),
-            };
-            let seen = day::play(&(bug.plan)(args.seed, place), &stage).await;
-            let wrongs = match &seen {
-                Ok(seen) => seen.wrongs(),
-                Err(e) => vec![format!("day: {e}")],
-            };
+    for place in places {
+        // On PostgreSQL there is one database of ours; on SQLite each day has its own, and they mostly wait.
+        let at_once = match place {
+            Place::Sqlite(_) => 4,
+            Place::Postgres(_) => 1,
+        };
+        let wanted = BUGS.iter().filter(|bug| args.wants(bug.name));
+        let days = wanted
+            .map(|bug| async move { (bug, day_with(bug, args.seed, binary, folder, place).await) });
+        let mut days = stream::iter(days).buffered(at_once);
+        while let Some((bug, wrongs)) = days.next().await {
             let found = wrongs.iter().any(|wrong| wrong.starts_with(bug.found_as));
-            let names: Vec<&str> = wrongs
+            let names: BTreeSet<&str> = wrongs
                 .iter()
-                .filter_map(|wrong| wrong.split(':').next())
+                .filter_map(|wrong| wrong.split([':', ' ']).next())
                 .collect();
+            let names: Vec<&str> = names.into_iter().collect();
             let verdict = if found { "found" } else { "MISSED" };
             println!(
                 "{:<28} {:<9} {verdict:<7} {}",
@@ -336,6 +336,30 @@ pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Fai
     match missed.as_slice() {
         [] => Ok(()),
         some => Err(format!("not found: {}", some.join(", ")).into()),
+    }
+}
+
+/// What is found wrong after a day with this bug.
+async fn day_with(
+    bug: &Bug,
+    seed: u64,
+    binary: &Path,
+    folder: &Path,
+    place: &Place,
+) -> Vec<String> {
+    let played = async {
+        let folder = TempDir::new_in(folder)?;
+        let stage = Stage {
+            binary,
+            folder: folder.path(),
+            place,
+            planted: Some(bug.name),
+        };
+        day::play(&(bug.plan)(seed, place), &stage).await
+    };
+    match played.await {
+        Ok(seen) => seen.wrongs(),
+        Err(e) => vec![format!("day: {e}")],
     }
 }
 

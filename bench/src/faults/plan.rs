@@ -12,7 +12,7 @@ pub enum Trouble {
     Kills(u32),
     /// PostgreSQL crashes and comes back, so often.
     PostgresCrashes(u32),
-    /// Another program holds SQLite's write lock for twelve seconds, so often.
+    /// Another program holds SQLite's write lock for 17 seconds, so often.
     SqliteBusy(u32),
     /// The disk of the database is full for a while, so often.
     DiskFull(u32),

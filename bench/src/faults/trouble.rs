@@ -19,7 +19,7 @@ use crate::database::Fresh;
 /// A worker's lease, and something more.
 const PAST_A_LEASE: Duration = Duration::from_secs(66);
 /// Longer than the server waits for a lock, and for its one connection.
-const BUSY: Duration = Duration::from_secs(12);
+const BUSY: Duration = Duration::from_secs(17);
 
 /// Makes the plan's trouble, and ends with all replicas running.
 pub async fn make(
