@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use souk_entity::Timestamp;
 use souk_migration::{Migrator, MigratorTrait};
+use sqlx::Connection;
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Notify;
 
@@ -146,6 +147,9 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
         .sqlx_logging_level(log::LevelFilter::Trace)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(is_at_rest(connection)))
+        })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
                 .create_if_missing(!read_only)
@@ -156,6 +160,15 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
                 .pragma("query_only", if read_only { "ON" } else { "OFF" })
         });
     options
+}
+
+/// Whether a connection that comes back is in no transaction. After a full disk or a failed read SQLite itself ends the
+/// transaction; sqlx's rollback then fails, it goes on counting it, and takes every later transaction for a savepoint in
+/// one that nobody will ever commit. Such a connection is closed.
+async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
+    // Answered after whatever rollback is still under way.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 impl Tx {

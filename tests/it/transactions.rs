@@ -1,9 +1,10 @@
-//! What must not happen while a transaction is open.
+//! What must not happen while a transaction is open, and what must be there when it has ended.
 
+use sea_orm::ConnectionTrait;
 use souk::ledger;
 use souk_entity::AccountId;
 
-use crate::harness::TestApp;
+use crate::harness::{TestApp, on_postgres};
 
 #[tokio::test]
 async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
@@ -29,4 +30,40 @@ async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
     let why = stopped.into_panic();
     let why = why.downcast_ref::<&str>().copied().unwrap_or_default();
     assert_eq!(why, "a network call while a transaction is open");
+}
+
+#[tokio::test]
+async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
+    if on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let db = &app.app.db;
+    // The disk is full: SQLite itself ends the transaction in which that is found out.
+    let pages: i64 = app
+        .ask("SELECT page_count AS it FROM pragma_page_count")
+        .await;
+    let tx = db.begin_write().await.expect("begins");
+    let full = format!("PRAGMA max_page_count = {pages}");
+    tx.execute_unprepared(&full).await.expect("a limit");
+    // One row, which needs no statement journal: nothing but the whole transaction can be undone.
+    let one_row =
+        "INSERT INTO seaql_migrations (version, applied_at) VALUES (hex(randomblob(9000000)), 0)";
+    let filled = tx.execute_unprepared(one_row);
+    let refused = filled.await.expect_err("there is room").to_string();
+    assert!(refused.contains("full"), "{refused}");
+    drop(tx);
+    // Then one that fails, and one that is committed.
+    if let Ok(tx) = db.begin_write().await {
+        drop(tx);
+    }
+    let tx = db.begin_write().await.expect("begins");
+    tx.execute_unprepared("PRAGMA max_page_count = 1000000")
+        .await
+        .expect("room");
+    tx.execute_unprepared("CREATE TABLE kept (it TEXT)")
+        .await
+        .expect("a table");
+    tx.commit().await.expect("commits");
+    assert_eq!(app.count("kept").await, 0, "nobody else can see it");
 }
