@@ -19,9 +19,6 @@ use super::trouble;
 use crate::Failure;
 use crate::database::{Fresh, Place, count, texts};
 
-/// How long everything may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(240);
-
 /// Where a run is played.
 pub struct Stage<'a> {
     pub binary: &'a Path,
@@ -159,10 +156,10 @@ async fn trade_and_settle(
     };
     tokio::try_join!(market.trade(), trouble)?;
     house.postman.let_go();
-    wait_for("every event is brought", async || {
-        Ok(house.postman.under_way() == 0)
-    })
-    .await?;
+    let brought = async || Ok(house.postman.under_way() == 0);
+    if !wait_for(plan.patience, brought).await? {
+        return Err("the events were never all brought".into());
+    }
     let peak_kib = house.peak_memory().await;
     // The next start catches up with what was lost on the way.
     if matches!(plan.trouble, Trouble::Kills(_)) {
@@ -201,36 +198,35 @@ async fn forgotten(house: &House<'_>, fresh: &Fresh) -> Result<Vec<String>, Fail
     Ok(forgotten.cloned().collect())
 }
 
-/// Waits until nothing is left to do; what never comes to rest is for the checker to report.
+/// Waits until nothing is left to do.
 async fn settle(house: &House<'_>, fresh: &Fresh, patience: Duration) -> Result<(), Failure> {
     const OPEN: &str = "SELECT (SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased')
           AND kind NOT IN ('catch_all_up', 'sweep_payments', 'tidy'))
         + (SELECT COUNT(*) FROM jobs WHERE kind = 'catch_all_up' AND state = 'leased')
         + (SELECT COUNT(*) FROM inbox_events WHERE state IN ('failed', 'deferred') AND id NOT LIKE 'evt_poison%')";
     let mut still = 0;
-    let rest = wait_for("everything is done", async || {
+    let rest = wait_for(patience, async || {
         let open = count(&fresh.db, OPEN).await? + i64::try_from(house.postman.under_way())?;
         still = if open == 0 { still + 1 } else { 0 };
         Ok(still == 4)
     });
-    match tokio::time::timeout(patience, rest).await {
-        Ok(done) => done,
-        Err(_) => Ok(()),
-    }
+    // What never comes to rest is for the checker to report.
+    rest.await.map(drop)
 }
 
+/// `false`: it never came about in this time.
 async fn wait_for(
-    what: &str,
+    patience: Duration,
     mut is: impl AsyncFnMut() -> Result<bool, Failure>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let start = Instant::now();
     while !is().await? {
-        if start.elapsed() > PATIENCE {
-            return Err(format!("it never came about that {what}").into());
+        if start.elapsed() > patience {
+            return Ok(false);
         }
         sleep(Duration::from_millis(250)).await;
     }
-    Ok(())
+    Ok(true)
 }
 
 async fn look(

@@ -133,6 +133,7 @@ pub const RUNS: [Run; 11] = [
                 lies: 0.0,
                 carts: 0.0,
                 refunds: 0.0,
+                patience: Duration::from_secs(of(size, 240, 3600)),
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })
         },
