@@ -49,7 +49,7 @@ pub(super) async fn apply(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
     }
     let session = heard.session;
     match (session.status.as_deref(), session.payment_status.as_deref()) {
-        (Some("complete"), Some("paid" | "no_payment_required")) => paid(tx, &payment, heard).await,
+        _ if is_paid(session) => paid(tx, &payment, heard).await,
         (Some("complete"), _) if intent_failed(session) => {
             failed(tx, &payment, "the asynchronous payment failed").await
         }
@@ -109,8 +109,41 @@ async fn unknown(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
                 waits_for: heard.session.id.clone(),
             })
         }
+        None if is_paid(heard.session) => orphaned(tx, heard, named).await,
         _ => Ok(Effect::Ignored("no payment of ours on this account")),
     }
+}
+
+/// Whether its money has come, or none was to be paid.
+pub(super) fn is_paid(session: &SessionView) -> bool {
+    session.status.as_deref() == Some("complete")
+        && matches!(
+            session.payment_status.as_deref(),
+            Some("paid" | "no_payment_required")
+        )
+}
+
+/// Paid, and it names a payment that isn't here: lost with a database that went back to a backup, or made up by
+/// whoever made the session. Nothing moves, and a person is told.
+async fn orphaned(tx: &Tx, heard: &Heard<'_>, named: &str) -> Result<Effect> {
+    let session = heard.session;
+    let currency = session.currency.clone().unwrap_or_default();
+    let paid = money::display(session.amount_total.unwrap_or(0), &currency);
+    let finding = NewFinding {
+        kind: "orphan_payment",
+        stripe_account: Some(heard.account.clone()),
+        subject: session.id.clone(),
+        message: format!(
+            "Checkout session {} was paid with {paid} for payment {named}, which is not in the database: perhaps its \
+             order was lost with a backup. Look the session up in the Stripe dashboard, and fulfil it by hand or \
+             refund it there.",
+            session.id
+        ),
+        amount: session.amount_total,
+        currency: Some(currency),
+    };
+    ledger::raise(tx, finding).await?;
+    Ok(Effect::Ignored("it names a payment that isn't here"))
 }
 
 fn intent_failed(session: &SessionView) -> bool {

@@ -33,12 +33,7 @@ pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
 pub async fn checkout_sessions_paid(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
     let paid = |(at, event): (usize, &&Event)| {
         let (account, session) = (event.account.as_ref()?, object::<SessionView>(event).ok()?);
-        let paid = event.kind.starts_with("checkout.session.")
-            && session.status.as_deref() == Some("complete")
-            && matches!(
-                session.payment_status.as_deref(),
-                Some("paid" | "no_payment_required")
-            );
+        let paid = event.kind.starts_with("checkout.session.") && confirm::is_paid(&session);
         paid.then(|| (at, account.clone(), event.livemode, session))
     };
     let paid: Vec<_> = events.iter().enumerate().filter_map(paid).collect();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, Shop, TestApp, fee_inside, text};
+use crate::harness::{Checkout, Shop, TestApp, event, fee_inside, text};
 
 /// A shop, what it sells, and a guest's checkout of one.
 async fn shop_with_checkout(app: &TestApp, stock: Option<i64>) -> (Shop, String, Checkout) {
@@ -549,4 +549,48 @@ async fn a_declined_card_leaves_the_order_pending_and_another_card_pays_it() {
     .await;
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "paid");
+}
+
+#[tokio::test]
+async fn a_paid_session_that_names_a_payment_which_is_not_here_is_told_to_a_person_once() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let session = |id: &str, status: &str, payment: &str| {
+        json!({
+            "id": id, "object": "checkout.session", "status": "complete", "payment_status": status, "currency": "usd",
+            "amount_subtotal": 2500, "amount_total": 2500, "metadata": { "souk_payment": payment },
+        })
+    };
+    let kind = "checkout.session.completed";
+    for (event_id, id, status) in [
+        ("evt_1", "cs_lost", "paid"),
+        ("evt_2", "cs_lost", "paid"),
+        ("evt_3", "cs_unpaid", "unpaid"),
+    ] {
+        let told = event(
+            event_id,
+            kind,
+            &shop.account,
+            session(id, status, "pay_lost"),
+        );
+        assert_eq!(app.hear(&told).await, "ignored");
+    }
+    let subject: String = app
+        .ask("SELECT subject AS it FROM findings WHERE kind = 'orphan_payment'")
+        .await;
+    assert_eq!(subject, "cs_lost");
+    assert_eq!(app.count("findings").await, 1);
+
+    // One that is here, but another's, is what anybody may write into metadata.
+    let checkout = {
+        let lamp = app.product(&shop, 2500, None).await;
+        app.checkout(&lamp).await
+    };
+    let other = app.shop("ben").await;
+    let lie = session("cs_lie", "paid", &checkout.payment);
+    assert_eq!(
+        app.hear(&event("evt_4", kind, &other.account, lie)).await,
+        "ignored"
+    );
+    assert_eq!(app.count("findings").await, 1);
 }
