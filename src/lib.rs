@@ -74,6 +74,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(ledger::routes::router())
         .merge(http::open::router())
         .layer(DefaultBodyLimit::max(http::BODY_LIMIT))
+        .layer(axum::middleware::from_fn(http::again::layer))
         .merge(webhooks::routes::router(intake))
         .fallback(async || Error::NoRoute)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)

@@ -1,6 +1,7 @@
 //! What all routes share: bodies and queries in, answers and problems out, paging, idempotency, headers.
 
 mod address;
+pub mod again;
 mod extract;
 pub mod headers;
 mod idempotency;

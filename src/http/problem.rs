@@ -44,6 +44,9 @@ impl IntoResponse for Error {
             request_id: super::headers::request_id(),
         };
         let mut response = (status, Json(problem)).into_response();
+        if self.is_contention() {
+            response.extensions_mut().insert(super::again::Contention);
+        }
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

@@ -1,10 +1,11 @@
 //! What must not happen while a transaction is open, and what must be there when it has ended.
 
 use sea_orm::ConnectionTrait;
+use serde_json::json;
 use souk::ledger;
 use souk_entity::AccountId;
 
-use crate::harness::{TestApp, on_postgres};
+use crate::harness::{TestApp, event, on_postgres};
 
 #[tokio::test]
 async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
@@ -66,4 +67,54 @@ async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
         .expect("a table");
     tx.commit().await.expect("commits");
     assert_eq!(app.count("kept").await, 0, "nobody else can see it");
+}
+
+#[tokio::test]
+async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
+    if !on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    // PostgreSQL ends the first two transactions that insert into these; a sequence remembers, whatever is undone.
+    for table in ["products", "inbox_events"] {
+        app.sql(&format!("CREATE SEQUENCE {table}_tries")).await;
+        app.sql(&format!(
+            "CREATE FUNCTION {table}_deadlock() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+               IF nextval('{table}_tries') <= 2 THEN
+                 RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01';
+               END IF;
+               RETURN NEW; END $f$"
+        ))
+        .await;
+        app.sql(&format!(
+            "CREATE TRIGGER {table}_first BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_deadlock()"
+        ))
+        .await;
+    }
+    let body =
+        json!({ "seller_id": shop.id, "name": "Lamp", "unit_amount": 2500, "currency": "usd" });
+    let made = app
+        .post("/v1/products", body)
+        .by(&shop.owner)
+        .keyed("lamp")
+        .await;
+    assert_eq!(
+        (made.status, made.header("idempotent-replayed")),
+        (201, None),
+        "{}",
+        made.text
+    );
+    assert_eq!(app.count("products").await, 1);
+    let told = event(
+        "evt_1",
+        "payout.nonsense",
+        &shop.account,
+        json!({ "id": "po_1" }),
+    );
+    assert_eq!(app.hear(&told).await, "ignored");
+    let tries: i64 = app
+        .ask("SELECT last_value AS it FROM inbox_events_tries")
+        .await;
+    assert_eq!(tries, 3);
 }
