@@ -117,15 +117,16 @@ pub const RUNS: [Run; 11] = [
     },
     Run {
         name: "refunds",
-        shows: "Stripe answers refunds with 429, 500 and commit-then-timeout, a fifth each: each is made once",
+        shows: "Stripe answers refunds with 429, 500 and commit-then-timeout, a fifth each in the long form: each is made once",
         only: Only::Both,
         plan: |size, seed, _| {
             Some(Plan {
+                // In the short form fewer, so that no job's delays grow to minutes.
                 stripe: vec![
-                    (FaultKind::Error429, 0.2),
-                    (FaultKind::CommitThenError500, 0.1),
-                    (FaultKind::Error500, 0.1),
-                    (FaultKind::CommitThenTimeout, 0.2),
+                    (FaultKind::Error429, of(size, 0.1, 0.2)),
+                    (FaultKind::CommitThenError500, of(size, 0.05, 0.1)),
+                    (FaultKind::Error500, of(size, 0.05, 0.1)),
+                    (FaultKind::CommitThenTimeout, of(size, 0.1, 0.2)),
                 ],
                 products: 1,
                 stock: 1,
