@@ -1,5 +1,7 @@
 //! The database: SQLite or PostgreSQL, one way to write, and the few statements whose text differs.
 
+mod written;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+
+use written::Tally;
+pub use written::Written;
 
 /// Connections to one database. On SQLite the write pool holds a single connection and `read` only reads; on
 /// PostgreSQL both are one pool.
@@ -37,6 +42,7 @@ pub struct Tx {
     /// Whether the database's clock is to be asked for what replicas measure together.
     asks_time: bool,
     committed: Arc<Notify>,
+    tally: Option<Tally>,
     _open: OpenTx,
 }
 
@@ -78,6 +84,7 @@ impl Db {
             at: self.clock.now(),
             asks_time: matches!(self.clock, Clock::System) && self.backend() == DbBackend::Postgres,
             committed: self.committed.clone(),
+            tally: None,
             _open: OpenTx::enter(),
         })
     }
@@ -191,9 +198,22 @@ impl Tx {
         Ok(Timestamp(row.try_get_by_index(0)?))
     }
 
+    /// From now on counts the rows that it writes; see `written`.
+    pub fn count_rows(&mut self) {
+        self.tally = Some(Tally::default());
+    }
+
+    /// The rows written since `count_rows`, by table: what was done in a savepoint counts once that is committed.
+    pub fn written(&self) -> Written {
+        self.tally.as_ref().map(Tally::rows).unwrap_or_default()
+    }
+
     /// Makes it last, and wakes the workers.
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
+        if let Some(tally) = self.tally {
+            tally.commit();
+        }
         self.committed.notify_waiters();
         Ok(())
     }
@@ -211,6 +231,7 @@ impl Tx {
             at: self.at,
             asks_time: self.asks_time,
             committed: self.committed.clone(),
+            tally: self.tally.as_ref().map(Tally::inner),
             _open: OpenTx::enter(),
         })
     }
@@ -222,16 +243,34 @@ impl ConnectionTrait for Tx {
         self.inner.get_database_backend()
     }
     async fn execute_raw(&self, stmt: Statement) -> Result<ExecResult, DbErr> {
-        self.inner.execute_raw(stmt).await
+        let Some(tally) = &self.tally else {
+            return self.inner.execute_raw(stmt).await;
+        };
+        let sql = stmt.sql.clone();
+        let result = self.inner.execute_raw(stmt).await?;
+        tally.saw(&sql, result.rows_affected());
+        Ok(result)
     }
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         self.inner.execute_unprepared(sql).await
     }
     async fn query_one_raw(&self, stmt: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.inner.query_one_raw(stmt).await
+        let Some(tally) = &self.tally else {
+            return self.inner.query_one_raw(stmt).await;
+        };
+        let sql = stmt.sql.clone();
+        let row = self.inner.query_one_raw(stmt).await?;
+        tally.saw(&sql, u64::from(row.is_some()));
+        Ok(row)
     }
     async fn query_all_raw(&self, stmt: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.inner.query_all_raw(stmt).await
+        let Some(tally) = &self.tally else {
+            return self.inner.query_all_raw(stmt).await;
+        };
+        let sql = stmt.sql.clone();
+        let rows = self.inner.query_all_raw(stmt).await?;
+        tally.saw(&sql, rows.len() as u64);
+        Ok(rows)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Work that a transaction stages and that is done after it: unique by its effect, leased, retried, given up.
 
+pub mod by_hand;
+
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
@@ -129,6 +131,8 @@ const LEASE_MS: i64 = 60_000;
 pub const RENEW_MS: i64 = LEASE_MS / 3;
 /// Runs before a job is given up.
 const MAX_ATTEMPTS: i32 = 12;
+/// Where a job is that nobody will do, unless it is wanted again.
+const ENDED: [JobState; 3] = [JobState::Done, JobState::Dead, JobState::Discarded];
 const BACKOFF_BASE_MS: i64 = 1_000;
 const BACKOFF_MAX_MS: i64 = 10 * 60_000;
 
@@ -177,6 +181,7 @@ fn row(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<job::ActiveModel> {
         lease_owner: Set(None),
         lease_until: Set(None),
         last_error: Set(None),
+        discard_reason: Set(None),
         created_at: Set(tx.now()),
         finished_at: Set(None),
     })
@@ -194,7 +199,7 @@ async fn insert(
         let new = |c: C| Expr::col(("excluded", c));
         let ended = match planted("lost_wake_up") {
             true => old(C::Id).is_null(),
-            false => old(C::State).is_in([JobState::Done, JobState::Dead]),
+            false => old(C::State).is_in(ENDED),
         };
         conflict
             .value(
@@ -212,7 +217,8 @@ async fn insert(
             .value(
                 C::RunAt,
                 Expr::case(ended, new(C::RunAt)).finally(old(C::RunAt)),
-            );
+            )
+            .value(C::DiscardReason, Expr::value(None::<String>));
     } else {
         conflict.do_nothing();
     }

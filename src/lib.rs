@@ -1,5 +1,6 @@
 //! Souk: a self-hosted marketplace backend on Stripe Connect. See ARCHITECTURE.md for the rooms and their rules.
 
+pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod catalog;
@@ -72,6 +73,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(orders::routes::router())
         .merge(payments::routes::router())
         .merge(ledger::routes::router())
+        .merge(admin::routes::router())
         .merge(http::open::router())
         .layer(DefaultBodyLimit::max(http::BODY_LIMIT))
         .layer(axum::middleware::from_fn(http::again::layer))

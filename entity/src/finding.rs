@@ -36,6 +36,8 @@ pub struct Model {
     pub state: FindingState,
     pub created_at: Timestamp,
     pub resolved_at: Option<Timestamp>,
+    /// Of the person who resolved it by hand.
+    pub note: Option<String>,
 }
 
 /// None: queries name their joins.

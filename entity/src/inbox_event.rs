@@ -57,6 +57,9 @@ pub enum EventState {
     /// Given up; an admin can replay it.
     #[sea_orm(string_value = "dead")]
     Dead,
+    /// A person said that it isn't wanted.
+    #[sea_orm(string_value = "discarded")]
+    Discarded,
 }
 
 /// A row of `inbox_events`.
@@ -83,6 +86,8 @@ pub struct Model {
     pub attempts: i32,
     pub retry_at: Option<Timestamp>,
     pub error: Option<String>,
+    /// Why a person discarded it.
+    pub discard_reason: Option<String>,
     pub received_at: Timestamp,
     pub processed_at: Option<Timestamp>,
     pub source: Source,

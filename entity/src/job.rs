@@ -24,6 +24,9 @@ pub enum JobState {
     /// Given up; an admin can retry it.
     #[sea_orm(string_value = "dead")]
     Dead,
+    /// A person said that it isn't wanted.
+    #[sea_orm(string_value = "discarded")]
+    Discarded,
 }
 
 /// A row of `jobs`.
@@ -52,6 +55,8 @@ pub struct Model {
     pub lease_owner: Option<String>,
     pub lease_until: Option<Timestamp>,
     pub last_error: Option<String>,
+    /// Why a person discarded it.
+    pub discard_reason: Option<String>,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
 }

@@ -15,6 +15,7 @@ mod m20261123_000006_payments;
 mod m20261123_000007_inbox;
 mod m20261123_000008_ledger;
 mod m20261124_000009_catch_up;
+mod m20261124_000010_seeing;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000007_inbox::Migration),
             Box::new(m20261123_000008_ledger::Migration),
             Box::new(m20261124_000009_catch_up::Migration),
+            Box::new(m20261124_000010_seeing::Migration),
         ]
     }
 }

@@ -18,7 +18,7 @@ use super::promotions::{self, NewPromotionCode, PromotionCodeAccess};
 use super::{Adjustment, NewProduct, ProductAccess, ProductChange};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, Keyed, List, Pages, Path, Valid, given};
+use crate::http::{Answer, Filters, Keyed, List, NoFilters, Pages, Path, Valid, given};
 use crate::identity::{Caller, MaybeCaller};
 use crate::sellers;
 
@@ -224,10 +224,6 @@ async fn adjust_stock(
 }
 
 /// No filters besides paging.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFilters {}
-
 async fn list_adjustments(
     State(app): State<App>,
     access: ProductAccess,

@@ -97,6 +97,15 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// For a field that is an object: `#[serde(deserialize_with = "object")]`.
+pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Object::deserialize(deserializer).map(|Object(one)| one)
+}
+
 /// For a field that is a list of objects: `#[serde(deserialize_with = "objects")]`.
 pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
@@ -254,8 +263,7 @@ impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Unpaged<F> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
-        let (paging, _) = Paging::split(Vec::new(), parts.uri.path())?;
-        Ok(Self(from_pairs(all)?, paging))
+        Ok(Self(from_pairs(all)?, Paging::whole(parts.uri.path())))
     }
 }
 
@@ -302,6 +310,39 @@ fn refuse_repeated(pairs: &[(String, String)]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A name or id to look for: letters, digits and `_ . : -`, beginning with a small letter, at most 255 of them. Anything
+/// else would find nothing, and say so only by an empty list.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Word(String);
+
+impl TryFrom<String> for Word {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.:-".contains(c);
+        let begins = text.starts_with(|c: char| c.is_ascii_lowercase());
+        match begins && text.len() <= 255 && text.chars().all(plain) {
+            true => Ok(Self(text)),
+            false => Err("not a name or id that could be found"),
+        }
+    }
+}
+
+impl AsRef<str> for Word {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for Word {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.to_owned().try_into()
+    }
 }
 
 /// The variable parts of a path. One that can't be read names nothing: 404.

@@ -2,6 +2,7 @@
 
 mod address;
 pub mod again;
+mod by_time;
 mod extract;
 pub mod headers;
 mod idempotency;
@@ -11,8 +12,9 @@ mod paging;
 mod problem;
 
 pub use address::ClientAddress;
+pub use by_time::page_by_time;
 pub use extract::BODY_LIMIT;
-pub use extract::{Filters, Form, Path, Query, Unpaged, Valid, objects};
+pub use extract::{Filters, Form, Path, Query, Unpaged, Valid, Word, object, objects};
 pub use idempotency::{Keyed, forget_keys};
 pub use metadata::{check_metadata, given, merge_metadata};
 pub use paging::{List, Pages, Paging};
@@ -23,6 +25,11 @@ use axum::response::{Html, IntoResponse, Response};
 
 /// 200 and a JSON body.
 pub type Answer<T> = crate::error::Result<Json<T>>;
+
+/// The query of a list that has no filters.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoFilters {}
 
 /// A JSON body of `{}`: a POST that needs no more.
 #[derive(Debug, serde::Deserialize, validator::Validate)]

@@ -37,12 +37,7 @@ impl Paging {
         pairs: Vec<(String, String)>,
         path: &str,
     ) -> Result<(Self, Vec<(String, String)>)> {
-        let mut paging = Self {
-            limit: DEFAULT_LIMIT,
-            starting_after: None,
-            ending_before: None,
-            url: path.to_owned(),
-        };
+        let mut paging = Self::whole(path);
         let mut rest = Vec::new();
         for (name, value) in pairs {
             match name.as_str() {
@@ -67,6 +62,16 @@ impl Paging {
             ));
         }
         Ok((paging, rest))
+    }
+
+    /// Of a list that isn't asked for by a query, at this path.
+    pub fn whole(path: &str) -> Self {
+        Self {
+            limit: DEFAULT_LIMIT,
+            starting_after: None,
+            ending_before: None,
+            url: path.to_owned(),
+        }
     }
 
     /// The list of rows that were read with one more than `limit`, already newest first, each as `view` shows it.

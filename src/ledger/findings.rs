@@ -1,13 +1,15 @@
 //! Findings: differences that need a person, each one row that opens and is resolved.
 
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde_json::json;
 use souk_entity::finding::{self, FindingState};
-use souk_entity::{AccountId, Timestamp};
+use souk_entity::{AccountId, FindingId, Timestamp, UserId};
 
+use crate::app::App;
 use crate::db::Tx;
-use crate::error::Result;
-use crate::ids;
+use crate::error::{Error, Result};
+use crate::{audit, ids};
 
 /// A finding to raise.
 #[derive(Clone, Debug)]
@@ -37,6 +39,7 @@ pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
             C::Currency,
             C::State,
             C::ResolvedAt,
+            C::Note,
         ])
         .to_owned();
     finding::Entity::insert(finding::ActiveModel {
@@ -50,6 +53,7 @@ pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
         state: Set(FindingState::Open),
         created_at: Set(tx.now()),
         resolved_at: Set(None::<Timestamp>),
+        note: Set(None),
     })
     .on_conflict(again)
     .exec_without_returning(tx)
@@ -69,4 +73,37 @@ pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// Resolves a finding because a person says so, and why. Whatever still finds the difference opens it again. One that is
+/// resolved already stays as it is.
+pub(super) async fn resolve_by_hand(
+    app: &App,
+    by: &UserId,
+    id: &FindingId,
+    note: &str,
+) -> Result<finding::Model> {
+    use finding::Column as C;
+    let tx = app.db.begin_write().await?;
+    let resolved = finding::Entity::update_many()
+        .col_expr(C::State, Expr::value(FindingState::Resolved))
+        .col_expr(C::ResolvedAt, Expr::value(tx.now()))
+        .col_expr(C::Note, Expr::value(note))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::State.eq(FindingState::Open))
+        .exec(&tx)
+        .await?;
+    let finding = find(&tx, id).await?;
+    if resolved.rows_affected == 1 {
+        let what = json!({ "kind": finding.kind, "subject": finding.subject, "note": note });
+        audit::record(&tx, by.as_ref(), "finding.resolved", id.as_ref(), what).await?;
+    }
+    tx.commit().await?;
+    Ok(finding)
+}
+
+/// A finding by its id.
+pub(super) async fn find<C: ConnectionTrait>(db: &C, id: &FindingId) -> Result<finding::Model> {
+    let found = finding::Entity::find_by_id(id.clone()).one(db).await?;
+    found.ok_or(Error::NotFound("finding"))
 }

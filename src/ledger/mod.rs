@@ -8,7 +8,6 @@ mod closing;
 pub mod events;
 mod findings;
 pub mod later;
-mod paging;
 mod payouts;
 mod posting;
 mod pulling;

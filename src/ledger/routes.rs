@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use sea_orm::{
     ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Select,
@@ -13,15 +13,18 @@ use souk_entity::balance_transaction::{self, FeeDetail};
 use souk_entity::finding::{self, FindingState};
 use souk_entity::payout::{self, PayoutStatus, Reconciliation};
 use souk_entity::{AccountId, FindingId, OrderId, SellerId, Timestamp, book};
+use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, List, Pages, Path, Unpaged};
+use crate::http::{
+    Answer, Filters, List, NoFilters, Pages, Path, Unpaged, Valid, Word, page_by_time,
+};
 use crate::identity::{Admin, Caller};
 use crate::money;
 use crate::sellers;
 
-use super::{Balance, balances, entries, paging, sum};
+use super::{Balance, balances, entries, findings, sum};
 
 /// The room's routes.
 pub fn router() -> Router<App> {
@@ -31,6 +34,8 @@ pub fn router() -> Router<App> {
         .route("/v1/payouts/{id}/transactions", get(list_transactions))
         .route("/v1/ledger/balances", get(list_balances))
         .route("/v1/ledger/findings", get(list_findings))
+        .route("/v1/ledger/findings/{id}", get(get_finding))
+        .route("/v1/ledger/findings/{id}/resolve", post(resolve_finding))
 }
 
 /// Whose rows a caller sees.
@@ -78,7 +83,7 @@ async fn list_payouts(
     let visible = scope.narrow(payout::Entity::find(), C::SellerId);
     let query = filters.narrow(visible.clone())?;
     let by = (C::StripeCreated, C::Id);
-    let (rows, has_more) = paging::page(query, visible, &paging, by, &app.db.read).await?;
+    let (rows, has_more) = page_by_time(query, visible, &paging, by, &app.db.read).await?;
     let mut summaries = summaries(&app, &rows).await?;
     let view = |row: payout::Model| {
         let summary = summaries.remove(&row.id).unwrap_or_default();
@@ -148,10 +153,6 @@ async fn visible_payout(app: &App, caller: &Caller, id: &str) -> Result<payout::
         .ok_or(Error::NotFound("payout"))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFilters {}
-
 async fn list_transactions(
     State(app): State<App>,
     caller: Caller,
@@ -164,7 +165,7 @@ async fn list_transactions(
         .filter(C::BookId.eq(payout.book_id))
         .filter(C::PayoutId.eq(payout.id));
     let by = (C::StripeCreated, C::Id);
-    let rows = paging::page(query.clone(), query, &paging, by, &app.db.read).await?;
+    let rows = page_by_time(query.clone(), query, &paging, by, &app.db.read).await?;
     let account = payout.stripe_account;
     let view = |row| TransactionView::new(row, account.clone());
     Ok(Json(paging.list(rows, view)))
@@ -192,7 +193,7 @@ async fn list_balances(
 #[serde(deny_unknown_fields)]
 struct FindingFilters {
     state: Option<FindingState>,
-    kind: Option<String>,
+    kind: Option<Word>,
 }
 
 async fn list_findings(
@@ -206,15 +207,35 @@ async fn list_findings(
         query = query.filter(C::State.eq(state));
     }
     if let Some(kind) = &filters.kind {
-        let plain = |c: char| c.is_ascii_lowercase() || c == '_';
-        if !kind.starts_with(|c: char| c.is_ascii_lowercase()) || !kind.chars().all(plain) {
-            let message = "kind is the name of a kind of finding, such as payout_failed.";
-            return Err(Error::invalid("kind", message));
-        }
-        query = query.filter(C::Kind.eq(kind.as_str()));
+        query = query.filter(C::Kind.eq(kind.as_ref()));
     }
     let rows = query.page(&paging, C::Id, &app.db.read).await?;
     Ok(Json(paging.list(rows, FindingView::from)))
+}
+
+async fn get_finding(
+    State(app): State<App>,
+    _: Admin,
+    Path(id): Path<FindingId>,
+) -> Answer<FindingView> {
+    Ok(Json(findings::find(&app.db.read, &id).await?.into()))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Resolution {
+    #[validate(length(min = 1, max = 500, message = "note has 1 to 500 characters."))]
+    note: String,
+}
+
+async fn resolve_finding(
+    State(app): State<App>,
+    Admin(caller): Admin,
+    Path(id): Path<FindingId>,
+    Valid(resolution): Valid<Resolution>,
+) -> Answer<FindingView> {
+    let finding = findings::resolve_by_hand(&app, caller.id(), &id, &resolution.note).await?;
+    Ok(Json(finding.into()))
 }
 
 #[derive(Serialize)]
@@ -391,6 +412,8 @@ struct FindingView {
     currency: Option<String>,
     state: FindingState,
     created_at: Timestamp,
+    resolved_at: Option<Timestamp>,
+    note: Option<String>,
 }
 
 impl From<finding::Model> for FindingView {
@@ -406,6 +429,8 @@ impl From<finding::Model> for FindingView {
             currency: row.currency,
             state: row.state,
             created_at: row.created_at,
+            resolved_at: row.resolved_at,
+            note: row.note,
         }
     }
 }

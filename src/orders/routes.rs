@@ -10,7 +10,7 @@ use souk_entity::{OrderEventId, OrderId, SellerId, Timestamp, order_event};
 use validator::Validate;
 
 use crate::app::App;
-use crate::http::{Answer, Filters, List, Pages, Valid, given};
+use crate::http::{Answer, Filters, List, NoFilters, Pages, Valid, given};
 use crate::identity::Caller;
 use crate::sellers;
 
@@ -77,10 +77,6 @@ async fn list(
 async fn read(State(app): State<App>, access: OrderAccess) -> Answer<OrderView> {
     Ok(Json(view(&app.db.read, access.order).await?))
 }
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NoFilters {}
 
 async fn timeline(
     State(app): State<App>,

@@ -11,7 +11,7 @@ use souk_entity::Timestamp;
 use souk_entity::inbox_event::{self, EventState};
 
 use crate::app::App;
-use crate::db::Tx;
+use crate::db::{Tx, Written};
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::planted::planted;
@@ -108,6 +108,7 @@ fn row(incoming: &Incoming, now: Timestamp) -> inbox_event::ActiveModel {
         attempts: Set(1),
         retry_at: Set(None),
         error: Set(None),
+        discard_reason: Set(None),
         received_at: Set(now),
         processed_at: Set(Some(now)),
         source: Set(incoming.source),
@@ -158,6 +159,19 @@ impl Outcome {
             Self::Failed(_) => EventState::Failed,
         }
     }
+
+    /// What it waits for, and what is said of it.
+    fn told(&self) -> (Option<String>, Option<String>) {
+        match self {
+            Self::Done(Effect::Applied) => (None, None),
+            Self::Done(Effect::Ignored(why)) => (None, Some((*why).to_owned())),
+            Self::Done(Effect::Deferred { waits_for }) => (
+                Some(waits_for.clone()),
+                Some(format!("waits for {waits_for}")),
+            ),
+            Self::Failed(e) => (None, Some(e.to_string())),
+        }
+    }
 }
 
 /// Does an event's effect behind a savepoint. A failure by its own rules undoes the effect alone; an engine failure
@@ -187,19 +201,12 @@ async fn store(tx: &Tx, id: &str, attempts: i32, outcome: Outcome) -> Result<()>
     let state = outcome.state(attempts);
     let again = matches!(state, EventState::Failed | EventState::Deferred);
     let retry_at = again.then(|| tx.now().plus_ms(jobs::backoff_ms(attempts)));
-    let (waits_for, error) = match outcome {
-        Outcome::Done(Effect::Applied) => (None, None),
-        Outcome::Done(Effect::Ignored(why)) => (None, Some(why.to_owned())),
-        Outcome::Done(Effect::Deferred { waits_for }) => {
-            let error = format!("waits for {waits_for}");
-            (Some(waits_for), Some(error))
-        }
-        Outcome::Failed(e) => (None, Some(e.to_string())),
-    };
+    let (waits_for, error) = outcome.told();
     inbox_event::Entity::update_many()
         .col_expr(C::State, Expr::value(state))
         .col_expr(C::WaitsFor, Expr::value(waits_for))
         .col_expr(C::Error, Expr::value(error))
+        .col_expr(C::DiscardReason, Expr::value(None::<String>))
         .col_expr(C::RetryAt, Expr::value(retry_at))
         .col_expr(C::ProcessedAt, Expr::value((!again).then(|| tx.now())))
         .filter(C::Id.eq(id))
@@ -210,23 +217,67 @@ async fn store(tx: &Tx, id: &str, attempts: i32, outcome: Outcome) -> Result<()>
 
 /// Tries an unfinished event again, in a transaction of its own that first claims the row.
 pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<()> {
-    use inbox_event::Column as C;
-    let event = Event::read(row.payload.as_bytes())
-        .ok_or_else(|| Error::internal("a stored event can't be read"))?;
     let tx = app.db.begin_write().await?;
-    let claimed = inbox_event::Entity::update_many()
-        .col_expr(C::Attempts, Expr::value(row.attempts + 1))
-        .filter(C::Id.eq(row.id.clone()))
-        .filter(C::State.is_in([EventState::Failed, EventState::Deferred]))
-        .filter(C::Attempts.eq(row.attempts))
-        .exec(&tx)
-        .await?;
-    if claimed.rows_affected == 1 {
-        let outcome = attempt(&tx, &event).await?;
+    if claim(&tx, row).await? {
+        let outcome = attempt(&tx, &event_of(row)?).await?;
         store(&tx, &row.id, row.attempts + 1, outcome).await?;
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// Counts one more try of an event that is as it was seen. `false`: somebody else had it meanwhile.
+async fn claim(tx: &Tx, row: &inbox_event::Model) -> Result<bool> {
+    use inbox_event::Column as C;
+    let claimed = inbox_event::Entity::update_many()
+        .col_expr(C::Attempts, Expr::value(row.attempts + 1))
+        .filter(C::Id.eq(row.id.clone()))
+        .filter(C::State.eq(row.state))
+        .filter(C::Attempts.eq(row.attempts))
+        .exec(tx)
+        .await?;
+    Ok(claimed.rows_affected == 1)
+}
+
+fn event_of(row: &inbox_event::Model) -> Result<Event> {
+    Event::read(row.payload.as_bytes())
+        .ok_or_else(|| Error::internal(format!("the stored event {} can't be read", row.id)))
+}
+
+/// What an event came to when it was done again.
+pub(super) struct Again {
+    pub(super) state: EventState,
+    pub(super) waits_for: Option<String>,
+    pub(super) error: Option<String>,
+    /// The rows that its effect wrote.
+    pub(super) written: Written,
+}
+
+/// Does an event's effect again in the caller's transaction, whatever became of it before; the row is locked. What has
+/// had its effect keeps its state: a second time must find nothing to do.
+pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Again> {
+    if !claim(tx, row).await? {
+        return Err(Error::internal("a locked event was changed"));
+    }
+    let event = event_of(row)?;
+    tx.count_rows();
+    let outcome = attempt(tx, &event).await?;
+    let written = tx.written();
+    let (waits_for, error) = outcome.told();
+    let state = match row.state {
+        EventState::Processed => EventState::Processed,
+        _ => {
+            let state = outcome.state(row.attempts + 1);
+            store(tx, &row.id, row.attempts + 1, outcome).await?;
+            state
+        }
+    };
+    Ok(Again {
+        state,
+        waits_for,
+        error,
+        written,
+    })
 }
 
 /// Unfinished events whose time has come, oldest first.

@@ -5,6 +5,7 @@ mod committer;
 mod effects;
 mod inbox;
 pub mod later;
+pub mod replay;
 pub mod routes;
 mod signature;
 

@@ -80,7 +80,7 @@ async fn receive(
         Receipt::OtherMode | Receipt::Stored(EventState::Ignored) => "ignored",
         Receipt::Stored(EventState::Processed) => "processed",
         Receipt::Stored(EventState::Deferred) => "deferred",
-        Receipt::Stored(EventState::Failed | EventState::Dead) => "failed",
+        Receipt::Stored(EventState::Failed | EventState::Dead | EventState::Discarded) => "failed",
     };
     Ok(Json(ReceiptView {
         object: "webhook_receipt",

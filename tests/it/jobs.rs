@@ -201,8 +201,12 @@ async fn findings(app: &TestApp, admin: &User, kind: &str) -> Vec<Value> {
 
 /// Does what docs/operating.md says.
 async fn wake_the_dead(app: &TestApp) {
-    app.sql("UPDATE jobs SET state = 'ready', attempts = 0 WHERE state = 'dead'")
-        .await;
+    let admin = app.admin().await;
+    let dead = app.get("/v1/admin/jobs?state=dead").by(&admin).expect(200);
+    for job in dead.await["data"].as_array().expect("a list") {
+        let path = format!("/v1/admin/jobs/{}/retry", text(job, "id"));
+        app.post(path, json!({})).by(&admin).expect(200).await;
+    }
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+mod admin;
 mod architecture;
 mod catalog;
 mod catching_up;

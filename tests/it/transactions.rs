@@ -1,11 +1,15 @@
 //! What must not happen while a transaction is open, and what must be there when it has ended.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Database as Connection, Statement};
 use serde_json::json;
 use souk::ledger;
 use souk_entity::AccountId;
 
-use crate::harness::{TestApp, event, on_postgres};
+use souk::clock::Clock;
+use souk::db::Db;
+use souk_migration::{Migrator, MigratorTrait};
+
+use crate::harness::{Database, TestApp, event, on_postgres};
 
 #[tokio::test]
 async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
@@ -117,4 +121,57 @@ async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
         .ask("SELECT last_value AS it FROM inbox_events_tries")
         .await;
     assert_eq!(tries, 3);
+}
+
+#[tokio::test]
+async fn events_and_jobs_outlive_the_change_of_the_schema_that_makes_their_tables_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::empty(folder.path()).await;
+    let url = match on_postgres() {
+        true => database.url.clone(),
+        false => format!("{}?mode=rwc", database.url),
+    };
+    let before = Connection::connect(url).await.expect("connects");
+    Migrator::up(&before, Some(9)).await.expect("migrates");
+    for row in [
+        "INSERT INTO inbox_events (id, endpoint, kind, account, livemode, object, stripe_created, payload, state,
+            waits_for, attempts, retry_at, error, received_at, source)
+         VALUES ('evt_1', 'connect', 'account.updated', 'acct_1', false, 'acct_1', 1, '{}', 'deferred',
+            'payment:pay_1', 3, 4, 'waits', 5, 'catch_up')",
+        "INSERT INTO jobs (id, kind, args, effect_key, subject, state, wanted_generation, done_generation, attempts,
+            run_at, lease_owner, lease_until, last_error, created_at)
+         VALUES ('job_1', 'tidy', '{}', 'tidy:all', 'all', 'leased', 7, 6, 5, 4, 'somebody', 3, 'an error', 2)",
+    ] {
+        before.execute_unprepared(row).await.expect("a row");
+    }
+    before.close().await.expect("closes");
+    let db = Db::connect(&database.url, Clock::System)
+        .await
+        .expect("connects");
+    db.migrate().await.expect("migrates");
+    let kept = async |columns: &str, table: &str| {
+        let query = format!(
+            "SELECT {} AS it FROM {table}",
+            columns.replace(", ", " || ' ' || ")
+        );
+        let row = db
+            .read
+            .query_one_raw(Statement::from_string(db.backend(), query))
+            .await;
+        let row = row.expect("is answered").expect("a row");
+        row.try_get::<String>("", "it").expect("a text")
+    };
+    let columns = "id, endpoint, source, kind, account, object, stripe_created, payload, state, waits_for, attempts, \
+                   retry_at, error, received_at";
+    assert_eq!(
+        kept(columns, "inbox_events").await,
+        "evt_1 connect catch_up account.updated acct_1 acct_1 1 {} deferred payment:pay_1 3 4 waits 5"
+    );
+    let columns = "id, kind, args, effect_key, subject, state, wanted_generation, done_generation, attempts, run_at, \
+                   lease_owner, lease_until, last_error, created_at";
+    assert_eq!(
+        kept(columns, "jobs").await,
+        "job_1 tidy {} tidy:all all leased 7 6 5 4 somebody 3 an error 2"
+    );
+    db.close().await.expect("closes");
 }

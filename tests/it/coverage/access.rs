@@ -10,13 +10,15 @@ type Row = (&'static str, [u16; 7]);
 const ANYBODY: [u16; 7] = [200; 7];
 const LOGGED_IN: [u16; 7] = [401, 401, 200, 200, 200, 200, 200];
 const SELLING: [u16; 7] = [401, 401, 404, 404, 200, 404, 200];
+const ADMINS: [u16; 7] = [401, 401, 403, 403, 403, 403, 200];
+const ADMINS_AND_THEN_NOT: [u16; 7] = [401, 401, 403, 403, 403, 403, 409];
 const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
 
 /// What nobody, a guest with another order's secret, the order's buyer, another buyer, the seller's owner, another
 /// seller's owner and an admin are answered. `operation?parameter` is the operation narrowed to the shop's or order's.
 ///
 /// What can be done only once is asked so that it is refused with 409 after it's known who asks: the order is paid, so
-/// it can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express.
+/// it can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express; the event has had its effect, and the job is done.
 #[rustfmt::skip]
 const WHO_MAY: &[Row] = &[
     ("frontPage", ANYBODY),
@@ -87,7 +89,21 @@ const WHO_MAY: &[Row] = &[
     ("listPayoutTransactions", SELLING),
     ("listLedgerBalances", LOGGED_IN),
     ("listLedgerBalances?seller_id", SELLING),
-    ("listFindings", [401, 401, 403, 403, 403, 403, 200]),
+    ("listFindings", ADMINS),
+    ("getFinding", ADMINS),
+    ("resolveFinding", ADMINS),
+
+    ("listEvents", ADMINS),
+    ("listEvents?stripe_account", ADMINS),
+    ("getEvent", ADMINS),
+    ("replayEvent", ADMINS),
+    ("replayEvents", ADMINS),
+    ("discardEvent", ADMINS_AND_THEN_NOT),
+    ("listJobs", ADMINS),
+    ("getJob", ADMINS),
+    ("retryJob", ADMINS_AND_THEN_NOT),
+    ("discardJob", ADMINS_AND_THEN_NOT),
+    ("listAuditLog", ADMINS),
 
     // Its credential is the signature, which none of them has.
     ("receivePlatformEvent", [400; 7]),

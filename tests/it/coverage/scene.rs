@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Map, Value, json};
 use souk::identity;
+use souk::ledger::{self, NewFinding};
 
 use crate::contract::{Operation, Parameter};
 use crate::harness::{Call, PASSWORD, Shop, TestApp, User, on_postgres, text};
@@ -89,6 +90,12 @@ impl Scene {
             refund,
             code,
             text(&payouts["data"][0], "id"),
+            shop.account.clone(),
+            app.ask("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
+                .await,
+            app.ask("SELECT MIN(id) AS it FROM jobs WHERE state = 'done'")
+                .await,
+            finding(&app, &shop).await,
         ];
         app.settle().await;
         let kind = |id: &String| id.split('_').next().unwrap_or_default().to_owned();
@@ -265,6 +272,22 @@ impl Scene {
         let query = format!("SELECT {} AS it", counts.join(" || ', ' || "));
         self.app.ask(&query).await
     }
+}
+
+/// A difference that a person is to settle.
+async fn finding(app: &TestApp, shop: &Shop) -> String {
+    let tx = app.app.db.begin_write().await.expect("a transaction");
+    let finding = NewFinding {
+        kind: "payout_failed",
+        stripe_account: Some(shop.account.as_str().into()),
+        subject: "po_nowhere".to_owned(),
+        message: "A payout failed.".to_owned(),
+        amount: Some(1),
+        currency: Some("usd".to_owned()),
+    };
+    ledger::raise(&tx, finding).await.expect("it is raised");
+    tx.commit().await.expect("a commit");
+    app.ask("SELECT MIN(id) AS it FROM findings").await
 }
 
 /// `sel` of `^sel_[0-9a-z]+$`; none where it's a schema of something else.

@@ -1,4 +1,4 @@
-//! Pages of Stripe's objects: their ids do not sort by age, so they go by when Stripe made them, then by id.
+//! Pages of rows with Stripe's ids: those do not sort by age, so they go by a time, then by id.
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
@@ -7,11 +7,12 @@ use sea_orm::{
 use souk_entity::Timestamp;
 
 use crate::error::{Error, Result};
-use crate::http::Paging;
+
+use super::Paging;
 
 /// A page of `query`, newest first, and whether there are more. The row that the cursor names is looked for in
 /// `visible`: what the caller may see, filtered or not, so that a row that left the filter still holds the place.
-pub(super) async fn page<E, M, C>(
+pub async fn page_by_time<E, M, C>(
     query: Select<E>,
     visible: Select<E>,
     paging: &Paging,

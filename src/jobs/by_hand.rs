@@ -1,0 +1,83 @@
+//! Jobs that a person has tried again, or gives up.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use souk_entity::job::{self, JobState};
+use souk_entity::{JobId, Timestamp};
+
+use crate::db::Tx;
+use crate::error::{Error, Result};
+
+use super::Job;
+
+/// A job by its id.
+pub async fn find<C: ConnectionTrait>(db: &C, id: &JobId) -> Result<job::Model> {
+    let found = job::Entity::find_by_id(id.clone()).one(db).await?;
+    found.ok_or(Error::NotFound("job"))
+}
+
+/// Has a job done now: one that waits at once, one that was given up or discarded with all its tries. Answers the job
+/// as it was and as it is.
+pub async fn retry(tx: &Tx, id: &JobId) -> Result<(job::Model, job::Model)> {
+    use job::Column as C;
+    let before = locked(tx, id).await?;
+    let mut update = job::Entity::update_many()
+        .col_expr(C::State, Expr::value(JobState::Ready))
+        .col_expr(C::RunAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()));
+    match before.state {
+        JobState::Ready => {}
+        JobState::Dead | JobState::Discarded => {
+            update = update
+                .col_expr(C::Attempts, Expr::value(0))
+                .col_expr(C::DiscardReason, Expr::value(None::<String>))
+                .col_expr(C::FinishedAt, Expr::value(None::<Timestamp>));
+        }
+        JobState::Leased => return Err(at_work()),
+        JobState::Done => {
+            let message = "This job is done; what wants it again stages it again.";
+            return Err(Error::conflict("job_done", message));
+        }
+    }
+    update.exec(tx).await?;
+    Ok((before, find(tx, id).await?))
+}
+
+/// Says of a job that is not done that it isn't wanted. What stages it again wakes it all the same.
+pub async fn discard(tx: &Tx, id: &JobId, reason: &str) -> Result<(job::Model, job::Model)> {
+    use job::Column as C;
+    let before = locked(tx, id).await?;
+    match before.state {
+        JobState::Ready | JobState::Dead => {}
+        JobState::Leased => return Err(at_work()),
+        JobState::Done | JobState::Discarded => {
+            let message = "Only a job that waits or was given up can be discarded.";
+            return Err(Error::conflict("job_done", message));
+        }
+    }
+    let job: Job = serde_json::from_str(&before.args)
+        .map_err(|e| Error::internal(format!("job {id}: {e}")))?;
+    if job.every_ms().is_some() {
+        let message = "This is done again and again, and can't be discarded.";
+        return Err(Error::conflict("job_scheduled", message));
+    }
+    job::Entity::update_many()
+        .col_expr(C::State, Expr::value(JobState::Discarded))
+        .col_expr(C::DiscardReason, Expr::value(reason))
+        .col_expr(C::FinishedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .exec(tx)
+        .await?;
+    Ok((before, find(tx, id).await?))
+}
+
+fn at_work() -> Error {
+    let message = "A worker has this job in hand. Look again when it has ended, or its lease has.";
+    Error::conflict("job_leased", message)
+}
+
+/// The job's row, which nobody else changes until the transaction ends.
+async fn locked(tx: &Tx, id: &JobId) -> Result<job::Model> {
+    let query = job::Entity::find_by_id(id.clone()).lock_exclusive();
+    query.one(tx).await?.ok_or(Error::NotFound("job"))
+}
