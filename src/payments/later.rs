@@ -91,7 +91,8 @@ pub async fn sweep(app: &App) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
     let stale = payment::Entity::find()
-        .filter(C::Status.eq(PaymentStatus::Pending))
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("status = 'pending'"))
         .filter(C::ExpiresAt.lt(tx.now().plus_ms(-STALE_MS)))
         .filter(C::StripeObject.is_not_null())
         .filter(C::Livemode.eq(app.stripe.livemode()))

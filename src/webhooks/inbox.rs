@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use sea_orm::sea_query::{Expr, OnConflict, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect,
-    QueryTrait,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 use souk_entity::Timestamp;
 use souk_entity::inbox_event::{self, EventState};
@@ -280,12 +280,18 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
     })
 }
 
+/// As their indexes say it, word for word: with a value to be bound SQLite can't tell that the index will do, and reads
+/// every event there ever was.
+const RETRIED: &str = "state IN ('deferred', 'failed')";
+const WAITS: &str = "state = 'deferred'";
+
 /// Unfinished events whose time has come, oldest first.
 pub(super) async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
     use inbox_event::Column as C;
     Ok(inbox_event::Entity::find()
-        .filter(C::State.is_in([EventState::Failed, EventState::Deferred]))
+        .filter(Expr::cust(RETRIED))
         .filter(C::RetryAt.lte(now))
+        .order_by_asc(C::RetryAt)
         .limit(100)
         .all(&app.db.read)
         .await?)
@@ -295,7 +301,7 @@ pub(super) async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Mo
 pub(super) async fn waiting(app: &App, waits_for: &str) -> Result<Vec<inbox_event::Model>> {
     use inbox_event::Column as C;
     Ok(inbox_event::Entity::find()
-        .filter(C::State.eq(EventState::Deferred))
+        .filter(Expr::cust(WAITS))
         .filter(C::WaitsFor.eq(waits_for))
         .all(&app.db.read)
         .await?)

@@ -70,7 +70,12 @@ impl EventFilters {
     /// The query of them.
     pub fn query(&self) -> Select<inbox_event::Entity> {
         use inbox_event::Column as C;
+        let unfinished = self
+            .state
+            .is_some_and(|state| !matches!(state, EventState::Processed | EventState::Ignored));
         let conditions = [
+            // As the index says it, word for word, so that SQLite sees that it will do.
+            unfinished.then(|| Expr::cust("state IN ('deferred', 'failed', 'dead', 'discarded')")),
             self.state.map(|state| C::State.eq(state)),
             self.kind.as_ref().map(|kind| C::Kind.eq(kind.as_ref())),
             self.stripe_account

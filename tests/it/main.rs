@@ -13,6 +13,7 @@ mod ledger;
 mod onboarding;
 mod orders;
 mod payouts;
+mod plans;
 mod process;
 mod proxies;
 mod races;

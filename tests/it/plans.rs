@@ -1,0 +1,125 @@
+//! How SQLite finds what is asked for again and again: by an index, never by reading a whole table, which would grow
+//! slower with every sale.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use sea_orm::{ConnectionTrait, Statement};
+use souk::{jobs, payments, webhooks, worker};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+
+use crate::harness::{TestApp, on_postgres};
+
+/// The statements that sqlx says it has done.
+#[derive(Clone, Default)]
+struct Statements(Arc<Mutex<BTreeSet<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Statements {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let whole = match text.statement.is_empty() {
+            true => text.summary,
+            false => text.statement,
+        };
+        if event.metadata().target() == "sqlx::query" && !whole.is_empty() {
+            self.0.lock().expect("a lock").insert(whole);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    summary: String,
+    statement: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "summary" => value.clone_into(&mut self.summary),
+            "db.statement" => value.clone_into(&mut self.statement),
+            _ => {}
+        }
+    }
+}
+
+/// Indexes of what is unfinished, of which there is never much.
+const FEW: [&str; 2] = ["jobs_due", "payments_open"];
+
+/// The steps of the plan of a statement.
+async fn plan(app: &TestApp, statement: &str) -> Vec<String> {
+    let query = format!("EXPLAIN QUERY PLAN {statement}");
+    let query = Statement::from_string(app.app.db.backend(), query);
+    let steps = app.app.db.read.query_all_raw(query).await;
+    let steps = steps.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    let detail = |step: &sea_orm::QueryResult| step.try_get("", "detail").expect("a text");
+    steps.iter().map(detail).collect()
+}
+
+#[tokio::test]
+async fn what_is_asked_again_and_again_reads_no_table_from_end_to_end() {
+    if on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let lamp = app.product(&app.shop("mira").await, 2500, Some(5)).await;
+    let checkout = app.sale(&lamp).await;
+    let admin = app.admin().await;
+    app.settle().await;
+
+    let statements = Statements::default();
+    // For the whole process, since SQLite's statements are done in threads of their own.
+    let seen = tracing_subscriber::registry().with(statements.clone());
+    tracing::subscriber::set_global_default(seen).expect("nobody else listens");
+    worker::work(&app.app, "suite").await.expect("works");
+    webhooks::later::retry_deferred(&app.app, "nothing")
+        .await
+        .expect("looks");
+    payments::later::sweep(&app.app).await.expect("sweeps");
+    let tx = app.app.db.begin_write().await.expect("begins");
+    jobs::schedule(&tx, &jobs::Job::Tidy).await.expect("wakes");
+    tx.rollback().await.expect("ends");
+    app.verify(&checkout).await;
+    for path in [
+        "events",
+        "events?state=dead",
+        "events?received_gte=2026-11-01T00:00:00Z",
+        "jobs",
+        "jobs?state=dead",
+        "jobs?subject=all",
+        "audit_log",
+        "audit_log?subject=all",
+    ] {
+        let path = format!("/v1/admin/{path}");
+        app.get(path).by(&admin).expect(200).await;
+    }
+    let mut faults = vec![];
+    let statements = statements.0.lock().expect("a lock").clone();
+    let plain = |text: &&String| {
+        ["SELECT", "UPDATE", "DELETE"]
+            .iter()
+            .any(|v| text.trim().starts_with(v))
+    };
+    let asked: Vec<&String> = statements.iter().filter(plain).collect();
+    assert!(asked.len() >= 15, "only {asked:?} were seen");
+    for statement in asked {
+        for step in plan(&app, statement).await {
+            let whole = step.starts_with("SCAN ");
+            let page = step.contains(" USING ") && statement.contains("LIMIT");
+            if whole && !page && !FEW.iter().any(|index| step.ends_with(index)) {
+                faults.push(format!("{step}: {statement}"));
+            }
+        }
+    }
+    let dead = statements.iter().find(|text| text.contains("'discarded')"));
+    let dead = plan(&app, dead.expect("asked")).await.join("; ");
+    assert!(dead.contains("inbox_events_unfinished"), "{dead}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
