@@ -58,3 +58,22 @@ impl Clock {
         }
     }
 }
+
+/// How long something takes, whatever the clock is set to.
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this room is where the time is read"
+    )]
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// Since it began.
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}

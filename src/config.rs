@@ -62,6 +62,10 @@ pub struct Config {
     pub seed_demo: bool,
     /// `SIMULATOR_BIND`.
     pub simulator_bind: SocketAddr,
+    /// `WORKER`: whether `serve` does the jobs, too.
+    pub worker: bool,
+    /// `METRICS_BIND`; none: nothing is counted.
+    pub metrics_bind: Option<SocketAddr>,
 }
 
 /// What is wrong with the settings, one sentence each.
@@ -135,6 +139,14 @@ impl Reader<'_> {
         let connect_webhook_secrets =
             self.webhook_secrets("STRIPE_CONNECT_WEBHOOK_SECRET", key.is_some());
         let jwt_secret = self.jwt_secret(livemode);
+        let worker: bool = self.parsed("WORKER", "true", "true or false");
+        if !worker && (key.is_none() || database_url.starts_with("sqlite:")) {
+            self.fault("WORKER is false, but nobody else could do the jobs: that takes PostgreSQL and a STRIPE_SECRET_KEY");
+        }
+        let metrics_bind = self
+            .text("METRICS_BIND")
+            .is_some()
+            .then(|| self.parsed("METRICS_BIND", "", "an address such as 127.0.0.1:9464"));
         let api_base = self.url("STRIPE_API_BASE", STRIPE_API);
         if key.is_none() && self.text("STRIPE_API_BASE").is_some() {
             self.fault("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is not: set both, or neither for simulated money");
@@ -173,6 +185,8 @@ impl Reader<'_> {
                 "127.0.0.1:12111",
                 "an address such as 127.0.0.1:12111",
             ),
+            worker,
+            metrics_bind,
         }
     }
 

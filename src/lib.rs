@@ -14,6 +14,7 @@ pub mod ids;
 pub mod jobs;
 pub mod ledger;
 pub mod mailer;
+pub mod metrics;
 pub mod money;
 pub mod notify;
 pub mod orders;
@@ -107,54 +108,71 @@ fn cors(config: &Config) -> CorsLayer {
         )
 }
 
-/// A server at work: its doors, its committer and its worker.
+/// A process at work: a server with its committer, a worker, or both.
 pub struct Running {
     /// Its parts.
     pub app: App,
-    /// Where it listens.
-    pub addr: SocketAddr,
     stop: CancellationToken,
-    server: JoinHandle<std::io::Result<()>>,
-    committer: JoinHandle<()>,
-    worker: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
-/// Opens the doors on a listener and starts to work.
-pub fn run(app: App, listener: TcpListener) -> Result<Running> {
-    let addr = listener
-        .local_addr()
-        .map_err(|e| Error::internal(e.to_string()))?;
-    let stop = CancellationToken::new();
+/// Opens the doors on a listener and starts to work; the jobs are done, too, unless the settings leave them to others.
+pub fn run(app: App, listener: TcpListener) -> Running {
+    let does_jobs = app.config.worker;
+    let mut running = Running::new(app);
+    let (app, drained) = (running.app.clone(), running.stop.clone());
     let (intake, committer) = Intake::start(app.clone());
-    let service = router(app.clone(), intake).into_make_service_with_connect_info::<SocketAddr>();
-    let drained = stop.clone();
-    let server = tokio::spawn(async move {
-        axum::serve(listener, service)
-            .with_graceful_shutdown(drained.cancelled_owned())
-            .await
-    });
-    let worker = tokio::spawn(worker::run(app.clone(), stop.clone()));
-    Ok(Running {
-        app,
-        addr,
-        stop,
-        server,
-        committer,
-        worker,
-    })
+    let service = router(app, intake).into_make_service_with_connect_info::<SocketAddr>();
+    let server = async move {
+        let served =
+            axum::serve(listener, service).with_graceful_shutdown(drained.cancelled_owned());
+        if let Err(e) = served.await {
+            tracing::error!(error = %e, "the server ended");
+        }
+    };
+    // The committer ends once the last request that could reach it is answered.
+    running.tasks.extend([tokio::spawn(server), committer]);
+    if does_jobs {
+        running.do_jobs();
+    }
+    running
+}
+
+/// Does the jobs and nothing else, beside servers that leave them to others.
+pub fn work(app: App) -> Running {
+    let mut running = Running::new(app);
+    running.do_jobs();
+    running
 }
 
 impl Running {
+    fn new(app: App) -> Self {
+        Self {
+            app,
+            stop: CancellationToken::new(),
+            tasks: Vec::new(),
+        }
+    }
+
+    fn do_jobs(&mut self) {
+        let worker = worker::run(self.app.clone(), self.stop.clone());
+        self.tasks.push(tokio::spawn(worker));
+    }
+
+    /// Counts what happens from now on, and says so at a listener.
+    pub fn tell_prometheus(&mut self, listener: TcpListener) {
+        let (db, clock) = (self.app.db.clone(), self.app.clock.clone());
+        let metrics = metrics::serve(db, clock, listener, self.stop.clone());
+        self.tasks.push(tokio::spawn(metrics));
+    }
+
     /// Stops accepting, answers what has come, finishes the jobs in hand, and closes the database. What is not done
     /// within ten seconds is left to whoever starts next: it is all in the database.
     pub async fn stop(self) {
         self.stop.cancel();
         let drained = async {
-            // The committer ends once the last request that could reach it is answered.
-            let (server, committer, worker) =
-                tokio::join!(self.server, self.committer, self.worker);
-            for ended in [server.map(drop), committer, worker] {
-                if let Err(e) = ended {
+            for task in self.tasks {
+                if let Err(e) = task.await {
                     tracing::error!(error = %e, "a part of the server had crashed");
                 }
             }

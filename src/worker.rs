@@ -7,9 +7,11 @@ use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Lease};
+use crate::metrics;
 use crate::{catalog, http, identity, ids, ledger, notify, payments, sellers, webhooks};
 
 /// Jobs that one worker has in hand at a time.
@@ -158,6 +160,7 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
     task.spawn(async move { perform(&task_app, &job).await });
     // Counted from before the lease was written, so that it is never thought longer than it is.
     let mut renewed = lease.taken_at;
+    let watch = Stopwatch::start();
     let outcome = loop {
         tokio::select! {
             Some(ended) = task.join_next() => break ended,
@@ -183,38 +186,47 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
     for _ in 0..WRITES {
         match end(app, lease, &outcome).await {
             Err(e) if e.is_engine_error() => tokio::time::sleep(PULSE).await,
-            ended => return ended,
+            ended => {
+                metrics::job(lease.job.kind(), ended?, watch.elapsed());
+                return Ok(());
+            }
         }
     }
-    end(app, lease, &outcome).await
+    metrics::job(
+        lease.job.kind(),
+        end(app, lease, &outcome).await?,
+        watch.elapsed(),
+    );
+    Ok(())
 }
 
-/// Writes down how a job went.
-async fn end(app: &App, lease: &Lease, outcome: &Result<()>) -> Result<()> {
+/// Writes down how a job went, and answers what that is called.
+async fn end(app: &App, lease: &Lease, outcome: &Result<()>) -> Result<&'static str> {
     let (kind, attempt) = (lease.job.kind(), lease.attempt());
     if let Some(error) = lease.gives_up(outcome) {
         let tx = app.db.begin_write().await?;
         // Before the job's own row, since payments and orders are locked before jobs.
         give_up(&tx, &lease.job, attempt, error).await?;
         if !jobs::finish_in(&tx, lease, outcome).await? {
-            lost(lease);
-            return tx.rollback().await;
+            tx.rollback().await?;
+            return Ok(lost(lease));
         }
         tx.commit().await?;
         tracing::error!(job = %lease.id, kind, attempt, %error, "a job was given up");
-        return Ok(());
+        return Ok("dead");
     }
     if let Err(error) = outcome {
         tracing::warn!(job = %lease.id, kind, attempt, %error, "a job failed, and is tried again");
     }
     if !jobs::finish(&app.db, lease, outcome).await? {
-        lost(lease);
+        return Ok(lost(lease));
     }
-    Ok(())
+    Ok(if outcome.is_ok() { "done" } else { "failed" })
 }
 
-fn lost(lease: &Lease) {
+fn lost(lease: &Lease) -> &'static str {
     tracing::warn!(job = %lease.id, "the lease of a job was lost; another worker has it");
+    "lost"
 }
 
 /// What giving a job up means. Where money hangs on it a finding is raised; the others are repeated by whatever needs

@@ -2,6 +2,7 @@
 
 mod admin;
 mod demo;
+mod replay;
 mod seed;
 mod serve;
 
@@ -32,12 +33,15 @@ Settings are environment variables, or lines of a .env file in the working direc
   SEED_DEMO                      demo data, simulated money only   [true]
   SIMULATOR_BIND                 the simulator of Stripe           [127.0.0.1:12111]
                                  its clock, which can be moved, is then the server's too
+  WORKER                         whether `serve` does the jobs     [true]
+  METRICS_BIND                   where Prometheus asks             [nowhere]
   RUST_LOG                       what is logged                    [info]
 
 Examples:
   souk                                        a marketplace with simulated money
   souk demo                                   its whole life, played and checked
   DATABASE_URL=postgres://localhost/souk souk
+  souk replay --state dead --dry-run          what would become of events that were given up
   souk admin create --email me@example.com    the first admin of a real installation";
 
 /// Souk: a self-hosted marketplace backend on Stripe Connect.
@@ -54,6 +58,10 @@ pub struct Cli {
 enum Command {
     /// Serve the API, take webhooks and do the jobs (the default).
     Serve,
+    /// Do the jobs and nothing else, beside servers with WORKER=false.
+    Worker,
+    /// Do the effects of stored events again: those named, or all that the filters hold for.
+    Replay(replay::Args),
     /// Bring the database's schema up to date, and stop.
     Migrate,
     /// Play a marketplace's whole life against a server, and check that every cent is where it belongs.
@@ -70,6 +78,8 @@ impl Cli {
     pub async fn run(self) -> ExitCode {
         let done = match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run().await,
+            Command::Worker => serve::work().await,
+            Command::Replay(args) => replay::run(args).await,
             Command::Migrate => migrate().await,
             Command::Demo(args) => demo::run(args).await,
             Command::Admin(command) => admin::run(command).await,

@@ -11,13 +11,7 @@ use super::{Failure, seed, settings};
 
 /// Serves until it is told to stop.
 pub async fn run() -> Result<(), Failure> {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm=warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_writer(std::io::stderr)
-        .init();
+    log();
     // Before anything can be reached, so that a stop is never the sudden kind.
     let stop = Stop::listen()?;
     let served = start(settings()?).await?;
@@ -28,10 +22,54 @@ pub async fn run() -> Result<(), Failure> {
     Ok(())
 }
 
+/// `souk worker`: does the jobs until it is told to stop.
+pub async fn work() -> Result<(), Failure> {
+    log();
+    let stop = Stop::listen()?;
+    let config = settings()?;
+    if matches!(config.stripe_mode, StripeMode::Simulated)
+        || config.database_url.starts_with("sqlite:")
+    {
+        return Err("a worker apart from `souk serve` takes PostgreSQL (DATABASE_URL) and a STRIPE_SECRET_KEY".into());
+    }
+    let metrics = listen_for_metrics(&config).await?;
+    let mut running = souk::work(souk::assemble(config, Clock::System).await?);
+    if let Some(listener) = metrics {
+        running.tell_prometheus(listener);
+    }
+    println!("Souk's worker is at work. Ctrl-C stops it.");
+    stop.wanted().await;
+    println!("Stopping.");
+    running.stop().await;
+    Ok(())
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+async fn listen_for_metrics(config: &Config) -> Result<Option<TcpListener>, Failure> {
+    let Some(addr) = config.metrics_bind else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(addr).await;
+    Ok(Some(
+        listener.map_err(|e| format!("METRICS_BIND {addr}: {e}"))?,
+    ))
+}
+
 /// A server, and with simulated money the simulator it talks to.
 pub struct Served {
     /// The server.
     pub running: souk::Running,
+    /// Where it listens.
+    pub addr: std::net::SocketAddr,
     /// The simulator; none: Stripe is remote.
     pub simulator: Option<Simulator>,
     seeded: Option<seed::Seeded>,
@@ -44,6 +82,7 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
         .map_err(|e| format!("BIND {}: {e}", config.bind))?;
     let addr = listener.local_addr()?;
     name_the_port(&mut config, addr);
+    let metrics = listen_for_metrics(&config).await?;
     let simulator = match config.stripe_mode {
         StripeMode::Simulated => Some(simulate(&mut config, addr).await?),
         StripeMode::Remote => None,
@@ -52,13 +91,17 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
     // With simulated money the server lives in the simulator's time: days that pass there pass here.
     let ahead = simulator.as_ref().and_then(Simulator::ahead);
     let clock = ahead.map_or(Clock::System, Clock::Ahead);
-    let running = souk::run(souk::assemble(config, clock).await?, listener)?;
+    let mut running = souk::run(souk::assemble(config, clock).await?, listener);
+    if let Some(listener) = metrics {
+        running.tell_prometheus(listener);
+    }
     let seeded = match &simulator {
         Some(simulator) if seeding => Some(seed::seed(&running.app, &simulator.base_url()).await?),
         _ => None,
     };
     Ok(Served {
         running,
+        addr,
         simulator,
         seeded,
     })

@@ -5,8 +5,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::metrics;
 use crate::planted::planted;
 
 use souk_entity::inbox_event::EventState;
@@ -44,6 +46,7 @@ impl Intake {
         self.queue
             .try_send(Delivery { incoming, answer })
             .map_err(|_| Error::Busy("Too many events at once; send it again.".to_owned()))?;
+        metrics::queue(self.queue.max_capacity() - self.queue.capacity());
         committed
             .await
             .map_err(|_| Error::Busy("Shutting down; send it again.".to_owned()))?
@@ -54,6 +57,7 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Whatever waits is taken at once: an idle system pays a commit for each event, a busy one shares it.
     while deliveries.recv_many(&mut batch, BATCH).await > 0 {
+        metrics::queue(deliveries.len());
         // Two replicas given the same events in another order would lock each other out of the inbox's key.
         batch.sort_by(|a, b| a.incoming.event.id.cmp(&b.incoming.event.id));
         let incoming: Vec<&Incoming> = batch.iter().map(|delivery| &delivery.incoming).collect();
@@ -80,6 +84,16 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
 
 /// All of them in one transaction; after an engine failure each alone, so that one can't hold up the others.
 pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
+    let receipts = commit_or_each(app, batch).await;
+    for (incoming, receipt) in batch.iter().zip(&receipts) {
+        if let Ok(receipt) = receipt {
+            metrics::event(incoming.endpoint, incoming.source, receipt.name());
+        }
+    }
+    receipts
+}
+
+async fn commit_or_each(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
     match commit_again(app, batch).await {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         Err(_) if planted("ack_on_failure") => {
@@ -126,7 +140,10 @@ async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
         return inbox::receive_in_two(app, batch).await;
     }
     let tx = app.db.begin_write().await?;
+    let effects = Stopwatch::start();
     let receipts = inbox::receive(&tx, batch).await?;
+    let (effects, committing) = (effects.elapsed(), Stopwatch::start());
     tx.commit().await?;
+    metrics::batch(batch.len(), effects, committing.elapsed());
     Ok(receipts)
 }

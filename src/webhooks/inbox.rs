@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::{Tx, Written};
 use crate::error::{Error, Result};
 use crate::jobs;
+use crate::metrics;
 use crate::planted::planted;
 use crate::stripe::{Effect, Event};
 
@@ -220,8 +221,10 @@ pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<()> {
     let tx = app.db.begin_write().await?;
     if claim(&tx, row).await? {
         let outcome = attempt(&tx, &event_of(row)?).await?;
+        let state = outcome.state(row.attempts + 1);
         store(&tx, &row.id, row.attempts + 1, outcome).await?;
         tx.commit().await?;
+        metrics::event_retried(state);
     }
     Ok(())
 }

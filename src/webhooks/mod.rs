@@ -42,6 +42,19 @@ enum Receipt {
     OtherMode,
 }
 
+impl Receipt {
+    /// What Stripe, and whoever counts, is told.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::OtherMode | Self::Stored(EventState::Ignored) => "ignored",
+            Self::Stored(EventState::Processed) => "processed",
+            Self::Stored(EventState::Deferred) => "deferred",
+            Self::Stored(EventState::Failed | EventState::Dead | EventState::Discarded) => "failed",
+        }
+    }
+}
+
 /// Verifies a delivery at one of the doors.
 fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Result<Incoming> {
     let (own, other) = match endpoint {

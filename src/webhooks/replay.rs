@@ -7,9 +7,11 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use souk_entity::Timestamp;
-use souk_entity::inbox_event::{self, Endpoint, EventState, Source};
+use souk_entity::inbox_event;
 use validator::Validate;
+
+pub use souk_entity::Timestamp;
+pub use souk_entity::inbox_event::{Endpoint, EventState, Source};
 
 use crate::app::App;
 use crate::audit;

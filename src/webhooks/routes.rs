@@ -7,11 +7,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use serde::Serialize;
-use souk_entity::inbox_event::{Endpoint, EventState};
+use souk_entity::inbox_event::{Endpoint, Source};
 
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::http::Answer;
+use crate::metrics;
 use crate::planted::planted;
 
 use super::{BODY_LIMIT, Intake, Receipt, admit};
@@ -59,6 +61,21 @@ async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Answer<ReceiptView> {
+    let received = take_in(&app, &intake, endpoint, headers, body).await;
+    if let Err(e) = &received {
+        let (_, code) = e.status_and_code();
+        metrics::delivery_refused(endpoint, code);
+    }
+    received.map(Json)
+}
+
+async fn take_in(
+    app: &App,
+    intake: &Intake,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ReceiptView> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::PayloadTooLarge(BODY_LIMIT),
         _ => Error::MalformedJson("The body broke off.".to_owned()),
@@ -66,25 +83,21 @@ async fn receive(
     let header = headers
         .get("stripe-signature")
         .and_then(|value| value.to_str().ok());
-    let incoming = admit(&app, endpoint, header, &body)?;
+    let incoming = admit(app, endpoint, header, &body)?;
+    let watch = Stopwatch::start();
     let id = incoming.event.id.clone();
     // A live endpoint also receives test events of connected accounts.
     let ours = incoming.event.livemode == app.stripe.livemode() || planted("any_mode");
     let receipt = if ours {
         intake.commit(incoming).await?
     } else {
+        metrics::event(endpoint, Source::Webhook, Receipt::OtherMode.name());
         Receipt::OtherMode
     };
-    let state = match receipt {
-        Receipt::Duplicate => "duplicate",
-        Receipt::OtherMode | Receipt::Stored(EventState::Ignored) => "ignored",
-        Receipt::Stored(EventState::Processed) => "processed",
-        Receipt::Stored(EventState::Deferred) => "deferred",
-        Receipt::Stored(EventState::Failed | EventState::Dead | EventState::Discarded) => "failed",
-    };
-    Ok(Json(ReceiptView {
+    metrics::delivered(endpoint, &app.clock, watch.elapsed());
+    Ok(ReceiptView {
         object: "webhook_receipt",
         id,
-        state,
-    }))
+        state: receipt.name(),
+    })
 }

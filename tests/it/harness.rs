@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 pub use actors::{Checkout, PASSWORD, Shop, User, lines_of, opened, text};
 pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};
-pub use process::{Proxy, Souk, free_port};
+pub use process::{Proxy, Souk, free_port, tool};
 
 /// When every test begins: 2026-11-18T11:06:40Z.
 pub const START: i64 = 1_795_000_000;

@@ -1,6 +1,7 @@
 //! The server as a process: killed, restarted, started twice at once, started wrongly.
 
 mod time;
+mod tools;
 
 use std::collections::HashMap;
 use std::time::Duration;

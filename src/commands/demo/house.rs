@@ -78,7 +78,7 @@ impl House {
         config::ensure_jwt_secret(&mut config)?;
         let served = serve::start(config).await?;
         Ok(Self {
-            url: format!("http://{}", served.running.addr),
+            url: format!("http://{}", served.addr),
             admin_email: seed::ADMIN_EMAIL.to_owned(),
             admin_password: seed::PASSWORD.to_owned(),
             ours: Some(Ours {

@@ -42,6 +42,22 @@ fn command(arguments: &[&str], settings: &HashMap<String, String>) -> Command {
     command
 }
 
+/// Runs a command to its end: whether it did well, and what it wrote to its output and to its errors.
+pub async fn tool(
+    arguments: &[&str],
+    settings: &HashMap<String, String>,
+) -> (bool, String, String) {
+    let mut command = command(arguments, settings);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let ended = command.output().await.expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("a text");
+    (
+        ended.status.success(),
+        text(ended.stdout),
+        text(ended.stderr),
+    )
+}
+
 impl Souk {
     /// Starts a server and waits until it is ready.
     pub async fn serve(settings: &HashMap<String, String>) -> Self {
@@ -67,6 +83,16 @@ impl Souk {
             client: Client::new(format!("http://{addr}")),
             addr,
             child,
+        }
+    }
+
+    /// Starts a worker. Nothing tells when it is ready.
+    pub async fn work(settings: &HashMap<String, String>) -> Self {
+        let addr = free_port().await;
+        Self {
+            client: Client::new(format!("http://{addr}")),
+            addr,
+            child: command(&["worker"], settings).spawn().expect("starts"),
         }
     }
 
