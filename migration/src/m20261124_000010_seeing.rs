@@ -26,6 +26,7 @@ ALTER TABLE findings ADD COLUMN note TEXT;
 CREATE INDEX inbox_events_received ON inbox_events (received_at, id);
 CREATE INDEX inbox_events_unfinished ON inbox_events (state, received_at)
     WHERE state IN ('deferred', 'failed', 'dead', 'discarded');
+CREATE INDEX payouts_book ON payouts (book_id, arrival_date);
 CREATE INDEX jobs_given_up ON jobs (state) WHERE state IN ('dead', 'discarded');
 ";
 

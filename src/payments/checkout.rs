@@ -1,9 +1,9 @@
 //! From lines to an open Checkout Session on the seller's account.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
@@ -486,21 +486,28 @@ async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment
 /// Stages a retry of the events that wait for something, if there are any. One that comes at this very moment is
 /// found by the sweep.
 pub(super) async fn wake_deferred(tx: &Tx, waits_for: &str) -> Result<()> {
-    let waiting = inbox_event::Entity::find()
-        .filter(inbox_event::Column::State.eq(inbox_event::EventState::Deferred))
-        .filter(inbox_event::Column::WaitsFor.eq(waits_for))
-        .count(tx)
-        .await?;
-    if waiting > 0 {
-        jobs::stage(
-            tx,
-            &Job::RetryDeferred {
-                waits_for: waits_for.to_owned(),
-            },
-        )
-        .await?;
-    }
-    Ok(())
+    jobs::stage_all(tx, &deferred(tx, [waits_for.to_owned()]).await?).await
+}
+
+/// The retries of the events that wait for any of these.
+pub(super) async fn deferred(
+    tx: &Tx,
+    waits_for: impl IntoIterator<Item = String>,
+) -> Result<Vec<Job>> {
+    use inbox_event::Column as C;
+    let waited_for: BTreeSet<String> = inbox_event::Entity::find()
+        .select_only()
+        .column(C::WaitsFor)
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("state = 'deferred'"))
+        .filter(C::WaitsFor.is_in(waits_for))
+        .into_tuple()
+        .all(tx)
+        .await?
+        .into_iter()
+        .collect();
+    let retry = |waits_for| Job::RetryDeferred { waits_for };
+    Ok(waited_for.into_iter().map(retry).collect())
 }
 
 /// Stripe said a definite no: there is no session, and there won't be one.

@@ -14,9 +14,7 @@ use sea_orm::{
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
-use souk_entity::{
-    JsonText, OrderId, PaymentId, inbox_event, order_event, order_line, payment_order,
-};
+use souk_entity::{JsonText, OrderId, PaymentId, order_event, order_line, payment_order};
 
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -24,6 +22,7 @@ use crate::jobs::{self, Job};
 use crate::planted::planted;
 use crate::{catalog, ids};
 
+use super::checkout;
 use super::confirm::{Heard, OPEN, Sum};
 
 /// An open payment whose session adds up.
@@ -241,18 +240,7 @@ async fn stage(tx: &Tx, ready: &[Ready]) -> Result<()> {
         });
     }
     let intents = ready.iter().filter_map(|one| one.open.intent.clone());
-    let waited_for: BTreeSet<String> = inbox_event::Entity::find()
-        .select_only()
-        .column(inbox_event::Column::WaitsFor)
-        .filter(inbox_event::Column::State.eq(inbox_event::EventState::Deferred))
-        .filter(inbox_event::Column::WaitsFor.is_in(intents))
-        .into_tuple()
-        .all(tx)
-        .await?
-        .into_iter()
-        .collect();
-    let woken = waited_for.into_iter();
-    staged.extend(woken.map(|waits_for| Job::RetryDeferred { waits_for }));
+    staged.extend(checkout::deferred(tx, intents).await?);
     jobs::stage_all(tx, &staged).await
 }
 

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
+use serde_json::json;
 use souk::{jobs, payments, webhooks, worker};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
@@ -69,7 +71,8 @@ async fn what_is_asked_again_and_again_reads_no_table_from_end_to_end() {
         return;
     }
     let app = TestApp::start().await;
-    let lamp = app.product(&app.shop("mira").await, 2500, Some(5)).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(50)).await;
     let checkout = app.sale(&lamp).await;
     let admin = app.admin().await;
     app.settle().await;
@@ -87,6 +90,29 @@ async fn what_is_asked_again_and_again_reads_no_table_from_end_to_end() {
     jobs::schedule(&tx, &jobs::Job::Tidy).await.expect("wakes");
     tx.rollback().await.expect("ends");
     app.verify(&checkout).await;
+    // A sale, its refund and a payout, with all that follows from them.
+    let sold = app.sale(&lamp).await;
+    let order = json!({ "order_id": sold.order });
+    app.post("/v1/refunds", order)
+        .by(&shop.owner)
+        .expect(201)
+        .await;
+    app.settle().await;
+    // The last two in one batch, since nobody else can write until all are queued.
+    for _ in 0..3 {
+        let checkout = app.checkout(&lamp).await;
+        app.pay(&checkout).await;
+    }
+    let mut events = app.intercept().await;
+    events.retain(|event| event["type"] == "checkout.session.completed");
+    let held = app.app.db.begin_write().await.expect("begins");
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        held.rollback().await.expect("ends");
+    };
+    let (heard, ()) = tokio::join!(join_all(events.iter().map(|e| app.hear(e))), release);
+    assert_eq!(heard, ["processed", "processed", "processed"]);
+    app.settle().await;
     for path in [
         "events",
         "events?state=dead",
@@ -111,7 +137,10 @@ async fn what_is_asked_again_and_again_reads_no_table_from_end_to_end() {
     assert!(asked.len() >= 15, "only {asked:?} were seen");
     for statement in asked {
         for step in plan(&app, statement).await {
-            let whole = step.starts_with("SCAN ");
+            // Lists of values that the statement brings along are no tables.
+            let given = ["VALUES CLAUSE", "CONSTANT ROW", "SCAN given"];
+            let given = given.iter().any(|what| step.contains(what));
+            let whole = step.starts_with("SCAN ") && !given;
             let page = step.contains(" USING ") && statement.contains("LIMIT");
             if whole && !page && !FEW.iter().any(|index| step.ends_with(index)) {
                 faults.push(format!("{step}: {statement}"));
