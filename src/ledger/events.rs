@@ -16,13 +16,13 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
         return Ok(Effect::Ignored("the platform's own book is not kept yet"));
     };
-    let Some(id) = event.object_id() else {
+    let Some(id) = event.object_id.as_deref() else {
         return Ok(Effect::Ignored("the event names no payout"));
     };
     let Some(book) = open_book(tx, account, event.livemode).await? else {
         return Ok(Effect::Ignored("no seller has this account"));
     };
-    if let Ok(snapshot) = PayoutView::read(&event.object)
+    if let Ok(snapshot) = event.object::<PayoutView>()
         && payouts::store(tx, &book, &snapshot).await? == Stored::NotOurs
     {
         return Ok(Effect::Ignored("the payout is another account's"));

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use serde::de::DeserializeOwned;
 use souk_entity::AccountId;
 
 use crate::db::Tx;
@@ -16,7 +15,7 @@ use super::{locked_by_session, refunds, together};
 
 /// `checkout.session.completed`, `.expired` and `.async_payment_succeeded`: the session says where it stands.
 pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
-    let (account, session) = (account(event)?, object::<SessionView>(event)?);
+    let (account, session) = (account(event)?, event.object::<SessionView>()?);
     confirm::apply(
         tx,
         &Heard {
@@ -32,7 +31,7 @@ pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
 /// were done; the others are to be done one by one, after.
 pub async fn checkout_sessions_paid(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
     let paid = |(at, event): (usize, &&Event)| {
-        let (account, session) = (event.account.as_ref()?, object::<SessionView>(event).ok()?);
+        let (account, session) = (event.account.as_ref()?, event.object::<SessionView>().ok()?);
         let paid = event.kind.starts_with("checkout.session.") && confirm::is_paid(&session);
         paid.then(|| (at, account.clone(), event.livemode, session))
     };
@@ -54,7 +53,7 @@ pub async fn checkout_sessions_paid(tx: &Tx, events: &[&Event]) -> Result<HashSe
 
 /// `checkout.session.async_payment_failed`: the session itself still says `complete` and `unpaid`.
 pub async fn checkout_session_failed(tx: &Tx, event: &Event) -> Result<Effect> {
-    let (account, session) = (account(event)?, object::<SessionView>(event)?);
+    let (account, session) = (account(event)?, event.object::<SessionView>()?);
     match locked_by_session(tx, &session.id).await? {
         Some(payment) if payment.charge_account == account => {
             confirm::failed(tx, &payment, "the asynchronous payment failed").await
@@ -75,7 +74,7 @@ pub async fn checkout_session_failed(tx: &Tx, event: &Event) -> Result<Effect> {
 
 /// `refund.created`, `.updated`, `.failed` and `charge.refund.updated`.
 pub async fn refund(tx: &Tx, event: &Event) -> Result<Effect> {
-    let (account, refund) = (account(event)?, object::<RefundView>(event)?);
+    let (account, refund) = (account(event)?, event.object::<RefundView>()?);
     refunds::store(tx, &account, event.livemode, &refund).await
 }
 
@@ -87,7 +86,7 @@ pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
     struct Charge {
         payment_intent: Option<crate::stripe::views::Expandable<IdView>>,
     }
-    let (account, charge) = (account(event)?, object::<Charge>(event)?);
+    let (account, charge) = (account(event)?, event.object::<Charge>()?);
     let Some(intent) = charge.payment_intent else {
         return Ok(Effect::Ignored("a charge of no payment of ours"));
     };
@@ -114,15 +113,4 @@ fn account(event: &Event) -> Result<AccountId> {
         .account
         .clone()
         .ok_or_else(|| Error::internal("an event of no connected account"))
-}
-
-fn object<T: DeserializeOwned>(event: &Event) -> Result<T> {
-    // The path and not the value: it may hold somebody's data.
-    serde_path_to_error::deserialize(&event.object).map_err(|e| {
-        Error::internal(format!(
-            "{} has an unexpected shape at {}",
-            event.kind,
-            e.path()
-        ))
-    })
 }

@@ -13,7 +13,7 @@ mod together;
 pub use checkout::{NewCheckout, NewLine, Opened, open_checkout};
 
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
 use souk_entity::{OrderId, PaymentId, order, payment, payment_order};
 
 use crate::db::Tx;
@@ -25,6 +25,27 @@ async fn by_session<C: ConnectionTrait>(db: &C, session: &str) -> Result<Option<
         .filter(payment::Column::StripeObject.eq(session))
         .one(db)
         .await?)
+}
+
+/// A session's payment and the order that it pays for, in one read.
+async fn with_order(
+    db: &impl ConnectionTrait,
+    session: &str,
+) -> Result<Option<(payment::Model, order::Model)>> {
+    let link = payment::Entity::belongs_to(payment_order::Entity)
+        .from(payment::Column::Id)
+        .to(payment_order::Column::PaymentId);
+    let paid_for = payment_order::Entity::belongs_to(order::Entity)
+        .from(payment_order::Column::OrderId)
+        .to(order::Column::Id);
+    let found = payment::Entity::find()
+        .filter(payment::Column::StripeObject.eq(session))
+        .join(JoinType::InnerJoin, link.into())
+        .join(JoinType::InnerJoin, paid_for.into())
+        .select_also(order::Entity)
+        .one(db)
+        .await?;
+    Ok(found.and_then(|(payment, order)| Some((payment, order?))))
 }
 
 /// The same, locked until the transaction ends.

@@ -19,7 +19,7 @@ use crate::identity::{Caller, MaybeCaller};
 use crate::orders::{self, OrderAccess, OrderView, Proof};
 use crate::sellers;
 
-use super::{NewCheckout, Opened, by_session, open_checkout, order_of, pages, refunds, sessions};
+use super::{NewCheckout, Opened, open_checkout, pages, refunds, sessions, with_order};
 
 /// The routes of checkout, refunds and the buyer's pages.
 pub fn router() -> Router<App> {
@@ -132,10 +132,9 @@ async fn find(
     session: &str,
     proof: &Proof,
 ) -> Result<(payment::Model, order::Model, Option<OrderAccess>)> {
-    let payment = by_session(&app.db.read, session)
+    let (payment, order) = with_order(&app.db.read, session)
         .await?
         .ok_or(Error::NotFound("checkout session"))?;
-    let order = order_of(&app.db.read, &payment.id).await?;
     let access = orders::access(&app.db.read, order.clone(), proof).await?;
     Ok((payment, order, access))
 }
@@ -219,8 +218,8 @@ async fn verify(
     proof: Proof,
     Valid(Empty {}): Valid<Empty>,
 ) -> Answer<Verification> {
-    let (payment, _, access) = find(&app, &id, &proof).await?;
-    let order = sessions::verify(&app, payment).await?;
+    let (payment, order, access) = find(&app, &id, &proof).await?;
+    let order = sessions::verify(&app, payment, order).await?;
     let (status, reason) = (order.status, order.refund_reason.clone());
     let order = match access {
         Some(_) => Some(orders::view(&app.db.read, order).await?),

@@ -23,12 +23,19 @@ const ASK_EVERY_MS: i64 = 2_000;
 
 /// The second of the two confirmations: whoever holds a session's id may ask, and Stripe answers, not the caller.
 /// Runs the same confirm as the webhook.
-pub(super) async fn verify(app: &App, payment: payment::Model) -> Result<order::Model> {
+pub(super) async fn verify(
+    app: &App,
+    payment: payment::Model,
+    order: order::Model,
+) -> Result<order::Model> {
     let open = matches!(
         payment.status,
         PaymentStatus::Pending | PaymentStatus::Processing
     );
-    if open && claim_question(app, &payment.id).await? {
+    if !open {
+        return Ok(order);
+    }
+    if claim_question(app, &payment.id).await? {
         read_session(app, &payment.id).await?;
     }
     order_of(&app.db.read, &payment.id).await

@@ -1,5 +1,8 @@
 //! What events about accounts do.
 
+use std::collections::HashMap;
+
+use serde::Deserialize;
 use souk_entity::{AccountId, SellerId, seller};
 
 use super::{account, by_account, find, locked};
@@ -13,7 +16,7 @@ const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
 
 /// `account.updated`: a snapshot that may be older than what we know, so the account is read again.
 pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
-    let own = || event.object_id().map(AccountId::from);
+    let own = || event.object_id.as_deref().map(AccountId::from);
     let Some(account) = event.account.clone().or_else(own) else {
         return Ok(Effect::Ignored("the event names no account"));
     };
@@ -30,10 +33,15 @@ pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
 
 /// The seller whose account this may be, since it has none yet: Stripe's event can be faster than its answer.
 async fn being_made(tx: &Tx, event: &Event) -> Result<Option<seller::Model>> {
-    let Some(id) = event.object["metadata"][METADATA_SELLER].as_str() else {
+    #[derive(Deserialize)]
+    struct Account {
+        metadata: HashMap<String, String>,
+    }
+    let account = event.object::<Account>().ok();
+    let Some(id) = account.and_then(|mut account| account.metadata.remove(METADATA_SELLER)) else {
         return Ok(None);
     };
-    let seller = find(tx, &SellerId::from(id)).await?;
+    let seller = find(tx, &SellerId(id)).await?;
     Ok(
         seller
             .filter(|seller| seller.stripe_account.is_none() && seller.livemode == event.livemode),

@@ -101,7 +101,7 @@ fn row(incoming: &Incoming, now: Timestamp) -> inbox_event::ActiveModel {
         account: Set(event.account.clone()),
         livemode: Set(event.livemode),
         api_version: Set(event.api_version.clone()),
-        object: Set(event.object_id().map(str::to_owned)),
+        object: Set(event.object_id.clone()),
         stripe_created: Set(event.created),
         payload: Set(incoming.payload.clone()),
         state: Set(EventState::Processed),

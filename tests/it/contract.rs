@@ -69,8 +69,10 @@ fn routes() -> BTreeSet<(String, String)> {
             }
         }
     }
-    // Styles, scripts and the like are no part of the contract.
-    routes.0.retain(|(_, path)| !path.starts_with("/assets/"));
+    // Styles, scripts and the like are no part of the contract, nor is what Prometheus asks at a port of its own.
+    routes
+        .0
+        .retain(|(_, path)| !path.starts_with("/assets/") && path != "/metrics");
     routes.0
 }
 

@@ -84,21 +84,12 @@ pub struct PayoutView {
     pub failure_message: Option<String>,
 }
 
-macro_rules! read {
-    ($($name:ident: $what:literal;)*) => {$(
-        impl $name {
-            /// Reads one that came as raw JSON, in a page or an event.
-            pub fn read(raw: &Value) -> Result<Self> {
-                Self::deserialize(raw).map_err(|e| {
-                    let id = raw["id"].as_str().unwrap_or($what);
-                    Error::internal(format!("Stripe's {id} has an unexpected shape: {e}"))
-                })
-            }
-        }
-    )*};
-}
-
-read! {
-    BalanceTransactionView: "balance transaction";
-    PayoutView: "payout";
+impl BalanceTransactionView {
+    /// Reads one that came as raw JSON, in a page.
+    pub fn read(raw: &Value) -> Result<Self> {
+        Self::deserialize(raw).map_err(|e| {
+            let id = raw["id"].as_str().unwrap_or("balance transaction");
+            Error::internal(format!("Stripe's {id} has an unexpected shape: {e}"))
+        })
+    }
 }
