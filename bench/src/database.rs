@@ -90,10 +90,10 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// Writes a seller with one product of `orders` units, and as many orders of one unit each, every one waiting with
-    /// its session stored.
-    pub async fn fill(&self, orders: u32) -> Result<(), Failure> {
-        for sql in fixtures(orders)? {
+    /// Writes a seller with `products` products, that have `orders` units together, and as many orders of one unit each,
+    /// every one waiting with its session stored. `products` divides `orders`.
+    pub async fn fill(&self, orders: u32, products: u32) -> Result<(), Failure> {
+        for sql in fixtures(orders, products)? {
             self.db.execute_unprepared(&sql).await?;
         }
         self.db.execute_unprepared("ANALYZE").await?;
@@ -124,7 +124,11 @@ impl Fresh {
                 "order lines with a sale",
                 "SELECT count(DISTINCT order_line_id) FROM stock_movements WHERE reason = 'sale' AND delta = -1",
             ),
-            (0, "units left", "SELECT available FROM products"),
+            (
+                0,
+                "units left",
+                "SELECT CAST(sum(available) AS BIGINT) FROM products",
+            ),
             (
                 0,
                 "units that the movements leave",
@@ -263,20 +267,27 @@ fn with_database(address: &str) -> Result<String, Failure> {
 const REQUEST: &str = r#"{"path":"/v1/checkout/sessions","account":"acct_1Bench0000000000","version":"2026-09-30.endive","body":"mode=payment&line_items[0][quantity]=1&line_items[0][price_data][currency]=eur&line_items[0][price_data][unit_amount]=2500&line_items[0][price_data][product_data][name]=Bench&payment_intent_data[application_fee_amount]=250&adaptive_pricing[enabled]=false&automatic_tax[enabled]=false&allow_promotion_codes=true&success_url=https://shop.example/checkout/success?session_id={CHECKOUT_SESSION_ID}&cancel_url=https://shop.example/checkout/cancelled"}"#;
 
 /// The rows before anybody has paid, a statement a table, in SQL that both databases understand.
-fn fixtures(orders: u32) -> Result<Vec<String>, Failure> {
+fn fixtures(orders: u32, products: u32) -> Result<Vec<String>, Failure> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let now = i64::try_from(since_1970.as_millis())?;
     let tomorrow = now + 86_400_000;
     let (user, seller) = ("usr_bench", "sel_bench");
-    let product = product();
+    let units = orders / products;
     // `i` counts the orders, as the numbers in their ids do.
     let (from, to) = (number(0), number(orders));
-    let each = |table: &str, row: &str| {
+    let upto = |to: u32, table: &str, row: &str| {
         format!(
             "WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to})
              INSERT INTO {table} SELECT {row} FROM n"
         )
     };
+    let each = |table: &str, row: &str| upto(to, table, row);
+    let of_products = |table: &str, row: &str| upto(number(products), table, row);
+    let product = format!("'{}' || i", prefix::PRODUCT);
+    let bought = format!(
+        "'{}' || ({from} + (i - {from}) % {products})",
+        prefix::PRODUCT
+    );
     let id = |prefix: &str| format!("'{prefix}' || i");
     let (order, line, payment) = (id(prefix::ORDER), id(prefix::LINE), id(prefix::PAYMENT));
     let (session, opened) = (
@@ -291,10 +302,14 @@ fn fixtures(orders: u32) -> Result<Vec<String>, Failure> {
             VALUES ('{seller}', '{user}', 'Bench', 'seller@example.com', 'DE', '{ACCOUNT}', false, 'full', 'active',
                 true, true, true, '{{\"currently_due\":[],\"past_due\":[],\"eventually_due\":[],\"pending_verification\":[],\"disabled_reason\":null,\"current_deadline\":null}}',
                 '{{}}', {now}, {now})"),
-        format!("INSERT INTO products (id, seller_id, name, unit_amount, currency, available, status, metadata, created_at, updated_at)
-            VALUES ('{product}', '{seller}', 'Bench', {AMOUNT}, 'eur', {orders}, 'active', '{{}}', {now}, {now})"),
-        format!("INSERT INTO stock_movements (id, product_id, delta, reason, actor, created_at)
-            VALUES ('stm_bench', '{product}', {orders}, 'initial', '{user}', {now})"),
+        of_products(
+            "products (id, seller_id, name, unit_amount, currency, available, status, metadata, created_at, updated_at)",
+            &format!("{product}, '{seller}', 'Bench', {AMOUNT}, 'eur', {units}, 'active', '{{}}', {now}, {now}"),
+        ),
+        of_products(
+            "stock_movements (id, product_id, delta, reason, actor, created_at)",
+            &format!("'stm_bench' || i, {product}, {units}, 'initial', '{user}', {now}"),
+        ),
         each(
             "orders (id, seller_id, email, status, livemode, currency, amount_subtotal, secret_hash, metadata, created_at, updated_at)",
             &format!("{order}, '{seller}', 'buyer@example.com', 'pending', false, 'eur', {AMOUNT},
@@ -302,7 +317,7 @@ fn fixtures(orders: u32) -> Result<Vec<String>, Failure> {
         ),
         each(
             "order_lines (id, order_id, position, product_id, name, unit_amount, quantity, amount)",
-            &format!("{line}, {order}, 0, '{product}', 'Bench', {AMOUNT}, 1, {AMOUNT}"),
+            &format!("{line}, {order}, 0, {bought}, 'Bench', {AMOUNT}, 1, {AMOUNT}"),
         ),
         each(
             "order_events (id, order_id, at, kind, data)",

@@ -94,15 +94,36 @@ impl Events {
         format!("{event:#}")
     }
 
-    /// Signs `count` of them now, so that neither building nor signing is in what is measured.
-    pub fn signed(&self, count: u32) -> Result<Vec<Signed>, Failure> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let now = i64::try_from(now)?;
-        let sign = |i| {
-            let body = self.completed(i);
-            let signature = souk_simulator::sign(CONNECT_SECRET, now, body.as_bytes());
-            Signed { body, signature }
-        };
-        Ok((0..count).map(sign).collect())
+    /// Signs those of these numbers now, so that neither building nor signing is in what is measured.
+    pub fn signed(&self, from: u32, to: u32) -> Result<Vec<Signed>, Failure> {
+        signed((from..to).map(|i| self.completed(i)))
     }
+
+    /// As many that say that the account has changed, each of which wants it read again.
+    pub fn accounts_updated(&self, count: u32) -> Result<Vec<Signed>, Failure> {
+        let updated = |i| {
+            let event = json!({
+                "id": id("evt_1Account00000000", i),
+                "object": "event",
+                "account": ACCOUNT,
+                "api_version": API_VERSION,
+                "created": self.created,
+                "data": { "object": { "id": ACCOUNT, "object": "account", "charges_enabled": true } },
+                "livemode": false,
+                "type": "account.updated",
+            });
+            format!("{event:#}")
+        };
+        signed((0..count).map(updated))
+    }
+}
+
+fn signed(bodies: impl Iterator<Item = String>) -> Result<Vec<Signed>, Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let now = i64::try_from(now)?;
+    let sign = |body: String| {
+        let signature = souk_simulator::sign(CONNECT_SECRET, now, body.as_bytes());
+        Signed { body, signature }
+    };
+    Ok(bodies.map(sign).collect())
 }

@@ -1,10 +1,12 @@
 //! Load and limits of Souk, runnable by anyone: the real server, on this machine, checked from outside.
 
 mod bound;
+mod compare;
 mod database;
 mod doubles;
 mod events;
 mod faults;
+mod load;
 mod server;
 mod stripe;
 mod webhooks;
@@ -28,6 +30,11 @@ struct Cli {
 enum Command {
     /// Events per second through the Connect webhook, each of which pays an order, beside what the database allows.
     Webhooks(webhooks::Args),
+    /// Souk beside Express with Drizzle, and beside a raw bound, in one run.
+    Compare(compare::Args),
+    /// The raw bound as a server, for `compare`.
+    #[command(hide = true)]
+    Raw(compare::raw::Args),
     /// The whole market under every kind of trouble, and what a checker finds in the database afterwards.
     Faults(faults::Args),
     /// Requests a second of the simulator beside other doubles of Stripe.
@@ -54,6 +61,8 @@ async fn main() -> ExitCode {
 async fn measure(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Webhooks(args) => webhooks::run(args).await,
+        Command::Compare(args) => compare::run(args).await,
+        Command::Raw(args) => compare::raw::run(args).await,
         Command::Faults(args) => faults::run(args).await,
         Command::Doubles(args) => doubles::run(args).await,
     }

@@ -57,8 +57,7 @@ pub struct Server {
 
 impl Settings<'_> {
     /// A command that sees these settings only: no `.env`, nothing of the developer's own.
-    fn command(&self, bind: SocketAddr) -> Result<Command, Failure> {
-        let log = File::options().create(true).append(true).open(self.log())?;
+    pub fn command(&self, bind: SocketAddr) -> Result<Command, Failure> {
         let mut command = Command::new(self.binary);
         command
             .env_clear()
@@ -80,13 +79,9 @@ impl Settings<'_> {
             .current_dir(self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(log_file(self.folder)?)
             .kill_on_drop(true);
         Ok(command)
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("souk.log")
     }
 
     /// Makes the schema.
@@ -96,7 +91,7 @@ impl Settings<'_> {
         if timeout(PATIENCE, status).await??.success() {
             return Ok(());
         }
-        Err(format!("`souk migrate` failed:\n{}", tail(&self.log())).into())
+        Err(format!("`souk migrate` failed:\n{}", tail(&log_in(self.folder))).into())
     }
 
     /// Starts it on a free port, and waits until it is ready.
@@ -111,9 +106,9 @@ impl Settings<'_> {
         addr: SocketAddr,
         http: &reqwest::Client,
     ) -> Result<Server, Failure> {
-        let child = self.command(addr)?.arg("serve").spawn()?;
-        let log = self.log();
-        let mut server = Server { addr, child, log };
+        let mut command = self.command(addr)?;
+        command.arg("serve");
+        let mut server = Server::spawn(command, addr, self.folder)?;
         let ready = format!("http://{addr}/readyz");
         let start = Instant::now();
         loop {
@@ -133,7 +128,30 @@ impl Settings<'_> {
     }
 }
 
+fn log_in(folder: &Path) -> PathBuf {
+    folder.join("souk.log")
+}
+
+fn log_file(folder: &Path) -> std::io::Result<File> {
+    let log = log_in(folder);
+    File::options().create(true).append(true).open(log)
+}
+
 impl Server {
+    /// Starts a command that is to listen there; its errors go to a log in the folder.
+    pub fn spawn(mut command: Command, addr: SocketAddr, folder: &Path) -> Result<Self, Failure> {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_file(folder)?)
+            .kill_on_drop(true);
+        Ok(Self {
+            addr,
+            child: command.spawn()?,
+            log: log_in(folder),
+        })
+    }
+
     /// The most memory it has had so far, in KiB (`VmHWM`); none where the system doesn't tell.
     pub fn peak_memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;

@@ -2,17 +2,15 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{ValueEnum, value_parser};
 use tempfile::TempDir;
-use tokio::task::JoinSet;
 
 use crate::database::{Fresh, Place};
-use crate::events::{CONNECT_SECRET, Events, Signed};
-use crate::server::{self, Server, Settings};
+use crate::events::{CONNECT_SECRET, Events};
+use crate::load::{self, Load, Request};
+use crate::server::{self, Settings};
 use crate::stripe::Stripe;
 use crate::{Failure, bound};
 
@@ -164,8 +162,9 @@ fn print_row(
     let peak = seen
         .peak_kib
         .map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string());
+    let events = load.per_second() * load.took.as_secs_f64();
     // Of both measurements together.
-    let bound = 2.0 * f64::from(load.count) / (before + after);
+    let bound = 2.0 * events / (before + after);
     let noisy = if before.max(after) > NOISE * before.min(after) {
         "  noisy"
     } else {
@@ -195,14 +194,6 @@ struct Seen {
     load: Load,
     peak_kib: Option<u64>,
     jobs_done: i64,
-}
-
-/// How the deliveries went.
-struct Load {
-    count: u32,
-    took: Duration,
-    /// Of each delivery, sorted.
-    latencies: Vec<Duration>,
 }
 
 impl Bench<'_> {
@@ -251,7 +242,7 @@ impl Bench<'_> {
         self.settings(fresh, folder, "http://127.0.0.1:9")
             .migrate()
             .await?;
-        fresh.fill(self.args.events).await
+        fresh.fill(self.args.events, 1).await
     }
 
     fn settings<'a>(&'a self, fresh: &'a Fresh, folder: &'a Path, stripe: &'a str) -> Settings<'a> {
@@ -277,10 +268,13 @@ impl Bench<'_> {
             .settings(fresh, folder, &stripe.base_url)
             .serve(&self.http)
             .await?;
-        let deliveries = Events::new()?.signed(self.args.events)?;
-        let load = tokio::time::timeout(LIMIT, self.send(&server, deliveries, concurrency))
+        let deliveries = Events::new()?.signed(0, self.args.events)?;
+        let requests = deliveries.iter().map(Request::delivery).collect();
+        let sending = load::send(server.addr, requests, concurrency, is_processed);
+        let load = tokio::time::timeout(LIMIT, sending)
             .await
-            .map_err(|_| format!("not done within {} s:\n{}", LIMIT.as_secs(), server.said()))??;
+            .map_err(|_| format!("not done within {} s:\n{}", LIMIT.as_secs(), server.said()))?
+            .map_err(|e| format!("{e}\n{}", server.said()))?;
         let jobs_done = fresh.jobs_done().await?;
         let peak_kib = server.peak_memory();
         stripe.speak();
@@ -295,80 +289,9 @@ impl Bench<'_> {
             jobs_done,
         })
     }
-
-    /// Sends each delivery once, `concurrency` at a time. Every one must be answered with 200, as processed.
-    async fn send(
-        &self,
-        server: &Server,
-        deliveries: Vec<Signed>,
-        concurrency: u32,
-    ) -> Result<Load, Failure> {
-        let url = format!("http://{}/webhooks/stripe/connect", server.addr);
-        let count = deliveries.len();
-        let deliveries = Arc::new(deliveries);
-        let next = Arc::new(AtomicUsize::new(0));
-        let mut senders: JoinSet<Result<Vec<Duration>, Failure>> = JoinSet::new();
-        let start = Instant::now();
-        for _ in 0..concurrency {
-            let (http, url) = (self.http.clone(), url.clone());
-            let (deliveries, next) = (deliveries.clone(), next.clone());
-            senders.spawn(async move {
-                let mut latencies = Vec::new();
-                while let Some(signed) = deliveries.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    latencies.push(deliver(&http, &url, signed).await?);
-                }
-                Ok(latencies)
-            });
-        }
-        let mut latencies = Vec::with_capacity(count);
-        while let Some(sent) = senders.join_next().await {
-            let sent = sent?.map_err(|e| format!("{e}\n{}", server.said()))?;
-            latencies.extend(sent);
-        }
-        let took = start.elapsed();
-        if latencies.len() != count {
-            return Err(format!("{} of {count} events were answered", latencies.len()).into());
-        }
-        latencies.sort_unstable();
-        Ok(Load {
-            count: u32::try_from(count)?,
-            took,
-            latencies,
-        })
-    }
 }
 
-async fn deliver(http: &reqwest::Client, url: &str, signed: &Signed) -> Result<Duration, Failure> {
-    let start = Instant::now();
-    let answer = http
-        .post(url)
-        .header("content-type", "application/json; charset=utf-8")
-        .header("stripe-signature", &signed.signature)
-        .body(signed.body.clone())
-        .send()
-        .await?;
-    let status = answer.status();
-    let text = answer.text().await?;
-    let took = start.elapsed();
-    let receipt: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    if status.as_u16() == 200 && receipt["state"] == "processed" {
-        Ok(took)
-    } else {
-        Err(format!("an event was answered with {status}: {text}").into())
-    }
-}
-
-impl Load {
-    /// Events a second.
-    fn per_second(&self) -> f64 {
-        f64::from(self.count) / self.took.as_secs_f64()
-    }
-
-    /// Nearest rank, in ms.
-    fn percentile(&self, percent: usize) -> f64 {
-        let rank = (self.latencies.len() * percent).div_ceil(100).max(1);
-        self.latencies
-            .get(rank - 1)
-            .map_or(0.0, |took| took.as_secs_f64() * 1000.0)
-    }
+/// What an event that had its effect is answered with.
+fn is_processed(body: &str) -> bool {
+    body.contains(r#""state":"processed""#)
 }

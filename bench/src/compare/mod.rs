@@ -1,0 +1,315 @@
+//! `souk-bench compare`: Souk beside the handler that everybody copies and beside what the database allows, in one run,
+//! in turn, over and over.
+
+mod chart;
+mod contestants;
+mod pins;
+pub mod raw;
+mod report;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::value_parser;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::Failure;
+use crate::database::{Fresh, Place};
+use crate::events::{CONNECT_SECRET, Events, id, prefix};
+use crate::load::{self, Load, Request};
+use crate::server::{self, Server, Settings};
+use crate::stripe::Stripe;
+use crate::webhooks::{Databases, around_postgres};
+
+use contestants::{Contestant, Start};
+use pins::Pins;
+use report::{Figures, Row};
+
+/// A row takes no longer: after 300 s its signatures would be too old anyway.
+const LIMIT: Duration = Duration::from_secs(240);
+/// Products among which sales are spread where not all are of one.
+const PRODUCTS: u32 = 100;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Events of each row; each row has a fresh database and a fresh server.
+    #[arg(long, default_value_t = 3000, value_parser = value_parser!(u32).range(100..=100_000))]
+    events: u32,
+    /// How often each row is measured, in turn with the others; the median counts.
+    #[arg(long, default_value_t = 3, value_parser = value_parser!(u32).range(1..=20))]
+    rounds: u32,
+    #[arg(long, value_enum, default_value_t = Databases::Both)]
+    database: Databases,
+    /// Connections at a time, a row each.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64", value_parser = value_parser!(u32).range(1..=512))]
+    connections: Vec<u32>,
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "express,souk,raw"
+    )]
+    against: Vec<Contestant>,
+    /// Write the figures there, as JSON.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Draw them there, as SVG.
+    #[arg(long)]
+    svg: Option<PathBuf>,
+}
+
+/// Measures, prints a table of medians and their ratios, and writes what was asked for.
+pub async fn run(args: &Args) -> Result<(), Failure> {
+    let postgres = std::env::var("TEST_POSTGRES_URL").ok();
+    if args.database != Databases::Sqlite && postgres.is_none() {
+        return around_postgres();
+    }
+    let folder = TempDir::with_prefix("souk-bench.")?;
+    let mut places = Vec::new();
+    if args.database != Databases::Postgres {
+        places.push(Place::Sqlite(folder.path().to_owned()));
+    }
+    if args.database != Databases::Sqlite {
+        places.extend(postgres.map(Place::Postgres));
+    }
+    let pins = Pins::set(&places).await?;
+    report::head(args.events, args.rounds, &places, &pins, folder.path()).await?;
+    let bench = Bench {
+        args,
+        souk: server::binary()?,
+        folder: folder.path(),
+        pins,
+    };
+    let mut rows: BTreeMap<Row, Figures> = BTreeMap::new();
+    for round in 1..=args.rounds {
+        for place in &places {
+            for &contestant in &args.against {
+                eprintln!("round {round}: {} on {}", contestant.name(), place.name());
+                bench.measure(place, contestant, &mut rows).await?;
+            }
+        }
+    }
+    println!("{}", report::tables(&rows));
+    if let Some(path) = &args.json {
+        std::fs::write(path, format!("{:#}\n", report::json(&rows)))?;
+    }
+    if let Some(path) = &args.svg {
+        std::fs::write(path, chart::svg(&rows))?;
+    }
+    Ok(())
+}
+
+/// What all rows share.
+struct Bench<'a> {
+    args: &'a Args,
+    souk: PathBuf,
+    folder: &'a Path,
+    pins: Pins,
+}
+
+/// A server beside its database and its Stripe.
+struct House {
+    folder: TempDir,
+    fresh: Fresh,
+    stripe: Stripe,
+    server: Server,
+    first_answer: Duration,
+}
+
+impl Bench<'_> {
+    /// All rows of one contestant on one database, once.
+    async fn measure(
+        &self,
+        place: &Place,
+        contestant: Contestant,
+        rows: &mut BTreeMap<Row, Figures>,
+    ) -> Result<(), Failure> {
+        let mut note =
+            |what: &'static str, connections: u32, rate: f64, load: Option<&Load>, peak| {
+                let row = Row {
+                    database: place.name(),
+                    what,
+                    connections,
+                    contestant,
+                };
+                rows.entry(row).or_default().add(rate, load, peak);
+            };
+        for &connections in &self.args.connections {
+            let house = self.open(place, contestant, 1).await?;
+            let started = house.first_answer.as_secs_f64() * 1000.0;
+            let sales = self.sales(&house, connections).await?;
+            let peak = house.server.peak_memory();
+            // The first event was sent when the server started.
+            house.fresh.check(self.args.events).await?;
+            note("sales", connections, sales.per_second(), Some(&sales), peak);
+            note("start", 1, started, None, None);
+            if connections == self.most() {
+                let again = self.send(&house, self.deliveries()?, connections, is_duplicate);
+                let again = again.await?;
+                note(
+                    "duplicates",
+                    connections,
+                    again.per_second(),
+                    Some(&again),
+                    None,
+                );
+                if contestant != Contestant::Raw {
+                    let asked = self.send(&house, self.verifications(), connections, |_| true);
+                    let asked = asked.await?;
+                    note(
+                        "verify",
+                        connections,
+                        asked.per_second(),
+                        Some(&asked),
+                        None,
+                    );
+                }
+            }
+            house.close().await?;
+        }
+        if contestant == Contestant::Souk {
+            let connections = self.most();
+            let house = self.open(place, contestant, PRODUCTS).await?;
+            let spread = self.sales(&house, connections).await?;
+            house.fresh.check(self.args.events).await?;
+            note(
+                "many products",
+                connections,
+                spread.per_second(),
+                Some(&spread),
+                None,
+            );
+            house.close().await?;
+            let house = self.open(place, contestant, 1).await?;
+            let updates = Events::new()?.accounts_updated(self.args.events)?;
+            let updates = updates.iter().map(Request::delivery).collect();
+            let updates = self
+                .send(&house, updates, connections, is_processed)
+                .await?;
+            note(
+                "account.updated",
+                connections,
+                updates.per_second(),
+                Some(&updates),
+                None,
+            );
+            house.close().await?;
+        }
+        Ok(())
+    }
+
+    fn most(&self) -> u32 {
+        self.args.connections.iter().copied().max().unwrap_or(1)
+    }
+
+    /// A fresh database of as many orders as there will be events, and a fresh server that has answered the first.
+    async fn open(
+        &self,
+        place: &Place,
+        contestant: Contestant,
+        products: u32,
+    ) -> Result<House, Failure> {
+        let folder = TempDir::new_in(self.folder)?;
+        let fresh = place.fresh(folder.path()).await?;
+        // Silent: the worker stands still behind its first jobs, as Express and the bound have none.
+        let stripe = Stripe::start(false).await?;
+        let migrate = Settings {
+            binary: &self.souk,
+            folder: folder.path(),
+            database_url: &fresh.url,
+            stripe: &stripe.base_url,
+            secrets: ("whsec_bench_platform", CONNECT_SECRET),
+            more: &[],
+        };
+        migrate.migrate().await?;
+        let products = if self.args.events.is_multiple_of(products) {
+            products
+        } else {
+            1
+        };
+        fresh.fill(self.args.events, products).await?;
+        let start = Start {
+            souk: &self.souk,
+            folder: folder.path(),
+            database_url: &fresh.url,
+            stripe: &stripe.base_url,
+            core: self.pins.servers,
+        };
+        let first = Events::new()?.signed(0, 1)?;
+        let began = Instant::now();
+        let server = contestant.spawn(&start).await?;
+        loop {
+            if TcpStream::connect(server.addr).await.is_ok() {
+                let first = first.iter().map(Request::delivery).collect();
+                let answered = load::send(server.addr, first, 1, is_processed).await;
+                answered.map_err(|e| format!("{}: {e}\n{}", contestant.name(), server.said()))?;
+                break;
+            }
+            if began.elapsed() > Duration::from_secs(30) {
+                return Err(
+                    format!("{} doesn't start:\n{}", contestant.name(), server.said()).into(),
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(House {
+            folder,
+            fresh,
+            stripe,
+            server,
+            first_answer: began.elapsed(),
+        })
+    }
+
+    async fn sales(&self, house: &House, connections: u32) -> Result<Load, Failure> {
+        let deliveries = Events::new()?.signed(1, self.args.events)?;
+        let deliveries = deliveries.iter().map(Request::delivery).collect();
+        self.send(house, deliveries, connections, is_processed)
+            .await
+    }
+
+    fn deliveries(&self) -> Result<Vec<Request>, Failure> {
+        let deliveries = Events::new()?.signed(0, self.args.events)?;
+        Ok(deliveries.iter().map(Request::delivery).collect())
+    }
+
+    fn verifications(&self) -> Vec<Request> {
+        let path = |i| format!("/v1/checkout_sessions/{}/verify", id(prefix::SESSION, i));
+        let ask = |i| Request::post(&path(i), &[], "{}");
+        (0..self.args.events).map(ask).collect()
+    }
+
+    async fn send(
+        &self,
+        house: &House,
+        requests: Vec<Request>,
+        connections: u32,
+        is_right: fn(&str) -> bool,
+    ) -> Result<Load, Failure> {
+        let sending = load::send(house.server.addr, requests, connections, is_right);
+        let sent = tokio::time::timeout(LIMIT, sending).await;
+        let sent = sent.map_err(|_| format!("not done within {} s", LIMIT.as_secs()))?;
+        sent.map_err(|e| format!("{e}\n{}", house.server.said()).into())
+    }
+}
+
+impl House {
+    async fn close(self) -> Result<(), Failure> {
+        self.stripe.speak();
+        self.server.kill().await?;
+        self.fresh.discard().await?;
+        Ok(self.folder.close()?)
+    }
+}
+
+fn is_processed(body: &str) -> bool {
+    body.contains(r#""state":"processed""#)
+}
+
+fn is_duplicate(body: &str) -> bool {
+    // The bound says the same of both.
+    body.contains(r#""state":"duplicate""#) || body == r#"{"state":"processed"}"#
+}
