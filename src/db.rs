@@ -1,5 +1,6 @@
 //! The database: SQLite or PostgreSQL, one way to write, and the few statements whose text differs.
 
+pub mod given;
 mod written;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +22,11 @@ use crate::error::{Error, Result};
 
 use written::Tally;
 pub use written::Written;
+
+/// Statements that a connection keeps prepared: more than there are.
+const STATEMENTS: usize = 512;
+/// How long a connection may have been idle without being asked whether it is still there.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Connections to one database. On SQLite the write pool holds a single connection and `read` only reads; on
 /// PostgreSQL both are one pool.
@@ -60,7 +66,14 @@ impl Db {
             options
                 .max_connections(16)
                 .acquire_timeout(Duration::from_secs(10))
-                .sqlx_logging_level(log::LevelFilter::Trace);
+                .sqlx_logging_level(log::LevelFilter::Trace)
+                .test_before_acquire(false)
+                .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS))
+                .map_sqlx_postgres_pool_opts(|pool| {
+                    pool.before_acquire(|connection, seen| {
+                        Box::pin(is_alive(connection, seen.idle_for))
+                    })
+                });
             let pool = Database::connect(options).await?;
             (pool.clone(), pool)
         };
@@ -154,8 +167,10 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(10))
         .sqlx_logging_level(log::LevelFilter::Trace)
-        .map_sqlx_sqlite_pool_opts(|pool| {
-            pool.after_release(|connection, _| Box::pin(is_at_rest(connection)))
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_pool_opts(move |pool| match read_only {
+            true => pool,
+            false => pool.after_release(|connection, _| Box::pin(is_at_rest(connection))),
         })
         .map_sqlx_sqlite_opts(move |sqlite| {
             sqlite
@@ -164,9 +179,22 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(5))
+                .statement_cache_capacity(STATEMENTS)
                 .pragma("query_only", if read_only { "ON" } else { "OFF" })
         });
     options
+}
+
+/// Whether the server is still at the other end. Under load nobody asks: that would be a round trip for each transaction,
+/// and one that fails is answered and done again like any other.
+async fn is_alive(
+    connection: &mut sqlx::PgConnection,
+    idle: Duration,
+) -> Result<bool, sqlx::Error> {
+    if idle > TRUSTED {
+        connection.ping().await?;
+    }
+    Ok(true)
 }
 
 /// Whether a connection that comes back is in no transaction. After a full disk or a failed read SQLite itself ends the

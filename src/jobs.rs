@@ -4,12 +4,13 @@ pub mod by_hand;
 
 use std::collections::BTreeMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter, UpdateMany};
+use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, UpdateMany};
 use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp};
 
+use crate::db::given::SetWise;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -118,11 +119,6 @@ impl Job {
             _ => None,
         }
     }
-
-    /// Whether staging it again means once more (a debounced wake-up), not the same effect.
-    fn repeats(&self) -> bool {
-        !matches!(self, Self::Mail { .. })
-    }
 }
 
 /// How long a worker may say nothing before another takes over.
@@ -131,8 +127,6 @@ const LEASE_MS: i64 = 60_000;
 pub const RENEW_MS: i64 = LEASE_MS / 3;
 /// Runs before a job is given up.
 const MAX_ATTEMPTS: i32 = 12;
-/// Where a job is that nobody will do, unless it is wanted again.
-const ENDED: [JobState; 3] = [JobState::Done, JobState::Dead, JobState::Discarded];
 /// As the index says it, word for word: with values to be bound SQLite can't tell that the index will do.
 const UNFINISHED: &str = "state IN ('ready', 'leased')";
 const BACKOFF_BASE_MS: i64 = 1_000;
@@ -146,87 +140,57 @@ pub async fn stage(tx: &Tx, job: &Job) -> Result<()> {
 /// Stages a job to be run no sooner than `run_at`. A debounced job that is staged already is woken instead: it runs
 /// again although it may be running now, since its wanted generation rises.
 pub async fn stage_at(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<()> {
-    insert(tx, [row(tx, job, run_at)?], job.repeats()).await
+    insert(tx, std::slice::from_ref(job), run_at).await
 }
 
-/// Stages jobs, some of which may be the same, in two statements and one order.
+/// Stages jobs, some of which may be the same, in one statement and one order.
 pub async fn stage_all(tx: &Tx, jobs: &[Job]) -> Result<()> {
-    let mut once = BTreeMap::new();
+    insert(tx, jobs, tx.now()).await
+}
+
+const INSERT: SetWise = SetWise {
+    // What ended begins anew; a mail that was staged is the same mail.
+    text: "INSERT INTO jobs (id, kind, args, effect_key, subject, state, wanted_generation, done_generation, attempts, \
+               run_at, created_at) \
+           SELECT id, kind, args, effect_key, subject, 'ready', 1, 0, 0, $2, $3 FROM {given} WHERE true \
+           ON CONFLICT (effect_key) DO UPDATE SET wanted_generation = jobs.wanted_generation + 1, \
+               attempts = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN 0 ELSE jobs.attempts END, \
+               run_at = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN excluded.run_at ELSE jobs.run_at END, \
+               state = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN 'ready' ELSE jobs.state END, \
+               discard_reason = NULL \
+           WHERE jobs.kind <> 'mail'",
+    columns: &[
+        ("id", "text"),
+        ("kind", "text"),
+        ("args", "text"),
+        ("effect_key", "text"),
+        ("subject", "text"),
+    ],
+};
+
+async fn insert(tx: &Tx, jobs: &[Job], run_at: Timestamp) -> Result<()> {
+    let mut rows = BTreeMap::new();
     for job in jobs {
-        once.entry(job.effect_key()).or_insert(job);
+        let args = serde_json::to_string(job).map_err(|e| Error::internal(e.to_string()))?;
+        rows.entry(job.effect_key()).or_insert((job, args));
     }
-    let (repeating, single): (Vec<&Job>, Vec<&Job>) =
-        once.into_values().partition(|job| job.repeats());
-    for (jobs, repeats) in [(single, false), (repeating, true)] {
-        let rows = jobs.into_iter().map(|job| row(tx, job, tx.now()));
-        let rows = rows.collect::<Result<Vec<_>>>()?;
-        if !rows.is_empty() {
-            insert(tx, rows, repeats).await?;
+    if planted("lost_wake_up") {
+        let there = job::Entity::find().filter(job::Column::EffectKey.is_in(rows.keys().cloned()));
+        for row in there.all(tx).await? {
+            rows.remove(&row.effect_key);
         }
     }
-    Ok(())
-}
-
-fn row(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<job::ActiveModel> {
-    let args = serde_json::to_string(job).map_err(|e| Error::internal(e.to_string()))?;
-    Ok(job::ActiveModel {
-        id: Set(ids::new(tx.now())),
-        kind: Set(job.kind().to_owned()),
-        args: Set(args),
-        effect_key: Set(job.effect_key()),
-        subject: Set(job.subject().to_owned()),
-        state: Set(JobState::Ready),
-        wanted_generation: Set(1),
-        done_generation: Set(0),
-        attempts: Set(0),
-        run_at: Set(run_at),
-        lease_owner: Set(None),
-        lease_until: Set(None),
-        last_error: Set(None),
-        discard_reason: Set(None),
-        created_at: Set(tx.now()),
-        finished_at: Set(None),
-    })
-}
-
-async fn insert(
-    tx: &Tx,
-    rows: impl IntoIterator<Item = job::ActiveModel>,
-    repeats: bool,
-) -> Result<()> {
-    use job::Column as C;
-    let mut conflict = OnConflict::column(C::EffectKey);
-    if repeats {
-        let old = |c: C| Expr::col((job::Entity, c));
-        let new = |c: C| Expr::col(("excluded", c));
-        let ended = match planted("lost_wake_up") {
-            true => old(C::Id).is_null(),
-            false => old(C::State).is_in(ENDED),
-        };
-        conflict
-            .value(
-                C::WantedGeneration,
-                old(C::WantedGeneration).add(i64::from(!planted("lost_wake_up"))),
-            )
-            .value(
-                C::Attempts,
-                Expr::case(ended.clone(), 0).finally(old(C::Attempts)),
-            )
-            .value(
-                C::State,
-                Expr::case(ended.clone(), JobState::Ready).finally(old(C::State)),
-            )
-            .value(
-                C::RunAt,
-                Expr::case(ended, new(C::RunAt)).finally(old(C::RunAt)),
-            )
-            .value(C::DiscardReason, Expr::value(None::<String>));
-    } else {
-        conflict.do_nothing();
+    if rows.is_empty() {
+        return Ok(());
     }
-    job::Entity::insert_many(rows)
-        .on_conflict(conflict)
-        .exec_without_returning(tx)
+    let row = |(effect_key, (job, args))| {
+        let id: JobId = ids::new(tx.now());
+        let job: &Job = job;
+        (id, job.kind(), args, effect_key, job.subject().to_owned())
+    };
+    let rows: Vec<_> = rows.into_iter().map(row).collect();
+    INSERT
+        .execute(tx, &rows, [run_at.into(), tx.now().into()])
         .await?;
     Ok(())
 }

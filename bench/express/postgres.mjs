@@ -93,7 +93,7 @@ export function open(url) {
   const db = drizzle(pool);
   return {
     receive: (event, payload) => db.transaction((tx) => receive(tx, event, payload)),
-    payment: async (session) => (await db.select({ id: payments.id, status: payments.status })
+    payment: async (session) => (await db.select({ id: payments.id, status: payments.status, account: payments.chargeAccount })
       .from(payments).where(eq(payments.stripeObject, session)))[0],
   };
 }

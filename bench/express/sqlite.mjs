@@ -94,7 +94,7 @@ export function open(url) {
     client.pragma(pragma);
   }
   const db = drizzle(client);
-  const bySession = db.select({ id: payments.id, status: payments.status })
+  const bySession = db.select({ id: payments.id, status: payments.status, account: payments.chargeAccount })
     .from(payments).where(eq(payments.stripeObject, sql.placeholder('session'))).prepare();
   return {
     receive: (event, payload) => db.transaction((tx) => receive(tx, event, payload), { behavior: 'immediate' }),

@@ -59,7 +59,7 @@ impl Load {
     }
 }
 
-/// Sends each request once, over so many connections. Every one must be answered with 200 and a body that `is_right`.
+/// Sends each request once, over so many connections. Every one must be answered with 2xx and a body that `is_right`.
 pub async fn send(
     addr: SocketAddr,
     requests: Vec<Request>,
@@ -86,7 +86,7 @@ pub async fn send(
                 connection.write_all(bytes).await?;
                 let (status, body) = read(&mut connection, &mut answer).await?;
                 latencies.push(start.elapsed());
-                if status != 200 || !is_right(body) {
+                if !(200..300).contains(&status) || !is_right(body) {
                     return Err(format!("a request was answered with {status}: {body}").into());
                 }
             }

@@ -1,22 +1,27 @@
-//! Stripe, as far as the worker asks it after a payment: it knows every session that the events name. Silent, it takes
-//! requests and answers none, so that the worker stands still behind the first ones.
+//! Stripe, as far as it is asked in a measurement: it knows every session that the events name, and opens new ones. Silent,
+//! it takes requests and answers none, so that the worker stands still behind the first ones.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::Failure;
 use crate::events::{AMOUNT, Events, prefix};
+
+/// How long Stripe takes to open a session.
+pub const OPENING: Duration = Duration::from_millis(300);
 
 /// The stand-in for one round. It ends when it is dropped.
 pub struct Stripe {
@@ -32,6 +37,7 @@ struct Shared {
     events: Arc<Events>,
     speaks: watch::Receiver<bool>,
     unknown: Arc<AtomicU64>,
+    opened: Arc<AtomicU64>,
 }
 
 impl Stripe {
@@ -43,8 +49,10 @@ impl Stripe {
             events: Arc::new(Events::new()?),
             speaks: listening,
             unknown: unknown.clone(),
+            opened: Arc::default(),
         };
         let router = Router::new()
+            .route("/v1/checkout/sessions", post(open))
             .route("/v1/checkout/sessions/{id}", get(session))
             .route("/v1/payment_intents/{id}", get(intent))
             .route("/v1/refunds", get(nothing))
@@ -110,6 +118,18 @@ async fn session(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, StatusCode> {
     Ok(Json(shared.events.session(index(&id, prefix::SESSION)?)))
+}
+
+async fn open(State(shared): State<Shared>) -> Json<Value> {
+    sleep(OPENING).await;
+    let nth = shared.opened.fetch_add(1, Ordering::Relaxed);
+    let mut session = shared.events.session(0);
+    session["id"] = format!("cs_test_opened{nth}").into();
+    session["status"] = "open".into();
+    session["payment_status"] = "unpaid".into();
+    session["payment_intent"] = Value::Null;
+    session["url"] = format!("https://checkout.stripe.example/{nth}").into();
+    Json(session)
 }
 
 async fn intent(Path(id): Path<String>) -> Result<Json<Value>, StatusCode> {

@@ -16,7 +16,7 @@ use souk_entity::product::{self, ProductStatus};
 use souk_entity::stock_movement::StockReason;
 use souk_entity::{JsonText, Metadata, ProductId, SellerId};
 
-pub use stock::{Adjustment, adjust_stock, take_stock, take_stock_together};
+pub use stock::{Adjustment, SoldLine, adjust_stock, take_stock};
 
 use crate::app::App;
 use crate::error::{Error, Result};

@@ -1,19 +1,17 @@
 //! Stock: what a product has is the sum of its movements, and never less than nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use sea_orm::sea_query::{Expr, ExprTrait, Query, TableRef, ValueTuple};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter};
 use serde_json::json;
 use souk_entity::stock_movement::{self, StockReason};
-use souk_entity::{OrderId, ProductId, StockMovementId, order_line, product};
+use souk_entity::{OrderId, OrderLineId, ProductId, StockMovementId, order_line, product};
 
 use super::find;
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::given::SetWise;
 use crate::error::{Error, Result};
 use crate::identity::Caller;
 use crate::planted::planted;
@@ -161,91 +159,60 @@ pub(super) async fn begin(
     Ok(())
 }
 
-/// Takes a paid order's lines from stock: all of them, or none. `false`: something is sold out, and nothing was
-/// changed. One `sale` movement a line, for products that never run out too; a line's second taking is an error, by
-/// its unique constraint.
-pub async fn take_stock(tx: &Tx, order: &OrderId, lines: &[order_line::Model]) -> Result<bool> {
-    let wanted = sums(lines)?;
-    if wanted.is_empty() {
-        return Ok(true);
-    }
-    // Locked in one order and looked at together, so that nothing has to be undone.
-    let products = product::Entity::find()
-        .filter(product::Column::Id.is_in(wanted.keys().map(|id| (*id).clone())))
-        .order_by_asc(product::Column::Id)
-        .lock_exclusive()
-        .all(tx)
-        .await?;
-    if products.len() != wanted.len() {
-        return Err(Error::internal(format!(
-            "a product of order {order} is gone"
-        )));
-    }
-    if !suffices(&products, &wanted) {
-        if planted("stock_in_part") {
-            let some = products.iter().find(|product| product.available > Some(0));
-            let line = some.and_then(|some| lines.iter().find(|line| line.product_id == some.id));
-            if let Some(line) = line.filter(|line| line.quantity == 1) {
-                add(tx, &line.product_id, -1).await?;
-                let movement = sale(tx, order, line);
-                stock_movement::Entity::insert(movement)
-                    .exec_without_returning(tx)
-                    .await?;
-            }
-        }
-        return Ok(false);
-    }
-    for product in products
-        .iter()
-        .filter(|product| product.available.is_some())
-    {
-        let units = wanted.get(&product.id).copied().unwrap_or_default();
-        if !add(tx, &product.id, -units).await? {
-            return Err(Error::internal("stock changed under its lock"));
-        }
-    }
-    if planted("sale_unrecorded") {
-        return Ok(true);
-    }
-    let movements = lines.iter().map(|line| sale(tx, order, line));
-    stock_movement::Entity::insert_many(movements)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(true)
+/// A line that was paid for.
+pub struct SoldLine {
+    pub id: OrderLineId,
+    pub product: ProductId,
+    pub quantity: i64,
 }
 
-/// The same for many orders at once, in a statement for each step: what is left after an order's lines is what the next
-/// may take. Answers the orders whose lines were taken; of the others nothing was.
-pub async fn take_stock_together(
-    tx: &Tx,
-    orders: Vec<(&OrderId, &[order_line::Model])>,
-) -> Result<HashSet<OrderId>> {
+impl From<order_line::Model> for SoldLine {
+    fn from(line: order_line::Model) -> Self {
+        Self {
+            id: line.id,
+            product: line.product_id,
+            quantity: line.quantity,
+        }
+    }
+}
+
+/// Takes the lines of paid orders from stock, of each order all or none, in a statement for each step: what is left after
+/// an order's lines is what the next may take. Answers the orders whose lines were taken; of the others nothing was. One
+/// `sale` movement a line, for products that never run out too; a line's second taking is an error, by its unique
+/// constraint.
+pub async fn take_stock(tx: &Tx, orders: &[(&OrderId, &[SoldLine])]) -> Result<HashSet<OrderId>> {
     let wanted = orders.iter().flat_map(|(_, lines)| lines.iter());
-    let wanted: BTreeSet<ProductId> = wanted.map(|line| line.product_id.clone()).collect();
-    let products = product::Entity::find()
-        .filter(product::Column::Id.is_in(wanted))
-        .order_by_asc(product::Column::Id)
-        .lock_exclusive()
-        .all(tx)
-        .await?;
-    let mut left: BTreeMap<ProductId, Option<i64>> = products
+    let wanted: BTreeSet<(&ProductId,)> = wanted.map(|line| (&line.product,)).collect();
+    let wanted: Vec<_> = wanted.into_iter().collect();
+    // Locked in one order and looked at together, so that nothing has to be undone.
+    let products: Vec<Stocked> = STOCKED.all(tx, &wanted, []).await?;
+    if products.len() != wanted.len() {
+        return Err(Error::internal("a product of a paid order is gone"));
+    }
+    let mut left: HashMap<ProductId, Option<i64>> = products
         .into_iter()
         .map(|product| (product.id, product.available))
         .collect();
     let (mut taken, mut movements, mut sold) = (BTreeMap::new(), Vec::new(), HashSet::new());
     for (order, lines) in orders {
         let wanted = sums(lines)?;
-        let suffices = wanted.iter().all(|(id, units)| {
-            let left = left.get(*id);
-            left.is_some_and(|left| left.is_none_or(|left| left >= *units))
-        });
-        if wanted.is_empty() || !suffices {
+        if !suffices(&left, &wanted) {
+            if planted("stock_in_part")
+                && let Some(line) = lines
+                    .iter()
+                    .find(|line| left[&line.product] >= Some(line.quantity))
+            {
+                add(tx, &line.product, -line.quantity).await?;
+                MOVEMENTS
+                    .execute(tx, &[sale(tx, order, line)], [tx.now().into()])
+                    .await?;
+            }
             continue;
         }
         for (id, units) in wanted {
             if let Some(Some(left)) = left.get_mut(id) {
                 *left -= units;
-                let sum = taken.entry(id.clone()).or_insert(0);
+                let sum = taken.entry(id).or_insert(0);
                 *sum = match planted("stock_not_summed") {
                     true => units,
                     false => *sum + units,
@@ -253,109 +220,98 @@ pub async fn take_stock_together(
             }
         }
         movements.extend(lines.iter().map(|line| sale(tx, order, line)));
-        sold.insert(order.clone());
+        sold.insert((*order).clone());
     }
+    let taken: Vec<(&ProductId, i64)> = taken.into_iter().collect();
     if !taken.is_empty() {
-        subtract(tx, &taken).await?;
+        let changed = SUBTRACT.execute(tx, &taken, [tx.now().into()]).await?;
+        if usize::try_from(changed) != Ok(taken.len()) {
+            return Err(Error::internal("stock changed under its lock"));
+        }
     }
     if !movements.is_empty() && !planted("sale_unrecorded") {
-        stock_movement::Entity::insert_many(movements)
-            .exec_without_returning(tx)
-            .await?;
+        MOVEMENTS.execute(tx, &movements, [tx.now().into()]).await?;
     }
     Ok(sold)
 }
 
-/// Takes units of counted products, a row each.
-async fn subtract(tx: &Tx, taken: &BTreeMap<ProductId, i64>) -> Result<()> {
-    use product::Column as C;
-    let given = taken
-        .iter()
-        .map(|(id, units)| ValueTuple::Two(id.to_string().into(), (*units).into()));
-    // Both databases name the columns of a list of values so.
-    let of_given = |column: &'static str| Expr::col(("given", column));
-    let after = || Expr::col((product::Entity, C::Available)).sub(of_given("column2"));
-    let mut update = Query::update();
-    update
-        .table(product::Entity)
-        .from(TableRef::ValuesList(given.collect(), "given".into()))
-        .value(C::Available, after())
-        .value(C::UpdatedAt, tx.now())
-        .and_where(Expr::col((product::Entity, C::Id)).eq(of_given("column1")))
-        .and_where(after().gte(0));
-    let changed = tx.execute(&update).await?.rows_affected();
-    if usize::try_from(changed) != Ok(taken.len()) {
-        return Err(Error::internal("stock changed under its lock"));
-    }
-    Ok(())
+#[derive(FromQueryResult)]
+struct Stocked {
+    id: ProductId,
+    available: Option<i64>,
 }
 
+const STOCKED: SetWise = SetWise {
+    text: "SELECT p.id, p.available FROM {given} JOIN products p ON p.id = given.id ORDER BY p.id FOR UPDATE OF p",
+    columns: &[("id", "text")],
+};
+
+const SUBTRACT: SetWise = SetWise {
+    text: "UPDATE products SET available = available - given.units, updated_at = $2 FROM {given} \
+           WHERE products.id = given.id AND products.available >= given.units",
+    columns: &[("id", "text"), ("units", "bigint")],
+};
+
+const MOVEMENTS: SetWise = SetWise {
+    text: "INSERT INTO stock_movements (id, product_id, delta, reason, order_id, order_line_id, actor, created_at) \
+           SELECT id, product, delta, 'sale', sold_in, line, 'system', $2 FROM {given}",
+    columns: &[
+        ("id", "text"),
+        ("product", "text"),
+        ("delta", "bigint"),
+        ("sold_in", "text"),
+        ("line", "text"),
+    ],
+};
+
 /// The movement of a sold line.
-fn sale(tx: &Tx, order: &OrderId, line: &order_line::Model) -> stock_movement::ActiveModel {
-    stock_movement::Model {
-        id: ids::new(tx.now()),
-        product_id: line.product_id.clone(),
-        delta: -line.quantity,
-        reason: StockReason::Sale,
-        note: None,
-        order_id: Some(order.clone()),
-        order_line_id: Some(line.id.clone()),
-        actor: "system".to_owned(),
-        created_at: tx.now(),
-    }
-    .into_active_model()
+fn sale<'a>(
+    tx: &Tx,
+    order: &'a OrderId,
+    line: &'a SoldLine,
+) -> (
+    StockMovementId,
+    &'a ProductId,
+    i64,
+    &'a OrderId,
+    &'a OrderLineId,
+) {
+    (
+        ids::new(tx.now()),
+        &line.product,
+        -line.quantity,
+        order,
+        &line.id,
+    )
 }
 
 /// Units wanted of each product, over all its lines.
-fn sums(lines: &[order_line::Model]) -> Result<BTreeMap<&ProductId, i64>> {
+fn sums(lines: &[SoldLine]) -> Result<BTreeMap<&ProductId, i64>> {
     let mut sums = BTreeMap::new();
     for line in lines {
-        let sum = sums.entry(&line.product_id).or_insert(0);
+        let sum = sums.entry(&line.product).or_insert(0);
         *sum = money::add(*sum, line.quantity)?;
     }
     Ok(sums)
 }
 
-fn suffices(products: &[product::Model], wanted: &BTreeMap<&ProductId, i64>) -> bool {
-    products.iter().all(|product| {
-        let units = wanted.get(&product.id).copied().unwrap_or_default();
-        product.available.is_none_or(|available| available >= units)
+/// Whether there is enough of each; of what is not counted there always is.
+fn suffices(left: &HashMap<ProductId, Option<i64>>, wanted: &BTreeMap<&ProductId, i64>) -> bool {
+    wanted.iter().all(|(id, units)| {
+        let left = left.get(*id);
+        left.is_some_and(|left| left.is_none_or(|left| left >= *units))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use souk_entity::product::ProductStatus;
-    use souk_entity::{JsonText, Timestamp};
-
     use super::*;
 
-    fn line(product: &str, quantity: i64) -> order_line::Model {
-        order_line::Model {
+    fn line(product: &str, quantity: i64) -> SoldLine {
+        SoldLine {
             id: format!("oln_{product}_{quantity}").into(),
-            order_id: "ord_1".into(),
-            position: 0,
-            product_id: product.into(),
-            name: "Lamp".to_owned(),
-            unit_amount: 100,
+            product: product.into(),
             quantity,
-            amount: 100,
-        }
-    }
-
-    fn product(id: &str, available: Option<i64>) -> product::Model {
-        product::Model {
-            id: id.into(),
-            seller_id: "sel_1".into(),
-            name: "Lamp".to_owned(),
-            description: None,
-            unit_amount: 100,
-            currency: "eur".to_owned(),
-            available,
-            status: ProductStatus::Active,
-            metadata: JsonText::default(),
-            created_at: Timestamp(0),
-            updated_at: Timestamp(0),
         }
     }
 
@@ -375,7 +331,7 @@ mod tests {
     fn one_line_that_is_sold_out_is_enough_to_take_none() {
         let lines = [line("prd_a", 2), line("prd_a", 1), line("prd_b", 9)];
         let wanted = sums(&lines).expect("small");
-        let stock = |a| [product("prd_a", Some(a)), product("prd_b", None)];
+        let stock = |a| HashMap::from([("prd_a".into(), Some(a)), ("prd_b".into(), None)]);
         assert!(suffices(&stock(3), &wanted));
         assert!(!suffices(&stock(2), &wanted));
     }

@@ -1,23 +1,23 @@
 //! From lines to an open Checkout Session on the seller's account.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use souk_entity::product::ProductStatus;
 use souk_entity::{
-    AccountId, JsonText, Metadata, OrderId, PaymentId, ProductId, Timestamp, inbox_event,
-    payment_order, seller,
+    AccountId, JsonText, Metadata, OrderId, PaymentId, ProductId, Timestamp, payment_order, seller,
 };
 use validator::Validate;
 
 use crate::app::App;
 use crate::config::origin;
 use crate::db::Tx;
+use crate::db::given::SetWise;
 use crate::error::{Error, Result};
 use crate::http::{check_metadata, given, objects};
 use crate::identity::{self, Caller};
@@ -486,28 +486,30 @@ async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment
 /// Stages a retry of the events that wait for something, if there are any. One that comes at this very moment is
 /// found by the sweep.
 pub(super) async fn wake_deferred(tx: &Tx, waits_for: &str) -> Result<()> {
-    jobs::stage_all(tx, &deferred(tx, [waits_for.to_owned()]).await?).await
+    jobs::stage_all(tx, &deferred(tx, [waits_for]).await?).await
 }
 
+#[derive(FromQueryResult)]
+struct Waiting {
+    waits_for: String,
+}
+
+const WAITING: SetWise = SetWise {
+    // As the index says it, word for word, so that SQLite sees that it will do.
+    text: "SELECT DISTINCT e.waits_for FROM {given} JOIN inbox_events e ON e.waits_for = given.this \
+           WHERE e.state = 'deferred'",
+    columns: &[("this", "text")],
+};
+
 /// The retries of the events that wait for any of these.
-pub(super) async fn deferred(
+pub(super) async fn deferred<'a>(
     tx: &Tx,
-    waits_for: impl IntoIterator<Item = String>,
+    waits_for: impl IntoIterator<Item = &'a str>,
 ) -> Result<Vec<Job>> {
-    use inbox_event::Column as C;
-    let waited_for: BTreeSet<String> = inbox_event::Entity::find()
-        .select_only()
-        .column(C::WaitsFor)
-        // As the index says it, word for word, so that SQLite sees that it will do.
-        .filter(Expr::cust("state = 'deferred'"))
-        .filter(C::WaitsFor.is_in(waits_for))
-        .into_tuple()
-        .all(tx)
-        .await?
-        .into_iter()
-        .collect();
-    let retry = |waits_for| Job::RetryDeferred { waits_for };
-    Ok(waited_for.into_iter().map(retry).collect())
+    let these: Vec<(&str,)> = waits_for.into_iter().map(|this| (this,)).collect();
+    let waiting: Vec<Waiting> = WAITING.all(tx, &these, []).await?;
+    let retry = |Waiting { waits_for }| Job::RetryDeferred { waits_for };
+    Ok(waiting.into_iter().map(retry).collect())
 }
 
 /// Stripe said a definite no: there is no session, and there won't be one.

@@ -21,6 +21,7 @@ use super::checkout::{METADATA_PAYMENT, wake_deferred};
 use super::{locked_by_session, locked_order, refunds};
 
 /// What a session says of itself, and where it was heard: on which account, in which mode.
+#[derive(Clone, Copy)]
 pub(super) struct Heard<'a> {
     /// The connected account that the event or the answer came from.
     pub account: &'a AccountId,
@@ -226,7 +227,7 @@ async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Ef
         .payment_intent
         .as_ref()
         .map(|intent| intent.id().to_owned());
-    if !sum.fits(payment) {
+    if !sum.fits(payment.amount_subtotal, payment.allow_discounts) {
         return mismatch(tx, payment, heard).await;
     }
     let updated = payment::Entity::update_many()
@@ -308,16 +309,16 @@ impl Sum {
     }
 
     /// Stripe's own sum of what was asked for, with a discount only where codes were allowed.
-    pub(super) fn fits(&self, payment: &payment::Model) -> bool {
+    pub(super) fn fits(&self, amount_subtotal: i64, allow_discounts: bool) -> bool {
         if planted("any_amount") {
             return true;
         }
         !self.extras
-            && self.subtotal == payment.amount_subtotal
+            && self.subtotal == amount_subtotal
             && self.discount >= 0
             && self.total >= 0
             && money::sub(self.subtotal, self.discount).is_ok_and(|left| left == self.total)
-            && (self.discount == 0 || payment.allow_discounts)
+            && (self.discount == 0 || allow_discounts)
     }
 }
 
@@ -357,7 +358,9 @@ async fn settle_order(tx: &Tx, payment: &payment::Model, paid: i64) -> Result<()
     let (to, origin) = match order.status {
         OrderStatus::Pending | OrderStatus::Processing => {
             let lines = orders::lines(tx, &order.id).await?;
-            if catalog::take_stock(tx, &order.id, &lines).await? {
+            let lines: Vec<_> = lines.into_iter().map(catalog::SoldLine::from).collect();
+            let sold = catalog::take_stock(tx, &[(&order.id, &lines)]).await?;
+            if sold.contains(&order.id) {
                 if planted("order_left_behind") {
                     return Ok(());
                 }

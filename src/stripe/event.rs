@@ -1,7 +1,7 @@
 //! A verified Stripe event, read leniently, and what its effect came to.
 
 use serde::Deserializer;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use souk_entity::{AccountId, Timestamp};
 
@@ -74,8 +74,11 @@ impl Event {
     /// Reads what an effect needs of `data.object`.
     pub fn object<T: DeserializeOwned>(&self) -> Result<T> {
         let text = self.object.as_ref().map_or("null", |object| object.get());
+        if let Ok(object) = serde_json::from_str(text) {
+            return Ok(object);
+        }
+        // Why not: the path and not the value, which may hold somebody's data.
         let mut json = serde_json::Deserializer::from_str(text);
-        // The path and not the value: it may hold somebody's data.
         serde_path_to_error::deserialize(&mut json).map_err(|e| {
             let (kind, path) = (&self.kind, e.path());
             Error::internal(format!("{kind} has an unexpected shape at {path}"))
@@ -99,8 +102,8 @@ fn fields<'a, const N: usize>(
 
         fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = [None; N];
-            while let Some(name) = map.next_key::<String>()? {
-                match self.0.iter().position(|wanted| *wanted == name) {
+            while let Some(at) = map.next_key_seed(Name(&self.0))? {
+                match at {
                     Some(at) => found[at] = Some(map.next_value()?),
                     None => drop(map.next_value::<IgnoredAny>()?),
                 }
@@ -108,6 +111,29 @@ fn fields<'a, const N: usize>(
             Ok(found)
         }
     }
+    /// Which of the names a field's is.
+    struct Name<'n>(&'n [&'n str]);
+
+    impl<'a> DeserializeSeed<'a> for Name<'_> {
+        type Value = Option<usize>;
+
+        fn deserialize<D: Deserializer<'a>>(self, name: D) -> Result<Self::Value, D::Error> {
+            name.deserialize_str(self)
+        }
+    }
+
+    impl Visitor<'_> for Name<'_> {
+        type Value = Option<usize>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a name")
+        }
+
+        fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+            Ok(self.0.iter().position(|wanted| *wanted == name))
+        }
+    }
+
     let mut json = serde_json::Deserializer::from_str(json);
     let found = json.deserialize_map(Fields(names)).ok()?;
     json.end().ok()?;

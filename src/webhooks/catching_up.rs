@@ -135,7 +135,7 @@ fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
         endpoint: account.map_or(Endpoint::Platform, |_| Endpoint::Connect),
         source: Source::CatchUp,
         event,
-        payload,
+        payload: payload.into(),
     })
 }
 

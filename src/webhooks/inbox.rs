@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use sea_orm::sea_query::{Expr, OnConflict, Query};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
 };
 use souk_entity::Timestamp;
 use souk_entity::inbox_event::{self, EventState};
 
 use crate::app::App;
+use crate::db::given::SetWise;
 use crate::db::{Tx, Written};
 use crate::error::{Error, Result};
 use crate::jobs;
@@ -78,42 +78,58 @@ pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec
     Ok(receipts)
 }
 
-/// Writes the rows as `processed`, which nearly every event is. Answers the ids that were not there.
-async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
-    use inbox_event::Column as C;
-    let rows = batch.iter().map(|incoming| row(incoming, tx.now()));
-    let mut insert = inbox_event::Entity::insert_many(rows).into_query();
-    insert
-        .on_conflict(OnConflict::column(C::Id).do_nothing().to_owned())
-        .returning(Query::returning().column(C::Id));
-    let statement = tx.get_database_backend().build(&insert);
-    let inserted = tx.query_all_raw(statement).await?;
-    let ids = inserted.iter().map(|row| row.try_get("", "id"));
-    Ok(ids.collect::<Result<_, _>>()?)
-}
+/// As `processed`, which nearly every event is. Their payloads are one blob, since that is much to quote, and each row
+/// says which part of it is its own.
+const INSERT: SetWise = SetWise {
+    text: "INSERT INTO inbox_events (id, endpoint, source, kind, account, livemode, api_version, object, \
+               stripe_created, payload, state, attempts, received_at, processed_at) \
+           SELECT id, endpoint, source, kind, account, livemode, api_version, object, created, {slice of $3}, \
+               'processed', 1, $2, $2 FROM {given} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
+    columns: &[
+        ("id", "text"),
+        ("endpoint", "text"),
+        ("source", "text"),
+        ("kind", "text"),
+        ("account", "text"),
+        ("livemode", "boolean"),
+        ("api_version", "text"),
+        ("object", "text"),
+        ("created", "bigint"),
+        ("at", "int"),
+        ("bytes", "int"),
+    ],
+};
 
-fn row(incoming: &Incoming, now: Timestamp) -> inbox_event::ActiveModel {
-    let event = &incoming.event;
-    inbox_event::ActiveModel {
-        id: Set(event.id.clone()),
-        endpoint: Set(incoming.endpoint),
-        kind: Set(event.kind.clone()),
-        account: Set(event.account.clone()),
-        livemode: Set(event.livemode),
-        api_version: Set(event.api_version.clone()),
-        object: Set(event.object_id.clone()),
-        stripe_created: Set(event.created),
-        payload: Set(incoming.payload.clone()),
-        state: Set(EventState::Processed),
-        waits_for: Set(None),
-        attempts: Set(1),
-        retry_at: Set(None),
-        error: Set(None),
-        discard_reason: Set(None),
-        received_at: Set(now),
-        processed_at: Set(Some(now)),
-        source: Set(incoming.source),
+/// Writes the rows. Answers the ids that were not there.
+async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
+    #[derive(FromQueryResult)]
+    struct Inserted {
+        id: String,
     }
+    let mut payloads = Vec::with_capacity(batch.iter().map(|one| one.payload.len()).sum());
+    let rows: Vec<_> = batch
+        .iter()
+        .map(|incoming| {
+            let (event, at) = (&incoming.event, payloads.len() + 1);
+            payloads.extend_from_slice(&incoming.payload);
+            (
+                &event.id,
+                incoming.endpoint.to_value(),
+                incoming.source.to_value(),
+                &event.kind,
+                &event.account,
+                event.livemode,
+                &event.api_version,
+                &event.object_id,
+                event.created.0,
+                at,
+                incoming.payload.len(),
+            )
+        })
+        .collect();
+    let values = [tx.now().into(), payloads.into()];
+    let inserted: Vec<Inserted> = INSERT.all(tx, &rows, values).await?;
+    Ok(inserted.into_iter().map(|row| row.id).collect())
 }
 
 /// All effects behind one savepoint. `None`: one of several failed, and none was done.

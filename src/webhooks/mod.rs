@@ -11,6 +11,7 @@ mod signature;
 
 pub use committer::Intake;
 
+use axum::body::Bytes;
 use souk_entity::inbox_event::{Endpoint, EventState, Source};
 
 use crate::app::App;
@@ -28,7 +29,8 @@ struct Incoming {
     endpoint: Endpoint,
     source: Source,
     event: Event,
-    payload: String,
+    /// As it came; the event was read from it, so that it is UTF-8.
+    payload: Bytes,
 }
 
 /// What became of a delivery.
@@ -56,7 +58,7 @@ impl Receipt {
 }
 
 /// Verifies a delivery at one of the doors.
-fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Result<Incoming> {
+fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &Bytes) -> Result<Incoming> {
     let (own, other) = match endpoint {
         Endpoint::Platform => (
             &app.config.platform_webhook_secrets,
@@ -108,15 +110,12 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Re
             "account_not_allowed",
             "This event is a connected account's, and belongs to /webhooks/stripe/connect.",
         )),
-        _ => {
-            let payload = String::from_utf8_lossy(body).into_owned();
-            Ok(Incoming {
-                endpoint,
-                source: Source::Webhook,
-                event,
-                payload,
-            })
-        }
+        _ => Ok(Incoming {
+            endpoint,
+            source: Source::Webhook,
+            event,
+            payload: body.clone(),
+        }),
     }
 }
 

@@ -104,6 +104,7 @@ fn express(addr: SocketAddr, start: &Start<'_>) -> Result<Command, Failure> {
         .env("NODE_ENV", "production")
         .env("PORT", addr.port().to_string())
         .env("DATABASE_URL", start.database_url)
+        .env("STRIPE_API", start.stripe)
         .env("WEBHOOK_SECRET", CONNECT_SECRET)
         .current_dir(folder);
     Ok(command)

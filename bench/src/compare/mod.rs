@@ -29,8 +29,19 @@ use report::{Figures, Row};
 
 /// A row takes no longer: after 300 s its signatures would be too old anyway.
 const LIMIT: Duration = Duration::from_secs(240);
+/// As everybody does it: Stripe is asked about each session.
+const VERIFY: &str = "verify";
+/// By the database alone.
+const VERIFY_OWN: &str = "verify, own database first";
+/// With a Stripe that takes its time.
+const CHECKOUT: &str = "checkout";
+/// Checkouts that each connection opens.
+const CHECKOUTS: u32 = 12;
 /// Products among which sales are spread where not all are of one.
 const PRODUCTS: u32 = 100;
+
+/// Whether a body is what it should be.
+type IsRight = fn(&str) -> bool;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -147,25 +158,19 @@ impl Bench<'_> {
             note("sales", connections, sales.per_second(), Some(&sales), peak);
             note("start", 1, started, None, None);
             if connections == self.most() {
-                let again = self.send(&house, self.deliveries()?, connections, is_duplicate);
-                let again = again.await?;
-                note(
-                    "duplicates",
-                    connections,
-                    again.per_second(),
-                    Some(&again),
-                    None,
-                );
+                let mut more = vec![("duplicates", self.deliveries()?, is_duplicate as IsRight)];
                 if contestant != Contestant::Raw {
-                    let asked = self.send(&house, self.verifications(), connections, |_| true);
-                    let asked = asked.await?;
-                    note(
-                        "verify",
-                        connections,
-                        asked.per_second(),
-                        Some(&asked),
-                        None,
-                    );
+                    more.push((VERIFY, self.asked("verify"), is_success));
+                    // Souk's verify asks its database first.
+                    let own = match contestant {
+                        Contestant::Express => "status",
+                        _ => "verify",
+                    };
+                    more.push((VERIFY_OWN, self.asked(own), is_success));
+                }
+                for (what, requests, is_right) in more {
+                    let load = self.send(&house, requests, connections, is_right).await?;
+                    note(what, connections, load.per_second(), Some(&load), None);
                 }
             }
             house.close().await?;
@@ -176,7 +181,7 @@ impl Bench<'_> {
             let spread = self.sales(&house, connections).await?;
             house.fresh.check(self.args.events).await?;
             note(
-                "many products",
+                "sales of many products",
                 connections,
                 spread.per_second(),
                 Some(&spread),
@@ -194,6 +199,17 @@ impl Bench<'_> {
                 connections,
                 updates.per_second(),
                 Some(&updates),
+                None,
+            );
+            // Last, since the worker then has answers too.
+            house.stripe.speak();
+            let checkouts = self.checkouts(connections);
+            let checkouts = self.send(&house, checkouts, connections, |_| true).await?;
+            note(
+                CHECKOUT,
+                connections,
+                checkouts.per_second(),
+                Some(&checkouts),
                 None,
             );
             house.close().await?;
@@ -214,8 +230,8 @@ impl Bench<'_> {
     ) -> Result<House, Failure> {
         let folder = TempDir::new_in(self.folder)?;
         let fresh = place.fresh(folder.path()).await?;
-        // Silent: the worker stands still behind its first jobs, as Express and the bound have none.
-        let stripe = Stripe::start(false).await?;
+        // Silent to Souk, whose worker then stands still behind its first jobs, as Express and the bound have none.
+        let stripe = Stripe::start(contestant != Contestant::Souk).await?;
         let migrate = Settings {
             binary: &self.souk,
             folder: folder.path(),
@@ -276,10 +292,22 @@ impl Bench<'_> {
         Ok(deliveries.iter().map(Request::delivery).collect())
     }
 
-    fn verifications(&self) -> Vec<Request> {
-        let path = |i| format!("/v1/checkout_sessions/{}/verify", id(prefix::SESSION, i));
+    /// A request about each session.
+    fn asked(&self, what: &str) -> Vec<Request> {
+        let path = |i| format!("/v1/checkout_sessions/{}/{what}", id(prefix::SESSION, i));
         let ask = |i| Request::post(&path(i), &[], "{}");
         (0..self.args.events).map(ask).collect()
+    }
+
+    /// Guests who open checkouts, some after one another on each connection. The shelves were filled for as many.
+    fn checkouts(&self, connections: u32) -> Vec<Request> {
+        let product = id(prefix::PRODUCT, 0);
+        let body = format!(
+            r#"{{"lines":[{{"product_id":"{product}","quantity":1}}],"customer_email":"buyer@example.com"}}"#
+        );
+        (0..connections * CHECKOUTS)
+            .map(|_| Request::post("/v1/checkout_sessions", &[], &body))
+            .collect()
     }
 
     async fn send(
@@ -287,7 +315,7 @@ impl Bench<'_> {
         house: &House,
         requests: Vec<Request>,
         connections: u32,
-        is_right: fn(&str) -> bool,
+        is_right: IsRight,
     ) -> Result<Load, Failure> {
         let sending = load::send(house.server.addr, requests, connections, is_right);
         let sent = tokio::time::timeout(LIMIT, sending).await;
@@ -307,6 +335,10 @@ impl House {
 
 fn is_processed(body: &str) -> bool {
     body.contains(r#""state":"processed""#)
+}
+
+fn is_success(body: &str) -> bool {
+    body.contains(r#""success":true"#)
 }
 
 fn is_duplicate(body: &str) -> bool {

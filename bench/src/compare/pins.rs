@@ -9,6 +9,8 @@ use crate::database::Place;
 
 /// Where servers run.
 pub struct Pins {
+    /// How many there are.
+    pub processors: usize,
     /// None: wherever the system puts them.
     pub servers: Option<u32>,
     /// Whether the database does too.
@@ -22,6 +24,7 @@ impl Pins {
         let load = format!("1-{}", processors.saturating_sub(1).max(1));
         if processors < 2 || !pin(std::process::id(), &load) {
             return Ok(Self {
+                processors,
                 servers: None,
                 database: false,
             });
@@ -34,6 +37,7 @@ impl Pins {
             }
         }
         Ok(Self {
+            processors,
             servers: Some(0),
             database,
         })

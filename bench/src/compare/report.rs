@@ -67,7 +67,7 @@ pub async fn head(
     pins: &Pins,
     folder: &Path,
 ) -> Result<(), Failure> {
-    let processors = std::thread::available_parallelism()?;
+    let processors = pins.processors;
     println!("{events} events a row, {rounds} rounds, medians; {processors} processors");
     match (pins.servers, pins.database) {
         (Some(core), true) => {
@@ -104,26 +104,28 @@ type Rows = BTreeMap<Row, Figures>;
 /// The tables, in Markdown.
 pub fn tables(rows: &Rows) -> String {
     let mut text = String::from(
-        "| database | connections | who | events/s | of Express | of the bound | p50 ms | p99 ms | peak MiB |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        "| database | connections | who | events/s | of Express | of the bound | p50 ms | p99 ms | of Express | peak MiB | of Express |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for (row, seen) in rows.iter().filter(|(row, _)| row.what == "sales") {
         text.push_str(&format!(
-            "| {} | {} | {} | {:.0} | {} | {} | {:.2} | {:.2} | {:.0} |\n",
+            "| {} | {} | {} | {:.0} | {} | {} | {:.2} | {:.2} | {} | {:.0} | {} |\n",
             row.database,
             row.connections,
             row.contestant.name(),
             seen.rate(),
-            ratio(rows, row, seen, Contestant::Express),
-            ratio(rows, row, seen, Contestant::Raw),
+            ratio(rows, row, Contestant::Express, Figures::rate),
+            ratio(rows, row, Contestant::Raw, Figures::rate),
             median(&seen.p50),
             median(&seen.p99),
+            ratio(rows, row, Contestant::Express, |seen| median(&seen.p99)),
             seen.peak_mib(),
+            ratio(rows, row, Contestant::Express, Figures::peak_mib),
         ));
     }
     text.push_str(
-        "\n| database | what | who | a second | of Express | of its own sales | p99 ms |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n",
+        "\n| database | what | who | a second | of Express | of its own sales | p50 ms | p99 ms |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     let others = |row: &&Row| !["sales", "start"].contains(&row.what);
     for row in rows.keys().filter(others) {
@@ -134,13 +136,14 @@ pub fn tables(rows: &Rows) -> String {
         };
         let of_sales = rows.get(&sales).map(|sales| seen.rate() / sales.rate());
         text.push_str(&format!(
-            "| {} | {} | {} | {:.0} | {} | {} | {:.2} |\n",
+            "| {} | {} | {} | {:.0} | {} | {} | {:.2} | {:.2} |\n",
             row.database,
             row.what,
             row.contestant.name(),
             seen.rate(),
-            ratio(rows, row, seen, Contestant::Express),
+            ratio(rows, row, Contestant::Express, Figures::rate),
             of_sales.map_or_else(String::new, |it| format!("{it:.2}")),
+            median(&seen.p50),
             median(&seen.p99),
         ));
     }
@@ -158,13 +161,16 @@ pub fn tables(rows: &Rows) -> String {
     text
 }
 
-fn ratio(rows: &Rows, row: &Row, seen: &Figures, of: Contestant) -> String {
+/// A figure as a share of the other's.
+fn ratio(rows: &Rows, row: &Row, of: Contestant, figure: fn(&Figures) -> f64) -> String {
     let other = Row {
         contestant: of,
         ..row.clone()
     };
     match rows.get(&other) {
-        Some(other) if row.contestant != of => format!("{:.2}", seen.rate() / other.rate()),
+        Some(other) if row.contestant != of => {
+            format!("{:.2}", figure(&rows[row]) / figure(other))
+        }
         _ => String::new(),
     }
 }
