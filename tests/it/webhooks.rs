@@ -1,5 +1,7 @@
 //! The two doors: who is let in, and that each event counts once.
 
+mod headers;
+
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use serde_json::json;
