@@ -70,7 +70,7 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Re
     let header = header.ok_or_else(|| {
         refused(
             "invalid_signature",
-            "The Stripe-Signature header is missing.",
+            "There is no Stripe-Signature header that can be read.",
         )
     })?;
     match signature::check(header, body, own, app.clock.wall()) {
@@ -97,27 +97,33 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &[u8]) -> Re
             });
         }
     }
-    let event = Event::read(body)
-        .ok_or_else(|| refused("malformed_event", "The body is no JSON object with an id."))?;
+    let event = Event::read(body).ok_or_else(|| {
+        let message = "The body is no JSON object with an id of 1 to 255 characters.";
+        refused("malformed_event", message)
+    })?;
     match (endpoint, &event.account) {
-        (Endpoint::Connect, None) => Err(refused(
-            "account_required",
-            "This event names no account: it is the platform's own, and belongs to /webhooks/stripe.",
-        )),
-        (Endpoint::Platform, Some(_)) => Err(refused(
-            "account_not_allowed",
-            "This event is a connected account's, and belongs to /webhooks/stripe/connect.",
-        )),
-        _ => {
-            let payload = String::from_utf8_lossy(body).into_owned();
-            Ok(Incoming {
-                endpoint,
-                source: Source::Webhook,
-                event,
-                payload,
-            })
+        // It names its account elsewhere, or not at all, and has no effect at either door.
+        _ if event.thin => {}
+        (Endpoint::Connect, None) => {
+            return Err(refused(
+                "account_required",
+                "This event names no account: it is the platform's own, and belongs to /webhooks/stripe.",
+            ));
         }
+        (Endpoint::Platform, Some(_)) => {
+            return Err(refused(
+                "account_not_allowed",
+                "This event is a connected account's, and belongs to /webhooks/stripe/connect.",
+            ));
+        }
+        _ => {}
     }
+    Ok(Incoming {
+        endpoint,
+        source: Source::Webhook,
+        event,
+        payload: String::from_utf8_lossy(body).into_owned(),
+    })
 }
 
 fn refused(code: &'static str, message: &str) -> Error {
