@@ -10,6 +10,10 @@ pub mod routes;
 mod signature;
 
 pub use committer::Intake;
+/// For `fuzz/`.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use signature::check as check_signature;
 
 use souk_entity::inbox_event::{Endpoint, EventState, Source};
 
