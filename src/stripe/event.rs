@@ -89,7 +89,8 @@ impl Event {
         let object_id = named.and_then(|object| fields(object.get(), ["id"]));
         // The account that it happened on is the last of the way there (docs.stripe.com/context).
         let context = text(context).filter(|_| thin);
-        let context = context.and_then(|way| way.rsplit('/').next().map(ToOwned::to_owned));
+        let last = context.and_then(|way| way.rsplit('/').next().map(ToOwned::to_owned));
+        let context = last.filter(|account| !account.is_empty());
         Some(Self {
             // Cut short, two ids could become one, and the second event be taken for the first.
             id: whole_text(id).filter(|id| id.chars().count() <= LONGEST)?,
@@ -226,7 +227,7 @@ mod tests {
         );
         assert_eq!(whole.object_id.as_deref(), Some("a"));
         assert_eq!(whole.created.0, 1_795_000_000_250);
-        let bare = thin(r#""context":null,"related_object":null"#);
+        let bare = thin(r#""context":"acct_1/","related_object":null"#);
         assert!(bare.account.is_none() && bare.object_id.is_none());
         let other = event(r#"{"id":"evt_1","object":"event","context":"acct_1"}"#);
         assert!(other.expect("an event").account.is_none());
