@@ -160,6 +160,20 @@ fn make_folder(path: &str) -> Result<()> {
     }
 }
 
+/// A text as both databases can hold it, and indexes of theirs: PostgreSQL's texts have no NUL, which Stripe's JSON could
+/// hold. What is longer than so many characters ends in `…`.
+pub fn fit(text: &str, most: usize) -> String {
+    let text = text.replace('\0', "\u{fffd}");
+    match text.char_indices().nth(most) {
+        None => text,
+        Some(_) => text
+            .chars()
+            .take(most.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+    }
+}
+
 fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options

@@ -19,7 +19,8 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(id) = event.object_id.as_deref() else {
         return Ok(Effect::Ignored("the event names no payout"));
     };
-    let Some(book) = open_book(tx, account, event.livemode).await? else {
+    let livemode = event.livemode()?;
+    let Some(book) = open_book(tx, account, livemode).await? else {
         return Ok(Effect::Ignored("no seller has this account"));
     };
     if let Ok(snapshot) = event.object::<PayoutView>()
@@ -27,7 +28,7 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     {
         return Ok(Effect::Ignored("the payout is another account's"));
     }
-    let (account, livemode) = (account.clone(), event.livemode);
+    let account = account.clone();
     let reread = Job::SyncPayout {
         account: account.clone(),
         livemode,

@@ -14,7 +14,7 @@ use crate::jobs::{self, Job};
 use crate::ledger::{self, NewFinding};
 use crate::planted::planted;
 use crate::stripe::Effect;
-use crate::stripe::views::SessionView;
+use crate::stripe::views::{SessionView, hint};
 use crate::{catalog, money, orders};
 
 use super::checkout::{METADATA_PAYMENT, wake_deferred};
@@ -81,12 +81,8 @@ pub(super) async fn failed(tx: &Tx, payment: &payment::Model, why: &str) -> Resu
 /// A session that we don't know yet. Metadata only finds who may be meant: if a payment of this account still waits
 /// for its session's id, the event waits with it.
 async fn unknown(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
-    let named = heard
-        .session
-        .metadata
-        .as_ref()
-        .and_then(|metadata| metadata.get(METADATA_PAYMENT));
-    let Some(named) = named else {
+    let metadata = heard.session.metadata.as_ref();
+    let Some(named) = metadata.and_then(|all| hint(all, METADATA_PAYMENT)) else {
         return Ok(Effect::Ignored("a session of the seller's own"));
     };
     let candidate = payment::Entity::find_by_id(PaymentId::from(named.as_str()))
@@ -110,7 +106,7 @@ async fn unknown(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
                 waits_for: heard.session.id.clone(),
             })
         }
-        None if is_paid(heard.session) => orphaned(tx, heard, named).await,
+        None if is_paid(heard.session) => orphaned(tx, heard, &named).await,
         _ => Ok(Effect::Ignored("no payment of ours on this account")),
     }
 }

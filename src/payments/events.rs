@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use souk_entity::AccountId;
-
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::views::{IdView, RefundView, SessionView};
 use crate::stripe::{Effect, Event};
@@ -13,14 +11,20 @@ use crate::stripe::{Effect, Event};
 use super::confirm::{self, Heard};
 use super::{locked_by_session, refunds, together};
 
+/// We collect money on sellers' accounts alone.
+const OWN: Effect = Effect::Ignored("the platform's own payments are none of ours");
+
 /// `checkout.session.completed`, `.expired` and `.async_payment_succeeded`: the session says where it stands.
 pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
-    let (account, session) = (account(event)?, event.object::<SessionView>()?);
+    let Some(account) = &event.account else {
+        return Ok(OWN);
+    };
+    let session = event.object::<SessionView>()?;
     confirm::apply(
         tx,
         &Heard {
-            account: &account,
-            livemode: event.livemode,
+            account,
+            livemode: event.livemode()?,
             session: &session,
         },
     )
@@ -31,9 +35,10 @@ pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
 /// were done; the others are to be done one by one, after.
 pub async fn checkout_sessions_paid(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
     let paid = |(at, event): (usize, &&Event)| {
-        let (account, session) = (event.account.as_ref()?, event.object::<SessionView>().ok()?);
+        let (account, livemode) = (event.account.as_ref()?, event.livemode().ok()?);
+        let session = event.object::<SessionView>().ok()?;
         let paid = event.kind.starts_with("checkout.session.") && confirm::is_paid(&session);
-        paid.then(|| (at, account.clone(), event.livemode, session))
+        paid.then(|| (at, account.clone(), livemode, session))
     };
     let paid: Vec<_> = events.iter().enumerate().filter_map(paid).collect();
     if paid.len() < 2 {
@@ -53,17 +58,20 @@ pub async fn checkout_sessions_paid(tx: &Tx, events: &[&Event]) -> Result<HashSe
 
 /// `checkout.session.async_payment_failed`: the session itself still says `complete` and `unpaid`.
 pub async fn checkout_session_failed(tx: &Tx, event: &Event) -> Result<Effect> {
-    let (account, session) = (account(event)?, event.object::<SessionView>()?);
+    let Some(account) = &event.account else {
+        return Ok(OWN);
+    };
+    let (session, livemode) = (event.object::<SessionView>()?, event.livemode()?);
     match locked_by_session(tx, &session.id).await? {
-        Some(payment) if payment.charge_account == account => {
+        Some(payment) if payment.charge_account == *account => {
             confirm::failed(tx, &payment, "the asynchronous payment failed").await
         }
         _ => {
             confirm::apply(
                 tx,
                 &Heard {
-                    account: &account,
-                    livemode: event.livemode,
+                    account,
+                    livemode,
                     session: &session,
                 },
             )
@@ -74,8 +82,11 @@ pub async fn checkout_session_failed(tx: &Tx, event: &Event) -> Result<Effect> {
 
 /// `refund.created`, `.updated`, `.failed` and `charge.refund.updated`.
 pub async fn refund(tx: &Tx, event: &Event) -> Result<Effect> {
-    let (account, refund) = (account(event)?, event.object::<RefundView>()?);
-    refunds::store(tx, &account, event.livemode, &refund).await
+    let Some(account) = &event.account else {
+        return Ok(OWN);
+    };
+    let (refund, livemode) = (event.object::<RefundView>()?, event.livemode()?);
+    refunds::store(tx, account, livemode, &refund).await
 }
 
 /// `charge.refunded` carries no refunds (they come with `refund.*`): Stripe is asked for them.
@@ -86,12 +97,15 @@ pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
     struct Charge {
         payment_intent: Option<crate::stripe::views::Expandable<IdView>>,
     }
-    let (account, charge) = (account(event)?, event.object::<Charge>()?);
+    let Some(account) = &event.account else {
+        return Ok(OWN);
+    };
+    let charge = event.object::<Charge>()?;
     let Some(intent) = charge.payment_intent else {
         return Ok(Effect::Ignored("a charge of no payment of ours"));
     };
     let payment = Entity::find()
-        .filter(C::ChargeAccount.eq(account))
+        .filter(C::ChargeAccount.eq(account.clone()))
         .filter(C::PaymentIntent.eq(intent.id()))
         .one(tx)
         .await?;
@@ -106,11 +120,4 @@ pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
     )
     .await?;
     Ok(Effect::Applied)
-}
-
-fn account(event: &Event) -> Result<AccountId> {
-    event
-        .account
-        .clone()
-        .ok_or_else(|| Error::internal("an event of no connected account"))
 }

@@ -20,7 +20,7 @@ use crate::planted::planted;
 use crate::stripe::Effect;
 use crate::stripe::Page;
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
-use crate::stripe::views::RefundView;
+use crate::stripe::views::{RefundView, hint};
 use crate::{audit, ids, money};
 
 use super::{locked, locked_order, of_order};
@@ -497,15 +497,12 @@ async fn ours(
     {
         return Ok(Some(row));
     }
-    let Some(id) = view
-        .metadata
-        .as_ref()
-        .and_then(|metadata| metadata.get(METADATA_REFUND))
-    else {
+    let metadata = view.metadata.as_ref();
+    let Some(id) = metadata.and_then(|all| hint(all, METADATA_REFUND)) else {
         return Ok(None);
     };
     Ok(of_payment()
-        .filter(C::Id.eq(id.as_str()))
+        .filter(C::Id.eq(id))
         .filter(C::StripeRefund.is_null())
         .one(tx)
         .await?)

@@ -1,11 +1,22 @@
 //! A verified Stripe event, read leniently, and what its effect came to.
 
+use std::borrow::Cow;
+
 use serde::Deserializer;
-use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use souk_entity::{AccountId, Timestamp};
 
+use crate::db;
 use crate::error::{Error, Result};
+
+/// Characters of Stripe's ids at most (docs.stripe.com/upgrades, backwards-compatible changes), and of what else is
+/// kept of an envelope.
+const LONGEST: usize = 255;
+/// The last second of the year 9999: what is later is no date that can be shown.
+const LAST_SECOND: i64 = 253_402_300_799;
+/// The `object` of a thin event.
+const THIN: &str = "v2.core.event";
 
 /// The envelope of an event (docs.stripe.com/api/events/object), and its object as it came.
 #[derive(Clone, Debug)]
@@ -16,13 +27,15 @@ pub struct Event {
     pub kind: String,
     /// The connected account it happened on; none: the platform's own.
     pub account: Option<AccountId>,
-    /// Live money, or test.
-    pub livemode: bool,
-    /// Whole seconds: never an order.
+    /// Whether it is a thin event, which names its object and doesn't carry it (docs.stripe.com/event-destinations).
+    pub thin: bool,
+    /// Live money, or test, if it says so.
+    mode: Option<bool>,
+    /// Whole seconds, a thin event's apart: never an order.
     pub created: Timestamp,
     /// The version its object is shaped by.
     pub api_version: Option<String>,
-    /// The id of `data.object`.
+    /// The id of `data.object`, or of a thin event's `related_object`.
     pub object_id: Option<String>,
     /// `data.object`, a snapshot of the moment of the event: its text, of which each effect reads what it needs.
     object: Option<Box<RawValue>>,
@@ -43,37 +56,70 @@ pub enum Effect {
 }
 
 impl Event {
-    /// Reads an envelope. `None`: no JSON object, or one without an id.
+    /// Reads an envelope. `None`: no JSON object, or one without an id that Stripe could have given. Whatever else is odd
+    /// about it is read as far as it goes, so that it can be stored.
     pub fn read(payload: &[u8]) -> Option<Self> {
         let payload = std::str::from_utf8(payload).ok()?;
         let names = [
             "id",
+            "object",
             "type",
             "account",
+            "context",
             "livemode",
             "created",
             "api_version",
             "data",
+            "related_object",
         ];
-        let [id, kind, account, livemode, created, api_version, data] = fields(payload, names)?;
+        let [
+            id,
+            what,
+            kind,
+            account,
+            context,
+            mode,
+            at,
+            version,
+            data,
+            related,
+        ] = fields(payload, names)?;
+        let thin = text(what).as_deref() == Some(THIN);
         let object = data.and_then(|data| fields(data.get(), ["object"]));
         let object = object.and_then(|[object]| object);
-        let object_id = object.and_then(|object| fields(object.get(), ["id"]));
+        let named = if thin { related } else { object };
+        let object_id = named.and_then(|object| fields(object.get(), ["id"]));
+        // The account that it happened on is the last of the way there (docs.stripe.com/context).
+        let context = text(context).filter(|_| thin);
+        let last = context.and_then(|way| way.rsplit('/').next().map(ToOwned::to_owned));
+        let context = last.filter(|account| !account.is_empty());
         Some(Self {
-            id: text(id)?,
+            // Cut short, two ids could become one, and the second event be taken for the first.
+            id: whole_text(id).filter(|id| id.chars().count() <= LONGEST)?,
             kind: text(kind).unwrap_or_default(),
-            account: text(account).map(AccountId),
-            livemode: read(livemode).unwrap_or_default(),
-            created: Timestamp::from_seconds(read(created).unwrap_or_default()),
-            api_version: text(api_version),
+            account: text(account).or(context).map(AccountId),
+            thin,
+            mode: read(mode),
+            created: moment(at).unwrap_or_default(),
+            api_version: text(version),
             object_id: object_id.and_then(|[id]| text(id)),
-            object: object.map(ToOwned::to_owned),
+            object: object.filter(|_| !thin).map(ToOwned::to_owned),
+        })
+    }
+
+    /// Live money, or test. An event that doesn't say it is kept, but may move nothing.
+    pub fn livemode(&self) -> Result<bool> {
+        self.mode.ok_or_else(|| {
+            let kind = &self.kind;
+            Error::internal(format!("{kind} says neither that it is live nor test"))
         })
     }
 
     /// Reads what an effect needs of `data.object`.
     pub fn object<T: DeserializeOwned>(&self) -> Result<T> {
         let text = self.object.as_ref().map_or("null", |object| object.get());
+        // Serde would take a list for the fields in their order.
+        let text = if text.starts_with('[') { "null" } else { text };
         if let Ok(object) = serde_json::from_str(text) {
             return Ok(object);
         }
@@ -102,7 +148,13 @@ fn fields<'a, const N: usize>(
 
         fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut found = [None; N];
-            while let Some(at) = map.next_key_seed(Name(&self.0))? {
+            // As it stands: half a surrogate pair can be in a name that is nothing to us.
+            while let Some(name) = map.next_key::<&RawValue>()? {
+                let name = match name.get().contains('\\') {
+                    true => read(Some(name)).map(Cow::Owned),
+                    false => Some(Cow::Borrowed(name.get().trim_matches('"'))),
+                };
+                let at = name.and_then(|name| self.0.iter().position(|wanted| *wanted == name));
                 match at {
                     Some(at) => found[at] = Some(map.next_value()?),
                     None => drop(map.next_value::<IgnoredAny>()?),
@@ -111,29 +163,6 @@ fn fields<'a, const N: usize>(
             Ok(found)
         }
     }
-    /// Which of the names a field's is.
-    struct Name<'n>(&'n [&'n str]);
-
-    impl<'a> DeserializeSeed<'a> for Name<'_> {
-        type Value = Option<usize>;
-
-        fn deserialize<D: Deserializer<'a>>(self, name: D) -> Result<Self::Value, D::Error> {
-            name.deserialize_str(self)
-        }
-    }
-
-    impl Visitor<'_> for Name<'_> {
-        type Value = Option<usize>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a name")
-        }
-
-        fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-            Ok(self.0.iter().position(|wanted| *wanted == name))
-        }
-    }
-
     let mut json = serde_json::Deserializer::from_str(json);
     let found = json.deserialize_map(Fields(names)).ok()?;
     json.end().ok()?;
@@ -145,8 +174,21 @@ fn read<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }
 
+/// A text as the database can hold and show it.
 fn text(raw: Option<&RawValue>) -> Option<String> {
-    read(raw).filter(|text: &String| !text.is_empty())
+    Some(db::fit(&whole_text(raw)?, LONGEST))
+}
+
+/// The same, however long.
+fn whole_text(raw: Option<&RawValue>) -> Option<String> {
+    let text = read(raw).filter(|text: &String| !text.is_empty())?;
+    Some(db::fit(&text, usize::MAX))
+}
+
+/// Whole seconds; a thin event's `created` is a text.
+fn moment(raw: Option<&RawValue>) -> Option<Timestamp> {
+    let seconds = read(raw).filter(|at| (0..=LAST_SECOND).contains(at));
+    seconds.map(Timestamp::from_seconds).or_else(|| read(raw))
 }
 
 #[cfg(test)]
@@ -166,11 +208,51 @@ mod tests {
         let odd = odd.expect("an event");
         assert_eq!((odd.id.as_str(), odd.kind.as_str()), ("evt_1", ""));
         assert_eq!(odd.object_id.as_deref(), Some("b"));
-        assert!(!odd.livemode && odd.account.is_none() && odd.created.0 == 0);
+        assert!(odd.livemode().is_err() && odd.account.is_none() && odd.created.0 == 0);
         let bare = event(r#"{"id":"evt_1"}"#).expect("an event");
         assert!(bare.object_id.is_none() && bare.object::<Vec<u8>>().is_err());
-        let thin = event(r#"{"id":"evt_1","object":"v2.core.event","data":null}"#);
-        assert!(thin.expect("an event").object_id.is_none());
+        let listed = event(r#"{"id":"evt_1","data":{"object":["a",null]}}"#);
+        assert!(listed.expect("an event").object::<(String, ())>().is_err());
+    }
+
+    #[test]
+    fn a_thin_event_names_its_account_and_its_object_elsewhere() {
+        let thin = |more: &str| {
+            let event = event(&format!(
+                r#"{{"id":"evt_1","object":"v2.core.event",{more}}}"#
+            ));
+            event.expect("an event")
+        };
+        let whole = thin(
+            r#""context":"acct_1/acct_2","created":"2026-11-18T11:06:40.250Z",
+            "related_object":{"id":"a"},"data":{"object":{"id":"b"}}"#,
+        );
+        assert!(whole.thin && whole.account == Some(AccountId::from("acct_2")));
+        assert!(
+            whole
+                .object::<serde_json::Value>()
+                .is_ok_and(|object| object.is_null())
+        );
+        assert_eq!(whole.object_id.as_deref(), Some("a"));
+        assert_eq!(whole.created.0, 1_795_000_000_250);
+        let bare = thin(r#""context":"acct_1/","related_object":null"#);
+        assert!(bare.account.is_none() && bare.object_id.is_none());
+        let other = event(r#"{"id":"evt_1","object":"event","context":"acct_1"}"#);
+        assert!(other.expect("an event").account.is_none());
+    }
+
+    #[test]
+    fn texts_fit_the_database_and_an_id_is_never_cut() {
+        let long = "é".repeat(256);
+        let odd = event(&format!(
+            r#"{{"id":"evt_\u0000","type":"{long}","created":253402300800,"account":"\ud800"}}"#
+        ));
+        let odd = odd.expect("an event");
+        assert_eq!(odd.id, "evt_\u{fffd}");
+        assert_eq!(odd.kind, format!("{}…", "é".repeat(254)));
+        assert!(odd.created.0 == 0 && odd.account.is_none());
+        assert!(event(&format!(r#"{{"id":"{}"}}"#, &long[2..])).is_some());
+        assert!(event(&format!(r#"{{"id":"{long}"}}"#)).is_none());
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::stripe::{Effect, Event};
 use crate::{ledger, payments, sellers};
 
 const NONE: Effect = Effect::Ignored("no effect of ours");
+const THIN: Effect =
+    Effect::Ignored("a thin event: have this endpoint sent snapshot events instead");
 
 /// The types that have an effect: these alone are asked for in a catch-up.
 pub(super) const TYPES: [&str; 17] = [
@@ -43,6 +45,9 @@ pub(super) async fn apply_all(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>>
 
 /// Does the effect of an event.
 pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
+    if event.thin {
+        return Ok(THIN);
+    }
     let kind = event.kind.as_str();
     if !TYPES.contains(&kind) {
         return Ok(NONE);

@@ -11,7 +11,7 @@ use souk_entity::inbox_event::{self, EventState};
 
 use crate::app::App;
 use crate::db::given::SetWise;
-use crate::db::{Tx, Written};
+use crate::db::{self, Tx, Written};
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::metrics;
@@ -22,6 +22,8 @@ use super::{Incoming, Receipt, effects};
 
 /// Tries of an effect before it is given up.
 const MAX_ATTEMPTS: i32 = 12;
+/// Characters kept of why an effect failed: it may name a field as the event does.
+const LONGEST_ERROR: usize = 2000;
 
 /// Puts events into the inbox and does their effects, in the caller's transaction: the rows first, so that only one
 /// delivery of each gets there; then, behind a savepoint, the effects. Only an engine failure is an error.
@@ -118,7 +120,7 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
                 incoming.source.to_value(),
                 &event.kind,
                 &event.account,
-                event.livemode,
+                event.livemode().unwrap_or_default(),
                 &event.api_version,
                 &event.object_id,
                 event.created.0,
@@ -186,7 +188,7 @@ impl Outcome {
                 Some(waits_for.clone()),
                 Some(format!("waits for {waits_for}")),
             ),
-            Self::Failed(e) => (None, Some(e.to_string())),
+            Self::Failed(e) => (None, Some(db::fit(&e.to_string(), LONGEST_ERROR))),
         }
     }
 }

@@ -10,6 +10,10 @@ pub mod routes;
 mod signature;
 
 pub use committer::Intake;
+/// For `fuzz/`.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use signature::check as check_signature;
 
 use axum::body::Bytes;
 use souk_entity::inbox_event::{Endpoint, EventState, Source};
@@ -72,7 +76,7 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &Bytes) -> R
     let header = header.ok_or_else(|| {
         refused(
             "invalid_signature",
-            "The Stripe-Signature header is missing.",
+            "There is no Stripe-Signature header that can be read.",
         )
     })?;
     match signature::check(header, body, own, app.clock.wall()) {
@@ -99,24 +103,33 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &Bytes) -> R
             });
         }
     }
-    let event = Event::read(body)
-        .ok_or_else(|| refused("malformed_event", "The body is no JSON object with an id."))?;
+    let event = Event::read(body).ok_or_else(|| {
+        let message = "The body is no JSON object with an id of 1 to 255 characters.";
+        refused("malformed_event", message)
+    })?;
     match (endpoint, &event.account) {
-        (Endpoint::Connect, None) => Err(refused(
-            "account_required",
-            "This event names no account: it is the platform's own, and belongs to /webhooks/stripe.",
-        )),
-        (Endpoint::Platform, Some(_)) => Err(refused(
-            "account_not_allowed",
-            "This event is a connected account's, and belongs to /webhooks/stripe/connect.",
-        )),
-        _ => Ok(Incoming {
-            endpoint,
-            source: Source::Webhook,
-            event,
-            payload: body.clone(),
-        }),
+        // It names its account elsewhere, or not at all, and has no effect at either door.
+        _ if event.thin => {}
+        (Endpoint::Connect, None) => {
+            return Err(refused(
+                "account_required",
+                "This event names no account: it is the platform's own, and belongs to /webhooks/stripe.",
+            ));
+        }
+        (Endpoint::Platform, Some(_)) => {
+            return Err(refused(
+                "account_not_allowed",
+                "This event is a connected account's, and belongs to /webhooks/stripe/connect.",
+            ));
+        }
+        _ => {}
     }
+    Ok(Incoming {
+        endpoint,
+        source: Source::Webhook,
+        event,
+        payload: body.clone(),
+    })
 }
 
 fn refused(code: &'static str, message: &str) -> Error {

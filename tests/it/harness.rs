@@ -315,15 +315,21 @@ impl TestApp {
     }
 
     /// Posts bytes to a door, signed at a moment with a secret.
-    pub async fn post_event(&self, door: Door, payload: &str, secret: &str, at: i64) -> Answer {
-        let signature = sign(secret, at, payload.as_bytes());
+    pub async fn post_event(
+        &self,
+        door: Door,
+        payload: impl AsRef<[u8]>,
+        secret: &str,
+        at: i64,
+    ) -> Answer {
+        let signature = sign(secret, at, payload.as_ref());
         self.knock(door, payload, &signature).await
     }
 
     /// Posts bytes to a door with a signature header.
-    pub async fn knock(&self, door: Door, payload: &str, signature: &str) -> Answer {
+    pub async fn knock(&self, door: Door, payload: impl AsRef<[u8]>, signature: &str) -> Answer {
         self.call("POST", door.path())
-            .content("application/json; charset=utf-8", payload)
+            .content("application/json; charset=utf-8", payload.as_ref())
             .header("stripe-signature", signature)
             .await
     }

@@ -1,5 +1,9 @@
 //! The two doors: who is let in, and that each event counts once.
 
+mod headers;
+mod odd;
+mod thin;
+
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 use serde_json::json;

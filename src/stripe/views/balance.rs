@@ -62,6 +62,7 @@ fn payments() -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PayoutView {
     /// `po_…`.
+    #[serde(deserialize_with = "super::id")]
     pub id: String,
     /// Minor units; negative: taken from the bank.
     pub amount: i64,

@@ -19,6 +19,7 @@ pub enum Expandable<T> {
 #[derive(Clone, Debug, Deserialize)]
 pub struct SessionView {
     /// `cs_…`.
+    #[serde(deserialize_with = "super::id")]
     pub id: String,
     /// `open`, `complete` or `expired`.
     pub status: Option<String>,
@@ -60,6 +61,7 @@ pub struct TotalDetails {
 #[derive(Clone, Debug, Deserialize)]
 pub struct PaymentIntentView {
     /// `pi_…`.
+    #[serde(deserialize_with = "super::id")]
     pub id: String,
     /// Such as `succeeded` or `requires_payment_method`.
     pub status: Option<String>,
@@ -73,6 +75,7 @@ pub struct PaymentIntentView {
 #[derive(Clone, Debug, Deserialize)]
 pub struct IdView {
     /// Stripe's id.
+    #[serde(deserialize_with = "super::id")]
     pub id: String,
 }
 
@@ -80,6 +83,7 @@ pub struct IdView {
 #[derive(Clone, Debug, Deserialize)]
 pub struct RefundView {
     /// `re_…`.
+    #[serde(deserialize_with = "super::id")]
     pub id: String,
     /// Minor units.
     pub amount: i64,

@@ -89,6 +89,7 @@ async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
     assert_eq!(knock(&secret, Door::Connect, &updated).await, 200);
     assert_eq!(knock(&secret, Door::Connect, &updated).await, 200);
     assert_eq!(knock("whsec_wrong", Door::Platform, &updated).await, 400);
+    assert_eq!(knock(&secret, Door::Connect, "[]").await, 400);
     let told = until("a job is counted", async || {
         let told = scrape().await?;
         let done = "souk_jobs_total{kind=\"sync_account\",outcome=\"done\"} 1";
@@ -99,6 +100,7 @@ async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
         "souk_events_total{endpoint=\"connect\",source=\"webhook\",outcome=\"processed\"} 1",
         "souk_events_total{endpoint=\"connect\",source=\"webhook\",outcome=\"duplicate\"} 1",
         "souk_deliveries_refused_total{endpoint=\"platform\",code=\"invalid_signature\"} 1",
+        "souk_deliveries_refused_total{endpoint=\"connect\",code=\"malformed_event\"} 1",
         "souk_event_last_received_timestamp_seconds{endpoint=\"platform\"} 0",
         "souk_delivery_duration_seconds_count{endpoint=\"connect\"} 2",
         "souk_commit_events_bucket{le=\"1\"}",
