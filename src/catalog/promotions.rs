@@ -20,7 +20,7 @@ use crate::stripe::requests::promotions::METADATA_PROMOTION_CODE;
 use crate::stripe::requests::promotions::{self as requests, Discount, NewCode};
 use crate::stripe::views::{CouponView, PromotionCodeView};
 use crate::stripe::{Attempt, key_until};
-use crate::{audit, db, money, sellers};
+use crate::{audit, db, ids, money, sellers};
 
 /// How long a request may be at work with Stripe before the job that repeats it begins.
 const ANSWER_MS: i64 = 15_000;
@@ -357,11 +357,11 @@ pub async fn set_active(
     let account = account_of(app, &row).await?;
     let at_stripe = row.stripe_promotion_code.as_deref().unwrap_or_default();
     let request = requests::set_active(at_stripe, active);
-    // The same change again repeats the key; the next change begins from another state of the row.
-    let key = format!("promotion_code:{id}:{active}:{}", row.updated_at.0);
+    // Twice is as good as once, so no key is used twice: one could be spoiled.
+    let key = format!("promotion_code_active:{}", ids::random_token());
     let now: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
     let tx = app.db.begin_write().await?;
-    let changed_at = std::cmp::Ord::max(tx.now(), row.updated_at.plus_ms(1));
+    let changed_at = tx.now();
     promotion_code::Entity::update_many()
         .col_expr(C::Active, Expr::value(now.active))
         .col_expr(C::UpdatedAt, Expr::value(changed_at))

@@ -242,6 +242,31 @@ async fn a_look_that_stripe_does_not_answer_or_refuses_is_only_a_failed_try() {
 }
 
 #[tokio::test]
+async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keeps() {
+    let scene = Scene::open().await;
+    let app = &scene.app;
+    let checkout = app.checkout(&scene.lamp).await;
+    let code = scene.ask(Code).await;
+    let expire = format!("/v1/checkout_sessions/{}/expire", checkout.id);
+    let expire = || {
+        let secret = checkout.secret.as_deref().expect("a guest's");
+        app.post(&expire, json!({})).with_secret(secret)
+    };
+    let switch = format!("/v1/promotion_codes/{}", text(&code.body, "id"));
+    let switch = || {
+        app.patch(&switch, json!({ "active": false }))
+            .by(&scene.shop.owner)
+    };
+    app.fault("POST", "/v1", FaultKind::Error500, None).await;
+    expire().refused(503, "stripe_unavailable").await;
+    switch().refused(503, "stripe_unavailable").await;
+    app.simulator.clear_faults().await;
+    assert_eq!(expire().expect(200).await["status"], "expired");
+    assert_eq!(switch().expect(200).await["active"], false);
+    app.settle().await;
+}
+
+#[tokio::test]
 async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_asked_for() {
     for (kind, made) in [(FaultKind::CommitThenError500, 1), (FaultKind::Error500, 0)] {
         let scene = Scene::open().await;
