@@ -66,8 +66,12 @@ pub struct Model {
     /// As asked for; Stripe takes at most what is paid.
     pub application_fee: i64,
     pub allow_discounts: bool,
-    /// The idempotency key of its create request.
+    /// What the idempotency key of its create request begins with.
     pub attempt: String,
+    /// What it ends with.
+    pub key_number: i32,
+    /// Until when that key may be repeated; 0: Stripe has spoiled it.
+    pub key_until: Timestamp,
     /// The exact create request, JSON: path, account, API version, body.
     pub request: String,
     pub success_url: String,

@@ -80,10 +80,10 @@ pub struct Model {
     pub failure_reason: Option<String>,
     /// Unique where set.
     pub stripe_refund: Option<String>,
-    /// Part of the idempotency key.
-    pub attempt: i32,
-    /// When the present attempt was first sent.
-    pub first_sent_at: Option<Timestamp>,
+    /// The number in its idempotency key.
+    pub key_number: i32,
+    /// Until when that key may be repeated; 0: Stripe has spoiled it.
+    pub key_until: Timestamp,
     pub requested_by: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

@@ -95,6 +95,10 @@ pub struct Model {
     /// Minor units; none: the platform's.
     pub application_fee_fixed: Option<i64>,
     pub metadata: JsonText<Metadata>,
+    /// The number in the idempotency key that its account is made under.
+    pub key_number: i32,
+    /// Until when that key may be repeated; 0: Stripe has spoiled it.
+    pub key_until: Timestamp,
     /// When the account was last read from Stripe.
     pub synced_at: Option<Timestamp>,
     pub created_at: Timestamp,

@@ -16,6 +16,7 @@ mod m20261123_000007_inbox;
 mod m20261123_000008_ledger;
 mod m20261124_000009_catch_up;
 mod m20261124_000010_seeing;
+mod m20261126_000011_attempts;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000008_ledger::Migration),
             Box::new(m20261124_000009_catch_up::Migration),
             Box::new(m20261124_000010_seeing::Migration),
+            Box::new(m20261126_000011_attempts::Migration),
         ]
     }
 }

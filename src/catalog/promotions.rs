@@ -1,5 +1,7 @@
 //! Promotion codes: what a buyer types on Stripe's page, with a coupon behind it on the seller's account.
 
+use std::future::ready;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -14,9 +16,11 @@ use crate::error::{Error, Result, StripeFault};
 use crate::http::Path;
 use crate::identity::Caller;
 use crate::jobs::{self, Job};
+use crate::stripe::requests::promotions::METADATA_PROMOTION_CODE;
 use crate::stripe::requests::promotions::{self as requests, Discount, NewCode};
 use crate::stripe::views::{CouponView, PromotionCodeView};
-use crate::{audit, db, money, sellers};
+use crate::stripe::{Attempt, key_until};
+use crate::{audit, db, ids, money, sellers};
 
 /// How long a request may be at work with Stripe before the job that repeats it begins.
 const ANSWER_MS: i64 = 15_000;
@@ -168,6 +172,8 @@ async fn insert(
         active: true,
         stripe_coupon: None,
         stripe_promotion_code: None,
+        key_number: 1,
+        key_until: key_until(tx.now()),
         created_at: tx.now(),
         updated_at: tx.now(),
     };
@@ -195,7 +201,8 @@ async fn insert(
     tx.commit().await
 }
 
-/// Sees to it that coupon and code are at Stripe. The keys are the row's, so whoever repeats them makes no second.
+/// Sees to it that coupon and code are at Stripe. The keys are the row's, so whoever repeats them makes no second; where
+/// they can't be trusted any more, the code is looked for first.
 pub(super) async fn ensure(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
     match make(app, id).await {
         Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
@@ -212,34 +219,85 @@ fn concerns_the_request(fault: &StripeFault) -> bool {
 }
 
 async fn make(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
-    let row = find(&app.db.read, id).await?;
-    let row = row.ok_or(Error::NotFound("promotion code"))?;
+    let mut row = present(app, id).await?;
     if row.stripe_promotion_code.is_some() {
         return Ok(row);
     }
     let account = account_of(app, &row).await?;
-    let coupon = match row.stripe_coupon.clone() {
-        Some(coupon) => coupon,
-        None => {
-            let request = requests::create_coupon(id.as_ref(), &row.code, discount(&row)?);
-            let key = format!("coupon:{id}");
-            let made: CouponView = app.stripe.on(&account).post(&request, &key).await?;
-            set(app, id, C::StripeCoupon, &made.id).await?;
-            made.id
+    if row.stripe_coupon.is_none() {
+        let coupon = make_coupon(app, &account, &row).await?;
+        set(app, id, C::StripeCoupon, &coupon).await?;
+        row = present(app, id).await?;
+    }
+    let code = make_code(app, &account, &row).await?;
+    set(app, id, C::StripePromotionCode, &code).await?;
+    present(app, id).await
+}
+
+async fn present(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
+    let row = find(&app.db.read, id).await?;
+    row.ok_or(Error::NotFound("promotion code"))
+}
+
+fn attempt(row: &promotion_code::Model) -> Attempt {
+    Attempt::of(
+        promotion_code::Entity,
+        &row.id,
+        row.key_number,
+        row.key_until,
+    )
+}
+
+/// The coupon's id, which is our row's: no second can be made, so that nothing need be looked for.
+async fn make_coupon(
+    app: &App,
+    account: &AccountId,
+    row: &promotion_code::Model,
+) -> Result<String> {
+    let id = &row.id;
+    let request = requests::create_coupon(id.as_ref(), &row.code, discount(row)?);
+    let made = attempt(row)
+        .make(&app.db, app.clock.now(), ready(Ok(None)), async |n| {
+            let key = format!("coupon:{id}:{n}");
+            let made: CouponView = app.stripe.on(account).post(&request, &key).await?;
+            Ok(made.id)
+        })
+        .await;
+    match made {
+        Err(Error::StripeRefused(fault))
+            if fault.code.as_deref() == Some("resource_already_exists") =>
+        {
+            Ok(id.to_string())
         }
-    };
+        made => made,
+    }
+}
+
+/// The promotion code's id.
+async fn make_code(app: &App, account: &AccountId, row: &promotion_code::Model) -> Result<String> {
+    let id = &row.id;
+    let coupon = row.stripe_coupon.as_deref().unwrap_or_default();
     let request = requests::create_code(&NewCode {
         id: id.as_ref(),
         code: &row.code,
-        coupon: &coupon,
+        coupon,
         max_redemptions: row.max_redemptions,
         expires_at: row.expires_at.map(Timestamp::seconds),
     });
-    let key = format!("promotion_code:{id}");
-    let made: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
-    set(app, id, C::StripePromotionCode, &made.id).await?;
-    let row = find(&app.db.read, id).await?;
-    row.ok_or(Error::NotFound("promotion code"))
+    let stripe = app.stripe.on(account);
+    let look = async {
+        let mark = (METADATA_PROMOTION_CODE, id.as_ref());
+        let page = |last: Option<&str>| requests::list(coupon, last);
+        let marked: Vec<PromotionCodeView> = stripe.marked(mark, page).await?;
+        Ok(marked.into_iter().next().map(|code| code.id))
+    };
+    attempt(row)
+        .make(&app.db, app.clock.now(), look, async |n| {
+            let key = format!("promotion_code:{id}:{n}");
+            let made: PromotionCodeView = stripe.post(&request, &key).await?;
+            Ok(made.id)
+        })
+        .await
 }
 
 /// Stores an id of Stripe's, once; the code's own ends the job.
@@ -299,11 +357,11 @@ pub async fn set_active(
     let account = account_of(app, &row).await?;
     let at_stripe = row.stripe_promotion_code.as_deref().unwrap_or_default();
     let request = requests::set_active(at_stripe, active);
-    // The same change again repeats the key; the next change begins from another state of the row.
-    let key = format!("promotion_code:{id}:{active}:{}", row.updated_at.0);
+    // Twice is as good as once, so no key is used twice: one could be spoiled.
+    let key = format!("promotion_code_active:{}", ids::random_token());
     let now: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
     let tx = app.db.begin_write().await?;
-    let changed_at = std::cmp::Ord::max(tx.now(), row.updated_at.plus_ms(1));
+    let changed_at = tx.now();
     promotion_code::Entity::update_many()
         .col_expr(C::Active, Expr::value(now.active))
         .col_expr(C::UpdatedAt, Expr::value(changed_at))

@@ -23,9 +23,9 @@ use crate::http::{check_metadata, given, objects};
 use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
 use crate::orders::{self, PricedLine};
-use crate::stripe::Prepared;
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::stripe::views::SessionView;
+use crate::stripe::{Attempt, Prepared, key_until};
 use crate::{audit, catalog, ids, ledger, money, sellers};
 
 use super::{by_session, locked, of_order};
@@ -244,6 +244,8 @@ async fn place(app: &App, buyer: Option<&Caller>, id: &OrderId, new: NewCheckout
         application_fee: Set(fee),
         allow_discounts: Set(allow_discounts),
         attempt: Set(format!("session:{payment_id}")),
+        key_number: Set(1),
+        key_until: Set(key_until(tx.now())),
         request: Set(request),
         success_url: Set(success_url),
         cancel_url: Set(cancel_url),
@@ -404,8 +406,8 @@ fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<
     }
 }
 
-/// Makes sure that the payment's session exists at Stripe, by the stored request and its one key. Answers the payment
-/// and the hosted page, while it is open.
+/// Makes sure that the payment's session exists at Stripe, by the stored request under its key; where that can't be
+/// trusted any more, the session is looked for first. Answers the payment and the hosted page, while it is open.
 pub(super) async fn create_session(
     app: &App,
     id: &PaymentId,
@@ -431,7 +433,17 @@ pub(super) async fn create_session(
     }
     let stored: Prepared =
         serde_json::from_str(&payment.request).map_err(|e| Error::internal(e.to_string()))?;
-    let answer: Result<SessionView> = app.stripe.send(&stored, &payment.attempt).await;
+    let answer = Attempt::of(payment::Entity, id, payment.key_number, payment.key_until)
+        .make(
+            &app.db,
+            app.clock.now(),
+            made_before(app, &payment),
+            async |n| {
+                let key = format!("{}:{n}", payment.attempt);
+                app.stripe.send(&stored, &key).await
+            },
+        )
+        .await;
     match answer {
         Ok(view) => {
             let payment = attach(app, id, &view).await?;
@@ -443,6 +455,24 @@ pub(super) async fn create_session(
         }
         Err(e) => Err(e),
     }
+}
+
+/// The session that was made for a payment that doesn't know of it. Metadata only finds it: it must be what was asked
+/// for, and confirm still decides about its money.
+async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<SessionView>> {
+    let mark = (METADATA_PAYMENT, payment.id.as_ref());
+    let marked: Vec<SessionView> = app
+        .stripe
+        .on(&payment.charge_account)
+        .marked(mark, |last| request::list(payment.created_at, last))
+        .await?;
+    // The oldest first: it can't be somebody's answer to ours.
+    let fits = |session: &SessionView| {
+        session.livemode == payment.livemode
+            && session.currency.as_ref() == Some(&payment.currency)
+            && session.amount_subtotal == Some(payment.amount_subtotal)
+    };
+    Ok(marked.into_iter().rev().find(fits))
 }
 
 /// Stripe has answered: the job that would repeat the request has nothing to do, and nothing is in doubt.
@@ -475,6 +505,11 @@ async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment
         .await?;
         answered(&tx, id).await?;
         wake_deferred(&tx, &view.id).await?;
+        if view.status.as_deref() != Some("open") {
+            // Found when it was over: its events may have come and gone.
+            let payment = id.clone();
+            jobs::stage(&tx, &Job::RereadPayment { payment }).await?;
+        }
     }
     tx.commit().await?;
     let payment = by_session(&app.db.read, &view.id).await?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
-use souk_entity::{AccountId, PaymentId, RefundId, Timestamp};
+use souk_entity::{AccountId, PaymentId, RefundId};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -17,17 +17,12 @@ use crate::jobs::{self, Job};
 use crate::ledger::{self, NewFinding};
 use crate::orders::{self, OrderAccess, Side};
 use crate::planted::planted;
-use crate::stripe::Effect;
-use crate::stripe::Page;
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
 use crate::stripe::views::{RefundView, hint};
+use crate::stripe::{Attempt, Effect, Page, key_until};
 use crate::{audit, ids, money};
 
 use super::{locked, locked_order, of_order};
-
-/// Stripe may forget an idempotency key after 24 hours (docs.stripe.com/api/idempotent_requests); we stop trusting it
-/// an hour before.
-const KEY_LIFE_MS: i64 = 23 * 3_600_000;
 
 /// A refund as it is asked for.
 pub(super) struct NewRefund {
@@ -161,8 +156,8 @@ fn new_row(
         status: Set(RefundStatus::Requested),
         failure_reason: Set(None),
         stripe_refund: Set(None),
-        attempt: Set(1),
-        first_sent_at: Set(None),
+        key_number: Set(1),
+        key_until: Set(key_until(tx.now())),
         requested_by: Set("system".to_owned()),
         created_at: Set(tx.now()),
         updated_at: Set(tx.now()),
@@ -196,8 +191,8 @@ pub(super) async fn find<C: ConnectionTrait>(db: &C, id: &RefundId) -> Result<re
         .ok_or(Error::NotFound("refund"))
 }
 
-/// Sends a refund to Stripe: the same key as long as the answer is unknown. After a saved 500, or when Stripe may
-/// have forgotten the key, Stripe is asked first and only then is it tried anew.
+/// Sends a refund to Stripe: the same key as long as the answer is unknown; where it can't be trusted any more, the
+/// payment's refunds are read first, and only then is it tried anew.
 pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
     let refund = find(&app.db.read, id).await?;
     if refund.status != RefundStatus::Requested {
@@ -211,21 +206,6 @@ pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
         .payment_intent
         .clone()
         .ok_or_else(|| Error::internal("a paid payment without an intent"))?;
-    let stale = refund
-        .first_sent_at
-        .is_some_and(|at| at.plus_ms(KEY_LIFE_MS) < app.clock.now());
-    if stale {
-        mirror(app, &payment).await?;
-        if find(&app.db.read, id).await?.status != RefundStatus::Requested {
-            return Ok(());
-        }
-        next_attempt(app, &refund).await?;
-    }
-    let refund = begin_attempt(app, id).await?;
-    let mut key = format!("refund:{id}:{}", refund.attempt);
-    if planted("new_key_on_retry") {
-        key = format!("{key}:{}", ids::random_below(i64::MAX));
-    }
     let fee_back = payment.application_fee > 0 && !planted("fee_kept");
     let create = request::create(
         &intent,
@@ -237,17 +217,25 @@ pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
         fee_back,
         id.as_ref(),
     );
-    match app
-        .stripe
-        .on(&payment.charge_account)
-        .post::<RefundView, _>(&create, &key)
-        .await
-    {
-        Ok(view) => {
+    let look = async {
+        mirror(app, &payment).await?;
+        let found = find(&app.db.read, id).await?.status != RefundStatus::Requested;
+        Ok(found.then_some(()))
+    };
+    let made = Attempt::of(refund::Entity, id, refund.key_number, refund.key_until)
+        .make(&app.db, app.clock.now(), look, async |n| {
+            let mut key = format!("refund:{id}:{n}");
+            if planted("new_key_on_retry") {
+                key = format!("{key}:{}", ids::random_below(i64::MAX));
+            }
+            let stripe = app.stripe.on(&payment.charge_account);
+            let view: RefundView = stripe.post(&create, &key).await?;
             let tx = app.db.begin_write().await?;
             store(&tx, &payment.charge_account, payment.livemode, &view).await?;
             tx.commit().await
-        }
+        })
+        .await;
+    match made {
         Err(Error::StripeRefused(fault)) => {
             match mirror(app, &payment).await {
                 // An account that has left refuses the look too; the no stands, and a person must hear of it.
@@ -255,47 +243,8 @@ pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
                 Err(e) => Err(e),
             }
         }
-        Err(Error::StripeUnavailable(fault)) => {
-            if planted("new_attempt_unlooked") {
-                next_attempt(app, &refund).await?;
-            } else if fault.status.is_some_and(|status| status >= 500) {
-                mirror(app, &payment).await?;
-                next_attempt(app, &refund).await?;
-            }
-            Err(Error::StripeUnavailable(fault))
-        }
-        Err(e) => Err(e),
+        made => made,
     }
-}
-
-/// Notes when this attempt is first sent.
-async fn begin_attempt(app: &App, id: &RefundId) -> Result<refund::Model> {
-    use refund::Column as C;
-    let tx = app.db.begin_write().await?;
-    refund::Entity::update_many()
-        .col_expr(C::FirstSentAt, Expr::value(tx.now()))
-        .filter(C::Id.eq(id.clone()))
-        .filter(C::FirstSentAt.is_null())
-        .exec(&tx)
-        .await?;
-    let refund = find(&tx, id).await?;
-    tx.commit().await?;
-    Ok(refund)
-}
-
-/// A new key for the next try, unless the refund has been found at Stripe meanwhile.
-async fn next_attempt(app: &App, refund: &refund::Model) -> Result<()> {
-    use refund::Column as C;
-    let tx = app.db.begin_write().await?;
-    refund::Entity::update_many()
-        .col_expr(C::Attempt, Expr::value(refund.attempt + 1))
-        .col_expr(C::FirstSentAt, Expr::value(None::<Timestamp>))
-        .filter(C::Id.eq(refund.id.clone()))
-        .filter(C::Attempt.eq(refund.attempt))
-        .filter(C::Status.eq(RefundStatus::Requested))
-        .exec(&tx)
-        .await?;
-    tx.commit().await
 }
 
 /// Notes why an unanswered refund is no longer tried. `false`: Stripe has answered after all.

@@ -8,11 +8,11 @@ use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::{OrderId, PaymentId};
 
 use crate::app::App;
-use crate::audit;
 use crate::error::{Error, Result};
 use crate::orders::{self, OrderAccess};
 use crate::stripe::requests::checkout as request;
 use crate::stripe::views::SessionView;
+use crate::{audit, ids};
 
 use super::confirm::{self, Heard};
 use super::later::read_session;
@@ -110,7 +110,8 @@ async fn close(app: &App, payment: &payment::Model) -> Result<()> {
     };
     let session = payment.stripe_object.clone().unwrap_or_default();
     let scope = app.stripe.on(&payment.charge_account);
-    let key = format!("expire:{}", payment.id);
+    // Twice is as good as once, so no key is used twice: one could be spoiled.
+    let key = format!("expire:{}", ids::random_token());
     match scope
         .post::<SessionView, _>(&request::expire(&session), &key)
         .await

@@ -7,11 +7,12 @@ use souk_entity::seller::{self, Dashboard, Requirements, SellerStatus};
 use souk_entity::{AccountId, JsonText, SellerId, Timestamp};
 
 use super::status::{self, Facts};
-use super::{find, locked};
+use super::{by_account, find, locked};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::jobs::{self, Job};
+use crate::stripe::Attempt;
 use crate::stripe::requests::accounts;
 use crate::stripe::views::{AccountView, BalanceView, LinkView};
 use crate::{audit, identity, ids};
@@ -23,7 +24,8 @@ pub(super) const REFRESH: &str = "onboarding_refresh";
 /// How long somebody may take over Stripe's form.
 const STATE_MS: i64 = 7 * 24 * 3_600_000;
 
-/// Sees to it that the seller has an account at Stripe. The key is the seller's, so whoever repeats it makes no second.
+/// Sees to it that the seller has an account at Stripe. The key is the seller's, so whoever repeats it makes no second;
+/// where it can't be trusted any more, the account is looked for first.
 pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
     let row = find(&app.db.read, id).await?;
     let row = row.ok_or(Error::NotFound("seller"))?;
@@ -37,10 +39,16 @@ pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
         business_type: row.business_type.as_deref(),
         dashboard: row.dashboard,
     });
-    let made: Result<AccountView> = app
-        .stripe
-        .platform()
-        .post(&request, &format!("account:{id}"))
+    let made = Attempt::of(seller::Entity, id, row.key_number, row.key_until)
+        .make(
+            &app.db,
+            app.clock.now(),
+            made_before(app, &row),
+            async |n| {
+                let key = format!("account:{id}:{n}");
+                app.stripe.platform().post(&request, &key).await
+            },
+        )
         .await;
     match made {
         Ok(view) => attach(app, id, &view).await,
@@ -50,6 +58,31 @@ pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
         }
         Err(e) => Err(e),
     }
+}
+
+/// The account that was made for a seller who doesn't know of it. Metadata only finds it: whoever holds an account can
+/// change that, so it must be nobody's and what was asked for.
+async fn made_before(app: &App, row: &seller::Model) -> Result<Option<AccountView>> {
+    let mark = (accounts::METADATA_SELLER, row.id.as_ref());
+    let marked: Vec<AccountView> = app
+        .stripe
+        .platform()
+        .marked(mark, |last| accounts::list(row.created_at, last))
+        .await?;
+    // The oldest first: it can't be somebody's answer to ours.
+    for view in marked.into_iter().rev() {
+        let fits =
+            view.country.as_ref() == Some(&row.country) && dashboard(&view) == Some(row.dashboard);
+        let account = AccountId(view.id.clone());
+        if fits
+            && by_account(&app.db.read, &account, row.livemode)
+                .await?
+                .is_none()
+        {
+            return Ok(Some(view));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether it is what we asked for that was refused, not who asked: then nothing was made, now or earlier.
@@ -171,12 +204,16 @@ async fn write(tx: &Tx, row: &mut seller::Model, view: &AccountView) -> Result<(
     row.payouts_enabled = view.payouts_enabled;
     row.details_submitted = view.details_submitted;
     row.requirements = JsonText(requirements(view));
-    match view.controller.stripe_dashboard.r#type.as_deref() {
-        Some("full") => row.dashboard = Dashboard::Full,
-        Some("express") => row.dashboard = Dashboard::Express,
-        _ => {}
-    }
+    row.dashboard = dashboard(view).unwrap_or(row.dashboard);
     store(tx, row, &old).await
+}
+
+fn dashboard(view: &AccountView) -> Option<Dashboard> {
+    match view.controller.stripe_dashboard.r#type.as_deref() {
+        Some("full") => Some(Dashboard::Full),
+        Some("express") => Some(Dashboard::Express),
+        _ => None,
+    }
 }
 
 fn requirements(view: &AccountView) -> Requirements {

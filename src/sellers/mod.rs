@@ -25,6 +25,7 @@ use crate::http::{Path, check_metadata, merge_metadata};
 use crate::identity::Caller;
 use crate::jobs::{self, Job};
 use crate::money::FeeRule;
+use crate::stripe::key_until;
 
 /// How long a request may be at work with Stripe before the job that repeats it begins.
 const ANSWER_MS: i64 = 15_000;
@@ -213,6 +214,8 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         application_fee_bps: None,
         application_fee_fixed: None,
         metadata: JsonText(new.metadata),
+        key_number: 1,
+        key_until: key_until(tx.now()),
         synced_at: None,
         created_at: tx.now(),
         updated_at: tx.now(),

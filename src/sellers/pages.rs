@@ -289,6 +289,8 @@ mod tests {
             application_fee_bps: None,
             application_fee_fixed: None,
             metadata: JsonText::default(),
+            key_number: 1,
+            key_until: Timestamp(0),
             synced_at: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),

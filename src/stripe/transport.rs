@@ -150,6 +150,31 @@ impl Scope {
         )
     }
 
+    /// What of a list carries this in its `metadata`, newest first. `page` asks for what comes after an id.
+    pub async fn marked<V: DeserializeOwned, R: StripeRequest>(
+        &self,
+        (name, value): (&str, &str),
+        page: impl Fn(Option<&str>) -> R,
+    ) -> Result<Vec<V>> {
+        let mut found = Vec::new();
+        let mut last: Option<String> = None;
+        loop {
+            let Page { data, has_more } = self.get(&page(last.as_deref())).await?;
+            last = data
+                .last()
+                .and_then(|object| object["id"].as_str())
+                .map(str::to_owned);
+            for object in data {
+                if object["metadata"][name] == value {
+                    found.push(view(object)?);
+                }
+            }
+            if !has_more || last.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// Writes, under an idempotency key: repeating the call with the same key does it once.
     pub async fn post<V: DeserializeOwned, R: StripeRequest>(
         &self,

@@ -1,5 +1,6 @@
 mod admin;
 mod architecture;
+mod attempts;
 mod catalog;
 mod catching_up;
 mod checkout;

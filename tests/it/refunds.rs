@@ -136,6 +136,7 @@ async fn a_refund_whose_answer_was_lost_is_made_once() {
 async fn a_refund_that_met_a_500_or_a_day_of_silence_is_looked_for_before_it_is_tried_anew() {
     for (kind, wait) in [
         (FaultKind::Error500, 5),
+        (FaultKind::CommitThenError500, 5),
         (FaultKind::CommitThenTimeout, 25 * 3600),
     ] {
         let app = TestApp::start().await;

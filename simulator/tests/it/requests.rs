@@ -387,3 +387,43 @@ async fn a_filtered_list_is_paged_and_knows_other_accounts_nothing() {
         .await;
     assert_eq!(txns["data"][0]["source"], charge["id"]);
 }
+
+#[tokio::test]
+async fn what_was_made_since_is_listed_and_a_coupons_own_codes() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let coupon = async |id: &str| {
+        let body = format!("id={id}&percent_off=20&duration=once");
+        s.on(&acct, "/v1/coupons", &body).await
+    };
+    let code = async |coupon: &str, code: &str| {
+        let body = format!("promotion[type]=coupon&promotion[coupon]={coupon}&code={code}");
+        s.on(&acct, "/v1/promotion_codes", &body).await
+    };
+    s.session(&acct, 2500, "").await;
+    coupon("one").await;
+    code("one", "ONE").await;
+    s.simulator.advance(600).await;
+    let since = START + 600;
+    let made = [
+        s.session(&acct, 2500, "&metadata[ours]=yes").await,
+        s.post("/v1/accounts", "country=DE&metadata[ours]=yes")
+            .await,
+        coupon("two").await,
+        code("two", "TWO").await,
+    ];
+    for (made, path) in made.iter().zip([
+        format!("/v1/checkout/sessions?created[gte]={since}"),
+        format!("/v1/accounts?created[gte]={since}"),
+        format!("/v1/coupons?created[gte]={since}"),
+        "/v1/promotion_codes?coupon=two".to_owned(),
+    ]) {
+        let list = match path.starts_with("/v1/accounts") {
+            true => s.get(&path).await,
+            false => s.get_on(&acct, &path).await,
+        };
+        assert_eq!(list["data"].as_array().map(Vec::len), Some(1), "{path}");
+        assert_eq!(list["data"][0]["id"], made["id"], "{path}");
+        assert_eq!(list["data"][0]["metadata"], made["metadata"], "{path}");
+    }
+}

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use souk_entity::AccountId;
 use souk_entity::seller::Dashboard;
+use souk_entity::{AccountId, Timestamp};
 use stripe_client_core::StripeRequest;
 use stripe_connect::account::{
     CreateAccount, CreateAccountCapabilities, CreateAccountCapabilitiesCardPayments,
@@ -12,11 +12,13 @@ use stripe_connect::account::{
     CreateAccountControllerLossesPayments as Losses,
     CreateAccountControllerRequirementCollection as Collection,
     CreateAccountControllerStripeDashboard, CreateAccountControllerStripeDashboardType as Type,
-    RetrieveAccount,
+    ListAccount, RetrieveAccount,
 };
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::login_link::CreateAccountLoginLink;
 use stripe_core::balance::RetrieveForMyAccountBalance;
+
+use super::{LIMIT, made_since};
 
 /// The `metadata` name that carries our seller's id. A hint for people: whoever holds the account can change it.
 pub const METADATA_SELLER: &str = "souk_seller";
@@ -86,6 +88,15 @@ fn controller(dashboard: Dashboard) -> CreateAccountController {
 /// Retrieves an account. Stripe answers 403 `account_invalid` once it has disconnected from the platform.
 pub fn retrieve(account: &AccountId) -> impl StripeRequest + use<> {
     RetrieveAccount::new(account.as_ref())
+}
+
+/// A page of the platform's connected accounts made since, newest first.
+pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListAccount {
+    let list = ListAccount::new().limit(LIMIT).created(made_since(since));
+    match starting_after {
+        Some(last) => list.starting_after(last),
+        None => list,
+    }
 }
 
 /// Creates an `account_onboarding` link (docs.stripe.com/api/account_links): it works once, for some minutes.

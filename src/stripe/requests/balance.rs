@@ -1,12 +1,11 @@
-//! Balance transactions and payouts. Lists are paged by hand: async-stripe's paginator drops filters.
+//! Balance transactions and payouts.
 
 use souk_entity::Timestamp;
 use stripe_core::balance_transaction::ListBalanceTransaction;
 use stripe_core::payout::RetrievePayout;
 use stripe_types::RangeQueryTs;
 
-/// Rows a page; the most that Stripe gives.
-const LIMIT: i64 = 100;
+use super::LIMIT;
 
 /// A page of the account's balance transactions, newest first (docs.stripe.com/api/balance_transactions/list): those
 /// created at `since` or later, older than `starting_after`.

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use souk_entity::Timestamp;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAdaptivePricing, CreateCheckoutSessionAutomaticTax,
     CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ProductData,
-    RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ListCheckoutSession,
+    ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
+
+use super::{LIMIT, made_since};
 
 /// What a one-time Checkout Session is made from. Amounts in minor units.
 pub struct NewSession<'a> {
@@ -89,6 +92,17 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
 /// Retrieves a session with its payment intent, whose last error tells a failed asynchronous payment.
 pub fn retrieve(session: &str) -> impl StripeRequest + use<> {
     RetrieveCheckoutSession::new(session).expand(vec!["payment_intent".to_owned()])
+}
+
+/// A page of the account's sessions made since, newest first.
+pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListCheckoutSession {
+    let list = ListCheckoutSession::new()
+        .limit(LIMIT)
+        .created(made_since(since));
+    match starting_after {
+        Some(last) => list.starting_after(last),
+        None => list,
+    }
 }
 
 /// Expires an open session; Stripe refuses any other.

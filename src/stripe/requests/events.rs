@@ -1,11 +1,10 @@
-//! Events. The list is paged by hand: async-stripe's paginator drops filters.
+//! Events.
 
 use souk_entity::Timestamp;
 use stripe_core::event::ListEvent;
 use stripe_types::RangeQueryTs;
 
-/// Rows a page; the most that Stripe gives.
-const LIMIT: i64 = 100;
+use super::LIMIT;
 
 /// A page of the account's events of these types, newest first (docs.stripe.com/api/events/list, which goes back 30
 /// days): those created at `since` or later, older than `starting_after`. At most twenty types.

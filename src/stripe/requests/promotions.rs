@@ -6,8 +6,10 @@ use stripe_client_core::StripeRequest;
 use stripe_product::coupon::CreateCoupon;
 use stripe_product::promotion_code::{
     CreatePromotionCode, CreatePromotionCodePromotion, CreatePromotionCodePromotionType,
-    UpdatePromotionCode,
+    ListPromotionCode, UpdatePromotionCode,
 };
+
+use super::LIMIT;
 
 /// The `metadata` name that carries our promotion code's id.
 pub const METADATA_PROMOTION_CODE: &str = "souk_promotion_code";
@@ -21,9 +23,11 @@ pub enum Discount<'a> {
     Amount(i64, &'a str),
 }
 
-/// Creates the coupon behind a code; `name` is what the buyer reads on the payment page.
+/// Creates the coupon behind a code, by our id, so that there can't be two of it; `name` is what the buyer reads on the
+/// payment page.
 pub fn create_coupon(id: &str, name: &str, discount: Discount<'_>) -> impl StripeRequest + use<> {
     let request = CreateCoupon::new()
+        .id(id)
         .name(name)
         .duration(stripe_shared::CouponDuration::Once)
         .metadata(mark(id));
@@ -64,6 +68,15 @@ pub fn create_code(new: &NewCode<'_>) -> impl StripeRequest + use<> {
         request = request.expires_at(at);
     }
     request
+}
+
+/// A page of a coupon's promotion codes.
+pub fn list(coupon: &str, starting_after: Option<&str>) -> ListPromotionCode {
+    let list = ListPromotionCode::new().limit(LIMIT).coupon(coupon);
+    match starting_after {
+        Some(last) => list.starting_after(last),
+        None => list,
+    }
 }
 
 /// Switches a promotion code on or off.
@@ -117,6 +130,7 @@ mod tests {
         assert_eq!(percent.trim_end_matches(".0"), "50");
         assert_eq!(value(&share, "amount_off"), None);
         assert_eq!(value(&share, "duration"), Some("once"));
+        assert_eq!(value(&share, "id"), Some("pmc_1"));
         let amount = body(create_coupon("pmc_1", "FIVE", Discount::Amount(500, "eur")));
         assert_eq!(value(&amount, "amount_off"), Some("500"));
         assert_eq!(value(&amount, "currency"), Some("eur"));

@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer};
 pub struct AccountView {
     /// `acct_…`.
     pub id: String,
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: Option<String>,
     /// Whether it can take money.
     #[serde(default, deserialize_with = "or_default")]
     pub charges_enabled: bool,

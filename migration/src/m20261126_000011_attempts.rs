@@ -1,0 +1,27 @@
+//! Under which idempotency key each row's thing at Stripe is asked for, and until when that key may be repeated.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared(SQL).await?;
+        Ok(())
+    }
+}
+
+/// Rows from before may have been sent at any time: with 0 Stripe is asked first.
+const SQL: &str = "
+ALTER TABLE payments ADD COLUMN key_number INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE payments ADD COLUMN key_until BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE sellers ADD COLUMN key_number INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE sellers ADD COLUMN key_until BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE promotion_codes ADD COLUMN key_number INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE promotion_codes ADD COLUMN key_until BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE refunds RENAME COLUMN attempt TO key_number;
+ALTER TABLE refunds ADD COLUMN key_until BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE refunds DROP COLUMN first_sent_at;
+";

@@ -1,0 +1,332 @@
+//! What is made at Stripe is made once, also where an idempotency key is spoiled by a 500 or forgotten after a day.
+
+use futures_util::future::join;
+use serde_json::{Value, json};
+use souk_entity::PaymentId;
+use souk_simulator::FaultKind;
+
+use crate::harness::{Answer, Shop, TestApp, text};
+
+/// What we make at Stripe besides refunds.
+#[derive(Clone, Copy, Debug)]
+enum Thing {
+    Account,
+    Coupon,
+    Code,
+    Session,
+}
+use Thing::{Account, Code, Coupon, Session};
+
+impl Thing {
+    const ALL: [Self; 4] = [Account, Coupon, Code, Session];
+
+    fn path(self) -> &'static str {
+        match self {
+            Account => "/v1/accounts",
+            Coupon => "/v1/coupons",
+            Code => "/v1/promotion_codes",
+            Session => "/v1/checkout/sessions",
+        }
+    }
+
+    /// Where our row of it doesn't know its id at Stripe.
+    fn unknown(self) -> &'static str {
+        match self {
+            Account => "sellers WHERE stripe_account IS NULL",
+            Coupon => "promotion_codes WHERE stripe_coupon IS NULL",
+            Code => "promotion_codes WHERE stripe_promotion_code IS NULL",
+            Session => "payments WHERE stripe_object IS NULL",
+        }
+    }
+}
+
+/// A shop, and what it sells.
+struct Scene {
+    app: TestApp,
+    shop: Shop,
+    lamp: String,
+}
+
+impl Scene {
+    async fn open() -> Self {
+        let app = TestApp::start().await;
+        let shop = app.shop("mira").await;
+        let lamp = app.product(&shop, 2500, None).await;
+        Self { app, shop, lamp }
+    }
+
+    /// Asks us for the thing, always by the same key.
+    async fn ask(&self, thing: Thing) -> Answer {
+        let (path, body) = match thing {
+            Account => ("/v1/sellers", json!({ "name": "Second", "country": "US" })),
+            Coupon | Code => (
+                "/v1/promotion_codes",
+                json!({ "seller_id": self.shop.id, "code": "WELCOME20", "percent_off": 20 }),
+            ),
+            Session => (
+                "/v1/checkout_sessions",
+                json!({ "lines": [{ "product_id": self.lamp, "quantity": 1 }], "customer_email": "guest@example.com" }),
+            ),
+        };
+        let call = self.app.post(path, body).keyed("once");
+        match thing {
+            Session => call.await,
+            _ => call.by(&self.shop.owner).await,
+        }
+    }
+
+    /// Asks for it while Stripe fails so, whose events about it are lost.
+    async fn ask_in_vain(&self, thing: Thing, kind: FaultKind) {
+        self.app.fault("POST", thing.path(), kind, None).await;
+        let answer = self.ask(thing).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (503, "stripe_unavailable"),
+            "{thing:?} {kind:?}: {}",
+            answer.text
+        );
+        self.app.simulator.clear_faults().await;
+        self.app.intercept().await;
+        assert_eq!(self.app.count(thing.unknown()).await, 1);
+    }
+
+    /// All that Stripe has of it.
+    async fn at_stripe(&self, thing: Thing) -> Vec<Value> {
+        let truth = self.app.simulator.oracle().await["accounts"].clone();
+        let made = match thing {
+            Account => {
+                let all = truth.as_object().expect("accounts").values();
+                let seconds = all.filter(|account| {
+                    let marked = &account["account"]["metadata"]["souk_seller"];
+                    marked.is_string() && *marked != json!(self.shop.id)
+                });
+                return seconds.map(|account| account["account"].clone()).collect();
+            }
+            Coupon => "coupons",
+            Code => "promotion_codes",
+            Session => "checkout_sessions",
+        };
+        let made = truth[&self.shop.account][made].as_array();
+        made.expect("a list").clone()
+    }
+
+    /// There is one of it, and we know it.
+    async fn made_once(&self, thing: Thing, why: &str) {
+        assert_eq!(self.app.count(thing.unknown()).await, 0, "{thing:?} {why}");
+        let made = self.at_stripe(thing).await;
+        assert_eq!(made.len(), 1, "{thing:?} {why}: {made:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_asks_again_after_a_500_that_stripe_keeps_gets_what_they_asked_for_once() {
+    for thing in Thing::ALL {
+        for (kind, there) in [(FaultKind::Error500, 0), (FaultKind::CommitThenError500, 1)] {
+            let scene = Scene::open().await;
+            scene.ask_in_vain(thing, kind).await;
+            assert_eq!(scene.at_stripe(thing).await.len(), there);
+            let answer = scene.ask(thing).await;
+            assert_eq!(answer.status, 201, "{thing:?} {kind:?}: {}", answer.text);
+            scene.made_once(thing, &format!("{kind:?}")).await;
+            scene.app.settle().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_asks_for_again_after_a_500_that_stripe_keeps_the_job_makes_once() {
+    for thing in Thing::ALL {
+        for kind in [FaultKind::Error500, FaultKind::CommitThenError500] {
+            let scene = Scene::open().await;
+            scene.ask_in_vain(thing, kind).await;
+            scene.app.advance(20).await;
+            scene.app.settle().await;
+            scene.made_once(thing, &format!("{kind:?}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_in_silence_is_found_when_stripe_has_forgotten_the_key() {
+    for thing in Thing::ALL {
+        for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
+            let scene = Scene::open().await;
+            scene.ask_in_vain(thing, kind).await;
+            scene.app.advance(25 * 3600).await;
+            scene.app.settle().await;
+            scene.made_once(thing, &format!("{kind:?}")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_found_when_it_is_over_ends_its_order() {
+    let scene = Scene::open().await;
+    scene
+        .ask_in_vain(Session, FaultKind::CommitThenTimeout)
+        .await;
+    scene.app.advance(25 * 3600).await;
+    scene.app.intercept().await;
+    scene.app.settle().await;
+    scene.made_once(Session, "over").await;
+    let status: String = scene.app.ask("SELECT status AS it FROM orders").await;
+    assert_eq!(status, "expired");
+}
+
+#[tokio::test]
+async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_stripe_says() {
+    let scene = Scene::open().await;
+    let (app, path) = (&scene.app, "/v1/checkout/sessions");
+    app.fault("POST", path, FaultKind::Error500, None).await;
+    let body = json!({
+        "lines": [{ "product_id": scene.lamp, "quantity": 1 }], "customer_email": "guest@example.com", "expires_in": 1800,
+    });
+    app.post("/v1/checkout_sessions", body)
+        .refused(503, "stripe_unavailable")
+        .await;
+    app.simulator.clear_faults().await;
+    app.advance(3600).await;
+    app.settle().await;
+    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    assert_eq!(status, "failed");
+    assert!(scene.at_stripe(Session).await.is_empty());
+}
+
+#[tokio::test]
+async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
+    let scene = Scene::open().await;
+    scene.ask_in_vain(Session, FaultKind::Error500).await;
+    let app = &scene.app;
+    // Both have looked before either goes on.
+    let slow = FaultKind::Slow { ms: 400 };
+    app.fault("GET", "/v1/checkout/sessions", slow, None).await;
+    let payment: PaymentId = app
+        .ask::<String>("SELECT id AS it FROM payments")
+        .await
+        .into();
+    let make = || souk::payments::later::create_session(&app.app, &payment);
+    let (one, two) = join(make(), make()).await;
+    app.simulator.clear_faults().await;
+    // The slower of two under one key may be told that it is in use.
+    assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
+    scene.made_once(Session, "at once").await;
+    assert_eq!(app.count("payments WHERE key_number = 2").await, 1);
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn a_look_that_stripe_does_not_answer_or_refuses_is_only_a_failed_try() {
+    let scene = Scene::open().await;
+    let app = &scene.app;
+    scene
+        .ask_in_vain(Session, FaultKind::CommitThenError500)
+        .await;
+    app.fault("GET", "/v1/checkout/sessions", FaultKind::Reset, None)
+        .await;
+    let unanswered = scene.ask(Session).await;
+    assert_eq!(unanswered.code(), "stripe_unavailable");
+    app.simulator.clear_faults().await;
+    // The account has left the platform, which nobody has told us.
+    let leave = format!("/accounts/{}/deauthorize", scene.shop.account);
+    app.stripe(&leave, json!({})).await;
+    app.intercept().await;
+    let refused = scene.ask(Session).await;
+    assert_eq!(refused.code(), "stripe_unavailable", "{}", refused.text);
+    assert_eq!(
+        app.count("payments WHERE status = 'pending' AND key_number = 1")
+            .await,
+        1
+    );
+    assert_eq!(scene.at_stripe(Session).await.len(), 1);
+    app.leaves_work();
+}
+
+#[tokio::test]
+async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keeps() {
+    let scene = Scene::open().await;
+    let app = &scene.app;
+    let checkout = app.checkout(&scene.lamp).await;
+    let code = scene.ask(Code).await;
+    let expire = format!("/v1/checkout_sessions/{}/expire", checkout.id);
+    let expire = || {
+        let secret = checkout.secret.as_deref().expect("a guest's");
+        app.post(&expire, json!({})).with_secret(secret)
+    };
+    let switch = format!("/v1/promotion_codes/{}", text(&code.body, "id"));
+    let switch = || {
+        app.patch(&switch, json!({ "active": false }))
+            .by(&scene.shop.owner)
+    };
+    app.fault("POST", "/v1", FaultKind::Error500, None).await;
+    expire().refused(503, "stripe_unavailable").await;
+    switch().refused(503, "stripe_unavailable").await;
+    app.simulator.clear_faults().await;
+    assert_eq!(expire().expect(200).await["status"], "expired");
+    assert_eq!(switch().expect(200).await["active"], false);
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_asked_for() {
+    for (kind, made) in [(FaultKind::CommitThenError500, 1), (FaultKind::Error500, 0)] {
+        let scene = Scene::open().await;
+        let app = &scene.app;
+        scene.ask_in_vain(Session, kind).await;
+        let payment: String = app.ask("SELECT id AS it FROM payments").await;
+        // The seller's own, one of which names our payment at another price.
+        for n in 0..101 {
+            let marked = match n {
+                0 => payment.as_str(),
+                _ => "",
+            };
+            let form = [
+                ("mode", "payment"),
+                ("success_url", "https://mira.example/thanks"),
+                ("line_items[0][quantity]", "1"),
+                ("line_items[0][price_data][currency]", "usd"),
+                ("line_items[0][price_data][unit_amount]", "2400"),
+                ("line_items[0][price_data][product_data][name]", "Lamp"),
+                ("metadata[souk_payment]", marked),
+            ];
+            app.at_stripe("POST", "/checkout/sessions", &scene.shop.account, &form)
+                .await;
+        }
+        let session = scene.ask(Session).await;
+        assert_eq!(session.status, 201, "{kind:?}: {}", session.text);
+        let all = scene.at_stripe(Session).await;
+        assert_eq!(all.len(), 102, "{kind:?}");
+        // Oldest first.
+        let ours = &all[if made == 1 { 0 } else { 101 }];
+        assert_eq!(session.body["id"], ours["id"], "{kind:?}");
+        assert_eq!(ours["amount_subtotal"], 2500);
+        app.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_another_sellers_or_not_what_was_asked_for_is_nobody_elses() {
+    let scene = Scene::open().await;
+    let app = &scene.app;
+    scene.ask_in_vain(Account, FaultKind::Error500).await;
+    let seller: String = app
+        .ask("SELECT id AS it FROM sellers WHERE stripe_account IS NULL")
+        .await;
+    // Mira's own account says that it is the new seller's, and so does one of another country.
+    let platform = text(&app.simulator.oracle().await, "platform");
+    let mark = ("metadata[souk_seller]", seller.as_str());
+    let hers = format!("/accounts/{}", scene.shop.account);
+    app.at_stripe("POST", &hers, &platform, &[mark]).await;
+    let full = ("controller[stripe_dashboard][type]", "full");
+    let foreign = [("country", "DE"), full, mark];
+    let foreign = app
+        .at_stripe("POST", "/accounts", &platform, &foreign)
+        .await;
+    app.intercept().await;
+    let made = scene.ask(Account).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    for other in [&json!(scene.shop.account), &foreign["id"]] {
+        assert_ne!(&made.body["stripe_account"], other);
+    }
+    assert_eq!(scene.at_stripe(Account).await.len(), 3);
+    app.settle().await;
+}
