@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use super::day::{self, Stage};
 use super::plan::{Plan, Trouble};
-use super::{Args, planted_binary};
+use super::{Args, planted_binary, trouble};
 use crate::Failure;
 use crate::database::Place;
 
@@ -24,7 +24,7 @@ pub struct Bug {
     plan: fn(u64, &Place) -> Plan,
 }
 
-pub const BUGS: [Bug; 26] = [
+pub const BUGS: [Bug; 27] = [
     Bug {
         name: "confirm_unguarded",
         does: "a payment that is paid already is confirmed again",
@@ -138,6 +138,12 @@ pub const BUGS: [Bug; 26] = [
         does: "what a dead worker had in hand nobody takes over",
         found_as: "job_stuck",
         plan: killed,
+    },
+    Bug {
+        name: "lease_by_own_clock",
+        does: "a replica whose clock is ahead takes over what another is at",
+        found_as: "lease_stolen",
+        plan: misclocked,
     },
     Bug {
         name: "given_up_at_once",
@@ -285,6 +291,17 @@ fn refused(seed: u64, place: &Place) -> Plan {
     }
 }
 
+/// Replicas whose clocks are ten minutes wrong.
+fn misclocked(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: Trouble::Clocks,
+        replicas: 3,
+        clocks: vec![0, 600, -600],
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
 /// Parts are given back, and most of Stripe's answers get lost.
 fn given_back(seed: u64, place: &Place) -> Plan {
     Plan {
@@ -310,7 +327,19 @@ pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Fai
             Place::Sqlite(_) => 4,
             Place::Postgres(_) => 1,
         };
+        // Only PostgreSQL has replicas, whose clocks may differ.
+        let shows = |bug: &&Bug| {
+            matches!(place, Place::Postgres(_)) || (bug.plan)(args.seed, place).clocks.is_empty()
+        };
+        let can = |bug: &&Bug| match trouble::impossible(&(bug.plan)(args.seed, place)) {
+            None => true,
+            Some(why) => {
+                println!("{:<28} {:<9} not run: {why}", bug.name, place.name());
+                false
+            }
+        };
         let wanted = BUGS.iter().filter(|bug| args.wants(bug.name));
+        let wanted = wanted.filter(shows).filter(can);
         let days = wanted
             .map(|bug| async move { (bug, day_with(bug, args.seed, binary, folder, place).await) });
         let mut days = stream::iter(days).buffered(at_once);

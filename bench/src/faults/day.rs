@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sea_orm::ConnectionTrait;
 use souk_simulator::Fault;
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::checker::{self, Faults};
+use super::clock;
 use super::house::{House, Wishes};
 use super::market::Market;
 use super::plan::{Plan, Trouble};
@@ -42,13 +43,21 @@ pub struct Seen {
     pub buyers: BTreeMap<u16, u64>,
     /// Deliveries that nothing answered.
     pub broken: u64,
+    /// Deliveries that a wrong clock refused.
+    pub refused: u64,
     pub given_up: u64,
     pub oddities: Vec<String>,
     /// From sending an event to its answer, sorted; of those that aren't poison.
     pub waits: Vec<Duration>,
     pub peak_kib: Option<u64>,
+    /// After a flood: how long until an event was answered as fast as ever.
+    pub recovered: Option<Duration>,
     /// Of each replica: whether it said that a lease was lost.
     pub fenced: Vec<bool>,
+    /// The 99th percentile of `waits` in the same run without poison, in ms, where that was played too.
+    pub p99_without: Option<f64>,
+    /// Whether clocks were wrong, but nobody was stopped or killed.
+    pub clocks: bool,
     pub faults: Faults,
     pub last_words: String,
 }
@@ -73,6 +82,9 @@ impl Seen {
                 "answers: {} deliveries were never taken",
                 self.given_up
             ));
+        }
+        if self.clocks && self.fenced.contains(&true) {
+            wrongs.push("lease_stolen: a worker lost a job that it was at".to_owned());
         }
         if !self.oddities.is_empty() {
             wrongs.push(format!("answers: {}", self.oddities.join(" | ")));
@@ -105,16 +117,23 @@ async fn play_on(
         lost: plan.lost,
         shuffle: plan.shuffle,
         flood: plan.flood,
+        clocks: !plan.clocks.is_empty(),
     };
     let planted: Vec<(&str, &str)> = stage
         .planted
         .iter()
         .map(|bug| ("SOUK_PLANTED_BUG", *bug))
         .collect();
+    let clocks: Vec<String> = plan
+        .clocks
+        .iter()
+        .map(|wrong| format!("{wrong:+}"))
+        .collect();
     let more: Vec<Vec<(&str, &str)>> = (0..plan.replicas)
         .map(|replica| {
-            let clock = plan.clocks.get(replica).into_iter().flatten();
-            planted.iter().chain(clock).copied().collect()
+            let mut more = planted.clone();
+            more.extend(clocks.get(replica).into_iter().flat_map(clock::settings));
+            more
         })
         .collect();
     let wishes = Wishes {
@@ -160,6 +179,10 @@ async fn trade_and_settle(
     if !wait_for(plan.patience, brought).await? {
         return Err("the events were never all brought".into());
     }
+    let recovered = match plan.flood {
+        Some(_) => Some(recovered(house).await?),
+        None => None,
+    };
     let peak_kib = house.peak_memory().await;
     // The next start catches up with what was lost on the way.
     if matches!(plan.trouble, Trouble::Kills(_)) {
@@ -179,12 +202,30 @@ async fn trade_and_settle(
     settle(house, fresh, plan.patience).await?;
     house.stop_all().await?;
     let mut seen = look(plan, house, &market, fresh, peak_kib).await?;
+    seen.recovered = recovered;
     if !forgotten.is_empty() {
         let category =
             "acknowledged_lost: answered 2xx, and not in the database when the servers were down";
         seen.faults.insert(category.to_owned(), forgotten);
     }
     Ok(seen)
+}
+
+/// An event that is answered within this is answered as ever.
+const AS_EVER: Duration = Duration::from_millis(50);
+
+/// How long it takes from now until an event is answered as ever.
+async fn recovered(house: &House<'_>) -> Result<Duration, Failure> {
+    let flood_ended = Instant::now();
+    loop {
+        let asked = Instant::now();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let status = house.knock(0, i64::try_from(now)?).await?;
+        if status == 200 && asked.elapsed() < AS_EVER {
+            return Ok(flood_ended.elapsed());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Events that were answered 2xx and aren't there, before anything can catch up with them.
@@ -250,13 +291,17 @@ async fn look(
             answers: tally.answers.clone(),
             buyers: lock(&market.answers).clone(),
             broken: tally.broken,
+            refused: tally.refused,
             given_up: tally.given_up,
             oddities: tally.oddities.clone(),
             waits,
             peak_kib,
+            recovered: None,
             fenced: (0..plan.replicas)
                 .map(|replica| house.said(replica, "the lease of a job was lost"))
                 .collect(),
+            p99_without: None,
+            clocks: !plan.clocks.is_empty(),
             faults: Faults::new(),
             last_words: house.last_words(),
         };

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
 use souk_simulator::{Deliveries, Options, Simulator};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
@@ -37,6 +39,7 @@ pub struct House<'a> {
     secrets: (String, String),
     ports: Vec<SocketAddr>,
     servers: Mutex<Vec<Option<Server>>>,
+    knocks: AtomicU32,
 }
 
 impl<'a> House<'a> {
@@ -77,6 +80,7 @@ impl<'a> House<'a> {
             http,
             wishes,
             ports,
+            knocks: AtomicU32::new(0),
         };
         house.start_all().await?;
         Ok(house)
@@ -85,6 +89,29 @@ impl<'a> House<'a> {
     /// How many replicas there are.
     pub fn replicas(&self) -> usize {
         self.ports.len()
+    }
+
+    /// Where buyers and sellers come to.
+    pub fn shop(&self) -> SocketAddr {
+        match self.wishes.network.clocks {
+            true => self.ports[0],
+            false => self.front.addr,
+        }
+    }
+
+    /// Delivers an event that means nothing to anybody to a replica, signed at this second; the answer's status.
+    pub async fn knock(&self, replica: usize, at: i64) -> Result<u16, Failure> {
+        let nth = self.knocks.fetch_add(1, Ordering::Relaxed);
+        let body = json!({
+            "id": format!("evt_knock_{nth}"), "object": "event", "type": "customer.created", "livemode": false,
+            "account": "acct_nobody", "created": at, "data": { "object": { "id": "cus_1" } },
+        })
+        .to_string();
+        let signature = souk_simulator::sign(&self.secrets.1, at, body.as_bytes());
+        let url = format!("http://{}/webhooks/stripe/connect", self.ports[replica]);
+        let request = self.http.post(url).header("stripe-signature", signature);
+        let answer = request.body(body).send().await?;
+        Ok(answer.status().as_u16())
     }
 
     /// Where a replica keeps its log and mail.

@@ -330,7 +330,7 @@ impl<'a> Market<'a> {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.house.front.addr)
+        format!("http://{}{path}", self.house.shop())
     }
 
     fn token(&self, shop: usize) -> String {

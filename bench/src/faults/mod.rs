@@ -4,6 +4,7 @@ mod bugs;
 mod chance;
 mod checker;
 mod checks;
+mod clock;
 mod day;
 mod front;
 mod house;
@@ -23,6 +24,7 @@ use crate::database::Place;
 use crate::server;
 use crate::webhooks::{Databases, around_postgres};
 use day::{Seen, Stage};
+use plan::Plan;
 use runs::{Only, RUNS, Run, Size};
 
 /// What to run.
@@ -131,9 +133,23 @@ impl Args {
             place,
             planted: None,
         };
+        // How long the others wait is a matter of comparison; a short run has too few of them.
+        let without = match self.large && plan.poison > 0.0 {
+            true => {
+                let clean = Plan {
+                    poison: 0.0,
+                    ..plan.clone()
+                };
+                Some(day::play(&clean, &stage).await?.percentile(99))
+            }
+            false => None,
+        };
         let start = Instant::now();
         let seen = match day::play(&plan, &stage).await {
-            Ok(seen) => seen,
+            Ok(seen) => Seen {
+                p99_without: without,
+                ..seen
+            },
             Err(e) => {
                 println!("{:<10} {:<9} {e}", run.name, place.name());
                 return Ok(false);

@@ -20,6 +20,8 @@ pub enum Trouble {
     Pause,
     /// The replicas are restarted in turn, so often.
     Rolling(u32),
+    /// Stripe is slow while clocks are wrong, and each replica is asked which signatures it takes.
+    Clocks,
 }
 
 /// A run: who comes, what the network does to events, what Stripe answers, what happens to the servers.
@@ -53,8 +55,9 @@ pub struct Plan {
     /// What Stripe answers to the share given of requests to refund: each kind to that share.
     pub stripe: Vec<(FaultKind, f64)>,
     pub replicas: usize,
-    /// Of each replica: settings that put its clock wrong.
-    pub clocks: Vec<Vec<(&'static str, &'static str)>>,
+    /// How wrong each replica's clock is, in seconds; none given: all are right. Buyers and sellers then come to the first,
+    /// whose clock is right.
+    pub clocks: Vec<i64>,
     /// All events are held back until the last buyer has paid, and then brought, so many at a time.
     pub flood: Option<usize>,
     pub trouble: Trouble,

@@ -36,6 +36,8 @@ pub struct Network {
     pub shuffle: Duration,
     /// Held back until they are let go, and then so many at a time.
     pub flood: Option<usize>,
+    /// Replicas whose clocks are wrong refuse every signature as too old or too new; another takes it.
+    pub clocks: bool,
 }
 
 /// An event on its way.
@@ -59,6 +61,8 @@ pub struct Tally {
     pub broken: u64,
     /// Deliveries that were given up.
     pub given_up: u64,
+    /// Deliveries that a wrong clock refused.
+    pub refused: u64,
     /// What is unlike 2xx and 503, in the server's words.
     pub oddities: Vec<String>,
     /// From sending to the answer, of what was answered 2xx and is no poison.
@@ -249,6 +253,8 @@ impl Shared {
             if !letter.id.starts_with(super::market::POISON) {
                 tally.waits.push(start.elapsed());
             }
+        } else if self.network.clocks && text.contains("timestamp_out_of_tolerance") {
+            tally.refused += 1;
         } else if status != 503 && tally.oddities.len() < 5 {
             tally.oddities.push(format!("{status}: {text}"));
         }

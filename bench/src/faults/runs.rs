@@ -47,7 +47,7 @@ fn of<T>(size: Size, small: T, large: T) -> T {
     }
 }
 
-pub const RUNS: [Run; 11] = [
+pub const RUNS: [Run; 12] = [
     Run {
         name: "storm",
         shows: "events in any order, up to five times each, some never: none is lost, none counts twice",
@@ -218,7 +218,12 @@ pub const RUNS: [Run; 11] = [
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })
         },
-        also: nothing_else,
+        also: |_, seen| match seen.p99_without {
+            Some(without) if seen.percentile(99) > 2.0 * without => {
+                vec![format!("without poison p99 is {without:.0} ms")]
+            }
+            _ => vec![],
+        },
     },
     Run {
         name: "flood",
@@ -232,9 +237,40 @@ pub const RUNS: [Run; 11] = [
                 ..Plan::quiet(seed, 3000)
             })
         },
-        also: |_, seen| match seen.answers.get(&503) {
-            None => vec!["no event was turned away, so nothing was shown".to_owned()],
-            Some(_) => vec![],
+        also: |_, seen| {
+            let mut wrongs = vec![];
+            if !seen.answers.contains_key(&503) {
+                wrongs.push("no event was turned away, so nothing was shown".to_owned());
+            }
+            if seen
+                .recovered
+                .is_none_or(|took| took > Duration::from_secs(5))
+            {
+                wrongs.push(format!("it took {:?} to answer as ever", seen.recovered));
+            }
+            // Its queue, and what is on the way to it, with room for all else.
+            if seen.peak_kib.is_some_and(|kib| kib > 400 * 1024) {
+                wrongs.push("it took more than 400 MiB".to_owned());
+            }
+            wrongs
+        },
+    },
+    Run {
+        name: "clocks",
+        shows: "clocks ten minutes ahead and behind: signatures count for 300 s exactly, and no lease is taken early",
+        only: Only::Postgres,
+        plan: |size, seed, _| {
+            Some(Plan {
+                trouble: Trouble::Clocks,
+                replicas: 3,
+                clocks: vec![0, 600, -600],
+                stock: 100_000,
+                ..Plan::quiet(seed, of(size, 40, 2000))
+            })
+        },
+        also: |_, seen| match seen.refused {
+            0 => vec!["no clock refused a signature, so nothing was shown".to_owned()],
+            _ => vec![],
         },
     },
     Run {

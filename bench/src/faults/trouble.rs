@@ -11,6 +11,7 @@ use souk_simulator::{Fault, FaultKind};
 use tokio::time::sleep;
 
 use super::chance::{draw, pick};
+use super::clock;
 use super::house::House;
 use super::plan::{Plan, Trouble};
 use crate::Failure;
@@ -77,6 +78,17 @@ pub async fn make(
             house.signal(0, "CONT").await?;
             sleep(Duration::from_secs(4)).await;
         }
+        Trouble::Clocks => {
+            // So that workers have something in hand for long.
+            let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
+            slow.method = Some("GET".to_owned());
+            house.simulator.fault(slow).await;
+            for (replica, wrong) in plan.clocks.iter().enumerate() {
+                clock::ask_about_signatures(house, replica, *wrong).await?;
+            }
+            sleep(Duration::from_secs(10)).await;
+            house.simulator.clear_faults().await;
+        }
         Trouble::Rolling(times) => {
             for n in 0..times {
                 sleep(Duration::from_secs(1)).await;
@@ -119,7 +131,11 @@ fn throw_away() -> Option<PathBuf> {
 /// Why this plan can't be played here, if it can't.
 pub fn impossible(plan: &Plan) -> Option<&'static str> {
     let crashes = matches!(plan.trouble, Trouble::PostgresCrashes(_));
-    (crashes && throw_away().is_none()).then_some(NOT_OURS)
+    if crashes && throw_away().is_none() {
+        return Some(NOT_OURS);
+    }
+    let clocks = !plan.clocks.is_empty() && clock::library().is_none();
+    clocks.then_some("libfaketime isn't installed (Debian's package faketime)")
 }
 
 /// Ends the throw-away PostgreSQL as a crash would, and starts it again with the command that it was started with.
