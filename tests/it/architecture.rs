@@ -12,7 +12,7 @@ use source::Source;
 /// `entity` is open to all.
 const TABLE: &[(&[&str], &[&str])] = &[
     (
-        &["error", "clock", "ids", "money", "config", "db", "planted"],
+        &["error", "clock", "ids", "money", "config", "planted", "db"],
         &["base above"],
     ),
     (&["metrics", "audit", "jobs", "mailer", "stripe"], &["base"]),
@@ -46,9 +46,9 @@ const TABLE: &[(&[&str], &[&str])] = &[
     (&["worker"], &["above"]),
     (&["lib"], &["above"]),
 ];
-const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "db", "planted"];
+const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "planted", "db"];
 const D: &[&str] = &[
-    "error", "clock", "ids", "money", "config", "db", "planted", "audit", "jobs", "app", "http",
+    "error", "clock", "ids", "money", "config", "planted", "db", "audit", "jobs", "app", "http",
     "identity",
 ];
 

@@ -135,10 +135,10 @@ async fn what_is_asked_again_and_again_reads_no_table_from_end_to_end() {
     };
     let asked: Vec<&String> = statements.iter().filter(plain).collect();
     assert!(asked.len() >= 15, "only {asked:?} were seen");
-    for statement in asked {
+    for statement in &asked {
         for step in plan(&app, statement).await {
             // Lists of values that the statement brings along are no tables.
-            let given = ["VALUES CLAUSE", "CONSTANT ROW", "SCAN given"];
+            let given = ["VALUES CLAUSE", "CONSTANT ROW", "SCAN json_each"];
             let given = given.iter().any(|what| step.contains(what));
             let whole = step.starts_with("SCAN ") && !given;
             let page = step.contains(" USING ") && statement.contains("LIMIT");
@@ -147,7 +147,7 @@ async fn what_is_asked_again_and_again_reads_no_table_from_end_to_end() {
             }
         }
     }
-    let dead = statements.iter().find(|text| text.contains("'discarded')"));
+    let dead = asked.iter().find(|text| text.contains("'discarded')"));
     let dead = plan(&app, dead.expect("asked")).await.join("; ");
     assert!(dead.contains("inbox_events_unfinished"), "{dead}");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
