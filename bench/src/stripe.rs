@@ -21,7 +21,7 @@ use crate::Failure;
 use crate::events::{AMOUNT, Events, prefix};
 
 /// How long Stripe takes to open a session.
-pub const OPENING: Duration = Duration::from_millis(300);
+const OPENING: Duration = Duration::from_millis(300);
 
 /// The stand-in for one round. It ends when it is dropped.
 pub struct Stripe {
@@ -38,11 +38,13 @@ struct Shared {
     speaks: watch::Receiver<bool>,
     unknown: Arc<AtomicU64>,
     opened: Arc<AtomicU64>,
+    telling: Duration,
 }
 
 impl Stripe {
-    /// Listens on a free port of loopback. When it does not speak, it answers only after [`Stripe::speak`].
-    pub async fn start(speaks: bool) -> Result<Self, Failure> {
+    /// Listens on a free port of loopback. When it does not speak, it answers only after [`Stripe::speak`]. To tell of a
+    /// session takes it some time.
+    pub async fn start(speaks: bool, telling: Duration) -> Result<Self, Failure> {
         let (speaks, listening) = watch::channel(speaks);
         let unknown = Arc::new(AtomicU64::new(0));
         let shared = Shared {
@@ -50,6 +52,7 @@ impl Stripe {
             speaks: listening,
             unknown: unknown.clone(),
             opened: Arc::default(),
+            telling,
         };
         let router = Router::new()
             .route("/v1/checkout/sessions", post(open))
@@ -117,6 +120,7 @@ async fn session(
     State(shared): State<Shared>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, StatusCode> {
+    sleep(shared.telling).await;
     Ok(Json(shared.events.session(index(&id, prefix::SESSION)?)))
 }
 

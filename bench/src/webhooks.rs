@@ -263,7 +263,7 @@ impl Bench<'_> {
         concurrency: u32,
         worker: Worker,
     ) -> Result<Seen, Failure> {
-        let stripe = Stripe::start(worker == Worker::Works).await?;
+        let stripe = Stripe::start(worker == Worker::Works, Duration::ZERO).await?;
         let server = self
             .settings(fresh, folder, &stripe.base_url)
             .serve(&self.http)

@@ -15,7 +15,9 @@ pub type Column = (&'static str, &'static str);
 /// `{slice of $3}` is the text that a row's columns `at` (from 1) and `bytes` name. It may end with FOR UPDATE, which
 /// SQLite needs not.
 pub struct SetWise {
+    /// In SQL that both databases understand.
     pub text: &'static str,
+    /// Of the rows, in the order in which they are serialised.
     pub columns: &'static [Column],
 }
 
@@ -43,7 +45,7 @@ impl SetWise {
         Ok(read.collect::<Result<_, _>>()?)
     }
 
-    /// Each row is to be serialised as a sequence of its columns: a tuple, or a single value in one.
+    /// Each row is to be serialised as the sequence of its columns, as a tuple is.
     fn statement<R: Serialize>(
         &self,
         tx: &Tx,

@@ -29,6 +29,8 @@ use report::{Figures, Row};
 
 /// A row takes no longer: after 300 s its signatures would be too old anyway.
 const LIMIT: Duration = Duration::from_secs(240);
+/// How long Stripe takes to tell of a session.
+const TELLING: Duration = Duration::from_millis(100);
 /// As everybody does it: Stripe is asked about each session.
 const VERIFY: &str = "verify";
 /// By the database alone.
@@ -36,7 +38,7 @@ const VERIFY_OWN: &str = "verify, own database first";
 /// With a Stripe that takes its time.
 const CHECKOUT: &str = "checkout";
 /// Checkouts that each connection opens.
-const CHECKOUTS: u32 = 12;
+const CHECKOUTS: u32 = 40;
 /// Products among which sales are spread where not all are of one.
 const PRODUCTS: u32 = 100;
 
@@ -231,7 +233,7 @@ impl Bench<'_> {
         let folder = TempDir::new_in(self.folder)?;
         let fresh = place.fresh(folder.path()).await?;
         // Silent to Souk, whose worker then stands still behind its first jobs, as Express and the bound have none.
-        let stripe = Stripe::start(contestant != Contestant::Souk).await?;
+        let stripe = Stripe::start(contestant != Contestant::Souk, TELLING).await?;
         let migrate = Settings {
             binary: &self.souk,
             folder: folder.path(),
