@@ -24,7 +24,7 @@ pub struct Bug {
     plan: fn(u64, &Place) -> Plan,
 }
 
-pub const BUGS: [Bug; 27] = [
+pub const BUGS: [Bug; 28] = [
     Bug {
         name: "confirm_unguarded",
         does: "a payment that is paid already is confirmed again",
@@ -144,6 +144,12 @@ pub const BUGS: [Bug; 27] = [
         does: "a replica whose clock is ahead takes over what another is at",
         found_as: "lease_stolen",
         plan: misclocked,
+    },
+    Bug {
+        name: "fence_dropped",
+        does: "a worker that lost its lease still writes how the job went",
+        found_as: "stale_write",
+        plan: stopped,
     },
     Bug {
         name: "given_up_at_once",
@@ -302,6 +308,16 @@ fn misclocked(seed: u64, place: &Place) -> Plan {
     }
 }
 
+/// A replica that is stopped past its lease.
+fn stopped(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: Trouble::Pause,
+        replicas: 2,
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
 /// Parts are given back, and most of Stripe's answers get lost.
 fn given_back(seed: u64, place: &Place) -> Plan {
     Plan {
@@ -327,9 +343,9 @@ pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Fai
             Place::Sqlite(_) => 4,
             Place::Postgres(_) => 1,
         };
-        // Only PostgreSQL has replicas, whose clocks may differ.
+        // Only PostgreSQL has replicas.
         let shows = |bug: &&Bug| {
-            matches!(place, Place::Postgres(_)) || (bug.plan)(args.seed, place).clocks.is_empty()
+            matches!(place, Place::Postgres(_)) || (bug.plan)(args.seed, place).replicas == 1
         };
         let can = |bug: &&Bug| match trouble::impossible(&(bug.plan)(args.seed, place)) {
             None => true,

@@ -56,6 +56,8 @@ pub struct Seen {
     pub fenced: Vec<bool>,
     /// The 99th percentile of `waits` in the same run without poison, in ms, where that was played too.
     pub p99_without: Option<f64>,
+    /// Whether the first replica was stopped past its lease, with jobs in hand.
+    pub paused: bool,
     /// Whether clocks were wrong, but nobody was stopped or killed.
     pub clocks: bool,
     pub faults: Faults,
@@ -85,6 +87,9 @@ impl Seen {
         }
         if self.clocks && self.fenced.contains(&true) {
             wrongs.push("lease_stolen: a worker lost a job that it was at".to_owned());
+        }
+        if self.paused && self.fenced.first() != Some(&true) {
+            wrongs.push("stale_write: no write of the stopped replica was refused".to_owned());
         }
         if !self.oddities.is_empty() {
             wrongs.push(format!("answers: {}", self.oddities.join(" | ")));
@@ -301,6 +306,7 @@ async fn look(
                 .map(|replica| house.said(replica, "the lease of a job was lost"))
                 .collect(),
             p99_without: None,
+            paused: plan.trouble == Trouble::Pause,
             clocks: !plan.clocks.is_empty(),
             faults: Faults::new(),
             last_words: house.last_words(),
