@@ -20,8 +20,9 @@ use tokio::time::sleep;
 use crate::Failure;
 use crate::events::{AMOUNT, Events, prefix};
 
-/// How long Stripe takes to open a session.
-const OPENING: Duration = Duration::from_millis(300);
+/// How many milliseconds Stripe takes to open a session, at least and at most: were it always the same, all who came
+/// together would come back together.
+const OPENING: (u64, u64) = (200, 400);
 
 /// The stand-in for one round. It ends when it is dropped.
 pub struct Stripe {
@@ -125,8 +126,10 @@ async fn session(
 }
 
 async fn open(State(shared): State<Shared>) -> Json<Value> {
-    sleep(OPENING).await;
     let nth = shared.opened.fetch_add(1, Ordering::Relaxed);
+    // Each of them once, in an order that nobody knows: 73 and the number of them have no divisor in common.
+    let (least, most) = OPENING;
+    sleep(Duration::from_millis(least + nth * 73 % (most - least + 1))).await;
     let mut session = shared.events.session(0);
     session["id"] = format!("cs_test_opened{nth}").into();
     session["status"] = "open".into();
