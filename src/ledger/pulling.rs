@@ -317,6 +317,10 @@ async fn orders_by_source(
         .iter()
         .filter_map(|p| p.txn.source.as_deref())
         .collect();
+    // Asked about none of them, SQLite would read all payments to find that out.
+    if sources.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let of_account = Condition::all()
         .add(payment::Column::ChargeAccount.eq(book.stripe_account.clone()))
         .add(payment::Column::Livemode.eq(book.livemode));
