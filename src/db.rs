@@ -201,7 +201,7 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
 }
 
 /// Whether the server is still at the other end. Under load nobody asks: that would be a round trip for each transaction,
-/// and one that fails is answered and done again like any other.
+/// and one that fails is answered 503, for its sender to try again.
 async fn is_alive(
     connection: &mut sqlx::PgConnection,
     idle: Duration,

@@ -48,7 +48,7 @@ async fn with_order(
     Ok(found.and_then(|(payment, order)| Some((payment, order?))))
 }
 
-/// The same, locked until the transaction ends.
+/// A payment by its Checkout Session, locked until the transaction ends.
 async fn locked_by_session(tx: &Tx, session: &str) -> Result<Option<payment::Model>> {
     Ok(payment::Entity::find()
         .filter(payment::Column::StripeObject.eq(session))

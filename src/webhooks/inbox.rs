@@ -146,8 +146,10 @@ async fn together(tx: &Tx, events: &[&Event]) -> Result<Option<Vec<Outcome>>> {
             Ok(Some(effects.into_iter().map(Outcome::Done).collect()))
         }
         Err(e) if e.is_engine_error() => Err(e),
-        Err(_) => {
+        Err(e) => {
             savepoint.rollback().await?;
+            // Right, and slow: were it never said, nobody would know that the fast way is lost.
+            tracing::warn!(events = events.len(), error = %e, "the effects of a batch failed together; trying each alone");
             Ok(None)
         }
     }

@@ -1,9 +1,16 @@
 //! A batch is done set-wise; it must come to the same as its events one by one.
 
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
 use souk::webhooks;
 use souk_entity::AccountId;
+use tracing::field::Field;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::harness::{Checkout, Shop, TestApp, lines_of, opened, text};
 
@@ -96,13 +103,16 @@ async fn day(day: i64, at_once: bool) -> Vec<String> {
 
 /// What the events came to, with nothing in it that is different each time.
 async fn tell(app: &TestApp) -> Vec<String> {
-    const TELL: [&str; 7] = [
+    const TELL: [&str; 8] = [
         "SELECT o.email || ' ' || o.status || ' ' || COALESCE(o.refund_reason, '-') || ' '
            || CASE WHEN o.paid_at IS NULL THEN 'no time' ELSE 'a time' END AS it FROM orders o",
         "SELECT o.email || ' ' || p.status || ' ' || COALESCE(p.amount_paid, -1) || ' ' || COALESCE(p.amount_discount, -1)
            || ' ' || COALESCE(p.payment_intent, '-') AS it
            FROM payments p JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id",
         "SELECT o.email || ' timeline ' || e.kind AS it FROM order_events e JOIN orders o ON o.id = e.order_id",
+        "SELECT o.email || ' timeline ' || REPLACE(e.data, p.id, 'its payment') AS it
+           FROM order_events e JOIN orders o ON o.id = e.order_id
+           JOIN payment_orders x ON x.order_id = o.id JOIN payments p ON p.id = x.payment_id WHERE e.kind = 'paid'",
         "SELECT o.email || ' takes ' || m.delta || ' ' || m.actor AS it FROM stock_movements m JOIN orders o ON o.id = m.order_id",
         "SELECT 'left ' || COALESCE(available, -1) AS it FROM products",
         "SELECT o.email || ' mail ' || substr(j.effect_key, 6, 10) AS it FROM jobs j JOIN orders o ON o.id = j.subject
@@ -130,8 +140,26 @@ async fn tell(app: &TestApp) -> Vec<String> {
     told
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// How often a batch was done one by one after all, which comes to the same and so would hide that it can't be done at once.
+#[derive(Clone, Default)]
+struct Undone(Arc<AtomicU32>);
+
+impl<S: tracing::Subscriber> Layer<S> for Undone {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            if field.name() == "message" && format!("{value:?}").contains("failed together") {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+}
+
+// On one thread, whose subscriber hears all of it.
+#[tokio::test]
 async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
+    let undone = Undone::default();
+    let hears = tracing_subscriber::registry().with(undone.clone());
+    let _hears = tracing::subscriber::set_default(hears);
     let (mut paid, mut oversold) = (0, 0);
     for n in 0..5 {
         let (alone, together) = tokio::join!(day(n, false), day(n, true));
@@ -146,4 +174,5 @@ async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
             .count();
     }
     assert!(paid > 5 && oversold > 5, "{paid} paid, {oversold} oversold");
+    assert_eq!(undone.0.load(Ordering::SeqCst), 0, "done one by one");
 }
