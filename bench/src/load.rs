@@ -40,15 +40,27 @@ impl Request {
 pub struct Load {
     pub count: usize,
     pub took: Duration,
+    /// What the server's own threads had of the processor, where that is known.
+    pub processor: Option<Duration>,
     /// Of each request, sorted.
     latencies: Vec<Duration>,
 }
 
 impl Load {
     /// Requests a second.
-    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
     pub fn per_second(&self) -> f64 {
-        self.count as f64 / self.took.as_secs_f64()
+        self.requests() / self.took.as_secs_f64()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+    fn requests(&self) -> f64 {
+        self.count as f64
+    }
+
+    /// What a request took of the processor, in µs.
+    pub fn processor_us(&self) -> Option<f64> {
+        let took = self.processor?.as_secs_f64();
+        Some(took * 1e6 / self.requests())
     }
 
     /// Nearest rank, in ms.
@@ -105,6 +117,7 @@ pub async fn send(
     Ok(Load {
         count,
         took,
+        processor: None,
         latencies,
     })
 }

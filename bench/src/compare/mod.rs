@@ -66,6 +66,9 @@ pub struct Args {
         default_value = "express,souk,raw"
     )]
     against: Vec<Contestant>,
+    /// Measure sales alone.
+    #[arg(long)]
+    sales: bool,
     /// Write the figures there, as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -159,7 +162,7 @@ impl Bench<'_> {
             house.fresh.check(self.args.events).await?;
             note("sales", connections, sales.per_second(), Some(&sales), peak);
             note("start", 1, started, None, None);
-            if connections == self.most() {
+            if connections == self.most() && !self.args.sales {
                 let mut more = vec![("duplicates", self.deliveries()?, is_duplicate as IsRight)];
                 if contestant != Contestant::Raw {
                     more.push((VERIFY, self.asked("verify"), is_success));
@@ -177,7 +180,7 @@ impl Bench<'_> {
             }
             house.close().await?;
         }
-        if contestant == Contestant::Souk {
+        if contestant == Contestant::Souk && !self.args.sales {
             let connections = self.most();
             let house = self.open(place, contestant, PRODUCTS).await?;
             let spread = self.sales(&house, connections).await?;
@@ -319,10 +322,14 @@ impl Bench<'_> {
         connections: u32,
         is_right: IsRight,
     ) -> Result<Load, Failure> {
+        let before = house.server.processor_time();
         let sending = load::send(house.server.addr, requests, connections, is_right);
         let sent = tokio::time::timeout(LIMIT, sending).await;
         let sent = sent.map_err(|_| format!("not done within {} s", LIMIT.as_secs()))?;
-        sent.map_err(|e| format!("{e}\n{}", house.server.said()).into())
+        let mut sent = sent.map_err(|e| format!("{e}\n{}", house.server.said()))?;
+        let after = house.server.processor_time();
+        sent.processor = before.and_then(|before| after?.checked_sub(before));
+        Ok(sent)
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Figures {
     p50: Vec<f64>,
     p99: Vec<f64>,
     peak_kib: Vec<u64>,
+    processor_us: Vec<f64>,
 }
 
 impl Figures {
@@ -38,6 +39,7 @@ impl Figures {
         if let Some(load) = load {
             self.p50.push(load.percentile(50));
             self.p99.push(load.percentile(99));
+            self.processor_us.extend(load.processor_us());
         }
         self.peak_kib.extend(peak_kib);
     }
@@ -47,9 +49,9 @@ impl Figures {
         median(&self.rates)
     }
 
-    fn peak_mib(&self) -> f64 {
+    fn peak_mib(&self) -> Vec<f64> {
         let most = self.peak_kib.iter().max().copied().unwrap_or_default();
-        f64::from(u32::try_from(most).unwrap_or(u32::MAX)) / 1024.0
+        vec![f64::from(u32::try_from(most).unwrap_or(u32::MAX)) / 1024.0]
     }
 }
 
@@ -104,23 +106,24 @@ type Rows = BTreeMap<Row, Figures>;
 /// The tables, in Markdown.
 pub fn tables(rows: &Rows) -> String {
     let mut text = String::from(
-        "| database | connections | who | events/s | of Express | of the bound | p50 ms | p99 ms | of Express | peak MiB | of Express |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
+        "| database | connections | who | events/s | of Express | of the bound | p50 ms | p99 ms | of Express | peak MiB | of Express | processor µs |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for (row, seen) in rows.iter().filter(|(row, _)| row.what == "sales") {
         text.push_str(&format!(
-            "| {} | {} | {} | {:.0} | {} | {} | {:.2} | {:.2} | {} | {:.0} | {} |\n",
+            "| {} | {} | {} | {:.0} | {} | {} | {:.2} | {:.2} | {} | {:.0} | {} | {:.0} |\n",
             row.database,
             row.connections,
             row.contestant.name(),
             seen.rate(),
-            ratio(rows, row, Contestant::Express, Figures::rate),
-            ratio(rows, row, Contestant::Raw, Figures::rate),
+            ratio(rows, row, Contestant::Express, |seen| seen.rates.clone()),
+            ratio(rows, row, Contestant::Raw, |seen| seen.rates.clone()),
             median(&seen.p50),
             median(&seen.p99),
-            ratio(rows, row, Contestant::Express, |seen| median(&seen.p99)),
-            seen.peak_mib(),
+            ratio(rows, row, Contestant::Express, |seen| seen.p99.clone()),
+            seen.peak_mib()[0],
             ratio(rows, row, Contestant::Express, Figures::peak_mib),
+            median(&seen.processor_us),
         ));
     }
     text.push_str(
@@ -141,7 +144,7 @@ pub fn tables(rows: &Rows) -> String {
             row.what,
             row.contestant.name(),
             seen.rate(),
-            ratio(rows, row, Contestant::Express, Figures::rate),
+            ratio(rows, row, Contestant::Express, |seen| seen.rates.clone()),
             of_sales.map_or_else(String::new, |it| format!("{it:.2}")),
             median(&seen.p50),
             median(&seen.p99),
@@ -161,15 +164,17 @@ pub fn tables(rows: &Rows) -> String {
     text
 }
 
-/// A figure as a share of the other's.
-fn ratio(rows: &Rows, row: &Row, of: Contestant, figure: fn(&Figures) -> f64) -> String {
+/// A figure as a share of the other's, the median of the rounds: what the machine does meanwhile, both suffer.
+fn ratio(rows: &Rows, row: &Row, of: Contestant, figure: fn(&Figures) -> Vec<f64>) -> String {
     let other = Row {
         contestant: of,
         ..row.clone()
     };
     match rows.get(&other) {
         Some(other) if row.contestant != of => {
-            format!("{:.2}", figure(&rows[row]) / figure(other))
+            let rounds = figure(&rows[row]).into_iter().zip(figure(other));
+            let shares: Vec<f64> = rounds.map(|(ours, theirs)| ours / theirs).collect();
+            format!("{:.2}", median(&shares))
         }
         _ => String::new(),
     }
@@ -181,7 +186,7 @@ pub fn json(rows: &Rows) -> Value {
         json!({
             "database": row.database, "what": row.what, "connections": row.connections,
             "who": row.contestant.name(), "rates": seen.rates, "p50_ms": seen.p50, "p99_ms": seen.p99,
-            "peak_kib": seen.peak_kib,
+            "peak_kib": seen.peak_kib, "processor_us": seen.processor_us,
         })
     };
     rows.iter().map(row).collect()
