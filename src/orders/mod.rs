@@ -7,7 +7,8 @@ pub use view::{OrderView, view};
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder,
 };
 use serde_json::{Value, json};
 use souk_entity::order::{self, OrderStatus};
@@ -50,6 +51,13 @@ pub struct Proof {
     pub secret: Option<String>,
 }
 
+impl Proof {
+    /// Whether there is any.
+    pub fn is_given(&self) -> bool {
+        self.caller.is_some() || self.secret.is_some()
+    }
+}
+
 impl axum::extract::FromRequestParts<App> for Proof {
     type Rejection = Error;
 
@@ -69,7 +77,7 @@ impl axum::extract::FromRequestParts<App> for OrderAccess {
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
         let proof = Proof::from_request_parts(parts, app).await?;
-        if proof.caller.is_none() && proof.secret.is_none() {
+        if !proof.is_given() {
             return Err(Error::Unauthenticated(
                 "unauthenticated",
                 "Log in, or send the Order-Secret header.",
@@ -137,13 +145,8 @@ pub struct PricedLine {
 }
 
 /// Writes an order and its lines, and begins its timeline.
-pub async fn place(
-    tx: &Tx,
-    order: order::ActiveModel,
-    id: &OrderId,
-    lines: &[PricedLine],
-) -> Result<()> {
-    order::Entity::insert(order)
+pub async fn place(tx: &Tx, order: &order::Model, lines: &[PricedLine]) -> Result<()> {
+    order::Entity::insert(order.clone().into_active_model())
         .exec_without_returning(tx)
         .await?;
     let rows = lines
@@ -151,7 +154,7 @@ pub async fn place(
         .zip(0..)
         .map(|(line, position)| order_line::ActiveModel {
             id: Set(ids::new::<OrderLineId>(tx.now())),
-            order_id: Set(id.clone()),
+            order_id: Set(order.id.clone()),
             position: Set(position),
             product_id: Set(line.product.id.clone()),
             name: Set(line.product.name.clone()),
@@ -162,7 +165,7 @@ pub async fn place(
     order_line::Entity::insert_many(rows)
         .exec_without_returning(tx)
         .await?;
-    log(tx, id, "created", json!({})).await
+    log(tx, &order.id, "created", json!({})).await
 }
 
 /// The lines of an order, in the order they were asked for.

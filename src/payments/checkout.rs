@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
@@ -111,22 +111,21 @@ pub async fn open_checkout(
     id: OrderId,
     new: NewCheckout,
 ) -> Result<Opened> {
-    let stored = order::Entity::find_by_id(id.clone())
+    let placed = order::Entity::find_by_id(id.clone())
         .one(&app.db.read)
         .await?;
-    if stored.is_none() {
-        place(app, buyer, &id, new).await?;
-    }
-    let order = order::Entity::find_by_id(id.clone())
-        .one(&app.db.read)
-        .await?
-        .ok_or(Error::NotFound("order"))?;
-    let attempts = of_order(&app.db.read, &id).await?;
-    let attempt = attempts
-        .into_iter()
-        .next()
-        .ok_or_else(|| Error::internal("an order without a payment"))?;
-    let (payment, url) = create_session(app, &attempt.id).await?;
+    let (order, payment) = match placed {
+        None => place(app, buyer, id, new).await?,
+        Some(order) => {
+            let mut payments = of_order(&app.db.read, &id).await?.into_iter();
+            let first = payments.next();
+            (
+                order,
+                first.ok_or_else(|| Error::internal("an order without a payment"))?,
+            )
+        }
+    };
+    let (payment, url) = create_session(app, payment).await?;
     let secret = order
         .secret_hash
         .is_some()
@@ -140,7 +139,12 @@ pub async fn open_checkout(
 }
 
 /// Prices the lines, builds the request, and writes both down before anything is sent.
-async fn place(app: &App, buyer: Option<&Caller>, id: &OrderId, new: NewCheckout) -> Result<()> {
+async fn place(
+    app: &App,
+    buyer: Option<&Caller>,
+    id: OrderId,
+    new: NewCheckout,
+) -> Result<(order::Model, payment::Model)> {
     let email = new
         .customer_email
         .clone()
@@ -202,68 +206,68 @@ async fn place(app: &App, buyer: Option<&Caller>, id: &OrderId, new: NewCheckout
         }));
     let guest_secret = buyer
         .is_none()
-        .then(|| ids::sha256_hex(identity::order_secret(app, id).as_bytes()));
+        .then(|| ids::sha256_hex(identity::order_secret(app, &id).as_bytes()));
     let request = serde_json::to_string(&request).map_err(|e| Error::internal(e.to_string()))?;
 
     let tx = app.db.begin_write().await?;
-    let order = order::ActiveModel {
-        id: Set(id.clone()),
-        seller_id: Set(seller.id),
-        buyer_id: Set(buyer.map(|caller| caller.id().clone())),
-        email: Set(Some(email)),
-        status: Set(OrderStatus::Pending),
-        livemode: Set(app.stripe.livemode()),
-        currency: Set(currency.clone()),
-        amount_subtotal: Set(subtotal),
-        secret_hash: Set(guest_secret),
-        refund_reason: Set(None),
-        paid_at: Set(None),
-        fulfilled_at: Set(None),
-        tracking_number: Set(None),
-        cancelled_at: Set(None),
-        cancel_reason: Set(None),
-        metadata: Set(JsonText(metadata)),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
+    let order = order::Model {
+        id,
+        seller_id: seller.id,
+        buyer_id: buyer.map(|caller| caller.id().clone()),
+        email: Some(email),
+        status: OrderStatus::Pending,
+        livemode: app.stripe.livemode(),
+        currency: currency.clone(),
+        amount_subtotal: subtotal,
+        secret_hash: guest_secret,
+        refund_reason: None,
+        paid_at: None,
+        fulfilled_at: None,
+        tracking_number: None,
+        cancelled_at: None,
+        cancel_reason: None,
+        metadata: JsonText(metadata),
+        created_at: tx.now(),
+        updated_at: tx.now(),
     };
-    orders::place(&tx, order, id, &lines).await?;
-    let payment = payment::ActiveModel {
-        id: Set(payment_id.clone()),
-        charge_account: Set(account),
-        livemode: Set(app.stripe.livemode()),
-        kind: Set(PaymentKind::CheckoutSession),
-        stripe_object: Set(None),
-        payment_intent: Set(None),
-        charge: Set(None),
-        status: Set(PaymentStatus::Pending),
-        currency: Set(currency),
-        amount_subtotal: Set(subtotal),
-        amount_discount: Set(None),
-        amount_paid: Set(None),
-        amount_refunded: Set(0),
-        application_fee: Set(fee),
-        allow_discounts: Set(allow_discounts),
-        attempt: Set(format!("session:{payment_id}")),
-        key_number: Set(1),
-        key_until: Set(key_until(tx.now())),
-        request: Set(request),
-        success_url: Set(success_url),
-        cancel_url: Set(cancel_url),
-        expires_at: Set(tx.now().plus_ms(life.unwrap_or(DEFAULT_LIFE_MS))),
-        asked_at: Set(None),
-        failure: Set(None),
-        paid_at: Set(None),
-        created_at: Set(tx.now()),
-        updated_at: Set(tx.now()),
+    orders::place(&tx, &order, &lines).await?;
+    let payment = payment::Model {
+        id: payment_id.clone(),
+        charge_account: account,
+        livemode: app.stripe.livemode(),
+        kind: PaymentKind::CheckoutSession,
+        stripe_object: None,
+        payment_intent: None,
+        charge: None,
+        status: PaymentStatus::Pending,
+        currency,
+        amount_subtotal: subtotal,
+        amount_discount: None,
+        amount_paid: None,
+        amount_refunded: 0,
+        application_fee: fee,
+        allow_discounts,
+        attempt: format!("session:{payment_id}"),
+        key_number: 1,
+        key_until: key_until(tx.now()),
+        request,
+        success_url,
+        cancel_url,
+        expires_at: tx.now().plus_ms(life.unwrap_or(DEFAULT_LIFE_MS)),
+        asked_at: None,
+        failure: None,
+        paid_at: None,
+        created_at: tx.now(),
+        updated_at: tx.now(),
     };
-    payment::Entity::insert(payment)
+    payment::Entity::insert(payment.clone().into_active_model())
         .exec_without_returning(&tx)
         .await?;
-    let link = payment_order::ActiveModel {
-        payment_id: Set(payment_id.clone()),
-        order_id: Set(id.clone()),
+    let link = payment_order::Model {
+        payment_id: payment_id.clone(),
+        order_id: order.id.clone(),
     };
-    payment_order::Entity::insert(link)
+    payment_order::Entity::insert(link.into_active_model())
         .exec_without_returning(&tx)
         .await?;
     jobs::stage_at(
@@ -279,11 +283,12 @@ async fn place(app: &App, buyer: Option<&Caller>, id: &OrderId, new: NewCheckout
         &tx,
         &actor,
         "order.created",
-        id.as_ref(),
+        order.id.as_ref(),
         json!({ "amount_subtotal": subtotal }),
     )
     .await?;
-    tx.commit().await
+    tx.commit().await?;
+    Ok((order, payment))
 }
 
 /// Looks every line up, and makes sure that they can be bought together now.
@@ -410,12 +415,9 @@ fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<
 /// trusted any more, the session is looked for first. Answers the payment and the hosted page, while it is open.
 pub(super) async fn create_session(
     app: &App,
-    id: &PaymentId,
+    payment: payment::Model,
 ) -> Result<(payment::Model, Option<String>)> {
-    let payment = payment::Entity::find_by_id(id.clone())
-        .one(&app.db.read)
-        .await?;
-    let payment = payment.ok_or_else(|| Error::internal(format!("payment {id} is missing")))?;
+    let id = &payment.id;
     if let Some(session) = &payment.stripe_object {
         // The page's address is a link: asked for anew, never kept.
         let view: SessionView = app
@@ -426,10 +428,9 @@ pub(super) async fn create_session(
         return Ok((payment, view.url));
     }
     if payment.status == PaymentStatus::Failed {
-        let message = payment
-            .failure
-            .unwrap_or_else(|| "Stripe refused this checkout.".to_owned());
-        return Err(Error::conflict("stripe_refused", message));
+        let why = payment.failure.as_deref();
+        let why = why.unwrap_or("Stripe refused this checkout.");
+        return Err(Error::conflict("stripe_refused", why));
     }
     let stored: Prepared =
         serde_json::from_str(&payment.request).map_err(|e| Error::internal(e.to_string()))?;
@@ -494,11 +495,11 @@ async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment
     if let Some(at) = view.expires_at {
         update = update.col_expr(C::ExpiresAt, Expr::value(Timestamp::from_seconds(at)));
     }
-    if update.exec(&tx).await?.rows_affected == 1 {
-        let order = super::order_of(&tx, id).await?;
+    let attached = update.exec_with_returning(&tx).await?.pop();
+    if attached.is_some() {
         orders::log(
             &tx,
-            &order.id,
+            &super::order_id(&tx, id).await?,
             "session_created",
             json!({ "checkout_session": view.id }),
         )
@@ -512,7 +513,10 @@ async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment
         }
     }
     tx.commit().await?;
-    let payment = by_session(&app.db.read, &view.id).await?;
+    let payment = match attached {
+        Some(payment) => Some(payment),
+        None => by_session(&app.db.read, &view.id).await?,
+    };
     payment
         .filter(|payment| payment.id == *id)
         .ok_or_else(|| Error::internal("a session belongs to another payment"))

@@ -20,7 +20,7 @@ use super::{checkout, locked, order_of, refunds};
 
 /// Makes the payment's session by its stored request, if it isn't made yet.
 pub async fn create_session(app: &App, id: &PaymentId) -> Result<()> {
-    match checkout::create_session(app, id).await {
+    match checkout::create_session(app, find(app, id).await?).await {
         // The no is written down; there is nothing to try again.
         Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
         Err(e) => Err(e),
@@ -125,13 +125,7 @@ async fn stage_rereads(tx: &Tx, payments: Vec<payment::Model>) -> Result<()> {
 
 /// Retrieves the session on the account it was made on, and brings the payment to where it is.
 pub(super) async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
-    let find = || async {
-        let found = payment::Entity::find_by_id(id.clone())
-            .one(&app.db.read)
-            .await?;
-        found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
-    };
-    let payment = find().await?;
+    let payment = find(app, id).await?;
     let Some(session) = &payment.stripe_object else {
         return Ok(payment);
     };
@@ -152,7 +146,14 @@ pub(super) async fn read_session(app: &App, id: &PaymentId) -> Result<payment::M
     )
     .await?;
     tx.commit().await?;
-    find().await
+    find(app, id).await
+}
+
+async fn find(app: &App, id: &PaymentId) -> Result<payment::Model> {
+    let found = payment::Entity::find_by_id(id.clone())
+        .one(&app.db.read)
+        .await?;
+    found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
 }
 
 /// Sends a refund to Stripe.

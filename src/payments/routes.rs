@@ -183,7 +183,7 @@ async fn expire(
     proof: Proof,
     Valid(Empty {}): Valid<Empty>,
 ) -> Answer<SessionResource> {
-    if proof.caller.is_none() && proof.secret.is_none() {
+    if !proof.is_given() {
         return Err(Error::Unauthenticated(
             "unauthenticated",
             "Log in, or send the Order-Secret header.",
@@ -218,20 +218,28 @@ async fn verify(
     proof: Proof,
     Valid(Empty {}): Valid<Empty>,
 ) -> Answer<Verification> {
-    let (payment, order, access) = find(&app, &id, &proof).await?;
-    let order = sessions::verify(&app, payment, order).await?;
-    let (status, reason) = (order.status, order.refund_reason.clone());
-    let order = match access {
-        Some(_) => Some(orders::view(&app.db.read, order).await?),
-        None => None,
+    let stands = sessions::verify(&app, &id).await?;
+    let order = match proof.is_given() {
+        true => whole(&app, stands.order_id, &proof).await?,
+        false => None,
     };
     Ok(Json(Verification {
         object: "verification",
-        success: status == OrderStatus::Paid,
-        status,
-        message: message(status, reason.as_deref()),
+        success: stands.status == OrderStatus::Paid,
+        status: stands.status,
+        message: message(stands.status, stands.refund_reason.as_deref()),
         order,
     }))
+}
+
+/// The order, for those who may see it.
+async fn whole(app: &App, id: OrderId, proof: &Proof) -> Result<Option<OrderView>> {
+    let order = order::Entity::find_by_id(id).one(&app.db.read).await?;
+    let order = order.ok_or(Error::NotFound("order"))?;
+    match orders::access(&app.db.read, order, proof).await? {
+        Some(access) => Ok(Some(orders::view(&app.db.read, access.order).await?)),
+        None => Ok(None),
+    }
 }
 
 /// What is true, in a sentence that a buyer understands.

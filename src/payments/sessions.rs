@@ -1,7 +1,7 @@
 //! What happens to an open session besides being paid: verify, expire, cancel.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, Statement};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
@@ -16,29 +16,51 @@ use crate::{audit, ids};
 
 use super::confirm::{self, Heard};
 use super::later::read_session;
-use super::{checkout, of_order, order_of};
+use super::{checkout, of_order};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const ASK_EVERY_MS: i64 = 2_000;
 
+/// How a session's payment and its order stand: all that a buyer needs to be told.
+#[derive(FromQueryResult)]
+pub(super) struct Standing {
+    payment_id: PaymentId,
+    payment_status: PaymentStatus,
+    /// The order that it pays for.
+    pub order_id: OrderId,
+    /// The order's.
+    pub status: OrderStatus,
+    /// Why its money goes back, or went.
+    pub refund_reason: Option<String>,
+}
+
+impl Standing {
+    /// By the session's id. As SQL and no more than it takes: every buyer's page asks, some of them again and again.
+    async fn of(app: &App, session: &str) -> Result<Self> {
+        let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason \
+                    FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
+                    WHERE p.stripe_object = $1";
+        let read = Statement::from_sql_and_values(app.db.backend(), text, [session.into()]);
+        let found = Self::find_by_statement(read).one(&app.db.read).await?;
+        found.ok_or(Error::NotFound("checkout session"))
+    }
+}
+
 /// The second of the two confirmations: whoever holds a session's id may ask, and Stripe answers, not the caller.
 /// Runs the same confirm as the webhook.
-pub(super) async fn verify(
-    app: &App,
-    payment: payment::Model,
-    order: order::Model,
-) -> Result<order::Model> {
+pub(super) async fn verify(app: &App, session: &str) -> Result<Standing> {
+    let before = Standing::of(app, session).await?;
     let open = matches!(
-        payment.status,
+        before.payment_status,
         PaymentStatus::Pending | PaymentStatus::Processing
     );
     if !open {
-        return Ok(order);
+        return Ok(before);
     }
-    if claim_question(app, &payment.id).await? {
-        read_session(app, &payment.id).await?;
+    if claim_question(app, &before.payment_id).await? {
+        read_session(app, &before.payment_id).await?;
     }
-    order_of(&app.db.read, &payment.id).await
+    Standing::of(app, session).await
 }
 
 /// Whether it is this caller's turn to ask.
@@ -102,7 +124,7 @@ async fn close(app: &App, payment: &payment::Model) -> Result<()> {
     }
     let payment = match &payment.stripe_object {
         Some(_) => payment.clone(),
-        None => match checkout::create_session(app, &payment.id).await {
+        None => match checkout::create_session(app, payment.clone()).await {
             Ok((payment, _)) => payment,
             Err(Error::StripeRefused(_) | Error::Conflict { .. }) => return Ok(()),
             Err(e) => return Err(e),
