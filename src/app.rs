@@ -1,5 +1,6 @@
 //! What every handler and job is given.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -8,9 +9,27 @@ use crate::db::Db;
 use crate::mailer::Mailer;
 use crate::stripe::Stripe;
 
-/// The server's parts. Cheap to clone.
+/// The server's parts, shared: each request is given them.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// Of these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The server's parts.
+pub struct Parts {
     /// The database.
     pub db: Db,
     /// Stripe, or the simulator.
@@ -18,7 +37,7 @@ pub struct App {
     /// The time.
     pub clock: Clock,
     /// The settings.
-    pub config: Arc<Config>,
+    pub config: Config,
     /// Where mail goes.
     pub mailer: Mailer,
 }

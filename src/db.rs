@@ -30,11 +30,13 @@ const STATEMENTS: usize = 512;
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Connections to one database. On SQLite the write pool holds a single connection and `read` only reads; on
-/// PostgreSQL both are one pool.
+/// PostgreSQL both are one pool, and the committer has its own.
 #[derive(Clone)]
 pub struct Db {
     /// Behind `begin_write`; a query through it while a `Tx` is open would wait for itself.
     write: DatabaseConnection,
+    /// Behind `begin_batch`.
+    batches: DatabaseConnection,
     /// For everything that only reads.
     pub read: DatabaseConnection,
     clock: Clock,
@@ -56,30 +58,20 @@ pub struct Tx {
 impl Db {
     /// Connects. `url` is `sqlite://PATH` (made if it is missing) or `postgres://…`.
     pub async fn connect(url: &str, clock: Clock) -> Result<Self> {
-        let (write, read) = if let Some(path) = url.strip_prefix("sqlite:") {
+        let (write, batches, read) = if let Some(path) = url.strip_prefix("sqlite:") {
             make_folder(path)?;
             let write = Database::connect(sqlite_options(url, 1, false)).await?;
             // WAL lets readers go on while the one writer writes.
             let read = Database::connect(sqlite_options(url, 4, true)).await?;
-            (write, read)
+            (write.clone(), write, read)
         } else {
-            let mut options = ConnectOptions::new(url);
-            options
-                .max_connections(16)
-                .acquire_timeout(Duration::from_secs(10))
-                .sqlx_logging_level(log::LevelFilter::Trace)
-                .test_before_acquire(false)
-                .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS))
-                .map_sqlx_postgres_pool_opts(|pool| {
-                    pool.before_acquire(|connection, seen| {
-                        Box::pin(is_alive(connection, seen.idle_for))
-                    })
-                });
-            let pool = Database::connect(options).await?;
-            (pool.clone(), pool)
+            let pool = Database::connect(postgres_options(url, 16)).await?;
+            let batches = Database::connect(postgres_options(url, 2)).await?;
+            (pool.clone(), batches, pool)
         };
         Ok(Self {
             write,
+            batches,
             read,
             clock,
             committed: Arc::new(Notify::new()),
@@ -88,11 +80,21 @@ impl Db {
 
     /// Begins a write transaction: `BEGIN IMMEDIATE` on SQLite, so that two writers queue instead of failing.
     pub async fn begin_write(&self) -> Result<Tx> {
+        self.begin(&self.write).await
+    }
+
+    /// The same, for the committer: on a connection that does nothing else, since PostgreSQL plans each statement anew
+    /// the first times that a connection is given it, and the pool hands its connections out in turn.
+    pub async fn begin_batch(&self) -> Result<Tx> {
+        self.begin(&self.batches).await
+    }
+
+    async fn begin(&self, connections: &DatabaseConnection) -> Result<Tx> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        let inner = self.write.begin_with_options(options).await?;
+        let inner = connections.begin_with_options(options).await?;
         Ok(Tx {
             inner,
             at: self.clock.now(),
@@ -142,10 +144,11 @@ impl Db {
     }
 
     /// Closes the connections.
-    pub async fn close(self) -> Result<()> {
-        self.write.close().await?;
-        // On PostgreSQL both are one pool, and closing twice does no harm.
-        self.read.close().await?;
+    pub async fn close(&self) -> Result<()> {
+        // Some are the same, and closing twice does no harm.
+        for connections in [&self.write, &self.batches, &self.read] {
+            connections.close_by_ref().await?;
+        }
         Ok(())
     }
 }
@@ -175,6 +178,20 @@ pub fn fit(text: &str, most: usize) -> String {
     }
 }
 
+fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging_level(log::LevelFilter::Trace)
+        .test_before_acquire(false)
+        .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS))
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.before_acquire(|connection, seen| Box::pin(is_alive(connection, seen.idle_for)))
+        });
+    options
+}
+
 fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
@@ -195,6 +212,8 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(5))
                 .statement_cache_capacity(STATEMENTS)
+                // What a savepoint would undo is kept in memory, not in a file that goes with it.
+                .pragma("temp_store", "MEMORY")
                 .pragma("query_only", if read_only { "ON" } else { "OFF" })
         });
     options

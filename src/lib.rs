@@ -26,7 +26,6 @@ pub mod webhooks;
 pub mod worker;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -38,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::app::App;
+use crate::app::{App, Parts};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -56,13 +55,13 @@ pub async fn assemble(config: Config, clock: Clock) -> Result<App> {
     db.migrate().await?;
     let stripe = Stripe::new(&config)?;
     let mailer = Mailer::new(&config)?;
-    Ok(App {
+    Ok(App::new(Parts {
         db,
         stripe,
         clock,
-        config: Arc::new(config),
+        config,
         mailer,
-    })
+    }))
 }
 
 /// All routes.
@@ -78,12 +77,15 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(http::open::router())
         .layer(DefaultBodyLimit::max(http::BODY_LIMIT))
         .layer(axum::middleware::from_fn(http::again::layer))
-        .merge(webhooks::routes::router(intake))
         .fallback(async || Error::NoRoute)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .layer(CatchPanicLayer::custom(http::headers::panicked))
         .layer(cors(&app.config))
-        .layer(axum::middleware::from_fn(http::headers::layer))
+        .merge(webhooks::routes::router(app.clone(), intake))
+        // As one, since each layer of a router's costs a request two boxes.
+        .layer((
+            axum::middleware::from_fn(http::headers::layer),
+            CatchPanicLayer::custom(http::headers::panicked),
+        ))
         .with_state(app)
 }
 

@@ -81,7 +81,7 @@ fn signature(header: &str, body: &[u8], now: i64) {
 
 /// Whatever JSON there is with an id is an event with that id, and says what the JSON says.
 fn envelope(body: &[u8]) {
-    let event = Event::read(body);
+    let event = Event::read(body.to_vec().into());
     if let Ok(Value::Object(json)) = serde_json::from_slice(body) {
         let id = json.get("id").and_then(Value::as_str);
         let id = id.filter(|id| !id.is_empty() && id.chars().count() <= 255);

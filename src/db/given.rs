@@ -72,7 +72,8 @@ impl SetWise {
                 self.text,
             ),
             _ => (
-                "json_each($1)",
+                // Whose arrays stay binary JSON, and aren't written out to be read again for each column.
+                "jsonb_each($1)",
                 self.text.split(" FOR UPDATE").next().unwrap_or(self.text),
             ),
         };

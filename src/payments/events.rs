@@ -35,10 +35,12 @@ pub async fn checkout_session(tx: &Tx, event: &Event) -> Result<Effect> {
 /// were done; the others are to be done one by one, after.
 pub async fn checkout_sessions_paid(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
     let paid = |(at, event): (usize, &&Event)| {
+        if !event.kind.starts_with("checkout.session.") {
+            return None;
+        }
         let (account, livemode) = (event.account.as_ref()?, event.livemode().ok()?);
         let session = event.object::<SessionView>().ok()?;
-        let paid = event.kind.starts_with("checkout.session.") && confirm::is_paid(&session);
-        paid.then(|| (at, account.clone(), livemode, session))
+        confirm::is_paid(&session).then(|| (at, account.clone(), livemode, session))
     };
     let paid: Vec<_> = events.iter().enumerate().filter_map(paid).collect();
     if paid.len() < 2 {

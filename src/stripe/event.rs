@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserializer;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use bytes::Bytes;
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use souk_entity::{AccountId, Timestamp};
 
@@ -18,7 +19,21 @@ const LAST_SECOND: i64 = 253_402_300_799;
 /// The `object` of a thin event.
 const THIN: &str = "v2.core.event";
 
-/// The envelope of an event (docs.stripe.com/api/events/object), and its object as it came.
+/// Where the envelope's fields are.
+const FIELDS: [&str; 10] = [
+    "id",
+    "object",
+    "type",
+    "account",
+    "context",
+    "livemode",
+    "created",
+    "api_version",
+    "data.object.id",
+    "related_object.id",
+];
+
+/// The envelope of an event (docs.stripe.com/api/events/object), and the whole as it came.
 #[derive(Clone, Debug)]
 pub struct Event {
     /// `evt_…`.
@@ -37,8 +52,8 @@ pub struct Event {
     pub api_version: Option<String>,
     /// The id of `data.object`, or of a thin event's `related_object`.
     pub object_id: Option<String>,
-    /// `data.object`, a snapshot of the moment of the event: its text, of which each effect reads what it needs.
-    object: Option<Box<RawValue>>,
+    /// JSON in UTF-8. Of `data.object`, a snapshot of the moment of the event, each effect reads what it needs.
+    pub payload: Bytes,
 }
 
 /// What an event did to our database.
@@ -58,20 +73,9 @@ pub enum Effect {
 impl Event {
     /// Reads an envelope. `None`: no JSON object, or one without an id that Stripe could have given. Whatever else is odd
     /// about it is read as far as it goes, so that it can be stored.
-    pub fn read(payload: &[u8]) -> Option<Self> {
-        let payload = std::str::from_utf8(payload).ok()?;
-        let names = [
-            "id",
-            "object",
-            "type",
-            "account",
-            "context",
-            "livemode",
-            "created",
-            "api_version",
-            "data",
-            "related_object",
-        ];
+    pub fn read(payload: Bytes) -> Option<Self> {
+        let json = std::str::from_utf8(&payload).ok()?;
+        let found = fields(json, FIELDS).or_else(|| step_by_step(json, FIELDS));
         let [
             id,
             what,
@@ -81,14 +85,10 @@ impl Event {
             mode,
             at,
             version,
-            data,
+            object,
             related,
-        ] = fields(payload, names)?;
+        ] = found?;
         let thin = text(what).as_deref() == Some(THIN);
-        let object = data.and_then(|data| fields(data.get(), ["object"]));
-        let object = object.and_then(|[object]| object);
-        let named = if thin { related } else { object };
-        let object_id = named.and_then(|object| fields(object.get(), ["id"]));
         // The account that it happened on is the last of the way there (docs.stripe.com/context).
         let context = text(context).filter(|_| thin);
         let last = context.and_then(|way| way.rsplit('/').next().map(ToOwned::to_owned));
@@ -102,8 +102,8 @@ impl Event {
             mode: read(mode),
             created: moment(at).unwrap_or_default(),
             api_version: text(version),
-            object_id: object_id.and_then(|[id]| text(id)),
-            object: object.filter(|_| !thin).map(ToOwned::to_owned),
+            object_id: text(if thin { related } else { object }),
+            payload,
         })
     }
 
@@ -117,56 +117,116 @@ impl Event {
 
     /// Reads what an effect needs of `data.object`.
     pub fn object<T: DeserializeOwned>(&self) -> Result<T> {
-        let text = self.object.as_ref().map_or("null", |object| object.get());
-        // Serde would take a list for the fields in their order.
-        let text = if text.starts_with('[') { "null" } else { text };
-        if let Ok(object) = serde_json::from_str(text) {
-            return Ok(object);
+        #[derive(Deserialize)]
+        struct Whole<T> {
+            data: Data<T>,
         }
-        // Why not: the path and not the value, which may hold somebody's data.
+        #[derive(Deserialize)]
+        struct Data<T> {
+            object: T,
+        }
+        // In passing, as nearly every event can be. One without an object's id may hold a list, which serde would take for
+        // the fields in their order.
+        if self.object_id.is_some()
+            && !self.thin
+            && let Ok(whole) = serde_json::from_slice::<Whole<T>>(&self.payload)
+        {
+            return Ok(whole.data.object);
+        }
+        let json = std::str::from_utf8(&self.payload).unwrap_or_default();
+        let object = step_by_step(json, ["data.object"]).and_then(|[object]| object);
+        let object = object.filter(|object| !self.thin && !object.get().starts_with('['));
+        let text = object.map_or("null", RawValue::get);
         let mut json = serde_json::Deserializer::from_str(text);
         serde_path_to_error::deserialize(&mut json).map_err(|e| {
+            // The path and not the value, which may hold somebody's data.
             let (kind, path) = (&self.kind, e.path());
             Error::internal(format!("{kind} has an unexpected shape at {path}"))
         })
     }
 }
 
-/// The raw values of an object's fields by name, the last of each; the others are passed over. `None`: no object.
+/// The raw values at paths such as `data.object.id`, the last of each; the others are passed over. `None`: no object, or
+/// none on the way.
 fn fields<'a, const N: usize>(
     json: &'a str,
-    names: [&str; N],
+    paths: [&str; N],
 ) -> Option<[Option<&'a RawValue>; N]> {
-    struct Fields<'n, const N: usize>([&'n str; N]);
-
-    impl<'a, const N: usize> Visitor<'a> for Fields<'_, N> {
-        type Value = [Option<&'a RawValue>; N];
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = [None; N];
-            // As it stands: half a surrogate pair can be in a name that is nothing to us.
-            while let Some(name) = map.next_key::<&RawValue>()? {
-                let name = match name.get().contains('\\') {
-                    true => read(Some(name)).map(Cow::Owned),
-                    false => Some(Cow::Borrowed(name.get().trim_matches('"'))),
-                };
-                let at = name.and_then(|name| self.0.iter().position(|wanted| *wanted == name));
-                match at {
-                    Some(at) => found[at] = Some(map.next_value()?),
-                    None => drop(map.next_value::<IgnoredAny>()?),
-                }
-            }
-            Ok(found)
-        }
-    }
     let mut json = serde_json::Deserializer::from_str(json);
-    let found = json.deserialize_map(Fields(names)).ok()?;
+    let found = json.deserialize_map(Fields(paths)).ok()?;
     json.end().ok()?;
     Some(found)
+}
+
+/// The same where something on the way is no object, of which `fields` knows no more: it may be named twice.
+fn step_by_step<'a, const N: usize>(
+    json: &'a str,
+    paths: [&str; N],
+) -> Option<[Option<&'a RawValue>; N]> {
+    let first = paths.map(|path| path.split('.').next().unwrap_or(path));
+    let mut found = fields(json, first)?;
+    for (value, path) in found.iter_mut().zip(paths) {
+        for name in path.split('.').skip(1) {
+            let inner = value.and_then(|value| fields(value.get(), [name]));
+            *value = inner.and_then(|[value]| value);
+        }
+    }
+    Some(found)
+}
+
+/// What is looked for in an object; an empty path is nowhere.
+struct Fields<'n, const N: usize>([&'n str; N]);
+
+impl<'n, const N: usize> Fields<'n, N> {
+    /// The rest of each path that leads through a field. `None`: none does.
+    fn through(&self, name: &str) -> Option<Self> {
+        let rest = |path: &'n str| path.strip_prefix(name)?.strip_prefix('.');
+        let rest = self.0.map(|path| rest(path).unwrap_or_default());
+        rest.iter()
+            .any(|path| !path.is_empty())
+            .then_some(Self(rest))
+    }
+}
+
+impl<'a, const N: usize> DeserializeSeed<'a> for Fields<'_, N> {
+    type Value = [Option<&'a RawValue>; N];
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<Self::Value, D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'a, const N: usize> Visitor<'a> for Fields<'_, N> {
+    type Value = [Option<&'a RawValue>; N];
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = [None; N];
+        // As it stands: half a surrogate pair can be in a name that is nothing to us.
+        while let Some(name) = map.next_key::<&RawValue>()? {
+            let name = match name.get().contains('\\') {
+                true => read(Some(name)).map(Cow::Owned),
+                false => Some(Cow::Borrowed(name.get().trim_matches('"'))),
+            };
+            let name = name.unwrap_or_default();
+            let here = self.0.iter().position(|path| *path == name);
+            if let Some(at) = here.filter(|_| !name.is_empty()) {
+                found[at] = Some(map.next_value()?);
+            } else if let Some(inner) = self.through(&name) {
+                let led = inner.0.map(|path| !path.is_empty());
+                let values = map.next_value_seed(inner)?;
+                for at in (0..N).filter(|at| led[*at]) {
+                    found[at] = values[at];
+                }
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
 }
 
 /// What a field holds, if it is of that type.
@@ -196,7 +256,7 @@ mod tests {
     use super::*;
 
     fn event(json: &str) -> Option<Event> {
-        Event::read(json.as_bytes())
+        Event::read(Bytes::copy_from_slice(json.as_bytes()))
     }
 
     #[test]
@@ -209,6 +269,14 @@ mod tests {
         assert_eq!((odd.id.as_str(), odd.kind.as_str()), ("evt_1", ""));
         assert_eq!(odd.object_id.as_deref(), Some("b"));
         assert!(odd.livemode().is_err() && odd.account.is_none() && odd.created.0 == 0);
+        let twice =
+            event(r#"{"id":"evt_1","data":[1e999],"data":{"object":7,"object":{"id":"a","x":1}}}"#);
+        let twice = twice.expect("an event");
+        assert_eq!(twice.object_id.as_deref(), Some("a"));
+        assert_eq!(
+            twice.object::<serde_json::Value>().expect("an object"),
+            serde_json::json!({ "id": "a", "x": 1 })
+        );
         let bare = event(r#"{"id":"evt_1"}"#).expect("an event");
         assert!(bare.object_id.is_none() && bare.object::<Vec<u8>>().is_err());
         let listed = event(r#"{"id":"evt_1","data":{"object":["a",null]}}"#);
@@ -270,7 +338,8 @@ mod tests {
         ] {
             assert!(event(bad).is_none(), "{bad}");
         }
-        assert!(Event::read(b"{\"id\":\"evt_1\",\"x\":\"\xff\"}").is_none());
+        let latin = b"{\"id\":\"evt_1\",\"x\":\"\xff\"}";
+        assert!(Event::read(Bytes::from_static(latin)).is_none());
     }
 
     #[test]

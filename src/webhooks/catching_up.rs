@@ -128,14 +128,12 @@ fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
     if let Some(account) = account {
         raw["account"] = json!(account);
     }
-    let payload = raw.to_string();
-    let event = Event::read(payload.as_bytes())
+    let event = Event::read(raw.to_string().into())
         .ok_or_else(|| Error::internal("an event of Stripe's list has no id"))?;
     Ok(Incoming {
         endpoint: account.map_or(Endpoint::Platform, |_| Endpoint::Connect),
         source: Source::CatchUp,
         event,
-        payload: payload.into(),
     })
 }
 

@@ -57,6 +57,7 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Whatever waits is taken at once: an idle system pays a commit for each event, a busy one shares it.
     while deliveries.recv_many(&mut batch, BATCH).await > 0 {
+        gather(&mut deliveries, &mut batch).await;
         metrics::queue(deliveries.len());
         // Two replicas given the same events in another order would lock each other out of the inbox's key.
         batch.sort_by(|a, b| a.incoming.event.id.cmp(&b.incoming.event.id));
@@ -79,6 +80,23 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
             // A sender that hung up will send again, and find a duplicate.
             drop(delivery.answer.send(receipt));
         }
+    }
+}
+
+/// Adds what is at the door already: as long as letting everybody else run brings more. Nothing waits for a clock; but
+/// without this the first delivery behind a full batch would have a commit of its own, and all others wait for it.
+async fn gather(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Delivery>) {
+    // Twice in vain, since who yields is woken together with those whose sockets have something, and runs before them.
+    let mut in_vain = 0;
+    while in_vain < 2 && batch.len() < BATCH {
+        let before = batch.len();
+        tokio::task::yield_now().await;
+        while batch.len() < BATCH
+            && let Ok(delivery) = deliveries.try_recv()
+        {
+            batch.push(delivery);
+        }
+        in_vain = if batch.len() > before { 0 } else { in_vain + 1 };
     }
 }
 
@@ -139,11 +157,46 @@ async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
     if planted("two_commits") {
         return inbox::receive_in_two(app, batch).await;
     }
-    let tx = app.db.begin_write().await?;
+    let tx = app.db.begin_batch().await?;
     let effects = Stopwatch::start();
     let receipts = inbox::receive(&tx, batch).await?;
     let (effects, committing) = (effects.elapsed(), Stopwatch::start());
     tx.commit().await?;
     metrics::batch(batch.len(), effects, committing.elapsed());
     Ok(receipts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stripe::Event;
+    use souk_entity::inbox_event::{Endpoint, Source};
+
+    fn delivery(n: usize) -> Delivery {
+        let event = Event::read(format!(r#"{{"id":"evt_{n}"}}"#).into());
+        Delivery {
+            incoming: Incoming {
+                endpoint: Endpoint::Connect,
+                source: Source::Webhook,
+                event: event.expect("an event"),
+            },
+            answer: oneshot::channel().0,
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_at_the_door_shares_the_commit_and_nobody_waits_for_more() {
+        for (come, share) in [(0, 1), (9, 10), (100, BATCH)] {
+            let (queue, mut deliveries) = mpsc::channel(QUEUE);
+            for n in 1..=come {
+                let queue = queue.clone();
+                tokio::spawn(async move { queue.try_send(delivery(n)).expect("room") });
+            }
+            let mut batch = vec![delivery(0)];
+            // The queue is open: whoever waited for one more would wait for ever.
+            gather(&mut deliveries, &mut batch).await;
+            assert_eq!(batch.len(), share);
+            drop(queue);
+        }
+    }
 }

@@ -43,15 +43,14 @@ pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>
         Some(outcomes) => outcomes,
         None => each_alone(tx, &events).await?,
     };
-    let mut states = Vec::with_capacity(events.len());
-    for (event, outcome) in events.iter().zip(outcomes) {
-        let state = outcome.state(1);
-        if state != EventState::Processed {
-            store(tx, &event.id, 1, outcome).await?;
-        }
-        states.push(state);
-    }
-    let mut states = states.into_iter();
+    let others: Vec<_> = events
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.state(1) != EventState::Processed)
+        .map(|(event, outcome)| (event.id.as_str(), 1, outcome))
+        .collect();
+    store(tx, &others).await?;
+    let mut states = outcomes.iter().map(|outcome| outcome.state(1));
     let receipt = |first: &bool| match first {
         true => states.next().map_or(Receipt::Duplicate, Receipt::Stored),
         false => Receipt::Duplicate,
@@ -71,7 +70,7 @@ pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec
         if inserted.remove(&incoming.event.id) {
             let outcome = attempt(&tx, &incoming.event).await?;
             receipts.push(Receipt::Stored(outcome.state(1)));
-            store(&tx, &incoming.event.id, 1, outcome).await?;
+            store(&tx, &[(&incoming.event.id, 1, &outcome)]).await?;
         } else {
             receipts.push(Receipt::Duplicate);
         }
@@ -108,12 +107,12 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
     struct Inserted {
         id: String,
     }
-    let mut payloads = Vec::with_capacity(batch.iter().map(|one| one.payload.len()).sum());
+    let mut payloads = Vec::with_capacity(batch.iter().map(|one| one.event.payload.len()).sum());
     let rows: Vec<_> = batch
         .iter()
         .map(|incoming| {
             let (event, at) = (&incoming.event, payloads.len() + 1);
-            payloads.extend_from_slice(&incoming.payload);
+            payloads.extend_from_slice(&event.payload);
             (
                 &event.id,
                 incoming.endpoint.to_value(),
@@ -125,7 +124,7 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
                 &event.object_id,
                 event.created.0,
                 at,
-                incoming.payload.len(),
+                event.payload.len(),
             )
         })
         .collect();
@@ -217,22 +216,37 @@ async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
     }
 }
 
-async fn store(tx: &Tx, id: &str, attempts: i32, outcome: Outcome) -> Result<()> {
-    use inbox_event::Column as C;
-    let state = outcome.state(attempts);
-    let again = matches!(state, EventState::Failed | EventState::Deferred);
-    let retry_at = again.then(|| tx.now().plus_ms(jobs::backoff_ms(attempts)));
-    let (waits_for, error) = outcome.told();
-    inbox_event::Entity::update_many()
-        .col_expr(C::State, Expr::value(state))
-        .col_expr(C::WaitsFor, Expr::value(waits_for))
-        .col_expr(C::Error, Expr::value(error))
-        .col_expr(C::DiscardReason, Expr::value(None::<String>))
-        .col_expr(C::RetryAt, Expr::value(retry_at))
-        .col_expr(C::ProcessedAt, Expr::value((!again).then(|| tx.now())))
-        .filter(C::Id.eq(id))
-        .exec(tx)
-        .await?;
+const STORE: SetWise = SetWise {
+    text: "UPDATE inbox_events SET state = given.state, waits_for = given.waits_for, error = given.error, \
+               discard_reason = NULL, retry_at = given.retry_at, processed_at = given.processed_at \
+           FROM {given} WHERE inbox_events.id = given.id",
+    columns: &[
+        ("id", "text"),
+        ("state", "text"),
+        ("waits_for", "text"),
+        ("error", "text"),
+        ("retry_at", "bigint"),
+        ("processed_at", "bigint"),
+    ],
+};
+
+/// Writes down what events came to: each by its id, with its tries so far.
+async fn store(tx: &Tx, outcomes: &[(&str, i32, &Outcome)]) -> Result<()> {
+    let rows: Vec<_> = outcomes
+        .iter()
+        .map(|(id, attempts, outcome)| {
+            let state = outcome.state(*attempts);
+            let again = matches!(state, EventState::Failed | EventState::Deferred);
+            let retry_at = again.then(|| tx.now().plus_ms(jobs::backoff_ms(*attempts)).0);
+            let (waits_for, error) = outcome.told();
+            let processed_at = (!again).then_some(tx.now().0);
+            let state = state.to_value();
+            (id, state, waits_for, error, retry_at, processed_at)
+        })
+        .collect();
+    if !rows.is_empty() {
+        STORE.execute(tx, &rows, []).await?;
+    }
     Ok(())
 }
 
@@ -242,7 +256,7 @@ pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<()> {
     if claim(&tx, row).await? {
         let outcome = attempt(&tx, &event_of(row)?).await?;
         let state = outcome.state(row.attempts + 1);
-        store(&tx, &row.id, row.attempts + 1, outcome).await?;
+        store(&tx, &[(&row.id, row.attempts + 1, &outcome)]).await?;
         tx.commit().await?;
         metrics::event_retried(state);
     }
@@ -263,7 +277,7 @@ async fn claim(tx: &Tx, row: &inbox_event::Model) -> Result<bool> {
 }
 
 fn event_of(row: &inbox_event::Model) -> Result<Event> {
-    Event::read(row.payload.as_bytes())
+    Event::read(row.payload.clone().into())
         .ok_or_else(|| Error::internal(format!("the stored event {} can't be read", row.id)))
 }
 
@@ -291,7 +305,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
         EventState::Processed => EventState::Processed,
         _ => {
             let state = outcome.state(row.attempts + 1);
-            store(tx, &row.id, row.attempts + 1, outcome).await?;
+            store(tx, &[(&row.id, row.attempts + 1, &outcome)]).await?;
             state
         }
     };

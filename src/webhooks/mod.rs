@@ -33,8 +33,6 @@ struct Incoming {
     endpoint: Endpoint,
     source: Source,
     event: Event,
-    /// As it came; the event was read from it, so that it is UTF-8.
-    payload: Bytes,
 }
 
 /// What became of a delivery.
@@ -103,7 +101,7 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &Bytes) -> R
             });
         }
     }
-    let event = Event::read(body).ok_or_else(|| {
+    let event = Event::read(body.clone()).ok_or_else(|| {
         let message = "The body is no JSON object with an id of 1 to 255 characters.";
         refused("malformed_event", message)
     })?;
@@ -128,7 +126,6 @@ fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &Bytes) -> R
         endpoint,
         source: Source::Webhook,
         event,
-        payload: body.clone(),
     })
 }
 

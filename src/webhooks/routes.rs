@@ -5,7 +5,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use serde::Serialize;
 use souk_entity::inbox_event::{Endpoint, Source};
 
@@ -18,33 +18,31 @@ use crate::planted::planted;
 
 use super::{BODY_LIMIT, Intake, Receipt, admit};
 
+/// What the doors are given.
+#[derive(Clone)]
+struct Doors {
+    app: App,
+    intake: Intake,
+}
+
 /// The two doors, in front of one committer.
-pub fn router(intake: Intake) -> Router<App> {
+pub fn router<S>(app: App, intake: Intake) -> Router<S> {
     Router::new()
         .route("/webhooks/stripe", post(platform))
         .route("/webhooks/stripe/connect", post(connect))
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(Extension(intake))
+        .with_state(Doors { app, intake })
 }
 
 type Body = Result<Bytes, BytesRejection>;
 
-async fn platform(
-    state: State<App>,
-    intake: Extension<Intake>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer<ReceiptView> {
-    receive(state, intake, Endpoint::Platform, &headers, body).await
+async fn platform(doors: State<Doors>, headers: HeaderMap, body: Body) -> Answer<ReceiptView> {
+    receive(doors, Endpoint::Platform, &headers, body).await
 }
 
-async fn connect(
-    state: State<App>,
-    intake: Extension<Intake>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer<ReceiptView> {
-    receive(state, intake, Endpoint::Connect, &headers, body).await
+async fn connect(doors: State<Doors>, headers: HeaderMap, body: Body) -> Answer<ReceiptView> {
+    receive(doors, Endpoint::Connect, &headers, body).await
 }
 
 #[derive(Serialize)]
@@ -55,8 +53,7 @@ struct ReceiptView {
 }
 
 async fn receive(
-    State(app): State<App>,
-    Extension(intake): Extension<Intake>,
+    State(Doors { app, intake }): State<Doors>,
     endpoint: Endpoint,
     headers: &HeaderMap,
     body: Body,
