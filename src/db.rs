@@ -3,6 +3,7 @@
 pub mod given;
 mod written;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,8 +41,8 @@ pub struct Db {
     /// For everything that only reads.
     pub read: DatabaseConnection,
     clock: Clock,
-    /// Rung after each commit, so that workers need not poll fast.
-    pub committed: Arc<Notify>,
+    /// Rung after a commit that leaves work to do, so that workers need not poll fast.
+    pub staged: Arc<Notify>,
 }
 
 /// A write transaction. Dropped without `commit` it rolls back.
@@ -50,7 +51,10 @@ pub struct Tx {
     at: Timestamp,
     /// Whether the database's clock is to be asked for what replicas measure together.
     asks_time: bool,
-    committed: Arc<Notify>,
+    /// None in a savepoint, behind which nothing is committed yet.
+    staged: Option<Arc<Notify>>,
+    /// Whether there will be work to do; shared with its savepoints.
+    rings: Arc<AtomicBool>,
     tally: Option<Tally>,
     _open: OpenTx,
 }
@@ -74,7 +78,7 @@ impl Db {
             batches,
             read,
             clock,
-            committed: Arc::new(Notify::new()),
+            staged: Arc::new(Notify::new()),
         })
     }
 
@@ -99,7 +103,8 @@ impl Db {
             inner,
             at: self.clock.now(),
             asks_time: matches!(self.clock, Clock::System) && self.backend() == DbBackend::Postgres,
-            committed: self.committed.clone(),
+            staged: Some(self.staged.clone()),
+            rings: Arc::default(),
             tally: None,
             _open: OpenTx::enter(),
         })
@@ -270,13 +275,22 @@ impl Tx {
         self.tally.as_ref().map(Tally::rows).unwrap_or_default()
     }
 
-    /// Makes it last, and wakes the workers.
+    /// Has the workers woken once it is committed: it leaves them something to do at once.
+    pub fn wake_workers(&self) {
+        self.rings.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes it last, and wakes the workers if it is to.
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
         if let Some(tally) = self.tally {
             tally.commit();
         }
-        self.committed.notify_waiters();
+        if let Some(staged) = self.staged
+            && self.rings.load(Ordering::Relaxed)
+        {
+            staged.notify_waiters();
+        }
         Ok(())
     }
 
@@ -292,7 +306,8 @@ impl Tx {
             inner: self.inner.begin().await?,
             at: self.at,
             asks_time: self.asks_time,
-            committed: self.committed.clone(),
+            staged: None,
+            rings: self.rings.clone(),
             tally: self.tally.as_ref().map(Tally::inner),
             _open: OpenTx::enter(),
         })

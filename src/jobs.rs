@@ -189,6 +189,9 @@ async fn insert(tx: &Tx, jobs: &[Job], run_at: Timestamp) -> Result<()> {
         (id, job.kind(), args, effect_key, job.subject().to_owned())
     };
     let rows: Vec<_> = rows.into_iter().map(row).collect();
+    if run_at <= tx.now() {
+        tx.wake_workers();
+    }
     INSERT
         .execute(tx, &rows, [run_at.into(), tx.now().into()])
         .await?;
@@ -284,7 +287,6 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
         .exec_with_returning(&tx)
         .await?;
     if rows.is_empty() {
-        // Not a commit: it would wake the workers, who would look again.
         tx.rollback().await?;
         return Ok(Vec::new());
     }
@@ -322,6 +324,7 @@ pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
 pub async fn release(db: &Db, lease: &Lease) -> Result<()> {
     use job::Column as C;
     let tx = db.begin_write().await?;
+    tx.wake_workers();
     lease
         .mine()
         .col_expr(C::State, Expr::value(JobState::Ready))

@@ -34,7 +34,7 @@ pub async fn run(app: App, stop: CancellationToken) {
         () = schedule(&app) => {}
     }
     while !stop.is_cancelled() {
-        let woken = app.db.committed.clone();
+        let woken = app.db.staged.clone();
         let woken = woken.notified();
         let did = match hands.round(&app).await {
             Ok(did) => did,

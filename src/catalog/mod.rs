@@ -8,13 +8,13 @@ mod stock;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType,
+    QueryFilter, QuerySelect,
 };
 use serde_json::json;
 use souk_entity::product::{self, ProductStatus};
 use souk_entity::stock_movement::StockReason;
-use souk_entity::{JsonText, Metadata, ProductId, SellerId};
+use souk_entity::{JsonText, Metadata, ProductId, SellerId, seller};
 
 pub use stock::{Adjustment, SoldLine, adjust_stock, take_stock};
 
@@ -58,17 +58,24 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &ProductId) -> Result<Option<p
     Ok(product::Entity::find_by_id(id.clone()).one(db).await?)
 }
 
-/// The products with these ids, in no order; those that aren't there are left out.
+/// The products with these ids, in no order, and their sellers; those that aren't there are left out.
 pub async fn products<C: ConnectionTrait>(
     db: &C,
     ids: &[ProductId],
-) -> Result<Vec<product::Model>> {
-    let ids = ids.iter().cloned();
+) -> Result<Vec<(product::Model, seller::Model)>> {
+    let of = product::Entity::belongs_to(seller::Entity)
+        .from(product::Column::SellerId)
+        .to(seller::Column::Id);
     let found = product::Entity::find()
-        .filter(product::Column::Id.is_in(ids))
+        .filter(product::Column::Id.is_in(ids.iter().cloned()))
+        .join(JoinType::InnerJoin, of.into())
+        .select_also(seller::Entity)
         .all(db)
         .await?;
-    Ok(found)
+    let both = found
+        .into_iter()
+        .map(|(product, seller)| Some((product, seller?)));
+    Ok(both.flatten().collect())
 }
 
 /// What a product is made from.

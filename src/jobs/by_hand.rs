@@ -40,6 +40,7 @@ pub async fn retry(tx: &Tx, id: &JobId) -> Result<(job::Model, job::Model)> {
         }
     }
     update.exec(tx).await?;
+    tx.wake_workers();
     Ok((before, find(tx, id).await?))
 }
 

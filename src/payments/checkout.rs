@@ -125,7 +125,7 @@ pub async fn open_checkout(
             )
         }
     };
-    let (payment, url) = create_session(app, payment).await?;
+    let (payment, url) = create_session(app, payment, &order.id).await?;
     let secret = order
         .secret_hash
         .is_some()
@@ -301,10 +301,10 @@ async fn price(
     let mut lines: Vec<PricedLine> = Vec::with_capacity(wanted.len());
     for (line, at) in wanted.iter().zip(0..) {
         let param = format!("lines[{at}].product_id");
-        let product = products
+        let found = products
             .iter()
-            .find(|product| product.id == line.product_id);
-        let product = product
+            .find(|(product, _)| product.id == line.product_id);
+        let (product, _) = found
             .ok_or_else(|| Error::no_such("product", param.clone()))?
             .clone();
         if let Some(first) = lines.first() {
@@ -353,12 +353,8 @@ async fn price(
             amount,
         });
     }
-    let seller_id = lines.first().map(|line| line.product.seller_id.clone());
-    let seller = match seller_id {
-        Some(id) => sellers::find(&app.db.read, &id).await?,
-        None => None,
-    };
-    let seller = seller.ok_or_else(|| Error::internal("a product without a seller"))?;
+    let seller = products.into_iter().next().map(|(_, seller)| seller);
+    let seller = seller.ok_or_else(|| Error::internal("a checkout without lines"))?;
     let account = sellers::charging_account(app, &seller)?.clone();
     Ok((seller, account, lines))
 }
@@ -416,6 +412,7 @@ fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<
 pub(super) async fn create_session(
     app: &App,
     payment: payment::Model,
+    order: &OrderId,
 ) -> Result<(payment::Model, Option<String>)> {
     let id = &payment.id;
     if let Some(session) = &payment.stripe_object {
@@ -447,7 +444,7 @@ pub(super) async fn create_session(
         .await;
     match answer {
         Ok(view) => {
-            let payment = attach(app, id, &view).await?;
+            let payment = attach(app, id, order, &view).await?;
             Ok((payment, view.url))
         }
         Err(Error::StripeRefused(fault)) => {
@@ -484,7 +481,12 @@ async fn answered(tx: &Tx, id: &PaymentId) -> Result<()> {
 }
 
 /// Stores the session's id, and wakes the events that came before it.
-async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment::Model> {
+async fn attach(
+    app: &App,
+    id: &PaymentId,
+    order: &OrderId,
+    view: &SessionView,
+) -> Result<payment::Model> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
     let mut update = payment::Entity::update_many()
@@ -499,7 +501,7 @@ async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment
     if attached.is_some() {
         orders::log(
             &tx,
-            &super::order_id(&tx, id).await?,
+            order,
             "session_created",
             json!({ "checkout_session": view.id }),
         )

@@ -16,11 +16,12 @@ use crate::stripe::requests::refunds as refund_request;
 use crate::stripe::views::{PaymentIntentView, SessionView};
 
 use super::confirm::{self, Heard};
-use super::{checkout, locked, order_of, refunds};
+use super::{checkout, locked, order_id, order_of, refunds};
 
 /// Makes the payment's session by its stored request, if it isn't made yet.
 pub async fn create_session(app: &App, id: &PaymentId) -> Result<()> {
-    match checkout::create_session(app, find(app, id).await?).await {
+    let (payment, order) = (find(app, id).await?, order_id(&app.db.read, id).await?);
+    match checkout::create_session(app, payment, &order).await {
         // The no is written down; there is nothing to try again.
         Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
         Err(e) => Err(e),

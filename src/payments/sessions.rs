@@ -16,7 +16,7 @@ use crate::{audit, ids};
 
 use super::confirm::{self, Heard};
 use super::later::read_session;
-use super::{checkout, of_order};
+use super::{checkout, of_order, order_id};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const ASK_EVERY_MS: i64 = 2_000;
@@ -124,11 +124,14 @@ async fn close(app: &App, payment: &payment::Model) -> Result<()> {
     }
     let payment = match &payment.stripe_object {
         Some(_) => payment.clone(),
-        None => match checkout::create_session(app, payment.clone()).await {
-            Ok((payment, _)) => payment,
-            Err(Error::StripeRefused(_) | Error::Conflict { .. }) => return Ok(()),
-            Err(e) => return Err(e),
-        },
+        None => {
+            let order = order_id(&app.db.read, &payment.id).await?;
+            match checkout::create_session(app, payment.clone(), &order).await {
+                Ok((payment, _)) => payment,
+                Err(Error::StripeRefused(_) | Error::Conflict { .. }) => return Ok(()),
+                Err(e) => return Err(e),
+            }
+        }
     };
     let session = payment.stripe_object.clone().unwrap_or_default();
     let scope = app.stripe.on(&payment.charge_account);

@@ -172,15 +172,39 @@ async fn a_worker_with_nothing_to_do_rests() {
     })
     .await;
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let commit = app.app.db.committed.notified();
+    let staged = app.app.db.staged.notified();
     let rests = std::time::Duration::from_millis(1500);
-    let committed = tokio::time::timeout(rests, commit).await;
-    assert!(
-        committed.is_err(),
-        "it writes although there is nothing to do"
-    );
+    let woken = tokio::time::timeout(rests, staged).await;
+    assert!(woken.is_err(), "it wakes itself although nothing is staged");
     stop.cancel();
     works.await.expect("ends");
+}
+
+#[tokio::test]
+async fn only_what_is_staged_for_now_wakes_the_workers() {
+    let app = TestApp::start().await;
+    let woken = async |stages: Option<i64>, whole: bool| {
+        let rung = app.app.db.staged.notified();
+        let tx = app.app.db.begin_write().await.expect("begins");
+        if let Some(ms) = stages {
+            let savepoint = tx.savepoint().await.expect("begins");
+            let at = tx.now().plus_ms(ms);
+            let staged = jobs::stage_at(&savepoint, &Job::Tidy, at).await;
+            staged.expect("stages");
+            savepoint.commit().await.expect("commits");
+        }
+        match whole {
+            true => tx.commit().await.expect("commits"),
+            false => tx.rollback().await.expect("ends"),
+        }
+        let soon = std::time::Duration::from_millis(50);
+        tokio::time::timeout(soon, rung).await.is_ok()
+    };
+    assert!(woken(Some(0), true).await);
+    assert!(!woken(Some(0), false).await, "nothing was committed");
+    assert!(!woken(Some(15_000), true).await, "it is not due yet");
+    assert!(!woken(None, true).await, "nothing was staged");
+    app.leaves_work();
 }
 
 /// Lets the jobs fail until they are given up.
