@@ -250,17 +250,19 @@ async fn store(tx: &Tx, outcomes: &[(&str, i32, &Outcome)]) -> Result<()> {
     Ok(())
 }
 
-/// Tries an unfinished event again, in a transaction of its own that first claims the row.
-pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<()> {
+/// Tries an unfinished event again, in a transaction of its own that first claims the row. `false`: somebody else had it
+/// meanwhile.
+pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<bool> {
     let tx = app.db.begin_write().await?;
-    if claim(&tx, row).await? {
+    let claimed = claim(&tx, row).await?;
+    if claimed {
         let outcome = attempt(&tx, &event_of(row)?).await?;
         let state = outcome.state(row.attempts + 1);
         store(&tx, &[(&row.id, row.attempts + 1, &outcome)]).await?;
         tx.commit().await?;
         metrics::event_retried(state);
     }
-    Ok(())
+    Ok(claimed)
 }
 
 /// Counts one more try of an event that is as it was seen. `false`: somebody else had it meanwhile.
