@@ -1,8 +1,6 @@
 //! How a payment becomes a paid order, by webhook or by verify, whatever happens around it.
 
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use souk::webhooks;
 use souk_simulator::FaultKind;
 
 use crate::harness::{Checkout, Shop, TestApp, event, fee_inside, text};
@@ -97,32 +95,6 @@ async fn completed_before_the_sessions_id_is_stored_waits_for_it() {
         1,
         "one key, one session"
     );
-}
-
-#[tokio::test]
-async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looked_at_again() {
-    let app = TestApp::start().await;
-    let (_, _, checkout) = shop_with_checkout(&app, Some(3)).await;
-    app.sql("UPDATE payments SET stripe_object = NULL").await;
-    app.pay(&checkout).await;
-    let completed = app.pending_one("checkout.session.completed").await;
-    assert_eq!(app.hear(&completed).await, "deferred");
-    // Whoever sweeps has claimed it, and hasn't found the session.
-    let swept = app.app.db.begin_write().await.expect("begins");
-    let claim = "UPDATE inbox_events SET attempts = attempts + 1 WHERE state = 'deferred'";
-    swept.execute_unprepared(claim).await.expect("claims");
-    let comes = async {
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        let attach = format!("UPDATE payments SET stripe_object = '{}'", checkout.id);
-        swept.execute_unprepared(&attach).await.expect("attaches");
-        swept.commit().await.expect("commits");
-    };
-    let retry = webhooks::later::retry_deferred(&app.app, &checkout.id);
-    let (retried, ()) = tokio::join!(retry, comes);
-    retried.expect("looks again");
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
-    assert_eq!(status, "paid");
-    app.settle().await;
 }
 
 #[tokio::test]

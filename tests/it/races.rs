@@ -1,7 +1,9 @@
 //! Things that happen at the same moment.
 
 use futures_util::future::{join, join_all};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
+use souk::webhooks;
 
 use crate::harness::{TestApp, text};
 
@@ -122,4 +124,32 @@ async fn two_refunds_at_once_never_exceed_what_was_paid() {
     );
     app.settle().await;
     assert_eq!(app.order(&checkout).await["amount_refunded"], 2000);
+}
+
+#[tokio::test]
+async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looked_at_again() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(3)).await;
+    let checkout = app.checkout(&lamp).await;
+    app.sql("UPDATE payments SET stripe_object = NULL").await;
+    app.pay(&checkout).await;
+    let completed = app.pending_one("checkout.session.completed").await;
+    assert_eq!(app.hear(&completed).await, "deferred");
+    // Whoever sweeps has claimed it, and hasn't found the session.
+    let swept = app.app.db.begin_write().await.expect("begins");
+    let claim = "UPDATE inbox_events SET attempts = attempts + 1 WHERE state = 'deferred'";
+    swept.execute_unprepared(claim).await.expect("claims");
+    let comes = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        let attach = format!("UPDATE payments SET stripe_object = '{}'", checkout.id);
+        swept.execute_unprepared(&attach).await.expect("attaches");
+        swept.commit().await.expect("commits");
+    };
+    let retry = webhooks::later::retry_deferred(&app.app, &checkout.id);
+    let (retried, ()) = tokio::join!(retry, comes);
+    retried.expect("looks again");
+    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    assert_eq!(status, "paid");
+    app.settle().await;
 }
