@@ -161,11 +161,11 @@ impl Running {
         self.tasks.push(tokio::spawn(worker));
     }
 
-    /// Counts what happens from now on, and says so at a listener.
-    pub fn tell_prometheus(&mut self, listener: TcpListener) {
+    /// Says what is counted to whoever asks the exporter.
+    pub fn tell_prometheus(&mut self, exporter: metrics::Exporter) {
         let (db, clock) = (self.app.db.clone(), self.app.clock.clone());
-        let metrics = metrics::serve(db, clock, listener, self.stop.clone());
-        self.tasks.push(tokio::spawn(metrics));
+        let told = exporter.serve(db, clock, self.stop.clone());
+        self.tasks.push(tokio::spawn(told));
     }
 
     /// Stops accepting, answers what has come, finishes the jobs in hand, and closes the database. What is not done

@@ -1,6 +1,8 @@
 //! What Prometheus is told of Souk's own work. Every name stands here and nowhere else; docs/operating.md says what to
 //! alert on. Nothing is counted unless somebody asks for it with `METRICS_BIND`.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ::metrics::{
@@ -11,7 +13,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveEnum, ColumnTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
@@ -24,7 +26,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::error::{Error, Result};
 
 const EVENTS: &str = "souk_events_total";
 const REFUSED: &str = "souk_deliveries_refused_total";
@@ -104,29 +105,41 @@ fn float(count: usize) -> f64 {
     count as f64
 }
 
-/// Answers `GET /metrics` on a listener of its own, until it is told to stop.
-pub async fn serve(db: Db, clock: Clock, listener: TcpListener, stop: CancellationToken) {
-    let handle = match install() {
-        Ok(handle) => handle,
-        Err(e) => return tracing::error!(error = %e, "nothing is counted"),
-    };
-    if let Err(e) = remember(&db, &clock).await {
-        tracing::warn!(error = %e, "when the last events came could not be read");
+/// Counts, and tells on a listener of its own what was counted.
+pub struct Exporter {
+    listener: TcpListener,
+    handle: PrometheusHandle,
+}
+
+impl Exporter {
+    /// Listens at an address, and has counted whatever happens from now on: so it comes before anything is begun.
+    pub async fn bind(addr: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr).await?;
+        let handle = install().map_err(io::Error::other)?;
+        Ok(Self { listener, handle })
     }
-    let upkeep = async {
-        loop {
-            tokio::time::sleep(UPKEEP).await;
-            handle.run_upkeep();
+
+    /// Answers `GET /metrics` until it is told to stop.
+    pub async fn serve(self, db: Db, clock: Clock, stop: CancellationToken) {
+        let Self { listener, handle } = self;
+        if let Err(e) = remember(&db, &clock).await {
+            tracing::warn!(error = %e, "when the last events came could not be read");
         }
-    };
-    let routes = Router::new().route("/metrics", get(scrape));
-    let routes = routes.with_state((handle.clone(), db, clock));
-    let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
-    tokio::select! {
-        served = server => if let Err(e) = served {
-            tracing::error!(error = %e, "metrics are not served any more");
-        },
-        () = upkeep => {}
+        let upkeep = async {
+            loop {
+                tokio::time::sleep(UPKEEP).await;
+                handle.run_upkeep();
+            }
+        };
+        let routes = Router::new().route("/metrics", get(scrape));
+        let routes = routes.with_state((handle.clone(), db, clock));
+        let server = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned());
+        tokio::select! {
+            served = server => if let Err(e) = served {
+                tracing::error!(error = %e, "metrics are not served any more");
+            },
+            () = upkeep => {}
+        }
     }
 }
 
@@ -229,12 +242,11 @@ async fn remember(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     Ok(())
 }
 
-fn install() -> Result<PrometheusHandle> {
+fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
         .and_then(|it| it.set_buckets_for_metric(Matcher::Full(BATCH.to_owned()), &BATCHES))
-        .and_then(PrometheusBuilder::install_recorder)
-        .map_err(|e| Error::internal(e.to_string()))?;
+        .and_then(PrometheusBuilder::install_recorder)?;
     describe();
     Ok(handle)
 }

@@ -2,6 +2,7 @@
 
 use souk::clock::Clock;
 use souk::config::{Config, StripeMode, origin};
+use souk::metrics::Exporter;
 use souk_simulator::{Options, Simulator, State};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,10 +33,10 @@ pub async fn work() -> Result<(), Failure> {
     {
         return Err("a worker apart from `souk serve` takes PostgreSQL (DATABASE_URL) and a STRIPE_SECRET_KEY".into());
     }
-    let metrics = listen_for_metrics(&config).await?;
+    let exporter = count(&config).await?;
     let mut running = souk::work(souk::assemble(config, Clock::System).await?);
-    if let Some(listener) = metrics {
-        running.tell_prometheus(listener);
+    if let Some(exporter) = exporter {
+        running.tell_prometheus(exporter);
     }
     println!("Souk's worker is at work. Ctrl-C stops it.");
     stop.wanted().await;
@@ -54,13 +55,14 @@ fn log() {
         .init();
 }
 
-async fn listen_for_metrics(config: &Config) -> Result<Option<TcpListener>, Failure> {
+/// Counts from here on, where the settings want it.
+async fn count(config: &Config) -> Result<Option<Exporter>, Failure> {
     let Some(addr) = config.metrics_bind else {
         return Ok(None);
     };
-    let listener = TcpListener::bind(addr).await;
+    let exporter = Exporter::bind(addr).await;
     Ok(Some(
-        listener.map_err(|e| format!("METRICS_BIND {addr}: {e}"))?,
+        exporter.map_err(|e| format!("METRICS_BIND {addr}: {e}"))?,
     ))
 }
 
@@ -82,7 +84,7 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
         .map_err(|e| format!("BIND {}: {e}", config.bind))?;
     let addr = listener.local_addr()?;
     name_the_port(&mut config, addr);
-    let metrics = listen_for_metrics(&config).await?;
+    let exporter = count(&config).await?;
     let simulator = match config.stripe_mode {
         StripeMode::Simulated => Some(simulate(&mut config, addr).await?),
         StripeMode::Remote => None,
@@ -92,8 +94,8 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
     let ahead = simulator.as_ref().and_then(Simulator::ahead);
     let clock = ahead.map_or(Clock::System, Clock::Ahead);
     let mut running = souk::run(souk::assemble(config, clock).await?, listener);
-    if let Some(listener) = metrics {
-        running.tell_prometheus(listener);
+    if let Some(exporter) = exporter {
+        running.tell_prometheus(exporter);
     }
     let seeded = match &simulator {
         Some(simulator) if seeding => Some(seed::seed(&running.app, &simulator.base_url()).await?),
