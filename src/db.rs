@@ -27,6 +27,8 @@ pub use written::Written;
 
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 512;
+/// Rows that SQLite's thread hands over before it waits for whoever reads them: more than a batch has.
+const ROWS: usize = 256;
 /// How long a connection may have been idle without being asked whether it is still there.
 const TRUSTED: Duration = Duration::from_secs(1);
 
@@ -217,6 +219,7 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(5))
                 .statement_cache_capacity(STATEMENTS)
+                .row_buffer_size(ROWS)
                 // What a savepoint would undo is kept in memory, not in a file that goes with it.
                 .pragma("temp_store", "MEMORY")
                 .pragma("query_only", if read_only { "ON" } else { "OFF" })

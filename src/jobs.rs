@@ -392,15 +392,30 @@ pub fn backoff_ms(attempt: i32) -> i64 {
     ids::random_below(std::cmp::Ord::min(bound, BACKOFF_MAX_MS)) + 1
 }
 
+/// How a job was that is not wanted any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// It waited and had never failed: it has left nothing behind.
+    Unneeded,
+    /// It had failed or was given up, or is at work or done; whatever was raised over it may still stand.
+    Otherwise,
+}
+
 /// Marks a waiting job done, since what it was for has been done otherwise.
-pub async fn settle(tx: &Tx, job: &Job) -> Result<()> {
+pub async fn settle(tx: &Tx, job: &Job) -> Result<Settled> {
     use job::Column as C;
-    job::Entity::update_many()
+    let waited = job::Entity::update_many()
         .col_expr(C::State, Expr::value(JobState::Done))
         .col_expr(C::FinishedAt, Expr::value(tx.now()))
         .filter(C::EffectKey.eq(job.effect_key()))
         .filter(C::State.eq(JobState::Ready))
-        .exec(tx)
+        .exec_with_returning(tx)
         .await?;
-    Ok(())
+    // What a person has tried again after it was given up still says why it had been.
+    let untried = waited.iter().any(|job| job.last_error.is_none());
+    Ok(if untried {
+        Settled::Unneeded
+    } else {
+        Settled::Otherwise
+    })
 }

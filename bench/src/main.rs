@@ -7,6 +7,7 @@ mod doubles;
 mod events;
 mod faults;
 mod load;
+mod mail;
 mod server;
 mod stripe;
 mod webhooks;

@@ -86,12 +86,22 @@ impl Settings<'_> {
 
     /// Makes the schema.
     pub async fn migrate(&self) -> Result<(), Failure> {
+        self.tool(&["migrate"]).await
+    }
+
+    /// Makes somebody an admin, with the password that `SOUK_ADMIN_PASSWORD` says.
+    pub async fn make_admin(&self, email: &str) -> Result<(), Failure> {
+        self.tool(&["admin", "create", "--email", email]).await
+    }
+
+    async fn tool(&self, args: &[&str]) -> Result<(), Failure> {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let status = self.command(nowhere)?.arg("migrate").status();
+        let status = self.command(nowhere)?.args(args).status();
         if timeout(PATIENCE, status).await??.success() {
             return Ok(());
         }
-        Err(format!("`souk migrate` failed:\n{}", tail(&log_in(self.folder))).into())
+        let said = tail(&log_in(self.folder));
+        Err(format!("`souk {}` failed:\n{said}", args.join(" ")).into())
     }
 
     /// Starts it on a free port, and waits until it is ready.

@@ -80,6 +80,11 @@ impl<T> Keyed<T> {
         &self.body
     }
 
+    /// Whether something may have been begun under the id that `work` is given; without a key nothing can be.
+    pub fn may_resume(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Does `work` once for this principal, route and key, and answers 201. `work` is given the id of what it makes;
     /// called again with the same id it must go on where it stopped, and answer alike when all is done.
     pub async fn once<I, V>(

@@ -21,7 +21,7 @@ use crate::db::given::SetWise;
 use crate::error::{Error, Result};
 use crate::http::{check_metadata, given, objects};
 use crate::identity::{self, Caller};
-use crate::jobs::{self, Job};
+use crate::jobs::{self, Job, Settled};
 use crate::orders::{self, PricedLine};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::stripe::views::SessionView;
@@ -103,17 +103,23 @@ pub struct Opened {
     pub secret: Option<String>,
 }
 
-/// Opens a checkout for a buyer, or for a guest. Called again with the same id it goes on where it stopped. Without
-/// an answer from Stripe the payment stays pending, and a job repeats the very same request.
+/// Opens a checkout for a buyer, or for a guest. Called again with the same id it goes on where it stopped, where its
+/// caller says that this may be. Without an answer from Stripe the payment stays pending, and a job repeats the very same request.
 pub async fn open_checkout(
     app: &App,
     buyer: Option<&Caller>,
     id: OrderId,
+    may_resume: bool,
     new: NewCheckout,
 ) -> Result<Opened> {
-    let placed = order::Entity::find_by_id(id.clone())
-        .one(&app.db.read)
-        .await?;
+    let placed = match may_resume {
+        true => {
+            order::Entity::find_by_id(id.clone())
+                .one(&app.db.read)
+                .await?
+        }
+        false => None,
+    };
     let (order, payment) = match placed {
         None => place(app, buyer, id, new).await?,
         Some(order) => {
@@ -476,8 +482,10 @@ async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<Sessi
 /// Stripe has answered: the job that would repeat the request has nothing to do, and nothing is in doubt.
 async fn answered(tx: &Tx, id: &PaymentId) -> Result<()> {
     let payment = id.clone();
-    jobs::settle(tx, &Job::CreateSession { payment }).await?;
-    ledger::resolve(tx, "inconclusive", id.as_ref()).await
+    match jobs::settle(tx, &Job::CreateSession { payment }).await? {
+        Settled::Unneeded => Ok(()),
+        Settled::Otherwise => ledger::resolve(tx, "inconclusive", id.as_ref()).await,
+    }
 }
 
 /// Stores the session's id, and wakes the events that came before it.

@@ -118,9 +118,10 @@ async fn create(
             request.body().customer_email.as_deref().unwrap_or_default()
         ),
     };
+    let may_resume = request.may_resume();
     let work = async |id, new| {
         Ok(SessionResource::from(
-            open_checkout(&app, buyer.as_ref(), id, new).await?,
+            open_checkout(&app, buyer.as_ref(), id, may_resume, new).await?,
         ))
     };
     request.once(&app, &principal, work).await

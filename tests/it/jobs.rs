@@ -302,8 +302,16 @@ async fn a_refund_that_was_given_up_although_stripe_had_made_it_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_checkout_that_stripe_never_answers_is_found_once_and_can_still_be_repeated_or_cancelled()
-{
+async fn a_checkout_that_stripe_never_answers_is_found_once_and_can_still_be_repeated() {
+    given_up_and_repeated(false).await;
+}
+
+#[tokio::test]
+async fn a_checkout_whose_job_waits_again_by_hand_is_found_no_more_once_it_is_repeated() {
+    given_up_and_repeated(true).await;
+}
+
+async fn given_up_and_repeated(tried_by_hand: bool) {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
@@ -335,6 +343,13 @@ async fn a_checkout_that_stripe_never_answers_is_found_once_and_can_still_be_rep
     assert_eq!(status, "pending", "nothing is known that would end it");
 
     app.simulator.clear_faults().await;
+    if tried_by_hand {
+        let job: String = app
+            .ask("SELECT id AS it FROM jobs WHERE state = 'dead'")
+            .await;
+        let retry = format!("/v1/admin/jobs/{job}/retry");
+        app.post(&retry, json!({})).by(&admin).expect(200).await;
+    }
     open().expect(201).await;
     let found = findings(&app, &admin, "inconclusive").await;
     assert_eq!(found[0]["state"], "resolved", "{found:?}");

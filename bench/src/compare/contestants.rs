@@ -28,6 +28,8 @@ pub struct Start<'a> {
     pub folder: &'a Path,
     pub database_url: &'a str,
     pub stripe: &'a str,
+    /// Where mail goes.
+    pub smtp: &'a str,
     /// The processor that they may use, where they are kept apart from the load.
     pub core: Option<u32>,
 }
@@ -50,7 +52,7 @@ impl Contestant {
                     database_url: start.database_url,
                     stripe: start.stripe,
                     secrets: ("whsec_bench_platform", CONNECT_SECRET),
-                    more: &[],
+                    more: &[("SMTP_URL", start.smtp)],
                 };
                 let mut command = settings.command(addr)?;
                 command.arg("serve");

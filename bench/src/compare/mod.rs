@@ -19,6 +19,7 @@ use crate::Failure;
 use crate::database::{Fresh, Place};
 use crate::events::{CONNECT_SECRET, Events, id, prefix};
 use crate::load::{self, Load, Request};
+use crate::mail::SilentMail;
 use crate::server::{self, Server, Settings};
 use crate::stripe::Stripe;
 use crate::webhooks::{Databases, around_postgres};
@@ -131,6 +132,7 @@ struct House {
     folder: TempDir,
     fresh: Fresh,
     stripe: Stripe,
+    _mail: SilentMail,
     server: Server,
     first_answer: Duration,
 }
@@ -235,8 +237,9 @@ impl Bench<'_> {
     ) -> Result<House, Failure> {
         let folder = TempDir::new_in(self.folder)?;
         let fresh = place.fresh(folder.path()).await?;
-        // Silent to Souk, whose worker then stands still behind its first jobs, as Express and the bound have none.
+        // Both are silent to Souk, whose worker then stands still behind its first jobs, as Express and the bound have none.
         let stripe = Stripe::start(contestant != Contestant::Souk, TELLING).await?;
+        let mail = SilentMail::start()?;
         let migrate = Settings {
             binary: &self.souk,
             folder: folder.path(),
@@ -257,6 +260,7 @@ impl Bench<'_> {
             folder: folder.path(),
             database_url: &fresh.url,
             stripe: &stripe.base_url,
+            smtp: &mail.url,
             core: self.pins.servers,
         };
         let first = Events::new()?.signed(0, 1)?;
@@ -280,6 +284,7 @@ impl Bench<'_> {
             folder,
             fresh,
             stripe,
+            _mail: mail,
             server,
             first_answer: began.elapsed(),
         })

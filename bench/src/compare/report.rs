@@ -137,7 +137,6 @@ pub fn tables(rows: &Rows) -> String {
             what: "sales",
             ..row.clone()
         };
-        let of_sales = rows.get(&sales).map(|sales| seen.rate() / sales.rate());
         text.push_str(&format!(
             "| {} | {} | {} | {:.0} | {} | {} | {:.2} | {:.2} |\n",
             row.database,
@@ -145,7 +144,7 @@ pub fn tables(rows: &Rows) -> String {
             row.contestant.name(),
             seen.rate(),
             ratio(rows, row, Contestant::Express, |seen| seen.rates.clone()),
-            of_sales.map_or_else(String::new, |it| format!("{it:.2}")),
+            share(rows, row, &sales, |seen| seen.rates.clone()),
             median(&seen.p50),
             median(&seen.p99),
         ));
@@ -164,14 +163,19 @@ pub fn tables(rows: &Rows) -> String {
     text
 }
 
-/// A figure as a share of the other's, the median of the rounds: what the machine does meanwhile, both suffer.
+/// A figure as a share of another's in the same row.
 fn ratio(rows: &Rows, row: &Row, of: Contestant, figure: fn(&Figures) -> Vec<f64>) -> String {
     let other = Row {
         contestant: of,
         ..row.clone()
     };
-    match rows.get(&other) {
-        Some(other) if row.contestant != of => {
+    share(rows, row, &other, figure)
+}
+
+/// A figure as a share of another row's, the median of the rounds: what the machine does meanwhile, both suffer.
+fn share(rows: &Rows, row: &Row, of: &Row, figure: fn(&Figures) -> Vec<f64>) -> String {
+    match rows.get(of) {
+        Some(other) if row != of => {
             let rounds = figure(&rows[row]).into_iter().zip(figure(other));
             let shares: Vec<f64> = rounds.map(|(ours, theirs)| ours / theirs).collect();
             format!("{:.2}", median(&shares))

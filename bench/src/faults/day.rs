@@ -14,6 +14,7 @@ use super::checker::{self, Faults};
 use super::clock;
 use super::house::{House, Wishes};
 use super::market::Market;
+use super::operator;
 use super::plan::{Plan, Trouble};
 use super::postman::{Network, lock};
 use super::trouble;
@@ -52,6 +53,8 @@ pub struct Seen {
     pub peak_kib: Option<u64>,
     /// After a flood: how long until an event was answered as fast as ever.
     pub recovered: Option<Duration>,
+    /// Jobs that had been given up and that somebody had tried again.
+    pub by_hand: usize,
     /// Of each replica: whether it said that a lease was lost.
     pub fenced: Vec<bool>,
     /// The 99th percentile of `waits` in the same run without poison, in ms, where that was played too.
@@ -205,9 +208,16 @@ async fn trade_and_settle(
     let forgotten = forgotten(house, fresh).await?;
     house.start_all().await?;
     settle(house, fresh, plan.patience).await?;
+    let mut by_hand = 0;
+    if plan.on_duty {
+        house.simulator.clear_faults().await;
+        by_hand = operator::tries_again(house).await?;
+        settle(house, fresh, plan.patience).await?;
+    }
     house.stop_all().await?;
     let mut seen = look(plan, house, &market, fresh, peak_kib).await?;
     seen.recovered = recovered;
+    seen.by_hand = by_hand;
     if !forgotten.is_empty() {
         let category =
             "acknowledged_lost: answered 2xx, and not in the database when the servers were down";
@@ -302,6 +312,7 @@ async fn look(
             waits,
             peak_kib,
             recovered: None,
+            by_hand: 0,
             fenced: (0..plan.replicas)
                 .map(|replica| house.said(replica, "the lease of a job was lost"))
                 .collect(),

@@ -119,13 +119,19 @@ impl<'a> House<'a> {
         self.wishes.folder.join(format!("replica-{replica}"))
     }
 
-    /// Starts a replica that isn't running.
-    pub async fn start(&self, replica: usize) -> Result<(), Failure> {
+    /// Does something with a replica's settings, and more of them.
+    async fn with_settings<T>(
+        &self,
+        replica: usize,
+        and: &[(&str, &str)],
+        work: impl AsyncFnOnce(&Settings<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let folder = self.folder(replica);
         std::fs::create_dir_all(&folder)?;
         let base = self.simulator.base_url();
         let mut more = vec![("JWT_SECRET", "the same secret for all of the replicas")];
         more.extend(self.wishes.more.get(replica).into_iter().flatten());
+        more.extend(and);
         let settings = Settings {
             binary: self.wishes.binary,
             folder: &folder,
@@ -134,9 +140,23 @@ impl<'a> House<'a> {
             secrets: (&self.secrets.0, &self.secrets.1),
             more: &more,
         };
-        let server = settings.serve_at(self.ports[replica], &self.http).await?;
+        work(&settings).await
+    }
+
+    /// Starts a replica that isn't running.
+    pub async fn start(&self, replica: usize) -> Result<(), Failure> {
+        let addr = self.ports[replica];
+        let serve = async |settings: &Settings<'_>| settings.serve_at(addr, &self.http).await;
+        let server = self.with_settings(replica, &[], serve).await?;
         self.servers.lock().await[replica] = Some(server);
         Ok(())
+    }
+
+    /// Makes somebody an admin.
+    pub async fn make_admin(&self, email: &str, password: &str) -> Result<(), Failure> {
+        let make = async |settings: &Settings<'_>| settings.make_admin(email).await;
+        let password = [("SOUK_ADMIN_PASSWORD", password)];
+        self.with_settings(0, &password, make).await
     }
 
     /// Starts those that aren't running, all at once.

@@ -9,6 +9,7 @@ mod day;
 mod front;
 mod house;
 mod market;
+mod operator;
 mod plan;
 mod postman;
 mod runs;
@@ -192,6 +193,7 @@ fn print_head() {
 
 fn print_row(name: &str, place: &Place, seen: &Seen, seconds: f64, wrong: &[String]) {
     let found = match wrong {
+        [] if seen.by_hand > 0 => format!("nothing ({} jobs tried again by hand)", seen.by_hand),
         [] => "nothing".to_owned(),
         some => format!("\n    {}", some.join("\n    ")),
     };

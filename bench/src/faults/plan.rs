@@ -61,6 +61,8 @@ pub struct Plan {
     /// All events are held back until the last buyer has paid, and then brought, so many at a time.
     pub flood: Option<usize>,
     pub trouble: Trouble,
+    /// Whether somebody has the jobs that were given up tried again: Stripe's troubles are over by then.
+    pub on_duty: bool,
     /// How long all that is left to do may take in the end.
     pub patience: Duration,
 }
@@ -90,6 +92,7 @@ impl Plan {
             clocks: Vec::new(),
             flood: None,
             trouble: Trouble::None,
+            on_duty: false,
         }
     }
 }

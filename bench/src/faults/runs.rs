@@ -134,6 +134,8 @@ pub const RUNS: [Run; 12] = [
                 lies: 0.0,
                 carts: 0.0,
                 refunds: 0.0,
+                // Twelve failures in a row are to be met among so many.
+                on_duty: size == Size::Large,
                 patience: Duration::from_secs(of(size, 240, 3600)),
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })
