@@ -1,12 +1,14 @@
 //! What events about accounts do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use sea_orm::FromQueryResult;
 use serde::Deserialize;
 use souk_entity::{AccountId, SellerId, seller};
 
 use super::{account, by_account, find, locked};
 use crate::db::Tx;
+use crate::db::given::SetWise;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::accounts::METADATA_SELLER;
@@ -17,8 +19,7 @@ const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
 
 /// `account.updated`: a snapshot that may be older than what we know, so the account is read again.
 pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
-    let own = || event.object_id.as_deref().map(AccountId::from);
-    let Some(account) = event.account.clone().or_else(own) else {
+    let Some(account) = updated(event) else {
         return Ok(Effect::Ignored("the event names no account"));
     };
     let livemode = event.livemode()?;
@@ -31,6 +32,55 @@ pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
         return Ok(Effect::Deferred { waits_for });
     }
     Ok(NOT_OURS)
+}
+
+/// The account that a snapshot is of.
+fn updated(event: &Event) -> Option<AccountId> {
+    let own = || event.object_id.as_deref().map(AccountId::from);
+    event.account.clone().or_else(own)
+}
+
+#[derive(FromQueryResult)]
+struct Known {
+    id: SellerId,
+    account: AccountId,
+    livemode: bool,
+}
+
+const KNOWN: SetWise = SetWise {
+    text: "SELECT s.id, given.account, s.livemode FROM {given} JOIN sellers s \
+           ON s.stripe_account = given.account AND s.livemode = given.livemode",
+    columns: &[("account", "text"), ("livemode", "boolean")],
+};
+
+/// Of many events those that are `account.updated` of sellers' accounts, done at once. Answers which; the others are to be
+/// done one by one, after.
+pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
+    let of_account = |(at, event): (usize, &&Event)| {
+        let is_one = event.kind == "account.updated" && !event.thin;
+        let of = is_one.then(|| Some((updated(event)?, event.livemode().ok()?)));
+        Some((at, of.flatten()?))
+    };
+    let updated: Vec<_> = events.iter().enumerate().filter_map(of_account).collect();
+    if updated.len() < 2 {
+        return Ok(HashSet::new());
+    }
+    let accounts: BTreeSet<_> = updated.iter().map(|(_, of)| of).collect();
+    let accounts: Vec<_> = accounts.into_iter().collect();
+    let known: Vec<Known> = KNOWN.all(tx, &accounts, []).await?;
+    let (mut jobs, mut ours) = (Vec::new(), HashSet::new());
+    for Known {
+        id,
+        account,
+        livemode,
+    } in known
+    {
+        jobs.push(Job::SyncAccount { seller: id });
+        ours.insert((account, livemode));
+    }
+    jobs::stage_all(tx, &jobs).await?;
+    let ours = updated.into_iter().filter(|(_, of)| ours.contains(of));
+    Ok(ours.map(|(at, _)| at).collect())
 }
 
 /// The seller whose account this may be, since it has none yet: Stripe's event can be faster than its answer.

@@ -32,7 +32,8 @@ pub(super) const TYPES: [&str; 17] = [
 
 /// Does the effects of events, set-wise where there is a form for it.
 pub(super) async fn apply_all(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
-    let done = payments::events::checkout_sessions_paid(tx, events).await?;
+    let mut done = payments::events::checkout_sessions_paid(tx, events).await?;
+    done.extend(sellers::events::accounts_updated(tx, events).await?);
     let mut effects = Vec::with_capacity(events.len());
     for (at, event) in events.iter().enumerate() {
         effects.push(match done.contains(&at) {

@@ -68,6 +68,11 @@ async fn day(day: i64, at_once: bool) -> Vec<String> {
         take_away(&app, &shop, product, drawn(day, 2, at, 14)).await;
     }
     app.settle().await;
+    let restricted = json!({ "disabled_reason": "under_review" });
+    for (change, how) in [("restrict", restricted), ("onboard", json!({}))] {
+        app.stripe(&format!("/accounts/{}/{change}", shop.account), how)
+            .await;
+    }
     for (n, checkout) in checkouts.iter().enumerate() {
         match n {
             0 => drop(
@@ -136,6 +141,11 @@ async fn tell(app: &TestApp) -> Vec<String> {
         app.count("jobs WHERE kind = 'pull' AND state = 'ready'")
             .await
     ));
+    told.push(format!(
+        "syncs {}",
+        app.count("jobs WHERE kind = 'sync_account' AND state = 'ready'")
+            .await
+    ));
     told.sort();
     told
 }
@@ -160,10 +170,11 @@ async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
     let undone = Undone::default();
     let hears = tracing_subscriber::registry().with(undone.clone());
     let _hears = tracing::subscriber::set_default(hears);
-    let (mut paid, mut oversold) = (0, 0);
+    let (mut paid, mut oversold, mut synced) = (0, 0, 0);
     for n in 0..5 {
         let (alone, together) = tokio::join!(day(n, false), day(n, true));
         assert_eq!(alone, together, "day {n}");
+        synced += together.iter().filter(|row| *row == "syncs 1").count();
         paid += together
             .iter()
             .filter(|row| row.contains(" timeline paid"))
@@ -174,5 +185,6 @@ async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
             .count();
     }
     assert!(paid > 5 && oversold > 5, "{paid} paid, {oversold} oversold");
+    assert_eq!(synced, 5, "days on which the account changed");
     assert_eq!(undone.0.load(Ordering::SeqCst), 0, "done one by one");
 }
