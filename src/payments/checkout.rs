@@ -103,8 +103,9 @@ pub struct Opened {
     pub secret: Option<String>,
 }
 
-/// Opens a checkout for a buyer, or for a guest. Called again with the same id it goes on where it stopped, where its
-/// caller says that this may be. Without an answer from Stripe the payment stays pending, and a job repeats the very same request.
+/// Opens a checkout for a buyer, or for a guest. Called again with the same id it goes on where it stopped, if its caller
+/// says that it may have been begun. Without an answer from Stripe the payment stays pending, and a job repeats the very
+/// same request.
 pub async fn open_checkout(
     app: &App,
     buyer: Option<&Caller>,
