@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use clap::ValueEnum;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 
@@ -12,6 +14,43 @@ use crate::events::{ACCOUNT, AMOUNT, number, prefix};
 
 /// The name of our database on a PostgreSQL server. One that an interrupted run left is replaced.
 const NAME: &str = "souk_bench";
+
+/// Which databases.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Databases {
+    Sqlite,
+    Postgres,
+    Both,
+}
+
+impl Databases {
+    /// Where they are: files in a folder, and the server that TEST_POSTGRES_URL names. None: there is no such server, and
+    /// one is wanted.
+    pub fn places(self, folder: &Path) -> Option<Vec<Place>> {
+        let mut places = Vec::new();
+        if self != Self::Postgres {
+            places.push(Place::Sqlite(folder.to_owned()));
+        }
+        if self != Self::Sqlite {
+            places.push(Place::Postgres(std::env::var("TEST_POSTGRES_URL").ok()?));
+        }
+        Some(places)
+    }
+}
+
+/// Runs this program again inside `tests/postgres.sh`, which ends its PostgreSQL when we end.
+pub fn around_postgres() -> Result<(), Failure> {
+    use std::os::unix::process::CommandExt;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/postgres.sh");
+    let failed = Command::new(&script)
+        .arg(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        // Commits are what is measured: they must reach the disk.
+        .env("SOUK_PG_FSYNC", "on")
+        .exec();
+    let script = script.display();
+    Err(format!("{script}: {failed}. Set TEST_POSTGRES_URL to a server of your own, or choose --database sqlite.").into())
+}
 
 /// Where fresh databases come from.
 pub enum Place {
@@ -193,12 +232,6 @@ impl Fresh {
         }
     }
 
-    /// Runs of jobs that the worker has finished.
-    pub async fn jobs_done(&self) -> Result<i64, Failure> {
-        let sql = "SELECT CAST(coalesce(sum(CASE WHEN done_generation > 0 THEN 1 ELSE 0 END), 0) AS BIGINT) FROM jobs";
-        one(&self.db, sql).await
-    }
-
     /// Throws it away. (An SQLite one goes with its folder.)
     pub async fn discard(self) -> Result<(), Failure> {
         self.db.close().await?;
@@ -332,9 +365,4 @@ fn fixtures(orders: u32, products: u32) -> Result<Vec<String>, Failure> {
         ),
         each("payment_orders (payment_id, order_id)", &format!("{payment}, {order}")),
     ])
-}
-
-/// The one product's id.
-pub fn product() -> String {
-    crate::events::id(prefix::PRODUCT, 0)
 }

@@ -29,9 +29,7 @@ pub mod prefix {
     pub const LINE: &str = "oln_0190000000000000000000000";
     pub const PAYMENT: &str = "pay_0190000000000000000000000";
     pub const PRODUCT: &str = "prd_0190000000000000000000000";
-    pub const MOVEMENT: &str = "stm_0190000000000000000000000";
     pub const ORDER_EVENT: &str = "oev_0190000000000000000000000";
-    pub const JOB: &str = "job_0190000000000000000000000";
 }
 
 /// The id of the `i`th of a kind.

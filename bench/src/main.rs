@@ -1,6 +1,5 @@
 //! Load and limits of Souk, runnable by anyone: the real server, on this machine, checked from outside.
 
-mod bound;
 mod compare;
 mod database;
 mod doubles;
@@ -10,7 +9,6 @@ mod load;
 mod mail;
 mod server;
 mod stripe;
-mod webhooks;
 
 use std::process::ExitCode;
 
@@ -29,8 +27,6 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Events per second through the Connect webhook, each of which pays an order, beside what the database allows.
-    Webhooks(webhooks::Args),
     /// Souk beside Express with Drizzle, and beside a raw bound, in one run.
     Compare(compare::Args),
     /// The raw bound as a server, for `compare`.
@@ -61,7 +57,6 @@ async fn main() -> ExitCode {
 
 async fn measure(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Webhooks(args) => webhooks::run(args).await,
         Command::Compare(args) => compare::run(args).await,
         Command::Raw(args) => compare::raw::run(args).await,
         Command::Faults(args) => faults::run(args).await,

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -102,12 +101,6 @@ impl Settings<'_> {
         }
         let said = tail(&log_in(self.folder));
         Err(format!("`souk {}` failed:\n{said}", args.join(" ")).into())
-    }
-
-    /// Starts it on a free port, and waits until it is ready.
-    pub async fn serve(&self, http: &reqwest::Client) -> Result<Server, Failure> {
-        let addr = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-        self.serve_at(addr, http).await
     }
 
     /// Starts it there, and waits until it is ready.

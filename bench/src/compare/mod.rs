@@ -16,13 +16,12 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::Failure;
-use crate::database::{Fresh, Place};
+use crate::database::{Databases, Fresh, Place, around_postgres};
 use crate::events::{CONNECT_SECRET, Events, id, prefix};
 use crate::load::{self, Load, Request};
 use crate::mail::SilentMail;
 use crate::server::{self, Server, Settings};
 use crate::stripe::Stripe;
-use crate::webhooks::{Databases, around_postgres};
 
 use contestants::{Contestant, Start};
 use pins::Pins;
@@ -36,12 +35,23 @@ const TELLING: Duration = Duration::from_millis(100);
 const VERIFY: &str = "verify";
 /// By the database alone.
 const VERIFY_OWN: &str = "verify, own database first";
+/// Beside mails, re-reads and pulls.
+const WORKING: &str = "sales, the worker at work";
 /// With a Stripe that takes its time.
 const CHECKOUT: &str = "checkout";
 /// Checkouts that each connection opens.
 const CHECKOUTS: u32 = 40;
 /// Products among which sales are spread where not all are of one.
 const PRODUCTS: u32 = 100;
+
+/// What a server's worker does meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worker {
+    /// It stands still behind its first jobs, since nobody answers it: Express and the bound have no jobs to do.
+    Waits,
+    /// Mail is files, and Stripe answers.
+    Works,
+}
 
 /// Whether a body is what it should be.
 type IsRight = fn(&str) -> bool;
@@ -80,18 +90,12 @@ pub struct Args {
 
 /// Measures, prints a table of medians and their ratios, and writes what was asked for.
 pub async fn run(args: &Args) -> Result<(), Failure> {
-    let postgres = std::env::var("TEST_POSTGRES_URL").ok();
-    if args.database != Databases::Sqlite && postgres.is_none() {
-        return around_postgres();
-    }
     let folder = TempDir::with_prefix("souk-bench.")?;
-    let mut places = Vec::new();
-    if args.database != Databases::Postgres {
-        places.push(Place::Sqlite(folder.path().to_owned()));
-    }
-    if args.database != Databases::Sqlite {
-        places.extend(postgres.map(Place::Postgres));
-    }
+    let Some(places) = args.database.places(folder.path()) else {
+        // What takes this program's place would never drop it.
+        folder.close()?;
+        return around_postgres();
+    };
     let pins = Pins::set(&places).await?;
     report::head(args.events, args.rounds, &places, &pins, folder.path()).await?;
     let bench = Bench {
@@ -132,7 +136,7 @@ struct House {
     folder: TempDir,
     fresh: Fresh,
     stripe: Stripe,
-    _mail: SilentMail,
+    _mail: Option<SilentMail>,
     server: Server,
     first_answer: Duration,
 }
@@ -156,7 +160,7 @@ impl Bench<'_> {
                 rows.entry(row).or_default().add(rate, load, peak);
             };
         for &connections in &self.args.connections {
-            let house = self.open(place, contestant, 1).await?;
+            let house = self.open(place, contestant, 1, Worker::Waits).await?;
             let started = house.first_answer.as_secs_f64() * 1000.0;
             let sales = self.sales(&house, connections).await?;
             let peak = house.server.peak_memory();
@@ -184,7 +188,9 @@ impl Bench<'_> {
         }
         if contestant == Contestant::Souk && !self.args.sales {
             let connections = self.most();
-            let house = self.open(place, contestant, PRODUCTS).await?;
+            let house = self
+                .open(place, contestant, PRODUCTS, Worker::Waits)
+                .await?;
             let spread = self.sales(&house, connections).await?;
             house.fresh.check(self.args.events).await?;
             note(
@@ -195,7 +201,19 @@ impl Bench<'_> {
                 None,
             );
             house.close().await?;
-            let house = self.open(place, contestant, 1).await?;
+            let house = self.open(place, contestant, 1, Worker::Works).await?;
+            let working = self.sales(&house, connections).await?;
+            house.fresh.check(self.args.events).await?;
+            house.stripe.was_understood()?;
+            note(
+                WORKING,
+                connections,
+                working.per_second(),
+                Some(&working),
+                None,
+            );
+            house.close().await?;
+            let house = self.open(place, contestant, 1, Worker::Waits).await?;
             let updates = Events::new()?.accounts_updated(self.args.events)?;
             let updates = updates.iter().map(Request::delivery).collect();
             let updates = self
@@ -234,12 +252,16 @@ impl Bench<'_> {
         place: &Place,
         contestant: Contestant,
         products: u32,
+        worker: Worker,
     ) -> Result<House, Failure> {
         let folder = TempDir::new_in(self.folder)?;
         let fresh = place.fresh(folder.path()).await?;
-        // Both are silent to Souk, whose worker then stands still behind its first jobs, as Express and the bound have none.
-        let stripe = Stripe::start(contestant != Contestant::Souk, TELLING).await?;
-        let mail = SilentMail::start()?;
+        let speaks = contestant != Contestant::Souk || worker == Worker::Works;
+        let stripe = Stripe::start(speaks, TELLING).await?;
+        let mail = match worker {
+            Worker::Waits => Some(SilentMail::start()?),
+            Worker::Works => None,
+        };
         let migrate = Settings {
             binary: &self.souk,
             folder: folder.path(),
@@ -260,7 +282,7 @@ impl Bench<'_> {
             folder: folder.path(),
             database_url: &fresh.url,
             stripe: &stripe.base_url,
-            smtp: &mail.url,
+            smtp: mail.as_ref().map_or("", |mail| &mail.url),
             core: self.pins.servers,
         };
         let first = Events::new()?.signed(0, 1)?;

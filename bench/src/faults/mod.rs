@@ -21,9 +21,8 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use crate::Failure;
-use crate::database::Place;
+use crate::database::{Databases, Place, around_postgres};
 use crate::server;
-use crate::webhooks::{Databases, around_postgres};
 use day::{Seen, Stage};
 use plan::Plan;
 use runs::{Only, RUNS, Run, Size};
@@ -70,18 +69,12 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     if let Some(name) = args.names.iter().find(|name| !known(name)) {
         return Err(format!("no run is called {name}: see --list").into());
     }
-    let postgres = std::env::var("TEST_POSTGRES_URL").ok();
-    if args.database != Databases::Sqlite && postgres.is_none() {
-        return around_postgres();
-    }
     let folder = TempDir::with_prefix("souk-faults.")?;
-    let mut places = Vec::new();
-    if args.database != Databases::Postgres {
-        places.push(Place::Sqlite(folder.path().to_owned()));
-    }
-    if args.database != Databases::Sqlite {
-        places.extend(postgres.map(Place::Postgres));
-    }
+    let Some(places) = args.database.places(folder.path()) else {
+        // What takes this program's place would never drop it.
+        folder.close()?;
+        return around_postgres();
+    };
     if args.planted {
         return bugs::run(args, folder.path(), &places).await;
     }
@@ -193,7 +186,7 @@ fn print_head() {
 
 fn print_row(name: &str, place: &Place, seen: &Seen, seconds: f64, wrong: &[String]) {
     let found = match wrong {
-        [] if seen.by_hand > 0 => format!("nothing ({} jobs tried again by hand)", seen.by_hand),
+        [] if seen.by_hand > 0 => format!("nothing; jobs tried again by hand: {}", seen.by_hand),
         [] => "nothing".to_owned(),
         some => format!("\n    {}", some.join("\n    ")),
     };
