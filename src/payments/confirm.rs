@@ -1,7 +1,9 @@
 //! The one confirm: webhook, verify and re-read all end here, and whoever comes first wins.
 
+use std::ops::ControlFlow;
+
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
@@ -42,18 +44,14 @@ pub(super) const OPEN: [PaymentStatus; 4] = [
 
 /// Brings a payment to where its session is, as far forward as it goes and never back.
 pub(super) async fn apply(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
-    let Some(payment) = locked_by_session(tx, &heard.session.id).await? else {
-        return unknown(tx, heard).await;
+    let payment = match find(tx, heard).await? {
+        ControlFlow::Continue(payment) => payment,
+        ControlFlow::Break(effect) => return Ok(effect),
     };
-    if payment.charge_account != *heard.account && !planted("any_account") {
-        return Ok(Effect::Ignored("another account's event names our session"));
-    }
     let session = heard.session;
     match (session.status.as_deref(), session.payment_status.as_deref()) {
         _ if is_paid(session) => paid(tx, &payment, heard).await,
-        (Some("complete"), _) if intent_failed(session) => {
-            failed(tx, &payment, "the asynchronous payment failed").await
-        }
+        (Some("complete"), _) if intent_failed(session) => has_failed(tx, &payment).await,
         (Some("complete"), _) => processing(tx, &payment).await,
         (Some("expired"), _) => {
             ended(
@@ -73,22 +71,48 @@ pub(super) async fn apply(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
     }
 }
 
-/// An asynchronous payment that failed.
-pub(super) async fn failed(tx: &Tx, payment: &payment::Model, why: &str) -> Result<Effect> {
-    ended(tx, payment, PaymentStatus::Failed, OrderStatus::Failed, why).await
+/// An asynchronous payment that failed: the session itself doesn't say it.
+pub(super) async fn failed(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
+    match find(tx, heard).await? {
+        ControlFlow::Continue(payment) => has_failed(tx, &payment).await,
+        ControlFlow::Break(effect) => Ok(effect),
+    }
+}
+
+/// The payment that a session is of, locked; or what it comes to that the session is of none that we know.
+async fn find(tx: &Tx, heard: &Heard<'_>) -> Result<ControlFlow<Effect, payment::Model>> {
+    let found = match locked_by_session(tx, &heard.session.id).await? {
+        Some(payment) => ControlFlow::Continue(payment),
+        None => named(tx, heard).await?,
+    };
+    Ok(match found {
+        ControlFlow::Continue(payment)
+            if payment.charge_account != *heard.account && !planted("any_account") =>
+        {
+            ControlFlow::Break(Effect::Ignored("another account's event names our session"))
+        }
+        found => found,
+    })
 }
 
 /// A session that we don't know yet. Metadata only finds who may be meant: if a payment of this account still waits
-/// for its session's id, the event waits with it.
-async fn unknown(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
+/// for its session's id, the event waits with it. The payment is locked, so that the id is stored before, and is seen, or
+/// after, and finds who waits for it; between the two looks it may have been.
+async fn named(tx: &Tx, heard: &Heard<'_>) -> Result<ControlFlow<Effect, payment::Model>> {
     let metadata = heard.session.metadata.as_ref();
     let Some(named) = metadata.and_then(|all| hint(all, METADATA_PAYMENT)) else {
-        return Ok(Effect::Ignored("a session of the seller's own"));
+        return Ok(ControlFlow::Break(Effect::Ignored(
+            "a session of the seller's own",
+        )));
     };
     let candidate = payment::Entity::find_by_id(PaymentId::from(named.as_str()))
+        .lock_exclusive()
         .one(tx)
         .await?;
-    match candidate {
+    let effect = match candidate {
+        Some(payment) if payment.stripe_object.as_ref() == Some(&heard.session.id) => {
+            return Ok(ControlFlow::Continue(payment));
+        }
         Some(payment)
             if payment.charge_account == *heard.account && payment.stripe_object.is_none() =>
         {
@@ -99,16 +123,17 @@ async fn unknown(tx: &Tx, heard: &Heard<'_>) -> Result<Effect> {
                 },
             )
             .await?;
-            if planted("no_op_for_deferral") {
-                return Ok(Effect::Ignored("not yet known"));
+            match planted("no_op_for_deferral") {
+                true => Effect::Ignored("not yet known"),
+                false => Effect::Deferred {
+                    waits_for: heard.session.id.clone(),
+                },
             }
-            Ok(Effect::Deferred {
-                waits_for: heard.session.id.clone(),
-            })
         }
-        None if is_paid(heard.session) => orphaned(tx, heard, &named).await,
-        _ => Ok(Effect::Ignored("no payment of ours on this account")),
-    }
+        None if is_paid(heard.session) => orphaned(tx, heard, &named).await?,
+        _ => Effect::Ignored("no payment of ours on this account"),
+    };
+    Ok(ControlFlow::Break(effect))
 }
 
 /// Whether its money has come, or none was to be paid.
@@ -174,6 +199,11 @@ async fn processing(tx: &Tx, payment: &payment::Model) -> Result<Effect> {
         .await?;
     }
     Ok(Effect::Applied)
+}
+
+async fn has_failed(tx: &Tx, payment: &payment::Model) -> Result<Effect> {
+    let why = "the asynchronous payment failed";
+    ended(tx, payment, PaymentStatus::Failed, OrderStatus::Failed, why).await
 }
 
 async fn ended(

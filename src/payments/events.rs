@@ -9,7 +9,7 @@ use crate::stripe::views::{IdView, RefundView, SessionView};
 use crate::stripe::{Effect, Event};
 
 use super::confirm::{self, Heard};
-use super::{locked_by_session, refunds, together};
+use super::{refunds, together};
 
 /// We collect money on sellers' accounts alone.
 const OWN: Effect = Effect::Ignored("the platform's own payments are none of ours");
@@ -64,22 +64,12 @@ pub async fn checkout_session_failed(tx: &Tx, event: &Event) -> Result<Effect> {
         return Ok(OWN);
     };
     let (session, livemode) = (event.object::<SessionView>()?, event.livemode()?);
-    match locked_by_session(tx, &session.id).await? {
-        Some(payment) if payment.charge_account == *account => {
-            confirm::failed(tx, &payment, "the asynchronous payment failed").await
-        }
-        _ => {
-            confirm::apply(
-                tx,
-                &Heard {
-                    account,
-                    livemode,
-                    session: &session,
-                },
-            )
-            .await
-        }
-    }
+    let heard = Heard {
+        account,
+        livemode,
+        session: &session,
+    };
+    confirm::failed(tx, &heard).await
 }
 
 /// `refund.created`, `.updated`, `.failed` and `charge.refund.updated`.

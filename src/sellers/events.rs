@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sea_orm::FromQueryResult;
+use sea_orm::{EntityTrait, FromQueryResult, QuerySelect};
 use serde::Deserialize;
 use souk_entity::{AccountId, SellerId, seller};
 
-use super::{account, by_account, find, locked};
+use super::{account, by_account, locked};
 use crate::db::Tx;
 use crate::db::given::SetWise;
 use crate::error::Result;
@@ -27,11 +27,18 @@ pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
         jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
         return Ok(Effect::Applied);
     }
-    if being_made(tx, event, livemode).await?.is_some() {
-        let waits_for = account.to_string();
-        return Ok(Effect::Deferred { waits_for });
+    match being_made(tx, event, livemode).await? {
+        Some(seller) if seller.stripe_account.is_none() => {
+            let waits_for = account.to_string();
+            Ok(Effect::Deferred { waits_for })
+        }
+        // Its id was stored between the two looks.
+        Some(seller) if seller.stripe_account.as_ref() == Some(&account) => {
+            jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
+            Ok(Effect::Applied)
+        }
+        _ => Ok(NOT_OURS),
     }
-    Ok(NOT_OURS)
 }
 
 /// The account that a snapshot is of.
@@ -83,7 +90,8 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usiz
     Ok(ours.map(|(at, _)| at).collect())
 }
 
-/// The seller whose account this may be, since it has none yet: Stripe's event can be faster than its answer.
+/// The seller whose account this may be, since it had none yet: Stripe's event can be faster than its answer. Locked, so
+/// that the account's id is stored before, and is seen, or after, and finds who waits for it.
 async fn being_made(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<seller::Model>> {
     #[derive(Deserialize)]
     struct Account {
@@ -93,8 +101,11 @@ async fn being_made(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<sel
     let Some(id) = account.and_then(|account| hint(&account.metadata, METADATA_SELLER)) else {
         return Ok(None);
     };
-    let seller = find(tx, &SellerId(id)).await?;
-    Ok(seller.filter(|seller| seller.stripe_account.is_none() && seller.livemode == livemode))
+    let seller = seller::Entity::find_by_id(SellerId(id))
+        .lock_exclusive()
+        .one(tx)
+        .await?;
+    Ok(seller.filter(|seller| seller.livemode == livemode))
 }
 
 /// `account.application.deauthorized`: its object is our application; the account is the envelope's.

@@ -2,10 +2,11 @@
 
 use futures_util::future::{join, join_all};
 use sea_orm::ConnectionTrait;
-use serde_json::json;
+use serde_json::{Value, json};
 use souk::webhooks;
 
 use crate::harness::{TestApp, text};
+use crate::sellers::seen;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn webhook_and_verify_at_the_same_moment_confirm_once() {
@@ -152,4 +153,48 @@ async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looke
     let status: String = app.ask("SELECT status AS it FROM orders").await;
     assert_eq!(status, "paid");
     app.settle().await;
+}
+
+/// What an event comes to that arrives while this is being stored, and isn't yet.
+async fn heard_while(app: &TestApp, stored: &str, event: &Value) -> String {
+    let storing = app.app.db.begin_write().await.expect("begins");
+    storing.execute_unprepared(stored).await.expect("stores");
+    let ends = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        storing.commit().await.expect("commits");
+    };
+    let (state, ()) = join(app.hear(event), ends).await;
+    state
+}
+
+#[tokio::test]
+async fn a_session_that_is_paid_while_its_id_is_being_stored_is_confirmed() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(3)).await;
+    let checkout = app.checkout(&lamp).await;
+    app.sql("UPDATE payments SET stripe_object = NULL").await;
+    app.pay(&checkout).await;
+    let completed = app.pending_one("checkout.session.completed").await;
+    let stored = format!("UPDATE payments SET stripe_object = '{}'", checkout.id);
+    assert_eq!(heard_while(&app, &stored, &completed).await, "processed");
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    app.settle().await;
+    assert_eq!(app.stock(&lamp).await, 2);
+}
+
+#[tokio::test]
+async fn an_account_that_changes_while_its_id_is_being_stored_is_read_again() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    app.sql("UPDATE sellers SET stripe_account = NULL").await;
+    let how = json!({ "disabled_reason": "under_review" });
+    app.stripe(&format!("/accounts/{}/restrict", shop.account), how)
+        .await;
+    let updated = app.pending_one("account.updated").await;
+    app.intercept().await;
+    let stored = format!("UPDATE sellers SET stripe_account = '{}'", shop.account);
+    assert_eq!(heard_while(&app, &stored, &updated).await, "processed");
+    app.settle().await;
+    assert_eq!(seen(&app, &shop).await["charges_enabled"], false);
 }
