@@ -3,21 +3,21 @@
 use std::collections::HashMap;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use souk_entity::product::ProductStatus;
 use souk_entity::{
-    AccountId, JsonText, Metadata, OrderId, PaymentId, ProductId, Timestamp, payment_order, seller,
+    AccountId, JsonText, Metadata, OrderId, PaymentId, ProductId, Timestamp, inbox_event,
+    payment_order, seller,
 };
 use validator::Validate;
 
 use crate::app::App;
 use crate::config::origin;
 use crate::db::Tx;
-use crate::db::given::SetWise;
 use crate::error::{Error, Result};
 use crate::http::{check_metadata, given, objects};
 use crate::identity::{self, Caller};
@@ -533,33 +533,23 @@ async fn attach(
         .ok_or_else(|| Error::internal("a session belongs to another payment"))
 }
 
-/// Stages a retry of the events that wait for something, if there are any. One that comes at this very moment is
-/// found by the sweep.
-pub(super) async fn wake_deferred(tx: &Tx, waits_for: &str) -> Result<()> {
-    jobs::stage_all(tx, &deferred(tx, [waits_for]).await?).await
-}
-
-#[derive(FromQueryResult)]
-struct Waiting {
-    waits_for: String,
-}
-
-const WAITING: SetWise = SetWise {
-    // As the index says it, word for word, so that SQLite sees that it will do.
-    text: "SELECT DISTINCT e.waits_for FROM {given} JOIN inbox_events e ON e.waits_for = given.this \
-           WHERE e.state = 'deferred'",
-    columns: &[("this", "text")],
-};
-
-/// The retries of the events that wait for any of these.
-pub(super) async fn deferred<'a>(
-    tx: &Tx,
-    waits_for: impl IntoIterator<Item = &'a str>,
-) -> Result<Vec<Job>> {
-    let these: Vec<(&str,)> = waits_for.into_iter().map(|this| (this,)).collect();
-    let waiting: Vec<Waiting> = WAITING.all(tx, &these, []).await?;
-    let retry = |Waiting { waits_for }| Job::RetryDeferred { waits_for };
-    Ok(waiting.into_iter().map(retry).collect())
+/// Stages a retry of the events that wait for a session, if there are any.
+async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
+    use inbox_event::Column as C;
+    let waiting: Option<String> = inbox_event::Entity::find()
+        .select_only()
+        .column(C::Id)
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("state = 'deferred'"))
+        .filter(C::WaitsFor.eq(session))
+        .into_tuple()
+        .one(tx)
+        .await?;
+    if waiting.is_some() {
+        let waits_for = session.to_owned();
+        jobs::stage(tx, &Job::RetryDeferred { waits_for }).await?;
+    }
+    Ok(())
 }
 
 /// Stripe said a definite no: there is no session, and there won't be one.

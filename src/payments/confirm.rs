@@ -19,7 +19,7 @@ use crate::stripe::Effect;
 use crate::stripe::views::{SessionView, hint};
 use crate::{catalog, money, orders};
 
-use super::checkout::{METADATA_PAYMENT, wake_deferred};
+use super::checkout::METADATA_PAYMENT;
 use super::{locked_by_session, locked_order, refunds};
 
 /// What a session says of itself, and where it was heard: on which account, in which mode.
@@ -307,9 +307,6 @@ async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Ef
         },
     )
     .await?;
-    if let Some(intent) = &intent {
-        wake_deferred(tx, intent).await?;
-    }
     Ok(Effect::Applied)
 }
 

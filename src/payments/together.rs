@@ -20,7 +20,6 @@ use crate::ids;
 use crate::jobs::{self, Job};
 use crate::planted::planted;
 
-use super::checkout;
 use super::confirm::{Heard, OPEN, Sum};
 
 /// One that can be confirmed.
@@ -220,7 +219,7 @@ async fn advance(tx: &Tx, ready: &[Ready<'_>]) -> Result<()> {
     Ok(())
 }
 
-/// What follows from each: the mail, a re-read of the payment, a pull of its account, and the events that waited for it.
+/// What follows from each: the mail, a re-read of the payment, and a pull of its account.
 async fn stage(tx: &Tx, ready: &[Ready<'_>]) -> Result<()> {
     let mut staged = Vec::with_capacity(3 * ready.len());
     for one in ready.iter().filter(|_| !planted("no_mail")) {
@@ -236,8 +235,6 @@ async fn stage(tx: &Tx, ready: &[Ready<'_>]) -> Result<()> {
             livemode: one.livemode,
         });
     }
-    let intents = ready.iter().filter_map(|one| one.intent);
-    staged.extend(checkout::deferred(tx, intents).await?);
     jobs::stage_all(tx, &staged).await
 }
 
