@@ -5,7 +5,7 @@ use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use souk::webhooks;
 
-use crate::harness::{TestApp, text};
+use crate::harness::{Checkout, TestApp, text};
 use crate::sellers::seen;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -127,15 +127,21 @@ async fn two_refunds_at_once_never_exceed_what_was_paid() {
     assert_eq!(app.order(&checkout).await["amount_refunded"], 2000);
 }
 
-#[tokio::test]
-async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looked_at_again() {
-    let app = TestApp::start().await;
+/// A sale of one of three lamps, paid before its session's id is stored; with the lamp and the event that says so.
+async fn paid_too_soon(app: &TestApp) -> (Checkout, String, Value) {
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
     let checkout = app.checkout(&lamp).await;
     app.sql("UPDATE payments SET stripe_object = NULL").await;
     app.pay(&checkout).await;
     let completed = app.pending_one("checkout.session.completed").await;
+    (checkout, lamp, completed)
+}
+
+#[tokio::test]
+async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looked_at_again() {
+    let app = TestApp::start().await;
+    let (checkout, _, completed) = paid_too_soon(&app).await;
     assert_eq!(app.hear(&completed).await, "deferred");
     // Whoever sweeps has claimed it, and hasn't found the session.
     let swept = app.app.db.begin_write().await.expect("begins");
@@ -170,12 +176,7 @@ async fn heard_while(app: &TestApp, stored: &str, event: &Value) -> String {
 #[tokio::test]
 async fn a_session_that_is_paid_while_its_id_is_being_stored_is_confirmed() {
     let app = TestApp::start().await;
-    let shop = app.shop("mira").await;
-    let lamp = app.product(&shop, 2500, Some(3)).await;
-    let checkout = app.checkout(&lamp).await;
-    app.sql("UPDATE payments SET stripe_object = NULL").await;
-    app.pay(&checkout).await;
-    let completed = app.pending_one("checkout.session.completed").await;
+    let (checkout, lamp, completed) = paid_too_soon(&app).await;
     let stored = format!("UPDATE payments SET stripe_object = '{}'", checkout.id);
     assert_eq!(heard_while(&app, &stored, &completed).await, "processed");
     assert_eq!(app.order(&checkout).await["status"], "paid");
