@@ -20,6 +20,7 @@ const TABLE: &[(&[&str], &[&str])] = &[
     (&["app"], &["base", "stripe", "mailer", "jobs"]),
     (&["http"], &["base", "app"]),
     (&["identity"], &["base", "audit", "jobs", "app", "http"]),
+    (&["installation"], &["D", "stripe"]),
     (&["sellers"], &["D", "stripe"]),
     (&["catalog"], &["D", "stripe", "sellers"]),
     (&["ledger"], &["D", "stripe", "sellers"]),

@@ -1,5 +1,6 @@
 //! The server as a process: killed, restarted, started twice at once, started wrongly.
 
+mod modes;
 mod time;
 mod tools;
 
