@@ -14,7 +14,6 @@ use crate::db::given::SetWise;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
-use crate::planted::planted;
 
 /// All the work there is, by plain ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,10 +61,6 @@ impl Job {
     fn effect_key(&self) -> String {
         let (kind, subject) = (self.kind(), self.subject());
         match self {
-            Self::Mail { what, .. } if planted("mail_before_guard") => {
-                let again = ids::random_below(i64::MAX);
-                format!("{kind}:{what}:{subject}:{again}")
-            }
             Self::Mail { what, .. } => format!("{kind}:{what}:{subject}"),
             Self::Pull { livemode, .. }
             | Self::SyncPayout { livemode, .. }
@@ -174,12 +169,6 @@ async fn insert(tx: &Tx, jobs: &[Job], run_at: Timestamp) -> Result<()> {
         let args = serde_json::to_string(job).map_err(|e| Error::internal(e.to_string()))?;
         rows.entry(job.effect_key()).or_insert((job, args));
     }
-    if planted("lost_wake_up") {
-        let there = job::Entity::find().filter(job::Column::EffectKey.is_in(rows.keys().cloned()));
-        for row in there.all(tx).await? {
-            rows.remove(&row.effect_key);
-        }
-    }
     if rows.is_empty() {
         return Ok(());
     }
@@ -236,22 +225,16 @@ impl Lease {
     /// Why the job is given up after this outcome, if it is.
     pub fn gives_up<'a>(&self, outcome: &'a Result<()>) -> Option<&'a Error> {
         let error = outcome.as_ref().err()?;
-        let most = match planted("given_up_at_once") {
-            true => 1,
-            false => MAX_ATTEMPTS,
-        };
-        let again = error.is_retryable() && self.attempt < most;
+        let again = error.is_retryable() && self.attempt < MAX_ATTEMPTS;
         (!again && self.job.every_ms().is_none()).then_some(error)
     }
 
     /// The job's row, as long as it is in this worker's hands.
     fn mine(&self) -> UpdateMany<job::Entity> {
         use job::Column as C;
-        let row = job::Entity::update_many().filter(C::Id.eq(self.id.clone()));
-        if planted("fence_dropped") {
-            return row;
-        }
-        row.filter(C::State.eq(JobState::Leased))
+        job::Entity::update_many()
+            .filter(C::Id.eq(self.id.clone()))
+            .filter(C::State.eq(JobState::Leased))
             .filter(C::LeaseOwner.eq(self.owner.clone()))
             .filter(C::Attempts.eq(self.attempt))
     }
@@ -264,12 +247,11 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
     let (now, shared_now) = (tx.now(), tx.shared_now().await?);
     let due = Condition::any()
         .add(C::State.eq(JobState::Ready).and(C::RunAt.lte(now)))
-        .add(match planted("lease_for_ever") {
-            true => C::Id.is_null(),
-            false => C::State
+        .add(
+            C::State
                 .eq(JobState::Leased)
                 .and(C::LeaseUntil.lt(shared_now)),
-        });
+        );
     let mut pick = Query::select();
     pick.column(C::Id)
         .from(job::Entity)

@@ -20,7 +20,6 @@ pub mod money;
 pub mod notify;
 pub mod orders;
 pub mod payments;
-pub mod planted;
 pub mod sellers;
 pub mod stripe;
 pub mod webhooks;

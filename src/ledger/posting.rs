@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::error::Result;
 use crate::money;
-use crate::planted::planted;
 use crate::stripe::views::BalanceTransactionView;
 
 /// Version of `contra` and `fee_account`, kept with each journal. A change of either is a new version.
@@ -35,9 +34,6 @@ pub fn post(txn: &BalanceTransactionView) -> Result<Vec<Line>> {
     let mut lines = Lines::new(&txn.currency);
     lines.add(&format!("stripe_balance:{}", txn.balance_type), txn.net)?;
     for fee in &txn.fee_details {
-        if planted("fees_unposted") {
-            continue;
-        }
         if fee.currency == txn.currency {
             lines.add(fee_account(&fee.kind), fee.amount)?;
         }

@@ -19,7 +19,6 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::money;
-use crate::planted::planted;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
 use super::findings::{NewFinding, raise, resolve};
@@ -162,8 +161,6 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[Pulled]) -> Res
         let order = txn.source.as_ref().and_then(|id| orders.get(id)).cloned();
         if let Some(row) = stored.get(&txn.id) {
             revisit(tx, book, row, txn, order).await?;
-        } else if planted("transaction_passed_over") && pulled.txn.kind == "refund" {
-            continue;
         } else if insert(tx, book, pulled, order).await? {
             let lines = posting::post(txn)?;
             suspense |= lines.iter().any(|line| line.account == posting::SUSPENSE);

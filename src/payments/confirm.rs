@@ -14,7 +14,6 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::ledger::{self, NewFinding};
-use crate::planted::planted;
 use crate::stripe::Effect;
 use crate::stripe::views::{SessionView, hint};
 use crate::{catalog, money, orders};
@@ -86,9 +85,7 @@ async fn find(tx: &Tx, heard: &Heard<'_>) -> Result<ControlFlow<Effect, payment:
         None => named(tx, heard).await?,
     };
     Ok(match found {
-        ControlFlow::Continue(payment)
-            if payment.charge_account != *heard.account && !planted("any_account") =>
-        {
+        ControlFlow::Continue(payment) if payment.charge_account != *heard.account => {
             ControlFlow::Break(Effect::Ignored("another account's event names our session"))
         }
         found => found,
@@ -123,11 +120,8 @@ async fn named(tx: &Tx, heard: &Heard<'_>) -> Result<ControlFlow<Effect, payment
                 },
             )
             .await?;
-            match planted("no_op_for_deferral") {
-                true => Effect::Ignored("not yet known"),
-                false => Effect::Deferred {
-                    waits_for: heard.session.id.clone(),
-                },
+            Effect::Deferred {
+                waits_for: heard.session.id.clone(),
             }
         }
         None if is_paid(heard.session) => orphaned(tx, heard, &named).await?,
@@ -244,10 +238,6 @@ async fn move_payment(
 async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Effect> {
     use payment::Column as C;
     let session = heard.session;
-    if planted("mail_before_guard") {
-        let order = locked_order(tx, &payment.id).await?;
-        mail(tx, "order_paid", &order).await?;
-    }
     let sum = Sum::of(session);
     let intent = session
         .payment_intent
@@ -264,24 +254,12 @@ async fn paid(tx: &Tx, payment: &payment::Model, heard: &Heard<'_>) -> Result<Ef
         .col_expr(C::PaidAt, Expr::value(tx.now()))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(payment.id.clone()))
-        .filter(match planted("confirm_unguarded") {
-            true => C::Status.is_not_null(),
-            false => C::Status.is_in(OPEN),
-        })
-        .filter(match planted("any_account") {
-            true => C::ChargeAccount.is_not_null(),
-            false => C::ChargeAccount.eq(heard.account.clone()),
-        })
+        .filter(C::Status.is_in(OPEN))
+        .filter(C::ChargeAccount.eq(heard.account.clone()))
         .filter(C::StripeObject.eq(session.id.as_str()))
-        .filter(match planted("any_mode") {
-            true => C::Livemode.is_not_null(),
-            false => C::Livemode.eq(heard.livemode),
-        })
+        .filter(C::Livemode.eq(heard.livemode))
         .filter(C::Currency.eq(session.currency.as_deref().unwrap_or_default()))
-        .filter(match planted("any_amount") {
-            true => C::AmountSubtotal.is_not_null(),
-            false => C::AmountSubtotal.eq(sum.subtotal),
-        })
+        .filter(C::AmountSubtotal.eq(sum.subtotal))
         .exec_with_returning(tx)
         .await?;
     let Some(paid) = updated.first() else {
@@ -333,9 +311,6 @@ impl Sum {
 
     /// Stripe's own sum of what was asked for, with a discount only where codes were allowed.
     pub(super) fn fits(&self, amount_subtotal: i64, allow_discounts: bool) -> bool {
-        if planted("any_amount") {
-            return true;
-        }
         !self.extras
             && self.subtotal == amount_subtotal
             && self.discount >= 0
@@ -384,9 +359,6 @@ async fn settle_order(tx: &Tx, payment: &payment::Model, paid: i64) -> Result<()
             let lines: Vec<_> = lines.into_iter().map(catalog::SoldLine::from).collect();
             let sold = catalog::take_stock(tx, &[(&order.id, &lines)]).await?;
             if sold.contains(&order.id) {
-                if planted("order_left_behind") {
-                    return Ok(());
-                }
                 let data = json!({ "payment": payment.id, "amount_paid": paid });
                 orders::advance(tx, &order.id, &[order.status], OrderStatus::Paid, data).await?;
                 return mail(tx, "order_paid", &order).await;
@@ -439,16 +411,11 @@ async fn settle_order(tx: &Tx, payment: &payment::Model, paid: i64) -> Result<()
             .await?
         }
     }
-    if !planted("oversold_kept") {
-        refunds::stage_automatic(tx, payment, &order, origin, paid).await?;
-    }
+    refunds::stage_automatic(tx, payment, &order, origin, paid).await?;
     mail(tx, "refund_due", &order).await
 }
 
 async fn mail(tx: &Tx, what: &str, order: &order::Model) -> Result<()> {
-    if planted("no_mail") {
-        return Ok(());
-    }
     jobs::stage(
         tx,
         &Job::Mail {

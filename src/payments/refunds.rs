@@ -16,7 +16,6 @@ use crate::error::{Error, Result, StripeFault};
 use crate::jobs::{self, Job};
 use crate::ledger::{self, NewFinding};
 use crate::orders::{self, OrderAccess, Side};
-use crate::planted::planted;
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
 use crate::stripe::views::{RefundView, hint};
 use crate::stripe::{Attempt, Effect, Page, key_until};
@@ -206,13 +205,10 @@ pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
         .payment_intent
         .clone()
         .ok_or_else(|| Error::internal("a paid payment without an intent"))?;
-    let fee_back = payment.application_fee > 0 && !planted("fee_kept");
+    let fee_back = payment.application_fee > 0;
     let create = request::create(
         &intent,
-        match planted("refund_short") {
-            true => refund.amount - 1,
-            false => refund.amount,
-        },
+        refund.amount,
         refund.reason.as_deref(),
         fee_back,
         id.as_ref(),
@@ -224,10 +220,7 @@ pub(super) async fn send(app: &App, id: &RefundId) -> Result<()> {
     };
     let made = Attempt::of(refund::Entity, id, refund.key_number, refund.key_until)
         .make(&app.db, app.clock.now(), look, async |n| {
-            let mut key = format!("refund:{id}:{n}");
-            if planted("new_key_on_retry") {
-                key = format!("{key}:{}", ids::random_below(i64::MAX));
-            }
+            let key = format!("refund:{id}:{n}");
             let stripe = app.stripe.on(&payment.charge_account);
             let view: RefundView = stripe.post(&create, &key).await?;
             let tx = app.db.begin_write().await?;

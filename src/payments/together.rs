@@ -18,7 +18,6 @@ use crate::db::given::SetWise;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::jobs::{self, Job};
-use crate::planted::planted;
 
 use super::confirm::{Heard, OPEN, Sum};
 
@@ -55,9 +54,7 @@ pub(super) async fn confirm(tx: &Tx, heard: &[Heard<'_>]) -> Result<HashSet<usiz
         return Ok(HashSet::new());
     }
     pay(tx, &ready).await?;
-    if !planted("order_left_behind") {
-        advance(tx, &ready).await?;
-    }
+    advance(tx, &ready).await?;
     stage(tx, &ready).await?;
     Ok(ready.iter().map(|one| one.at).collect())
 }
@@ -108,8 +105,8 @@ async fn open_payments<'a>(tx: &Tx, heard: &[Heard<'a>]) -> Result<Vec<Ready<'a>
         } = heard[at];
         let sum = Sum::of(session);
         let fits = OPEN.contains(&asked.status)
-            && (asked.charge_account == *account || planted("any_account"))
-            && (asked.livemode == livemode || planted("any_mode"))
+            && asked.charge_account == *account
+            && asked.livemode == livemode
             && session.currency.as_deref() == Some(asked.currency.as_str())
             && sum.fits(asked.amount_subtotal, asked.allow_discounts)
             && (payers[&asked.order_id], orders[&asked.id]) == (1, 1);
@@ -222,7 +219,7 @@ async fn advance(tx: &Tx, ready: &[Ready<'_>]) -> Result<()> {
 /// What follows from each: the mail, a re-read of the payment, and a pull of its account.
 async fn stage(tx: &Tx, ready: &[Ready<'_>]) -> Result<()> {
     let mut staged = Vec::with_capacity(3 * ready.len());
-    for one in ready.iter().filter(|_| !planted("no_mail")) {
+    for one in ready {
         staged.push(Job::Mail {
             what: "order_paid".to_owned(),
             subject: one.order.to_string(),

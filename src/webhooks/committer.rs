@@ -9,9 +9,6 @@ use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::metrics;
-use crate::planted::planted;
-
-use souk_entity::inbox_event::EventState;
 
 use super::{Incoming, Receipt, inbox};
 
@@ -62,19 +59,6 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
         // Two replicas given the same events in another order would lock each other out of the inbox's key.
         batch.sort_by(|a, b| a.incoming.event.id.cmp(&b.incoming.event.id));
         let incoming: Vec<&Incoming> = batch.iter().map(|delivery| &delivery.incoming).collect();
-        if planted("ack_before_commit") {
-            let incoming: Vec<Incoming> = batch.iter().map(|one| one.incoming.clone()).collect();
-            for delivery in batch.drain(..) {
-                drop(
-                    delivery
-                        .answer
-                        .send(Ok(Receipt::Stored(EventState::Processed))),
-                );
-            }
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            drop(commit_all(&app, &incoming.iter().collect::<Vec<_>>()).await);
-            continue;
-        }
         let receipts = commit_all(&app, &incoming).await;
         for (delivery, receipt) in batch.drain(..).zip(receipts) {
             // A sender that hung up will send again, and find a duplicate.
@@ -114,12 +98,6 @@ pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Rec
 async fn commit_or_each(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
     match commit_again(app, batch).await {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
-        Err(_) if planted("ack_on_failure") => {
-            let acked = batch
-                .iter()
-                .map(|_| Ok(Receipt::Stored(EventState::Processed)));
-            acked.collect()
-        }
         Err(e) if batch.len() == 1 => vec![Err(e)],
         Err(e) => {
             tracing::warn!(events = batch.len(), error = %e, "a batch of events failed; trying each alone");
@@ -154,9 +132,6 @@ async fn commit_again(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
 }
 
 async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
-    if planted("two_commits") {
-        return inbox::receive_in_two(app, batch).await;
-    }
     let tx = app.db.begin_batch().await?;
     let effects = Stopwatch::start();
     let receipts = inbox::receive(&tx, batch).await?;

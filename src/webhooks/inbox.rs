@@ -15,7 +15,6 @@ use crate::db::{self, Tx, Written};
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::metrics;
-use crate::planted::planted;
 use crate::stripe::{Effect, Event};
 
 use super::{Incoming, Receipt, effects};
@@ -56,27 +55,6 @@ pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>
         false => Receipt::Duplicate,
     };
     Ok(first.iter().map(receipt).collect())
-}
-
-/// A planted bug: the rows, and then the effects, in a transaction each.
-pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
-    let tx = app.db.begin_write().await?;
-    let mut inserted = insert(&tx, batch).await?;
-    tx.commit().await?;
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let tx = app.db.begin_write().await?;
-    let mut receipts = Vec::new();
-    for incoming in batch {
-        if inserted.remove(&incoming.event.id) {
-            let outcome = attempt(&tx, &incoming.event).await?;
-            receipts.push(Receipt::Stored(outcome.state(1)));
-            store(&tx, &[(&incoming.event.id, 1, &outcome)]).await?;
-        } else {
-            receipts.push(Receipt::Duplicate);
-        }
-    }
-    tx.commit().await?;
-    Ok(receipts)
 }
 
 /// As `processed`, which nearly every event is. Their payloads are one blob, since that is much to quote, and each row
@@ -206,10 +184,6 @@ async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
         Err(e) if e.is_engine_error() => Err(e),
         Err(e) => {
             savepoint.rollback().await?;
-            if planted("inbox_in_savepoint") {
-                let row = inbox_event::Entity::delete_by_id(event.id.clone());
-                row.exec(tx).await?;
-            }
             tracing::warn!(event = event.id, kind = event.kind, error = %e, "the effect of an event failed");
             Ok(Outcome::Failed(e))
         }

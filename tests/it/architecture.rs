@@ -12,7 +12,7 @@ use source::Source;
 /// `entity` is open to all.
 const TABLE: &[(&[&str], &[&str])] = &[
     (
-        &["error", "clock", "ids", "money", "config", "planted", "db"],
+        &["error", "clock", "ids", "money", "config", "db"],
         &["base above"],
     ),
     (&["metrics", "audit", "jobs", "mailer", "stripe"], &["base"]),
@@ -47,10 +47,9 @@ const TABLE: &[(&[&str], &[&str])] = &[
     (&["worker"], &["above"]),
     (&["lib"], &["above"]),
 ];
-const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "planted", "db"];
+const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "db"];
 const D: &[&str] = &[
-    "error", "clock", "ids", "money", "config", "planted", "db", "audit", "jobs", "app", "http",
-    "identity",
+    "error", "clock", "ids", "money", "config", "db", "audit", "jobs", "app", "http", "identity",
 ];
 
 /// Files that may be longer than `LONGEST`, and why.

@@ -15,7 +15,7 @@ mod postman;
 mod runs;
 mod trouble;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use tempfile::TempDir;
@@ -45,8 +45,8 @@ pub struct Args {
     /// Says what there is, and runs nothing.
     #[arg(long)]
     list: bool,
-    /// Checks the checker instead: each planted bug must be found, by a server that was built with the feature
-    /// `planted-bugs` and is named by SOUK_PLANTED_BIN.
+    /// Checks the checker instead: each planted bug must be found. They are put into a copy of the sources, in target/planted,
+    /// from which a server is built.
     #[arg(long)]
     planted: bool,
 }
@@ -205,12 +205,4 @@ fn print_row(name: &str, place: &Place, seen: &Seen, seconds: f64, wrong: &[Stri
         seen.peak_kib
             .map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string()),
     );
-}
-
-/// Where the server is that was built with bugs in it.
-fn planted_binary() -> Result<PathBuf, Failure> {
-    let path = std::env::var_os("SOUK_PLANTED_BIN").ok_or(
-        "SOUK_PLANTED_BIN is not set: cargo build -p souk --features planted-bugs, and name a copy of that binary",
-    )?;
-    Ok(Path::new(&path).canonicalize()?)
 }

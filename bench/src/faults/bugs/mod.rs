@@ -1,0 +1,122 @@
+//! The checker's own proof: bugs in a copy of the server, switched on one at a time, each of which it must find.
+
+mod patched;
+mod plans;
+mod table;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use futures_util::{StreamExt, stream};
+use tempfile::TempDir;
+
+use super::day::{self, Stage};
+use super::plan::Plan;
+use super::{Args, trouble};
+use crate::Failure;
+use crate::database::Place;
+pub use table::BUGS;
+
+/// A bug that is put into a copy of the sources.
+pub struct Bug {
+    pub name: &'static str,
+    pub does: &'static str,
+    /// What the category begins with under which it must be reported.
+    pub found_as: &'static str,
+    /// A day on which it shows.
+    plan: fn(u64, &Place) -> Plan,
+    patches: &'static [Patch],
+}
+
+/// One text of a source file, which occurs there exactly once, and the text that the copy has in its place.
+struct Patch {
+    file: &'static str,
+    find: &'static str,
+    with: &'static str,
+}
+
+/// Plays a day with each bug. An error names those that were not found.
+pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Failure> {
+    let binary = &patched::build()?;
+    println!("server    {}\n", binary.display());
+    let mut missed = Vec::new();
+    for place in places {
+        // On PostgreSQL there is one database of ours; on SQLite each day has its own, and they mostly wait.
+        let at_once = match place {
+            Place::Sqlite(_) => 4,
+            Place::Postgres(_) => 1,
+        };
+        // Only PostgreSQL has replicas.
+        let shows = |bug: &&Bug| {
+            matches!(place, Place::Postgres(_)) || (bug.plan)(args.seed, place).replicas == 1
+        };
+        let can = |bug: &&Bug| match trouble::impossible(&(bug.plan)(args.seed, place)) {
+            None => true,
+            Some(why) => {
+                println!("{:<28} {:<9} not run: {why}", bug.name, place.name());
+                false
+            }
+        };
+        let wanted = BUGS.iter().filter(|bug| args.wants(bug.name));
+        let wanted = wanted.filter(shows).filter(can);
+        let days = wanted
+            .map(|bug| async move { (bug, day_with(bug, args.seed, binary, folder, place).await) });
+        let mut days = stream::iter(days).buffered(at_once);
+        while let Some((bug, wrongs)) = days.next().await {
+            let found = wrongs.iter().any(|wrong| wrong.starts_with(bug.found_as));
+            let names: BTreeSet<&str> = wrongs
+                .iter()
+                .filter_map(|wrong| wrong.split([':', ' ']).next())
+                .collect();
+            let names: Vec<&str> = names.into_iter().collect();
+            let verdict = if found { "found" } else { "MISSED" };
+            println!(
+                "{:<28} {:<9} {verdict:<7} {}",
+                bug.name,
+                place.name(),
+                names.join(" ")
+            );
+            if !found {
+                missed.push(bug.name);
+            }
+        }
+    }
+    match missed.as_slice() {
+        [] => Ok(()),
+        some => Err(format!("not found: {}", some.join(", ")).into()),
+    }
+}
+
+/// Days that a bug is given to show: some need a chance.
+const DAYS: u64 = 3;
+
+/// What is found wrong after a day with this bug, or another day.
+async fn day_with(
+    bug: &Bug,
+    seed: u64,
+    binary: &Path,
+    folder: &Path,
+    place: &Place,
+) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    for seed in seed..seed + DAYS {
+        let played = async {
+            let folder = TempDir::new_in(folder)?;
+            let stage = Stage {
+                binary,
+                folder: folder.path(),
+                place,
+                planted: Some(bug.name),
+            };
+            day::play(&(bug.plan)(seed, place), &stage).await
+        };
+        wrongs = match played.await {
+            Ok(seen) => seen.wrongs(),
+            Err(e) => vec![format!("day: {e}")],
+        };
+        if wrongs.iter().any(|wrong| wrong.starts_with(bug.found_as)) {
+            break;
+        }
+    }
+    wrongs
+}

@@ -1,0 +1,145 @@
+//! The days on which the bugs show.
+
+use std::time::Duration;
+
+use souk_simulator::FaultKind;
+
+use crate::database::Place;
+use crate::faults::plan::{Plan, Trouble};
+
+/// How long a day with a bug may take to come to rest: what is stuck stays so.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+pub fn busy(seed: u64, _: &Place) -> Plan {
+    Plan {
+        patience: PATIENCE,
+        verify: 0.5,
+        ..Plan::quiet(seed, 20)
+    }
+}
+
+pub fn lied_to(seed: u64, place: &Place) -> Plan {
+    Plan {
+        lies: 0.5,
+        ..busy(seed, place)
+    }
+}
+
+pub fn haunted(seed: u64, place: &Place) -> Plan {
+    Plan {
+        ghosts: 2,
+        patience: 2 * PATIENCE,
+        ..busy(seed, place)
+    }
+}
+
+/// One product, of which there is hardly any.
+pub fn sold_out(seed: u64, place: &Place) -> Plan {
+    Plan {
+        products: 1,
+        stock: 2,
+        pile: true,
+        carts: 0.0,
+        ..busy(seed, place)
+    }
+}
+
+/// Few pieces of several products, bought together.
+pub fn scarce(seed: u64, place: &Place) -> Plan {
+    Plan {
+        products: 4,
+        stock: 4,
+        pile: true,
+        carts: 1.0,
+        ..busy(seed, place)
+    }
+}
+
+/// All at once, so that it is done in batches.
+pub fn flooded(seed: u64, place: &Place) -> Plan {
+    Plan {
+        products: 1,
+        carts: 0.0,
+        verify: 0.0,
+        pile: true,
+        flood: Some(64),
+        ..busy(seed, place)
+    }
+}
+
+pub fn poisoned(seed: u64, place: &Place) -> Plan {
+    Plan {
+        poison: 0.5,
+        ..busy(seed, place)
+    }
+}
+
+pub fn killed(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: Trouble::Kills(5),
+        stock: 100_000,
+        verify: 0.0,
+        ..busy(seed, place)
+    }
+}
+
+pub fn database_down(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: match place {
+            Place::Sqlite(_) => Trouble::SqliteBusy(1),
+            Place::Postgres(_) => Trouble::PostgresCrashes(2),
+        },
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
+pub fn lossy(seed: u64, place: &Place) -> Plan {
+    Plan {
+        lost: 0.3,
+        verify: 0.0,
+        ..busy(seed, place)
+    }
+}
+
+pub fn refused(seed: u64, place: &Place) -> Plan {
+    Plan {
+        stripe: vec![(FaultKind::Error429, 0.9)],
+        ..sold_out(seed, place)
+    }
+}
+
+/// Replicas whose clocks are ten minutes wrong.
+pub fn misclocked(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: Trouble::Clocks,
+        replicas: 3,
+        clocks: vec![0, 600, -600],
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
+/// A replica that is stopped past its lease.
+pub fn stopped(seed: u64, place: &Place) -> Plan {
+    Plan {
+        trouble: Trouble::Pause,
+        replicas: 2,
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
+/// Parts are given back, and most of Stripe's answers get lost.
+pub fn given_back(seed: u64, place: &Place) -> Plan {
+    Plan {
+        stripe: vec![(FaultKind::CommitThenTimeout, 0.85)],
+        sales: 40,
+        refunds: 1.0,
+        // No event says meanwhile that the refund was made.
+        lost: 0.9,
+        verify: 1.0,
+        patience: 3 * PATIENCE,
+        ..busy(seed, place)
+    }
+}

@@ -1,0 +1,469 @@
+//! The bugs. In a patch `BUG_ON` asks whether its bug is switched on.
+
+use super::plans::{
+    busy, database_down, flooded, given_back, haunted, killed, lied_to, lossy, misclocked,
+    poisoned, refused, scarce, sold_out, stopped,
+};
+use super::{Bug, Patch};
+
+pub const BUGS: [Bug; 28] = [
+    Bug {
+        name: "confirm_unguarded",
+        does: "a payment that is paid already is confirmed again",
+        found_as: "refund_needless",
+        plan: busy,
+        patches: &[Patch {
+            file: "src/payments/confirm.rs",
+            find: ".filter(C::Status.is_in(OPEN))",
+            with: ".filter(if BUG_ON { C::Status.is_not_null() } else { C::Status.is_in(OPEN) })",
+        }],
+    },
+    Bug {
+        name: "any_account",
+        does: "an event of one account confirms a payment on another",
+        found_as: "paid_for_nothing",
+        plan: lied_to,
+        patches: &[
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: "payment.charge_account != *heard.account",
+                with: "!BUG_ON && payment.charge_account != *heard.account",
+            },
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: ".filter(C::ChargeAccount.eq(heard.account.clone()))",
+                with: ".filter(if BUG_ON { C::ChargeAccount.is_not_null() }
+                    else { C::ChargeAccount.eq(heard.account.clone()) })",
+            },
+            Patch {
+                file: "src/payments/together.rs",
+                find: "&& asked.charge_account == *account",
+                with: "&& (BUG_ON || asked.charge_account == *account)",
+            },
+        ],
+    },
+    Bug {
+        name: "any_mode",
+        does: "a live event confirms a test payment",
+        found_as: "paid_for_nothing",
+        plan: lied_to,
+        patches: &[
+            Patch {
+                file: "src/webhooks/routes.rs",
+                find: "let ours = mode == app.stripe.livemode();",
+                with: "let ours = BUG_ON || mode == app.stripe.livemode();",
+            },
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: ".filter(C::Livemode.eq(heard.livemode))",
+                with: ".filter(if BUG_ON { C::Livemode.is_not_null() } else { C::Livemode.eq(heard.livemode) })",
+            },
+            Patch {
+                file: "src/payments/together.rs",
+                find: "&& asked.livemode == livemode",
+                with: "&& (BUG_ON || asked.livemode == livemode)",
+            },
+        ],
+    },
+    Bug {
+        name: "any_amount",
+        does: "whatever amount was paid confirms the payment",
+        found_as: "paid_for_nothing",
+        plan: lied_to,
+        patches: &[
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: "        !self.extras\n",
+                with: "        BUG_ON || !self.extras\n",
+            },
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: ".filter(C::AmountSubtotal.eq(sum.subtotal))",
+                with: ".filter(if BUG_ON { C::AmountSubtotal.is_not_null() } else { C::AmountSubtotal.eq(sum.subtotal) })",
+            },
+        ],
+    },
+    Bug {
+        name: "no_op_for_deferral",
+        does: "an event that came too early is ignored instead of deferred",
+        found_as: "payment_unrecorded",
+        plan: haunted,
+        patches: &[Patch {
+            file: "src/payments/confirm.rs",
+            find: "            Effect::Deferred {\n",
+            with: r#"
+            if BUG_ON {
+                return Ok(ControlFlow::Break(Effect::Ignored("not yet known")));
+            }
+            Effect::Deferred {
+"#,
+        }],
+    },
+    Bug {
+        name: "order_left_behind",
+        does: "the payment is confirmed and its order is not",
+        found_as: "order_behind",
+        plan: busy,
+        patches: &[
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: "if sold.contains(&order.id) {",
+                with: "if sold.contains(&order.id) { if BUG_ON { return Ok(()); }",
+            },
+            Patch {
+                file: "src/payments/together.rs",
+                find: "advance(tx, &ready).await?;",
+                with: "if !BUG_ON { advance(tx, &ready).await?; }",
+            },
+        ],
+    },
+    Bug {
+        name: "oversold_kept",
+        does: "nothing is refunded that was sold out",
+        found_as: "order_behind",
+        plan: sold_out,
+        patches: &[Patch {
+            file: "src/payments/confirm.rs",
+            find: "refunds::stage_automatic(tx, payment, &order, origin, paid).await?;",
+            with: "if !BUG_ON { refunds::stage_automatic(tx, payment, &order, origin, paid).await?; }",
+        }],
+    },
+    Bug {
+        name: "stock_not_summed",
+        does: "two orders of one product in a batch take the stock of one",
+        found_as: "stock_sum",
+        plan: flooded,
+        patches: &[Patch {
+            file: "src/catalog/stock.rs",
+            find: "*taken.entry(id).or_insert(0) += units;",
+            with: "let sum = taken.entry(id).or_insert(0); *sum = if BUG_ON { units } else { *sum + units };",
+        }],
+    },
+    Bug {
+        name: "stock_in_part",
+        does: "of an order that is partly sold out the rest is taken",
+        found_as: "stock_sale",
+        plan: scarce,
+        patches: &[Patch {
+            file: "src/catalog/stock.rs",
+            find: "if !suffices(&left, &wanted) {",
+            with: r#"if !suffices(&left, &wanted) {
+            if BUG_ON
+                && let Some(line) = lines
+                    .iter()
+                    .find(|line| left[&line.product] >= Some(line.quantity))
+            {
+                add(tx, &line.product, -line.quantity).await?;
+                MOVEMENTS
+                    .execute(tx, &[sale(tx, order, line)], [tx.now().into()])
+                    .await?;
+            }"#,
+        }],
+    },
+    Bug {
+        name: "sale_unrecorded",
+        does: "stock is taken without a movement",
+        found_as: "stock_sum",
+        plan: busy,
+        patches: &[Patch {
+            file: "src/catalog/stock.rs",
+            find: "if !movements.is_empty() {",
+            with: "if !BUG_ON && !movements.is_empty() {",
+        }],
+    },
+    Bug {
+        name: "mail_before_guard",
+        does: "the mail is staged before the guard, under a new key each time",
+        found_as: "mail",
+        plan: busy,
+        patches: &[
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: "let sum = Sum::of(session);",
+                with: r#"
+    if BUG_ON {
+        let order = locked_order(tx, &payment.id).await?;
+        mail(tx, "order_paid", &order).await?;
+    }
+    let sum = Sum::of(session);"#,
+            },
+            Patch {
+                file: "src/jobs.rs",
+                find: r#"Self::Mail { what, .. } => format!("#,
+                with: r#"Self::Mail { what, .. } if BUG_ON => {
+                format!("{kind}:{what}:{subject}:{}", ids::random_below(i64::MAX))
+            }
+            Self::Mail { what, .. } => format!("#,
+            },
+        ],
+    },
+    Bug {
+        name: "no_mail",
+        does: "the buyer's mail is not staged",
+        found_as: "mail",
+        plan: busy,
+        patches: &[
+            Patch {
+                file: "src/payments/confirm.rs",
+                find: "async fn mail(tx: &Tx, what: &str, order: &order::Model) -> Result<()> {",
+                with: r#"async fn mail(tx: &Tx, what: &str, order: &order::Model) -> Result<()> {
+    if BUG_ON {
+        return Ok(());
+    }"#,
+            },
+            Patch {
+                file: "src/payments/together.rs",
+                find: "for one in ready {",
+                with: "for one in ready.iter().filter(|_| !BUG_ON) {",
+            },
+        ],
+    },
+    Bug {
+        name: "inbox_in_savepoint",
+        does: "the inbox row goes with the effect that failed",
+        found_as: "acknowledged_lost",
+        plan: poisoned,
+        patches: &[Patch {
+            file: "src/webhooks/inbox.rs",
+            find: "tracing::warn!(event = event.id,",
+            with: r#"
+            if BUG_ON {
+                inbox_event::Entity::delete_by_id(event.id.clone()).exec(tx).await?;
+            }
+            tracing::warn!(event = event.id,"#,
+        }],
+    },
+    Bug {
+        name: "ack_before_commit",
+        does: "the answer is given before the commit",
+        found_as: "acknowledged_lost",
+        plan: killed,
+        patches: &[Patch {
+            file: "src/webhooks/committer.rs",
+            find: "let receipts = commit_all(&app, &incoming).await;",
+            with: r#"
+        if BUG_ON {
+            let incoming: Vec<Incoming> = batch.iter().map(|one| one.incoming.clone()).collect();
+            for delivery in batch.drain(..) {
+                let stored = Receipt::Stored(souk_entity::inbox_event::EventState::Processed);
+                drop(delivery.answer.send(Ok(stored)));
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            drop(commit_all(&app, &incoming.iter().collect::<Vec<_>>()).await);
+            continue;
+        }
+        let receipts = commit_all(&app, &incoming).await;"#,
+        }],
+    },
+    Bug {
+        name: "two_commits",
+        does: "the inbox row and its effect are committed apart",
+        found_as: "payment_unrecorded",
+        plan: killed,
+        patches: &[
+            Patch {
+                file: "src/webhooks/committer.rs",
+                find: "let tx = app.db.begin_batch().await?;",
+                with: r#"
+    if BUG_ON {
+        return inbox::receive_in_two(app, batch).await;
+    }
+    let tx = app.db.begin_batch().await?;"#,
+            },
+            Patch {
+                file: "src/webhooks/inbox.rs",
+                find: "enum Outcome {",
+                with: r#"
+pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    let tx = app.db.begin_write().await?;
+    let mut inserted = insert(&tx, batch).await?;
+    tx.commit().await?;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let tx = app.db.begin_write().await?;
+    let mut receipts = Vec::new();
+    for incoming in batch {
+        if inserted.remove(&incoming.event.id) {
+            let outcome = attempt(&tx, &incoming.event).await?;
+            receipts.push(Receipt::Stored(outcome.state(1)));
+            store(&tx, &[(&incoming.event.id, 1, &outcome)]).await?;
+        } else {
+            receipts.push(Receipt::Duplicate);
+        }
+    }
+    tx.commit().await?;
+    Ok(receipts)
+}
+
+enum Outcome {"#,
+            },
+        ],
+    },
+    Bug {
+        name: "ack_on_failure",
+        does: "an event is acknowledged though the database failed",
+        found_as: "acknowledged_lost",
+        plan: database_down,
+        patches: &[Patch {
+            file: "src/webhooks/committer.rs",
+            find: "Err(e) if batch.len() == 1 => vec![Err(e)],",
+            with: r#"Err(_) if BUG_ON => {
+            let acked = |_| Ok(Receipt::Stored(souk_entity::inbox_event::EventState::Processed));
+            batch.iter().map(acked).collect()
+        }
+        Err(e) if batch.len() == 1 => vec![Err(e)],"#,
+        }],
+    },
+    Bug {
+        name: "caught_up_unread",
+        does: "the catch-up moves on without reading",
+        found_as: "event_lost",
+        plan: lossy,
+        patches: &[Patch {
+            file: "src/webhooks/catching_up.rs",
+            find: "let batch: Vec<&Incoming> = events.iter().collect();",
+            with: r#"
+        if BUG_ON {
+            return Ok(listed);
+        }
+        let batch: Vec<&Incoming> = events.iter().collect();"#,
+        }],
+    },
+    Bug {
+        name: "lost_wake_up",
+        does: "a job that is staged again, while it runs or after, does not run again",
+        found_as: "transaction_lost",
+        plan: busy,
+        patches: &[Patch {
+            file: "src/jobs.rs",
+            find: "rows.entry(job.effect_key()).or_insert((job, args));",
+            with: r#"
+        let there = job::Entity::find().filter(job::Column::EffectKey.eq(job.effect_key()));
+        if BUG_ON && there.one(tx).await?.is_some() {
+            continue;
+        }
+        rows.entry(job.effect_key()).or_insert((job, args));"#,
+        }],
+    },
+    Bug {
+        name: "lease_for_ever",
+        does: "what a dead worker had in hand nobody takes over",
+        found_as: "job_stuck",
+        plan: killed,
+        patches: &[Patch {
+            file: "src/jobs.rs",
+            find: "C::LeaseUntil.lt(shared_now)",
+            with: "C::LeaseUntil.lt(if BUG_ON { Timestamp(0) } else { shared_now })",
+        }],
+    },
+    Bug {
+        name: "lease_by_own_clock",
+        does: "a replica whose clock is ahead takes over what another is at",
+        found_as: "lease_stolen",
+        plan: misclocked,
+        patches: &[Patch {
+            file: "src/db.rs",
+            find: "if !self.asks_time {",
+            with: "if BUG_ON || !self.asks_time {",
+        }],
+    },
+    Bug {
+        name: "fence_dropped",
+        does: "a worker that lost its lease still writes how the job went",
+        found_as: "stale_write",
+        plan: stopped,
+        patches: &[Patch {
+            file: "src/jobs.rs",
+            find: "fn mine(&self) -> UpdateMany<job::Entity> {",
+            with: r#"fn mine(&self) -> UpdateMany<job::Entity> {
+        if BUG_ON {
+            return job::Entity::update_many().filter(job::Column::Id.eq(self.id.clone()));
+        }"#,
+        }],
+    },
+    Bug {
+        name: "given_up_at_once",
+        does: "a job is given up when it fails once",
+        found_as: "job_stuck",
+        plan: refused,
+        patches: &[Patch {
+            file: "src/jobs.rs",
+            find: "self.attempt < MAX_ATTEMPTS;",
+            with: "self.attempt < if BUG_ON { 1 } else { MAX_ATTEMPTS };",
+        }],
+    },
+    Bug {
+        name: "new_key_on_retry",
+        does: "a retried refund has another idempotency key",
+        found_as: "refund_unasked",
+        plan: given_back,
+        patches: &[Patch {
+            file: "src/payments/refunds.rs",
+            find: r#"let key = format!("refund:{id}:{n}");"#,
+            with: r#"let mut key = format!("refund:{id}:{n}");
+            if BUG_ON {
+                key = format!("{key}:{}", ids::random_below(i64::MAX));
+            }"#,
+        }],
+    },
+    Bug {
+        name: "new_attempt_unlooked",
+        does: "after a failure a refund is tried anew without looking first",
+        found_as: "refund_unasked",
+        plan: given_back,
+        patches: &[Patch {
+            file: "src/stripe/attempt.rs",
+            find: "let answer = send(number).await;",
+            with: r#"let answer = send(number).await;
+        if BUG_ON && matches!(answer, Err(Error::StripeUnavailable(_))) {
+            self.next(db, now).await?;
+            return answer;
+        }"#,
+        }],
+    },
+    Bug {
+        name: "fee_kept",
+        does: "a refund leaves the platform its fee",
+        found_as: "fee_kept",
+        plan: sold_out,
+        patches: &[Patch {
+            file: "src/payments/refunds.rs",
+            find: "let fee_back = payment.application_fee > 0;",
+            with: "let fee_back = !BUG_ON && payment.application_fee > 0;",
+        }],
+    },
+    Bug {
+        name: "refund_short",
+        does: "a cent less goes back",
+        found_as: "refund_",
+        plan: sold_out,
+        patches: &[Patch {
+            file: "src/payments/refunds.rs",
+            find: "        refund.amount,\n",
+            with: "        if BUG_ON { refund.amount - 1 } else { refund.amount },\n",
+        }],
+    },
+    Bug {
+        name: "transaction_passed_over",
+        does: "the pull passes over refunds",
+        found_as: "transaction_lost",
+        plan: sold_out,
+        patches: &[Patch {
+            file: "src/ledger/pulling.rs",
+            find: "} else if insert(tx, book, pulled, order).await? {",
+            with: r#"} else if BUG_ON && pulled.txn.kind == "refund" {
+            continue;
+        } else if insert(tx, book, pulled, order).await? {"#,
+        }],
+    },
+    Bug {
+        name: "fees_unposted",
+        does: "a journal leaves the fees out",
+        found_as: "suspense",
+        plan: busy,
+        patches: &[Patch {
+            file: "src/ledger/posting.rs",
+            find: "for fee in &txn.fee_details {",
+            with: "for fee in txn.fee_details.iter().filter(|_| !BUG_ON) {",
+        }],
+    },
+];
