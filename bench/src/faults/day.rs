@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use sea_orm::ConnectionTrait;
 use souk_simulator::Fault;
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -127,11 +126,9 @@ async fn play_on(
         flood: plan.flood,
         clocks: !plan.clocks.is_empty(),
     };
-    let planted: Vec<(&str, &str)> = stage
-        .planted
-        .iter()
-        .map(|bug| ("SOUK_PLANTED_BUG", *bug))
-        .collect();
+    let lease = plan.lease.to_string();
+    let mut everywhere = vec![("JOB_LEASE_SECONDS", lease.as_str())];
+    everywhere.extend(stage.planted.map(|bug| ("SOUK_PLANTED_BUG", bug)));
     let clocks: Vec<String> = plan
         .clocks
         .iter()
@@ -139,7 +136,7 @@ async fn play_on(
         .collect();
     let more: Vec<Vec<(&str, &str)>> = (0..plan.replicas)
         .map(|replica| {
-            let mut more = planted.clone();
+            let mut more = everywhere.clone();
             more.extend(clocks.get(replica).into_iter().flat_map(clock::settings));
             more
         })
@@ -197,11 +194,6 @@ async fn trade_and_settle(
         for replica in 0..house.replicas() {
             house.kill(replica).await?;
         }
-        // Nobody runs: the minute that the leases of the dead have left may as well be over.
-        fresh
-            .db
-            .execute_unprepared("UPDATE jobs SET lease_until = 0 WHERE state = 'leased'")
-            .await?;
     } else {
         house.stop_all().await?;
     }

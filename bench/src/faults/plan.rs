@@ -63,9 +63,14 @@ pub struct Plan {
     pub trouble: Trouble,
     /// Whether somebody has the jobs that were given up tried again: Stripe's troubles are over by then.
     pub on_duty: bool,
+    /// How long a silent worker keeps its jobs, in seconds.
+    pub lease: u32,
     /// How long all that is left to do may take in the end.
     pub patience: Duration,
 }
+
+/// The lease of a run that sits it out. Not shorter, since a busy machine must get to renew it.
+pub const SHORT_LEASE: u32 = 4;
 
 impl Plan {
     /// A quiet day with a little of everything that buyers and sellers do.
@@ -87,6 +92,7 @@ impl Plan {
             lost: 0.0,
             shuffle: Duration::from_millis(300),
             stripe: Vec::new(),
+            lease: 60,
             patience: Duration::from_secs(240),
             replicas: 1,
             clocks: Vec::new(),

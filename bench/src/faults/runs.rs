@@ -5,7 +5,7 @@ use std::time::Duration;
 use souk_simulator::FaultKind;
 
 use super::day::Seen;
-use super::plan::{Plan, Trouble};
+use super::plan::{Plan, SHORT_LEASE, Trouble};
 use crate::database::Place;
 
 /// How much of it.
@@ -30,6 +30,8 @@ pub struct Run {
     pub name: &'static str,
     pub shows: &'static str,
     pub only: Only,
+    /// Whether `--short` plays it.
+    pub short: bool,
     /// None: there is none of this size.
     pub plan: fn(Size, u64, &Place) -> Option<Plan>,
     /// What else must hold than for all runs.
@@ -52,6 +54,7 @@ pub const RUNS: [Run; 12] = [
         name: "storm",
         shows: "events in any order, up to five times each, some never: none is lost, none counts twice",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 copies: 5,
@@ -71,9 +74,11 @@ pub const RUNS: [Run; 12] = [
         name: "kill",
         shows: "kill -9 every 0.3 to 2 s under load: what was acknowledged is there, once",
         only: Only::Both,
+        short: false,
         plan: |size, seed, _| {
             Some(Plan {
                 trouble: Trouble::Kills(of(size, 6, 200)),
+                lease: SHORT_LEASE,
                 stock: 100_000,
                 buyers: of(size, 4, 8),
                 ..Plan::quiet(seed, 20)
@@ -85,6 +90,7 @@ pub const RUNS: [Run; 12] = [
         name: "database",
         shows: "the database crashes, or is locked by somebody else: no 200 without its row, and it recovers by itself",
         only: Only::Both,
+        short: false,
         plan: |size, seed, place| {
             Some(Plan {
                 trouble: match place {
@@ -102,6 +108,7 @@ pub const RUNS: [Run; 12] = [
         name: "disk",
         shows: "the disk is full for a while: no 200 without its row, and it recovers by itself",
         only: Only::Sqlite,
+        short: false,
         plan: |size, seed, _| {
             (size == Size::Large).then(|| Plan {
                 trouble: Trouble::DiskFull(10),
@@ -119,6 +126,7 @@ pub const RUNS: [Run; 12] = [
         name: "refunds",
         shows: "Stripe answers refunds with 429, 500 and commit-then-timeout, a fifth each in the long form: each is made once",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 // In the short form fewer, so that no job's delays grow to minutes.
@@ -155,9 +163,11 @@ pub const RUNS: [Run; 12] = [
         name: "pause",
         shows: "four replicas, one stopped past its lease: what it still writes is refused",
         only: Only::Postgres,
+        short: false,
         plan: |size, seed, _| {
-            (size == Size::Large).then(|| Plan {
+            Some(Plan {
                 trouble: Trouble::Pause,
+                lease: of(size, SHORT_LEASE, 60),
                 replicas: 4,
                 stock: 100_000,
                 ..Plan::quiet(seed, 40)
@@ -169,6 +179,7 @@ pub const RUNS: [Run; 12] = [
         name: "race",
         shows: "webhook and verify at the same moment: one transition, one unit of stock, one mail",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 verify: 1.0,
@@ -184,6 +195,7 @@ pub const RUNS: [Run; 12] = [
         name: "last",
         shows: "many buyers, ten pieces: ten are sold, the others get their money back",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 products: 1,
@@ -211,6 +223,7 @@ pub const RUNS: [Run; 12] = [
         name: "poison",
         shows: "events whose effect must fail hold up no others",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 poison: of(size, 0.2, 0.01),
@@ -228,6 +241,7 @@ pub const RUNS: [Run; 12] = [
         name: "flood",
         shows: "three times what it can take at once: the rest is told 503, memory is bounded, and it recovers",
         only: Only::Both,
+        short: false,
         plan: |size, seed, _| {
             (size == Size::Large).then(|| Plan {
                 flood: Some(3072),
@@ -258,6 +272,7 @@ pub const RUNS: [Run; 12] = [
         name: "clocks",
         shows: "clocks ten minutes ahead and behind: signatures count for 300 s exactly, and no lease is taken early",
         only: Only::Postgres,
+        short: false,
         plan: |size, seed, _| {
             Some(Plan {
                 trouble: Trouble::Clocks,
@@ -276,6 +291,7 @@ pub const RUNS: [Run; 12] = [
         name: "rolling",
         shows: "two replicas behind a plain TCP balancer are restarted in turn: no answer but 2xx",
         only: Only::Postgres,
+        short: false,
         plan: |size, seed, _| {
             Some(Plan {
                 trouble: Trouble::Rolling(of(size, 4, 40)),

@@ -17,8 +17,6 @@ use super::plan::{Plan, Trouble};
 use crate::Failure;
 use crate::database::Fresh;
 
-/// A worker's lease, and something more.
-const PAST_A_LEASE: Duration = Duration::from_secs(66);
 /// Longer than the server waits for a lock, and for its one connection.
 const BUSY: Duration = Duration::from_secs(17);
 
@@ -73,7 +71,7 @@ pub async fn make(
             house.simulator.fault(slow).await;
             sleep(Duration::from_secs(2)).await;
             house.signal(0, "STOP").await?;
-            sleep(PAST_A_LEASE).await;
+            sleep(Duration::from_secs(u64::from(plan.lease) + 3)).await;
             house.simulator.clear_faults().await;
             house.signal(0, "CONT").await?;
             sleep(Duration::from_secs(4)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use souk_simulator::FaultKind;
 
 use crate::database::Place;
-use crate::faults::plan::{Plan, Trouble};
+use crate::faults::plan::{Plan, SHORT_LEASE, Trouble};
 
 /// How long a day with a bug may take to come to rest: what is stuck stays so.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -77,6 +77,7 @@ pub fn poisoned(seed: u64, place: &Place) -> Plan {
 pub fn killed(seed: u64, place: &Place) -> Plan {
     Plan {
         trouble: Trouble::Kills(5),
+        lease: SHORT_LEASE,
         stock: 100_000,
         verify: 0.0,
         ..busy(seed, place)
@@ -124,6 +125,7 @@ pub fn misclocked(seed: u64, place: &Place) -> Plan {
 pub fn stopped(seed: u64, place: &Place) -> Plan {
     Plan {
         trouble: Trouble::Pause,
+        lease: SHORT_LEASE,
         replicas: 2,
         stock: 100_000,
         ..busy(seed, place)
