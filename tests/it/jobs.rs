@@ -112,6 +112,8 @@ async fn a_lease_is_as_long_as_was_asked_for() {
     assert_eq!(lease("two").await, 0);
     app.advance(2).await;
     assert_eq!(lease("two").await, 1);
+    app.advance(6).await;
+    app.settle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
