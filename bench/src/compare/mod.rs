@@ -132,7 +132,7 @@ struct Bench<'a> {
 }
 
 /// A server beside its database and its Stripe.
-struct House {
+struct Environment {
     folder: TempDir,
     fresh: Fresh,
     stripe: Stripe,
@@ -160,12 +160,12 @@ impl Bench<'_> {
                 rows.entry(row).or_default().add(rate, load, peak);
             };
         for &connections in &self.args.connections {
-            let house = self.open(place, contestant, 1, Worker::Waits).await?;
-            let started = house.first_answer.as_secs_f64() * 1000.0;
-            let sales = self.sales(&house, connections).await?;
-            let peak = house.server.peak_memory();
+            let environment = self.open(place, contestant, 1, Worker::Waits).await?;
+            let started = environment.first_answer.as_secs_f64() * 1000.0;
+            let sales = self.sales(&environment, connections).await?;
+            let peak = environment.server.peak_memory();
             // The first event was sent when the server started.
-            house.fresh.check(self.args.events).await?;
+            environment.fresh.check(self.args.events).await?;
             note("sales", connections, sales.per_second(), Some(&sales), peak);
             note("start", 1, started, None, None);
             if connections == self.most() && !self.args.sales {
@@ -180,19 +180,21 @@ impl Bench<'_> {
                     more.push((VERIFY_OWN, self.asked(own), is_success));
                 }
                 for (what, requests, is_right) in more {
-                    let load = self.send(&house, requests, connections, is_right).await?;
+                    let load = self
+                        .send(&environment, requests, connections, is_right)
+                        .await?;
                     note(what, connections, load.per_second(), Some(&load), None);
                 }
             }
-            house.close().await?;
+            environment.close().await?;
         }
         if contestant == Contestant::Souk && !self.args.sales {
             let connections = self.most();
-            let house = self
+            let environment = self
                 .open(place, contestant, PRODUCTS, Worker::Waits)
                 .await?;
-            let spread = self.sales(&house, connections).await?;
-            house.fresh.check(self.args.events).await?;
+            let spread = self.sales(&environment, connections).await?;
+            environment.fresh.check(self.args.events).await?;
             note(
                 "sales of many products",
                 connections,
@@ -200,11 +202,11 @@ impl Bench<'_> {
                 Some(&spread),
                 None,
             );
-            house.close().await?;
-            let house = self.open(place, contestant, 1, Worker::Works).await?;
-            let working = self.sales(&house, connections).await?;
-            house.fresh.check(self.args.events).await?;
-            house.stripe.was_understood()?;
+            environment.close().await?;
+            let environment = self.open(place, contestant, 1, Worker::Works).await?;
+            let working = self.sales(&environment, connections).await?;
+            environment.fresh.check(self.args.events).await?;
+            environment.stripe.was_understood()?;
             note(
                 WORKING,
                 connections,
@@ -212,12 +214,12 @@ impl Bench<'_> {
                 Some(&working),
                 None,
             );
-            house.close().await?;
-            let house = self.open(place, contestant, 1, Worker::Waits).await?;
+            environment.close().await?;
+            let environment = self.open(place, contestant, 1, Worker::Waits).await?;
             let updates = Events::new()?.accounts_updated(self.args.events)?;
             let updates = updates.iter().map(Request::delivery).collect();
             let updates = self
-                .send(&house, updates, connections, is_processed)
+                .send(&environment, updates, connections, is_processed)
                 .await?;
             note(
                 "account.updated",
@@ -227,9 +229,11 @@ impl Bench<'_> {
                 None,
             );
             // Last, since the worker then has answers too.
-            house.stripe.speak();
+            environment.stripe.speak();
             let checkouts = self.checkouts(connections);
-            let checkouts = self.send(&house, checkouts, connections, |_| true).await?;
+            let checkouts = self
+                .send(&environment, checkouts, connections, |_| true)
+                .await?;
             note(
                 CHECKOUT,
                 connections,
@@ -237,7 +241,7 @@ impl Bench<'_> {
                 Some(&checkouts),
                 None,
             );
-            house.close().await?;
+            environment.close().await?;
         }
         Ok(())
     }
@@ -253,7 +257,7 @@ impl Bench<'_> {
         contestant: Contestant,
         products: u32,
         worker: Worker,
-    ) -> Result<House, Failure> {
+    ) -> Result<Environment, Failure> {
         let folder = TempDir::new_in(self.folder)?;
         let fresh = place.fresh(folder.path()).await?;
         let speaks = contestant != Contestant::Souk || worker == Worker::Works;
@@ -302,7 +306,7 @@ impl Bench<'_> {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        Ok(House {
+        Ok(Environment {
             folder,
             fresh,
             stripe,
@@ -312,10 +316,10 @@ impl Bench<'_> {
         })
     }
 
-    async fn sales(&self, house: &House, connections: u32) -> Result<Load, Failure> {
+    async fn sales(&self, environment: &Environment, connections: u32) -> Result<Load, Failure> {
         let deliveries = Events::new()?.signed(1, self.args.events)?;
         let deliveries = deliveries.iter().map(Request::delivery).collect();
-        self.send(house, deliveries, connections, is_processed)
+        self.send(environment, deliveries, connections, is_processed)
             .await
     }
 
@@ -344,23 +348,23 @@ impl Bench<'_> {
 
     async fn send(
         &self,
-        house: &House,
+        environment: &Environment,
         requests: Vec<Request>,
         connections: u32,
         is_right: IsRight,
     ) -> Result<Load, Failure> {
-        let before = house.server.processor_time();
-        let sending = load::send(house.server.addr, requests, connections, is_right);
+        let before = environment.server.processor_time();
+        let sending = load::send(environment.server.addr, requests, connections, is_right);
         let sent = tokio::time::timeout(LIMIT, sending).await;
         let sent = sent.map_err(|_| format!("not done within {} s", LIMIT.as_secs()))?;
-        let mut sent = sent.map_err(|e| format!("{e}\n{}", house.server.said()))?;
-        let after = house.server.processor_time();
+        let mut sent = sent.map_err(|e| format!("{e}\n{}", environment.server.said()))?;
+        let after = environment.server.processor_time();
         sent.processor = before.and_then(|before| after?.checked_sub(before));
         Ok(sent)
     }
 }
 
-impl House {
+impl Environment {
     async fn close(self) -> Result<(), Failure> {
         self.stripe.speak();
         self.server.kill().await?;

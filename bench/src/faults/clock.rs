@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::sleep;
 
-use super::house::House;
+use super::environment::Environment;
 use crate::Failure;
 
 /// Where Debian, and most others, put the library for programs with threads.
@@ -34,7 +34,7 @@ pub fn settings(wrong: &String) -> Vec<(&'static str, &str)> {
 /// Signs events by the clock of this replica, up to 300 seconds off and one second more. An error: it took one that it
 /// should not have, or the reverse.
 pub async fn ask_about_signatures(
-    house: &House<'_>,
+    environment: &Environment<'_>,
     replica: usize,
     wrong: i64,
 ) -> Result<(), Failure> {
@@ -43,7 +43,7 @@ pub async fn ask_about_signatures(
         loop {
             // What is to be exact must be asked and answered within one second.
             let began = early_in_a_second().await?;
-            let status = house.knock(replica, began + wrong - age).await?;
+            let status = environment.knock(replica, began + wrong - age).await?;
             if seconds()? != began {
                 continue;
             }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::checker::{self, Faults};
 use super::clock;
-use super::house::{House, Wishes};
+use super::environment::{Environment, Setup};
 use super::market::Market;
 use super::operator;
 use super::plan::{Plan, Trouble};
@@ -141,7 +141,7 @@ async fn play_on(
             more
         })
         .collect();
-    let wishes = Wishes {
+    let setup = Setup {
         binary: stage.binary,
         folder: stage.folder,
         fresh,
@@ -149,20 +149,20 @@ async fn play_on(
         replicas: plan.replicas,
         more: &more,
     };
-    let house = House::open(wishes).await?;
-    match trade_and_settle(plan, &house, fresh, disk).await {
+    let environment = Environment::open(setup).await?;
+    match trade_and_settle(plan, &environment, fresh, disk).await {
         Ok(seen) => Ok(seen),
-        Err(e) => Err(format!("{e}\n{}", house.last_words()).into()),
+        Err(e) => Err(format!("{e}\n{}", environment.last_words()).into()),
     }
 }
 
 async fn trade_and_settle(
     plan: &Plan,
-    house: &House<'_>,
+    environment: &Environment<'_>,
     fresh: &Fresh,
     disk: &Path,
 ) -> Result<Seen, Failure> {
-    let market = Market::open(house, plan).await?;
+    let market = Market::open(environment, plan).await?;
     let mut left = 1.0;
     for (kind, share) in &plan.stripe {
         let mut fault = Fault::new(*kind);
@@ -170,44 +170,44 @@ async fn trade_and_settle(
         // Of those that the faults before it have spared.
         fault.rate = Some(share / left);
         left -= share;
-        house.simulator.fault(fault).await;
+        environment.simulator.fault(fault).await;
     }
-    house.postman.begin();
+    environment.postman.begin();
     let trouble = async {
-        let made = trouble::make(plan, house, fresh, disk).await;
+        let made = trouble::make(plan, environment, fresh, disk).await;
         market.closing.store(true, Ordering::SeqCst);
         made
     };
     tokio::try_join!(market.trade(), trouble)?;
-    house.postman.let_go();
-    let brought = async || Ok(house.postman.under_way() == 0);
+    environment.postman.let_go();
+    let brought = async || Ok(environment.postman.under_way() == 0);
     if !wait_for(plan.patience, brought).await? {
         return Err("the events were never all brought".into());
     }
     let recovered = match plan.flood {
-        Some(_) => Some(recovered(house).await?),
+        Some(_) => Some(recovered(environment).await?),
         None => None,
     };
-    let peak_kib = house.peak_memory().await;
+    let peak_kib = environment.peak_memory().await;
     // The next start catches up with what was lost on the way.
     if matches!(plan.trouble, Trouble::Kills(_)) {
-        for replica in 0..house.replicas() {
-            house.kill(replica).await?;
+        for replica in 0..environment.replicas() {
+            environment.kill(replica).await?;
         }
     } else {
-        house.stop_all().await?;
+        environment.stop_all().await?;
     }
-    let forgotten = forgotten(house, fresh).await?;
-    house.start_all().await?;
-    settle(house, fresh, plan.patience).await?;
+    let forgotten = forgotten(environment, fresh).await?;
+    environment.start_all().await?;
+    settle(environment, fresh, plan.patience).await?;
     let mut by_hand = 0;
     if plan.on_duty {
-        house.simulator.clear_faults().await;
-        by_hand = operator::tries_again(house).await?;
-        settle(house, fresh, plan.patience).await?;
+        environment.simulator.clear_faults().await;
+        by_hand = operator::tries_again(environment).await?;
+        settle(environment, fresh, plan.patience).await?;
     }
-    house.stop_all().await?;
-    let mut seen = look(plan, house, &market, fresh, peak_kib).await?;
+    environment.stop_all().await?;
+    let mut seen = look(plan, environment, &market, fresh, peak_kib).await?;
     seen.recovered = recovered;
     seen.by_hand = by_hand;
     if !forgotten.is_empty() {
@@ -222,12 +222,12 @@ async fn trade_and_settle(
 const AS_EVER: Duration = Duration::from_millis(50);
 
 /// How long it takes from now until an event is answered as ever.
-async fn recovered(house: &House<'_>) -> Result<Duration, Failure> {
+async fn recovered(environment: &Environment<'_>) -> Result<Duration, Failure> {
     let flood_ended = Instant::now();
     loop {
         let asked = Instant::now();
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let status = house.knock(0, i64::try_from(now)?).await?;
+        let status = environment.knock(0, i64::try_from(now)?).await?;
         if status == 200 && asked.elapsed() < AS_EVER {
             return Ok(flood_ended.elapsed());
         }
@@ -236,9 +236,9 @@ async fn recovered(house: &House<'_>) -> Result<Duration, Failure> {
 }
 
 /// Events that were answered 2xx and aren't there, before anything can catch up with them.
-async fn forgotten(house: &House<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
+async fn forgotten(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
     let stored: HashSet<String> = texts(&fresh.db, "SELECT id FROM inbox_events").await?;
-    let tally = house.postman.tally();
+    let tally = environment.postman.tally();
     let acknowledged = tally.acknowledged.keys();
     // An event of the other mode is answered and not kept.
     let forgotten =
@@ -247,14 +247,18 @@ async fn forgotten(house: &House<'_>, fresh: &Fresh) -> Result<Vec<String>, Fail
 }
 
 /// Waits until nothing is left to do.
-async fn settle(house: &House<'_>, fresh: &Fresh, patience: Duration) -> Result<(), Failure> {
+async fn settle(
+    environment: &Environment<'_>,
+    fresh: &Fresh,
+    patience: Duration,
+) -> Result<(), Failure> {
     const OPEN: &str = "SELECT (SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased')
           AND kind NOT IN ('catch_all_up', 'sweep_payments', 'tidy'))
         + (SELECT COUNT(*) FROM jobs WHERE kind = 'catch_all_up' AND state = 'leased')
         + (SELECT COUNT(*) FROM inbox_events WHERE state IN ('failed', 'deferred') AND id NOT LIKE 'evt_poison%')";
     let mut still = 0;
     let rest = wait_for(patience, async || {
-        let open = count(&fresh.db, OPEN).await? + i64::try_from(house.postman.under_way())?;
+        let open = count(&fresh.db, OPEN).await? + i64::try_from(environment.postman.under_way())?;
         still = if open == 0 { still + 1 } else { 0 };
         Ok(still == 4)
     });
@@ -279,14 +283,14 @@ async fn wait_for(
 
 async fn look(
     plan: &Plan,
-    house: &House<'_>,
+    environment: &Environment<'_>,
     market: &Market<'_>,
     fresh: &Fresh,
     peak_kib: Option<u64>,
 ) -> Result<Seen, Failure> {
-    let oracle = house.simulator.oracle().await;
+    let oracle = environment.simulator.oracle().await;
     let (acknowledged, mut seen) = {
-        let mut tally = house.postman.tally();
+        let mut tally = environment.postman.tally();
         let mut waits = std::mem::take(&mut tally.waits);
         waits.sort_unstable();
         let seen = Seen {
@@ -306,13 +310,13 @@ async fn look(
             recovered: None,
             by_hand: 0,
             fenced: (0..plan.replicas)
-                .map(|replica| house.said(replica, "the lease of a job was lost"))
+                .map(|replica| environment.said(replica, "the lease of a job was lost"))
                 .collect(),
             p99_without: None,
             paused: plan.trouble == Trouble::Pause,
             clocks: !plan.clocks.is_empty(),
             faults: Faults::new(),
-            last_words: house.last_words(),
+            last_words: environment.last_words(),
         };
         (tally.acknowledged.clone(), seen)
     };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use souk_simulator::{Fault, FaultKind};
 
 use super::chance::{draw, pick};
-use super::house::House;
+use super::environment::Environment;
 use super::plan::Plan;
 use super::postman::lock;
 use crate::Failure;
@@ -31,7 +31,7 @@ struct Shop {
 
 /// All of them, and what they sell.
 pub struct Market<'a> {
-    house: &'a House<'a>,
+    environment: &'a Environment<'a>,
     plan: &'a Plan,
     shops: Vec<Shop>,
     /// Each with the shop it is of.
@@ -56,9 +56,9 @@ struct Opened {
 
 impl<'a> Market<'a> {
     /// Opens two shops with the plan's products.
-    pub async fn open(house: &'a House<'a>, plan: &'a Plan) -> Result<Self, Failure> {
+    pub async fn open(environment: &'a Environment<'a>, plan: &'a Plan) -> Result<Self, Failure> {
         let mut market = Self {
-            house,
+            environment,
             plan,
             shops: Vec::new(),
             products: Vec::new(),
@@ -119,8 +119,15 @@ impl<'a> Market<'a> {
     /// Stripe keeps its fees.
     async fn earn_elsewhere(&self, account: &str) -> Result<(), Failure> {
         let form = "amount=90000000&currency=usd&confirm=true&payment_method=pm_card_bypassPending&return_url=https://ada.example";
-        let url = format!("{}/v1/payment_intents", self.house.simulator.base_url());
-        let request = self.house.http.post(url).bearer_auth("sk_test_seller");
+        let url = format!(
+            "{}/v1/payment_intents",
+            self.environment.simulator.base_url()
+        );
+        let request = self
+            .environment
+            .http
+            .post(url)
+            .bearer_auth("sk_test_seller");
         let answer = request
             .header("stripe-account", account)
             .header("stripe-version", souk_simulator::API_VERSION)
@@ -136,7 +143,7 @@ impl<'a> Market<'a> {
 
     async fn list_sellers(&self, shop: usize) -> Result<Value, Failure> {
         let token = lock(&self.shops[shop].token).clone();
-        let request = self.house.http.get(self.url("/v1/sellers"));
+        let request = self.environment.http.get(self.url("/v1/sellers"));
         let answer = request.bearer_auth(token).send().await?.text().await?;
         Ok(serde_json::from_str(&answer)?)
     }
@@ -224,7 +231,7 @@ impl<'a> Market<'a> {
         let n = opened.n;
         if self.chance("never pays", n) < self.plan.lies {
             for lie in self.lies(&opened) {
-                self.house.postman.forge(&lie);
+                self.environment.postman.forge(&lie);
             }
             return Ok(());
         }
@@ -237,7 +244,7 @@ impl<'a> Market<'a> {
             let odd =
                 json!({ "id": opened.session, "object": "checkout.session", "status": "undone" });
             let event = self.event(&format!("{POISON}_{n}"), opened.shop, odd);
-            self.house.postman.forge(&event);
+            self.environment.postman.forge(&event);
         }
         if self.chance("verify", n) < self.plan.verify {
             let path = format!("/v1/checkout_sessions/{}/verify", opened.session);
@@ -296,7 +303,7 @@ impl<'a> Market<'a> {
     fn event(&self, id: &str, shop: usize, object: Value) -> Value {
         json!({
             "id": id, "object": "event", "type": "checkout.session.completed", "livemode": false,
-            "account": self.shops[shop].account, "created": self.house.simulator.now(),
+            "account": self.shops[shop].account, "created": self.environment.simulator.now(),
             "api_version": souk_simulator::API_VERSION, "data": { "object": object },
         })
     }
@@ -307,19 +314,19 @@ impl<'a> Market<'a> {
             let mut fault = Fault::new(FaultKind::CommitThenTimeout);
             fault.method = Some("POST".to_owned());
             fault.path_prefix = "/v1/checkout/sessions".to_owned();
-            self.house.simulator.fault(fault).await;
+            self.environment.simulator.fault(fault).await;
             let lines = json!([{ "product_id": self.products[0].1, "quantity": 1 }]);
             let body = json!({ "lines": lines, "customer_email": format!("ghost{n}@example.com") });
             let key = format!("ghost-{n}");
             let answer = self
                 .once("/v1/checkout_sessions", &body, None, Some(&key), None)
                 .await;
-            self.house.simulator.clear_faults().await;
+            self.environment.simulator.clear_faults().await;
             if answer.is_some_and(|(status, _)| status == 201) {
                 return Err("a session was answered that should have got lost".into());
             }
         }
-        let oracle = self.house.simulator.oracle().await;
+        let oracle = self.environment.simulator.oracle().await;
         let shop = &self.shops[self.products[0].0];
         let sessions = oracle["accounts"][&shop.account]["checkout_sessions"].clone();
         for session in sessions.as_array().into_iter().flatten() {
@@ -330,7 +337,7 @@ impl<'a> Market<'a> {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.house.shop())
+        format!("http://{}{path}", self.environment.shop())
     }
 
     fn token(&self, shop: usize) -> String {
@@ -400,7 +407,7 @@ impl<'a> Market<'a> {
         secret: Option<&str>,
     ) -> Option<(u16, Value)> {
         let mut request = self
-            .house
+            .environment
             .http
             .post(self.url(path))
             .header("content-type", "application/json")
@@ -426,9 +433,9 @@ impl<'a> Market<'a> {
 
     /// Does at Stripe what a person does there.
     async fn at_stripe(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let url = format!("{}/_simulator{path}", self.house.simulator.base_url());
+        let url = format!("{}/_simulator{path}", self.environment.simulator.base_url());
         let answer = self
-            .house
+            .environment
             .http
             .post(url)
             .body(body.to_string())

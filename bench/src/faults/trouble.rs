@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::chance::{draw, pick};
 use super::clock;
-use super::house::House;
+use super::environment::Environment;
 use super::plan::{Plan, Trouble};
 use crate::Failure;
 use crate::database::Fresh;
@@ -23,7 +23,7 @@ const BUSY: Duration = Duration::from_secs(17);
 /// Makes the plan's trouble, and ends with all replicas running.
 pub async fn make(
     plan: &Plan,
-    house: &House<'_>,
+    environment: &Environment<'_>,
     fresh: &Fresh,
     disk: &Path,
 ) -> Result<(), Failure> {
@@ -35,10 +35,13 @@ pub async fn make(
                     0.3 + 1.7 * draw(plan.seed, ("kill", n)),
                 ))
                 .await;
-                let replica =
-                    pick(plan.seed, ("victim", n), u32::try_from(house.replicas())?) as usize;
-                house.kill(replica).await?;
-                house.start(replica).await?;
+                let replica = pick(
+                    plan.seed,
+                    ("victim", n),
+                    u32::try_from(environment.replicas())?,
+                ) as usize;
+                environment.kill(replica).await?;
+                environment.start(replica).await?;
             }
         }
         Trouble::PostgresCrashes(times) => {
@@ -68,31 +71,31 @@ pub async fn make(
             // Stripe is slow, so that there is something in hand to lose.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
-            house.simulator.fault(slow).await;
+            environment.simulator.fault(slow).await;
             sleep(Duration::from_secs(2)).await;
-            house.signal(0, "STOP").await?;
+            environment.signal(0, "STOP").await?;
             sleep(Duration::from_secs(u64::from(plan.lease) + 3)).await;
-            house.simulator.clear_faults().await;
-            house.signal(0, "CONT").await?;
+            environment.simulator.clear_faults().await;
+            environment.signal(0, "CONT").await?;
             sleep(Duration::from_secs(4)).await;
         }
         Trouble::Clocks => {
             // So that workers have something in hand for long.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
-            house.simulator.fault(slow).await;
+            environment.simulator.fault(slow).await;
             for (replica, wrong) in plan.clocks.iter().enumerate() {
-                clock::ask_about_signatures(house, replica, *wrong).await?;
+                clock::ask_about_signatures(environment, replica, *wrong).await?;
             }
             sleep(Duration::from_secs(10)).await;
-            house.simulator.clear_faults().await;
+            environment.simulator.clear_faults().await;
         }
         Trouble::Rolling(times) => {
             for n in 0..times {
                 sleep(Duration::from_secs(1)).await;
-                let replica = n as usize % house.replicas();
-                house.stop(replica).await?;
-                house.start(replica).await?;
+                let replica = n as usize % environment.replicas();
+                environment.stop(replica).await?;
+                environment.start(replica).await?;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a run is played in: the simulator, a fresh database, and the real server processes, which can be killed.
+//! The environment of a run: the simulator, a fresh database, and real server processes, which can be killed.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,8 +17,8 @@ use crate::Failure;
 use crate::database::Fresh;
 use crate::server::{Server, Settings};
 
-/// How a house is opened.
-pub struct Wishes<'a> {
+/// What an environment is made of.
+pub struct Setup<'a> {
     pub binary: &'a Path,
     /// Of this run alone.
     pub folder: &'a Path,
@@ -29,24 +29,24 @@ pub struct Wishes<'a> {
     pub more: &'a [Vec<(&'a str, &'a str)>],
 }
 
-/// The oracle lives in this process, so that it survives whatever is done to the servers.
-pub struct House<'a> {
+/// The simulator runs in this process, so that it survives whatever is done to the servers.
+pub struct Environment<'a> {
     pub simulator: Simulator,
     pub postman: Postman,
     pub front: Front,
     pub http: reqwest::Client,
-    wishes: Wishes<'a>,
+    setup: Setup<'a>,
     secrets: (String, String),
     ports: Vec<SocketAddr>,
     servers: Mutex<Vec<Option<Server>>>,
     knocks: AtomicU32,
 }
 
-impl<'a> House<'a> {
+impl<'a> Environment<'a> {
     /// Starts everything, on an empty database.
-    pub async fn open(wishes: Wishes<'a>) -> Result<Self, Failure> {
+    pub async fn open(setup: Setup<'a>) -> Result<Self, Failure> {
         let simulator = Simulator::start(Options {
-            seed: wishes.network.seed,
+            seed: setup.network.seed,
             // The postman is the network; the simulator itself posts each event once.
             deliveries: Deliveries::Faithful,
             ..Options::default()
@@ -57,12 +57,12 @@ impl<'a> House<'a> {
             .timeout(Duration::from_secs(40))
             .build()?;
         let mut ports = Vec::new();
-        for _ in 0..wishes.replicas {
+        for _ in 0..setup.replicas {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             ports.push(listener.local_addr()?);
         }
         let front = Front::open(ports.clone()).await?;
-        let postman = Postman::start(wishes.network, front.addr, http.clone()).await?;
+        let postman = Postman::start(setup.network, front.addr, http.clone()).await?;
         let base = &postman.base_url;
         let platform = simulator
             .ensure_webhook_endpoint("platform", &format!("{base}/platform"), false)
@@ -71,19 +71,19 @@ impl<'a> House<'a> {
             .ensure_webhook_endpoint("connect", &format!("{base}/connect"), true)
             .await;
         postman.learn(platform.secret.clone(), connect.secret.clone());
-        let house = Self {
-            servers: Mutex::new((0..wishes.replicas).map(|_| None).collect()),
+        let environment = Self {
+            servers: Mutex::new((0..setup.replicas).map(|_| None).collect()),
             secrets: (platform.secret, connect.secret),
             simulator,
             postman,
             front,
             http,
-            wishes,
+            setup,
             ports,
             knocks: AtomicU32::new(0),
         };
-        house.start_all().await?;
-        Ok(house)
+        environment.start_all().await?;
+        Ok(environment)
     }
 
     /// How many replicas there are.
@@ -93,7 +93,7 @@ impl<'a> House<'a> {
 
     /// Where buyers and sellers come to.
     pub fn shop(&self) -> SocketAddr {
-        match self.wishes.network.clocks {
+        match self.setup.network.clocks {
             true => self.ports[0],
             false => self.front.addr,
         }
@@ -116,7 +116,7 @@ impl<'a> House<'a> {
 
     /// Where a replica keeps its log and mail.
     pub fn folder(&self, replica: usize) -> PathBuf {
-        self.wishes.folder.join(format!("replica-{replica}"))
+        self.setup.folder.join(format!("replica-{replica}"))
     }
 
     /// Does something with a replica's settings, and more of them.
@@ -130,12 +130,12 @@ impl<'a> House<'a> {
         std::fs::create_dir_all(&folder)?;
         let base = self.simulator.base_url();
         let mut more = vec![("JWT_SECRET", "the same secret for all of the replicas")];
-        more.extend(self.wishes.more.get(replica).into_iter().flatten());
+        more.extend(self.setup.more.get(replica).into_iter().flatten());
         more.extend(and);
         let settings = Settings {
-            binary: self.wishes.binary,
+            binary: self.setup.binary,
             folder: &folder,
-            database_url: &self.wishes.fresh.url,
+            database_url: &self.setup.fresh.url,
             stripe: &base,
             secrets: (&self.secrets.0, &self.secrets.1),
             more: &more,
