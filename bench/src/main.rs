@@ -32,7 +32,7 @@ enum Command {
     /// The raw bound as a server, for `compare`.
     #[command(hide = true)]
     Raw(compare::raw::Args),
-    /// The whole market under every kind of trouble, and what a checker finds in the database afterwards.
+    /// Buyers and sellers under every kind of disruption, and what a checker finds in the database afterwards.
     Faults(faults::Args),
     /// Requests a second of the simulator beside other doubles of Stripe.
     Doubles(doubles::Args),

@@ -12,11 +12,11 @@ use tokio::time::sleep;
 use super::checker::{self, Faults};
 use super::clock;
 use super::environment::{Environment, Setup};
-use super::market::Market;
 use super::operator;
 use super::plan::{Plan, Trouble};
 use super::postman::{Network, lock};
 use super::trouble;
+use super::workload::Workload;
 use crate::Failure;
 use crate::database::{Fresh, Place, count, texts};
 
@@ -150,19 +150,19 @@ async fn play_on(
         more: &more,
     };
     let environment = Environment::open(setup).await?;
-    match trade_and_settle(plan, &environment, fresh, disk).await {
+    match run_and_settle(plan, &environment, fresh, disk).await {
         Ok(seen) => Ok(seen),
         Err(e) => Err(format!("{e}\n{}", environment.last_words()).into()),
     }
 }
 
-async fn trade_and_settle(
+async fn run_and_settle(
     plan: &Plan,
     environment: &Environment<'_>,
     fresh: &Fresh,
     disk: &Path,
 ) -> Result<Seen, Failure> {
-    let market = Market::open(environment, plan).await?;
+    let workload = Workload::open(environment, plan).await?;
     let mut left = 1.0;
     for (kind, share) in &plan.stripe {
         let mut fault = Fault::new(*kind);
@@ -175,10 +175,10 @@ async fn trade_and_settle(
     environment.postman.begin();
     let trouble = async {
         let made = trouble::make(plan, environment, fresh, disk).await;
-        market.closing.store(true, Ordering::SeqCst);
+        workload.closing.store(true, Ordering::SeqCst);
         made
     };
-    tokio::try_join!(market.trade(), trouble)?;
+    tokio::try_join!(workload.run(), trouble)?;
     environment.postman.let_go();
     let brought = async || Ok(environment.postman.under_way() == 0);
     if !wait_for(plan.patience, brought).await? {
@@ -207,7 +207,7 @@ async fn trade_and_settle(
         settle(environment, fresh, plan.patience).await?;
     }
     environment.stop_all().await?;
-    let mut seen = look(plan, environment, &market, fresh, peak_kib).await?;
+    let mut seen = look(plan, environment, &workload, fresh, peak_kib).await?;
     seen.recovered = recovered;
     seen.by_hand = by_hand;
     if !forgotten.is_empty() {
@@ -284,7 +284,7 @@ async fn wait_for(
 async fn look(
     plan: &Plan,
     environment: &Environment<'_>,
-    market: &Market<'_>,
+    workload: &Workload<'_>,
     fresh: &Fresh,
     peak_kib: Option<u64>,
 ) -> Result<Seen, Failure> {
@@ -300,7 +300,7 @@ async fn look(
             events: 0,
             lost: tally.lost,
             answers: tally.answers.clone(),
-            buyers: lock(&market.answers).clone(),
+            buyers: lock(&workload.answers).clone(),
             broken: tally.broken,
             refused: tally.refused,
             given_up: tally.given_up,

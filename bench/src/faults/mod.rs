@@ -8,12 +8,12 @@ mod clock;
 mod day;
 mod environment;
 mod front;
-mod market;
 mod operator;
 mod plan;
 mod postman;
 mod runs;
 mod trouble;
+mod workload;
 
 use std::path::Path;
 use std::time::Instant;

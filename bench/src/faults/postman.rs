@@ -250,7 +250,7 @@ impl Shared {
         let good = (200..300).contains(&status);
         if good {
             *tally.acknowledged.entry(letter.id.clone()).or_default() += 1;
-            if !letter.id.starts_with(super::market::POISON) {
+            if !letter.id.starts_with(super::workload::POISON) {
                 tally.waits.push(start.elapsed());
             }
         } else if self.network.clocks && text.contains("timestamp_out_of_tolerance") {

@@ -1,4 +1,4 @@
-//! What happens to servers and databases while the market trades.
+//! What happens to servers and databases while the workload runs.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;

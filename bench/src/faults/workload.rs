@@ -1,4 +1,4 @@
-//! Who buys and sells in a run, over HTTP as anybody would.
+//! The workload of a run: sellers and buyers, over HTTP as anybody would.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -29,8 +29,8 @@ struct Shop {
     account: String,
 }
 
-/// All of them, and what they sell.
-pub struct Market<'a> {
+/// Sellers, what they sell, and those who buy it.
+pub struct Workload<'a> {
     environment: &'a Environment<'a>,
     plan: &'a Plan,
     shops: Vec<Shop>,
@@ -54,10 +54,10 @@ struct Opened {
     shop: usize,
 }
 
-impl<'a> Market<'a> {
+impl<'a> Workload<'a> {
     /// Opens two shops with the plan's products.
     pub async fn open(environment: &'a Environment<'a>, plan: &'a Plan) -> Result<Self, Failure> {
-        let mut market = Self {
+        let mut workload = Self {
             environment,
             plan,
             shops: Vec::new(),
@@ -68,19 +68,19 @@ impl<'a> Market<'a> {
             broken: AtomicU32::new(0),
         };
         for name in ["ada", "ben"] {
-            market.open_shop(name).await?;
+            workload.open_shop(name).await?;
         }
         for n in 0..plan.products {
             let shop = (n % 2) as usize;
-            let seller = market.seller_of(shop).await?;
+            let seller = workload.seller_of(shop).await?;
             let body = json!({
                 "seller_id": seller, "name": format!("Lamp {n}"), "unit_amount": 2500, "currency": "usd",
                 "stock": plan.stock,
             });
-            let made = market.as_owner(shop, "/v1/products", &body, None).await?;
-            market.products.push((shop, text(&made, "id")?));
+            let made = workload.as_owner(shop, "/v1/products", &body, None).await?;
+            workload.products.push((shop, text(&made, "id")?));
         }
-        Ok(market)
+        Ok(workload)
     }
 
     async fn open_shop(&mut self, name: &str) -> Result<(), Failure> {
@@ -153,7 +153,7 @@ impl<'a> Market<'a> {
     }
 
     /// Lets the plan's buyers come, and more until `closing`.
-    pub async fn trade(&self) -> Result<(), Failure> {
+    pub async fn run(&self) -> Result<(), Failure> {
         if self.plan.ghosts > 0 {
             self.ghosts().await?;
         }
