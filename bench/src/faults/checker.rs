@@ -35,7 +35,7 @@ const TABLES: [(&str, &str); 6] = [
     ),
 ];
 
-/// Compares, while nobody writes. `acknowledged` is what the postman saw answered.
+/// Compares, while nobody writes. `acknowledged` is what the proxy saw answered.
 pub async fn check(
     db: &DatabaseConnection,
     oracle: &Value,

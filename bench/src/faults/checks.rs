@@ -21,7 +21,7 @@ pub const CHECKS: [Check; 27] = [
     },
     Check {
         category: "event_lost",
-        wrong: "an event that was never brought was not caught up with",
+        wrong: "an event that was never delivered was not caught up with",
         sql: "SELECT id AS who FROM oracle_events e
                 WHERE type IN ('checkout.session.completed', 'checkout.session.expired', 'refund.created',
                   'refund.updated', 'refund.failed', 'charge.refunded', 'account.updated')

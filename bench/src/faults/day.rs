@@ -11,10 +11,10 @@ use tokio::time::sleep;
 
 use super::checker::{self, Faults};
 use super::clock;
+use super::delivery::{Network, lock};
 use super::environment::{Environment, Setup};
 use super::operator;
 use super::plan::{Plan, Trouble};
-use super::postman::{Network, lock};
 use super::trouble;
 use super::workload::Workload;
 use crate::Failure;
@@ -46,7 +46,7 @@ pub struct Seen {
     /// Deliveries that a wrong clock refused.
     pub refused: u64,
     pub given_up: u64,
-    pub oddities: Vec<String>,
+    pub unexpected: Vec<String>,
     /// From sending an event to its answer, sorted; of those that aren't poison.
     pub waits: Vec<Duration>,
     pub peak_kib: Option<u64>,
@@ -93,8 +93,8 @@ impl Seen {
         if self.paused && self.fenced.first() != Some(&true) {
             wrongs.push("stale_write: no write of the stopped replica was refused".to_owned());
         }
-        if !self.oddities.is_empty() {
-            wrongs.push(format!("answers: {}", self.oddities.join(" | ")));
+        if !self.unexpected.is_empty() {
+            wrongs.push(format!("answers: {}", self.unexpected.join(" | ")));
         }
         wrongs
     }
@@ -172,17 +172,17 @@ async fn run_and_settle(
         left -= share;
         environment.simulator.fault(fault).await;
     }
-    environment.postman.begin();
+    environment.proxy.hold();
     let trouble = async {
         let made = trouble::make(plan, environment, fresh, disk).await;
         workload.closing.store(true, Ordering::SeqCst);
         made
     };
     tokio::try_join!(workload.run(), trouble)?;
-    environment.postman.let_go();
-    let brought = async || Ok(environment.postman.under_way() == 0);
-    if !wait_for(plan.patience, brought).await? {
-        return Err("the events were never all brought".into());
+    environment.proxy.release();
+    let delivered = async || Ok(environment.proxy.in_flight() == 0);
+    if !wait_for(plan.patience, delivered).await? {
+        return Err("the events were never all delivered".into());
     }
     let recovered = match plan.flood {
         Some(_) => Some(recovered(environment).await?),
@@ -238,8 +238,8 @@ async fn recovered(environment: &Environment<'_>) -> Result<Duration, Failure> {
 /// Events that were answered 2xx and aren't there, before anything can catch up with them.
 async fn forgotten(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
     let stored: HashSet<String> = texts(&fresh.db, "SELECT id FROM inbox_events").await?;
-    let tally = environment.postman.tally();
-    let acknowledged = tally.acknowledged.keys();
+    let stats = environment.proxy.stats();
+    let acknowledged = stats.acknowledged.keys();
     // An event of the other mode is answered and not kept.
     let forgotten =
         acknowledged.filter(|id| !stored.contains(*id) && !id.starts_with("evt_forged_mode"));
@@ -258,7 +258,7 @@ async fn settle(
         + (SELECT COUNT(*) FROM inbox_events WHERE state IN ('failed', 'deferred') AND id NOT LIKE 'evt_poison%')";
     let mut still = 0;
     let rest = wait_for(patience, async || {
-        let open = count(&fresh.db, OPEN).await? + i64::try_from(environment.postman.under_way())?;
+        let open = count(&fresh.db, OPEN).await? + i64::try_from(environment.proxy.in_flight())?;
         still = if open == 0 { still + 1 } else { 0 };
         Ok(still == 4)
     });
@@ -290,21 +290,21 @@ async fn look(
 ) -> Result<Seen, Failure> {
     let oracle = environment.simulator.oracle().await;
     let (acknowledged, mut seen) = {
-        let mut tally = environment.postman.tally();
-        let mut waits = std::mem::take(&mut tally.waits);
+        let mut stats = environment.proxy.stats();
+        let mut waits = std::mem::take(&mut stats.waits);
         waits.sort_unstable();
         let seen = Seen {
             orders: 0,
             sold: 0,
             given_back: 0,
             events: 0,
-            lost: tally.lost,
-            answers: tally.answers.clone(),
+            lost: stats.lost,
+            answers: stats.answers.clone(),
             buyers: lock(&workload.answers).clone(),
-            broken: tally.broken,
-            refused: tally.refused,
-            given_up: tally.given_up,
-            oddities: tally.oddities.clone(),
+            broken: stats.broken,
+            refused: stats.refused,
+            given_up: stats.given_up,
+            unexpected: stats.unexpected.clone(),
             waits,
             peak_kib,
             recovered: None,
@@ -318,7 +318,7 @@ async fn look(
             faults: Faults::new(),
             last_words: environment.last_words(),
         };
-        (tally.acknowledged.clone(), seen)
+        (stats.acknowledged.clone(), seen)
     };
     seen.faults = checker::check(&fresh.db, &oracle, &acknowledged).await?;
     let db = &fresh.db;

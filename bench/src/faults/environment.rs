@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::delivery::{DeliveryProxy, Network};
 use super::front::Front;
-use super::postman::{Network, Postman};
 use crate::Failure;
 use crate::database::Fresh;
 use crate::server::{Server, Settings};
@@ -32,7 +32,7 @@ pub struct Setup<'a> {
 /// The simulator runs in this process, so that it survives whatever is done to the servers.
 pub struct Environment<'a> {
     pub simulator: Simulator,
-    pub postman: Postman,
+    pub proxy: DeliveryProxy,
     pub front: Front,
     pub http: reqwest::Client,
     setup: Setup<'a>,
@@ -47,7 +47,7 @@ impl<'a> Environment<'a> {
     pub async fn open(setup: Setup<'a>) -> Result<Self, Failure> {
         let simulator = Simulator::start(Options {
             seed: setup.network.seed,
-            // The postman is the network; the simulator itself posts each event once.
+            // The proxy is the network. The simulator itself posts each event once.
             deliveries: Deliveries::Faithful,
             ..Options::default()
         })
@@ -62,20 +62,20 @@ impl<'a> Environment<'a> {
             ports.push(listener.local_addr()?);
         }
         let front = Front::open(ports.clone()).await?;
-        let postman = Postman::start(setup.network, front.addr, http.clone()).await?;
-        let base = &postman.base_url;
+        let proxy = DeliveryProxy::start(setup.network, front.addr, http.clone()).await?;
+        let base = &proxy.base_url;
         let platform = simulator
             .ensure_webhook_endpoint("platform", &format!("{base}/platform"), false)
             .await;
         let connect = simulator
             .ensure_webhook_endpoint("connect", &format!("{base}/connect"), true)
             .await;
-        postman.learn(platform.secret.clone(), connect.secret.clone());
+        proxy.set_secrets(platform.secret.clone(), connect.secret.clone());
         let environment = Self {
             servers: Mutex::new((0..setup.replicas).map(|_| None).collect()),
             secrets: (platform.secret, connect.secret),
             simulator,
-            postman,
+            proxy,
             front,
             http,
             setup,

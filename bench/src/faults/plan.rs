@@ -58,7 +58,7 @@ pub struct Plan {
     /// How wrong each replica's clock is, in seconds; none given: all are right. Buyers and sellers then come to the first,
     /// whose clock is right.
     pub clocks: Vec<i64>,
-    /// All events are held back until the last buyer has paid, and then brought, so many at a time.
+    /// All events are held back until the last buyer has paid, and then delivered, so many at a time.
     pub flood: Option<usize>,
     pub trouble: Trouble,
     /// Whether somebody has the jobs that were given up tried again: Stripe's troubles are over by then.

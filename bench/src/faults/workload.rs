@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use souk_simulator::{Fault, FaultKind};
 
 use super::chance::{draw, pick};
+use super::delivery::lock;
 use super::environment::Environment;
 use super::plan::Plan;
-use super::postman::lock;
 use crate::Failure;
 
 const PASSWORD: &str = "correct horse battery";
@@ -231,7 +231,7 @@ impl<'a> Workload<'a> {
         let n = opened.n;
         if self.chance("never pays", n) < self.plan.lies {
             for lie in self.lies(&opened) {
-                self.environment.postman.forge(&lie);
+                self.environment.proxy.inject(&lie);
             }
             return Ok(());
         }
@@ -244,7 +244,7 @@ impl<'a> Workload<'a> {
             let odd =
                 json!({ "id": opened.session, "object": "checkout.session", "status": "undone" });
             let event = self.event(&format!("{POISON}_{n}"), opened.shop, odd);
-            self.environment.postman.forge(&event);
+            self.environment.proxy.inject(&event);
         }
         if self.chance("verify", n) < self.plan.verify {
             let path = format!("/v1/checkout_sessions/{}/verify", opened.session);
