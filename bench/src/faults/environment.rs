@@ -229,7 +229,7 @@ impl<'a> Environment<'a> {
     }
 
     /// The end of all logs, for whoever wants to know what went wrong.
-    pub fn last_words(&self) -> String {
+    pub fn log_tail(&self) -> String {
         let tail = |replica| {
             let log = self.folder(replica).join("souk.log");
             let text = std::fs::read_to_string(log).unwrap_or_default();

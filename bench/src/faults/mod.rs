@@ -5,13 +5,13 @@ mod chance;
 mod checker;
 mod checks;
 mod clock;
-mod day;
 mod delivery;
 mod environment;
 mod front;
 mod operator;
 mod plan;
 mod runs;
+mod scenario;
 mod trouble;
 mod workload;
 
@@ -24,9 +24,9 @@ use tempfile::TempDir;
 use crate::Failure;
 use crate::database::{Databases, Place, around_postgres};
 use crate::server;
-use day::{Seen, Stage};
 use plan::Plan;
 use runs::{Only, RUNS, Run, Size};
+use scenario::{Context, Outcome};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -132,7 +132,7 @@ impl Args {
             return Ok(true);
         }
         let folder = TempDir::new_in(folder)?;
-        let stage = Stage {
+        let context = Context {
             binary,
             folder: folder.path(),
             place,
@@ -145,26 +145,26 @@ impl Args {
                     poison: 0.0,
                     ..plan.clone()
                 };
-                Some(day::play(&clean, &stage).await?.percentile(99))
+                Some(scenario::run(&clean, &context).await?.percentile(99))
             }
             false => None,
         };
         let start = Instant::now();
-        let seen = match day::play(&plan, &stage).await {
-            Ok(seen) => Seen {
+        let outcome = match scenario::run(&plan, &context).await {
+            Ok(outcome) => Outcome {
                 p99_without: without,
-                ..seen
+                ..outcome
             },
             Err(e) => {
                 println!("{:<10} {:<9} {e}", run.name, place.name());
                 return Ok(false);
             }
         };
-        let mut wrong: Vec<String> = seen.wrongs();
-        wrong.extend((run.also)(&plan, &seen));
+        let mut wrong: Vec<String> = outcome.violations();
+        wrong.extend((run.also)(&plan, &outcome));
         let took = start.elapsed().as_secs_f64();
         // In one go, since another run may be printing.
-        println!("{}", row_text(run.name, place, &seen, took, &wrong));
+        println!("{}", row_text(run.name, place, &outcome, took, &wrong));
         Ok(wrong.is_empty())
     }
 }
@@ -188,25 +188,34 @@ fn print_head() {
     );
 }
 
-fn row_text(name: &str, place: &Place, seen: &Seen, seconds: f64, wrong: &[String]) -> String {
+fn row_text(
+    name: &str,
+    place: &Place,
+    outcome: &Outcome,
+    seconds: f64,
+    wrong: &[String],
+) -> String {
     let found = match wrong {
-        [] if seen.by_hand > 0 => format!("nothing; jobs tried again by hand: {}", seen.by_hand),
+        [] if outcome.retried > 0 => {
+            format!("nothing; jobs tried again by hand: {}", outcome.retried)
+        }
         [] => "nothing".to_owned(),
-        some => format!("\n    {}\n{}", some.join("\n    "), seen.last_words),
+        some => format!("\n    {}\n{}", some.join("\n    "), outcome.log_tail),
     };
     format!(
         "{name:<10} {:<9} {:>7} {:>7} {:>10} {:>6} {:>6} {:>7} {:>5} {:>6} {:>7.0} {:>8} {seconds:>7.1}  {found}",
         place.name(),
-        seen.orders,
-        seen.events,
-        seen.answers.values().sum::<u64>() + seen.broken,
-        seen.lost,
-        seen.answers.get(&503).unwrap_or(&0),
-        seen.broken,
-        seen.sold,
-        seen.given_back,
-        seen.percentile(99),
-        seen.peak_kib
+        outcome.orders,
+        outcome.events,
+        outcome.answers.values().sum::<u64>() + outcome.broken,
+        outcome.lost,
+        outcome.answers.get(&503).unwrap_or(&0),
+        outcome.broken,
+        outcome.sold,
+        outcome.given_back,
+        outcome.percentile(99),
+        outcome
+            .peak_kib
             .map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string()),
     )
 }

@@ -73,7 +73,7 @@ pub struct Plan {
 pub const SHORT_LEASE: u32 = 4;
 
 impl Plan {
-    /// A quiet day with a little of everything that buyers and sellers do.
+    /// Nothing disrupted, with a little of everything that buyers and sellers do.
     pub fn quiet(seed: u64, sales: u32) -> Self {
         Self {
             seed,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use souk_simulator::FaultKind;
 
-use super::day::Seen;
 use super::plan::{Plan, SHORT_LEASE, Trouble};
+use super::scenario::Outcome;
 use crate::database::Place;
 
 /// How much of it.
@@ -35,10 +35,10 @@ pub struct Run {
     /// None: there is none of this size.
     pub plan: fn(Size, u64, &Place) -> Option<Plan>,
     /// What else must hold than for all runs.
-    pub also: fn(&Plan, &Seen) -> Vec<String>,
+    pub also: fn(&Plan, &Outcome) -> Vec<String>,
 }
 
-const fn nothing_else(_: &Plan, _: &Seen) -> Vec<String> {
+const fn nothing_else(_: &Plan, _: &Outcome) -> Vec<String> {
     Vec::new()
 }
 
@@ -65,7 +65,7 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, of(size, 60, 22_000))
             })
         },
-        also: |_, seen| match seen.lost {
+        also: |_, outcome| match outcome.lost {
             0 => vec!["the network lost nothing, so nothing was shown".to_owned()],
             _ => vec![],
         },
@@ -117,7 +117,7 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, 20)
             })
         },
-        also: |_, seen| match seen.answers.get(&503) {
+        also: |_, outcome| match outcome.answers.get(&503) {
             None => vec!["no event was turned away, so nothing was shown".to_owned()],
             Some(_) => vec![],
         },
@@ -148,13 +148,13 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })
         },
-        also: |plan, seen| {
+        also: |plan, outcome| {
             let oversold = i64::from(plan.sales) - 1;
-            match (seen.sold, seen.given_back) == (1, oversold) {
+            match (outcome.sold, outcome.given_back) == (1, oversold) {
                 true => vec![],
                 false => vec![format!(
                     "sold {} and gave {} back",
-                    seen.sold, seen.given_back
+                    outcome.sold, outcome.given_back
                 )],
             }
         },
@@ -208,13 +208,13 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, of(size, 60, 500))
             })
         },
-        also: |plan, seen| {
+        also: |plan, outcome| {
             let others = i64::from(plan.sales) - 10;
-            match (seen.sold, seen.given_back) == (10, others) {
+            match (outcome.sold, outcome.given_back) == (10, others) {
                 true => vec![],
                 false => vec![format!(
                     "sold {} and gave {} back",
-                    seen.sold, seen.given_back
+                    outcome.sold, outcome.given_back
                 )],
             }
         },
@@ -230,8 +230,8 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })
         },
-        also: |_, seen| match seen.p99_without {
-            Some(without) if seen.percentile(99) > 2.0 * without => {
+        also: |_, outcome| match outcome.p99_without {
+            Some(without) if outcome.percentile(99) > 2.0 * without => {
                 vec![format!("without poison p99 is {without:.0} ms")]
             }
             _ => vec![],
@@ -250,22 +250,22 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, 3000)
             })
         },
-        also: |_, seen| {
-            let mut wrongs = vec![];
-            if !seen.answers.contains_key(&503) {
-                wrongs.push("no event was turned away, so nothing was shown".to_owned());
+        also: |_, outcome| {
+            let mut violations = vec![];
+            if !outcome.answers.contains_key(&503) {
+                violations.push("no event was turned away, so nothing was shown".to_owned());
             }
-            if seen
+            if outcome
                 .recovered
                 .is_none_or(|took| took > Duration::from_secs(5))
             {
-                wrongs.push(format!("it took {:?} to answer as ever", seen.recovered));
+                violations.push(format!("it took {:?} to answer as ever", outcome.recovered));
             }
             // Its queue, and what is on the way to it, with room for all else.
-            if seen.peak_kib.is_some_and(|kib| kib > 400 * 1024) {
-                wrongs.push("it took more than 400 MiB".to_owned());
+            if outcome.peak_kib.is_some_and(|kib| kib > 400 * 1024) {
+                violations.push("it took more than 400 MiB".to_owned());
             }
-            wrongs
+            violations
         },
     },
     Run {
@@ -282,7 +282,7 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, of(size, 40, 2000))
             })
         },
-        also: |_, seen| match seen.refused {
+        also: |_, outcome| match outcome.refused {
             0 => vec!["no clock refused a signature, so nothing was shown".to_owned()],
             _ => vec![],
         },
@@ -300,7 +300,7 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, 40)
             })
         },
-        also: |_, seen| {
+        also: |_, outcome| {
             let bad = |answers: &std::collections::BTreeMap<u16, u64>| {
                 // 409: a key that is in use, or an order that isn't paid yet.
                 let bad = answers
@@ -309,7 +309,7 @@ pub const RUNS: [Run; 12] = [
                 bad.map(|(status, count)| format!("{count} answers were {status}"))
                     .collect::<Vec<_>>()
             };
-            [bad(&seen.answers), bad(&seen.buyers)].concat()
+            [bad(&outcome.answers), bad(&outcome.buyers)].concat()
         },
     },
 ];

@@ -1,4 +1,4 @@
-//! The days on which the bugs show.
+//! The scenarios in which the bugs show.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use souk_simulator::FaultKind;
 use crate::database::Place;
 use crate::faults::plan::{Plan, SHORT_LEASE, Trouble};
 
-/// How long a day with a bug may take to come to rest: what is stuck stays so.
+/// How long a scenario with a bug may take to become idle: what is stuck stays so.
 const PATIENCE: Duration = Duration::from_secs(12);
 
 pub fn busy(seed: u64, _: &Place) -> Plan {

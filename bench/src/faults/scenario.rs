@@ -1,4 +1,4 @@
-//! A run from its first buyer to the last look at the books.
+//! A scenario, from its first buyer to the last comparison of the books.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -20,8 +20,8 @@ use super::workload::Workload;
 use crate::Failure;
 use crate::database::{Fresh, Place, count, texts};
 
-/// Where a run is played.
-pub struct Stage<'a> {
+/// Where a scenario runs.
+pub struct Context<'a> {
     pub binary: &'a Path,
     pub folder: &'a Path,
     pub place: &'a Place,
@@ -29,8 +29,8 @@ pub struct Stage<'a> {
     pub planted: Option<&'a str>,
 }
 
-/// What was seen.
-pub struct Seen {
+/// What was observed.
+pub struct Outcome {
     pub orders: i64,
     pub sold: i64,
     pub given_back: i64,
@@ -41,7 +41,7 @@ pub struct Seen {
     pub answers: BTreeMap<u16, u64>,
     /// What buyers and sellers were answered.
     pub buyers: BTreeMap<u16, u64>,
-    /// Deliveries that nothing answered.
+    /// Deliveries without an answer.
     pub broken: u64,
     /// Deliveries that a wrong clock refused.
     pub refused: u64,
@@ -53,20 +53,20 @@ pub struct Seen {
     /// After a flood: how long until an event was answered as fast as ever.
     pub recovered: Option<Duration>,
     /// Jobs that had been given up and that somebody had tried again.
-    pub by_hand: usize,
+    pub retried: usize,
     /// Of each replica: whether it said that a lease was lost.
     pub fenced: Vec<bool>,
-    /// The 99th percentile of `waits` in the same run without poison, in ms, where that was played too.
+    /// The 99th percentile of `waits` in the same scenario without poison, in ms, where that was run too.
     pub p99_without: Option<f64>,
     /// Whether the first replica was stopped past its lease, with jobs in hand.
     pub paused: bool,
     /// Whether clocks were wrong, but nobody was stopped or killed.
     pub clocks: bool,
     pub faults: Faults,
-    pub last_words: String,
+    pub log_tail: String,
 }
 
-impl Seen {
+impl Outcome {
     /// Nearest rank, in ms.
     pub fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.waits.len() * percent).div_ceil(100).max(1);
@@ -74,50 +74,50 @@ impl Seen {
         wait.map_or(0.0, |wait| wait.as_secs_f64() * 1000.0)
     }
 
-    /// What must not be, whatever the run.
-    pub fn wrongs(&self) -> Vec<String> {
+    /// What must not be, whatever the scenario.
+    pub fn violations(&self) -> Vec<String> {
         let told = |(category, who): (&String, &Vec<String>)| {
             let first: Vec<&str> = who.iter().take(3).map(String::as_str).collect();
             format!("{category} ({}): {}", who.len(), first.join(", "))
         };
-        let mut wrongs: Vec<String> = self.faults.iter().map(told).collect();
+        let mut violations: Vec<String> = self.faults.iter().map(told).collect();
         if self.given_up > 0 {
-            wrongs.push(format!(
+            violations.push(format!(
                 "answers: {} deliveries were never taken",
                 self.given_up
             ));
         }
         if self.clocks && self.fenced.contains(&true) {
-            wrongs.push("lease_stolen: a worker lost a job that it was at".to_owned());
+            violations.push("lease_stolen: a worker lost a job that it was at".to_owned());
         }
         if self.paused && self.fenced.first() != Some(&true) {
-            wrongs.push("stale_write: no write of the stopped replica was refused".to_owned());
+            violations.push("stale_write: no write of the stopped replica was refused".to_owned());
         }
         if !self.unexpected.is_empty() {
-            wrongs.push(format!("answers: {}", self.unexpected.join(" | ")));
+            violations.push(format!("answers: {}", self.unexpected.join(" | ")));
         }
-        wrongs
+        violations
     }
 }
 
-/// Plays a plan on a fresh database.
-pub async fn play(plan: &Plan, stage: &Stage<'_>) -> Result<Seen, Failure> {
+/// Runs a plan on a fresh database.
+pub async fn run(plan: &Plan, context: &Context<'_>) -> Result<Outcome, Failure> {
     let disk = (matches!(plan.trouble, Trouble::DiskFull(_)))
-        .then(|| SmallDisk::mount(&stage.folder.join("disk")))
+        .then(|| SmallDisk::mount(&context.folder.join("disk")))
         .transpose()?;
-    let database_folder = TempDir::new_in(disk.as_ref().map_or(stage.folder, |disk| &disk.0))?;
-    let fresh = stage.place.fresh(database_folder.path()).await?;
-    let seen = play_on(plan, stage, &fresh, database_folder.path()).await;
+    let database_folder = TempDir::new_in(disk.as_ref().map_or(context.folder, |disk| &disk.0))?;
+    let fresh = context.place.fresh(database_folder.path()).await?;
+    let outcome = run_on(plan, context, &fresh, database_folder.path()).await;
     fresh.discard().await?;
-    seen
+    outcome
 }
 
-async fn play_on(
+async fn run_on(
     plan: &Plan,
-    stage: &Stage<'_>,
+    context: &Context<'_>,
     fresh: &Fresh,
     disk: &Path,
-) -> Result<Seen, Failure> {
+) -> Result<Outcome, Failure> {
     let network = Network {
         seed: plan.seed,
         copies: plan.copies,
@@ -128,7 +128,7 @@ async fn play_on(
     };
     let lease = plan.lease.to_string();
     let mut everywhere = vec![("JOB_LEASE_SECONDS", lease.as_str())];
-    everywhere.extend(stage.planted.map(|bug| ("SOUK_PLANTED_BUG", bug)));
+    everywhere.extend(context.planted.map(|bug| ("SOUK_PLANTED_BUG", bug)));
     let clocks: Vec<String> = plan
         .clocks
         .iter()
@@ -142,8 +142,8 @@ async fn play_on(
         })
         .collect();
     let setup = Setup {
-        binary: stage.binary,
-        folder: stage.folder,
+        binary: context.binary,
+        folder: context.folder,
         fresh,
         network,
         replicas: plan.replicas,
@@ -151,8 +151,8 @@ async fn play_on(
     };
     let environment = Environment::open(setup).await?;
     match run_and_settle(plan, &environment, fresh, disk).await {
-        Ok(seen) => Ok(seen),
-        Err(e) => Err(format!("{e}\n{}", environment.last_words()).into()),
+        Ok(outcome) => Ok(outcome),
+        Err(e) => Err(format!("{e}\n{}", environment.log_tail()).into()),
     }
 }
 
@@ -161,7 +161,7 @@ async fn run_and_settle(
     environment: &Environment<'_>,
     fresh: &Fresh,
     disk: &Path,
-) -> Result<Seen, Failure> {
+) -> Result<Outcome, Failure> {
     let workload = Workload::open(environment, plan).await?;
     let mut left = 1.0;
     for (kind, share) in &plan.stripe {
@@ -197,25 +197,25 @@ async fn run_and_settle(
     } else {
         environment.stop_all().await?;
     }
-    let forgotten = forgotten(environment, fresh).await?;
+    let missing = missing(environment, fresh).await?;
     environment.start_all().await?;
     settle(environment, fresh, plan.patience).await?;
-    let mut by_hand = 0;
+    let mut retried = 0;
     if plan.on_duty {
         environment.simulator.clear_faults().await;
-        by_hand = operator::tries_again(environment).await?;
+        retried = operator::tries_again(environment).await?;
         settle(environment, fresh, plan.patience).await?;
     }
     environment.stop_all().await?;
-    let mut seen = look(plan, environment, &workload, fresh, peak_kib).await?;
-    seen.recovered = recovered;
-    seen.by_hand = by_hand;
-    if !forgotten.is_empty() {
+    let mut outcome = observe(plan, environment, &workload, fresh, peak_kib).await?;
+    outcome.recovered = recovered;
+    outcome.retried = retried;
+    if !missing.is_empty() {
         let category =
             "acknowledged_lost: answered 2xx, and not in the database when the servers were down";
-        seen.faults.insert(category.to_owned(), forgotten);
+        outcome.faults.insert(category.to_owned(), missing);
     }
-    Ok(seen)
+    Ok(outcome)
 }
 
 /// An event that is answered within this is answered as ever.
@@ -236,14 +236,14 @@ async fn recovered(environment: &Environment<'_>) -> Result<Duration, Failure> {
 }
 
 /// Events that were answered 2xx and aren't there, before anything can catch up with them.
-async fn forgotten(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
+async fn missing(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
     let stored: HashSet<String> = texts(&fresh.db, "SELECT id FROM inbox_events").await?;
     let stats = environment.proxy.stats();
     let acknowledged = stats.acknowledged.keys();
     // An event of the other mode is answered and not kept.
-    let forgotten =
+    let missing =
         acknowledged.filter(|id| !stored.contains(*id) && !id.starts_with("evt_forged_mode"));
-    Ok(forgotten.cloned().collect())
+    Ok(missing.cloned().collect())
 }
 
 /// Waits until nothing is left to do.
@@ -281,19 +281,19 @@ async fn wait_for(
     Ok(true)
 }
 
-async fn look(
+async fn observe(
     plan: &Plan,
     environment: &Environment<'_>,
     workload: &Workload<'_>,
     fresh: &Fresh,
     peak_kib: Option<u64>,
-) -> Result<Seen, Failure> {
+) -> Result<Outcome, Failure> {
     let oracle = environment.simulator.oracle().await;
-    let (acknowledged, mut seen) = {
+    let (acknowledged, mut outcome) = {
         let mut stats = environment.proxy.stats();
         let mut waits = std::mem::take(&mut stats.waits);
         waits.sort_unstable();
-        let seen = Seen {
+        let outcome = Outcome {
             orders: 0,
             sold: 0,
             given_back: 0,
@@ -308,7 +308,7 @@ async fn look(
             waits,
             peak_kib,
             recovered: None,
-            by_hand: 0,
+            retried: 0,
             fenced: (0..plan.replicas)
                 .map(|replica| environment.said(replica, "the lease of a job was lost"))
                 .collect(),
@@ -316,25 +316,25 @@ async fn look(
             paused: plan.trouble == Trouble::Pause,
             clocks: !plan.clocks.is_empty(),
             faults: Faults::new(),
-            last_words: environment.last_words(),
+            log_tail: environment.log_tail(),
         };
-        (stats.acknowledged.clone(), seen)
+        (stats.acknowledged.clone(), outcome)
     };
-    seen.faults = checker::check(&fresh.db, &oracle, &acknowledged).await?;
+    outcome.faults = checker::check(&fresh.db, &oracle, &acknowledged).await?;
     let db = &fresh.db;
-    seen.orders = count(db, "SELECT COUNT(*) FROM orders").await?;
-    seen.sold = count(
+    outcome.orders = count(db, "SELECT COUNT(*) FROM orders").await?;
+    outcome.sold = count(
         db,
         "SELECT COUNT(DISTINCT order_id) FROM stock_movements WHERE reason = 'sale'",
     )
     .await?;
-    seen.given_back = count(
+    outcome.given_back = count(
         db,
         "SELECT COUNT(*) FROM oracle_refunds WHERE status = 'succeeded'",
     )
     .await?;
-    seen.events = count(db, "SELECT COUNT(*) FROM oracle_events").await?;
-    Ok(seen)
+    outcome.events = count(db, "SELECT COUNT(*) FROM oracle_events").await?;
+    Ok(outcome)
 }
 
 /// A disk of a few megabytes, in memory; it goes when this is dropped.
