@@ -1,4 +1,4 @@
-//! `souk-bench faults`: the real server under every kind of trouble, and whether a cent or an event is lost or doubled.
+//! `souk-bench faults`: the real server under every kind of disruption, and whether a cent or an event is lost or doubled.
 
 mod bugs;
 mod chance;
@@ -6,13 +6,13 @@ mod checker;
 mod checks;
 mod clock;
 mod delivery;
+mod disruption;
 mod environment;
 mod front;
 mod operator;
 mod plan;
 mod runs;
 mod scenario;
-mod trouble;
 mod workload;
 
 use std::path::Path;
@@ -127,7 +127,7 @@ impl Args {
         let Some(plan) = (run.plan)(size, self.seed, place).filter(|_| !elsewhere) else {
             return Ok(true);
         };
-        if let Some(why) = trouble::impossible(&plan) {
+        if let Some(why) = disruption::impossible(&plan) {
             println!("{:<10} {:<9} not run: {why}", run.name, place.name());
             return Ok(true);
         }

@@ -6,7 +6,7 @@ use souk_simulator::FaultKind;
 
 /// What is done to the servers and databases meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Disruption {
     None,
     /// `kill -9` every 0.3 to 2 seconds, so often.
     Kills(u32),
@@ -60,8 +60,8 @@ pub struct Plan {
     pub clocks: Vec<i64>,
     /// All events are held back until the last buyer has paid, and then delivered, so many at a time.
     pub flood: Option<usize>,
-    pub trouble: Trouble,
-    /// Whether somebody has the jobs that were given up tried again: Stripe's troubles are over by then.
+    pub disruption: Disruption,
+    /// Whether somebody has the jobs that were given up tried again: Stripe's faults are over by then.
     pub on_duty: bool,
     /// How long a silent worker keeps its jobs, in seconds.
     pub lease: u32,
@@ -97,7 +97,7 @@ impl Plan {
             replicas: 1,
             clocks: Vec::new(),
             flood: None,
-            trouble: Trouble::None,
+            disruption: Disruption::None,
             on_duty: false,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use souk_simulator::FaultKind;
 
-use super::plan::{Plan, SHORT_LEASE, Trouble};
+use super::plan::{Disruption, Plan, SHORT_LEASE};
 use super::scenario::Outcome;
 use crate::database::Place;
 
@@ -77,7 +77,7 @@ pub const RUNS: [Run; 12] = [
         short: false,
         plan: |size, seed, _| {
             Some(Plan {
-                trouble: Trouble::Kills(of(size, 6, 200)),
+                disruption: Disruption::Kills(of(size, 6, 200)),
                 lease: SHORT_LEASE,
                 stock: 100_000,
                 buyers: of(size, 4, 8),
@@ -93,9 +93,9 @@ pub const RUNS: [Run; 12] = [
         short: false,
         plan: |size, seed, place| {
             Some(Plan {
-                trouble: match place {
-                    Place::Sqlite(_) => Trouble::SqliteBusy(of(size, 1, 10)),
-                    Place::Postgres(_) => Trouble::PostgresCrashes(of(size, 2, 20)),
+                disruption: match place {
+                    Place::Sqlite(_) => Disruption::SqliteBusy(of(size, 1, 10)),
+                    Place::Postgres(_) => Disruption::PostgresCrashes(of(size, 2, 20)),
                 },
                 stock: 100_000,
                 buyers: 4,
@@ -111,7 +111,7 @@ pub const RUNS: [Run; 12] = [
         short: false,
         plan: |size, seed, _| {
             (size == Size::Large).then(|| Plan {
-                trouble: Trouble::DiskFull(10),
+                disruption: Disruption::DiskFull(10),
                 stock: 100_000,
                 buyers: 4,
                 ..Plan::quiet(seed, 20)
@@ -166,7 +166,7 @@ pub const RUNS: [Run; 12] = [
         short: false,
         plan: |size, seed, _| {
             Some(Plan {
-                trouble: Trouble::Pause,
+                disruption: Disruption::Pause,
                 lease: of(size, SHORT_LEASE, 60),
                 replicas: 4,
                 stock: 100_000,
@@ -275,7 +275,7 @@ pub const RUNS: [Run; 12] = [
         short: false,
         plan: |size, seed, _| {
             Some(Plan {
-                trouble: Trouble::Clocks,
+                disruption: Disruption::Clocks,
                 replicas: 3,
                 clocks: vec![0, 600, -600],
                 stock: 100_000,
@@ -294,7 +294,7 @@ pub const RUNS: [Run; 12] = [
         short: false,
         plan: |size, seed, _| {
             Some(Plan {
-                trouble: Trouble::Rolling(of(size, 4, 40)),
+                disruption: Disruption::Rolling(of(size, 4, 40)),
                 replicas: 2,
                 stock: 100_000,
                 ..Plan::quiet(seed, 40)

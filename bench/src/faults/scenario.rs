@@ -12,10 +12,10 @@ use tokio::time::sleep;
 use super::checker::{self, Faults};
 use super::clock;
 use super::delivery::{Network, lock};
+use super::disruption;
 use super::environment::{Environment, Setup};
 use super::operator;
-use super::plan::{Plan, Trouble};
-use super::trouble;
+use super::plan::{Disruption, Plan};
 use super::workload::Workload;
 use crate::Failure;
 use crate::database::{Fresh, Place, count, texts};
@@ -102,7 +102,7 @@ impl Outcome {
 
 /// Runs a plan on a fresh database.
 pub async fn run(plan: &Plan, context: &Context<'_>) -> Result<Outcome, Failure> {
-    let disk = (matches!(plan.trouble, Trouble::DiskFull(_)))
+    let disk = (matches!(plan.disruption, Disruption::DiskFull(_)))
         .then(|| SmallDisk::mount(&context.folder.join("disk")))
         .transpose()?;
     let database_folder = TempDir::new_in(disk.as_ref().map_or(context.folder, |disk| &disk.0))?;
@@ -173,12 +173,12 @@ async fn run_and_settle(
         environment.simulator.fault(fault).await;
     }
     environment.proxy.hold();
-    let trouble = async {
-        let made = trouble::make(plan, environment, fresh, disk).await;
+    let disruption = async {
+        let made = disruption::cause(plan, environment, fresh, disk).await;
         workload.closing.store(true, Ordering::SeqCst);
         made
     };
-    tokio::try_join!(workload.run(), trouble)?;
+    tokio::try_join!(workload.run(), disruption)?;
     environment.proxy.release();
     let delivered = async || Ok(environment.proxy.in_flight() == 0);
     if !wait_for(plan.patience, delivered).await? {
@@ -190,7 +190,7 @@ async fn run_and_settle(
     };
     let peak_kib = environment.peak_memory().await;
     // The next start catches up with what was lost on the way.
-    if matches!(plan.trouble, Trouble::Kills(_)) {
+    if matches!(plan.disruption, Disruption::Kills(_)) {
         for replica in 0..environment.replicas() {
             environment.kill(replica).await?;
         }
@@ -313,7 +313,7 @@ async fn observe(
                 .map(|replica| environment.said(replica, "the lease of a job was lost"))
                 .collect(),
             p99_without: None,
-            paused: plan.trouble == Trouble::Pause,
+            paused: plan.disruption == Disruption::Pause,
             clocks: !plan.clocks.is_empty(),
             faults: Faults::new(),
             log_tail: environment.log_tail(),

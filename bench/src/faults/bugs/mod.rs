@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::plan::Plan;
 use super::scenario::{self, Context};
-use super::{Args, trouble};
+use super::{Args, disruption};
 use crate::Failure;
 use crate::database::Place;
 pub use table::BUGS;
@@ -60,7 +60,7 @@ async fn missed_on(args: &Args, binary: &Path, folder: &Path, place: &Place) -> 
         let replicas = (bug.plan)(args.seed, place).replicas > 1;
         replicas == on_postgres || (on_postgres && !args.short)
     };
-    let can = |bug: &&Bug| match trouble::impossible(&(bug.plan)(args.seed, place)) {
+    let can = |bug: &&Bug| match disruption::impossible(&(bug.plan)(args.seed, place)) {
         None => true,
         Some(why) => {
             println!("{:<28} {:<9} not run: {why}", bug.name, place.name());

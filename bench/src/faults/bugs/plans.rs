@@ -5,7 +5,7 @@ use std::time::Duration;
 use souk_simulator::FaultKind;
 
 use crate::database::Place;
-use crate::faults::plan::{Plan, SHORT_LEASE, Trouble};
+use crate::faults::plan::{Disruption, Plan, SHORT_LEASE};
 
 /// How long a scenario with a bug may take to become idle: what is stuck stays so.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -76,7 +76,7 @@ pub fn poisoned(seed: u64, place: &Place) -> Plan {
 
 pub fn killed(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: Trouble::Kills(5),
+        disruption: Disruption::Kills(5),
         lease: SHORT_LEASE,
         stock: 100_000,
         verify: 0.0,
@@ -86,9 +86,9 @@ pub fn killed(seed: u64, place: &Place) -> Plan {
 
 pub fn database_down(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: match place {
-            Place::Sqlite(_) => Trouble::SqliteBusy(1),
-            Place::Postgres(_) => Trouble::PostgresCrashes(2),
+        disruption: match place {
+            Place::Sqlite(_) => Disruption::SqliteBusy(1),
+            Place::Postgres(_) => Disruption::PostgresCrashes(2),
         },
         stock: 100_000,
         ..busy(seed, place)
@@ -113,7 +113,7 @@ pub fn refused(seed: u64, place: &Place) -> Plan {
 /// Replicas whose clocks are ten minutes wrong.
 pub fn misclocked(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: Trouble::Clocks,
+        disruption: Disruption::Clocks,
         replicas: 3,
         clocks: vec![0, 600, -600],
         stock: 100_000,
@@ -124,7 +124,7 @@ pub fn misclocked(seed: u64, place: &Place) -> Plan {
 /// A replica that is stopped past its lease.
 pub fn stopped(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: Trouble::Pause,
+        disruption: Disruption::Pause,
         lease: SHORT_LEASE,
         replicas: 2,
         stock: 100_000,

@@ -13,23 +13,23 @@ use tokio::time::sleep;
 use super::chance::{draw, pick};
 use super::clock;
 use super::environment::Environment;
-use super::plan::{Plan, Trouble};
+use super::plan::{Disruption, Plan};
 use crate::Failure;
 use crate::database::Fresh;
 
 /// Longer than the server waits for a lock, and for its one connection.
 const BUSY: Duration = Duration::from_secs(17);
 
-/// Makes the plan's trouble, and ends with all replicas running.
-pub async fn make(
+/// Causes the plan's disruption, and ends with all replicas running.
+pub async fn cause(
     plan: &Plan,
     environment: &Environment<'_>,
     fresh: &Fresh,
     disk: &Path,
 ) -> Result<(), Failure> {
-    match plan.trouble {
-        Trouble::None => {}
-        Trouble::Kills(times) => {
+    match plan.disruption {
+        Disruption::None => {}
+        Disruption::Kills(times) => {
             for n in 0..times {
                 sleep(Duration::from_secs_f64(
                     0.3 + 1.7 * draw(plan.seed, ("kill", n)),
@@ -44,13 +44,13 @@ pub async fn make(
                 environment.start(replica).await?;
             }
         }
-        Trouble::PostgresCrashes(times) => {
+        Disruption::PostgresCrashes(times) => {
             for _ in 0..times {
                 sleep(Duration::from_secs(1)).await;
                 tokio::task::spawn_blocking(crash_postgres).await??;
             }
         }
-        Trouble::SqliteBusy(times) => {
+        Disruption::SqliteBusy(times) => {
             for _ in 0..times {
                 sleep(Duration::from_secs(1)).await;
                 fresh.db.execute_unprepared("BEGIN IMMEDIATE").await?;
@@ -58,16 +58,16 @@ pub async fn make(
                 fresh.db.execute_unprepared("ROLLBACK").await?;
             }
         }
-        Trouble::DiskFull(times) => {
+        Disruption::DiskFull(times) => {
             for _ in 0..times {
                 sleep(Duration::from_secs(1)).await;
-                let ballast = disk.join("ballast");
-                fill(&ballast)?;
+                let filler = disk.join("filler");
+                fill(&filler)?;
                 sleep(Duration::from_secs(2)).await;
-                std::fs::remove_file(&ballast)?;
+                std::fs::remove_file(&filler)?;
             }
         }
-        Trouble::Pause => {
+        Disruption::Pause => {
             // Stripe is slow, so that there is something in hand to lose.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
@@ -79,7 +79,7 @@ pub async fn make(
             environment.signal(0, "CONT").await?;
             sleep(Duration::from_secs(4)).await;
         }
-        Trouble::Clocks => {
+        Disruption::Clocks => {
             // So that workers have something in hand for long.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
@@ -90,7 +90,7 @@ pub async fn make(
             sleep(Duration::from_secs(10)).await;
             environment.simulator.clear_faults().await;
         }
-        Trouble::Rolling(times) => {
+        Disruption::Rolling(times) => {
             for n in 0..times {
                 sleep(Duration::from_secs(1)).await;
                 let replica = n as usize % environment.replicas();
@@ -103,9 +103,9 @@ pub async fn make(
 }
 
 /// Writes until the disk takes no more.
-fn fill(ballast: &Path) -> Result<(), Failure> {
+fn fill(filler: &Path) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
-    let mut file = std::fs::File::create(ballast)?;
+    let mut file = std::fs::File::create(filler)?;
     for size in [1 << 20, 4096] {
         let block = vec![0; size];
         loop {
@@ -131,7 +131,7 @@ fn throw_away() -> Option<PathBuf> {
 
 /// Why this plan can't be played here, if it can't.
 pub fn impossible(plan: &Plan) -> Option<&'static str> {
-    let crashes = matches!(plan.trouble, Trouble::PostgresCrashes(_));
+    let crashes = matches!(plan.disruption, Disruption::PostgresCrashes(_));
     if crashes && throw_away().is_none() {
         return Some(NOT_OURS);
     }
