@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use super::chance::{draw, pick};
+use super::rng::{draw, pick};
 use crate::Failure;
 
 /// Deliveries under way at a time.

@@ -10,10 +10,10 @@ use sea_orm::ConnectionTrait;
 use souk_simulator::{Fault, FaultKind};
 use tokio::time::sleep;
 
-use super::chance::{draw, pick};
 use super::clock;
 use super::environment::Environment;
 use super::plan::{Disruption, Plan};
+use super::rng::{draw, pick};
 use crate::Failure;
 use crate::database::Fresh;
 

@@ -1,7 +1,6 @@
 //! `souk-bench faults`: the real server under every kind of disruption, and whether a cent or an event is lost or doubled.
 
 mod bugs;
-mod chance;
 mod checker;
 mod checks;
 mod clock;
@@ -11,6 +10,7 @@ mod environment;
 mod front;
 mod operator;
 mod plan;
+mod rng;
 mod runs;
 mod scenario;
 mod workload;

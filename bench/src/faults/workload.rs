@@ -8,10 +8,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use souk_simulator::{Fault, FaultKind};
 
-use super::chance::{draw, pick};
 use super::delivery::lock;
 use super::environment::Environment;
 use super::plan::Plan;
+use super::rng::{draw, pick};
 use crate::Failure;
 
 const PASSWORD: &str = "correct horse battery";
@@ -191,7 +191,7 @@ impl<'a> Workload<'a> {
         open.then_some(n)
     }
 
-    fn chance(&self, what: &str, n: u32) -> f64 {
+    fn draw(&self, what: &str, n: u32) -> f64 {
         draw(self.plan.seed, (what, n))
     }
 
@@ -201,7 +201,7 @@ impl<'a> Workload<'a> {
         let first = pick(self.plan.seed, ("product", n), u32::try_from(count)?) as usize;
         let mut lines = vec![json!({ "product_id": self.products[first].1, "quantity": 1 })];
         let second = (first + 2) % count;
-        if second != first && self.chance("two lines", n) < self.plan.carts {
+        if second != first && self.draw("two lines", n) < self.plan.carts {
             lines.push(json!({ "product_id": self.products[second].1, "quantity": 2 }));
         }
         let body = json!({ "lines": lines, "customer_email": format!("buyer{n}@example.com") });
@@ -229,7 +229,7 @@ impl<'a> Workload<'a> {
     /// their money back from the seller.
     async fn pay(&self, opened: Opened) -> Result<(), Failure> {
         let n = opened.n;
-        if self.chance("never pays", n) < self.plan.lies {
+        if self.draw("never pays", n) < self.plan.lies {
             for lie in self.lies(&opened) {
                 self.environment.proxy.inject(&lie);
             }
@@ -240,19 +240,19 @@ impl<'a> Workload<'a> {
             &json!({}),
         )
         .await?;
-        if self.chance("poison", n) < self.plan.poison {
+        if self.draw("poison", n) < self.plan.poison {
             let odd =
                 json!({ "id": opened.session, "object": "checkout.session", "status": "undone" });
             let event = self.event(&format!("{POISON}_{n}"), opened.shop, odd);
             self.environment.proxy.inject(&event);
         }
-        if self.chance("verify", n) < self.plan.verify {
+        if self.draw("verify", n) < self.plan.verify {
             let path = format!("/v1/checkout_sessions/{}/verify", opened.session);
             let (body, path) = (json!({}), &path);
             let ask = || self.once(path, &body, None, None, Some(&opened.secret));
             tokio::join!(ask(), ask());
         }
-        if self.chance("refund", n) < self.plan.refunds {
+        if self.draw("refund", n) < self.plan.refunds {
             self.give_back(&opened).await?;
         }
         Ok(())
@@ -260,7 +260,7 @@ impl<'a> Workload<'a> {
 
     async fn give_back(&self, opened: &Opened) -> Result<(), Failure> {
         let mut body = json!({ "order_id": opened.order });
-        if self.chance("part", opened.n) < 0.5 {
+        if self.draw("part", opened.n) < 0.5 {
             body["amount"] = json!(100);
         }
         let key = format!("back-{}", opened.n);
