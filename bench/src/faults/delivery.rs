@@ -73,7 +73,7 @@ struct Shared {
     network: Network,
     http: reqwest::Client,
     /// Of Souk.
-    front: SocketAddr,
+    souk: SocketAddr,
     /// Of the platform's endpoint, and of the Connect endpoint.
     secrets: Mutex<(String, String)>,
     slots: Semaphore,
@@ -98,16 +98,16 @@ impl Drop for DeliveryProxy {
 }
 
 impl DeliveryProxy {
-    /// Starts it between the simulator and `front`.
+    /// Starts it between the simulator and `souk`.
     pub async fn start(
         network: Network,
-        front: SocketAddr,
+        souk: SocketAddr,
         http: reqwest::Client,
     ) -> Result<Self, Failure> {
         let shared = Arc::new(Shared {
             network,
             http,
-            front,
+            souk,
             secrets: Mutex::default(),
             slots: Semaphore::new(network.flood.unwrap_or(AT_ONCE)),
             gate: watch::Sender::new(true),
@@ -226,7 +226,7 @@ impl Shared {
         let start = Instant::now();
         let sent = self
             .http
-            .post(format!("http://{}{path}", self.front))
+            .post(format!("http://{}{path}", self.souk))
             .header("content-type", "application/json; charset=utf-8")
             .header(
                 "stripe-signature",

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::delivery::{DeliveryProxy, Network};
-use super::front::Front;
+use super::load_balancer::LoadBalancer;
 use crate::Failure;
 use crate::database::Fresh;
 use crate::server::{Server, Settings};
@@ -33,7 +33,7 @@ pub struct Setup<'a> {
 pub struct Environment<'a> {
     pub simulator: Simulator,
     pub proxy: DeliveryProxy,
-    pub front: Front,
+    pub balancer: LoadBalancer,
     pub http: reqwest::Client,
     setup: Setup<'a>,
     secrets: (String, String),
@@ -61,8 +61,8 @@ impl<'a> Environment<'a> {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             ports.push(listener.local_addr()?);
         }
-        let front = Front::open(ports.clone()).await?;
-        let proxy = DeliveryProxy::start(setup.network, front.addr, http.clone()).await?;
+        let balancer = LoadBalancer::open(ports.clone()).await?;
+        let proxy = DeliveryProxy::start(setup.network, balancer.addr, http.clone()).await?;
         let base = &proxy.base_url;
         let platform = simulator
             .ensure_webhook_endpoint("platform", &format!("{base}/platform"), false)
@@ -76,7 +76,7 @@ impl<'a> Environment<'a> {
             secrets: (platform.secret, connect.secret),
             simulator,
             proxy,
-            front,
+            balancer,
             http,
             setup,
             ports,
@@ -95,7 +95,7 @@ impl<'a> Environment<'a> {
     pub fn shop(&self) -> SocketAddr {
         match self.setup.network.clocks {
             true => self.ports[0],
-            false => self.front.addr,
+            false => self.balancer.addr,
         }
     }
 

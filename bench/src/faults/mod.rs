@@ -7,7 +7,7 @@ mod clock;
 mod delivery;
 mod disruption;
 mod environment;
-mod front;
+mod load_balancer;
 mod operator;
 mod plan;
 mod rng;
