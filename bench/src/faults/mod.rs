@@ -1,5 +1,6 @@
 //! `souk-bench faults`: the real server under every kind of disruption, and whether a cent or an event is lost or doubled.
 
+mod admin;
 mod bugs;
 mod checker;
 mod checks;
@@ -8,7 +9,6 @@ mod delivery;
 mod disruption;
 mod environment;
 mod load_balancer;
-mod operator;
 mod plan;
 mod rng;
 mod runs;

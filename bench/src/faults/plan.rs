@@ -61,8 +61,8 @@ pub struct Plan {
     /// All events are held back until the last buyer has paid, and then delivered, so many at a time.
     pub flood: Option<usize>,
     pub disruption: Disruption,
-    /// Whether somebody has the jobs that were given up tried again: Stripe's faults are over by then.
-    pub on_duty: bool,
+    /// Whether an admin retries the jobs that were given up. Stripe's faults are over by then.
+    pub admin_retries: bool,
     /// How long a silent worker keeps its jobs, in seconds.
     pub lease: u32,
     /// How long all that is left to do may take in the end.
@@ -98,7 +98,7 @@ impl Plan {
             clocks: Vec::new(),
             flood: None,
             disruption: Disruption::None,
-            on_duty: false,
+            admin_retries: false,
         }
     }
 }

@@ -143,7 +143,7 @@ pub const RUNS: [Run; 12] = [
                 carts: 0.0,
                 refunds: 0.0,
                 // Twelve failures in a row are to be met among so many.
-                on_duty: size == Size::Large,
+                admin_retries: size == Size::Large,
                 patience: Duration::from_secs(of(size, 240, 3600)),
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })

@@ -9,12 +9,12 @@ use souk_simulator::Fault;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::admin;
 use super::checker::{self, Faults};
 use super::clock;
 use super::delivery::{Network, lock};
 use super::disruption;
 use super::environment::{Environment, Setup};
-use super::operator;
 use super::plan::{Disruption, Plan};
 use super::workload::Workload;
 use crate::Failure;
@@ -201,9 +201,9 @@ async fn run_and_settle(
     environment.start_all().await?;
     settle(environment, fresh, plan.patience).await?;
     let mut retried = 0;
-    if plan.on_duty {
+    if plan.admin_retries {
         environment.simulator.clear_faults().await;
-        retried = operator::tries_again(environment).await?;
+        retried = admin::retry_dead_jobs(environment).await?;
         settle(environment, fresh, plan.patience).await?;
     }
     environment.stop_all().await?;

@@ -1,4 +1,4 @@
-//! The person on duty, who does by hand what is left to people: through the admin's doors, as docs/operating.md says.
+//! An admin, who does what is left to people by the admin's API, as docs/operating.md says.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::environment::Environment;
 use crate::Failure;
 
-const EMAIL: &str = "duty@example.com";
+const EMAIL: &str = "admin@example.com";
 const PASSWORD: &str = "correct horse battery";
 
-/// Has the jobs that were given up tried again. How many there were.
-pub async fn tries_again(environment: &Environment<'_>) -> Result<usize, Failure> {
+/// Retries the jobs that were given up. How many there were.
+pub async fn retry_dead_jobs(environment: &Environment<'_>) -> Result<usize, Failure> {
     environment.make_admin(EMAIL, PASSWORD).await?;
     let login = json!({ "email": EMAIL, "password": PASSWORD });
     let pair = ask(environment, Method::POST, "/v1/auth/login", "", &login).await?;
