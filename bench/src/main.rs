@@ -2,13 +2,13 @@
 
 mod compare;
 mod database;
-mod doubles;
 mod events;
 mod faults;
 mod load;
 mod mail;
 mod server;
 mod stripe;
+mod stripe_mocks;
 
 use std::process::ExitCode;
 
@@ -34,8 +34,8 @@ enum Command {
     Raw(compare::raw::Args),
     /// Buyers and sellers under every kind of disruption, and what a checker finds in the database afterwards.
     Faults(faults::Args),
-    /// Requests a second of the simulator beside other doubles of Stripe.
-    Doubles(doubles::Args),
+    /// Requests a second of the simulator beside other mocks of Stripe.
+    StripeMocks(stripe_mocks::Args),
 }
 
 #[tokio::main]
@@ -60,7 +60,7 @@ async fn measure(command: &Command) -> Result<(), Failure> {
         Command::Compare(args) => compare::run(args).await,
         Command::Raw(args) => compare::raw::run(args).await,
         Command::Faults(args) => faults::run(args).await,
-        Command::Doubles(args) => doubles::run(args).await,
+        Command::StripeMocks(args) => stripe_mocks::run(args).await,
     }
 }
 
