@@ -1,9 +1,9 @@
 //! `souk-bench compare`: Souk beside the handler that everybody copies and beside what the database allows, in one run,
 //! in turn, over and over.
 
+mod affinity;
 mod chart;
 mod contestants;
-mod pins;
 pub mod raw;
 mod report;
 
@@ -23,8 +23,8 @@ use crate::mail::SilentMail;
 use crate::server::{self, Server, Settings};
 use crate::stripe::Stripe;
 
+use affinity::Affinity;
 use contestants::{Contestant, Start};
-use pins::Pins;
 use report::{Figures, Row};
 
 /// A row takes no longer: after 300 s its signatures would be too old anyway.
@@ -96,13 +96,13 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
         folder.close()?;
         return around_postgres();
     };
-    let pins = Pins::set(&places).await?;
-    report::head(args.events, args.rounds, &places, &pins, folder.path()).await?;
+    let affinity = Affinity::set(&places).await?;
+    report::head(args.events, args.rounds, &places, &affinity, folder.path()).await?;
     let bench = Bench {
         args,
         souk: server::binary()?,
         folder: folder.path(),
-        pins,
+        affinity,
     };
     let mut rows: BTreeMap<Row, Figures> = BTreeMap::new();
     for round in 1..=args.rounds {
@@ -128,7 +128,7 @@ struct Bench<'a> {
     args: &'a Args,
     souk: PathBuf,
     folder: &'a Path,
-    pins: Pins,
+    affinity: Affinity,
 }
 
 /// A server beside its database and its Stripe.
@@ -287,7 +287,7 @@ impl Bench<'_> {
             database_url: &fresh.url,
             stripe: &stripe.base_url,
             smtp: mail.as_ref().map_or("", |mail| &mail.url),
-            core: self.pins.servers,
+            core: self.affinity.servers,
         };
         let first = Events::new()?.signed(0, 1)?;
         let began = Instant::now();

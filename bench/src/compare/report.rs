@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::affinity::Affinity;
 use super::contestants::Contestant;
-use super::pins::Pins;
 use crate::Failure;
 use crate::database::Place;
 use crate::load::Load;
@@ -66,12 +66,12 @@ pub async fn head(
     events: u32,
     rounds: u32,
     places: &[Place],
-    pins: &Pins,
+    affinity: &Affinity,
     folder: &Path,
 ) -> Result<(), Failure> {
-    let processors = pins.processors;
+    let processors = affinity.processors;
     println!("{events} events a row, {rounds} rounds, medians; {processors} processors");
-    match (pins.servers, pins.database) {
+    match (affinity.servers, affinity.database) {
         (Some(core), true) => {
             println!("servers and database on processor {core}, the load on the others")
         }

@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::database::Place;
 
 /// Where servers run.
-pub struct Pins {
+pub struct Affinity {
     /// How many there are.
     pub processors: usize,
     /// None: wherever the system puts them.
@@ -17,7 +17,7 @@ pub struct Pins {
     pub database: bool,
 }
 
-impl Pins {
+impl Affinity {
     /// Keeps this process off the first processor, and a PostgreSQL of our own on it.
     pub async fn set(places: &[Place]) -> Result<Self, Failure> {
         let processors = std::thread::available_parallelism()?.get();
