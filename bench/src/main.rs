@@ -41,7 +41,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // What a run has started is ended by dropping it.
+    // Dropping a run ends what it has started.
     let done = tokio::select! {
         done = measure(&command) => done,
         stopped = interrupted() => Err(stopped),

@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use crate::Failure;
 use crate::database::Place;
 
-/// Where servers run.
+/// The processors that servers and load run on.
 pub struct Affinity {
     /// How many there are.
     pub processors: usize,
@@ -32,7 +32,7 @@ impl Affinity {
         let mut database = true;
         for place in places {
             if let Place::Postgres(url) = place {
-                // Only the throw-away one: what else runs on a server of somebody's is none of ours.
+                // Only the throw-away one. Somebody's own server is left alone.
                 database = std::env::var_os("SOUK_PG_FSYNC").is_some() && pin_postgres(url).await?;
             }
         }

@@ -31,9 +31,9 @@ use report::{Figures, Row};
 const LIMIT: Duration = Duration::from_secs(240);
 /// How long Stripe takes to tell of a session.
 const TELLING: Duration = Duration::from_millis(100);
-/// As everybody does it: Stripe is asked about each session.
+/// Express asks Stripe about each session, as everybody does.
 const VERIFY: &str = "verify";
-/// By the database alone.
+/// Express asks its own database first, too.
 const VERIFY_OWN: &str = "verify, own database first";
 /// Beside mails, re-reads and pulls.
 const WORKING: &str = "sales, the worker at work";
@@ -47,7 +47,7 @@ const PRODUCTS: u32 = 100;
 /// What a server's worker does meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Worker {
-    /// It stands still behind its first jobs, since nobody answers it: Express and the bound have no jobs to do.
+    /// It waits on its first jobs, since nobody answers it: Express and the bound have no jobs.
     Waits,
     /// Mail is files, and Stripe answers.
     Works,
@@ -92,7 +92,7 @@ pub struct Args {
 pub async fn run(args: &Args) -> Result<(), Failure> {
     let folder = TempDir::with_prefix("souk-bench.")?;
     let Some(places) = args.database.places(folder.path()) else {
-        // What takes this program's place would never drop it.
+        // The program that replaces this one would never delete it.
         folder.close()?;
         return around_postgres();
     };
@@ -335,7 +335,7 @@ impl Bench<'_> {
         (0..self.args.events).map(ask).collect()
     }
 
-    /// Guests who open checkouts, some after one another on each connection. The shelves were filled for as many.
+    /// Guests who open checkouts, several in turn on each connection. There is stock for as many.
     fn checkouts(&self, connections: u32) -> Vec<Request> {
         let product = id(prefix::PRODUCT, 0);
         let body = format!(
@@ -382,6 +382,6 @@ fn is_success(body: &str) -> bool {
 }
 
 fn is_duplicate(body: &str) -> bool {
-    // The bound says the same of both.
+    // The bound answers both alike.
     body.contains(r#""state":"duplicate""#) || body == r#"{"state":"processed"}"#
 }

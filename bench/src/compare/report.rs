@@ -1,4 +1,4 @@
-//! Medians, and what they are of one another.
+//! Medians and their ratios.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::database::Place;
 use crate::load::Load;
 
-/// What a figure is of.
+/// What was measured.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {
     pub database: &'static str,
@@ -61,7 +61,7 @@ fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// Says what is measured, and on what.
+/// Prints what is measured, and on what.
 pub async fn head(
     events: u32,
     rounds: u32,
@@ -172,7 +172,7 @@ fn ratio(rows: &Rows, row: &Row, of: Contestant, figure: fn(&Figures) -> Vec<f64
     share(rows, row, &other, figure)
 }
 
-/// A figure as a share of another row's, the median of the rounds: what the machine does meanwhile, both suffer.
+/// A figure as a share of another row's, the median of the rounds. Both suffer alike from what else the machine does.
 fn share(rows: &Rows, row: &Row, of: &Row, figure: fn(&Figures) -> Vec<f64>) -> String {
     match rows.get(of) {
         Some(other) if row != of => {

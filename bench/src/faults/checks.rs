@@ -1,5 +1,5 @@
-//! What must hold when a run is over: plain SQL over Souk's tables and, beside them, Stripe's own books (`oracle_…`, which
-//! `checker.rs` writes there). Each query names the rows that break a rule; none may answer any.
+//! The rules that must hold when a run is over, in plain SQL over Souk's tables and Stripe's own books (`oracle_…`, which
+//! `checker.rs` writes beside them). Each query selects the rows that break a rule, and must select none.
 
 /// A rule.
 pub struct Check {

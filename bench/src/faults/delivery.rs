@@ -20,7 +20,7 @@ use crate::Failure;
 
 /// Deliveries under way at a time.
 const AT_ONCE: usize = 64;
-/// Tries of a delivery: Stripe's go on for three days.
+/// Tries of a delivery. (Stripe goes on for three days.)
 const TRIES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -32,11 +32,11 @@ pub struct Network {
     pub copies: u32,
     /// The share of events that is never delivered.
     pub lost: f64,
-    /// A delivery waits up to so long.
+    /// The longest delay of a delivery.
     pub shuffle: Duration,
     /// Events are held back until `release`, and then delivered so many at a time.
     pub flood: Option<usize>,
-    /// Replicas whose clocks are wrong refuse every signature as too old or too new; another takes it.
+    /// Whether replicas with wrong clocks refuse every signature as too old or too new. Another replica takes it.
     pub clocks: bool,
 }
 
@@ -72,7 +72,7 @@ pub struct DeliveryStats {
 struct Shared {
     network: Network,
     http: reqwest::Client,
-    /// Of Souk.
+    /// The address of Souk.
     souk: SocketAddr,
     /// Of the platform's endpoint, and of the Connect endpoint.
     secrets: Mutex<(String, String)>,

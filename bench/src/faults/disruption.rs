@@ -17,7 +17,7 @@ use super::rng::{draw, pick};
 use crate::Failure;
 use crate::database::Fresh;
 
-/// Longer than the server waits for a lock, and for its one connection.
+/// Longer than the server waits for a lock and for its one connection.
 const BUSY: Duration = Duration::from_secs(17);
 
 /// Causes the plan's disruption, and ends with all replicas running.
@@ -68,7 +68,7 @@ pub async fn cause(
             }
         }
         Disruption::Pause => {
-            // Stripe is slow, so that there is something in hand to lose.
+            // Stripe is slow, so that the worker has jobs to lose.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
             environment.simulator.fault(slow).await;
@@ -80,12 +80,12 @@ pub async fn cause(
             sleep(Duration::from_secs(4)).await;
         }
         Disruption::Clocks => {
-            // So that workers have something in hand for long.
+            // Stripe is slow, so that workers have jobs for long.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
             environment.simulator.fault(slow).await;
             for (replica, wrong) in plan.clocks.iter().enumerate() {
-                clock::ask_about_signatures(environment, replica, *wrong).await?;
+                clock::check_signature_tolerance(environment, replica, *wrong).await?;
             }
             sleep(Duration::from_secs(10)).await;
             environment.simulator.clear_faults().await;
@@ -121,7 +121,7 @@ fn fill(filler: &Path) -> Result<(), Failure> {
 
 const NOT_OURS: &str = "only the throw-away server of tests/postgres.sh is crashed";
 
-/// Where that server has its files; none: the server in use is somebody's own.
+/// The data folder of that server. None: the server in use is somebody's own.
 fn throw_away() -> Option<PathBuf> {
     let url = std::env::var("TEST_POSTGRES_URL").ok()?;
     let host = url.split("host=").nth(1)?.split('&').next()?;
@@ -129,7 +129,7 @@ fn throw_away() -> Option<PathBuf> {
     (host.starts_with("/tmp/souk-pg.") && data.join("postmaster.opts").exists()).then_some(data)
 }
 
-/// Why this plan can't be played here, if it can't.
+/// Why this plan can't be run here, if it can't.
 pub fn impossible(plan: &Plan) -> Option<&'static str> {
     let crashes = matches!(plan.disruption, Disruption::PostgresCrashes(_));
     if crashes && throw_away().is_none() {
@@ -154,7 +154,7 @@ fn crash_postgres() -> Result<(), Failure> {
         return Err("PostgreSQL could not be told".into());
     }
     while Path::new(&format!("/proc/{pid}")).exists() {
-        // A child that nobody waits for stays in the table.
+        // A zombie stays in /proc.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         if stat.contains(") Z ") {
             break;

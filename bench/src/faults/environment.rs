@@ -20,7 +20,7 @@ use crate::server::{Server, Settings};
 /// What an environment is made of.
 pub struct Setup<'a> {
     pub binary: &'a Path,
-    /// Of this run alone.
+    /// A folder of this run alone.
     pub folder: &'a Path,
     pub fresh: &'a Fresh,
     pub network: Network,
@@ -39,7 +39,7 @@ pub struct Environment<'a> {
     secrets: (String, String),
     ports: Vec<SocketAddr>,
     servers: Mutex<Vec<Option<Server>>>,
-    knocks: AtomicU32,
+    unrelated_events: AtomicU32,
 }
 
 impl<'a> Environment<'a> {
@@ -80,7 +80,7 @@ impl<'a> Environment<'a> {
             http,
             setup,
             ports,
-            knocks: AtomicU32::new(0),
+            unrelated_events: AtomicU32::new(0),
         };
         environment.start_all().await?;
         Ok(environment)
@@ -91,7 +91,7 @@ impl<'a> Environment<'a> {
         self.ports.len()
     }
 
-    /// Where buyers and sellers come to.
+    /// The address that buyers and sellers use.
     pub fn shop(&self) -> SocketAddr {
         match self.setup.network.clocks {
             true => self.ports[0],
@@ -99,11 +99,11 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Delivers an event that means nothing to anybody to a replica, signed at this second; the answer's status.
-    pub async fn knock(&self, replica: usize, at: i64) -> Result<u16, Failure> {
-        let nth = self.knocks.fetch_add(1, Ordering::Relaxed);
+    /// Delivers an event without an effect to a replica, signed at this second. The answer's status.
+    pub async fn send_unrelated_event(&self, replica: usize, at: i64) -> Result<u16, Failure> {
+        let nth = self.unrelated_events.fetch_add(1, Ordering::Relaxed);
         let body = json!({
-            "id": format!("evt_knock_{nth}"), "object": "event", "type": "customer.created", "livemode": false,
+            "id": format!("evt_unrelated_{nth}"), "object": "event", "type": "customer.created", "livemode": false,
             "account": "acct_nobody", "created": at, "data": { "object": { "id": "cus_1" } },
         })
         .to_string();
@@ -119,7 +119,7 @@ impl<'a> Environment<'a> {
         self.setup.folder.join(format!("replica-{replica}"))
     }
 
-    /// Does something with a replica's settings, and more of them.
+    /// Does something with a replica's settings and a few more.
     async fn with_settings<T>(
         &self,
         replica: usize,
@@ -159,7 +159,7 @@ impl<'a> Environment<'a> {
         self.with_settings(0, &password, make).await
     }
 
-    /// Starts those that aren't running, all at once.
+    /// Starts those that aren't running.
     pub async fn start_all(&self) -> Result<(), Failure> {
         for replica in 0..self.replicas() {
             let runs = self.servers.lock().await[replica].is_some();
@@ -228,7 +228,7 @@ impl<'a> Environment<'a> {
         std::fs::read_to_string(log).is_ok_and(|text| text.contains(words))
     }
 
-    /// The end of all logs, for whoever wants to know what went wrong.
+    /// The last lines of all logs.
     pub fn log_tail(&self) -> String {
         let tail = |replica| {
             let log = self.folder(replica).join("souk.log");

@@ -44,7 +44,7 @@ async fn forward(mut near: TcpStream, replicas: Arc<[SocketAddr]>, first: usize)
     for step in 0..replicas.len() {
         let replica = replicas[(first + step) % replicas.len()];
         if let Ok(mut far) = TcpStream::connect(replica).await {
-            // Either end may break off: that is what the runs are about.
+            // Either end may break off. The runs are about that.
             drop(copy_bidirectional(&mut near, &mut far).await);
             return;
         }

@@ -34,7 +34,7 @@ pub struct Args {
     /// Only these runs, by name.
     #[arg(long = "run", value_name = "NAME")]
     names: Vec<String>,
-    /// SQLite is a file in the folder for temporary ones; PostgreSQL is a throw-away one, or TEST_POSTGRES_URL.
+    /// SQLite is a temporary file. PostgreSQL is a throw-away server, or the one at TEST_POSTGRES_URL.
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     database: Databases,
     /// Only storm, race, last, refunds and poison; with `--planted`, each bug on one database, SQLite where it shows there.
@@ -43,20 +43,22 @@ pub struct Args {
     /// As long as the promise asks for (an hour or two), one run at a time.
     #[arg(long)]
     large: bool,
-    /// Repeats a run: who buys what, what the network does, when a process is killed.
+    /// Decides who buys what, what the network does, and when a process is killed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Says what there is, and runs nothing.
+    /// Lists all runs and planted bugs, and runs nothing.
     #[arg(long)]
     list: bool,
-    /// Checks the checker instead: each planted bug must be found. They are put into a copy of the sources, in target/planted,
-    /// from which a server is built.
+    /// Checks the checker instead: it must find each planted bug. The bugs are put into a copy of the sources, in
+    /// target/planted, from which a server is built.
     #[arg(long)]
     planted: bool,
 }
 
-/// Runs, and prints a row as soon as it is known. An error, if anything was found that must not be (or, of a planted
-/// bug, was not).
+/// Runs what was asked for, and prints each row as soon as it is known.
+///
+/// # Errors
+/// When a rule was broken, or a planted bug was not found.
 pub async fn run(args: &Args) -> Result<(), Failure> {
     if args.list {
         for run in &RUNS {
@@ -75,7 +77,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     }
     let folder = TempDir::with_prefix("souk-faults.")?;
     let Some(places) = args.database.places(folder.path()) else {
-        // What takes this program's place would never drop it.
+        // The program that replaces this one would never delete it.
         folder.close()?;
         return around_postgres();
     };
@@ -89,7 +91,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     let mut broken = 0;
     let wanted = |run: &&Run| args.wants(run.name) && (run.short || !args.short);
     for run in RUNS.iter().filter(wanted) {
-        // Side by side they mostly wait; the large ones measure, too.
+        // The small runs mostly wait, so both databases fit side by side. The large ones measure times.
         let at_once = if args.large { 1 } else { places.len() };
         let rows = places
             .iter()
@@ -110,7 +112,7 @@ impl Args {
         self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
     }
 
-    /// Plays a run on a database; whether all was well.
+    /// Runs it on one database. Whether no rule was broken.
     async fn row(
         &self,
         run: &Run,
@@ -138,7 +140,7 @@ impl Args {
             place,
             planted: None,
         };
-        // How long the others wait is a matter of comparison; a short run has too few of them.
+        // The same without poison, to compare waits. A small run has too few events for that.
         let without = match self.large && plan.poison > 0.0 {
             true => {
                 let clean = Plan {
@@ -163,7 +165,7 @@ impl Args {
         let mut wrong: Vec<String> = outcome.violations();
         wrong.extend((run.also)(&plan, &outcome));
         let took = start.elapsed().as_secs_f64();
-        // In one go, since another run may be printing.
+        // Printed whole, since another run may be printing.
         println!("{}", row_text(run.name, place, &outcome, took, &wrong));
         Ok(wrong.is_empty())
     }
@@ -212,7 +214,7 @@ fn row_text(
         outcome.answers.get(&503).unwrap_or(&0),
         outcome.broken,
         outcome.sold,
-        outcome.given_back,
+        outcome.refunded,
         outcome.percentile(99),
         outcome
             .peak_kib

@@ -1,4 +1,4 @@
-//! The runs there are, small and large.
+//! All runs, small and large.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use super::plan::{Disruption, Plan, SHORT_LEASE};
 use super::scenario::Outcome;
 use crate::database::Place;
 
-/// How much of it.
+/// How long a run is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     /// Part of `./test`.
     Small,
-    /// As the promise asks.
+    /// As long as the promise asks for.
     Large,
 }
 
-/// On which databases.
+/// The databases that a run is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Only {
     Both,
@@ -32,9 +32,9 @@ pub struct Run {
     pub only: Only,
     /// Whether `--short` plays it.
     pub short: bool,
-    /// None: there is none of this size.
+    /// None: the run has no such size.
     pub plan: fn(Size, u64, &Place) -> Option<Plan>,
-    /// What else must hold than for all runs.
+    /// What must hold of this run, beside the rules for all.
     pub also: fn(&Plan, &Outcome) -> Vec<String>,
 }
 
@@ -60,7 +60,7 @@ pub const RUNS: [Run; 12] = [
                 copies: 5,
                 lost: of(size, 0.1, 0.02),
                 shuffle: Duration::from_millis(of(size, 1500, 5000)),
-                ghosts: 2,
+                unanswered: 2,
                 buyers: of(size, 8, 24),
                 ..Plan::quiet(seed, of(size, 60, 22_000))
             })
@@ -129,7 +129,7 @@ pub const RUNS: [Run; 12] = [
         short: true,
         plan: |size, seed, _| {
             Some(Plan {
-                // In the short form fewer, so that no job's delays grow to minutes.
+                // Fewer in the small form, so that no job's delays grow to minutes.
                 stripe: vec![
                     (FaultKind::Error429, of(size, 0.1, 0.2)),
                     (FaultKind::CommitThenError500, of(size, 0.05, 0.1)),
@@ -138,11 +138,11 @@ pub const RUNS: [Run; 12] = [
                 ],
                 products: 1,
                 stock: 1,
-                pile: true,
-                lies: 0.0,
-                carts: 0.0,
+                pay_last: true,
+                forged: 0.0,
+                two_lines: 0.0,
                 refunds: 0.0,
-                // Twelve failures in a row are to be met among so many.
+                // Among so many some job meets twelve failures in a row.
                 admin_retries: size == Size::Large,
                 patience: Duration::from_secs(of(size, 240, 3600)),
                 ..Plan::quiet(seed, of(size, 40, 5000))
@@ -150,11 +150,11 @@ pub const RUNS: [Run; 12] = [
         },
         also: |plan, outcome| {
             let oversold = i64::from(plan.sales) - 1;
-            match (outcome.sold, outcome.given_back) == (1, oversold) {
+            match (outcome.sold, outcome.refunded) == (1, oversold) {
                 true => vec![],
                 false => vec![format!(
                     "sold {} and gave {} back",
-                    outcome.sold, outcome.given_back
+                    outcome.sold, outcome.refunded
                 )],
             }
         },
@@ -184,7 +184,7 @@ pub const RUNS: [Run; 12] = [
             Some(Plan {
                 verify: 1.0,
                 shuffle: Duration::from_millis(5),
-                lies: 0.0,
+                forged: 0.0,
                 buyers: of(size, 8, 24),
                 ..Plan::quiet(seed, of(size, 60, 10_000))
             })
@@ -200,9 +200,9 @@ pub const RUNS: [Run; 12] = [
             Some(Plan {
                 products: 1,
                 stock: 10,
-                pile: true,
-                carts: 0.0,
-                lies: 0.0,
+                pay_last: true,
+                two_lines: 0.0,
+                forged: 0.0,
                 refunds: 0.0,
                 buyers: 32,
                 ..Plan::quiet(seed, of(size, 60, 500))
@@ -210,11 +210,11 @@ pub const RUNS: [Run; 12] = [
         },
         also: |plan, outcome| {
             let others = i64::from(plan.sales) - 10;
-            match (outcome.sold, outcome.given_back) == (10, others) {
+            match (outcome.sold, outcome.refunded) == (10, others) {
                 true => vec![],
                 false => vec![format!(
                     "sold {} and gave {} back",
-                    outcome.sold, outcome.given_back
+                    outcome.sold, outcome.refunded
                 )],
             }
         },
@@ -261,7 +261,7 @@ pub const RUNS: [Run; 12] = [
             {
                 violations.push(format!("it took {:?} to answer as ever", outcome.recovered));
             }
-            // Its queue, and what is on the way to it, with room for all else.
+            // Room for its queue, for what is on the way to it, and for all else.
             if outcome.peak_kib.is_some_and(|kib| kib > 400 * 1024) {
                 violations.push("it took more than 400 MiB".to_owned());
             }

@@ -33,13 +33,13 @@ pub struct Context<'a> {
 pub struct Outcome {
     pub orders: i64,
     pub sold: i64,
-    pub given_back: i64,
-    /// That Stripe made.
+    pub refunded: i64,
+    /// Events that Stripe made.
     pub events: i64,
     pub lost: u32,
     /// Deliveries, by the status of their answer.
     pub answers: BTreeMap<u16, u64>,
-    /// What buyers and sellers were answered.
+    /// Answers to buyers and sellers, by status.
     pub buyers: BTreeMap<u16, u64>,
     /// Deliveries without an answer.
     pub broken: u64,
@@ -47,16 +47,16 @@ pub struct Outcome {
     pub refused: u64,
     pub given_up: u64,
     pub unexpected: Vec<String>,
-    /// From sending an event to its answer, sorted; of those that aren't poison.
+    /// From sending an event to its answer, sorted; poison left out.
     pub waits: Vec<Duration>,
     pub peak_kib: Option<u64>,
-    /// After a flood: how long until an event was answered as fast as ever.
+    /// How long after a flood until an event was answered as fast as before.
     pub recovered: Option<Duration>,
-    /// Jobs that had been given up and that somebody had tried again.
+    /// Jobs that had been given up and that an admin retried.
     pub retried: usize,
-    /// Of each replica: whether it said that a lease was lost.
+    /// Whether each replica logged that a lease was lost.
     pub fenced: Vec<bool>,
-    /// The 99th percentile of `waits` in the same scenario without poison, in ms, where that was run too.
+    /// The 99th percentile of `waits` without poison, in ms, if that was run too.
     pub p99_without: Option<f64>,
     /// Whether the first replica was stopped past its lease, with jobs in hand.
     pub paused: bool,
@@ -74,7 +74,7 @@ impl Outcome {
         wait.map_or(0.0, |wait| wait.as_secs_f64() * 1000.0)
     }
 
-    /// What must not be, whatever the scenario.
+    /// The rules that were broken, of those for all scenarios.
     pub fn violations(&self) -> Vec<String> {
         let told = |(category, who): (&String, &Vec<String>)| {
             let first: Vec<&str> = who.iter().take(3).map(String::as_str).collect();
@@ -167,7 +167,7 @@ async fn run_and_settle(
     for (kind, share) in &plan.stripe {
         let mut fault = Fault::new(*kind);
         fault.path_prefix = "/v1/refunds".to_owned();
-        // Of those that the faults before it have spared.
+        // A rate of the requests that the faults before it have spared.
         fault.rate = Some(share / left);
         left -= share;
         environment.simulator.fault(fault).await;
@@ -218,24 +218,26 @@ async fn run_and_settle(
     Ok(outcome)
 }
 
-/// An event that is answered within this is answered as ever.
-const AS_EVER: Duration = Duration::from_millis(50);
+/// An event that is answered within this is answered as fast as before a flood.
+const USUAL_WAIT: Duration = Duration::from_millis(50);
 
-/// How long it takes from now until an event is answered as ever.
+/// How long it takes from now until an event is answered as fast as before.
 async fn recovered(environment: &Environment<'_>) -> Result<Duration, Failure> {
     let flood_ended = Instant::now();
     loop {
         let asked = Instant::now();
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let status = environment.knock(0, i64::try_from(now)?).await?;
-        if status == 200 && asked.elapsed() < AS_EVER {
+        let status = environment
+            .send_unrelated_event(0, i64::try_from(now)?)
+            .await?;
+        if status == 200 && asked.elapsed() < USUAL_WAIT {
             return Ok(flood_ended.elapsed());
         }
         sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Events that were answered 2xx and aren't there, before anything can catch up with them.
+/// Events that were answered 2xx and aren't in the database. Asked while no server runs, so that none is caught up with.
 async fn missing(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
     let stored: HashSet<String> = texts(&fresh.db, "SELECT id FROM inbox_events").await?;
     let stats = environment.proxy.stats();
@@ -246,7 +248,7 @@ async fn missing(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<Str
     Ok(missing.cloned().collect())
 }
 
-/// Waits until nothing is left to do.
+/// Waits until no job and no event is unfinished.
 async fn settle(
     environment: &Environment<'_>,
     fresh: &Fresh,
@@ -262,11 +264,11 @@ async fn settle(
         still = if open == 0 { still + 1 } else { 0 };
         Ok(still == 4)
     });
-    // What never comes to rest is for the checker to report.
+    // The checker reports what is never finished.
     rest.await.map(drop)
 }
 
-/// `false`: it never came about in this time.
+/// `false`: it did not become true in this time.
 async fn wait_for(
     patience: Duration,
     mut is: impl AsyncFnMut() -> Result<bool, Failure>,
@@ -296,7 +298,7 @@ async fn observe(
         let outcome = Outcome {
             orders: 0,
             sold: 0,
-            given_back: 0,
+            refunded: 0,
             events: 0,
             lost: stats.lost,
             answers: stats.answers.clone(),
@@ -328,7 +330,7 @@ async fn observe(
         "SELECT COUNT(DISTINCT order_id) FROM stock_movements WHERE reason = 'sale'",
     )
     .await?;
-    outcome.given_back = count(
+    outcome.refunded = count(
         db,
         "SELECT COUNT(*) FROM oracle_refunds WHERE status = 'succeeded'",
     )

@@ -15,10 +15,10 @@ use super::rng::{draw, pick};
 use crate::Failure;
 
 const PASSWORD: &str = "correct horse battery";
-/// How often somebody asks again who got no answer, or a 409 because the first is still under way.
+/// How often a request is repeated that got no answer, or a 409 because the first is still under way.
 const TRIES: u32 = 120;
 const PAUSE: Duration = Duration::from_millis(150);
-/// What the ids of forged events begin with: those that are as good as any, and those whose effect must fail.
+/// The prefixes of forged events' ids: of those that look right, and of those whose effect must fail.
 pub const FORGED: &str = "evt_forged";
 pub const POISON: &str = "evt_poison";
 
@@ -34,14 +34,14 @@ pub struct Workload<'a> {
     environment: &'a Environment<'a>,
     plan: &'a Plan,
     shops: Vec<Shop>,
-    /// Each with the shop it is of.
+    /// Each with its shop.
     products: Vec<(usize, String)>,
     next: AtomicU32,
-    /// Whether no more buyers come than the plan says.
+    /// Set once no more buyers come than the plan says.
     pub closing: AtomicBool,
     /// What buyers were answered, by status.
     pub answers: Mutex<BTreeMap<u16, u64>>,
-    /// Buyers' requests that nothing answered.
+    /// Buyers' requests without an answer.
     pub broken: AtomicU32,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Workload<'a> {
             .await?;
         self.earn_elsewhere(&account).await?;
         self.shops[shop].account = account;
-        // Nothing is lost yet, but all may come late.
+        // No event is lost yet, but any may be late.
         for _ in 0..TRIES {
             let sellers = self.list_sellers(shop).await?;
             if sellers["data"][0]["status"] == "active" {
@@ -115,8 +115,7 @@ impl<'a> Workload<'a> {
         Err("a seller never became active".into())
     }
 
-    /// The seller has money of its own business, with which we have nothing to do; else its last refunds would wait, since
-    /// Stripe keeps its fees.
+    /// Gives the seller money of its own business. Without it the last refunds would wait, since Stripe keeps its fees.
     async fn earn_elsewhere(&self, account: &str) -> Result<(), Failure> {
         let form = "amount=90000000&currency=usd&confirm=true&payment_method=pm_card_bypassPending&return_url=https://ada.example";
         let url = format!(
@@ -152,19 +151,19 @@ impl<'a> Workload<'a> {
         text(&self.list_sellers(shop).await?["data"][0], "id")
     }
 
-    /// Lets the plan's buyers come, and more until `closing`.
+    /// Runs the plan's buyers, and more until `closing`.
     pub async fn run(&self) -> Result<(), Failure> {
-        if self.plan.ghosts > 0 {
-            self.ghosts().await?;
+        if self.plan.unanswered > 0 {
+            self.unanswered().await?;
         }
-        let piled: Mutex<Vec<Opened>> = Mutex::default();
+        let opened_first: Mutex<Vec<Opened>> = Mutex::default();
         let buyers = (0..self.plan.buyers).map(|_| async {
             while let Some(n) = self.next_buyer() {
                 let Some(opened) = self.buy(n).await? else {
                     continue;
                 };
-                if self.plan.pile {
-                    lock(&piled).push(opened);
+                if self.plan.pay_last {
+                    lock(&opened_first).push(opened);
                 } else {
                     self.pay(opened).await?;
                 }
@@ -174,7 +173,7 @@ impl<'a> Workload<'a> {
         futures_util::future::try_join_all(buyers).await?;
         let payers = (0..self.plan.buyers).map(|_| async {
             loop {
-                let next = lock(&piled).pop();
+                let next = lock(&opened_first).pop();
                 match next {
                     Some(opened) => self.pay(opened).await?,
                     None => return Ok::<(), Failure>(()),
@@ -195,13 +194,13 @@ impl<'a> Workload<'a> {
         draw(self.plan.seed, (what, n))
     }
 
-    /// One or two things of one shop; none, if they were sold out already, or nobody answered.
+    /// Opens a checkout of one or two products of one shop. None: they were sold out, or nothing answered.
     async fn buy(&self, n: u32) -> Result<Option<Opened>, Failure> {
         let count = self.products.len();
         let first = pick(self.plan.seed, ("product", n), u32::try_from(count)?) as usize;
         let mut lines = vec![json!({ "product_id": self.products[first].1, "quantity": 1 })];
         let second = (first + 2) % count;
-        if second != first && self.draw("two lines", n) < self.plan.carts {
+        if second != first && self.draw("two lines", n) < self.plan.two_lines {
             lines.push(json!({ "product_id": self.products[second].1, "quantity": 2 }));
         }
         let body = json!({ "lines": lines, "customer_email": format!("buyer{n}@example.com") });
@@ -225,13 +224,13 @@ impl<'a> Workload<'a> {
         }))
     }
 
-    /// Most buyers pay; some never do, and of these somebody lies to us. Some verify at the same moment, and some get
-    /// their money back from the seller.
+    /// Most buyers pay. Of those who never do, forged events say that they did. Some verify at the same moment, and some are
+    /// refunded by the seller.
     async fn pay(&self, opened: Opened) -> Result<(), Failure> {
         let n = opened.n;
-        if self.draw("never pays", n) < self.plan.lies {
-            for lie in self.lies(&opened) {
-                self.environment.proxy.inject(&lie);
+        if self.draw("never pays", n) < self.plan.forged {
+            for event in self.forged_events(&opened) {
+                self.environment.proxy.inject(&event);
             }
             return Ok(());
         }
@@ -253,18 +252,18 @@ impl<'a> Workload<'a> {
             tokio::join!(ask(), ask());
         }
         if self.draw("refund", n) < self.plan.refunds {
-            self.give_back(&opened).await?;
+            self.refund(&opened).await?;
         }
         Ok(())
     }
 
-    async fn give_back(&self, opened: &Opened) -> Result<(), Failure> {
+    async fn refund(&self, opened: &Opened) -> Result<(), Failure> {
         let mut body = json!({ "order_id": opened.order });
         if self.draw("part", opened.n) < 0.5 {
             body["amount"] = json!(100);
         }
         let key = format!("back-{}", opened.n);
-        // Until the order is paid here there is nothing to give back.
+        // Nothing can be refunded until the order is paid here.
         for _ in 0..20 {
             let token = self.token(opened.shop);
             let (status, _) = self
@@ -279,9 +278,9 @@ impl<'a> Workload<'a> {
         Ok(())
     }
 
-    /// What isn't so, rightly signed: the other shop's account names this session; the other mode does; a price that
-    /// wasn't asked for was paid.
-    fn lies(&self, opened: &Opened) -> [Value; 3] {
+    /// Events that are rightly signed and untrue: of the other shop's account, of the other mode, and of an amount that wasn't
+    /// asked for.
+    fn forged_events(&self, opened: &Opened) -> [Value; 3] {
         let paid = |amount: i64| {
             json!({
                 "id": opened.session, "object": "checkout.session", "status": "complete", "payment_status": "paid",
@@ -308,9 +307,9 @@ impl<'a> Workload<'a> {
         })
     }
 
-    /// Sessions that Stripe made and whose answer never came; somebody pays them all the same.
-    async fn ghosts(&self) -> Result<(), Failure> {
-        for n in 0..self.plan.ghosts {
+    /// Opens sessions whose creation Stripe never answers, and pays them all the same.
+    async fn unanswered(&self) -> Result<(), Failure> {
+        for n in 0..self.plan.unanswered {
             let mut fault = Fault::new(FaultKind::CommitThenTimeout);
             fault.method = Some("POST".to_owned());
             fault.path_prefix = "/v1/checkout/sessions".to_owned();
@@ -372,7 +371,7 @@ impl<'a> Workload<'a> {
         }
     }
 
-    /// Asks until there is an answer that isn't `try again`.
+    /// Repeats a request until its answer isn't `try again`.
     async fn ask(
         &self,
         path: &str,
@@ -394,7 +393,7 @@ impl<'a> Workload<'a> {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        // A buyer who gives up; what they began is in the database or it isn't.
+        // The buyer gives up. What they began is in the database or it isn't.
         Ok(last.unwrap_or((0, Value::Null)))
     }
 
@@ -431,7 +430,7 @@ impl<'a> Workload<'a> {
         Some((status, serde_json::from_str(&text).unwrap_or_default()))
     }
 
-    /// Does at Stripe what a person does there.
+    /// Does what a person does on Stripe's pages.
     async fn at_stripe(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let url = format!("{}/_simulator{path}", self.environment.simulator.base_url());
         let answer = self

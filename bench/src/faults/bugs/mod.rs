@@ -1,4 +1,4 @@
-//! The checker's own proof: bugs in a copy of the server, switched on one at a time, each of which it must find.
+//! The proof of the checker: bugs in a copy of the server, switched on one at a time. It must find each.
 
 mod patched;
 mod plans;

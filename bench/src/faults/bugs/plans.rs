@@ -18,16 +18,16 @@ pub fn busy(seed: u64, _: &Place) -> Plan {
     }
 }
 
-pub fn lied_to(seed: u64, place: &Place) -> Plan {
+pub fn forged_events(seed: u64, place: &Place) -> Plan {
     Plan {
-        lies: 0.5,
+        forged: 0.5,
         ..busy(seed, place)
     }
 }
 
-pub fn haunted(seed: u64, place: &Place) -> Plan {
+pub fn unanswered_sessions(seed: u64, place: &Place) -> Plan {
     Plan {
-        ghosts: 2,
+        unanswered: 2,
         patience: 2 * PATIENCE,
         ..busy(seed, place)
     }
@@ -38,8 +38,8 @@ pub fn sold_out(seed: u64, place: &Place) -> Plan {
     Plan {
         products: 1,
         stock: 2,
-        pile: true,
-        carts: 0.0,
+        pay_last: true,
+        two_lines: 0.0,
         ..busy(seed, place)
     }
 }
@@ -49,8 +49,8 @@ pub fn scarce(seed: u64, place: &Place) -> Plan {
     Plan {
         products: 4,
         stock: 4,
-        pile: true,
-        carts: 1.0,
+        pay_last: true,
+        two_lines: 1.0,
         ..busy(seed, place)
     }
 }
@@ -59,9 +59,9 @@ pub fn scarce(seed: u64, place: &Place) -> Plan {
 pub fn flooded(seed: u64, place: &Place) -> Plan {
     Plan {
         products: 1,
-        carts: 0.0,
+        two_lines: 0.0,
         verify: 0.0,
-        pile: true,
+        pay_last: true,
         flood: Some(64),
         ..busy(seed, place)
     }
@@ -133,7 +133,7 @@ pub fn stopped(seed: u64, place: &Place) -> Plan {
 }
 
 /// Parts are given back, and most of Stripe's answers get lost.
-pub fn given_back(seed: u64, place: &Place) -> Plan {
+pub fn refunded(seed: u64, place: &Place) -> Plan {
     Plan {
         stripe: vec![(FaultKind::CommitThenTimeout, 0.85)],
         sales: 40,
