@@ -199,7 +199,7 @@ fn row_text(
 ) -> String {
     let found = match wrong {
         [] if outcome.retried > 0 => {
-            format!("nothing; jobs tried again by hand: {}", outcome.retried)
+            format!("nothing; jobs retried by an admin: {}", outcome.retried)
         }
         [] => "nothing".to_owned(),
         some => format!("\n    {}\n{}", some.join("\n    "), outcome.log_tail),
