@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
@@ -65,6 +66,8 @@ pub struct Config {
     pub simulator_bind: SocketAddr,
     /// `WORKER`: whether `serve` does the jobs, too.
     pub worker: bool,
+    /// `JOB_LEASE_SECONDS`: how long a worker may say nothing before another does its jobs.
+    pub job_lease: Duration,
     /// `METRICS_BIND`; none: nothing is counted.
     pub metrics_bind: Option<SocketAddr>,
 }
@@ -197,6 +200,7 @@ impl Reader<'_> {
                 "an address such as 127.0.0.1:12111",
             ),
             worker,
+            job_lease: Duration::from_secs(self.bounded("JOB_LEASE_SECONDS", 60, 2, 3600)),
             metrics_bind,
         }
     }
@@ -443,6 +447,7 @@ mod tests {
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("STRIPE_CONNECT_WEBHOOK_SECRET", ""),
             ("APPLICATION_FEE_BPS", "10001"),
+            ("JOB_LEASE_SECONDS", "1"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, localhost"),
             ("JWT_SECRET", "short"),
         ])
@@ -455,11 +460,19 @@ mod tests {
             "STRIPE_WEBHOOK_SECRET",
             "STRIPE_CONNECT_WEBHOOK_SECRET",
             "APPLICATION_FEE_BPS",
+            "JOB_LEASE_SECONDS",
             "TRUSTED_PROXIES names \"localhost\"",
             "JWT_SECRET",
         ] {
             assert!(faults.contains(name), "{name} is not named in {faults}");
         }
+    }
+
+    #[test]
+    fn a_lease_is_a_minute_unless_the_settings_say_otherwise() {
+        let lease = |pairs| read(pairs).expect("right settings").job_lease.as_secs();
+        assert_eq!(lease(&[]), 60);
+        assert_eq!(lease(&[("JOB_LEASE_SECONDS", "4")]), 4);
     }
 
     #[test]

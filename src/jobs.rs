@@ -3,6 +3,7 @@
 pub mod by_hand;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, UpdateMany};
@@ -116,10 +117,6 @@ impl Job {
     }
 }
 
-/// How long a worker may say nothing before another takes over.
-const LEASE_MS: i64 = 60_000;
-/// How often a worker says that it is still at it.
-pub const RENEW_MS: i64 = LEASE_MS / 3;
 /// Runs before a job is given up.
 const MAX_ATTEMPTS: i32 = 12;
 /// As the index says it, word for word: with values to be bound SQLite can't tell that the index will do.
@@ -214,12 +211,19 @@ pub struct Lease {
     owner: String,
     attempt: i32,
     generation: i64,
+    /// How long its worker may say nothing before another takes over.
+    length_ms: i64,
 }
 
 impl Lease {
     /// Which try this is, from 1.
     pub fn attempt(&self) -> i32 {
         self.attempt
+    }
+
+    /// How often its worker says that it is still at it.
+    pub fn renew_every_ms(&self) -> i64 {
+        self.length_ms / 3
     }
 
     /// Why the job is given up after this outcome, if it is.
@@ -240,9 +244,11 @@ impl Lease {
     }
 }
 
-/// Takes up to `most` due jobs for `owner`, those with an expired lease too.
-pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
+/// Takes up to `most` due jobs for `owner`, for a length of time; those with an expired lease too.
+pub async fn lease(db: &Db, owner: &str, most: u64, length: Duration) -> Result<Vec<Lease>> {
     use job::Column as C;
+    let length_ms =
+        i64::try_from(length.as_millis()).map_err(|e| Error::internal(e.to_string()))?;
     let tx = db.begin_write().await?;
     let (now, shared_now) = (tx.now(), tx.shared_now().await?);
     let due = Condition::any()
@@ -264,7 +270,7 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
         .col_expr(C::State, Expr::value(JobState::Leased))
         .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
         .col_expr(C::LeaseOwner, Expr::value(owner))
-        .col_expr(C::LeaseUntil, Expr::value(shared_now.plus_ms(LEASE_MS)))
+        .col_expr(C::LeaseUntil, Expr::value(shared_now.plus_ms(length_ms)))
         .filter(C::Id.in_subquery(pick))
         .exec_with_returning(&tx)
         .await?;
@@ -284,6 +290,7 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
                 owner: owner.to_owned(),
                 attempt: row.attempts,
                 generation: row.wanted_generation,
+                length_ms,
             })
         })
         .collect()
@@ -292,7 +299,7 @@ pub async fn lease(db: &Db, owner: &str, most: u64) -> Result<Vec<Lease>> {
 /// Begins the lease anew, for a job that takes long. `false`: it was lost, and another worker has the job.
 pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
     let tx = db.begin_write().await?;
-    let until = tx.shared_now().await?.plus_ms(LEASE_MS);
+    let until = tx.shared_now().await?.plus_ms(lease.length_ms);
     let renewed = lease
         .mine()
         .col_expr(job::Column::LeaseUntil, Expr::value(until))

@@ -92,7 +92,7 @@ impl Hands {
         let most = self.free();
         let leases = match most {
             0 => Vec::new(),
-            _ => jobs::lease(&app.db, &self.owner, most as u64).await?,
+            _ => jobs::lease(&app.db, &self.owner, most as u64, app.config.job_lease).await?,
         };
         let taken = leases.len();
         for lease in leases {
@@ -167,7 +167,7 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
             () = tokio::time::sleep(PULSE) => {}
         }
         let now = app.clock.now();
-        if now < renewed.plus_ms(jobs::RENEW_MS) {
+        if now < renewed.plus_ms(lease.renew_every_ms()) {
             continue;
         }
         match jobs::renew(&app.db, lease).await {

@@ -24,8 +24,8 @@ pub enum Databases {
 }
 
 impl Databases {
-    /// Where they are: files in a folder, and the server that TEST_POSTGRES_URL names. None: there is no such server, and
-    /// one is wanted.
+    /// Where they are: files in a folder, and the server that TEST_POSTGRES_URL names. None: PostgreSQL is wanted, and no
+    /// server is named.
     pub fn places(self, folder: &Path) -> Option<Vec<Place>> {
         let mut places = Vec::new();
         if self != Self::Postgres {
@@ -45,7 +45,7 @@ pub fn around_postgres() -> Result<(), Failure> {
     let failed = Command::new(&script)
         .arg(std::env::current_exe()?)
         .args(std::env::args_os().skip(1))
-        // Commits are what is measured: they must reach the disk.
+        // Commits are measured, so they must reach the disk.
         .env("SOUK_PG_FSYNC", "on")
         .exec();
     let script = script.display();
@@ -69,7 +69,7 @@ impl Place {
         }
     }
 
-    /// What it runs on, as far as that decides how fast a commit can be.
+    /// Whatever decides how fast its commits can be.
     pub async fn describe(&self) -> Result<String, Failure> {
         match self {
             Self::Sqlite(folder) => {
@@ -232,7 +232,7 @@ impl Fresh {
         }
     }
 
-    /// Throws it away. (An SQLite one goes with its folder.)
+    /// Drops it. (An SQLite file goes with its folder.)
     pub async fn discard(self) -> Result<(), Failure> {
         self.db.close().await?;
         if let Some(admin) = self.admin {
@@ -264,12 +264,12 @@ async fn drop_ours(admin: &DatabaseConnection) -> Result<(), DbErr> {
     admin.execute_unprepared(&sql).await.map(drop)
 }
 
-/// The one number that a query answers.
+/// The one number that a query selects.
 pub async fn count(db: &DatabaseConnection, sql: &str) -> Result<i64, Failure> {
     one(db, sql).await
 }
 
-/// The texts that a query answers.
+/// The texts that a query selects.
 pub async fn texts(db: &DatabaseConnection, sql: &str) -> Result<HashSet<String>, Failure> {
     let query = Statement::from_string(db.get_database_backend(), sql);
     let rows = db.query_all_raw(query).await?;

@@ -19,7 +19,7 @@ pub fn number(i: u32) -> u32 {
     1_000_000 + i
 }
 
-/// What every id of ours and of Stripe's has before its number, about as long as real ones.
+/// The prefixes of ids, ours and Stripe's, about as long as real ones.
 pub mod prefix {
     pub const EVENT: &str = "evt_1Bench0000000000";
     pub const SESSION: &str = "cs_test_a1bench00000000000000000000000000000000000000000000000000";
@@ -92,12 +92,12 @@ impl Events {
         format!("{event:#}")
     }
 
-    /// Signs those of these numbers now, so that neither building nor signing is in what is measured.
+    /// The events of these numbers, signed now, so that neither building nor signing is measured.
     pub fn signed(&self, from: u32, to: u32) -> Result<Vec<Signed>, Failure> {
         signed((from..to).map(|i| self.completed(i)))
     }
 
-    /// As many that say that the account has changed, each of which wants it read again.
+    /// As many events that say that the account has changed. Each has it read again.
     pub fn accounts_updated(&self, count: u32) -> Result<Vec<Signed>, Failure> {
         let updated = |i| {
             let event = json!({

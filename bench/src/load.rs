@@ -1,5 +1,5 @@
 //! Requests over kept-alive connections, with as little work of the client's own as can be: the bytes are made
-//! beforehand, and of an answer only the status and the body are looked at.
+//! beforehand, and only the status and the body of an answer are read.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Request {
 pub struct Load {
     pub count: usize,
     pub took: Duration,
-    /// What the server's own threads had of the processor, where that is known.
+    /// The processor time of the server's own threads, where that is known.
     pub processor: Option<Duration>,
     /// Of each request, sorted.
     latencies: Vec<Duration>,
@@ -57,7 +57,7 @@ impl Load {
         self.count as f64
     }
 
-    /// What a request took of the processor, in µs.
+    /// Processor time a request, in µs.
     pub fn processor_us(&self) -> Option<f64> {
         let took = self.processor?.as_secs_f64();
         Some(took * 1e6 / self.requests())
@@ -122,7 +122,7 @@ pub async fn send(
     })
 }
 
-/// Reads one answer whose length is said.
+/// Reads one answer, which must have a content-length.
 async fn read<'a>(
     connection: &mut TcpStream,
     answer: &'a mut Vec<u8>,

@@ -1,14 +1,14 @@
-//! A mail server that takes calls and never says a word, so that a worker stands still behind its first mails.
+//! A mail server that takes connections and never answers, so that a worker waits on its first mails.
 
 use std::net::TcpListener;
 
 use crate::Failure;
 
-/// It hangs up when it is dropped.
+/// It closes when it is dropped.
 pub struct SilentMail {
     /// `SMTP_URL`.
     pub url: String,
-    /// Nobody accepts: the system takes the calls.
+    /// Never accepted from: the system takes the connections.
     _listener: TcpListener,
 }
 

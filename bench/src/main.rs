@@ -2,13 +2,13 @@
 
 mod compare;
 mod database;
-mod doubles;
 mod events;
 mod faults;
 mod load;
 mod mail;
 mod server;
 mod stripe;
+mod stripe_mocks;
 
 use std::process::ExitCode;
 
@@ -32,16 +32,16 @@ enum Command {
     /// The raw bound as a server, for `compare`.
     #[command(hide = true)]
     Raw(compare::raw::Args),
-    /// The whole market under every kind of trouble, and what a checker finds in the database afterwards.
+    /// Buyers and sellers under every kind of disruption, and what a checker finds in the database afterwards.
     Faults(faults::Args),
-    /// Requests a second of the simulator beside other doubles of Stripe.
-    Doubles(doubles::Args),
+    /// Requests a second of the simulator beside other mocks of Stripe.
+    StripeMocks(stripe_mocks::Args),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
-    // What a run has started is ended by dropping it.
+    // Dropping a run ends what it has started.
     let done = tokio::select! {
         done = measure(&command) => done,
         stopped = interrupted() => Err(stopped),
@@ -60,7 +60,7 @@ async fn measure(command: &Command) -> Result<(), Failure> {
         Command::Compare(args) => compare::run(args).await,
         Command::Raw(args) => compare::raw::run(args).await,
         Command::Faults(args) => faults::run(args).await,
-        Command::Doubles(args) => doubles::run(args).await,
+        Command::StripeMocks(args) => stripe_mocks::run(args).await,
     }
 }
 

@@ -40,9 +40,9 @@ pub struct Settings<'a> {
     pub database_url: &'a str,
     /// `STRIPE_API_BASE`.
     pub stripe: &'a str,
-    /// What signs events at the platform's door, and at the Connect door.
+    /// The signing secrets of the platform's endpoint and of the Connect endpoint.
     pub secrets: (&'a str, &'a str),
-    /// Beside the others.
+    /// Further settings.
     pub more: &'a [(&'a str, &'a str)],
 }
 
@@ -162,10 +162,10 @@ impl Server {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
-    /// The processor time that its threads have had so far; none where the system doesn't tell.
+    /// The processor time of its threads so far; none where the system doesn't tell.
     pub fn processor_time(&self) -> Option<Duration> {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id()?)).ok()?;
-        // Of threads that ended it says nothing: the few that matter stay.
+        // Threads that ended are not counted. The few that matter stay.
         let nanoseconds = threads.flatten().filter_map(|thread| {
             let told = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
             told.split_whitespace().next()?.parse::<u64>().ok()

@@ -1,5 +1,5 @@
-//! Stripe, as far as it is asked in a measurement: it knows every session that the events name, and opens new ones. Silent,
-//! it takes requests and answers none, so that the worker stands still behind the first ones.
+//! Stripe, as far as a measurement asks it: it knows every session that the events name, and opens new ones. A silent one
+//! takes requests and answers none, so that the worker waits on its first requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +20,8 @@ use tokio::time::sleep;
 use crate::Failure;
 use crate::events::{AMOUNT, Events, prefix};
 
-/// How many milliseconds Stripe takes to open a session, at least and at most: were it always the same, all who came
-/// together would come back together.
+/// The least and most milliseconds that Stripe takes to open a session. They vary, or requests that came together would
+/// come back together.
 const OPENING: (u64, u64) = (200, 400);
 
 /// The stand-in for one round. It ends when it is dropped.
@@ -80,12 +80,12 @@ impl Stripe {
         })
     }
 
-    /// Answers everything, what waits included.
+    /// Answers everything from now on, requests that wait included.
     pub fn speak(&self) {
         self.speaks.send_replace(true);
     }
 
-    /// An error, if it was asked what it has no answer for.
+    /// An error: it was asked something that it has no answer for.
     pub fn was_understood(&self) -> Result<(), Failure> {
         match self.unknown.load(Ordering::Relaxed) {
             0 => Ok(()),

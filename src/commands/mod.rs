@@ -38,6 +38,8 @@ Settings are environment variables, or lines of a .env file in the working direc
   SIMULATOR_BIND                 the simulator of Stripe           [127.0.0.1:12111]
                                  its clock, which can be moved, is then the server's too
   WORKER                         whether `serve` does the jobs     [true]
+  JOB_LEASE_SECONDS              after which another worker takes  [60]
+                                 over the jobs of one that is silent
   METRICS_BIND                   where Prometheus asks             [nowhere]
   RUST_LOG                       what is logged                    [info]
 

@@ -365,7 +365,7 @@ async fn a_job_in_a_workers_hands_or_on_a_schedule_is_left_alone() {
         tx.commit().await.expect("commits");
     };
     stage(&sync).await;
-    let leases = jobs::lease(&app.app.db, "somebody", 50)
+    let leases = jobs::lease(&app.app.db, "somebody", 50, app.app.config.job_lease)
         .await
         .expect("leases");
     assert!(leases.iter().any(|lease| lease.job == sync));

@@ -164,7 +164,9 @@ async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_gi
     // At another replica's start, at once; and a failure makes it rest, not die.
     schedule().await;
     app.advance(1).await;
-    let taken = jobs::lease(&app.app.db, "one", 8).await.expect("leases");
+    let taken = jobs::lease(&app.app.db, "one", 8, app.app.config.job_lease)
+        .await
+        .expect("leases");
     assert_eq!(taken.len(), 1, "{taken:?}");
     let failed = Err(Error::internal("whatever it was"));
     assert!(

@@ -1,5 +1,7 @@
 //! Jobs that take long, whose worker vanishes, or that are given up.
 
+use std::time::Duration;
+
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use souk::clock::Clock;
@@ -63,7 +65,9 @@ async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker()
     for _ in 0..3 {
         app.advance(25).await;
         ends = leased_beyond(&app, ends).await;
-        let taken = jobs::lease(&app.app.db, "two", 8).await.expect("leases");
+        let taken = jobs::lease(&app.app.db, "two", 8, app.app.config.job_lease)
+            .await
+            .expect("leases");
         assert!(taken.is_empty(), "{taken:?}");
     }
     works.await.expect("ends").expect("works");
@@ -76,7 +80,9 @@ async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker()
 async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_no_longer_has_a_say() {
     let app = TestApp::start().await;
     let (shop, _, _) = refund_waits(&app).await;
-    let taken = jobs::lease(&app.app.db, "gone", 8).await.expect("leases");
+    let taken = jobs::lease(&app.app.db, "gone", 8, app.app.config.job_lease)
+        .await
+        .expect("leases");
     assert_eq!(taken.len(), 1);
     app.run_jobs().await;
     assert_eq!(
@@ -90,6 +96,24 @@ async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_no_longer_
     let (db, late) = (&app.app.db, &taken[0]);
     assert!(!jobs::renew(db, late).await.expect("asks"));
     assert!(!jobs::finish(db, late, &Ok(())).await.expect("asks"));
+}
+
+#[tokio::test]
+async fn a_lease_is_as_long_as_was_asked_for() {
+    let app = TestApp::start().await;
+    refund_waits(&app).await;
+    let short = Duration::from_secs(5);
+    let lease = async |owner| {
+        let leases = jobs::lease(&app.app.db, owner, 8, short).await;
+        leases.expect("leases").len()
+    };
+    assert_eq!(lease("one").await, 1);
+    app.advance(4).await;
+    assert_eq!(lease("two").await, 0);
+    app.advance(2).await;
+    assert_eq!(lease("two").await, 1);
+    app.advance(6).await;
+    app.settle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -411,7 +435,9 @@ async fn on_postgres_a_lease_is_measured_by_the_clock_of_the_database() {
     tx.commit().await.expect("commits");
     db.close().await.expect("closes");
     let db = connect().await;
-    let leases = jobs::lease(&db, "one", 8).await.expect("leases");
+    let leases = jobs::lease(&db, "one", 8, Duration::from_secs(60))
+        .await
+        .expect("leases");
     let query = Statement::from_string(db.backend(), "SELECT lease_until AS it FROM jobs");
     let row = db
         .read

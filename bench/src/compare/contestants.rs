@@ -1,4 +1,4 @@
-//! Who is compared: Souk, the handler that everybody copies, and the raw bound. Each is a process of its own.
+//! The servers that are compared: Souk, the handler that everybody copies, and the raw bound. Each is a process of its own.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::events::CONNECT_SECRET;
 use crate::server::{Server, Settings};
 
-/// One of those who are compared.
+/// One of the servers that are compared.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Contestant {
     /// Express 5, stripe-node and Drizzle (bench/express).
@@ -74,7 +74,7 @@ fn on_core(core: u32, command: &Command) -> Command {
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", &core.to_string()]);
     pinned.arg(command.get_program()).args(command.get_args());
-    // What was cleared stays cleared: every command here starts from nothing.
+    // A cleared environment stays cleared: every command here starts from nothing.
     pinned.env_clear();
     pinned.envs(
         command

@@ -1,9 +1,9 @@
 //! `souk-bench compare`: Souk beside the handler that everybody copies and beside what the database allows, in one run,
 //! in turn, over and over.
 
+mod affinity;
 mod chart;
 mod contestants;
-mod pins;
 pub mod raw;
 mod report;
 
@@ -23,17 +23,17 @@ use crate::mail::SilentMail;
 use crate::server::{self, Server, Settings};
 use crate::stripe::Stripe;
 
+use affinity::Affinity;
 use contestants::{Contestant, Start};
-use pins::Pins;
 use report::{Figures, Row};
 
 /// A row takes no longer: after 300 s its signatures would be too old anyway.
 const LIMIT: Duration = Duration::from_secs(240);
 /// How long Stripe takes to tell of a session.
 const TELLING: Duration = Duration::from_millis(100);
-/// As everybody does it: Stripe is asked about each session.
+/// Express asks Stripe about each session, as everybody does.
 const VERIFY: &str = "verify";
-/// By the database alone.
+/// Express asks its own database first, too.
 const VERIFY_OWN: &str = "verify, own database first";
 /// Beside mails, re-reads and pulls.
 const WORKING: &str = "sales, the worker at work";
@@ -47,7 +47,7 @@ const PRODUCTS: u32 = 100;
 /// What a server's worker does meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Worker {
-    /// It stands still behind its first jobs, since nobody answers it: Express and the bound have no jobs to do.
+    /// It waits on its first jobs, since nobody answers it: Express and the bound have no jobs.
     Waits,
     /// Mail is files, and Stripe answers.
     Works,
@@ -92,17 +92,17 @@ pub struct Args {
 pub async fn run(args: &Args) -> Result<(), Failure> {
     let folder = TempDir::with_prefix("souk-bench.")?;
     let Some(places) = args.database.places(folder.path()) else {
-        // What takes this program's place would never drop it.
+        // The program that replaces this one would never delete it.
         folder.close()?;
         return around_postgres();
     };
-    let pins = Pins::set(&places).await?;
-    report::head(args.events, args.rounds, &places, &pins, folder.path()).await?;
+    let affinity = Affinity::set(&places).await?;
+    report::head(args.events, args.rounds, &places, &affinity, folder.path()).await?;
     let bench = Bench {
         args,
         souk: server::binary()?,
         folder: folder.path(),
-        pins,
+        affinity,
     };
     let mut rows: BTreeMap<Row, Figures> = BTreeMap::new();
     for round in 1..=args.rounds {
@@ -128,11 +128,11 @@ struct Bench<'a> {
     args: &'a Args,
     souk: PathBuf,
     folder: &'a Path,
-    pins: Pins,
+    affinity: Affinity,
 }
 
 /// A server beside its database and its Stripe.
-struct House {
+struct Environment {
     folder: TempDir,
     fresh: Fresh,
     stripe: Stripe,
@@ -160,12 +160,12 @@ impl Bench<'_> {
                 rows.entry(row).or_default().add(rate, load, peak);
             };
         for &connections in &self.args.connections {
-            let house = self.open(place, contestant, 1, Worker::Waits).await?;
-            let started = house.first_answer.as_secs_f64() * 1000.0;
-            let sales = self.sales(&house, connections).await?;
-            let peak = house.server.peak_memory();
+            let environment = self.open(place, contestant, 1, Worker::Waits).await?;
+            let started = environment.first_answer.as_secs_f64() * 1000.0;
+            let sales = self.sales(&environment, connections).await?;
+            let peak = environment.server.peak_memory();
             // The first event was sent when the server started.
-            house.fresh.check(self.args.events).await?;
+            environment.fresh.check(self.args.events).await?;
             note("sales", connections, sales.per_second(), Some(&sales), peak);
             note("start", 1, started, None, None);
             if connections == self.most() && !self.args.sales {
@@ -180,19 +180,21 @@ impl Bench<'_> {
                     more.push((VERIFY_OWN, self.asked(own), is_success));
                 }
                 for (what, requests, is_right) in more {
-                    let load = self.send(&house, requests, connections, is_right).await?;
+                    let load = self
+                        .send(&environment, requests, connections, is_right)
+                        .await?;
                     note(what, connections, load.per_second(), Some(&load), None);
                 }
             }
-            house.close().await?;
+            environment.close().await?;
         }
         if contestant == Contestant::Souk && !self.args.sales {
             let connections = self.most();
-            let house = self
+            let environment = self
                 .open(place, contestant, PRODUCTS, Worker::Waits)
                 .await?;
-            let spread = self.sales(&house, connections).await?;
-            house.fresh.check(self.args.events).await?;
+            let spread = self.sales(&environment, connections).await?;
+            environment.fresh.check(self.args.events).await?;
             note(
                 "sales of many products",
                 connections,
@@ -200,11 +202,11 @@ impl Bench<'_> {
                 Some(&spread),
                 None,
             );
-            house.close().await?;
-            let house = self.open(place, contestant, 1, Worker::Works).await?;
-            let working = self.sales(&house, connections).await?;
-            house.fresh.check(self.args.events).await?;
-            house.stripe.was_understood()?;
+            environment.close().await?;
+            let environment = self.open(place, contestant, 1, Worker::Works).await?;
+            let working = self.sales(&environment, connections).await?;
+            environment.fresh.check(self.args.events).await?;
+            environment.stripe.was_understood()?;
             note(
                 WORKING,
                 connections,
@@ -212,12 +214,12 @@ impl Bench<'_> {
                 Some(&working),
                 None,
             );
-            house.close().await?;
-            let house = self.open(place, contestant, 1, Worker::Waits).await?;
+            environment.close().await?;
+            let environment = self.open(place, contestant, 1, Worker::Waits).await?;
             let updates = Events::new()?.accounts_updated(self.args.events)?;
             let updates = updates.iter().map(Request::delivery).collect();
             let updates = self
-                .send(&house, updates, connections, is_processed)
+                .send(&environment, updates, connections, is_processed)
                 .await?;
             note(
                 "account.updated",
@@ -227,9 +229,11 @@ impl Bench<'_> {
                 None,
             );
             // Last, since the worker then has answers too.
-            house.stripe.speak();
+            environment.stripe.speak();
             let checkouts = self.checkouts(connections);
-            let checkouts = self.send(&house, checkouts, connections, |_| true).await?;
+            let checkouts = self
+                .send(&environment, checkouts, connections, |_| true)
+                .await?;
             note(
                 CHECKOUT,
                 connections,
@@ -237,7 +241,7 @@ impl Bench<'_> {
                 Some(&checkouts),
                 None,
             );
-            house.close().await?;
+            environment.close().await?;
         }
         Ok(())
     }
@@ -253,7 +257,7 @@ impl Bench<'_> {
         contestant: Contestant,
         products: u32,
         worker: Worker,
-    ) -> Result<House, Failure> {
+    ) -> Result<Environment, Failure> {
         let folder = TempDir::new_in(self.folder)?;
         let fresh = place.fresh(folder.path()).await?;
         let speaks = contestant != Contestant::Souk || worker == Worker::Works;
@@ -283,7 +287,7 @@ impl Bench<'_> {
             database_url: &fresh.url,
             stripe: &stripe.base_url,
             smtp: mail.as_ref().map_or("", |mail| &mail.url),
-            core: self.pins.servers,
+            core: self.affinity.servers,
         };
         let first = Events::new()?.signed(0, 1)?;
         let began = Instant::now();
@@ -302,7 +306,7 @@ impl Bench<'_> {
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        Ok(House {
+        Ok(Environment {
             folder,
             fresh,
             stripe,
@@ -312,10 +316,10 @@ impl Bench<'_> {
         })
     }
 
-    async fn sales(&self, house: &House, connections: u32) -> Result<Load, Failure> {
+    async fn sales(&self, environment: &Environment, connections: u32) -> Result<Load, Failure> {
         let deliveries = Events::new()?.signed(1, self.args.events)?;
         let deliveries = deliveries.iter().map(Request::delivery).collect();
-        self.send(house, deliveries, connections, is_processed)
+        self.send(environment, deliveries, connections, is_processed)
             .await
     }
 
@@ -331,7 +335,7 @@ impl Bench<'_> {
         (0..self.args.events).map(ask).collect()
     }
 
-    /// Guests who open checkouts, some after one another on each connection. The shelves were filled for as many.
+    /// Guests who open checkouts, several in turn on each connection. There is stock for as many.
     fn checkouts(&self, connections: u32) -> Vec<Request> {
         let product = id(prefix::PRODUCT, 0);
         let body = format!(
@@ -344,23 +348,23 @@ impl Bench<'_> {
 
     async fn send(
         &self,
-        house: &House,
+        environment: &Environment,
         requests: Vec<Request>,
         connections: u32,
         is_right: IsRight,
     ) -> Result<Load, Failure> {
-        let before = house.server.processor_time();
-        let sending = load::send(house.server.addr, requests, connections, is_right);
+        let before = environment.server.processor_time();
+        let sending = load::send(environment.server.addr, requests, connections, is_right);
         let sent = tokio::time::timeout(LIMIT, sending).await;
         let sent = sent.map_err(|_| format!("not done within {} s", LIMIT.as_secs()))?;
-        let mut sent = sent.map_err(|e| format!("{e}\n{}", house.server.said()))?;
-        let after = house.server.processor_time();
+        let mut sent = sent.map_err(|e| format!("{e}\n{}", environment.server.said()))?;
+        let after = environment.server.processor_time();
         sent.processor = before.and_then(|before| after?.checked_sub(before));
         Ok(sent)
     }
 }
 
-impl House {
+impl Environment {
     async fn close(self) -> Result<(), Failure> {
         self.stripe.speak();
         self.server.kill().await?;
@@ -378,6 +382,6 @@ fn is_success(body: &str) -> bool {
 }
 
 fn is_duplicate(body: &str) -> bool {
-    // The bound says the same of both.
+    // The bound answers both alike.
     body.contains(r#""state":"duplicate""#) || body == r#"{"state":"processed"}"#
 }

@@ -1,6 +1,6 @@
-//! The raw bound: a server that does nothing but what must be done for these events, as fast as Rust and the database's
-//! own driver allow. It checks the signature, reads six fields, and commits whatever waits together. It knows one kind of
-//! event and one happy end: what is not as it expects ends it.
+//! The raw bound: a server that does only what these events require, as fast as Rust and the database's own driver allow.
+//! It checks the signature, reads six fields, and commits whatever waits together. It knows one kind of event and one happy
+//! end, and anything unexpected ends it.
 
 mod postgres;
 mod sqlite;
@@ -36,7 +36,7 @@ pub struct Args {
     secret: String,
 }
 
-/// As much of an event as its effect takes.
+/// The fields of an event that its effect needs.
 #[derive(Deserialize)]
 struct Event {
     id: String,

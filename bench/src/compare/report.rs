@@ -1,4 +1,4 @@
-//! Medians, and what they are of one another.
+//! Medians and their ratios.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::affinity::Affinity;
 use super::contestants::Contestant;
-use super::pins::Pins;
 use crate::Failure;
 use crate::database::Place;
 use crate::load::Load;
 
-/// What a figure is of.
+/// What was measured.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Row {
     pub database: &'static str,
@@ -61,17 +61,17 @@ fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// Says what is measured, and on what.
+/// Prints what is measured, and on what.
 pub async fn head(
     events: u32,
     rounds: u32,
     places: &[Place],
-    pins: &Pins,
+    affinity: &Affinity,
     folder: &Path,
 ) -> Result<(), Failure> {
-    let processors = pins.processors;
+    let processors = affinity.processors;
     println!("{events} events a row, {rounds} rounds, medians; {processors} processors");
-    match (pins.servers, pins.database) {
+    match (affinity.servers, affinity.database) {
         (Some(core), true) => {
             println!("servers and database on processor {core}, the load on the others")
         }
@@ -172,7 +172,7 @@ fn ratio(rows: &Rows, row: &Row, of: Contestant, figure: fn(&Figures) -> Vec<f64
     share(rows, row, &other, figure)
 }
 
-/// A figure as a share of another row's, the median of the rounds: what the machine does meanwhile, both suffer.
+/// A figure as a share of another row's, the median of the rounds. Both suffer alike from what else the machine does.
 fn share(rows: &Rows, row: &Row, of: &Row, figure: fn(&Figures) -> Vec<f64>) -> String {
     match rows.get(of) {
         Some(other) if row != of => {

@@ -1,4 +1,4 @@
-//! Puts Stripe's books beside Souk's and asks `checks.rs`.
+//! Writes Stripe's books into tables beside Souk's and runs the queries of `checks.rs`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::checks::CHECKS;
 use crate::Failure;
 
-/// What is wrong, by category: who, as far as they are told.
+/// The rows that break a rule, by category.
 pub type Faults = BTreeMap<String, Vec<String>>;
 
 const TABLES: [(&str, &str); 6] = [
@@ -35,7 +35,7 @@ const TABLES: [(&str, &str); 6] = [
     ),
 ];
 
-/// Compares, while nobody writes. `acknowledged` is what the postman saw answered.
+/// Compares the books. Nobody may be writing. `acknowledged` are the events that were answered with 2xx.
 pub async fn check(
     db: &DatabaseConnection,
     oracle: &Value,
@@ -146,7 +146,7 @@ async fn write_down(
     Ok(())
 }
 
-/// Whether each charge went back whole.
+/// Whether each charge was refunded in full.
 fn refunded_charges(oracle: &Value) -> BTreeMap<String, bool> {
     let accounts = oracle["accounts"].as_object().into_iter().flatten();
     let charges =

@@ -1,5 +1,5 @@
-//! What must hold when a run is over: plain SQL over Souk's tables and, beside them, Stripe's own books (`oracle_…`, which
-//! `checker.rs` writes there). Each query names the rows that break a rule; none may answer any.
+//! The rules that must hold when a run is over, in plain SQL over Souk's tables and Stripe's own books (`oracle_…`, which
+//! `checker.rs` writes beside them). Each query selects the rows that break a rule, and must select none.
 
 /// A rule.
 pub struct Check {
@@ -21,7 +21,7 @@ pub const CHECKS: [Check; 27] = [
     },
     Check {
         category: "event_lost",
-        wrong: "an event that was never brought was not caught up with",
+        wrong: "an event that was never delivered was not caught up with",
         sql: "SELECT id AS who FROM oracle_events e
                 WHERE type IN ('checkout.session.completed', 'checkout.session.expired', 'refund.created',
                   'refund.updated', 'refund.failed', 'charge.refunded', 'account.updated')

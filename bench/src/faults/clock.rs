@@ -1,14 +1,14 @@
-//! Wrong clocks, by libfaketime, and what a server with such a clock thinks of signatures.
+//! Wrong clocks, by libfaketime, and which signatures a server with such a clock takes.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::sleep;
 
-use super::house::House;
+use super::environment::Environment;
 use crate::Failure;
 
-/// Where Debian, and most others, put the library for programs with threads.
+/// The library for programs with threads, where Debian and most others put it.
 pub fn library() -> Option<&'static str> {
     const PLACES: [&str; 4] = [
         "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -19,7 +19,7 @@ pub fn library() -> Option<&'static str> {
     PLACES.into_iter().find(|place| Path::new(place).exists())
 }
 
-/// What puts a process's clock wrong by seconds such as `+600`. What measures how long something takes stays right.
+/// The settings that put a process's clock wrong by seconds such as `+600`. The monotonic clock stays right.
 pub fn settings(wrong: &String) -> Vec<(&'static str, &str)> {
     match library() {
         Some(library) if wrong != "+0" => vec![
@@ -31,19 +31,21 @@ pub fn settings(wrong: &String) -> Vec<(&'static str, &str)> {
     }
 }
 
-/// Signs events by the clock of this replica, up to 300 seconds off and one second more. An error: it took one that it
-/// should not have, or the reverse.
-pub async fn ask_about_signatures(
-    house: &House<'_>,
+/// Sends a replica events that are signed up to 301 seconds off its clock. An error: it took one that is more than 300 off,
+/// or refused another.
+pub async fn check_signature_tolerance(
+    environment: &Environment<'_>,
     replica: usize,
     wrong: i64,
 ) -> Result<(), Failure> {
     for age in [0_i64, 300, 301, -300, -301] {
         let wanted = if age.abs() <= 300 { 200 } else { 400 };
         loop {
-            // What is to be exact must be asked and answered within one second.
+            // Exact to the second only if asked and answered within one.
             let began = early_in_a_second().await?;
-            let status = house.knock(replica, began + wrong - age).await?;
+            let status = environment
+                .send_unrelated_event(replica, began + wrong - age)
+                .await?;
             if seconds()? != began {
                 continue;
             }

@@ -1,31 +1,32 @@
-//! `souk-bench faults`: the real server under every kind of trouble, and whether a cent or an event is lost or doubled.
+//! `souk-bench faults`: the real server under every kind of disruption, and whether a cent or an event is lost or doubled.
 
+mod admin;
 mod bugs;
-mod chance;
 mod checker;
 mod checks;
 mod clock;
-mod day;
-mod front;
-mod house;
-mod market;
-mod operator;
+mod delivery;
+mod disruption;
+mod environment;
+mod load_balancer;
 mod plan;
-mod postman;
+mod rng;
 mod runs;
-mod trouble;
+mod scenario;
+mod workload;
 
 use std::path::Path;
 use std::time::Instant;
 
+use futures_util::{StreamExt, stream};
 use tempfile::TempDir;
 
 use crate::Failure;
 use crate::database::{Databases, Place, around_postgres};
 use crate::server;
-use day::{Seen, Stage};
 use plan::Plan;
 use runs::{Only, RUNS, Run, Size};
+use scenario::{Context, Outcome};
 
 /// What to run.
 #[derive(clap::Args)]
@@ -33,26 +34,31 @@ pub struct Args {
     /// Only these runs, by name.
     #[arg(long = "run", value_name = "NAME")]
     names: Vec<String>,
-    /// SQLite is a file in the folder for temporary ones; PostgreSQL is a throw-away one, or TEST_POSTGRES_URL.
+    /// SQLite is a temporary file. PostgreSQL is a throw-away server, or the one at TEST_POSTGRES_URL.
     #[arg(long, value_enum, default_value_t = Databases::Both)]
     database: Databases,
-    /// As long as the promise asks for (an hour or two), not the short form.
+    /// Only storm, race, last, refunds and poison; with `--planted`, each bug on one database, SQLite where it shows there.
+    #[arg(long, conflicts_with = "large")]
+    short: bool,
+    /// As long as the promise asks for (an hour or two), one run at a time.
     #[arg(long)]
     large: bool,
-    /// Repeats a run: who buys what, what the network does, when a process is killed.
+    /// Decides who buys what, what the network does, and when a process is killed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Says what there is, and runs nothing.
+    /// Lists all runs and planted bugs, and runs nothing.
     #[arg(long)]
     list: bool,
-    /// Checks the checker instead: each planted bug must be found. They are put into a copy of the sources, in target/planted,
-    /// from which a server is built.
+    /// Checks the checker instead: it must find each planted bug. The bugs are put into a copy of the sources, in
+    /// target/planted, from which a server is built.
     #[arg(long)]
     planted: bool,
 }
 
-/// Runs, and prints a row as soon as it is known. An error, if anything was found that must not be (or, of a planted
-/// bug, was not).
+/// Runs what was asked for, and prints each row as soon as it is known.
+///
+/// # Errors
+/// When a rule was broken, or a planted bug was not found.
 pub async fn run(args: &Args) -> Result<(), Failure> {
     if args.list {
         for run in &RUNS {
@@ -71,7 +77,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     }
     let folder = TempDir::with_prefix("souk-faults.")?;
     let Some(places) = args.database.places(folder.path()) else {
-        // What takes this program's place would never drop it.
+        // The program that replaces this one would never delete it.
         folder.close()?;
         return around_postgres();
     };
@@ -83,9 +89,16 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
     println!("seed      {}\n", args.seed);
     print_head();
     let mut broken = 0;
-    for run in RUNS.iter().filter(|run| args.wants(run.name)) {
-        for place in &places {
-            broken += u32::from(!args.row(run, place, &binary, folder.path()).await?);
+    let wanted = |run: &&Run| args.wants(run.name) && (run.short || !args.short);
+    for run in RUNS.iter().filter(wanted) {
+        // The small runs mostly wait, so both databases fit side by side. The large ones measure times.
+        let at_once = if args.large { 1 } else { places.len() };
+        let rows = places
+            .iter()
+            .map(|place| args.row(run, place, &binary, folder.path()));
+        let mut rows = stream::iter(rows).buffer_unordered(at_once);
+        while let Some(well) = rows.next().await {
+            broken += u32::from(!well?);
         }
     }
     match broken {
@@ -99,7 +112,7 @@ impl Args {
         self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
     }
 
-    /// Plays a run on a database; whether all was well.
+    /// Runs it on one database. Whether no rule was broken.
     async fn row(
         &self,
         run: &Run,
@@ -116,51 +129,44 @@ impl Args {
         let Some(plan) = (run.plan)(size, self.seed, place).filter(|_| !elsewhere) else {
             return Ok(true);
         };
-        if let Some(why) = trouble::impossible(&plan) {
+        if let Some(why) = disruption::impossible(&plan) {
             println!("{:<10} {:<9} not run: {why}", run.name, place.name());
             return Ok(true);
         }
         let folder = TempDir::new_in(folder)?;
-        let stage = Stage {
+        let context = Context {
             binary,
             folder: folder.path(),
             place,
             planted: None,
         };
-        // How long the others wait is a matter of comparison; a short run has too few of them.
+        // The same without poison, to compare waits. A small run has too few events for that.
         let without = match self.large && plan.poison > 0.0 {
             true => {
                 let clean = Plan {
                     poison: 0.0,
                     ..plan.clone()
                 };
-                Some(day::play(&clean, &stage).await?.percentile(99))
+                Some(scenario::run(&clean, &context).await?.percentile(99))
             }
             false => None,
         };
         let start = Instant::now();
-        let seen = match day::play(&plan, &stage).await {
-            Ok(seen) => Seen {
+        let outcome = match scenario::run(&plan, &context).await {
+            Ok(outcome) => Outcome {
                 p99_without: without,
-                ..seen
+                ..outcome
             },
             Err(e) => {
                 println!("{:<10} {:<9} {e}", run.name, place.name());
                 return Ok(false);
             }
         };
-        let mut wrong: Vec<String> = seen.wrongs();
-        wrong.extend((run.also)(&plan, &seen));
-        print_row(
-            run.name,
-            place,
-            &seen,
-            start.elapsed().as_secs_f64(),
-            &wrong,
-        );
-        if !wrong.is_empty() {
-            println!("{}", seen.last_words);
-        }
+        let mut wrong: Vec<String> = outcome.violations();
+        wrong.extend((run.also)(&plan, &outcome));
+        let took = start.elapsed().as_secs_f64();
+        // Printed whole, since another run may be printing.
+        println!("{}", row_text(run.name, place, &outcome, took, &wrong));
         Ok(wrong.is_empty())
     }
 }
@@ -184,25 +190,34 @@ fn print_head() {
     );
 }
 
-fn print_row(name: &str, place: &Place, seen: &Seen, seconds: f64, wrong: &[String]) {
+fn row_text(
+    name: &str,
+    place: &Place,
+    outcome: &Outcome,
+    seconds: f64,
+    wrong: &[String],
+) -> String {
     let found = match wrong {
-        [] if seen.by_hand > 0 => format!("nothing; jobs tried again by hand: {}", seen.by_hand),
+        [] if outcome.retried > 0 => {
+            format!("nothing; jobs retried by an admin: {}", outcome.retried)
+        }
         [] => "nothing".to_owned(),
-        some => format!("\n    {}", some.join("\n    ")),
+        some => format!("\n    {}\n{}", some.join("\n    "), outcome.log_tail),
     };
-    println!(
+    format!(
         "{name:<10} {:<9} {:>7} {:>7} {:>10} {:>6} {:>6} {:>7} {:>5} {:>6} {:>7.0} {:>8} {seconds:>7.1}  {found}",
         place.name(),
-        seen.orders,
-        seen.events,
-        seen.answers.values().sum::<u64>() + seen.broken,
-        seen.lost,
-        seen.answers.get(&503).unwrap_or(&0),
-        seen.broken,
-        seen.sold,
-        seen.given_back,
-        seen.percentile(99),
-        seen.peak_kib
+        outcome.orders,
+        outcome.events,
+        outcome.answers.values().sum::<u64>() + outcome.broken,
+        outcome.lost,
+        outcome.answers.get(&503).unwrap_or(&0),
+        outcome.broken,
+        outcome.sold,
+        outcome.refunded,
+        outcome.percentile(99),
+        outcome
+            .peak_kib
             .map_or_else(|| "-".to_owned(), |kib| (kib / 1024).to_string()),
-    );
+    )
 }

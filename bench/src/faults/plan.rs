@@ -1,12 +1,12 @@
-//! What a run is to go through.
+//! The plan of a scenario.
 
 use std::time::Duration;
 
 use souk_simulator::FaultKind;
 
-/// What is done to the servers and databases meanwhile.
+/// What is done to the servers and databases while buyers buy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Disruption {
     None,
     /// `kill -9` every 0.3 to 2 seconds, so often.
     Kills(u32),
@@ -24,51 +24,56 @@ pub enum Trouble {
     Clocks,
 }
 
-/// A run: who comes, what the network does to events, what Stripe answers, what happens to the servers.
+/// Who buys, what the network does to events, what Stripe answers, what happens to the servers.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
-    /// Checkouts that are opened, at least.
+    /// The least number of checkouts that are opened.
     pub sales: u32,
     /// Buyers at a time.
     pub buyers: usize,
     pub products: u32,
-    /// Of each product.
+    /// Units of each product.
     pub stock: u32,
     /// The share of checkouts with a second line, of two pieces.
-    pub carts: f64,
+    pub two_lines: f64,
     /// All checkouts are opened before the first is paid.
-    pub pile: bool,
-    /// The share that verifies, twice, the moment it has paid.
+    pub pay_last: bool,
+    /// The share of buyers who verify, twice, the moment they have paid.
     pub verify: f64,
-    /// The share that never pays, and about which somebody lies in three signed events.
-    pub lies: f64,
-    /// The share with an event whose effect must fail.
+    /// The share of buyers who never pay, and of whom three forged events each say that they did.
+    pub forged: f64,
+    /// The share of payments with another event whose effect must fail.
     pub poison: f64,
-    /// The share that the seller gives money back to.
+    /// The share of payments that the seller refunds.
     pub refunds: f64,
-    /// Sessions whose making is never answered.
-    pub ghosts: u32,
+    /// Sessions whose creation Stripe never answers.
+    pub unanswered: u32,
     pub copies: u32,
     pub lost: f64,
     pub shuffle: Duration,
-    /// What Stripe answers to the share given of requests to refund: each kind to that share.
+    /// How Stripe fails requests about refunds, each fault for a share of them.
     pub stripe: Vec<(FaultKind, f64)>,
     pub replicas: usize,
-    /// How wrong each replica's clock is, in seconds; none given: all are right. Buyers and sellers then come to the first,
+    /// How wrong each replica's clock is, in seconds; none given: all are right. Buyers and sellers then use the first replica,
     /// whose clock is right.
     pub clocks: Vec<i64>,
-    /// All events are held back until the last buyer has paid, and then brought, so many at a time.
+    /// All events are held back until the last buyer has paid, and then delivered, so many at a time.
     pub flood: Option<usize>,
-    pub trouble: Trouble,
-    /// Whether somebody has the jobs that were given up tried again: Stripe's troubles are over by then.
-    pub on_duty: bool,
-    /// How long all that is left to do may take in the end.
+    pub disruption: Disruption,
+    /// Whether an admin retries the jobs that were given up. Stripe's faults are over by then.
+    pub admin_retries: bool,
+    /// How long a silent worker keeps its jobs, in seconds.
+    pub lease: u32,
+    /// How long unfinished jobs and events may take in the end.
     pub patience: Duration,
 }
 
+/// The lease of a run that sits it out. Not shorter, since a busy machine must get to renew it.
+pub const SHORT_LEASE: u32 = 4;
+
 impl Plan {
-    /// A quiet day with a little of everything that buyers and sellers do.
+    /// Nothing disrupted, with a little of everything that buyers and sellers do.
     pub fn quiet(seed: u64, sales: u32) -> Self {
         Self {
             seed,
@@ -76,23 +81,24 @@ impl Plan {
             buyers: 8,
             products: 6,
             stock: sales,
-            carts: 0.3,
-            pile: false,
+            two_lines: 0.3,
+            pay_last: false,
             verify: 0.3,
-            lies: 0.1,
+            forged: 0.1,
             poison: 0.0,
             refunds: 0.1,
-            ghosts: 0,
+            unanswered: 0,
             copies: 2,
             lost: 0.0,
             shuffle: Duration::from_millis(300),
             stripe: Vec::new(),
+            lease: 60,
             patience: Duration::from_secs(240),
             replicas: 1,
             clocks: Vec::new(),
             flood: None,
-            trouble: Trouble::None,
-            on_duty: false,
+            disruption: Disruption::None,
+            admin_retries: false,
         }
     }
 }

@@ -1,23 +1,23 @@
-//! The runs there are, small and large.
+//! All runs, small and large.
 
 use std::time::Duration;
 
 use souk_simulator::FaultKind;
 
-use super::day::Seen;
-use super::plan::{Plan, Trouble};
+use super::plan::{Disruption, Plan, SHORT_LEASE};
+use super::scenario::Outcome;
 use crate::database::Place;
 
-/// How much of it.
+/// How long a run is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Size {
     /// Part of `./test`.
     Small,
-    /// As the promise asks.
+    /// As long as the promise asks for.
     Large,
 }
 
-/// On which databases.
+/// The databases that a run is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Only {
     Both,
@@ -30,13 +30,15 @@ pub struct Run {
     pub name: &'static str,
     pub shows: &'static str,
     pub only: Only,
-    /// None: there is none of this size.
+    /// Whether `--short` plays it.
+    pub short: bool,
+    /// None: the run has no such size.
     pub plan: fn(Size, u64, &Place) -> Option<Plan>,
-    /// What else must hold than for all runs.
-    pub also: fn(&Plan, &Seen) -> Vec<String>,
+    /// What must hold of this run, beside the rules for all.
+    pub also: fn(&Plan, &Outcome) -> Vec<String>,
 }
 
-const fn nothing_else(_: &Plan, _: &Seen) -> Vec<String> {
+const fn nothing_else(_: &Plan, _: &Outcome) -> Vec<String> {
     Vec::new()
 }
 
@@ -52,17 +54,18 @@ pub const RUNS: [Run; 12] = [
         name: "storm",
         shows: "events in any order, up to five times each, some never: none is lost, none counts twice",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 copies: 5,
                 lost: of(size, 0.1, 0.02),
                 shuffle: Duration::from_millis(of(size, 1500, 5000)),
-                ghosts: 2,
+                unanswered: 2,
                 buyers: of(size, 8, 24),
                 ..Plan::quiet(seed, of(size, 60, 22_000))
             })
         },
-        also: |_, seen| match seen.lost {
+        also: |_, outcome| match outcome.lost {
             0 => vec!["the network lost nothing, so nothing was shown".to_owned()],
             _ => vec![],
         },
@@ -71,9 +74,11 @@ pub const RUNS: [Run; 12] = [
         name: "kill",
         shows: "kill -9 every 0.3 to 2 s under load: what was acknowledged is there, once",
         only: Only::Both,
+        short: false,
         plan: |size, seed, _| {
             Some(Plan {
-                trouble: Trouble::Kills(of(size, 6, 200)),
+                disruption: Disruption::Kills(of(size, 6, 200)),
+                lease: SHORT_LEASE,
                 stock: 100_000,
                 buyers: of(size, 4, 8),
                 ..Plan::quiet(seed, 20)
@@ -85,11 +90,12 @@ pub const RUNS: [Run; 12] = [
         name: "database",
         shows: "the database crashes, or is locked by somebody else: no 200 without its row, and it recovers by itself",
         only: Only::Both,
+        short: false,
         plan: |size, seed, place| {
             Some(Plan {
-                trouble: match place {
-                    Place::Sqlite(_) => Trouble::SqliteBusy(of(size, 1, 10)),
-                    Place::Postgres(_) => Trouble::PostgresCrashes(of(size, 2, 20)),
+                disruption: match place {
+                    Place::Sqlite(_) => Disruption::SqliteBusy(of(size, 1, 10)),
+                    Place::Postgres(_) => Disruption::PostgresCrashes(of(size, 2, 20)),
                 },
                 stock: 100_000,
                 buyers: 4,
@@ -102,15 +108,16 @@ pub const RUNS: [Run; 12] = [
         name: "disk",
         shows: "the disk is full for a while: no 200 without its row, and it recovers by itself",
         only: Only::Sqlite,
+        short: false,
         plan: |size, seed, _| {
             (size == Size::Large).then(|| Plan {
-                trouble: Trouble::DiskFull(10),
+                disruption: Disruption::DiskFull(10),
                 stock: 100_000,
                 buyers: 4,
                 ..Plan::quiet(seed, 20)
             })
         },
-        also: |_, seen| match seen.answers.get(&503) {
+        also: |_, outcome| match outcome.answers.get(&503) {
             None => vec!["no event was turned away, so nothing was shown".to_owned()],
             Some(_) => vec![],
         },
@@ -119,9 +126,10 @@ pub const RUNS: [Run; 12] = [
         name: "refunds",
         shows: "Stripe answers refunds with 429, 500 and commit-then-timeout, a fifth each in the long form: each is made once",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
-                // In the short form fewer, so that no job's delays grow to minutes.
+                // Fewer in the small form, so that no job's delays grow to minutes.
                 stripe: vec![
                     (FaultKind::Error429, of(size, 0.1, 0.2)),
                     (FaultKind::CommitThenError500, of(size, 0.05, 0.1)),
@@ -130,23 +138,23 @@ pub const RUNS: [Run; 12] = [
                 ],
                 products: 1,
                 stock: 1,
-                pile: true,
-                lies: 0.0,
-                carts: 0.0,
+                pay_last: true,
+                forged: 0.0,
+                two_lines: 0.0,
                 refunds: 0.0,
-                // Twelve failures in a row are to be met among so many.
-                on_duty: size == Size::Large,
+                // Among so many some job meets twelve failures in a row.
+                admin_retries: size == Size::Large,
                 patience: Duration::from_secs(of(size, 240, 3600)),
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })
         },
-        also: |plan, seen| {
+        also: |plan, outcome| {
             let oversold = i64::from(plan.sales) - 1;
-            match (seen.sold, seen.given_back) == (1, oversold) {
+            match (outcome.sold, outcome.refunded) == (1, oversold) {
                 true => vec![],
                 false => vec![format!(
                     "sold {} and gave {} back",
-                    seen.sold, seen.given_back
+                    outcome.sold, outcome.refunded
                 )],
             }
         },
@@ -155,9 +163,11 @@ pub const RUNS: [Run; 12] = [
         name: "pause",
         shows: "four replicas, one stopped past its lease: what it still writes is refused",
         only: Only::Postgres,
+        short: false,
         plan: |size, seed, _| {
-            (size == Size::Large).then(|| Plan {
-                trouble: Trouble::Pause,
+            Some(Plan {
+                disruption: Disruption::Pause,
+                lease: of(size, SHORT_LEASE, 60),
                 replicas: 4,
                 stock: 100_000,
                 ..Plan::quiet(seed, 40)
@@ -169,11 +179,12 @@ pub const RUNS: [Run; 12] = [
         name: "race",
         shows: "webhook and verify at the same moment: one transition, one unit of stock, one mail",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 verify: 1.0,
                 shuffle: Duration::from_millis(5),
-                lies: 0.0,
+                forged: 0.0,
                 buyers: of(size, 8, 24),
                 ..Plan::quiet(seed, of(size, 60, 10_000))
             })
@@ -184,25 +195,26 @@ pub const RUNS: [Run; 12] = [
         name: "last",
         shows: "many buyers, ten pieces: ten are sold, the others get their money back",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 products: 1,
                 stock: 10,
-                pile: true,
-                carts: 0.0,
-                lies: 0.0,
+                pay_last: true,
+                two_lines: 0.0,
+                forged: 0.0,
                 refunds: 0.0,
                 buyers: 32,
                 ..Plan::quiet(seed, of(size, 60, 500))
             })
         },
-        also: |plan, seen| {
+        also: |plan, outcome| {
             let others = i64::from(plan.sales) - 10;
-            match (seen.sold, seen.given_back) == (10, others) {
+            match (outcome.sold, outcome.refunded) == (10, others) {
                 true => vec![],
                 false => vec![format!(
                     "sold {} and gave {} back",
-                    seen.sold, seen.given_back
+                    outcome.sold, outcome.refunded
                 )],
             }
         },
@@ -211,14 +223,15 @@ pub const RUNS: [Run; 12] = [
         name: "poison",
         shows: "events whose effect must fail hold up no others",
         only: Only::Both,
+        short: true,
         plan: |size, seed, _| {
             Some(Plan {
                 poison: of(size, 0.2, 0.01),
                 ..Plan::quiet(seed, of(size, 40, 5000))
             })
         },
-        also: |_, seen| match seen.p99_without {
-            Some(without) if seen.percentile(99) > 2.0 * without => {
+        also: |_, outcome| match outcome.p99_without {
+            Some(without) if outcome.percentile(99) > 2.0 * without => {
                 vec![format!("without poison p99 is {without:.0} ms")]
             }
             _ => vec![],
@@ -228,6 +241,7 @@ pub const RUNS: [Run; 12] = [
         name: "flood",
         shows: "three times what it can take at once: the rest is told 503, memory is bounded, and it recovers",
         only: Only::Both,
+        short: false,
         plan: |size, seed, _| {
             (size == Size::Large).then(|| Plan {
                 flood: Some(3072),
@@ -236,38 +250,39 @@ pub const RUNS: [Run; 12] = [
                 ..Plan::quiet(seed, 3000)
             })
         },
-        also: |_, seen| {
-            let mut wrongs = vec![];
-            if !seen.answers.contains_key(&503) {
-                wrongs.push("no event was turned away, so nothing was shown".to_owned());
+        also: |_, outcome| {
+            let mut violations = vec![];
+            if !outcome.answers.contains_key(&503) {
+                violations.push("no event was turned away, so nothing was shown".to_owned());
             }
-            if seen
+            if outcome
                 .recovered
                 .is_none_or(|took| took > Duration::from_secs(5))
             {
-                wrongs.push(format!("it took {:?} to answer as ever", seen.recovered));
+                violations.push(format!("it took {:?} to answer as ever", outcome.recovered));
             }
-            // Its queue, and what is on the way to it, with room for all else.
-            if seen.peak_kib.is_some_and(|kib| kib > 400 * 1024) {
-                wrongs.push("it took more than 400 MiB".to_owned());
+            // Room for its queue, for what is on the way to it, and for all else.
+            if outcome.peak_kib.is_some_and(|kib| kib > 400 * 1024) {
+                violations.push("it took more than 400 MiB".to_owned());
             }
-            wrongs
+            violations
         },
     },
     Run {
         name: "clocks",
         shows: "clocks ten minutes ahead and behind: signatures count for 300 s exactly, and no lease is taken early",
         only: Only::Postgres,
+        short: false,
         plan: |size, seed, _| {
             Some(Plan {
-                trouble: Trouble::Clocks,
+                disruption: Disruption::Clocks,
                 replicas: 3,
                 clocks: vec![0, 600, -600],
                 stock: 100_000,
                 ..Plan::quiet(seed, of(size, 40, 2000))
             })
         },
-        also: |_, seen| match seen.refused {
+        also: |_, outcome| match outcome.refused {
             0 => vec!["no clock refused a signature, so nothing was shown".to_owned()],
             _ => vec![],
         },
@@ -276,15 +291,16 @@ pub const RUNS: [Run; 12] = [
         name: "rolling",
         shows: "two replicas behind a plain TCP balancer are restarted in turn: no answer but 2xx",
         only: Only::Postgres,
+        short: false,
         plan: |size, seed, _| {
             Some(Plan {
-                trouble: Trouble::Rolling(of(size, 4, 40)),
+                disruption: Disruption::Rolling(of(size, 4, 40)),
                 replicas: 2,
                 stock: 100_000,
                 ..Plan::quiet(seed, 40)
             })
         },
-        also: |_, seen| {
+        also: |_, outcome| {
             let bad = |answers: &std::collections::BTreeMap<u16, u64>| {
                 // 409: a key that is in use, or an order that isn't paid yet.
                 let bad = answers
@@ -293,7 +309,7 @@ pub const RUNS: [Run; 12] = [
                 bad.map(|(status, count)| format!("{count} answers were {status}"))
                     .collect::<Vec<_>>()
             };
-            [bad(&seen.answers), bad(&seen.buyers)].concat()
+            [bad(&outcome.answers), bad(&outcome.buyers)].concat()
         },
     },
 ];

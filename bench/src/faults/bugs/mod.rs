@@ -1,4 +1,4 @@
-//! The checker's own proof: bugs in a copy of the server, switched on one at a time, each of which it must find.
+//! The proof of the checker: bugs in a copy of the server, switched on one at a time. It must find each.
 
 mod patched;
 mod plans;
@@ -7,12 +7,13 @@ mod table;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tempfile::TempDir;
 
-use super::day::{self, Stage};
 use super::plan::Plan;
-use super::{Args, trouble};
+use super::scenario::{self, Context};
+use super::{Args, disruption};
 use crate::Failure;
 use crate::database::Place;
 pub use table::BUGS;
@@ -23,7 +24,7 @@ pub struct Bug {
     pub does: &'static str,
     /// What the category begins with under which it must be reported.
     pub found_as: &'static str,
-    /// A day on which it shows.
+    /// A scenario in which it shows.
     plan: fn(u64, &Place) -> Plan,
     patches: &'static [Patch],
 }
@@ -35,88 +36,102 @@ struct Patch {
     with: &'static str,
 }
 
-/// Plays a day with each bug. An error names those that were not found.
+/// Runs a scenario with each bug. An error names those that were not found.
 pub async fn run(args: &Args, folder: &Path, places: &[Place]) -> Result<(), Failure> {
     let binary = &patched::build()?;
     println!("server    {}\n", binary.display());
-    let mut missed = Vec::new();
-    for place in places {
-        // On PostgreSQL there is one database of ours; on SQLite each day has its own, and they mostly wait.
-        let at_once = match place {
-            Place::Sqlite(_) => 4,
-            Place::Postgres(_) => 1,
-        };
-        // Only PostgreSQL has replicas.
-        let shows = |bug: &&Bug| {
-            matches!(place, Place::Postgres(_)) || (bug.plan)(args.seed, place).replicas == 1
-        };
-        let can = |bug: &&Bug| match trouble::impossible(&(bug.plan)(args.seed, place)) {
-            None => true,
-            Some(why) => {
-                println!("{:<28} {:<9} not run: {why}", bug.name, place.name());
-                false
-            }
-        };
-        let wanted = BUGS.iter().filter(|bug| args.wants(bug.name));
-        let wanted = wanted.filter(shows).filter(can);
-        let days = wanted
-            .map(|bug| async move { (bug, day_with(bug, args.seed, binary, folder, place).await) });
-        let mut days = stream::iter(days).buffered(at_once);
-        while let Some((bug, wrongs)) = days.next().await {
-            let found = wrongs.iter().any(|wrong| wrong.starts_with(bug.found_as));
-            let names: BTreeSet<&str> = wrongs
-                .iter()
-                .filter_map(|wrong| wrong.split([':', ' ']).next())
-                .collect();
-            let names: Vec<&str> = names.into_iter().collect();
-            let verdict = if found { "found" } else { "MISSED" };
-            println!(
-                "{:<28} {:<9} {verdict:<7} {}",
-                bug.name,
-                place.name(),
-                names.join(" ")
-            );
-            if !found {
-                missed.push(bug.name);
-            }
-        }
-    }
+    let missed = places
+        .iter()
+        .map(|place| missed_on(args, binary, folder, place));
+    let missed = join_all(missed).await.concat();
     match missed.as_slice() {
         [] => Ok(()),
         some => Err(format!("not found: {}", some.join(", ")).into()),
     }
 }
 
-/// Days that a bug is given to show: some need a chance.
-const DAYS: u64 = 3;
+/// The bugs that were not found on this database.
+async fn missed_on(args: &Args, binary: &Path, folder: &Path, place: &Place) -> Vec<&'static str> {
+    let on_postgres = matches!(place, Place::Postgres(_));
+    // On PostgreSQL there is one database of ours; on SQLite each scenario has its own, and they mostly wait.
+    let at_once = if on_postgres { 1 } else { 4 };
+    let shows = |bug: &&Bug| {
+        // Only PostgreSQL has replicas.
+        let replicas = (bug.plan)(args.seed, place).replicas > 1;
+        replicas == on_postgres || (on_postgres && !args.short)
+    };
+    let can = |bug: &&Bug| match disruption::impossible(&(bug.plan)(args.seed, place)) {
+        None => true,
+        Some(why) => {
+            println!("{:<28} {:<9} not run: {why}", bug.name, place.name());
+            false
+        }
+    };
+    let wanted = BUGS.iter().filter(|bug| args.wants(bug.name));
+    let scenarios = wanted.filter(shows).filter(can).map(|bug| async move {
+        (
+            bug,
+            violations_with(bug, args.seed, binary, folder, place).await,
+        )
+    });
+    let mut scenarios = stream::iter(scenarios).buffer_unordered(at_once);
+    let mut missed = Vec::new();
+    while let Some((bug, violations)) = scenarios.next().await {
+        let found = violations
+            .iter()
+            .any(|wrong| wrong.starts_with(bug.found_as));
+        let names: BTreeSet<&str> = violations
+            .iter()
+            .filter_map(|wrong| wrong.split([':', ' ']).next())
+            .collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        println!(
+            "{:<28} {:<9} {:<7} {}",
+            bug.name,
+            place.name(),
+            if found { "found" } else { "MISSED" },
+            names.join(" ")
+        );
+        if !found {
+            missed.push(bug.name);
+        }
+    }
+    missed
+}
 
-/// What is found wrong after a day with this bug, or another day.
-async fn day_with(
+/// How many seeds are tried: some bugs show by chance.
+const SEEDS: u64 = 3;
+
+/// What is found wrong after a scenario with this bug, by the first seed that shows it.
+async fn violations_with(
     bug: &Bug,
     seed: u64,
     binary: &Path,
     folder: &Path,
     place: &Place,
 ) -> Vec<String> {
-    let mut wrongs = Vec::new();
-    for seed in seed..seed + DAYS {
-        let played = async {
+    let mut violations = Vec::new();
+    for seed in seed..seed + SEEDS {
+        let run = async {
             let folder = TempDir::new_in(folder)?;
-            let stage = Stage {
+            let context = Context {
                 binary,
                 folder: folder.path(),
                 place,
                 planted: Some(bug.name),
             };
-            day::play(&(bug.plan)(seed, place), &stage).await
+            scenario::run(&(bug.plan)(seed, place), &context).await
         };
-        wrongs = match played.await {
-            Ok(seen) => seen.wrongs(),
-            Err(e) => vec![format!("day: {e}")],
+        violations = match run.await {
+            Ok(outcome) => outcome.violations(),
+            Err(e) => vec![format!("scenario: {e}")],
         };
-        if wrongs.iter().any(|wrong| wrong.starts_with(bug.found_as)) {
+        if violations
+            .iter()
+            .any(|wrong| wrong.starts_with(bug.found_as))
+        {
             break;
         }
     }
-    wrongs
+    violations
 }

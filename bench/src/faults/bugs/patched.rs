@@ -23,8 +23,9 @@ const SOURCES: [&str; 10] = [
     "tests/conformance/rust",
 ];
 
-/// Gives the copy's server another name than the server's own, beside which it is built.
-const NAME: [Patch; 2] = [
+/// Gives the copy another name and version. Cargo would otherwise take what is built from it for what is built from the
+/// sources, since the two share a target folder.
+const NAME: [Patch; 3] = [
     Patch {
         file: "Cargo.toml",
         find: "[[bin]]\nname = \"souk\"\n",
@@ -34,6 +35,11 @@ const NAME: [Patch; 2] = [
         file: "Cargo.toml",
         find: "default-run = \"souk\"\n",
         with: "",
+    },
+    Patch {
+        file: "Cargo.toml",
+        find: "[workspace.package]\nversion = \"",
+        with: "[workspace.package]\nversion = \"0.0.0-planted.",
     },
 ];
 
@@ -112,16 +118,11 @@ pub fn build() -> Result<PathBuf, Failure> {
     write(&workspace(), &copy)?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    // The whole workspace, since its features are then those of every other build: what it depends on is built already.
+    // There is no example. But with `--examples` dependencies have the features that tests need, and are those that the
+    // tests have built.
     build
-        .args([
-            "build",
-            "--quiet",
-            "--offline",
-            "--workspace",
-            "--bin",
-            "souk-planted",
-        ])
+        .args(["build", "--quiet", "--workspace", "--examples"])
+        .args(["--bin", "souk-planted"])
         .current_dir(&copy)
         .env("CARGO_TARGET_DIR", target);
     if profile.ends_with("release") {

@@ -1,13 +1,13 @@
-//! The days on which the bugs show.
+//! The scenarios in which the bugs show.
 
 use std::time::Duration;
 
 use souk_simulator::FaultKind;
 
 use crate::database::Place;
-use crate::faults::plan::{Plan, Trouble};
+use crate::faults::plan::{Disruption, Plan, SHORT_LEASE};
 
-/// How long a day with a bug may take to come to rest: what is stuck stays so.
+/// How long a scenario with a bug may take to become idle: what is stuck stays so.
 const PATIENCE: Duration = Duration::from_secs(12);
 
 pub fn busy(seed: u64, _: &Place) -> Plan {
@@ -18,16 +18,16 @@ pub fn busy(seed: u64, _: &Place) -> Plan {
     }
 }
 
-pub fn lied_to(seed: u64, place: &Place) -> Plan {
+pub fn forged_events(seed: u64, place: &Place) -> Plan {
     Plan {
-        lies: 0.5,
+        forged: 0.5,
         ..busy(seed, place)
     }
 }
 
-pub fn haunted(seed: u64, place: &Place) -> Plan {
+pub fn unanswered_sessions(seed: u64, place: &Place) -> Plan {
     Plan {
-        ghosts: 2,
+        unanswered: 2,
         patience: 2 * PATIENCE,
         ..busy(seed, place)
     }
@@ -38,8 +38,8 @@ pub fn sold_out(seed: u64, place: &Place) -> Plan {
     Plan {
         products: 1,
         stock: 2,
-        pile: true,
-        carts: 0.0,
+        pay_last: true,
+        two_lines: 0.0,
         ..busy(seed, place)
     }
 }
@@ -49,8 +49,8 @@ pub fn scarce(seed: u64, place: &Place) -> Plan {
     Plan {
         products: 4,
         stock: 4,
-        pile: true,
-        carts: 1.0,
+        pay_last: true,
+        two_lines: 1.0,
         ..busy(seed, place)
     }
 }
@@ -59,9 +59,9 @@ pub fn scarce(seed: u64, place: &Place) -> Plan {
 pub fn flooded(seed: u64, place: &Place) -> Plan {
     Plan {
         products: 1,
-        carts: 0.0,
+        two_lines: 0.0,
         verify: 0.0,
-        pile: true,
+        pay_last: true,
         flood: Some(64),
         ..busy(seed, place)
     }
@@ -76,7 +76,8 @@ pub fn poisoned(seed: u64, place: &Place) -> Plan {
 
 pub fn killed(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: Trouble::Kills(5),
+        disruption: Disruption::Kills(5),
+        lease: SHORT_LEASE,
         stock: 100_000,
         verify: 0.0,
         ..busy(seed, place)
@@ -85,9 +86,9 @@ pub fn killed(seed: u64, place: &Place) -> Plan {
 
 pub fn database_down(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: match place {
-            Place::Sqlite(_) => Trouble::SqliteBusy(1),
-            Place::Postgres(_) => Trouble::PostgresCrashes(2),
+        disruption: match place {
+            Place::Sqlite(_) => Disruption::SqliteBusy(1),
+            Place::Postgres(_) => Disruption::PostgresCrashes(2),
         },
         stock: 100_000,
         ..busy(seed, place)
@@ -112,7 +113,7 @@ pub fn refused(seed: u64, place: &Place) -> Plan {
 /// Replicas whose clocks are ten minutes wrong.
 pub fn misclocked(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: Trouble::Clocks,
+        disruption: Disruption::Clocks,
         replicas: 3,
         clocks: vec![0, 600, -600],
         stock: 100_000,
@@ -123,7 +124,8 @@ pub fn misclocked(seed: u64, place: &Place) -> Plan {
 /// A replica that is stopped past its lease.
 pub fn stopped(seed: u64, place: &Place) -> Plan {
     Plan {
-        trouble: Trouble::Pause,
+        disruption: Disruption::Pause,
+        lease: SHORT_LEASE,
         replicas: 2,
         stock: 100_000,
         ..busy(seed, place)
@@ -131,7 +133,7 @@ pub fn stopped(seed: u64, place: &Place) -> Plan {
 }
 
 /// Parts are given back, and most of Stripe's answers get lost.
-pub fn given_back(seed: u64, place: &Place) -> Plan {
+pub fn refunded(seed: u64, place: &Place) -> Plan {
     Plan {
         stripe: vec![(FaultKind::CommitThenTimeout, 0.85)],
         sales: 40,

@@ -1,8 +1,8 @@
 //! The bugs. In a patch `BUG_ON` asks whether its bug is switched on.
 
 use super::plans::{
-    busy, database_down, flooded, given_back, haunted, killed, lied_to, lossy, misclocked,
-    poisoned, refused, scarce, sold_out, stopped,
+    busy, database_down, flooded, forged_events, killed, lossy, misclocked, poisoned, refunded,
+    refused, scarce, sold_out, stopped, unanswered_sessions,
 };
 use super::{Bug, Patch};
 
@@ -22,7 +22,7 @@ pub const BUGS: [Bug; 28] = [
         name: "any_account",
         does: "an event of one account confirms a payment on another",
         found_as: "paid_for_nothing",
-        plan: lied_to,
+        plan: forged_events,
         patches: &[
             Patch {
                 file: "src/payments/confirm.rs",
@@ -46,7 +46,7 @@ pub const BUGS: [Bug; 28] = [
         name: "any_mode",
         does: "a live event confirms a test payment",
         found_as: "paid_for_nothing",
-        plan: lied_to,
+        plan: forged_events,
         patches: &[
             Patch {
                 file: "src/webhooks/routes.rs",
@@ -69,7 +69,7 @@ pub const BUGS: [Bug; 28] = [
         name: "any_amount",
         does: "whatever amount was paid confirms the payment",
         found_as: "paid_for_nothing",
-        plan: lied_to,
+        plan: forged_events,
         patches: &[
             Patch {
                 file: "src/payments/confirm.rs",
@@ -87,7 +87,7 @@ pub const BUGS: [Bug; 28] = [
         name: "no_op_for_deferral",
         does: "an event that came too early is ignored instead of deferred",
         found_as: "payment_unrecorded",
-        plan: haunted,
+        plan: unanswered_sessions,
         patches: &[Patch {
             file: "src/payments/confirm.rs",
             find: "            Effect::Deferred {\n",
@@ -395,7 +395,7 @@ enum Outcome {"#,
         name: "new_key_on_retry",
         does: "a retried refund has another idempotency key",
         found_as: "refund_unasked",
-        plan: given_back,
+        plan: refunded,
         patches: &[Patch {
             file: "src/payments/refunds.rs",
             find: r#"let key = format!("refund:{id}:{n}");"#,
@@ -409,7 +409,7 @@ enum Outcome {"#,
         name: "new_attempt_unlooked",
         does: "after a failure a refund is tried anew without looking first",
         found_as: "refund_unasked",
-        plan: given_back,
+        plan: refunded,
         patches: &[Patch {
             file: "src/stripe/attempt.rs",
             find: "let answer = send(number).await;",

@@ -1,4 +1,4 @@
-//! Who buys and sells in a run, over HTTP as anybody would.
+//! The workload of a run: sellers and buyers, over HTTP as anybody would.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,17 +8,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use souk_simulator::{Fault, FaultKind};
 
-use super::chance::{draw, pick};
-use super::house::House;
+use super::delivery::lock;
+use super::environment::Environment;
 use super::plan::Plan;
-use super::postman::lock;
+use super::rng::{draw, pick};
 use crate::Failure;
 
 const PASSWORD: &str = "correct horse battery";
-/// How often somebody asks again who got no answer, or a 409 because the first is still under way.
+/// How often a request is repeated that got no answer, or a 409 because the first is still under way.
 const TRIES: u32 = 120;
 const PAUSE: Duration = Duration::from_millis(150);
-/// What the ids of forged events begin with: those that are as good as any, and those whose effect must fail.
+/// The prefixes of forged events' ids: of those that look right, and of those whose effect must fail.
 pub const FORGED: &str = "evt_forged";
 pub const POISON: &str = "evt_poison";
 
@@ -29,19 +29,19 @@ struct Shop {
     account: String,
 }
 
-/// All of them, and what they sell.
-pub struct Market<'a> {
-    house: &'a House<'a>,
+/// Sellers, what they sell, and those who buy it.
+pub struct Workload<'a> {
+    environment: &'a Environment<'a>,
     plan: &'a Plan,
     shops: Vec<Shop>,
-    /// Each with the shop it is of.
+    /// Each with its shop.
     products: Vec<(usize, String)>,
     next: AtomicU32,
-    /// Whether no more buyers come than the plan says.
+    /// Set once no more buyers come than the plan says.
     pub closing: AtomicBool,
     /// What buyers were answered, by status.
     pub answers: Mutex<BTreeMap<u16, u64>>,
-    /// Buyers' requests that nothing answered.
+    /// Buyers' requests without an answer.
     pub broken: AtomicU32,
 }
 
@@ -54,11 +54,11 @@ struct Opened {
     shop: usize,
 }
 
-impl<'a> Market<'a> {
+impl<'a> Workload<'a> {
     /// Opens two shops with the plan's products.
-    pub async fn open(house: &'a House<'a>, plan: &'a Plan) -> Result<Self, Failure> {
-        let mut market = Self {
-            house,
+    pub async fn open(environment: &'a Environment<'a>, plan: &'a Plan) -> Result<Self, Failure> {
+        let mut workload = Self {
+            environment,
             plan,
             shops: Vec::new(),
             products: Vec::new(),
@@ -68,19 +68,19 @@ impl<'a> Market<'a> {
             broken: AtomicU32::new(0),
         };
         for name in ["ada", "ben"] {
-            market.open_shop(name).await?;
+            workload.open_shop(name).await?;
         }
         for n in 0..plan.products {
             let shop = (n % 2) as usize;
-            let seller = market.seller_of(shop).await?;
+            let seller = workload.seller_of(shop).await?;
             let body = json!({
                 "seller_id": seller, "name": format!("Lamp {n}"), "unit_amount": 2500, "currency": "usd",
                 "stock": plan.stock,
             });
-            let made = market.as_owner(shop, "/v1/products", &body, None).await?;
-            market.products.push((shop, text(&made, "id")?));
+            let made = workload.as_owner(shop, "/v1/products", &body, None).await?;
+            workload.products.push((shop, text(&made, "id")?));
         }
-        Ok(market)
+        Ok(workload)
     }
 
     async fn open_shop(&mut self, name: &str) -> Result<(), Failure> {
@@ -101,7 +101,7 @@ impl<'a> Market<'a> {
             .await?;
         self.earn_elsewhere(&account).await?;
         self.shops[shop].account = account;
-        // Nothing is lost yet, but all may come late.
+        // No event is lost yet, but any may be late.
         for _ in 0..TRIES {
             let sellers = self.list_sellers(shop).await?;
             if sellers["data"][0]["status"] == "active" {
@@ -115,12 +115,18 @@ impl<'a> Market<'a> {
         Err("a seller never became active".into())
     }
 
-    /// The seller has money of its own business, with which we have nothing to do; else its last refunds would wait, since
-    /// Stripe keeps its fees.
+    /// Gives the seller money of its own business. Without it the last refunds would wait, since Stripe keeps its fees.
     async fn earn_elsewhere(&self, account: &str) -> Result<(), Failure> {
         let form = "amount=90000000&currency=usd&confirm=true&payment_method=pm_card_bypassPending&return_url=https://ada.example";
-        let url = format!("{}/v1/payment_intents", self.house.simulator.base_url());
-        let request = self.house.http.post(url).bearer_auth("sk_test_seller");
+        let url = format!(
+            "{}/v1/payment_intents",
+            self.environment.simulator.base_url()
+        );
+        let request = self
+            .environment
+            .http
+            .post(url)
+            .bearer_auth("sk_test_seller");
         let answer = request
             .header("stripe-account", account)
             .header("stripe-version", souk_simulator::API_VERSION)
@@ -136,7 +142,7 @@ impl<'a> Market<'a> {
 
     async fn list_sellers(&self, shop: usize) -> Result<Value, Failure> {
         let token = lock(&self.shops[shop].token).clone();
-        let request = self.house.http.get(self.url("/v1/sellers"));
+        let request = self.environment.http.get(self.url("/v1/sellers"));
         let answer = request.bearer_auth(token).send().await?.text().await?;
         Ok(serde_json::from_str(&answer)?)
     }
@@ -145,19 +151,19 @@ impl<'a> Market<'a> {
         text(&self.list_sellers(shop).await?["data"][0], "id")
     }
 
-    /// Lets the plan's buyers come, and more until `closing`.
-    pub async fn trade(&self) -> Result<(), Failure> {
-        if self.plan.ghosts > 0 {
-            self.ghosts().await?;
+    /// Runs the plan's buyers, and more until `closing`.
+    pub async fn run(&self) -> Result<(), Failure> {
+        if self.plan.unanswered > 0 {
+            self.unanswered().await?;
         }
-        let piled: Mutex<Vec<Opened>> = Mutex::default();
+        let opened_first: Mutex<Vec<Opened>> = Mutex::default();
         let buyers = (0..self.plan.buyers).map(|_| async {
             while let Some(n) = self.next_buyer() {
                 let Some(opened) = self.buy(n).await? else {
                     continue;
                 };
-                if self.plan.pile {
-                    lock(&piled).push(opened);
+                if self.plan.pay_last {
+                    lock(&opened_first).push(opened);
                 } else {
                     self.pay(opened).await?;
                 }
@@ -167,7 +173,7 @@ impl<'a> Market<'a> {
         futures_util::future::try_join_all(buyers).await?;
         let payers = (0..self.plan.buyers).map(|_| async {
             loop {
-                let next = lock(&piled).pop();
+                let next = lock(&opened_first).pop();
                 match next {
                     Some(opened) => self.pay(opened).await?,
                     None => return Ok::<(), Failure>(()),
@@ -184,17 +190,17 @@ impl<'a> Market<'a> {
         open.then_some(n)
     }
 
-    fn chance(&self, what: &str, n: u32) -> f64 {
+    fn draw(&self, what: &str, n: u32) -> f64 {
         draw(self.plan.seed, (what, n))
     }
 
-    /// One or two things of one shop; none, if they were sold out already, or nobody answered.
+    /// Opens a checkout of one or two products of one shop. None: they were sold out, or nothing answered.
     async fn buy(&self, n: u32) -> Result<Option<Opened>, Failure> {
         let count = self.products.len();
         let first = pick(self.plan.seed, ("product", n), u32::try_from(count)?) as usize;
         let mut lines = vec![json!({ "product_id": self.products[first].1, "quantity": 1 })];
         let second = (first + 2) % count;
-        if second != first && self.chance("two lines", n) < self.plan.carts {
+        if second != first && self.draw("two lines", n) < self.plan.two_lines {
             lines.push(json!({ "product_id": self.products[second].1, "quantity": 2 }));
         }
         let body = json!({ "lines": lines, "customer_email": format!("buyer{n}@example.com") });
@@ -218,13 +224,13 @@ impl<'a> Market<'a> {
         }))
     }
 
-    /// Most buyers pay; some never do, and of these somebody lies to us. Some verify at the same moment, and some get
-    /// their money back from the seller.
+    /// Most buyers pay. Of those who never do, forged events say that they did. Some verify at the same moment, and some are
+    /// refunded by the seller.
     async fn pay(&self, opened: Opened) -> Result<(), Failure> {
         let n = opened.n;
-        if self.chance("never pays", n) < self.plan.lies {
-            for lie in self.lies(&opened) {
-                self.house.postman.forge(&lie);
+        if self.draw("never pays", n) < self.plan.forged {
+            for event in self.forged_events(&opened) {
+                self.environment.proxy.inject(&event);
             }
             return Ok(());
         }
@@ -233,31 +239,31 @@ impl<'a> Market<'a> {
             &json!({}),
         )
         .await?;
-        if self.chance("poison", n) < self.plan.poison {
+        if self.draw("poison", n) < self.plan.poison {
             let odd =
                 json!({ "id": opened.session, "object": "checkout.session", "status": "undone" });
             let event = self.event(&format!("{POISON}_{n}"), opened.shop, odd);
-            self.house.postman.forge(&event);
+            self.environment.proxy.inject(&event);
         }
-        if self.chance("verify", n) < self.plan.verify {
+        if self.draw("verify", n) < self.plan.verify {
             let path = format!("/v1/checkout_sessions/{}/verify", opened.session);
             let (body, path) = (json!({}), &path);
             let ask = || self.once(path, &body, None, None, Some(&opened.secret));
             tokio::join!(ask(), ask());
         }
-        if self.chance("refund", n) < self.plan.refunds {
-            self.give_back(&opened).await?;
+        if self.draw("refund", n) < self.plan.refunds {
+            self.refund(&opened).await?;
         }
         Ok(())
     }
 
-    async fn give_back(&self, opened: &Opened) -> Result<(), Failure> {
+    async fn refund(&self, opened: &Opened) -> Result<(), Failure> {
         let mut body = json!({ "order_id": opened.order });
-        if self.chance("part", opened.n) < 0.5 {
+        if self.draw("part", opened.n) < 0.5 {
             body["amount"] = json!(100);
         }
         let key = format!("back-{}", opened.n);
-        // Until the order is paid here there is nothing to give back.
+        // Nothing can be refunded until the order is paid here.
         for _ in 0..20 {
             let token = self.token(opened.shop);
             let (status, _) = self
@@ -272,9 +278,9 @@ impl<'a> Market<'a> {
         Ok(())
     }
 
-    /// What isn't so, rightly signed: the other shop's account names this session; the other mode does; a price that
-    /// wasn't asked for was paid.
-    fn lies(&self, opened: &Opened) -> [Value; 3] {
+    /// Events that are rightly signed and untrue: of the other shop's account, of the other mode, and of an amount that wasn't
+    /// asked for.
+    fn forged_events(&self, opened: &Opened) -> [Value; 3] {
         let paid = |amount: i64| {
             json!({
                 "id": opened.session, "object": "checkout.session", "status": "complete", "payment_status": "paid",
@@ -296,30 +302,30 @@ impl<'a> Market<'a> {
     fn event(&self, id: &str, shop: usize, object: Value) -> Value {
         json!({
             "id": id, "object": "event", "type": "checkout.session.completed", "livemode": false,
-            "account": self.shops[shop].account, "created": self.house.simulator.now(),
+            "account": self.shops[shop].account, "created": self.environment.simulator.now(),
             "api_version": souk_simulator::API_VERSION, "data": { "object": object },
         })
     }
 
-    /// Sessions that Stripe made and whose answer never came; somebody pays them all the same.
-    async fn ghosts(&self) -> Result<(), Failure> {
-        for n in 0..self.plan.ghosts {
+    /// Opens sessions whose creation Stripe never answers, and pays them all the same.
+    async fn unanswered(&self) -> Result<(), Failure> {
+        for n in 0..self.plan.unanswered {
             let mut fault = Fault::new(FaultKind::CommitThenTimeout);
             fault.method = Some("POST".to_owned());
             fault.path_prefix = "/v1/checkout/sessions".to_owned();
-            self.house.simulator.fault(fault).await;
+            self.environment.simulator.fault(fault).await;
             let lines = json!([{ "product_id": self.products[0].1, "quantity": 1 }]);
             let body = json!({ "lines": lines, "customer_email": format!("ghost{n}@example.com") });
             let key = format!("ghost-{n}");
             let answer = self
                 .once("/v1/checkout_sessions", &body, None, Some(&key), None)
                 .await;
-            self.house.simulator.clear_faults().await;
+            self.environment.simulator.clear_faults().await;
             if answer.is_some_and(|(status, _)| status == 201) {
                 return Err("a session was answered that should have got lost".into());
             }
         }
-        let oracle = self.house.simulator.oracle().await;
+        let oracle = self.environment.simulator.oracle().await;
         let shop = &self.shops[self.products[0].0];
         let sessions = oracle["accounts"][&shop.account]["checkout_sessions"].clone();
         for session in sessions.as_array().into_iter().flatten() {
@@ -330,7 +336,7 @@ impl<'a> Market<'a> {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.house.shop())
+        format!("http://{}{path}", self.environment.shop())
     }
 
     fn token(&self, shop: usize) -> String {
@@ -365,7 +371,7 @@ impl<'a> Market<'a> {
         }
     }
 
-    /// Asks until there is an answer that isn't `try again`.
+    /// Repeats a request until its answer isn't `try again`.
     async fn ask(
         &self,
         path: &str,
@@ -387,7 +393,7 @@ impl<'a> Market<'a> {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        // A buyer who gives up; what they began is in the database or it isn't.
+        // The buyer gives up. What they began is in the database or it isn't.
         Ok(last.unwrap_or((0, Value::Null)))
     }
 
@@ -400,7 +406,7 @@ impl<'a> Market<'a> {
         secret: Option<&str>,
     ) -> Option<(u16, Value)> {
         let mut request = self
-            .house
+            .environment
             .http
             .post(self.url(path))
             .header("content-type", "application/json")
@@ -424,11 +430,11 @@ impl<'a> Market<'a> {
         Some((status, serde_json::from_str(&text).unwrap_or_default()))
     }
 
-    /// Does at Stripe what a person does there.
+    /// Does what a person does on Stripe's pages.
     async fn at_stripe(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let url = format!("{}/_simulator{path}", self.house.simulator.base_url());
+        let url = format!("{}/_simulator{path}", self.environment.simulator.base_url());
         let answer = self
-            .house
+            .environment
             .http
             .post(url)
             .body(body.to_string())

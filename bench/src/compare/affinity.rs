@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, Statement};
 use crate::Failure;
 use crate::database::Place;
 
-/// Where servers run.
-pub struct Pins {
+/// The processors that servers and load run on.
+pub struct Affinity {
     /// How many there are.
     pub processors: usize,
     /// None: wherever the system puts them.
@@ -17,7 +17,7 @@ pub struct Pins {
     pub database: bool,
 }
 
-impl Pins {
+impl Affinity {
     /// Keeps this process off the first processor, and a PostgreSQL of our own on it.
     pub async fn set(places: &[Place]) -> Result<Self, Failure> {
         let processors = std::thread::available_parallelism()?.get();
@@ -32,7 +32,7 @@ impl Pins {
         let mut database = true;
         for place in places {
             if let Place::Postgres(url) = place {
-                // Only the throw-away one: what else runs on a server of somebody's is none of ours.
+                // Only the throw-away one. Somebody's own server is left alone.
                 database = std::env::var_os("SOUK_PG_FSYNC").is_some() && pin_postgres(url).await?;
             }
         }

@@ -1,4 +1,4 @@
-//! `souk-bench doubles`: requests a second of the simulator beside other doubles of Stripe, in one run.
+//! `souk-bench stripe-mocks`: requests a second of the simulator beside other mocks of Stripe, in one run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,13 +14,13 @@ use crate::Failure;
 /// What to measure.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A double that runs already, as NAME=URL; the first is compared with the others. Repeatable.
-    #[arg(long = "double", value_name = "NAME=URL", required = true)]
-    doubles: Vec<Double>,
+    /// A mock that runs already, as NAME=URL; the first is compared with the others. Repeatable.
+    #[arg(long = "mock", value_name = "NAME=URL", required = true)]
+    mocks: Vec<Mock>,
     /// Requests under way at a time, over kept-alive connections.
     #[arg(long, default_value_t = 8, value_parser = value_parser!(u32).range(1..=64))]
     concurrency: u32,
-    /// Seconds for each double and kind of work; all take turns, three times over.
+    /// Seconds for each mock and kind of work; all take turns, three times over.
     #[arg(long, default_value_t = 6, value_parser = value_parser!(u64).range(3..=60))]
     seconds: u64,
     /// Events to deliver from the built-in simulator to one endpoint.
@@ -29,12 +29,12 @@ pub struct Args {
 }
 
 #[derive(Clone)]
-struct Double {
+struct Mock {
     name: String,
     base: String,
 }
 
-impl std::str::FromStr for Double {
+impl std::str::FromStr for Mock {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -90,25 +90,24 @@ const ROUNDS: u32 = 3;
 /// Runs all of it and prints a table.
 ///
 /// # Errors
-/// When the first double can't do something, or events don't arrive.
+/// When the first mock can't do something, or events don't arrive.
 pub async fn run(args: &Args) -> Result<(), Failure> {
     let http = reqwest::Client::builder().no_proxy().build()?;
-    println!("| work | double | times/s | of the first |\n| --- | --- | --- | --- |");
+    println!("| work | mock | times/s | of the first |\n| --- | --- | --- | --- |");
     for work in &WORK {
-        let mut done = vec![None; args.doubles.len()];
+        let mut done = vec![None; args.mocks.len()];
         for _ in 0..ROUNDS {
-            for (at, double) in args.doubles.iter().enumerate() {
-                if once(&http, double, work).await.is_err() {
+            for (at, mock) in args.mocks.iter().enumerate() {
+                if once(&http, mock, work).await.is_err() {
                     continue;
                 }
                 let time = Duration::from_millis(args.seconds * 1000 / u64::from(ROUNDS));
-                let count = load(&http, double, work, args.concurrency, time).await;
+                let count = load(&http, mock, work, args.concurrency, time).await;
                 *done[at].get_or_insert(0) += count;
             }
         }
-        let first =
-            done[0].ok_or_else(|| format!("{} can't {}", args.doubles[0].name, work.name))?;
-        for (double, done) in args.doubles.iter().zip(done) {
+        let first = done[0].ok_or_else(|| format!("{} can't {}", args.mocks[0].name, work.name))?;
+        for (mock, done) in args.mocks.iter().zip(done) {
             let (rate, ratio) = match done {
                 None => ("can't".to_owned(), String::new()),
                 Some(n) => (
@@ -116,7 +115,7 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
                     format!("{:.2}", n as f64 / first as f64),
                 ),
             };
-            println!("| {} | {} | {rate} | {ratio} |", work.name, double.name);
+            println!("| {} | {} | {rate} | {ratio} |", work.name, mock.name);
         }
     }
     let rate = deliveries(&http, args.events).await?;
@@ -125,15 +124,15 @@ pub async fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// Asks once, each request after the other.
-async fn once(http: &reqwest::Client, double: &Double, work: &Work) -> Result<(), Failure> {
+async fn once(http: &reqwest::Client, mock: &Mock, work: &Work) -> Result<(), Failure> {
     let mut id = String::new();
     for (method, path, form) in work.asks {
-        let url = format!("{}{}", double.base, path.replace("{id}", &id));
+        let url = format!("{}{}", mock.base, path.replace("{id}", &id));
         let answer = http
             .request(method.parse()?, url)
             .header("Authorization", "Bearer sk_test_bench_0123456789")
             .header("Content-Type", "application/x-www-form-urlencoded")
-            // The words of this version are those that the doubles know.
+            // The words of this version are those that the mocks know.
             .header("Stripe-Version", "2026-05-27.dahlia")
             .body(*form)
             .send()
@@ -148,7 +147,7 @@ async fn once(http: &reqwest::Client, double: &Double, work: &Work) -> Result<()
 /// How often work was done in a time, with so many at it.
 async fn load(
     http: &reqwest::Client,
-    double: &Double,
+    mock: &Mock,
     work: &'static Work,
     concurrency: u32,
     time: Duration,
@@ -157,10 +156,10 @@ async fn load(
     let until = Instant::now() + time;
     let mut all = JoinSet::new();
     for _ in 0..concurrency {
-        let (http, double, done) = (http.clone(), double.clone(), done.clone());
+        let (http, mock, done) = (http.clone(), mock.clone(), done.clone());
         all.spawn(async move {
             while Instant::now() < until {
-                if once(&http, &double, work).await.is_ok() {
+                if once(&http, &mock, work).await.is_ok() {
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             }
@@ -189,7 +188,7 @@ async fn deliveries(http: &reqwest::Client, events: u32) -> Result<u64, Failure>
     simulator
         .ensure_webhook_endpoint("bench", &url, false)
         .await;
-    let double = Double {
+    let mock = Mock {
         name: String::new(),
         base: simulator.base_url(),
     };
@@ -198,7 +197,7 @@ async fn deliveries(http: &reqwest::Client, events: u32) -> Result<u64, Failure>
         asks: &[("POST", "/v1/customers", "name=Ada")],
     };
     for _ in 0..events {
-        once(http, &double, &customer).await?;
+        once(http, &mock, &customer).await?;
     }
     let began = Instant::now();
     simulator.deliver_pending().await;

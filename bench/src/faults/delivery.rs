@@ -1,5 +1,5 @@
-//! The network between Stripe and the webhooks: it takes every event that the simulator posts, and brings it late, out
-//! of order, several times or never; and it remembers which were acknowledged.
+//! A proxy between Stripe and the webhooks. It accepts every event that the simulator posts, and delivers it late, out of
+//! order, several times or never; and it remembers which were acknowledged.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use super::chance::{draw, pick};
+use super::rng::{draw, pick};
 use crate::Failure;
 
 /// Deliveries under way at a time.
 const AT_ONCE: usize = 64;
-/// Tries of a delivery: Stripe's go on for three days.
+/// Tries of a delivery. (Stripe goes on for three days.)
 const TRIES: u32 = 400;
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -28,21 +28,21 @@ const PAUSE: Duration = Duration::from_millis(150);
 #[derive(Clone, Copy)]
 pub struct Network {
     pub seed: u64,
-    /// An event is brought one to so many times.
+    /// An event is delivered one to so many times.
     pub copies: u32,
-    /// The share of events that is never brought.
+    /// The share of events that is never delivered.
     pub lost: f64,
-    /// A delivery waits up to so long.
+    /// The longest delay of a delivery.
     pub shuffle: Duration,
-    /// Held back until they are let go, and then so many at a time.
+    /// Events are held back until `release`, and then delivered so many at a time.
     pub flood: Option<usize>,
-    /// Replicas whose clocks are wrong refuse every signature as too old or too new; another takes it.
+    /// Whether replicas with wrong clocks refuse every signature as too old or too new. Another replica takes it.
     pub clocks: bool,
 }
 
-/// An event on its way.
+/// An event to be delivered.
 #[derive(Clone)]
-pub struct Letter {
+pub struct Delivery {
     pub id: String,
     pub connect: bool,
     pub body: Arc<str>,
@@ -50,21 +50,21 @@ pub struct Letter {
 
 /// What came of the deliveries.
 #[derive(Default)]
-pub struct Tally {
+pub struct DeliveryStats {
     /// How often each event was answered with 2xx.
     pub acknowledged: BTreeMap<String, u32>,
-    /// Events that were never brought.
+    /// Events that were never delivered.
     pub lost: u32,
     /// Deliveries, by the status of their answer.
     pub answers: BTreeMap<u16, u64>,
-    /// Deliveries that were answered by nothing: no connection, or one that broke.
+    /// Deliveries without an answer: no connection, or one that broke.
     pub broken: u64,
     /// Deliveries that were given up.
     pub given_up: u64,
     /// Deliveries that a wrong clock refused.
     pub refused: u64,
-    /// What is unlike 2xx and 503, in the server's words.
-    pub oddities: Vec<String>,
+    /// Answers other than 2xx and 503, in the server's words.
+    pub unexpected: Vec<String>,
     /// From sending to the answer, of what was answered 2xx and is no poison.
     pub waits: Vec<Duration>,
 }
@@ -72,61 +72,61 @@ pub struct Tally {
 struct Shared {
     network: Network,
     http: reqwest::Client,
-    /// Of Souk.
-    front: SocketAddr,
-    /// Of the platform's door, and of the Connect door.
+    /// The address of Souk.
+    souk: SocketAddr,
+    /// Of the platform's endpoint, and of the Connect endpoint.
     secrets: Mutex<(String, String)>,
     slots: Semaphore,
     /// Closed while a flood gathers.
     gate: watch::Sender<bool>,
-    under_way: AtomicUsize,
-    tally: Mutex<Tally>,
+    in_flight: AtomicUsize,
+    stats: Mutex<DeliveryStats>,
 }
 
 /// It ends when it is dropped.
-pub struct Postman {
+pub struct DeliveryProxy {
     /// `http://127.0.0.1:PORT`, where the simulator posts to `/platform` and `/connect`.
     pub base_url: String,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
 }
 
-impl Drop for Postman {
+impl Drop for DeliveryProxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Postman {
-    /// Stands between the simulator and `front`.
+impl DeliveryProxy {
+    /// Starts it between the simulator and `souk`.
     pub async fn start(
         network: Network,
-        front: SocketAddr,
+        souk: SocketAddr,
         http: reqwest::Client,
     ) -> Result<Self, Failure> {
         let shared = Arc::new(Shared {
             network,
             http,
-            front,
+            souk,
             secrets: Mutex::default(),
             slots: Semaphore::new(network.flood.unwrap_or(AT_ONCE)),
             gate: watch::Sender::new(true),
-            under_way: AtomicUsize::new(0),
-            tally: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            stats: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base_url = format!("http://{}", listener.local_addr()?);
-        let doors = Router::new()
+        let endpoints = Router::new()
             .route(
                 "/platform",
-                post(async |State(s): State<Arc<Shared>>, body: String| s.take(false, body)),
+                post(async |State(s): State<Arc<Shared>>, body: String| s.accept(false, body)),
             )
             .route(
                 "/connect",
-                post(async |State(s): State<Arc<Shared>>, body: String| s.take(true, body)),
+                post(async |State(s): State<Arc<Shared>>, body: String| s.accept(true, body)),
             )
             .with_state(shared.clone());
-        let task = tokio::spawn(async move { drop(axum::serve(listener, doors).await) });
+        let task = tokio::spawn(async move { drop(axum::serve(listener, endpoints).await) });
         Ok(Self {
             base_url,
             shared,
@@ -134,72 +134,72 @@ impl Postman {
         })
     }
 
-    /// Says what signs for the two doors.
-    pub fn learn(&self, platform: String, connect: String) {
+    /// Sets what signs for the two endpoints.
+    pub fn set_secrets(&self, platform: String, connect: String) {
         *lock(&self.shared.secrets) = (platform, connect);
     }
 
-    /// Brings an event that Stripe never made, as often and as late as any other.
-    pub fn forge(&self, event: &Value) {
+    /// Delivers an event that Stripe never made, as often and as late as any other.
+    pub fn inject(&self, event: &Value) {
         self.shared
-            .take(event["account"].is_string(), event.to_string());
+            .accept(event["account"].is_string(), event.to_string());
     }
 
-    /// The doors are open: from now on a flood gathers, if there is to be one.
-    pub fn begin(&self) {
+    /// From now on holds events back, if there is to be a flood.
+    pub fn hold(&self) {
         self.shared
             .gate
             .send_replace(self.shared.network.flood.is_none());
     }
 
-    /// Lets go whatever was held back.
-    pub fn let_go(&self) {
+    /// Delivers whatever was held back.
+    pub fn release(&self) {
         self.shared.gate.send_replace(true);
     }
 
     /// How many deliveries are under way.
-    pub fn under_way(&self) -> usize {
-        self.shared.under_way.load(Ordering::SeqCst)
+    pub fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::SeqCst)
     }
 
     /// What came of the deliveries so far.
-    pub fn tally(&self) -> MutexGuard<'_, Tally> {
-        lock(&self.shared.tally)
+    pub fn stats(&self) -> MutexGuard<'_, DeliveryStats> {
+        lock(&self.shared.stats)
     }
 }
 
 impl Shared {
-    fn take(self: &Arc<Self>, connect: bool, body: String) {
+    fn accept(self: &Arc<Self>, connect: bool, body: String) {
         let event: Value = serde_json::from_str(&body).unwrap_or_default();
         let id = event["id"].as_str().unwrap_or_default().to_owned();
         let Network { seed, .. } = self.network;
         if draw(seed, ("lost", &id)) < self.network.lost {
-            lock(&self.tally).lost += 1;
+            lock(&self.stats).lost += 1;
             return;
         }
-        let letter = Letter {
+        let delivery = Delivery {
             id,
             connect,
             body: body.into(),
         };
-        for copy in 0..=pick(seed, ("copies", &letter.id), self.network.copies) {
-            let late = draw(seed, ("late", &letter.id, copy));
+        for copy in 0..=pick(seed, ("copies", &delivery.id), self.network.copies) {
+            let late = draw(seed, ("late", &delivery.id, copy));
             let late = self.network.shuffle.mul_f64(late);
-            let (shared, letter) = (self.clone(), letter.clone());
-            self.under_way.fetch_add(1, Ordering::SeqCst);
+            let (shared, delivery) = (self.clone(), delivery.clone());
+            self.in_flight.fetch_add(1, Ordering::SeqCst);
             tokio::spawn(async move {
                 tokio::time::sleep(late).await;
                 drop(shared.gate.subscribe().wait_for(|open| *open).await);
-                shared.bring(&letter).await;
-                shared.under_way.fetch_sub(1, Ordering::SeqCst);
+                shared.deliver(&delivery).await;
+                shared.in_flight.fetch_sub(1, Ordering::SeqCst);
             });
         }
     }
 
-    async fn bring(&self, letter: &Letter) {
+    async fn deliver(&self, delivery: &Delivery) {
         for _ in 0..TRIES {
             let taken = match self.slots.acquire().await {
-                Ok(_slot) => self.post(letter).await,
+                Ok(_slot) => self.post(delivery).await,
                 Err(_) => return,
             };
             if taken {
@@ -207,14 +207,14 @@ impl Shared {
             }
             tokio::time::sleep(PAUSE).await;
         }
-        lock(&self.tally).given_up += 1;
+        lock(&self.stats).given_up += 1;
     }
 
     /// Whether it was answered with 2xx.
-    async fn post(&self, letter: &Letter) -> bool {
-        let (door, secret) = {
+    async fn post(&self, delivery: &Delivery) -> bool {
+        let (path, secret) = {
             let secrets = lock(&self.secrets);
-            match letter.connect {
+            match delivery.connect {
                 true => ("/webhooks/stripe/connect", secrets.1.clone()),
                 false => ("/webhooks/stripe", secrets.0.clone()),
             }
@@ -226,13 +226,13 @@ impl Shared {
         let start = Instant::now();
         let sent = self
             .http
-            .post(format!("http://{}{door}", self.front))
+            .post(format!("http://{}{path}", self.souk))
             .header("content-type", "application/json; charset=utf-8")
             .header(
                 "stripe-signature",
-                souk_simulator::sign(&secret, at, letter.body.as_bytes()),
+                souk_simulator::sign(&secret, at, delivery.body.as_bytes()),
             )
-            .body(letter.body.to_string())
+            .body(delivery.body.to_string())
             .send()
             .await;
         let (status, text) = match sent {
@@ -241,22 +241,22 @@ impl Shared {
                 answer.text().await.unwrap_or_default(),
             ),
             Err(_) => {
-                lock(&self.tally).broken += 1;
+                lock(&self.stats).broken += 1;
                 return false;
             }
         };
-        let mut tally = lock(&self.tally);
-        *tally.answers.entry(status).or_default() += 1;
+        let mut stats = lock(&self.stats);
+        *stats.answers.entry(status).or_default() += 1;
         let good = (200..300).contains(&status);
         if good {
-            *tally.acknowledged.entry(letter.id.clone()).or_default() += 1;
-            if !letter.id.starts_with(super::market::POISON) {
-                tally.waits.push(start.elapsed());
+            *stats.acknowledged.entry(delivery.id.clone()).or_default() += 1;
+            if !delivery.id.starts_with(super::workload::POISON) {
+                stats.waits.push(start.elapsed());
             }
         } else if self.network.clocks && text.contains("timestamp_out_of_tolerance") {
-            tally.refused += 1;
-        } else if status != 503 && tally.oddities.len() < 5 {
-            tally.oddities.push(format!("{status}: {text}"));
+            stats.refused += 1;
+        } else if status != 503 && stats.unexpected.len() < 5 {
+            stats.unexpected.push(format!("{status}: {text}"));
         }
         good
     }

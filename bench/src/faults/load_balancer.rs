@@ -1,4 +1,4 @@
-//! A plain TCP balancer: the one address that everybody knows, whichever replicas are alive.
+//! A plain TCP load balancer: one address for all replicas, whichever are alive.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use tokio::task::JoinHandle;
 use crate::Failure;
 
 /// Each connection goes to the next replica that takes it. It ends when it is dropped.
-pub struct Front {
+pub struct LoadBalancer {
     /// Where it listens.
     pub addr: SocketAddr,
     task: JoinHandle<()>,
 }
 
-impl Front {
-    /// Opens it before these replicas, which need not be there yet.
+impl LoadBalancer {
+    /// Opens it before these replicas, which need not listen yet.
     pub async fn open(replicas: Vec<SocketAddr>) -> Result<Self, Failure> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let addr = listener.local_addr()?;
@@ -27,24 +27,24 @@ impl Front {
         let task = tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let first = next.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(pass(near, replicas.clone(), first));
+                tokio::spawn(forward(near, replicas.clone(), first));
             }
         });
         Ok(Self { addr, task })
     }
 }
 
-impl Drop for Front {
+impl Drop for LoadBalancer {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn pass(mut near: TcpStream, replicas: Arc<[SocketAddr]>, first: usize) {
+async fn forward(mut near: TcpStream, replicas: Arc<[SocketAddr]>, first: usize) {
     for step in 0..replicas.len() {
         let replica = replicas[(first + step) % replicas.len()];
         if let Ok(mut far) = TcpStream::connect(replica).await {
-            // Either end may break off: that is what the runs are about.
+            // Either end may break off. The runs are about that.
             drop(copy_bidirectional(&mut near, &mut far).await);
             return;
         }

@@ -1,4 +1,4 @@
-//! What a run is played in: the simulator, a fresh database, and the real server processes, which can be killed.
+//! The environment of a run: the simulator, a fresh database, and real server processes, which can be killed.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
-use super::front::Front;
-use super::postman::{Network, Postman};
+use super::delivery::{DeliveryProxy, Network};
+use super::load_balancer::LoadBalancer;
 use crate::Failure;
 use crate::database::Fresh;
 use crate::server::{Server, Settings};
 
-/// How a house is opened.
-pub struct Wishes<'a> {
+/// What an environment is made of.
+pub struct Setup<'a> {
     pub binary: &'a Path,
-    /// Of this run alone.
+    /// A folder of this run alone.
     pub folder: &'a Path,
     pub fresh: &'a Fresh,
     pub network: Network,
@@ -29,25 +29,25 @@ pub struct Wishes<'a> {
     pub more: &'a [Vec<(&'a str, &'a str)>],
 }
 
-/// The oracle lives in this process, so that it survives whatever is done to the servers.
-pub struct House<'a> {
+/// The simulator runs in this process, so that it survives whatever is done to the servers.
+pub struct Environment<'a> {
     pub simulator: Simulator,
-    pub postman: Postman,
-    pub front: Front,
+    pub proxy: DeliveryProxy,
+    pub balancer: LoadBalancer,
     pub http: reqwest::Client,
-    wishes: Wishes<'a>,
+    setup: Setup<'a>,
     secrets: (String, String),
     ports: Vec<SocketAddr>,
     servers: Mutex<Vec<Option<Server>>>,
-    knocks: AtomicU32,
+    unrelated_events: AtomicU32,
 }
 
-impl<'a> House<'a> {
+impl<'a> Environment<'a> {
     /// Starts everything, on an empty database.
-    pub async fn open(wishes: Wishes<'a>) -> Result<Self, Failure> {
+    pub async fn open(setup: Setup<'a>) -> Result<Self, Failure> {
         let simulator = Simulator::start(Options {
-            seed: wishes.network.seed,
-            // The postman is the network; the simulator itself posts each event once.
+            seed: setup.network.seed,
+            // The proxy is the network. The simulator itself posts each event once.
             deliveries: Deliveries::Faithful,
             ..Options::default()
         })
@@ -57,33 +57,33 @@ impl<'a> House<'a> {
             .timeout(Duration::from_secs(40))
             .build()?;
         let mut ports = Vec::new();
-        for _ in 0..wishes.replicas {
+        for _ in 0..setup.replicas {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             ports.push(listener.local_addr()?);
         }
-        let front = Front::open(ports.clone()).await?;
-        let postman = Postman::start(wishes.network, front.addr, http.clone()).await?;
-        let base = &postman.base_url;
+        let balancer = LoadBalancer::open(ports.clone()).await?;
+        let proxy = DeliveryProxy::start(setup.network, balancer.addr, http.clone()).await?;
+        let base = &proxy.base_url;
         let platform = simulator
             .ensure_webhook_endpoint("platform", &format!("{base}/platform"), false)
             .await;
         let connect = simulator
             .ensure_webhook_endpoint("connect", &format!("{base}/connect"), true)
             .await;
-        postman.learn(platform.secret.clone(), connect.secret.clone());
-        let house = Self {
-            servers: Mutex::new((0..wishes.replicas).map(|_| None).collect()),
+        proxy.set_secrets(platform.secret.clone(), connect.secret.clone());
+        let environment = Self {
+            servers: Mutex::new((0..setup.replicas).map(|_| None).collect()),
             secrets: (platform.secret, connect.secret),
             simulator,
-            postman,
-            front,
+            proxy,
+            balancer,
             http,
-            wishes,
+            setup,
             ports,
-            knocks: AtomicU32::new(0),
+            unrelated_events: AtomicU32::new(0),
         };
-        house.start_all().await?;
-        Ok(house)
+        environment.start_all().await?;
+        Ok(environment)
     }
 
     /// How many replicas there are.
@@ -91,19 +91,19 @@ impl<'a> House<'a> {
         self.ports.len()
     }
 
-    /// Where buyers and sellers come to.
+    /// The address that buyers and sellers use.
     pub fn shop(&self) -> SocketAddr {
-        match self.wishes.network.clocks {
+        match self.setup.network.clocks {
             true => self.ports[0],
-            false => self.front.addr,
+            false => self.balancer.addr,
         }
     }
 
-    /// Delivers an event that means nothing to anybody to a replica, signed at this second; the answer's status.
-    pub async fn knock(&self, replica: usize, at: i64) -> Result<u16, Failure> {
-        let nth = self.knocks.fetch_add(1, Ordering::Relaxed);
+    /// Delivers an event without an effect to a replica, signed at this second. The answer's status.
+    pub async fn send_unrelated_event(&self, replica: usize, at: i64) -> Result<u16, Failure> {
+        let nth = self.unrelated_events.fetch_add(1, Ordering::Relaxed);
         let body = json!({
-            "id": format!("evt_knock_{nth}"), "object": "event", "type": "customer.created", "livemode": false,
+            "id": format!("evt_unrelated_{nth}"), "object": "event", "type": "customer.created", "livemode": false,
             "account": "acct_nobody", "created": at, "data": { "object": { "id": "cus_1" } },
         })
         .to_string();
@@ -116,10 +116,10 @@ impl<'a> House<'a> {
 
     /// Where a replica keeps its log and mail.
     pub fn folder(&self, replica: usize) -> PathBuf {
-        self.wishes.folder.join(format!("replica-{replica}"))
+        self.setup.folder.join(format!("replica-{replica}"))
     }
 
-    /// Does something with a replica's settings, and more of them.
+    /// Does something with a replica's settings and a few more.
     async fn with_settings<T>(
         &self,
         replica: usize,
@@ -130,12 +130,12 @@ impl<'a> House<'a> {
         std::fs::create_dir_all(&folder)?;
         let base = self.simulator.base_url();
         let mut more = vec![("JWT_SECRET", "the same secret for all of the replicas")];
-        more.extend(self.wishes.more.get(replica).into_iter().flatten());
+        more.extend(self.setup.more.get(replica).into_iter().flatten());
         more.extend(and);
         let settings = Settings {
-            binary: self.wishes.binary,
+            binary: self.setup.binary,
             folder: &folder,
-            database_url: &self.wishes.fresh.url,
+            database_url: &self.setup.fresh.url,
             stripe: &base,
             secrets: (&self.secrets.0, &self.secrets.1),
             more: &more,
@@ -159,7 +159,7 @@ impl<'a> House<'a> {
         self.with_settings(0, &password, make).await
     }
 
-    /// Starts those that aren't running, all at once.
+    /// Starts those that aren't running.
     pub async fn start_all(&self) -> Result<(), Failure> {
         for replica in 0..self.replicas() {
             let runs = self.servers.lock().await[replica].is_some();
@@ -228,8 +228,8 @@ impl<'a> House<'a> {
         std::fs::read_to_string(log).is_ok_and(|text| text.contains(words))
     }
 
-    /// The end of all logs, for whoever wants to know what went wrong.
-    pub fn last_words(&self) -> String {
+    /// The last lines of all logs.
+    pub fn log_tail(&self) -> String {
         let tail = |replica| {
             let log = self.folder(replica).join("souk.log");
             let text = std::fs::read_to_string(log).unwrap_or_default();

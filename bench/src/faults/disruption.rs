@@ -1,4 +1,4 @@
-//! What happens to servers and databases while the market trades.
+//! What happens to servers and databases while the workload runs.
 
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
@@ -10,46 +10,47 @@ use sea_orm::ConnectionTrait;
 use souk_simulator::{Fault, FaultKind};
 use tokio::time::sleep;
 
-use super::chance::{draw, pick};
 use super::clock;
-use super::house::House;
-use super::plan::{Plan, Trouble};
+use super::environment::Environment;
+use super::plan::{Disruption, Plan};
+use super::rng::{draw, pick};
 use crate::Failure;
 use crate::database::Fresh;
 
-/// A worker's lease, and something more.
-const PAST_A_LEASE: Duration = Duration::from_secs(66);
-/// Longer than the server waits for a lock, and for its one connection.
+/// Longer than the server waits for a lock and for its one connection.
 const BUSY: Duration = Duration::from_secs(17);
 
-/// Makes the plan's trouble, and ends with all replicas running.
-pub async fn make(
+/// Causes the plan's disruption, and ends with all replicas running.
+pub async fn cause(
     plan: &Plan,
-    house: &House<'_>,
+    environment: &Environment<'_>,
     fresh: &Fresh,
     disk: &Path,
 ) -> Result<(), Failure> {
-    match plan.trouble {
-        Trouble::None => {}
-        Trouble::Kills(times) => {
+    match plan.disruption {
+        Disruption::None => {}
+        Disruption::Kills(times) => {
             for n in 0..times {
                 sleep(Duration::from_secs_f64(
                     0.3 + 1.7 * draw(plan.seed, ("kill", n)),
                 ))
                 .await;
-                let replica =
-                    pick(plan.seed, ("victim", n), u32::try_from(house.replicas())?) as usize;
-                house.kill(replica).await?;
-                house.start(replica).await?;
+                let replica = pick(
+                    plan.seed,
+                    ("victim", n),
+                    u32::try_from(environment.replicas())?,
+                ) as usize;
+                environment.kill(replica).await?;
+                environment.start(replica).await?;
             }
         }
-        Trouble::PostgresCrashes(times) => {
+        Disruption::PostgresCrashes(times) => {
             for _ in 0..times {
                 sleep(Duration::from_secs(1)).await;
                 tokio::task::spawn_blocking(crash_postgres).await??;
             }
         }
-        Trouble::SqliteBusy(times) => {
+        Disruption::SqliteBusy(times) => {
             for _ in 0..times {
                 sleep(Duration::from_secs(1)).await;
                 fresh.db.execute_unprepared("BEGIN IMMEDIATE").await?;
@@ -57,44 +58,44 @@ pub async fn make(
                 fresh.db.execute_unprepared("ROLLBACK").await?;
             }
         }
-        Trouble::DiskFull(times) => {
+        Disruption::DiskFull(times) => {
             for _ in 0..times {
                 sleep(Duration::from_secs(1)).await;
-                let ballast = disk.join("ballast");
-                fill(&ballast)?;
+                let filler = disk.join("filler");
+                fill(&filler)?;
                 sleep(Duration::from_secs(2)).await;
-                std::fs::remove_file(&ballast)?;
+                std::fs::remove_file(&filler)?;
             }
         }
-        Trouble::Pause => {
-            // Stripe is slow, so that there is something in hand to lose.
+        Disruption::Pause => {
+            // Stripe is slow, so that the worker has jobs to lose.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
-            house.simulator.fault(slow).await;
+            environment.simulator.fault(slow).await;
             sleep(Duration::from_secs(2)).await;
-            house.signal(0, "STOP").await?;
-            sleep(PAST_A_LEASE).await;
-            house.simulator.clear_faults().await;
-            house.signal(0, "CONT").await?;
+            environment.signal(0, "STOP").await?;
+            sleep(Duration::from_secs(u64::from(plan.lease) + 3)).await;
+            environment.simulator.clear_faults().await;
+            environment.signal(0, "CONT").await?;
             sleep(Duration::from_secs(4)).await;
         }
-        Trouble::Clocks => {
-            // So that workers have something in hand for long.
+        Disruption::Clocks => {
+            // Stripe is slow, so that workers have jobs for long.
             let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
             slow.method = Some("GET".to_owned());
-            house.simulator.fault(slow).await;
+            environment.simulator.fault(slow).await;
             for (replica, wrong) in plan.clocks.iter().enumerate() {
-                clock::ask_about_signatures(house, replica, *wrong).await?;
+                clock::check_signature_tolerance(environment, replica, *wrong).await?;
             }
             sleep(Duration::from_secs(10)).await;
-            house.simulator.clear_faults().await;
+            environment.simulator.clear_faults().await;
         }
-        Trouble::Rolling(times) => {
+        Disruption::Rolling(times) => {
             for n in 0..times {
                 sleep(Duration::from_secs(1)).await;
-                let replica = n as usize % house.replicas();
-                house.stop(replica).await?;
-                house.start(replica).await?;
+                let replica = n as usize % environment.replicas();
+                environment.stop(replica).await?;
+                environment.start(replica).await?;
             }
         }
     }
@@ -102,9 +103,9 @@ pub async fn make(
 }
 
 /// Writes until the disk takes no more.
-fn fill(ballast: &Path) -> Result<(), Failure> {
+fn fill(filler: &Path) -> Result<(), Failure> {
     use std::io::{ErrorKind, Write};
-    let mut file = std::fs::File::create(ballast)?;
+    let mut file = std::fs::File::create(filler)?;
     for size in [1 << 20, 4096] {
         let block = vec![0; size];
         loop {
@@ -120,7 +121,7 @@ fn fill(ballast: &Path) -> Result<(), Failure> {
 
 const NOT_OURS: &str = "only the throw-away server of tests/postgres.sh is crashed";
 
-/// Where that server has its files; none: the server in use is somebody's own.
+/// The data folder of that server. None: the server in use is somebody's own.
 fn throw_away() -> Option<PathBuf> {
     let url = std::env::var("TEST_POSTGRES_URL").ok()?;
     let host = url.split("host=").nth(1)?.split('&').next()?;
@@ -128,9 +129,9 @@ fn throw_away() -> Option<PathBuf> {
     (host.starts_with("/tmp/souk-pg.") && data.join("postmaster.opts").exists()).then_some(data)
 }
 
-/// Why this plan can't be played here, if it can't.
+/// Why this plan can't be run here, if it can't.
 pub fn impossible(plan: &Plan) -> Option<&'static str> {
-    let crashes = matches!(plan.trouble, Trouble::PostgresCrashes(_));
+    let crashes = matches!(plan.disruption, Disruption::PostgresCrashes(_));
     if crashes && throw_away().is_none() {
         return Some(NOT_OURS);
     }
@@ -153,7 +154,7 @@ fn crash_postgres() -> Result<(), Failure> {
         return Err("PostgreSQL could not be told".into());
     }
     while Path::new(&format!("/proc/{pid}")).exists() {
-        // A child that nobody waits for stays in the table.
+        // A zombie stays in /proc.
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         if stat.contains(") Z ") {
             break;
