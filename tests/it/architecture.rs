@@ -1,56 +1,13 @@
-//! The rules of the house (ARCHITECTURE.md), held against the source. Each rule is a function from sources to
-//! faults; below each stands a proof, on a few bad lines, that it can fail.
+//! The rules of ARCHITECTURE.md, held against the source. Each rule is a function from sources to faults; `proofs` shows
+//! each of them a few bad lines that it reports.
 
+mod rooms;
 mod source;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rooms::Rooms;
 use source::Source;
-
-/// Rooms, top to bottom, and what each may import; the words of ARCHITECTURE.md stand for sets (see `expand`).
-/// `entity` is open to all.
-const TABLE: &[(&[&str], &[&str])] = &[
-    (
-        &["error", "clock", "ids", "money", "config", "planted", "db"],
-        &["base above"],
-    ),
-    (&["metrics", "audit", "jobs", "mailer", "stripe"], &["base"]),
-    // `jobs`: App carries what wakes the worker.
-    (&["app"], &["base", "stripe", "mailer", "jobs"]),
-    (&["http"], &["base", "app"]),
-    (&["identity"], &["base", "audit", "jobs", "app", "http"]),
-    (&["sellers"], &["D", "stripe"]),
-    (&["catalog"], &["D", "stripe", "sellers"]),
-    (&["ledger"], &["D", "stripe", "sellers"]),
-    (&["orders"], &["D", "sellers", "catalog"]),
-    (&["billing"], &["D", "stripe", "sellers", "catalog"]),
-    (&["payments"], &["above"]),
-    (
-        &["reconciliation"],
-        &["D", "stripe", "sellers", "ledger", "orders", "payments"],
-    ),
-    (
-        &["notify"],
-        &["D", "mailer", "sellers", "orders", "payments"],
-    ),
-    // ARCHITECTURE.md: "every domain's `events`"; the rooms that have one.
-    (
-        &["webhooks"],
-        &[
-            "D", "metrics", "stripe", "sellers", "catalog", "ledger", "orders", "billing",
-            "payments",
-        ],
-    ),
-    (&["admin"], &["above"]),
-    (&["worker"], &["above"]),
-    (&["lib"], &["above"]),
-];
-const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "planted", "db"];
-const D: &[&str] = &[
-    "error", "clock", "ids", "money", "config", "planted", "db", "audit", "jobs", "app", "http",
-    "identity",
-];
 
 /// Files that may be longer than `LONGEST`, and why.
 const LONG_FILES: &[(&str, &str)] = &[];
@@ -103,49 +60,6 @@ const FOLDERS: &[&str] = &[
     "tests/it",
 ];
 
-// What the table says.
-
-type Table = [(&'static [&'static str], &'static [&'static str])];
-
-fn rooms(table: &Table) -> impl Iterator<Item = &'static str> {
-    table.iter().flat_map(|(rooms, _)| rooms.iter().copied())
-}
-
-/// What a room may import, or None for a room that isn't in the table.
-fn may_import(table: &Table, room: &str) -> Option<BTreeSet<&'static str>> {
-    let (_, words) = table.iter().find(|(rooms, _)| rooms.contains(&room))?;
-    let above = || rooms(table).take_while(|above| *above != room);
-    let mut allowed = BTreeSet::new();
-    for word in *words {
-        match *word {
-            "base" => allowed.extend(BASE),
-            "base above" => allowed.extend(above().filter(|above| BASE.contains(above))),
-            "D" => allowed.extend(D),
-            "above" => allowed.extend(above()),
-            room => {
-                allowed.insert(room);
-            }
-        }
-    }
-    Some(allowed)
-}
-
-/// No circle can be built from arrows that all point up.
-fn arrows_that_point_down(table: &Table) -> Vec<String> {
-    let order: Vec<&str> = rooms(table).collect();
-    let mut faults = vec![];
-    for (at, room) in order.iter().enumerate() {
-        for other in may_import(table, room).unwrap_or_default() {
-            if !order[..at].contains(&other) {
-                faults.push(format!(
-                    "the table lets {room} import {other}, which isn't above it"
-                ));
-            }
-        }
-    }
-    faults
-}
-
 // The rules.
 
 /// `src/main.rs` and `src/commands` are the binary.
@@ -160,24 +74,21 @@ fn room_of(source: &Source) -> Option<&str> {
     (!in_binary(source)).then_some(first.strip_suffix(".rs").unwrap_or(first))
 }
 
-fn wrong_arrows(sources: &[Source]) -> Vec<String> {
+fn wrong_arrows(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
     let mut faults = vec![];
     for source in sources {
         let Some(room) = room_of(source) else {
             continue;
         };
         let file = &source.file;
-        let Some(allowed) = may_import(TABLE, room) else {
-            faults.push(format!("{file}: the room `{room}` isn't in the table"));
+        let Some(allowed) = rooms.may_import(room) else {
+            faults.push(rooms.missing(room, file));
             continue;
         };
         if room == "lib" {
             let modules = source.modules.iter().filter(|module| module.top_level);
-            for module in modules.filter(|module| may_import(TABLE, &module.name).is_none()) {
-                faults.push(format!(
-                    "{file}: the room `{}` isn't in the table",
-                    module.name
-                ));
+            for module in modules.filter(|module| rooms.may_import(&module.name).is_none()) {
+                faults.push(rooms.missing(&module.name, file));
             }
             continue;
         }
@@ -192,7 +103,7 @@ fn wrong_arrows(sources: &[Source]) -> Vec<String> {
                     name.text()
                 )),
                 Some(other) if other == room || allowed.contains(other) => {}
-                Some(other) if may_import(TABLE, other).is_none() => faults.push(format!(
+                Some(other) if rooms.may_import(other).is_none() => faults.push(format!(
                     "{file}: `{}`: `{other}` isn't a room of the table",
                     name.text()
                 )),
@@ -204,6 +115,13 @@ fn wrong_arrows(sources: &[Source]) -> Vec<String> {
         }
     }
     faults
+}
+
+fn rooms_without_code(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
+    let exists = |room: &str| sources.iter().any(|source| room_of(source) == Some(room));
+    let gone = rooms.iter().filter(|room| !exists(&room.name));
+    gone.map(|room| format!("{}: src/ has no room `{}`", room.place(), room.name))
+        .collect()
 }
 
 fn imports_of_routes(sources: &[Source]) -> Vec<String> {
@@ -500,12 +418,15 @@ fn the_reader_finds_the_house() {
 
 #[test]
 fn arrows_between_rooms_run_as_the_table_says() {
-    none(wrong_arrows(&repository()));
+    none(wrong_arrows(&Rooms::of_the_repository(), &repository()));
 }
 
 #[test]
-fn the_table_has_no_circles() {
-    none(arrows_that_point_down(TABLE));
+fn every_room_of_the_table_exists() {
+    none(rooms_without_code(
+        &Rooms::of_the_repository(),
+        &repository(),
+    ));
 }
 
 #[test]

@@ -12,6 +12,10 @@ fn good(rule: impl Fn(&[Source]) -> Vec<String>, file: &str, text: &str) {
     assert!(faults.is_empty(), "{file}: {text}\n{faults:#?}");
 }
 
+fn wrong_arrows(sources: &[Source]) -> Vec<String> {
+    super::wrong_arrows(&Rooms::of_the_repository(), sources)
+}
+
 #[test]
 fn a_wrong_arrow_is_seen_wherever_it_is_written() {
     let catalog = "src/catalog/mod.rs";
@@ -131,10 +135,13 @@ fn taking_in_the_whole_crate_is_seen() {
 }
 
 #[test]
-fn a_table_with_a_circle_is_seen() {
-    let faults =
-        arrows_that_point_down(&[(&["sellers"], &["catalog"]), (&["catalog"], &["sellers"])]);
-    assert_eq!(faults.len(), 1, "{faults:#?}");
+fn a_room_that_does_not_exist_is_seen() {
+    let table = "## The rooms\n| rooms | what | imports |\n| --- | --- | --- |\n| `db` | | |\n| `lib` `gone` | | |";
+    let rooms = Rooms::read(table).expect("a table");
+    let sources =
+        ["src/lib.rs", "src/db/mod.rs", "bench/src/gone.rs"].map(|file| Source::parse(file, ""));
+    let seen = "ARCHITECTURE.md:5: src/ has no room `gone`";
+    assert_eq!(rooms_without_code(&rooms, &sources), [seen]);
 }
 
 #[test]
