@@ -81,13 +81,13 @@ fn wrong_arrows(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
             continue;
         };
         let file = &source.file;
-        let Some(allowed) = rooms.may_import(room) else {
+        let Some(listed) = rooms.get(room) else {
             faults.push(rooms.missing(room, file));
             continue;
         };
         if room == "lib" {
             let modules = source.modules.iter().filter(|module| module.top_level);
-            for module in modules.filter(|module| rooms.may_import(&module.name).is_none()) {
+            for module in modules.filter(|module| rooms.get(&module.name).is_none()) {
                 faults.push(rooms.missing(&module.name, file));
             }
             continue;
@@ -102,14 +102,15 @@ fn wrong_arrows(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
                     "{file}: `{}` takes in the whole crate; name the room",
                     name.text()
                 )),
-                Some(other) if other == room || allowed.contains(other) => {}
-                Some(other) if rooms.may_import(other).is_none() => faults.push(format!(
+                Some(other) if other == room || listed.imports.contains(other) => {}
+                Some(other) if rooms.get(other).is_none() => faults.push(format!(
                     "{file}: `{}`: `{other}` isn't a room of the table",
                     name.text()
                 )),
                 Some(other) => faults.push(format!(
-                    "{file}: {room} may not import {other} (`{}`)",
-                    name.text()
+                    "{file}: {room} may not import {other} (`{}`), says {}",
+                    name.text(),
+                    listed.place()
                 )),
             }
         }

@@ -17,7 +17,8 @@ pub struct Rooms {
 pub struct Room {
     pub name: String,
     line: usize,
-    imports: BTreeSet<String>,
+    /// The rooms that it may import.
+    pub imports: BTreeSet<String>,
 }
 
 impl Room {
@@ -166,7 +167,8 @@ impl Rooms {
         allowed
     }
 
-    fn get(&self, name: &str) -> Option<&Room> {
+    /// A room of the table.
+    pub fn get(&self, name: &str) -> Option<&Room> {
         self.rooms.iter().find(|room| room.name == name)
     }
 
@@ -174,12 +176,7 @@ impl Rooms {
         self.rooms.iter()
     }
 
-    /// What a room may import, or None for a room that isn't in the table.
-    pub fn may_import(&self, room: &str) -> Option<&BTreeSet<String>> {
-        self.get(room).map(|room| &room.imports)
-    }
-
-    /// Says that a room which a file belongs to isn't in the table.
+    /// The fault of a file whose room isn't in the table.
     pub fn missing(&self, room: &str, file: &str) -> String {
         let table = place(self.head);
         format!("{file}: the room `{room}` isn't in the table at {table}")
@@ -203,9 +200,9 @@ fn read(rows: &str) -> Rooms {
 
 #[track_caller]
 fn may_import(rooms: &Rooms, room: &str, expected: &[&str]) {
-    let allowed = rooms.may_import(room).expect("a listed room");
+    let imports = &rooms.get(room).expect("a listed room").imports;
     let expected: BTreeSet<String> = expected.iter().map(|&name| name.to_owned()).collect();
-    assert_eq!(*allowed, expected, "{room}");
+    assert_eq!(*imports, expected, "{room}");
 }
 
 #[test]
@@ -222,7 +219,7 @@ fn a_line_imports_rooms_sets_or_all_before_it() {
     may_import(&rooms, "mailer", &["error", "db"]);
     may_import(&rooms, "orders", &["error", "db", "jobs", "mailer"]);
     may_import(&rooms, "lib", &["error", "db", "jobs", "mailer", "orders"]);
-    assert!(rooms.may_import("common").is_none());
+    assert!(rooms.get("common").is_none());
     let names: Vec<&str> = rooms.iter().map(|room| room.name.as_str()).collect();
     assert_eq!(names, ["error", "db", "jobs", "mailer", "orders", "lib"]);
 }
