@@ -1,4 +1,4 @@
-//! The rules of ARCHITECTURE.md, held against the source. Each rule is a function from sources to faults; `proofs` shows
+//! The rules of ARCHITECTURE.md, held against the source. Each rule is a function from sources to faults; `rule_tests` shows
 //! each of them a few bad lines that it reports.
 
 mod rooms;
@@ -502,4 +502,4 @@ fn every_exception_is_still_needed() {
     none(needed(rules_in_entity(&sources, &[]), ENTITY_FUNCTIONS));
 }
 
-mod proofs;
+mod rule_tests;

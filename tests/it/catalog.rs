@@ -1,7 +1,8 @@
 //! The catalog: products and their stock, promotion codes, and what lists and idempotency keys do everywhere.
 
-mod codes;
-mod repeats;
+mod idempotency;
+mod paging;
+mod promotion_codes;
 
 use serde_json::{Value, json};
 

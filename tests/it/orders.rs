@@ -1,7 +1,7 @@
 //! Orders: who sees them, fulfilling, cancelling, and what their timelines say.
 
-mod ending;
-mod reading;
+mod access;
+mod outcomes;
 
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;

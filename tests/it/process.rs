@@ -1,7 +1,7 @@
 //! The server as a process: killed, restarted, started twice at once, started wrongly.
 
-mod time;
-mod tools;
+mod operator_tools;
+mod simulated_time;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The two doors: who is let in, and that each event counts once.
 
-mod headers;
 mod malformed;
+mod signature_header;
 mod thin;
 
 use futures_util::future::join_all;

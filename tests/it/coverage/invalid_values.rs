@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::scene::id_prefix;
+use super::fixture::id_prefix;
 
 /// A body with one thing wrong in it.
 pub struct Wrong {

@@ -41,14 +41,14 @@ impl Thing {
 }
 
 /// A shop, and what it sells.
-struct Scene {
+struct Fixture {
     app: TestApp,
     shop: Shop,
     lamp: String,
 }
 
-impl Scene {
-    async fn open() -> Self {
+impl Fixture {
+    async fn new() -> Self {
         let app = TestApp::start().await;
         let shop = app.shop("mira").await;
         let lamp = app.product(&shop, 2500, None).await;
@@ -122,13 +122,13 @@ impl Scene {
 async fn whoever_asks_again_after_a_500_that_stripe_keeps_gets_what_they_asked_for_once() {
     for thing in Thing::ALL {
         for (kind, there) in [(FaultKind::Error500, 0), (FaultKind::CommitThenError500, 1)] {
-            let scene = Scene::open().await;
-            scene.ask_in_vain(thing, kind).await;
-            assert_eq!(scene.at_stripe(thing).await.len(), there);
-            let answer = scene.ask(thing).await;
+            let fixture = Fixture::new().await;
+            fixture.ask_in_vain(thing, kind).await;
+            assert_eq!(fixture.at_stripe(thing).await.len(), there);
+            let answer = fixture.ask(thing).await;
             assert_eq!(answer.status, 201, "{thing:?} {kind:?}: {}", answer.text);
-            scene.made_once(thing, &format!("{kind:?}")).await;
-            scene.app.settle().await;
+            fixture.made_once(thing, &format!("{kind:?}")).await;
+            fixture.app.settle().await;
         }
     }
 }
@@ -137,11 +137,11 @@ async fn whoever_asks_again_after_a_500_that_stripe_keeps_gets_what_they_asked_f
 async fn what_nobody_asks_for_again_after_a_500_that_stripe_keeps_the_job_makes_once() {
     for thing in Thing::ALL {
         for kind in [FaultKind::Error500, FaultKind::CommitThenError500] {
-            let scene = Scene::open().await;
-            scene.ask_in_vain(thing, kind).await;
-            scene.app.advance(20).await;
-            scene.app.settle().await;
-            scene.made_once(thing, &format!("{kind:?}")).await;
+            let fixture = Fixture::new().await;
+            fixture.ask_in_vain(thing, kind).await;
+            fixture.app.advance(20).await;
+            fixture.app.settle().await;
+            fixture.made_once(thing, &format!("{kind:?}")).await;
         }
     }
 }
@@ -150,36 +150,36 @@ async fn what_nobody_asks_for_again_after_a_500_that_stripe_keeps_the_job_makes_
 async fn what_was_made_in_silence_is_found_when_stripe_has_forgotten_the_key() {
     for thing in Thing::ALL {
         for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
-            let scene = Scene::open().await;
-            scene.ask_in_vain(thing, kind).await;
-            scene.app.advance(25 * 3600).await;
-            scene.app.settle().await;
-            scene.made_once(thing, &format!("{kind:?}")).await;
+            let fixture = Fixture::new().await;
+            fixture.ask_in_vain(thing, kind).await;
+            fixture.app.advance(25 * 3600).await;
+            fixture.app.settle().await;
+            fixture.made_once(thing, &format!("{kind:?}")).await;
         }
     }
 }
 
 #[tokio::test]
 async fn a_session_that_is_found_when_it_is_over_ends_its_order() {
-    let scene = Scene::open().await;
-    scene
+    let fixture = Fixture::new().await;
+    fixture
         .ask_in_vain(Session, FaultKind::CommitThenTimeout)
         .await;
-    scene.app.advance(25 * 3600).await;
-    scene.app.intercept().await;
-    scene.app.settle().await;
-    scene.made_once(Session, "over").await;
-    let status: String = scene.app.ask("SELECT status AS it FROM orders").await;
+    fixture.app.advance(25 * 3600).await;
+    fixture.app.intercept().await;
+    fixture.app.settle().await;
+    fixture.made_once(Session, "over").await;
+    let status: String = fixture.app.ask("SELECT status AS it FROM orders").await;
     assert_eq!(status, "expired");
 }
 
 #[tokio::test]
 async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_stripe_says() {
-    let scene = Scene::open().await;
-    let (app, path) = (&scene.app, "/v1/checkout/sessions");
+    let fixture = Fixture::new().await;
+    let (app, path) = (&fixture.app, "/v1/checkout/sessions");
     app.fault("POST", path, FaultKind::Error500, None).await;
     let body = json!({
-        "lines": [{ "product_id": scene.lamp, "quantity": 1 }], "customer_email": "guest@example.com", "expires_in": 1800,
+        "lines": [{ "product_id": fixture.lamp, "quantity": 1 }], "customer_email": "guest@example.com", "expires_in": 1800,
     });
     app.post("/v1/checkout_sessions", body)
         .refused(503, "stripe_unavailable")
@@ -189,14 +189,14 @@ async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_strip
     app.settle().await;
     let status: String = app.ask("SELECT status AS it FROM orders").await;
     assert_eq!(status, "failed");
-    assert!(scene.at_stripe(Session).await.is_empty());
+    assert!(fixture.at_stripe(Session).await.is_empty());
 }
 
 #[tokio::test]
 async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
-    let scene = Scene::open().await;
-    scene.ask_in_vain(Session, FaultKind::Error500).await;
-    let app = &scene.app;
+    let fixture = Fixture::new().await;
+    fixture.ask_in_vain(Session, FaultKind::Error500).await;
+    let app = &fixture.app;
     // Both have looked before either goes on.
     let slow = FaultKind::Slow { ms: 400 };
     app.fault("GET", "/v1/checkout/sessions", slow, None).await;
@@ -209,44 +209,44 @@ async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
     app.simulator.clear_faults().await;
     // The slower of two under one key may be told that it is in use.
     assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
-    scene.made_once(Session, "at once").await;
+    fixture.made_once(Session, "at once").await;
     assert_eq!(app.count("payments WHERE key_number = 2").await, 1);
     app.settle().await;
 }
 
 #[tokio::test]
 async fn a_look_that_stripe_does_not_answer_or_refuses_is_only_a_failed_try() {
-    let scene = Scene::open().await;
-    let app = &scene.app;
-    scene
+    let fixture = Fixture::new().await;
+    let app = &fixture.app;
+    fixture
         .ask_in_vain(Session, FaultKind::CommitThenError500)
         .await;
     app.fault("GET", "/v1/checkout/sessions", FaultKind::Reset, None)
         .await;
-    let unanswered = scene.ask(Session).await;
+    let unanswered = fixture.ask(Session).await;
     assert_eq!(unanswered.code(), "stripe_unavailable");
     app.simulator.clear_faults().await;
     // The account has left the platform, which nobody has told us.
-    let leave = format!("/accounts/{}/deauthorize", scene.shop.account);
+    let leave = format!("/accounts/{}/deauthorize", fixture.shop.account);
     app.stripe(&leave, json!({})).await;
     app.intercept().await;
-    let refused = scene.ask(Session).await;
+    let refused = fixture.ask(Session).await;
     assert_eq!(refused.code(), "stripe_unavailable", "{}", refused.text);
     assert_eq!(
         app.count("payments WHERE status = 'pending' AND key_number = 1")
             .await,
         1
     );
-    assert_eq!(scene.at_stripe(Session).await.len(), 1);
+    assert_eq!(fixture.at_stripe(Session).await.len(), 1);
     app.leaves_work();
 }
 
 #[tokio::test]
 async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keeps() {
-    let scene = Scene::open().await;
-    let app = &scene.app;
-    let checkout = app.checkout(&scene.lamp).await;
-    let code = scene.ask(Code).await;
+    let fixture = Fixture::new().await;
+    let app = &fixture.app;
+    let checkout = app.checkout(&fixture.lamp).await;
+    let code = fixture.ask(Code).await;
     let expire = format!("/v1/checkout_sessions/{}/expire", checkout.id);
     let expire = || {
         let secret = checkout.secret.as_deref().expect("a guest's");
@@ -255,7 +255,7 @@ async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keep
     let switch = format!("/v1/promotion_codes/{}", text(&code.body, "id"));
     let switch = || {
         app.patch(&switch, json!({ "active": false }))
-            .by(&scene.shop.owner)
+            .by(&fixture.shop.owner)
     };
     app.fault("POST", "/v1", FaultKind::Error500, None).await;
     expire().refused(503, "stripe_unavailable").await;
@@ -269,9 +269,9 @@ async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keep
 #[tokio::test]
 async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_asked_for() {
     for (kind, made) in [(FaultKind::CommitThenError500, 1), (FaultKind::Error500, 0)] {
-        let scene = Scene::open().await;
-        let app = &scene.app;
-        scene.ask_in_vain(Session, kind).await;
+        let fixture = Fixture::new().await;
+        let app = &fixture.app;
+        fixture.ask_in_vain(Session, kind).await;
         let payment: String = app.ask("SELECT id AS it FROM payments").await;
         // The seller's own, one of which names our payment at another price.
         for n in 0..101 {
@@ -288,12 +288,12 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
                 ("line_items[0][price_data][product_data][name]", "Lamp"),
                 ("metadata[souk_payment]", marked),
             ];
-            app.at_stripe("POST", "/checkout/sessions", &scene.shop.account, &form)
+            app.at_stripe("POST", "/checkout/sessions", &fixture.shop.account, &form)
                 .await;
         }
-        let session = scene.ask(Session).await;
+        let session = fixture.ask(Session).await;
         assert_eq!(session.status, 201, "{kind:?}: {}", session.text);
-        let all = scene.at_stripe(Session).await;
+        let all = fixture.at_stripe(Session).await;
         assert_eq!(all.len(), 102, "{kind:?}");
         // Oldest first.
         let ours = &all[if made == 1 { 0 } else { 101 }];
@@ -305,16 +305,16 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
 
 #[tokio::test]
 async fn an_account_that_is_another_sellers_or_not_what_was_asked_for_is_nobody_elses() {
-    let scene = Scene::open().await;
-    let app = &scene.app;
-    scene.ask_in_vain(Account, FaultKind::Error500).await;
+    let fixture = Fixture::new().await;
+    let app = &fixture.app;
+    fixture.ask_in_vain(Account, FaultKind::Error500).await;
     let seller: String = app
         .ask("SELECT id AS it FROM sellers WHERE stripe_account IS NULL")
         .await;
     // Mira's own account says that it is the new seller's, and so does one of another country.
     let platform = text(&app.simulator.oracle().await, "platform");
     let mark = ("metadata[souk_seller]", seller.as_str());
-    let hers = format!("/accounts/{}", scene.shop.account);
+    let hers = format!("/accounts/{}", fixture.shop.account);
     app.at_stripe("POST", &hers, &platform, &[mark]).await;
     let full = ("controller[stripe_dashboard][type]", "full");
     let foreign = [("country", "DE"), full, mark];
@@ -322,11 +322,11 @@ async fn an_account_that_is_another_sellers_or_not_what_was_asked_for_is_nobody_
         .at_stripe("POST", "/accounts", &platform, &foreign)
         .await;
     app.intercept().await;
-    let made = scene.ask(Account).await;
+    let made = fixture.ask(Account).await;
     assert_eq!(made.status, 201, "{}", made.text);
-    for other in [&json!(scene.shop.account), &foreign["id"]] {
+    for other in [&json!(fixture.shop.account), &foreign["id"]] {
         assert_ne!(&made.body["stripe_account"], other);
     }
-    assert_eq!(scene.at_stripe(Account).await.len(), 3);
+    assert_eq!(fixture.at_stripe(Account).await.len(), 3);
     app.settle().await;
 }

@@ -12,7 +12,7 @@ use crate::harness::{Call, PASSWORD, Shop, TestApp, User, on_postgres, text};
 
 const DAY: i64 = 86_400;
 
-/// Who asks. The guest holds the secret of an order of their own, not of the scene's.
+/// Who asks. The guest holds the secret of an order of their own, not of the fixture's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Nobody,
@@ -35,14 +35,14 @@ impl Who {
         Self::Admin,
     ];
 
-    /// Whether the scene's shop and order are none of theirs.
+    /// Whether the fixture's shop and order are none of theirs.
     pub fn is_outsider(self) -> bool {
         !matches!(self, Self::Buyer | Self::Seller | Self::Admin)
     }
 }
 
 /// A shop that has sold something, given a part of it back and been paid out.
-pub struct Scene {
+pub struct Fixture {
     pub app: TestApp,
     pub shop: Shop,
     pub buyer: User,
@@ -55,8 +55,8 @@ pub struct Scene {
     made: AtomicU32,
 }
 
-impl Scene {
-    pub async fn set() -> Self {
+impl Fixture {
+    pub async fn new() -> Self {
         let app = TestApp::start().await;
         let shop = app.shop("mira").await;
         let buyer = app.member("buyer").await;
@@ -146,11 +146,11 @@ impl Scene {
         kinds.into_iter().chain(people).collect()
     }
 
-    /// The scene's thing of this kind of id; none for other schemas.
+    /// The fixture's thing of this kind of id; none for other schemas.
     pub fn thing(&self, schema: &Value) -> Option<&str> {
         let kind = id_prefix(schema)?;
         let id = self.ids.get(kind);
-        Some(id.unwrap_or_else(|| panic!("the scene has no {kind}_…: put one into it")))
+        Some(id.unwrap_or_else(|| panic!("the fixture has no {kind}_…: put one into it")))
     }
 
     /// A value that a parameter takes.
@@ -195,7 +195,7 @@ impl Scene {
         }
     }
 
-    /// The contract's example of a body, about the scene's things.
+    /// The contract's example of a body, about the fixture's things.
     pub async fn body(&self, operation: &Operation) -> Value {
         let Some(body) = &operation.body else {
             return Value::Null;
