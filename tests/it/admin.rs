@@ -18,7 +18,7 @@ pub async fn sale_given_up(app: &TestApp) -> (Checkout, String, String) {
     let completed = app.pending_one("checkout.session.completed").await;
     app.intercept().await;
     app.sql("UPDATE payments SET stripe_object = NULL").await;
-    assert_eq!(app.hear(&completed).await, "deferred");
+    assert_eq!(app.deliver(&completed).await, "deferred");
     app.sql("UPDATE inbox_events SET state = 'dead', attempts = 12, retry_at = NULL WHERE state = 'deferred'")
         .await;
     app.sql(&format!(
@@ -34,7 +34,7 @@ async fn broken(app: &TestApp, account: &str, ids: &[&str]) {
     for id in ids {
         let object = json!({ "id": 7, "status": [] });
         let event = event(id, "checkout.session.completed", account, object);
-        assert_eq!(app.hear(&event).await, "failed");
+        assert_eq!(app.deliver(&event).await, "failed");
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
 #[tokio::test]
 async fn a_replay_that_fails_leaves_the_event_failed_or_dead_and_says_why() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     broken(&app, &shop.account, &["evt_a"]).await;
     let admin = app.admin().await;
@@ -138,7 +138,7 @@ async fn a_replay_that_fails_leaves_the_event_failed_or_dead_and_says_why() {
 #[tokio::test]
 async fn a_range_is_replayed_oldest_first_and_a_page_at_a_time() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     let other = app.shop("noor").await;
     let admin = app.admin().await;
@@ -181,14 +181,14 @@ async fn a_range_is_replayed_oldest_first_and_a_page_at_a_time() {
 #[tokio::test]
 async fn events_are_listed_last_received_first_by_every_filter() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     let admin = app.admin().await;
     app.advance(10).await;
     let account = json!({ "id": shop.account });
     for id in ["evt_c", "evt_a", "evt_b"] {
         let event = event(id, "account.updated", &shop.account, account.clone());
-        app.hear(&event).await;
+        app.deliver(&event).await;
     }
     app.advance(10).await;
     broken(&app, &shop.account, &["evt_d"]).await;
@@ -241,7 +241,7 @@ async fn events_are_listed_last_received_first_by_every_filter() {
 #[tokio::test]
 async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     broken(&app, &shop.account, &["evt_a", "evt_b"]).await;
     let admin = app.admin().await;
@@ -263,8 +263,8 @@ async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
     app.advance(3600).await;
     app.run_jobs().await;
     let attempts = "SELECT MIN(attempts) AS it FROM inbox_events WHERE id =";
-    assert_eq!(app.ask::<i32>(&format!("{attempts} 'evt_a'")).await, 1);
-    assert!(app.ask::<i32>(&format!("{attempts} 'evt_b'")).await > 1);
+    assert_eq!(app.query::<i32>(&format!("{attempts} 'evt_a'")).await, 1);
+    assert!(app.query::<i32>(&format!("{attempts} 'evt_b'")).await > 1);
     let admin = app.login(&admin).await;
     let log = app
         .get("/v1/admin/audit_log?action=event.discarded")
@@ -354,7 +354,7 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
 #[tokio::test]
 async fn a_job_in_a_workers_hands_or_on_a_schedule_is_left_alone() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let (shop, admin) = (app.shop("mira").await, app.admin().await);
     let sync = Job::SyncAccount {
         seller: shop.id.as_str().into(),

@@ -37,7 +37,10 @@ async fn an_event_that_was_never_delivered_is_found_and_counts_once() {
     let completed = lost
         .iter()
         .find(|e| e["type"] == "checkout.session.completed");
-    assert_eq!(app.hear(completed.expect("completed")).await, "duplicate");
+    assert_eq!(
+        app.deliver(completed.expect("completed")).await,
+        "duplicate"
+    );
     app.settle().await;
     assert_eq!(app.stock(&lamp).await, 4);
     assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
@@ -58,7 +61,7 @@ async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() 
     let path = format!("/accounts/{}", shop.account);
     for n in 0..130 {
         let n = n.to_string();
-        app.at_stripe("POST", &path, &shop.account, &[("metadata[n]", &n)])
+        app.stripe_api("POST", &path, &shop.account, &[("metadata[n]", &n)])
             .await;
     }
     app.advance(1).await;
@@ -67,7 +70,7 @@ async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() 
     assert_eq!(found(&app).await - before, 130);
 
     app.advance(DAY).await;
-    app.at_stripe("POST", &path, &shop.account, &[("metadata[n]", "last")])
+    app.stripe_api("POST", &path, &shop.account, &[("metadata[n]", "last")])
         .await;
     app.intercept().await;
     app.fault(
@@ -108,7 +111,7 @@ async fn an_account_that_left_unheard_is_noticed() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let path = format!("/accounts/{}/deauthorize", shop.account);
-    app.stripe(&path, json!({})).await;
+    app.simulate(&path, json!({})).await;
     app.intercept().await;
     catch_up(&app, &shop.account).await;
     assert_eq!(
@@ -148,17 +151,17 @@ async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_gi
     let listed = |account: &str| {
         format!("SELECT listed_at AS it FROM event_cursors WHERE scope = '{account}'")
     };
-    let first: i64 = app.ask(&listed(&one.account)).await;
+    let first: i64 = app.query(&listed(&one.account)).await;
     app.advance(14 * 60).await;
     app.settle().await;
     assert_eq!(
-        app.ask::<i64>(&listed(&one.account)).await,
+        app.query::<i64>(&listed(&one.account)).await,
         first,
         "not yet"
     );
     app.advance(2 * 60).await;
     app.settle().await;
-    let second: i64 = app.ask(&listed(&two.account)).await;
+    let second: i64 = app.query(&listed(&two.account)).await;
     assert!(second > first);
 
     // At another replica's start, at once; and a failure makes it rest, not die.
@@ -179,7 +182,7 @@ async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_gi
     );
     app.advance(HOUR).await;
     app.settle().await;
-    assert!(app.ask::<i64>(&listed(&two.account)).await > second);
+    assert!(app.query::<i64>(&listed(&two.account)).await > second);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Shop, TestApp, lines_of, opened, text};
+use crate::harness::{Shop, TestApp, checkout_from, lines_of, text};
 
 /// A guest's body with these lines.
 fn of(lines: &[(&str, i64)]) -> Value {
@@ -58,7 +58,7 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
         (&session["amount_total"], &session["livemode"]),
         (&json!(null), &json!(false))
     );
-    let there = &app.truth(&shop.account).await["checkout_sessions"][0];
+    let there = &app.stripe_books(&shop.account).await["checkout_sessions"][0];
     assert_eq!(
         (&there["id"], &there["amount_subtotal"]),
         (&session["id"], &json!(7997))
@@ -69,10 +69,10 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
         there["success_url"],
         "http://shop.test/checkout/success?session_id={CHECKOUT_SESSION_ID}"
     );
-    let checkout = opened(&session);
+    let checkout = checkout_from(&session);
     app.pay(&checkout).await;
     app.settle().await;
-    let charge = &app.truth(&shop.account).await["charges"][0];
+    let charge = &app.stripe_books(&shop.account).await["charges"][0];
     assert_eq!(
         (&charge["amount"], &charge["application_fee_amount"]),
         (&json!(7997), &json!(1030))
@@ -167,7 +167,11 @@ async fn what_cannot_be_sold_together_or_at_all_is_refused() {
             assert_eq!(answer.body["param"], param, "{}", answer.text);
         }
     }
-    assert_eq!(app.count("orders").await, 1, "only the one that was opened");
+    assert_eq!(
+        app.count("orders").await,
+        1,
+        "only the one that was checkout_from"
+    );
 }
 
 #[tokio::test]
@@ -339,7 +343,7 @@ async fn a_seller_who_cannot_charge_cannot_be_bought_from() {
     let shop = app.shop("mira").await;
     let vase = app.product(&shop, 2500, None).await;
     let restriction = json!({ "disabled_reason": "requirements.past_due", "currently_due": ["external_account"] });
-    app.stripe(&format!("/accounts/{}/restrict", shop.account), restriction)
+    app.simulate(&format!("/accounts/{}/restrict", shop.account), restriction)
         .await;
     app.settle().await;
     app.post("/v1/checkout_sessions", of(&[(&vase, 1)]))
@@ -353,7 +357,7 @@ async fn when_stripe_refuses_the_session_the_order_has_failed() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
-    app.stripe(
+    app.simulate(
         &format!("/accounts/{}/deauthorize", shop.account),
         json!({}),
     )
@@ -364,7 +368,7 @@ async fn when_stripe_refuses_the_session_the_order_has_failed() {
             .keyed("once")
     };
     call().refused(409, "stripe_refused").await;
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "failed");
     call().refused(409, "stripe_refused").await;
     assert_eq!(app.count("orders").await, 1);
@@ -393,9 +397,9 @@ async fn when_stripe_is_away_the_same_key_goes_on_where_it_stopped() {
         .expect(201)
         .await;
     assert_eq!(app.count("orders").await, 1);
-    let truth = app.truth(&shop.account).await;
-    assert_eq!(truth["checkout_sessions"].as_array().map(Vec::len), Some(1));
-    assert_eq!(truth["checkout_sessions"][0]["id"], session["id"]);
+    let books = app.stripe_books(&shop.account).await;
+    assert_eq!(books["checkout_sessions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(books["checkout_sessions"][0]["id"], session["id"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use souk::webhooks;
 
 use crate::harness::{Checkout, TestApp, text};
-use crate::sellers::seen;
+use crate::sellers::get_seller;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn webhook_and_verify_at_the_same_moment_confirm_once() {
@@ -18,7 +18,7 @@ async fn webhook_and_verify_at_the_same_moment_confirm_once() {
         app.pay(&checkout).await;
         let completed = app.pending_one("checkout.session.completed").await;
         let verifies = join_all((0..3).map(|_| app.verify(&checkout)));
-        let (state, _) = join(app.hear(&completed), verifies).await;
+        let (state, _) = join(app.deliver(&completed), verifies).await;
         assert_eq!(state, "processed");
         app.settle().await;
         assert_eq!(app.order(&checkout).await["status"], "paid");
@@ -38,7 +38,7 @@ async fn of_two_buyers_of_the_last_one_one_gets_it_and_the_other_their_money_bac
         let (a, b) = (app.checkout(&last).await, app.checkout(&last).await);
         join(app.pay(&a), app.pay(&b)).await;
         let events = app.intercept().await;
-        join_all(events.iter().map(|event| app.hear(event))).await;
+        join_all(events.iter().map(|event| app.deliver(event))).await;
         app.sale(&lamp).await;
         let statuses =
             [app.order(&a).await, app.order(&b).await].map(|order| text(&order, "status"));
@@ -77,8 +77,8 @@ async fn ten_requests_with_one_idempotency_key_open_one_checkout() {
         "a guest's replay has the secret too"
     );
     assert_eq!(app.count("orders").await, 1);
-    let truth = app.truth(&shop.account).await;
-    assert_eq!(truth["checkout_sessions"].as_array().map(Vec::len), Some(1));
+    let books = app.stripe_books(&shop.account).await;
+    assert_eq!(books["checkout_sessions"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -142,7 +142,7 @@ async fn paid_too_soon(app: &TestApp) -> (Checkout, String, Value) {
 async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looked_at_again() {
     let app = TestApp::start().await;
     let (checkout, _, completed) = paid_too_soon(&app).await;
-    assert_eq!(app.hear(&completed).await, "deferred");
+    assert_eq!(app.deliver(&completed).await, "deferred");
     // Whoever sweeps has claimed it, and hasn't found the session.
     let swept = app.app.db.begin_write().await.expect("begins");
     let claim = "UPDATE inbox_events SET attempts = attempts + 1 WHERE state = 'deferred'";
@@ -156,7 +156,7 @@ async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looke
     let retry = webhooks::later::retry_deferred(&app.app, &checkout.id);
     let (retried, ()) = tokio::join!(retry, comes);
     retried.expect("looks again");
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "paid");
     app.settle().await;
 }
@@ -169,7 +169,7 @@ async fn heard_while(app: &TestApp, stored: &str, event: &Value) -> String {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         storing.commit().await.expect("commits");
     };
-    let (state, ()) = join(app.hear(event), ends).await;
+    let (state, ()) = join(app.deliver(event), ends).await;
     state
 }
 
@@ -190,12 +190,12 @@ async fn an_account_that_changes_while_its_id_is_being_stored_is_read_again() {
     let shop = app.shop("mira").await;
     app.sql("UPDATE sellers SET stripe_account = NULL").await;
     let how = json!({ "disabled_reason": "under_review" });
-    app.stripe(&format!("/accounts/{}/restrict", shop.account), how)
+    app.simulate(&format!("/accounts/{}/restrict", shop.account), how)
         .await;
     let updated = app.pending_one("account.updated").await;
     app.intercept().await;
     let stored = format!("UPDATE sellers SET stripe_account = '{}'", shop.account);
     assert_eq!(heard_while(&app, &stored, &updated).await, "processed");
     app.settle().await;
-    assert_eq!(seen(&app, &shop).await["charges_enabled"], false);
+    assert_eq!(get_seller(&app, &shop).await["charges_enabled"], false);
 }

@@ -42,7 +42,7 @@ async fn verify_confirms_when_no_webhook_comes_and_the_late_webhook_changes_noth
     app.settle().await;
     app.advance(3 * 86_400).await;
     for event in &events {
-        app.hear(event).await;
+        app.deliver(event).await;
     }
     app.settle().await;
     assert_eq!(app.stock(&lamp).await, 2);
@@ -66,29 +66,29 @@ async fn completed_before_the_sessions_id_is_stored_waits_for_it() {
     app.post("/v1/checkout_sessions", body)
         .refused(503, "stripe_unavailable")
         .await;
-    let truth = app.truth(&shop.account).await;
+    let books = app.stripe_books(&shop.account).await;
     assert_eq!(
-        truth["checkout_sessions"]
+        books["checkout_sessions"]
             .as_array()
             .expect("sessions")
             .len(),
         1,
         "one key, one session"
     );
-    let session = text(&truth["checkout_sessions"][0], "id");
-    app.stripe(&format!("/checkout/sessions/{session}/pay"), json!({}))
+    let session = text(&books["checkout_sessions"][0], "id");
+    app.simulate(&format!("/checkout/sessions/{session}/pay"), json!({}))
         .await;
     let completed = app.pending_one("checkout.session.completed").await;
-    assert_eq!(app.hear(&completed).await, "deferred");
+    assert_eq!(app.deliver(&completed).await, "deferred");
     app.simulator.clear_faults().await;
     app.advance(20).await;
     app.settle().await;
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "paid");
     assert_eq!(app.stock(&lamp).await, 2);
-    let truth = app.truth(&shop.account).await;
+    let books = app.stripe_books(&shop.account).await;
     assert_eq!(
-        truth["checkout_sessions"]
+        books["checkout_sessions"]
             .as_array()
             .expect("sessions")
             .len(),
@@ -128,7 +128,7 @@ async fn a_code_of_100_percent_confirms_without_a_payment_intent() {
         (&json!(2500), &json!(0))
     );
     assert_eq!(app.stock(&lamp).await, 2);
-    let intent: Option<String> = app.ask("SELECT payment_intent AS it FROM payments").await;
+    let intent: Option<String> = app.query("SELECT payment_intent AS it FROM payments").await;
     assert_eq!(intent, None);
     let refund = json!({ "order_id": checkout.order });
     app.post("/v1/refunds", refund)
@@ -160,7 +160,7 @@ async fn an_asynchronous_method_that_succeeds_makes_the_order_processing_and_the
     let app = TestApp::start().await;
     let checkout = debit(&app).await;
     assert_eq!(app.verify(&checkout).await["status"], "processing");
-    app.stripe(
+    app.simulate(
         &format!("/checkout/sessions/{}/settle", checkout.id),
         json!({ "outcome": "succeed" }),
     )
@@ -177,7 +177,7 @@ async fn an_asynchronous_method_that_succeeds_makes_the_order_processing_and_the
 async fn an_asynchronous_method_that_fails_makes_the_order_processing_and_then_failed() {
     let app = TestApp::start().await;
     let checkout = debit(&app).await;
-    app.stripe(
+    app.simulate(
         &format!("/checkout/sessions/{}/settle", checkout.id),
         json!({ "outcome": "fail" }),
     )
@@ -187,7 +187,7 @@ async fn an_asynchronous_method_that_fails_makes_the_order_processing_and_then_f
     app.advance(5).await;
     assert_eq!(app.verify(&checkout).await["status"], "failed");
     for event in &events {
-        app.hear(event).await;
+        app.deliver(event).await;
     }
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "failed");
@@ -208,7 +208,7 @@ async fn second_attempt(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Chec
         ("success_url", "http://shop.test/"),
     ];
     let session = app
-        .at_stripe("POST", "/checkout/sessions", &shop.account, &form)
+        .stripe_api("POST", "/checkout/sessions", &shop.account, &form)
         .await;
     let (id, payment) = (text(&session, "id"), format!("{}x", checkout.payment));
     app.sql(&format!(
@@ -289,8 +289,8 @@ async fn an_order_of_two_lines_with_one_sold_out_takes_nothing_and_goes_back_who
         (refunds.len(), &refunds[0]["application_fee_refunded"]),
         (1, &fee_inside(600))
     );
-    let truth = app.truth(&shop.account).await;
-    assert_eq!(truth["refunds"].as_array().map(Vec::len), Some(1));
+    let books = app.stripe_books(&shop.account).await;
+    assert_eq!(books["refunds"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]
@@ -315,8 +315,11 @@ async fn a_refund_made_at_stripe_before_completed_arrives_is_found() {
     let app = TestApp::start().await;
     let (shop, _, checkout) = shop_with_checkout(&app, Some(3)).await;
     app.pay(&checkout).await;
-    let intent = text(&app.truth(&shop.account).await["payment_intents"][0], "id");
-    app.at_stripe(
+    let intent = text(
+        &app.stripe_books(&shop.account).await["payment_intents"][0],
+        "id",
+    );
+    app.stripe_api(
         "POST",
         "/refunds",
         &shop.account,
@@ -326,7 +329,7 @@ async fn a_refund_made_at_stripe_before_completed_arrives_is_found() {
     let mut events = app.intercept().await;
     events.reverse();
     for event in &events {
-        app.hear(event).await;
+        app.deliver(event).await;
     }
     app.settle().await;
     let order = app.order(&checkout).await;
@@ -372,7 +375,7 @@ async fn expired_after_completed_changes_nothing() {
     let mut session = completed["data"]["object"].clone();
     session["status"] = json!("expired");
     session["payment_status"] = json!("unpaid");
-    app.hear(&crate::harness::event(
+    app.deliver(&crate::harness::event(
         "evt_late",
         "checkout.session.expired",
         &shop.account,
@@ -409,7 +412,7 @@ async fn an_event_of_one_account_that_names_anothers_session_moves_nothing() {
     let (_, checkout, mut completed) = unheard(&app).await;
     let other = app.shop("omar").await;
     completed["account"] = json!(other.account);
-    assert_eq!(app.hear(&completed).await, "ignored");
+    assert_eq!(app.deliver(&completed).await, "ignored");
     app.run_jobs().await;
     assert_eq!(app.order(&checkout).await["status"], "pending");
     assert_eq!(
@@ -436,7 +439,7 @@ async fn an_event_with_another_amount_or_currency_moves_nothing_and_a_person_is_
         for (field, value) in said.as_object().expect("fields") {
             completed["data"]["object"][field] = value.clone();
         }
-        assert_eq!(app.hear(&completed).await, "ignored", "{said}");
+        assert_eq!(app.deliver(&completed).await, "ignored", "{said}");
         app.run_jobs().await;
         assert_eq!(app.order(&checkout).await["status"], "pending", "{said}");
         let admin = app.admin().await;
@@ -456,7 +459,7 @@ async fn an_event_of_live_money_moves_nothing_of_test_money() {
     let (_, checkout, mut completed) = unheard(&app).await;
     completed["livemode"] = json!(true);
     completed["data"]["object"]["livemode"] = json!(true);
-    assert_eq!(app.hear(&completed).await, "ignored");
+    assert_eq!(app.deliver(&completed).await, "ignored");
     app.run_jobs().await;
     assert_eq!(app.order(&checkout).await["status"], "pending");
 }
@@ -468,7 +471,7 @@ async fn a_discount_where_codes_were_not_allowed_moves_nothing() {
     app.sql("UPDATE payments SET allow_discounts = FALSE").await;
     completed["data"]["object"]["amount_total"] = json!(2000);
     completed["data"]["object"]["total_details"]["amount_discount"] = json!(500);
-    assert_eq!(app.hear(&completed).await, "ignored");
+    assert_eq!(app.deliver(&completed).await, "ignored");
     app.run_jobs().await;
     assert_eq!(app.order(&checkout).await["status"], "pending");
 }
@@ -573,10 +576,10 @@ async fn a_paid_session_that_names_a_payment_which_is_not_here_is_told_to_a_pers
             &shop.account,
             session(id, status, "pay_lost"),
         );
-        assert_eq!(app.hear(&told).await, "ignored");
+        assert_eq!(app.deliver(&told).await, "ignored");
     }
     let subject: String = app
-        .ask("SELECT subject AS it FROM findings WHERE kind = 'orphan_payment'")
+        .query("SELECT subject AS it FROM findings WHERE kind = 'orphan_payment'")
         .await;
     assert_eq!(subject, "cs_lost");
     assert_eq!(app.count("findings").await, 1);
@@ -589,7 +592,8 @@ async fn a_paid_session_that_names_a_payment_which_is_not_here_is_told_to_a_pers
     let other = app.shop("ben").await;
     let lie = session("cs_lie", "paid", &checkout.payment);
     assert_eq!(
-        app.hear(&event("evt_4", kind, &other.account, lie)).await,
+        app.deliver(&event("evt_4", kind, &other.account, lie))
+            .await,
         "ignored"
     );
     assert_eq!(app.count("findings").await, 1);

@@ -12,7 +12,7 @@ use tracing::field::Field;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use crate::harness::{Checkout, Shop, TestApp, lines_of, opened, text};
+use crate::harness::{Checkout, Shop, TestApp, checkout_from, lines_of, text};
 
 /// A number below `below` that follows from what it decides.
 fn drawn(day: i64, what: i64, n: i64, below: i64) -> i64 {
@@ -39,7 +39,7 @@ async fn open(app: &TestApp, products: &[String], day: i64, n: i64) -> Checkout 
     }
     let body =
         json!({ "lines": lines_of(&lines), "customer_email": format!("buyer{n:02}@example.com") });
-    opened(&app.post("/v1/checkout_sessions", body).expect(201).await)
+    checkout_from(&app.post("/v1/checkout_sessions", body).expect(201).await)
 }
 
 /// Leaves so few of a product that some buyers come too late.
@@ -70,7 +70,7 @@ async fn day(day: i64, at_once: bool) -> Vec<String> {
     app.settle().await;
     let restricted = json!({ "disabled_reason": "under_review" });
     for (change, how) in [("restrict", restricted), ("onboard", json!({}))] {
-        app.stripe(&format!("/accounts/{}/{change}", shop.account), how)
+        app.simulate(&format!("/accounts/{}/{change}", shop.account), how)
             .await;
     }
     for (n, checkout) in checkouts.iter().enumerate() {
@@ -97,12 +97,12 @@ async fn day(day: i64, at_once: bool) -> Vec<String> {
     } else {
         events.sort_by_key(|event| text(event, "id"));
         for event in events.iter().filter(|event| event["account"].is_string()) {
-            app.hear(event).await;
+            app.deliver(event).await;
         }
     }
     let told = tell(&app).await;
     app.settle().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     told
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use syn::visit::Visit;
 
-pub use document::{Answered, Body, Operation, Parameter, contract, root, saw};
+pub use document::{Answered, Body, Operation, Parameter, contract, record_met, root};
 
 /// Method and path of every `.route("…", get(…).post(…))` in the server.
 #[derive(Default)]
@@ -211,7 +211,7 @@ fn every_example_holds_to_its_schema() {
 #[test]
 #[ignore = "it judges a whole run of the others, and so comes after them: ./test sqlite coverage"]
 fn the_suite_has_met_every_operation_and_status() {
-    let folder = document::seen();
+    let folder = document::met_folder();
     let seen: BTreeSet<String> = std::fs::read_dir(&folder)
         .unwrap_or_else(|e| panic!("{}: {e}; run ./test sqlite first", folder.display()))
         .map(|entry| {

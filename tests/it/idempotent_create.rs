@@ -56,7 +56,7 @@ impl Fixture {
     }
 
     /// Asks us for the thing, always by the same key.
-    async fn ask(&self, thing: Thing) -> Answer {
+    async fn create(&self, thing: Thing) -> Answer {
         let (path, body) = match thing {
             Account => ("/v1/sellers", json!({ "name": "Second", "country": "US" })),
             Coupon | Code => (
@@ -76,9 +76,9 @@ impl Fixture {
     }
 
     /// Asks for it while Stripe fails so, whose events about it are lost.
-    async fn ask_in_vain(&self, thing: Thing, kind: FaultKind) {
+    async fn create_in_vain(&self, thing: Thing, kind: FaultKind) {
         self.app.fault("POST", thing.path(), kind, None).await;
-        let answer = self.ask(thing).await;
+        let answer = self.create(thing).await;
         assert_eq!(
             (answer.status, answer.code()),
             (503, "stripe_unavailable"),
@@ -91,11 +91,11 @@ impl Fixture {
     }
 
     /// All that Stripe has of it.
-    async fn at_stripe(&self, thing: Thing) -> Vec<Value> {
-        let truth = self.app.simulator.oracle().await["accounts"].clone();
+    async fn objects_at_stripe(&self, thing: Thing) -> Vec<Value> {
+        let books = self.app.simulator.oracle().await["accounts"].clone();
         let made = match thing {
             Account => {
-                let all = truth.as_object().expect("accounts").values();
+                let all = books.as_object().expect("accounts").values();
                 let seconds = all.filter(|account| {
                     let marked = &account["account"]["metadata"]["souk_seller"];
                     marked.is_string() && *marked != json!(self.shop.id)
@@ -106,14 +106,14 @@ impl Fixture {
             Code => "promotion_codes",
             Session => "checkout_sessions",
         };
-        let made = truth[&self.shop.account][made].as_array();
+        let made = books[&self.shop.account][made].as_array();
         made.expect("a list").clone()
     }
 
     /// There is one of it, and we know it.
     async fn made_once(&self, thing: Thing, why: &str) {
         assert_eq!(self.app.count(thing.unknown()).await, 0, "{thing:?} {why}");
-        let made = self.at_stripe(thing).await;
+        let made = self.objects_at_stripe(thing).await;
         assert_eq!(made.len(), 1, "{thing:?} {why}: {made:?}");
     }
 }
@@ -123,9 +123,9 @@ async fn whoever_asks_again_after_a_500_that_stripe_keeps_gets_what_they_asked_f
     for thing in Thing::ALL {
         for (kind, there) in [(FaultKind::Error500, 0), (FaultKind::CommitThenError500, 1)] {
             let fixture = Fixture::new().await;
-            fixture.ask_in_vain(thing, kind).await;
-            assert_eq!(fixture.at_stripe(thing).await.len(), there);
-            let answer = fixture.ask(thing).await;
+            fixture.create_in_vain(thing, kind).await;
+            assert_eq!(fixture.objects_at_stripe(thing).await.len(), there);
+            let answer = fixture.create(thing).await;
             assert_eq!(answer.status, 201, "{thing:?} {kind:?}: {}", answer.text);
             fixture.made_once(thing, &format!("{kind:?}")).await;
             fixture.app.settle().await;
@@ -138,7 +138,7 @@ async fn what_nobody_asks_for_again_after_a_500_that_stripe_keeps_the_job_makes_
     for thing in Thing::ALL {
         for kind in [FaultKind::Error500, FaultKind::CommitThenError500] {
             let fixture = Fixture::new().await;
-            fixture.ask_in_vain(thing, kind).await;
+            fixture.create_in_vain(thing, kind).await;
             fixture.app.advance(20).await;
             fixture.app.settle().await;
             fixture.made_once(thing, &format!("{kind:?}")).await;
@@ -151,7 +151,7 @@ async fn what_was_made_in_silence_is_found_when_stripe_has_forgotten_the_key() {
     for thing in Thing::ALL {
         for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
             let fixture = Fixture::new().await;
-            fixture.ask_in_vain(thing, kind).await;
+            fixture.create_in_vain(thing, kind).await;
             fixture.app.advance(25 * 3600).await;
             fixture.app.settle().await;
             fixture.made_once(thing, &format!("{kind:?}")).await;
@@ -163,13 +163,13 @@ async fn what_was_made_in_silence_is_found_when_stripe_has_forgotten_the_key() {
 async fn a_session_that_is_found_when_it_is_over_ends_its_order() {
     let fixture = Fixture::new().await;
     fixture
-        .ask_in_vain(Session, FaultKind::CommitThenTimeout)
+        .create_in_vain(Session, FaultKind::CommitThenTimeout)
         .await;
     fixture.app.advance(25 * 3600).await;
     fixture.app.intercept().await;
     fixture.app.settle().await;
     fixture.made_once(Session, "over").await;
-    let status: String = fixture.app.ask("SELECT status AS it FROM orders").await;
+    let status: String = fixture.app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "expired");
 }
 
@@ -187,21 +187,21 @@ async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_strip
     app.simulator.clear_faults().await;
     app.advance(3600).await;
     app.settle().await;
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "failed");
-    assert!(fixture.at_stripe(Session).await.is_empty());
+    assert!(fixture.objects_at_stripe(Session).await.is_empty());
 }
 
 #[tokio::test]
 async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
     let fixture = Fixture::new().await;
-    fixture.ask_in_vain(Session, FaultKind::Error500).await;
+    fixture.create_in_vain(Session, FaultKind::Error500).await;
     let app = &fixture.app;
     // Both have looked before either goes on.
     let slow = FaultKind::Slow { ms: 400 };
     app.fault("GET", "/v1/checkout/sessions", slow, None).await;
     let payment: PaymentId = app
-        .ask::<String>("SELECT id AS it FROM payments")
+        .query::<String>("SELECT id AS it FROM payments")
         .await
         .into();
     let make = || souk::payments::later::create_session(&app.app, &payment);
@@ -219,26 +219,26 @@ async fn a_look_that_stripe_does_not_answer_or_refuses_is_only_a_failed_try() {
     let fixture = Fixture::new().await;
     let app = &fixture.app;
     fixture
-        .ask_in_vain(Session, FaultKind::CommitThenError500)
+        .create_in_vain(Session, FaultKind::CommitThenError500)
         .await;
     app.fault("GET", "/v1/checkout/sessions", FaultKind::Reset, None)
         .await;
-    let unanswered = fixture.ask(Session).await;
+    let unanswered = fixture.create(Session).await;
     assert_eq!(unanswered.code(), "stripe_unavailable");
     app.simulator.clear_faults().await;
     // The account has left the platform, which nobody has told us.
     let leave = format!("/accounts/{}/deauthorize", fixture.shop.account);
-    app.stripe(&leave, json!({})).await;
+    app.simulate(&leave, json!({})).await;
     app.intercept().await;
-    let refused = fixture.ask(Session).await;
+    let refused = fixture.create(Session).await;
     assert_eq!(refused.code(), "stripe_unavailable", "{}", refused.text);
     assert_eq!(
         app.count("payments WHERE status = 'pending' AND key_number = 1")
             .await,
         1
     );
-    assert_eq!(fixture.at_stripe(Session).await.len(), 1);
-    app.leaves_work();
+    assert_eq!(fixture.objects_at_stripe(Session).await.len(), 1);
+    app.allow_unfinished_work();
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keep
     let fixture = Fixture::new().await;
     let app = &fixture.app;
     let checkout = app.checkout(&fixture.lamp).await;
-    let code = fixture.ask(Code).await;
+    let code = fixture.create(Code).await;
     let expire = format!("/v1/checkout_sessions/{}/expire", checkout.id);
     let expire = || {
         let secret = checkout.secret.as_deref().expect("a guest's");
@@ -271,8 +271,8 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
     for (kind, made) in [(FaultKind::CommitThenError500, 1), (FaultKind::Error500, 0)] {
         let fixture = Fixture::new().await;
         let app = &fixture.app;
-        fixture.ask_in_vain(Session, kind).await;
-        let payment: String = app.ask("SELECT id AS it FROM payments").await;
+        fixture.create_in_vain(Session, kind).await;
+        let payment: String = app.query("SELECT id AS it FROM payments").await;
         // The seller's own, one of which names our payment at another price.
         for n in 0..101 {
             let marked = match n {
@@ -288,12 +288,12 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
                 ("line_items[0][price_data][product_data][name]", "Lamp"),
                 ("metadata[souk_payment]", marked),
             ];
-            app.at_stripe("POST", "/checkout/sessions", &fixture.shop.account, &form)
+            app.stripe_api("POST", "/checkout/sessions", &fixture.shop.account, &form)
                 .await;
         }
-        let session = fixture.ask(Session).await;
+        let session = fixture.create(Session).await;
         assert_eq!(session.status, 201, "{kind:?}: {}", session.text);
-        let all = fixture.at_stripe(Session).await;
+        let all = fixture.objects_at_stripe(Session).await;
         assert_eq!(all.len(), 102, "{kind:?}");
         // Oldest first.
         let ours = &all[if made == 1 { 0 } else { 101 }];
@@ -307,26 +307,26 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
 async fn an_account_that_is_another_sellers_or_not_what_was_asked_for_is_nobody_elses() {
     let fixture = Fixture::new().await;
     let app = &fixture.app;
-    fixture.ask_in_vain(Account, FaultKind::Error500).await;
+    fixture.create_in_vain(Account, FaultKind::Error500).await;
     let seller: String = app
-        .ask("SELECT id AS it FROM sellers WHERE stripe_account IS NULL")
+        .query("SELECT id AS it FROM sellers WHERE stripe_account IS NULL")
         .await;
     // Mira's own account says that it is the new seller's, and so does one of another country.
     let platform = text(&app.simulator.oracle().await, "platform");
     let mark = ("metadata[souk_seller]", seller.as_str());
     let hers = format!("/accounts/{}", fixture.shop.account);
-    app.at_stripe("POST", &hers, &platform, &[mark]).await;
+    app.stripe_api("POST", &hers, &platform, &[mark]).await;
     let full = ("controller[stripe_dashboard][type]", "full");
     let foreign = [("country", "DE"), full, mark];
     let foreign = app
-        .at_stripe("POST", "/accounts", &platform, &foreign)
+        .stripe_api("POST", "/accounts", &platform, &foreign)
         .await;
     app.intercept().await;
-    let made = fixture.ask(Account).await;
+    let made = fixture.create(Account).await;
     assert_eq!(made.status, 201, "{}", made.text);
     for other in [&json!(fixture.shop.account), &foreign["id"]] {
         assert_ne!(&made.body["stripe_account"], other);
     }
-    assert_eq!(fixture.at_stripe(Account).await.len(), 3);
+    assert_eq!(fixture.objects_at_stripe(Account).await.len(), 3);
     app.settle().await;
 }

@@ -30,15 +30,15 @@ async fn refund_waits(app: &TestApp) -> (Shop, Checkout, String) {
 }
 
 async fn refunds_at_stripe(app: &TestApp, shop: &Shop) -> usize {
-    let truth = app.truth(&shop.account).await;
-    truth["refunds"].as_array().map_or(0, Vec::len)
+    let books = app.stripe_books(&shop.account).await;
+    books["refunds"].as_array().map_or(0, Vec::len)
 }
 
 /// Waits until a job is at work whose lease ends later than this. When it ends.
 async fn leased_beyond(app: &TestApp, before: i64) -> i64 {
     until("a lease ends later", async || {
         let query = "SELECT MAX(lease_until) AS it FROM jobs WHERE state = 'leased'";
-        let ends: Option<i64> = app.ask(query).await;
+        let ends: Option<i64> = app.query(query).await;
         ends.filter(|ends| *ends > before)
     })
     .await
@@ -204,7 +204,7 @@ async fn only_what_is_staged_for_now_wakes_the_workers() {
     assert!(!woken(Some(0), false).await, "nothing was committed");
     assert!(!woken(Some(15_000), true).await, "it is not due yet");
     assert!(!woken(None, true).await, "nothing was staged");
-    app.leaves_work();
+    app.allow_unfinished_work();
 }
 
 /// Lets the jobs fail until they are given up.
@@ -330,7 +330,7 @@ async fn given_up_and_repeated(tried_by_hand: bool) {
     let admin = app.admin().await;
     let found = findings(&app, &admin, "inconclusive").await;
     assert_eq!(found.len(), 1, "{found:?}");
-    let payment: String = app.ask("SELECT id AS it FROM payments").await;
+    let payment: String = app.query("SELECT id AS it FROM payments").await;
     assert_eq!(
         (
             &found[0]["subject"],
@@ -339,13 +339,13 @@ async fn given_up_and_repeated(tried_by_hand: bool) {
         ),
         (&json!(payment), &json!("open"), &json!(2500))
     );
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "pending", "nothing is known that would end it");
 
     app.simulator.clear_faults().await;
     if tried_by_hand {
         let job: String = app
-            .ask("SELECT id AS it FROM jobs WHERE state = 'dead'")
+            .query("SELECT id AS it FROM jobs WHERE state = 'dead'")
             .await;
         let retry = format!("/v1/admin/jobs/{job}/retry");
         app.post(&retry, json!({})).by(&admin).expect(200).await;
@@ -353,10 +353,10 @@ async fn given_up_and_repeated(tried_by_hand: bool) {
     open().expect(201).await;
     let found = findings(&app, &admin, "inconclusive").await;
     assert_eq!(found[0]["state"], "resolved", "{found:?}");
-    let truth = app.truth(&shop.account).await;
-    assert_eq!(truth["checkout_sessions"].as_array().map(Vec::len), Some(1));
+    let books = app.stripe_books(&shop.account).await;
+    assert_eq!(books["checkout_sessions"].as_array().map(Vec::len), Some(1));
     // The job itself was not woken, and need not be.
-    app.leaves_work();
+    app.allow_unfinished_work();
 }
 
 #[tokio::test]
@@ -375,7 +375,7 @@ async fn the_shortest_checkout_is_still_long_enough_when_its_request_is_repeated
         .await;
     app.advance(20).await;
     app.settle().await;
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "pending");
     assert_eq!(
         app.count("payments WHERE stripe_object IS NOT NULL").await,

@@ -51,7 +51,7 @@ async fn payday(app: &TestApp, shop: &Shop, days: i64) -> Vec<String> {
     app.simulator.advance(days * DAY).await;
     app.intercept().await;
     let path = "/events?limit=100";
-    let events = app.at_stripe("GET", path, &shop.account, &[]).await;
+    let events = app.stripe_api("GET", path, &shop.account, &[]).await;
     let (mut kinds, mut newest) = (vec![], BTreeMap::new());
     for event in events["data"].as_array().expect("events") {
         let kind = text(event, "type");
@@ -63,7 +63,7 @@ async fn payday(app: &TestApp, shop: &Shop, days: i64) -> Vec<String> {
             let mut event = event.clone();
             event["account"] = json!(shop.account);
             event["id"] = json!(format!("evt_{}", app.count("inbox_events").await));
-            assert_eq!(app.hear(&event).await, "processed", "{event}");
+            assert_eq!(app.deliver(&event).await, "processed", "{event}");
         }
         let payout = &event["data"]["object"];
         let status = payout["status"].clone();
@@ -181,7 +181,7 @@ async fn a_payout_that_failed_after_it_was_paid_is_reversed_and_its_money_goes_o
     assert_eq!(list["data"][0]["status"], "paid");
 
     let body = json!({ "failure_code": "account_closed" });
-    app.stripe(&format!("/payouts/{first}/fail"), body).await;
+    app.simulate(&format!("/payouts/{first}/fail"), body).await;
     payday(&app, &shop, 0).await;
     let payout = get(&app, &shop, &format!("/v1/payouts/{first}")).await;
     assert_eq!(payout["status"], "failed");
@@ -192,7 +192,7 @@ async fn a_payout_that_failed_after_it_was_paid_is_reversed_and_its_money_goes_o
 
     // Stripe pays nothing out to a bank that refused, until the seller has put its details right.
     let mended = format!("/accounts/{}/mend_payouts", shop.account);
-    app.stripe(&mended, json!({})).await;
+    app.simulate(&mended, json!({})).await;
     payday(&app, &shop, 6).await;
     let list = get(&app, &shop, "/v1/payouts?limit=1").await;
     let second = &list["data"][0];
@@ -227,7 +227,7 @@ async fn a_stored_transaction_that_changed_is_a_finding_and_the_book_stays() {
     app.sql("UPDATE balance_transactions SET net = net - 7")
         .await;
     pull(&app, &shop).await;
-    let id: String = app.ask("SELECT id AS it FROM balance_transactions").await;
+    let id: String = app.query("SELECT id AS it FROM balance_transactions").await;
     assert_eq!(found(&app, "immutable_changed", &id).await, "open");
     let after = balance(&app, &shop, "stripe_balance:payments").await;
     assert_eq!(after, before);
@@ -301,12 +301,14 @@ async fn transactions_name_their_order_also_when_its_charge_is_learned_later() {
     let ours = format!("{ours} WHERE b.stripe_account = '{}'", shop.account);
     let order = async || {
         let query = format!("SELECT t.order_id AS it FROM {ours}");
-        app.ask::<Option<String>>(&query).await
+        app.query::<Option<String>>(&query).await
     };
     pull(&app, &shop).await;
     assert_eq!(order().await, None);
     // A payment on another account whose charge has the same id.
-    let charge: String = app.ask(&format!("SELECT t.source AS it FROM {ours}")).await;
+    let charge: String = app
+        .query(&format!("SELECT t.source AS it FROM {ours}"))
+        .await;
     app.sql(&format!(
         "UPDATE payments SET charge = '{charge}' WHERE charge_account = '{}'",
         other.account
@@ -315,7 +317,7 @@ async fn transactions_name_their_order_also_when_its_charge_is_learned_later() {
     pull(&app, &shop).await;
     assert_eq!(order().await, None, "another account's charge");
     for event in &events {
-        app.hear(event).await;
+        app.deliver(event).await;
     }
     app.settle().await;
     let path = format!("/v1/orders?seller_id={}", shop.id);
@@ -349,11 +351,11 @@ async fn a_payout_made_by_hand_is_never_itemised() {
     let shop = shop(&app).await;
     let manual = [("settings[payouts][schedule][interval]", "manual")];
     let path = format!("/accounts/{}", shop.account);
-    app.at_stripe("POST", &path, &shop.account, &manual).await;
+    app.stripe_api("POST", &path, &shop.account, &manual).await;
     sale(&app, &shop, 4000).await;
     app.simulator.advance(4 * DAY).await;
     let body = [("amount", "1000"), ("currency", "eur")];
-    app.at_stripe("POST", "/payouts", &shop.account, &body)
+    app.stripe_api("POST", "/payouts", &shop.account, &body)
         .await;
     app.simulator.advance(3 * DAY).await;
     // No event at all: the pulled transaction names the payout.
@@ -380,19 +382,19 @@ async fn an_event_of_one_account_never_touches_anothers_payout() {
     sale(&app, &shop, 4000).await;
     payday(&app, &shop, 6).await;
     let before = get(&app, &shop, "/v1/payouts").await;
-    let payouts = app.at_stripe("GET", "/payouts", &shop.account, &[]).await;
+    let payouts = app.stripe_api("GET", "/payouts", &shop.account, &[]).await;
     let mut object = payouts["data"][0].clone();
     object["status"] = json!("failed");
     for (n, account) in [other.account.as_str(), "acct_unknown"].iter().enumerate() {
         let id = format!("evt_{n}");
         let event = event(&id, "payout.failed", account, object.clone());
-        assert_eq!(app.hear(&event).await, "ignored", "{account}");
+        assert_eq!(app.deliver(&event).await, "ignored", "{account}");
     }
     assert_eq!(get(&app, &shop, "/v1/payouts").await, before);
     // An odd shape is no loss: what the event names is read again.
     let odd = json!({ "id": object["id"], "status": 7 });
     let event = event("evt_odd", "payout.failed", &shop.account, odd);
-    assert_eq!(app.hear(&event).await, "processed");
+    assert_eq!(app.deliver(&event).await, "processed");
     app.run_jobs().await;
     assert_eq!(get(&app, &shop, "/v1/payouts").await, before);
 }

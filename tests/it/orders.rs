@@ -215,7 +215,7 @@ async fn cancelling_closes_the_session_at_stripe_first() {
     );
     assert_eq!(cancelled.body["cancel_reason"], "changed my mind");
     let refusal = app
-        .try_stripe(
+        .try_simulate(
             &format!("/checkout/sessions/{}/pay", checkout.id),
             json!({}),
         )
@@ -254,7 +254,7 @@ async fn a_cancel_that_stripe_refuses_says_so() {
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
     let checkout = app.checkout(&lamp).await;
-    app.stripe(
+    app.simulate(
         &format!("/accounts/{}/deauthorize", shop.account),
         json!({}),
     )

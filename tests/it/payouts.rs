@@ -40,13 +40,13 @@ async fn paid_out(app: &TestApp) -> (Shop, Checkout, String) {
 async fn equals_stripe(app: &TestApp, shop: &Shop) -> i64 {
     app.until_transactions_show(&shop.account).await;
     let book: i64 = app
-        .ask(&format!(
+        .query(&format!(
             "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) AS it FROM entries e JOIN books b ON b.id = e.book_id
                WHERE b.stripe_account = '{}' AND e.account LIKE 'stripe_balance:%'",
             shop.account
         ))
         .await;
-    let balance = &app.truth(&shop.account).await["balances"]["usd"];
+    let balance = &app.stripe_books(&shop.account).await["balances"]["usd"];
     let stripe =
         balance["available"].as_i64().unwrap_or(0) + balance["pending"].as_i64().unwrap_or(0);
     assert_eq!(book, stripe, "the book and Stripe's balance");
@@ -109,7 +109,7 @@ async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
             (&json!(2500), &json!(payout))
         );
     }
-    let paid = app.truth(&shop.account).await["payouts"][0]["amount"].clone();
+    let paid = app.stripe_books(&shop.account).await["payouts"][0]["amount"].clone();
     assert_eq!(seen["amount"], paid);
     assert_eq!(balance(&app, &shop.owner, "bank").await, paid);
     assert_eq!(balance(&app, &shop.owner, "payout:clearing").await, 0);
@@ -125,12 +125,12 @@ async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
 async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
     let app = TestApp::start().await;
     let (shop, _, payout) = paid_out(&app).await;
-    app.stripe(
+    app.simulate(
         &format!("/payouts/{payout}/fail"),
         json!({ "failure_code": "account_closed" }),
     )
     .await;
-    let late = app.truth(&shop.account).await["events"].clone();
+    let late = app.stripe_books(&shop.account).await["events"].clone();
     app.settle().await;
     let path = format!("/v1/payouts/{payout}");
     let seen = app.get(&path).by(&shop.owner).expect(200).await;
@@ -149,7 +149,7 @@ async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
     {
         let mut again = event.clone();
         again["id"] = json!("evt_late");
-        app.hear(&again).await;
+        app.deliver(&again).await;
         // Before anybody asks Stripe, too.
         let seen = app.get(&path).by(&shop.owner).expect(200).await;
         assert_eq!(seen["status"], "failed");

@@ -110,7 +110,7 @@ async fn what_is_asked_again_and_again_reads_no_table_from_end_to_end() {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         held.rollback().await.expect("ends");
     };
-    let (heard, ()) = tokio::join!(join_all(events.iter().map(|e| app.hear(e))), release);
+    let (heard, ()) = tokio::join!(join_all(events.iter().map(|e| app.deliver(e))), release);
     assert_eq!(heard, ["processed", "processed", "processed"]);
     app.settle().await;
     for path in [

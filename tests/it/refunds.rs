@@ -23,7 +23,7 @@ async fn ask(app: &TestApp, shop: &Shop, body: Value) -> Value {
 
 /// How many refunds Stripe has made on an account.
 async fn at_stripe(app: &TestApp, shop: &Shop) -> usize {
-    app.truth(&shop.account).await["refunds"]
+    app.stripe_books(&shop.account).await["refunds"]
         .as_array()
         .expect("refunds")
         .len()
@@ -207,7 +207,7 @@ async fn a_refund_that_stripe_refuses_is_blocked_and_a_person_is_told() {
     let (shop, checkout) = sold(&app).await;
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
     // The account has left the platform in between, which nobody has told us yet.
-    app.stripe(
+    app.simulate(
         &format!("/accounts/{}/deauthorize", shop.account),
         json!({}),
     )
@@ -240,7 +240,7 @@ async fn a_refund_that_fails_after_all_brings_the_order_back() {
         &app.refunds(&shop, &checkout.order).await[0],
         "stripe_refund",
     );
-    app.stripe(&format!("/refunds/{refund}/fail"), json!({}))
+    app.simulate(&format!("/refunds/{refund}/fail"), json!({}))
         .await;
     app.settle().await;
     let order = app.order(&checkout).await;
@@ -272,7 +272,7 @@ async fn an_older_word_on_a_refund_changes_nothing_whenever_it_comes() {
         count += 1;
         told["id"] = json!(format!("evt_late{count}"));
         told["data"]["object"]["status"] = json!(status);
-        app.hear(&told).await;
+        app.deliver(&told).await;
         app.run_jobs().await;
     };
     assert_eq!(now().await, stands("succeeded", "refunded"));

@@ -46,7 +46,7 @@ async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
     let db = &app.app.db;
     // The disk is full: SQLite itself ends the transaction in which that is found out.
     let pages: i64 = app
-        .ask("SELECT page_count AS it FROM pragma_page_count")
+        .query("SELECT page_count AS it FROM pragma_page_count")
         .await;
     let tx = db.begin_write().await.expect("begins");
     let full = format!("PRAGMA max_page_count = {pages}");
@@ -116,9 +116,9 @@ async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
         &shop.account,
         json!({ "id": "po_1" }),
     );
-    assert_eq!(app.hear(&told).await, "ignored");
+    assert_eq!(app.deliver(&told).await, "ignored");
     let tries: i64 = app
-        .ask("SELECT last_value AS it FROM inbox_events_tries")
+        .query("SELECT last_value AS it FROM inbox_events_tries")
         .await;
     assert_eq!(tries, 3);
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use souk_simulator::FaultKind;
 
 use crate::harness::{TestApp, text};
-use crate::sellers::seen;
+use crate::sellers::get_seller;
 
 #[tokio::test]
 async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end() {
@@ -84,7 +84,7 @@ async fn a_seller_whose_maker_went_away_gets_its_account_from_the_job() {
     app.settle().await;
     assert_eq!(app.count("sellers WHERE stripe_account IS NULL").await, 0);
     assert_eq!(
-        app.ask::<i64>("SELECT COUNT(DISTINCT stripe_account) AS it FROM sellers")
+        app.query::<i64>("SELECT COUNT(DISTINCT stripe_account) AS it FROM sellers")
             .await,
         2
     );
@@ -150,6 +150,6 @@ async fn when_stripe_gives_no_answer_each_operation_says_so_and_works_again_afte
         worked.insert(call().by(&shop.owner).await.status);
     }
     assert!(worked.is_subset(&BTreeSet::from([200, 201])), "{worked:?}");
-    assert_eq!(seen(&app, &shop).await["status"], "active");
-    app.leaves_work();
+    assert_eq!(get_seller(&app, &shop).await["status"], "active");
+    app.allow_unfinished_work();
 }

@@ -20,7 +20,7 @@ fn code(shop: &Shop, changes: Value) -> Value {
 /// What Stripe has of a kind on the shop's account.
 async fn at_stripe(app: &TestApp, shop: &Shop, what: &str) -> Vec<Value> {
     let list = app
-        .at_stripe("GET", &format!("/{what}"), &shop.account, &[])
+        .stripe_api("GET", &format!("/{what}"), &shop.account, &[])
         .await;
     list["data"].as_array().expect("a list").clone()
 }
@@ -168,7 +168,7 @@ async fn an_amount_in_another_currency_takes_nothing_off() {
         .await;
     let checkout = app.checkout(&app.product(&shop, 2500, None).await).await;
     let path = format!("/checkout/sessions/{}/pay", checkout.id);
-    app.try_stripe(&path, json!({ "promotion_code": "EUROS" }))
+    app.try_simulate(&path, json!({ "promotion_code": "EUROS" }))
         .await
         .expect_err("another currency");
     app.pay(&checkout).await;
@@ -202,7 +202,7 @@ async fn a_code_that_is_switched_off_is_off_at_stripe_until_it_is_on_again() {
     }
     let checkout = app.checkout(&lamp).await;
     let pay = format!("/checkout/sessions/{}/pay", checkout.id);
-    app.try_stripe(&pay, json!({ "promotion_code": "WELCOME20" }))
+    app.try_simulate(&pay, json!({ "promotion_code": "WELCOME20" }))
         .await
         .expect_err("it is off");
     app.fault(
@@ -257,7 +257,7 @@ async fn what_stripe_refuses_is_taken_back() {
     let shop = app.shop("mira").await;
     // Made in the seller's own dashboard.
     let coupon = app
-        .at_stripe(
+        .stripe_api(
             "POST",
             "/coupons",
             &shop.account,
@@ -269,7 +269,7 @@ async fn what_stripe_refuses_is_taken_back() {
         ("promotion[coupon]", &*text(&coupon, "id")),
         ("code", "WELCOME20"),
     ];
-    app.at_stripe("POST", "/promotion_codes", &shop.account, &form)
+    app.stripe_api("POST", "/promotion_codes", &shop.account, &form)
         .await;
     app.post("/v1/promotion_codes", code(&shop, json!({})))
         .by(&shop.owner)
@@ -280,7 +280,7 @@ async fn what_stripe_refuses_is_taken_back() {
     // Nor can one be switched on an account that has left.
     let path = format!("/v1/promotion_codes?seller_id={}", shop.id);
     let id = page(&app, &path, &shop.owner).await.0.remove(0);
-    app.stripe(
+    app.simulate(
         &format!("/accounts/{}/deauthorize", shop.account),
         json!({}),
     )

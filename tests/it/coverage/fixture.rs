@@ -91,9 +91,9 @@ impl Fixture {
             code,
             text(&payouts["data"][0], "id"),
             shop.account.clone(),
-            app.ask("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
+            app.query("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
                 .await,
-            app.ask("SELECT MIN(id) AS it FROM jobs WHERE state = 'done'")
+            app.query("SELECT MIN(id) AS it FROM jobs WHERE state = 'done'")
                 .await,
             finding(&app, &shop).await,
         ];
@@ -259,10 +259,10 @@ impl Fixture {
     pub async fn rows(&self) -> String {
         let tables: String = if on_postgres() {
             let names = "SELECT string_agg(tablename::text, ',') AS it FROM pg_tables WHERE schemaname = 'public'";
-            self.app.ask(names).await
+            self.app.query(names).await
         } else {
             let names = "SELECT group_concat(name) AS it FROM sqlite_master WHERE type = 'table'";
-            self.app.ask(names).await
+            self.app.query(names).await
         };
         let counts: Vec<String> = tables
             .split(',')
@@ -270,7 +270,7 @@ impl Fixture {
             .collect();
         assert!(counts.len() > 20, "{tables}");
         let query = format!("SELECT {} AS it", counts.join(" || ', ' || "));
-        self.app.ask(&query).await
+        self.app.query(&query).await
     }
 }
 
@@ -287,7 +287,7 @@ async fn finding(app: &TestApp, shop: &Shop) -> String {
     };
     ledger::raise(&tx, finding).await.expect("it is raised");
     tx.commit().await.expect("a commit");
-    app.ask("SELECT MIN(id) AS it FROM findings").await
+    app.query("SELECT MIN(id) AS it FROM findings").await
 }
 
 /// `sel` of `^sel_[0-9a-z]+$`; none where it's a schema of something else.

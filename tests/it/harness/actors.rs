@@ -94,7 +94,7 @@ impl TestApp {
 
     pub async fn shop_in(&self, name: &str, country: &str) -> Shop {
         let shop = self.new_shop(name, country).await;
-        self.stripe(&format!("/accounts/{}/onboard", shop.account), json!({}))
+        self.simulate(&format!("/accounts/{}/onboard", shop.account), json!({}))
             .await;
         self.settle().await;
         let seller = self
@@ -147,12 +147,12 @@ impl TestApp {
 
     pub async fn checkout_of(&self, lines: &[(&str, i64)]) -> Checkout {
         let body = json!({ "lines": lines_of(lines), "customer_email": "guest@example.com" });
-        opened(&self.post("/v1/checkout_sessions", body).expect(201).await)
+        checkout_from(&self.post("/v1/checkout_sessions", body).expect(201).await)
     }
 
     pub async fn checkout_by(&self, buyer: &User, product: &str) -> Checkout {
         let body = json!({ "lines": lines_of(&[(product, 1)]) });
-        opened(
+        checkout_from(
             &self
                 .post("/v1/checkout_sessions", body)
                 .by(buyer)
@@ -173,7 +173,7 @@ impl TestApp {
 
     /// The buyer sends Stripe's page with this in it.
     pub async fn pay_with(&self, checkout: &Checkout, how: Value) -> Value {
-        self.stripe(&format!("/checkout/sessions/{}/pay", checkout.id), how)
+        self.simulate(&format!("/checkout/sessions/{}/pay", checkout.id), how)
             .await
     }
 
@@ -231,7 +231,7 @@ pub fn lines_of(lines: &[(&str, i64)]) -> Value {
         .collect()
 }
 
-pub fn opened(session: &Value) -> Checkout {
+pub fn checkout_from(session: &Value) -> Checkout {
     Checkout {
         id: text(session, "id"),
         order: text(session, "order_id"),

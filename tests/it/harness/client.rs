@@ -6,7 +6,7 @@ use std::pin::Pin;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::contract::{Answered, contract, saw};
+use crate::contract::{Answered, contract, record_met};
 
 use super::User;
 
@@ -160,7 +160,7 @@ impl Call<'_> {
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         match contract().check(&answered) {
-            Ok(Some(operation)) => saw(operation, status),
+            Ok(Some(operation)) => record_met(operation, status),
             Ok(None) => {}
             Err(fault) => panic!(
                 "{} {}: the answer {status} {fault}\n{text}",

@@ -66,7 +66,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
-            super::elsewhere(async move {
+            super::block_on_new_thread(async move {
                 let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
                 run(&server().await, &drop).await;
             });

@@ -64,10 +64,10 @@ async fn named(db: &DatabaseConnection, sql: &str) -> Vec<String> {
 }
 
 /// Says what is wrong.
-pub async fn broken(url: &str, now: i64, leftovers_too: bool) -> Vec<String> {
+pub async fn violations(url: &str, now: i64, unfinished_work_too: bool) -> Vec<String> {
     let db = sea_orm::Database::connect(url).await.expect("connects");
     let mut faults = vec![];
-    let left_over = LEFT_OVER.iter().filter(|_| leftovers_too);
+    let left_over = LEFT_OVER.iter().filter(|_| unfinished_work_too);
     for (rule, sql) in RULES.iter().chain(left_over) {
         for who in named(&db, &sql.replace('?', &now.to_string())).await {
             faults.push(format!("{rule}: {who}"));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, Door, TestApp, text};
+use crate::harness::{Checkout, Endpoint, TestApp, text};
 
 /// A guest's open checkout of one of three, and what it is of.
 async fn open(app: &TestApp) -> (crate::harness::Shop, String, Checkout) {
@@ -144,7 +144,7 @@ async fn cancelling_an_order_whose_session_stripe_never_confirmed_closes_that_se
         .expect(200)
         .await;
     assert_eq!(cancelled["status"], "cancelled");
-    let sessions = app.truth(&shop.account).await["checkout_sessions"].clone();
+    let sessions = app.stripe_books(&shop.account).await["checkout_sessions"].clone();
     assert_eq!(
         (sessions.as_array().map(Vec::len), &sessions[0]["status"]),
         (Some(1), &json!("expired"))
@@ -173,7 +173,7 @@ async fn an_order_whose_money_is_on_its_way_is_not_cancelled() {
     assert_eq!(app.order(&checkout).await["status"], "processing");
     app.settle().await;
     cancel().await;
-    app.stripe(
+    app.simulate(
         &format!("/checkout/sessions/{}/settle", checkout.id),
         json!({ "outcome": "succeed" }),
     )
@@ -205,14 +205,14 @@ async fn what_has_ended_otherwise_stays_as_it_ended() {
         .refused(409, "order_not_paid")
         .await;
     assert_eq!(
-        app.truth(&shop.account).await["checkout_sessions"][0]["status"],
+        app.stripe_books(&shop.account).await["checkout_sessions"][0]["status"],
         "expired"
     );
 }
 
 /// What Stripe has sent back on the shop's account.
 async fn sent_back(app: &TestApp, account: &str) -> Vec<Value> {
-    app.truth(account).await["refunds"]
+    app.stripe_books(account).await["refunds"]
         .as_array()
         .expect("a list")
         .clone()
@@ -241,7 +241,7 @@ async fn a_session_paid_after_its_order_was_cancelled_is_refunded_once_whoever_h
     );
     for event in app.intercept().await {
         for _ in 0..3 {
-            app.hear(&event).await;
+            app.deliver(&event).await;
         }
     }
     app.fault("POST", "/v1/refunds", FaultKind::CommitThenTimeout, Some(2))
@@ -306,7 +306,7 @@ async fn an_expired_event_of_another_account_ends_no_order() {
         &other.account,
         session.clone(),
     );
-    assert_eq!(app.hear(&foreign).await, "ignored");
+    assert_eq!(app.deliver(&foreign).await, "ignored");
     assert_eq!(app.order(&checkout).await["status"], "pending");
     let own = crate::harness::event(
         "evt_own",
@@ -316,7 +316,7 @@ async fn an_expired_event_of_another_account_ends_no_order() {
     );
     let answer = app
         .post_event(
-            Door::Connect,
+            Endpoint::Connect,
             &own.to_string(),
             &app.connect.secret,
             app.now(),
@@ -343,9 +343,9 @@ async fn money_that_comes_after_the_payment_itself_had_ended_goes_back() {
         ended["id"] = json!("evt_ended");
         ended["type"] = json!(kind);
         ended["data"]["object"]["status"] = json!("expired");
-        assert_eq!(app.hear(&ended).await, "processed");
+        assert_eq!(app.deliver(&ended).await, "processed");
         assert_eq!(app.order(&checkout).await["status"], ends_as);
-        assert_eq!(app.hear(&completed).await, "processed");
+        assert_eq!(app.deliver(&completed).await, "processed");
         app.settle().await;
         let order = app.order(&checkout).await;
         assert_eq!(

@@ -4,7 +4,7 @@
 use serde_json::json;
 use souk::webhooks::replay::replay;
 
-use crate::harness::{Answer, Door, TestApp, event, lines_of, text};
+use crate::harness::{Answer, Endpoint, TestApp, event, lines_of, text};
 
 /// Bytes that a delivery may have.
 const LIMIT: usize = 512 * 1024;
@@ -20,10 +20,10 @@ enum Then {
 }
 use Then::{Kept, Refused};
 
-/// A kind of body, and what becomes of it at the platform's door and at the Connect door.
+/// A kind of body, and what becomes of it at the platform's endpoint and at the Connect endpoint.
 struct Case {
     what: &'static str,
-    /// `$id` is an id of its own, `$who` the account: null at the platform's door.
+    /// `$id` is an id of its own, `$who` the account: null at the platform's endpoint.
     body: String,
     then: (Then, Then),
 }
@@ -121,7 +121,7 @@ fn malformed() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Kept at both doors, as of a type that has no effect.
+/// Kept at both endpoints, as of a type that has no effect.
 fn stored() -> Vec<(&'static str, String)> {
     let (deep, long) = (nested(DEEP), noise(DEEP));
     let mut stored = vec![
@@ -335,16 +335,19 @@ async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_nam
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let mut wrong = vec![];
-    for (door, who) in [(Door::Platform, "null"), (Door::Connect, "\"acct_1\"")] {
+    for (endpoint, who) in [
+        (Endpoint::Platform, "null"),
+        (Endpoint::Connect, "\"acct_1\""),
+    ] {
         for (n, case) in cases().into_iter().enumerate() {
             let body = case.body(&format!("evt_{n}"), who);
             let (platform, connect) = case.then;
-            let expected = if door == Door::Platform {
+            let expected = if endpoint == Endpoint::Platform {
                 platform
             } else {
                 connect
             };
-            let answer = deliver(&app, door, body.as_bytes()).await;
+            let answer = deliver(&app, endpoint, body.as_bytes()).await;
             let then = match (answer.status, app.count("inbox_events").await) {
                 (200, 1) => kept(&app, body.as_bytes()).await,
                 (400 | 413, 0) => Err(answer.code().to_owned()),
@@ -355,10 +358,10 @@ async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_nam
                 Refused(code) => Err(code.to_owned()),
             };
             if then != expected {
-                wrong.push(format!("{} at {door:?}: {then:.200?}", case.what));
+                wrong.push(format!("{} at {endpoint:?}: {then:.200?}", case.what));
             }
             if then.is_ok() && then == expected {
-                let again = deliver(&app, door, body.as_bytes()).await;
+                let again = deliver(&app, endpoint, body.as_bytes()).await;
                 assert_eq!(again.body["state"], "duplicate", "{}", case.what);
                 // It can be looked at, and done again.
                 app.get("/v1/admin/events").by(&admin).expect(200).await;
@@ -374,7 +377,7 @@ async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_nam
 #[tokio::test]
 async fn what_is_no_utf_8_is_refused() {
     let app = TestApp::start().await;
-    for door in [Door::Platform, Door::Connect] {
+    for endpoint in [Endpoint::Platform, Endpoint::Connect] {
         for bytes in [
             b"\xff".as_slice(),
             b"\xc0\x80",
@@ -388,7 +391,7 @@ async fn what_is_no_utf_8_is_refused() {
                 ("", r#"{"id":"evt_1"}"#),
             ] {
                 let body = [before.as_bytes(), bytes, after.as_bytes()].concat();
-                let answer = deliver(&app, door, &body).await;
+                let answer = deliver(&app, endpoint, &body).await;
                 assert_eq!(
                     (answer.status, answer.code()),
                     (400, "malformed_event"),
@@ -400,19 +403,19 @@ async fn what_is_no_utf_8_is_refused() {
     assert_eq!(app.count("inbox_events").await, 0);
 }
 
-async fn deliver(app: &TestApp, door: Door, body: &[u8]) -> Answer {
-    let secret = match door {
-        Door::Platform => &app.platform.secret,
-        Door::Connect => &app.connect.secret,
+async fn deliver(app: &TestApp, endpoint: Endpoint, body: &[u8]) -> Answer {
+    let secret = match endpoint {
+        Endpoint::Platform => &app.platform.secret,
+        Endpoint::Connect => &app.connect.secret,
     };
-    app.post_event(door, body, secret, app.now()).await
+    app.post_event(endpoint, body, secret, app.now()).await
 }
 
 /// State and type of the one event there is, or what is wrong with it.
 async fn kept(app: &TestApp, body: &[u8]) -> Result<(String, String), String> {
     let ask = async |column: &str| -> String {
         let text = format!("SELECT COALESCE({column}, '') AS it FROM inbox_events");
-        app.ask(&text).await
+        app.query(&text).await
     };
     if ask("payload").await.as_bytes() != body {
         return Err("it is not as it came".to_owned());
@@ -426,7 +429,7 @@ async fn kept(app: &TestApp, body: &[u8]) -> Result<(String, String), String> {
 #[tokio::test]
 async fn an_event_that_would_wait_for_what_no_index_holds_fails_where_it_can_be_seen() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
     let timeout = souk_simulator::FaultKind::TimeoutBeforeCommit;
@@ -436,10 +439,10 @@ async fn an_event_that_would_wait_for_what_no_index_holds_fails_where_it_can_be_
     app.post("/v1/checkout_sessions", body)
         .refused(503, "stripe_unavailable")
         .await;
-    let payment: String = app.ask("SELECT id AS it FROM payments").await;
+    let payment: String = app.query("SELECT id AS it FROM payments").await;
     let session = json!({ "id": noise(100_000), "metadata": { "souk_payment": payment } });
     assert_eq!(
-        app.hear(&event("evt_1", SESSION, &shop.account, session))
+        app.deliver(&event("evt_1", SESSION, &shop.account, session))
             .await,
         "failed"
     );
@@ -448,12 +451,12 @@ async fn an_event_that_would_wait_for_what_no_index_holds_fails_where_it_can_be_
 #[tokio::test]
 async fn at_a_live_server_an_event_that_does_not_say_that_it_is_live_is_kept_and_moves_nothing() {
     let app = TestApp::with(&[("STRIPE_SECRET_KEY", "sk_live_suite")]).await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let mut odd = event("evt_1", "payout.paid", "acct_1", json!({ "id": "po_1" }));
-    assert_eq!(app.hear(&odd).await, "ignored");
+    assert_eq!(app.deliver(&odd).await, "ignored");
     assert_eq!(app.count("inbox_events").await, 0, "it is a test event");
     odd["livemode"] = json!("true");
-    assert_eq!(app.hear(&odd).await, "failed");
-    let why: String = app.ask("SELECT error AS it FROM inbox_events").await;
+    assert_eq!(app.deliver(&odd).await, "failed");
+    let why: String = app.query("SELECT error AS it FROM inbox_events").await;
     assert!(why.contains("neither"), "{why}");
 }

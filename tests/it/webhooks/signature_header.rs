@@ -3,7 +3,7 @@
 use serde_json::json;
 use souk_simulator::sign;
 
-use crate::harness::{Door, START, TestApp, event};
+use crate::harness::{Endpoint, START, TestApp, event};
 
 #[tokio::test]
 async fn a_header_that_is_no_signature_is_refused_whatever_it_is() {
@@ -39,12 +39,19 @@ async fn a_header_that_is_no_signature_is_refused_whatever_it_is() {
         (at(i64::MIN), "timestamp_out_of_tolerance"),
         (at(i64::MAX), "timestamp_out_of_tolerance"),
     ] {
-        let answer = app.knock(Door::Connect, &ours, &header).await;
+        let answer = app
+            .post_with_signature(Endpoint::Connect, &ours, &header)
+            .await;
         assert_eq!((answer.status, answer.code()), (400, code), "{header:.80}");
     }
     assert_eq!(app.count("inbox_events").await, 0);
     let twice = format!("t=1,t={START},v1={good}");
-    assert_eq!(app.knock(Door::Connect, &ours, &twice).await.status, 200);
+    assert_eq!(
+        app.post_with_signature(Endpoint::Connect, &ours, &twice)
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -54,8 +61,15 @@ async fn the_right_signature_counts_among_a_thousand_wrong_ones() {
     let wrong = format!(",v1={}", "0".repeat(64)).repeat(1000);
     let good = sign(&app.connect.secret, START, ours.as_bytes());
     let header = good.replace(",v1=", &format!("{wrong},v1="));
-    assert_eq!(app.knock(Door::Connect, &ours, &header).await.status, 200);
+    assert_eq!(
+        app.post_with_signature(Endpoint::Connect, &ours, &header)
+            .await
+            .status,
+        200
+    );
     let header = format!("t={START}{wrong}");
-    let answer = app.knock(Door::Connect, &ours, &header).await;
+    let answer = app
+        .post_with_signature(Endpoint::Connect, &ours, &header)
+        .await;
     assert_eq!((answer.status, answer.code()), (400, "invalid_signature"));
 }
