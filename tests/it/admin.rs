@@ -7,7 +7,7 @@ use souk::jobs::{self, Job};
 use souk::ledger::{self, NewFinding};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, START, Shop, TestApp, User, event, text};
+use crate::harness::{Checkout, Has, START, Shop, TestApp, User, event, text};
 
 /// A sale whose event was given up, since our row didn't know its session; it does now.
 pub async fn sale_given_up(app: &TestApp) -> (Checkout, String, String) {
@@ -62,10 +62,7 @@ async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
     assert!(!seen.to_string().contains("guest@example.com"), "{seen}");
 
     let dry = replay(&app, &admin, &id, json!({ "dry_run": true })).await;
-    assert_eq!(
-        (&dry["state_before"], &dry["state"]),
-        (&json!("dead"), &json!("processed"))
-    );
+    dry.has(json!({ "state_before": "dead", "state": "processed" }));
     for table in ["payments", "orders", "products", "stock_movements"] {
         assert_eq!(dry["changes"][table], 1, "{table} in {dry}");
     }
@@ -81,10 +78,7 @@ async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
     assert_eq!(app.order(&checkout).await["status"], "paid");
     assert_eq!(app.stock(&lamp).await, 4);
     let seen = app.get(&path).by(&admin).expect(200).await;
-    assert_eq!(
-        (&seen["state"], &seen["attempts"], &seen["error"]),
-        (&json!("processed"), &json!(13), &json!(null))
-    );
+    seen.has(json!({ "state": "processed", "attempts": 13, "error": null }));
 
     let twice = replay(&app, &admin, &id, json!({})).await;
     assert_eq!(twice["state"], "processed", "{twice}");
@@ -129,10 +123,7 @@ async fn a_replay_that_fails_leaves_the_event_failed_or_dead_and_says_why() {
         .by(&admin)
         .expect(200)
         .await;
-    assert_eq!(
-        (&seen["state"], &seen["error"]),
-        (&json!("processed"), &json!(null))
-    );
+    seen.has(json!({ "state": "processed", "error": null }));
 }
 
 #[tokio::test]
@@ -248,14 +239,7 @@ async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
     let path = "/v1/admin/events/evt_a/discard";
     let wish = json!({ "reason": "The account was closed" });
     let gone = app.post(path, wish.clone()).by(&admin).expect(200).await;
-    assert_eq!(
-        (&gone["state"], &gone["discard_reason"], &gone["retry_at"]),
-        (
-            &json!("discarded"),
-            &json!("The account was closed"),
-            &json!(null)
-        )
-    );
+    gone.has(json!({ "state": "discarded", "discard_reason": "The account was closed", "retry_at": null }));
     app.post(path, wish)
         .by(&admin)
         .refused(409, "event_finished")
@@ -274,10 +258,7 @@ async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
         "The account was closed"
     );
     let back = replay(&app, &admin, "evt_a", json!({})).await;
-    assert_eq!(
-        (&back["state_before"], &back["state"]),
-        (&json!("discarded"), &json!("failed"))
-    );
+    back.has(json!({ "state_before": "discarded", "state": "failed" }));
     let seen = app
         .get("/v1/admin/events/evt_a")
         .by(&admin)
@@ -315,10 +296,7 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
     app.fault("POST", "/v1/refunds", silence, None).await;
     app.run_jobs().await;
     let refund = job(&app, &admin, "refund").await;
-    assert_eq!(
-        (&refund["state"], &refund["attempts"]),
-        (&json!("ready"), &json!(1))
-    );
+    refund.has(json!({ "state": "ready", "attempts": 1 }));
     assert!(refund["last_error"].is_string(), "{refund}");
 
     let wish = json!({ "reason": "Paid back in cash" });
@@ -331,16 +309,10 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
     app.advance(300).await;
     app.run_jobs().await;
     let seen = job(&app, &admin, "refund").await;
-    assert_eq!(
-        (&seen["state"], &seen["discard_reason"]),
-        (&json!("discarded"), &json!("Paid back in cash"))
-    );
+    seen.has(json!({ "state": "discarded", "discard_reason": "Paid back in cash" }));
     assert_eq!(on_job(&app, &admin, &refund, "retry", json!({})).await, 200);
     let seen = job(&app, &admin, "refund").await;
-    assert_eq!(
-        (&seen["state"], &seen["attempts"]),
-        (&json!("ready"), &json!(0))
-    );
+    seen.has(json!({ "state": "ready", "attempts": 0 }));
     assert_eq!(seen["discard_reason"], json!(null));
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
@@ -420,10 +392,7 @@ async fn what_stages_a_discarded_job_again_wakes_it() {
     );
     wake().await;
     let woken = job(&app, &admin, "sync_account").await;
-    assert_eq!(
-        (&woken["state"], &woken["discard_reason"]),
-        (&json!("ready"), &json!(null))
-    );
+    woken.has(json!({ "state": "ready", "discard_reason": null }));
     app.run_jobs().await;
     assert_eq!(job(&app, &admin, "sync_account").await["state"], "done");
 }
@@ -453,10 +422,7 @@ async fn a_finding_is_resolved_with_a_note_and_opens_again_when_it_is_found_agai
         call.by(&admin).expect(200)
     };
     let resolved = resolve(note).await;
-    assert_eq!(
-        (&resolved["state"], &resolved["note"]),
-        (&json!("resolved"), &json!(note))
-    );
+    resolved.has(json!({ "state": "resolved", "note": note }));
     assert!(resolved["resolved_at"].is_string(), "{resolved}");
     assert_eq!(resolve("Another note").await, resolved);
     assert_eq!(
@@ -466,10 +432,7 @@ async fn a_finding_is_resolved_with_a_note_and_opens_again_when_it_is_found_agai
     );
     find().await;
     let open = app.get(&path).by(&admin).expect(200).await;
-    assert_eq!(
-        (&open["state"], &open["note"], &open["resolved_at"]),
-        (&json!("open"), &json!(null), &json!(null))
-    );
+    open.has(json!({ "state": "open", "note": null, "resolved_at": null }));
 }
 
 #[tokio::test]

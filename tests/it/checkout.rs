@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Shop, TestApp, checkout_from, lines_of, text};
+use crate::harness::{Has, Shop, TestApp, checkout_from, lines_of, text};
 
 /// A guest's body with these lines.
 fn of(lines: &[(&str, i64)]) -> Value {
@@ -47,22 +47,10 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
         .expect(201)
         .await;
     // 12.5 % of 7997 is 999.625, and 30 more.
-    assert_eq!(
-        (
-            &session["amount_subtotal"],
-            &session["application_fee_amount"]
-        ),
-        (&json!(7997), &json!(1030))
-    );
-    assert_eq!(
-        (&session["amount_total"], &session["livemode"]),
-        (&json!(null), &json!(false))
-    );
+    session.has(json!({ "amount_subtotal": 7997, "application_fee_amount": 1030 }));
+    session.has(json!({ "amount_total": null, "livemode": false }));
     let there = &app.stripe_books(&shop.account).await["checkout_sessions"][0];
-    assert_eq!(
-        (&there["id"], &there["amount_subtotal"]),
-        (&session["id"], &json!(7997))
-    );
+    there.has(json!({ "id": session["id"], "amount_subtotal": 7997 }));
     assert_eq!(there["metadata"]["souk_order"], session["order_id"]);
     assert_eq!(there["metadata"]["souk_payment"], session["payment_id"]);
     assert_eq!(
@@ -73,23 +61,14 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
     app.pay(&checkout).await;
     app.settle().await;
     let charge = &app.stripe_books(&shop.account).await["charges"][0];
-    assert_eq!(
-        (&charge["amount"], &charge["application_fee_amount"]),
-        (&json!(7997), &json!(1030))
-    );
+    charge.has(json!({ "amount": 7997, "application_fee_amount": 1030 }));
     let seen = app
         .get(format!("/v1/checkout_sessions/{}", checkout.id))
         .by(&shop.owner)
         .expect(200)
         .await;
-    assert_eq!(
-        (&seen["status"], &seen["payment_status"]),
-        (&json!("complete"), &json!("paid"))
-    );
-    assert_eq!(
-        (&seen["amount_total"], &seen["order_secret"], &seen["url"]),
-        (&json!(7997), &json!(null), &json!(null))
-    );
+    seen.has(json!({ "status": "complete", "payment_status": "paid" }));
+    seen.has(json!({ "amount_total": 7997, "order_secret": null, "url": null }));
 }
 
 #[tokio::test]
@@ -157,12 +136,7 @@ async fn what_cannot_be_sold_together_or_at_all_is_refused() {
         (vec![(&lamp, 999); 41], 422, "invalid_request", "lines"),
     ] {
         let answer = app.post("/v1/checkout_sessions", of(&lines)).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (status, code),
-            "{lines:?}: {}",
-            answer.text
-        );
+        answer.refused(status, code);
         if status != 201 {
             assert_eq!(answer.body["param"], param, "{}", answer.text);
         }
@@ -450,10 +424,7 @@ async fn expire(app: &TestApp, shop: &Shop) {
         .with_secret(&secret)
         .expect(200)
         .await;
-    assert_eq!(
-        (&session["status"], &session["url"]),
-        (&json!("expired"), &json!(null))
-    );
+    session.has(json!({ "status": "expired", "url": null }));
     assert_eq!(app.order(&checkout).await["status"], "expired");
     app.post(&path, json!({}))
         .with_secret(&secret)

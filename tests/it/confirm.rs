@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, Shop, TestApp, event, fee_inside, text};
+use crate::harness::{Checkout, Has, Shop, TestApp, event, fee_inside, text};
 
 /// A shop, what it sells, and a guest's checkout of one.
 async fn shop_with_checkout(app: &TestApp, stock: Option<i64>) -> (Shop, String, Checkout) {
@@ -21,10 +21,7 @@ async fn a_browser_closed_before_the_redirect_loses_nothing_since_the_webhook_co
     assert_eq!(app.order(&checkout).await["status"], "pending");
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["status"], &order["amount_total"]),
-        (&json!("paid"), &json!(2500))
-    );
+    order.has(json!({ "status": "paid", "amount_total": 2500 }));
     assert_eq!(app.stock(&lamp).await, 2);
 }
 
@@ -35,10 +32,7 @@ async fn verify_confirms_when_no_webhook_comes_and_the_late_webhook_changes_noth
     app.pay(&checkout).await;
     let events = app.intercept().await;
     let verified = app.verify(&checkout).await;
-    assert_eq!(
-        (&verified["success"], &verified["status"]),
-        (&json!(true), &json!("paid"))
-    );
+    verified.has(json!({ "success": true, "status": "paid" }));
     app.settle().await;
     app.advance(3 * 86_400).await;
     for event in &events {
@@ -123,10 +117,7 @@ async fn a_code_of_100_percent_confirms_without_a_payment_intent() {
     assert_eq!(verified["status"], "paid");
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["amount_discount"], &order["amount_total"]),
-        (&json!(2500), &json!(0))
-    );
+    order.has(json!({ "amount_discount": 2500, "amount_total": 0 }));
     assert_eq!(app.stock(&lamp).await, 2);
     let intent: Option<String> = app.query("SELECT payment_intent AS it FROM payments").await;
     assert_eq!(intent, None);
@@ -167,10 +158,7 @@ async fn an_asynchronous_method_that_succeeds_makes_the_order_processing_and_the
     .await;
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["status"], &order["amount_total"]),
-        (&json!("paid"), &json!(2500))
-    );
+    order.has(json!({ "status": "paid", "amount_total": 2500 }));
 }
 
 #[tokio::test]
@@ -246,14 +234,8 @@ async fn of_two_attempts_that_both_paid_one_order_one_goes_back() {
     assert_eq!(app.stock(&lamp).await, 2);
     let refunds = app.refunds(&shop, &first.order).await;
     assert_eq!(refunds.len(), 1, "{refunds:?}");
-    assert_eq!(
-        (&refunds[0]["origin"], &refunds[0]["amount"]),
-        (&json!("duplicate_payment"), &json!(2500))
-    );
-    assert_eq!(
-        (&refunds[0]["status"], &refunds[0]["payment_id"]),
-        (&json!("succeeded"), &json!(second.payment))
-    );
+    refunds[0].has(json!({ "origin": "duplicate_payment", "amount": 2500 }));
+    refunds[0].has(json!({ "status": "succeeded", "payment_id": second.payment }));
 }
 
 #[tokio::test]
@@ -269,26 +251,14 @@ async fn an_order_of_two_lines_with_one_sold_out_takes_nothing_and_goes_back_who
     app.pay(&checkout).await;
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["status"], &order["refund_reason"]),
-        (&json!("refunded"), &json!("oversold")),
-        "{order}"
-    );
+    order.has(json!({ "status": "refunded", "refund_reason": "oversold" }));
     assert_eq!(order["amount_refunded"], 6000);
-    assert_eq!(
-        (app.stock(&lamp).await, app.stock(&vase).await),
-        (json!(5), json!(0))
-    );
+    assert_eq!(app.stock(&lamp).await, 5);
+    assert_eq!(app.stock(&vase).await, 0);
     let verified = app.verify(&checkout).await;
-    assert_eq!(
-        (&verified["success"], &verified["status"]),
-        (&json!(false), &json!("refunded"))
-    );
+    verified.has(json!({ "success": false, "status": "refunded" }));
     let refunds = app.refunds(&shop, &checkout.order).await;
-    assert_eq!(
-        (refunds.len(), &refunds[0]["application_fee_refunded"]),
-        (1, &fee_inside(600))
-    );
+    refunds.has(json!([{ "application_fee_refunded": fee_inside(600) }]));
     let books = app.stripe_books(&shop.account).await;
     assert_eq!(books["refunds"].as_array().map(Vec::len), Some(1));
 }
@@ -303,10 +273,7 @@ async fn a_free_order_of_something_sold_out_is_cancelled_and_nothing_is_refunded
         .await;
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["status"], &order["amount_total"]),
-        (&json!("cancelled_sold_out"), &json!(0))
-    );
+    order.has(json!({ "status": "cancelled_sold_out", "amount_total": 0 }));
     assert!(app.refunds(&shop, &checkout.order).await.is_empty());
 }
 
@@ -333,15 +300,9 @@ async fn a_refund_made_at_stripe_before_completed_arrives_is_found() {
     }
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["status"], &order["amount_refunded"]),
-        (&json!("paid"), &json!(1000))
-    );
+    order.has(json!({ "status": "paid", "amount_refunded": 1000 }));
     let refunds = app.refunds(&shop, &checkout.order).await;
-    assert_eq!(
-        (refunds.len(), &refunds[0]["origin"]),
-        (1, &json!("stripe"))
-    );
+    refunds.has(json!([{ "origin": "stripe" }]));
 }
 
 #[tokio::test]
@@ -487,10 +448,7 @@ async fn a_stranger_who_verifies_confirms_the_payment_and_learns_nothing_but_its
         .post(format!("{path}/verify"), json!({}))
         .expect(200)
         .await;
-    assert_eq!(
-        (&verified["success"], &verified["order"]),
-        (&json!(true), &json!(null))
-    );
+    verified.has(json!({ "success": true, "order": null }));
     let seen = app.get(&path).with_secret("ors_guess").expect(200).await;
     assert_eq!(seen["object"], "checkout_session_status");
     let stranger = app.member("stranger").await;
@@ -517,10 +475,7 @@ async fn money_that_comes_after_the_order_was_cancelled_goes_back() {
     app.settle().await;
     // Stripe's own fee is gone, so the money waits at Stripe until the seller has enough again.
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["status"], &order["refund_reason"]),
-        (&json!("refund_due"), &json!("late"))
-    );
+    order.has(json!({ "status": "refund_due", "refund_reason": "late" }));
     assert_eq!(
         app.refunds(&shop, &checkout.order).await[0]["status"],
         "pending"
@@ -528,10 +483,7 @@ async fn money_that_comes_after_the_order_was_cancelled_goes_back() {
     app.sale(&lamp).await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
     let refunds = app.refunds(&shop, &checkout.order).await;
-    assert_eq!(
-        (refunds.len(), &refunds[0]["amount"], &refunds[0]["status"]),
-        (1, &json!(2500), &json!("succeeded"))
-    );
+    refunds.has(json!([{ "amount": 2500, "status": "succeeded" }]));
     assert_eq!(app.stock(&lamp).await, 2);
 }
 

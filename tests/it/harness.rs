@@ -4,6 +4,7 @@
 mod actors;
 mod client;
 mod database;
+mod has;
 mod invariants;
 mod process;
 
@@ -29,6 +30,7 @@ use tokio::net::TcpListener;
 pub use actors::{Checkout, PASSWORD, Shop, User, checkout_from, lines_of, text};
 pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};
+pub use has::Has;
 pub use process::{Proxy, Souk, free_port, run_souk};
 
 /// When every test begins: 2026-11-18T11:06:40Z.

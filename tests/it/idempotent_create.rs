@@ -79,12 +79,7 @@ impl Fixture {
     async fn create_in_vain(&self, thing: Thing, kind: FaultKind) {
         self.app.fault("POST", thing.path(), kind, None).await;
         let answer = self.create(thing).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (503, "stripe_unavailable"),
-            "{thing:?} {kind:?}: {}",
-            answer.text
-        );
+        answer.refused(503, "stripe_unavailable");
         self.app.simulator.clear_faults().await;
         self.app.intercept().await;
         assert_eq!(self.app.count(thing.unknown()).await, 1);

@@ -9,7 +9,7 @@ use souk::{jobs, worker};
 use souk_simulator::FaultKind;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Checkout, Database, Shop, TestApp, User, on_postgres, text, until};
+use crate::harness::{Checkout, Database, Has, Shop, TestApp, User, on_postgres, text, until};
 
 /// Longer than a lease.
 const MORE_THAN_A_LEASE: i64 = 61;
@@ -243,14 +243,7 @@ async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_unt
     let admin = app.admin().await;
     let found = findings(&app, &admin, "refund_missing").await;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(
-        (
-            &found[0]["subject"],
-            &found[0]["state"],
-            &found[0]["amount"]
-        ),
-        (&json!(refund), &json!("open"), &json!(2500))
-    );
+    found[0].has(json!({ "subject": refund, "state": "open", "amount": 2500 }));
     let said = text(&found[0], "message");
     for part in ["25.00", checkout.order.as_str(), "12 tries", "isn't known"] {
         assert!(said.contains(part), "{part} is not in {said}");
@@ -272,16 +265,9 @@ async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_unt
     app.settle().await;
     assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
     let row = app.get(&path).by(&owner).expect(200).await;
-    assert_eq!(
-        (&row["status"], &row["failure_reason"]),
-        (&json!("succeeded"), &json!(null))
-    );
+    row.has(json!({ "status": "succeeded", "failure_reason": null }));
     let found = findings(&app, &admin, "refund_missing").await;
-    assert_eq!(
-        (found.len(), &found[0]["state"]),
-        (1, &json!("resolved")),
-        "{found:?}"
-    );
+    found.has(json!([{ "state": "resolved" }]));
 }
 
 #[tokio::test]
@@ -331,14 +317,7 @@ async fn given_up_and_repeated(tried_by_hand: bool) {
     let found = findings(&app, &admin, "inconclusive").await;
     assert_eq!(found.len(), 1, "{found:?}");
     let payment: String = app.query("SELECT id AS it FROM payments").await;
-    assert_eq!(
-        (
-            &found[0]["subject"],
-            &found[0]["state"],
-            &found[0]["amount"]
-        ),
-        (&json!(payment), &json!("open"), &json!(2500))
-    );
+    found[0].has(json!({ "subject": payment, "state": "open", "amount": 2500 }));
     let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "pending", "nothing is known that would end it");
 

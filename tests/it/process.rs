@@ -14,7 +14,7 @@ use souk_migration::{Migrator, MigratorTrait};
 use souk_simulator::sign;
 
 use crate::harness::{
-    Database, Endpoint, PASSWORD, Proxy, Souk, TestApp, on_postgres, settings, text, until,
+    Database, Endpoint, Has, PASSWORD, Proxy, Souk, TestApp, on_postgres, settings, text, until,
 };
 
 /// Signed now, since a process reads the real clock.
@@ -65,10 +65,7 @@ async fn a_kill_between_commit_and_answer_loses_nothing_and_doubles_nothing() {
         .content("application/json", completed)
         .header("stripe-signature", &signature)
         .await;
-    assert_eq!(
-        (again.status, &again.body["state"]),
-        (200, &json!("duplicate"))
-    );
+    again.expect(200).has(json!({ "state": "duplicate" }));
     assert!(souk.stop().await.success());
     assert_eq!(app.count("stock_movements WHERE reason = 'sale'").await, 1);
     assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);

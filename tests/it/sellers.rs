@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Shop, TestApp, User, event, text};
+use crate::harness::{Has, Shop, TestApp, User, event, text};
 use crate::onboarding::{browse, link};
 
 /// A seller that isn't onboarded, and of which nothing is left to do here.
@@ -43,10 +43,7 @@ async fn a_sellers_status_follows_the_account_through_its_whole_life() {
     )
     .await;
     let seller = get_seller(&app, &shop).await;
-    assert_eq!(
-        (&seller["status"], &seller["details_submitted"]),
-        (&json!("pending_verification"), &json!(true))
-    );
+    seller.has(json!({ "status": "pending_verification", "details_submitted": true }));
     change_account(
         &app,
         &shop,
@@ -57,10 +54,7 @@ async fn a_sellers_status_follows_the_account_through_its_whole_life() {
     assert_eq!(get_seller(&app, &shop).await["status"], "restricted");
     change_account(&app, &shop, "onboard", json!({})).await;
     let seller = get_seller(&app, &shop).await;
-    assert_eq!(
-        (&seller["status"], &seller["charges_enabled"]),
-        (&json!("active"), &json!(true))
-    );
+    seller.has(json!({ "status": "active", "charges_enabled": true }));
     change_account(
         &app,
         &shop,
@@ -80,10 +74,7 @@ async fn a_sellers_status_follows_the_account_through_its_whole_life() {
         .await;
     change_account(&app, &shop, "deauthorize", json!({})).await;
     let seller = get_seller(&app, &shop).await;
-    assert_eq!(
-        (&seller["status"], &seller["charges_enabled"]),
-        (&json!("deauthorized"), &json!(false))
-    );
+    seller.has(json!({ "status": "deauthorized", "charges_enabled": false }));
     app.post(&links, json!({}))
         .by(&shop.owner)
         .refused(409, "seller_deauthorized")
@@ -137,10 +128,7 @@ async fn a_deauthorized_events_object_is_the_application_and_its_account_is_the_
     )
     .await;
     let gone = app.pending_one("account.application.deauthorized").await;
-    assert_eq!(
-        (&gone["account"], &gone["data"]["object"]["object"]),
-        (&json!(shop.account), &json!("application"))
-    );
+    gone.has(json!({ "account": shop.account, "data": { "object": { "object": "application" } } }));
     app.settle().await;
     assert_eq!(get_seller(&app, &shop).await["status"], "deauthorized");
     assert_eq!(get_seller(&app, &other).await["status"], "active");
@@ -223,19 +211,13 @@ async fn requirements_show_what_stripe_wants_until_when_and_why() {
     let shop = app.shop("mira").await;
     let path = format!("/v1/sellers/{}/requirements", shop.id);
     let none = app.get(&path).by(&shop.owner).expect(200).await;
-    assert_eq!(
-        (&none["currently_due"], &none["disabled_reason"]),
-        (&json!([]), &json!(null))
-    );
+    none.has(json!({ "currently_due": [], "disabled_reason": null }));
     let deadline = app.now() + 7 * 86_400;
     let due = json!({ "currently_due": ["external_account"], "current_deadline": deadline });
     change_account(&app, &shop, "restrict", due).await;
     let warned = app.get(&path).by(&shop.owner).expect(200).await;
     assert_eq!(warned["currently_due"], json!(["external_account"]));
-    assert_eq!(
-        (&warned["current_deadline"], &warned["disabled_reason"]),
-        (&json!("2026-11-25T11:06:40.000Z"), &json!(null))
-    );
+    warned.has(json!({ "current_deadline": "2026-11-25T11:06:40.000Z", "disabled_reason": null }));
     assert_eq!(
         get_seller(&app, &shop).await["status"],
         "active",
@@ -247,10 +229,8 @@ async fn requirements_show_what_stripe_wants_until_when_and_why() {
     assert_eq!(wanted["past_due"], json!(["external_account"]));
     assert_eq!(wanted["disabled_reason"], "requirements.past_due");
     let seller = get_seller(&app, &shop).await;
-    assert_eq!(
-        (&seller["requirements"], &seller["status"]),
-        (&wanted, &json!("restricted"))
-    );
+    assert_eq!(seller["requirements"], wanted);
+    seller.has(json!({ "status": "restricted" }));
 }
 
 #[tokio::test]
@@ -335,13 +315,7 @@ async fn only_an_admin_sets_a_sellers_fee_and_it_counts_for_the_next_checkout() 
     assert_eq!(fee().await, 250, "the platform's ten per cent");
     let own = json!({ "application_fee_bps": 333, "application_fee_fixed": 7 });
     let seller = app.patch(&path, own).by(&admin).expect(200).await;
-    assert_eq!(
-        (
-            &seller["application_fee_bps"],
-            &seller["application_fee_fixed"]
-        ),
-        (&json!(333), &json!(7))
-    );
+    seller.has(json!({ "application_fee_bps": 333, "application_fee_fixed": 7 }));
     // 3.33 % of 2500 is 83.25.
     assert_eq!(fee().await, 90);
     app.patch(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use souk_simulator::FaultKind;
 
-use crate::harness::{TestApp, text};
+use crate::harness::{Has, TestApp, text};
 use crate::sellers::get_seller;
 
 #[tokio::test]
@@ -31,19 +31,13 @@ async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end(
     call().refused(503, "stripe_unavailable").await;
     let list = app.get("/v1/sellers").by(&mira).expect(200).await;
     let seller = &list["data"][0];
-    assert_eq!(
-        (&seller["status"], &seller["stripe_account"]),
-        (&json!("created"), &json!(null))
-    );
+    seller.has(json!({ "status": "created", "stripe_account": null }));
     let none = app
         .get(format!("/v1/sellers/{}/balance", text(seller, "id")))
         .by(&mira)
         .expect(200)
         .await;
-    assert_eq!(
-        (&none["available"], &none["pending"]),
-        (&json!([]), &json!([]))
-    );
+    none.has(json!({ "available": [], "pending": [] }));
     // What Stripe says of the account before we know its id waits for it.
     app.apply_events().await;
     app.simulator.clear_faults().await;
@@ -51,10 +45,7 @@ async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end(
     assert_eq!(made["id"], seller["id"]);
     assert!(made["stripe_account"].is_string());
     let again = call().await;
-    assert_eq!(
-        (again.status, again.header("idempotent-replayed")),
-        (201, Some("true"))
-    );
+    again.expect_replay(201);
     assert_eq!(again.body, made);
     app.settle().await;
     assert_eq!(accounts().await, platform_only + 1);
@@ -138,12 +129,7 @@ async fn when_stripe_gives_no_answer_each_operation_says_so_and_works_again_afte
         for kind in kinds {
             app.fault(at, path, kind, None).await;
             let answer = call().by(&shop.owner).await;
-            assert_eq!(
-                (answer.status, answer.code()),
-                (503, "stripe_unavailable"),
-                "{what}: {}",
-                answer.text
-            );
+            answer.refused(503, "stripe_unavailable");
             assert!(answer.header("retry-after").is_some(), "{what}");
             app.simulator.clear_faults().await;
         }

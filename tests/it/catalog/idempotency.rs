@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::lamp;
-use crate::harness::{Answer, Shop, TestApp};
+use crate::harness::{Answer, Has, Shop, TestApp};
 
 async fn make(app: &TestApp, shop: &Shop, key: &str, body: Value) -> Answer {
     app.post("/v1/products", body)
@@ -18,23 +18,12 @@ async fn the_same_key_and_body_get_the_same_answer_and_make_nothing_more() {
     let shop = app.shop("mira").await;
     let body = lamp(&shop, "stock", json!(2));
     let first = make(&app, &shop, "once", body.clone()).await;
-    assert_eq!(
-        (first.status, first.header("idempotent-replayed")),
-        (201, None)
-    );
+    first.expect_first(201);
     let again = make(&app, &shop, "once", body).await;
-    assert_eq!(
-        (again.status, again.header("idempotent-replayed")),
-        (201, Some("true"))
-    );
+    again.expect_replay(201);
     assert_eq!(again.body, first.body);
-    assert_eq!(
-        (
-            app.count("products").await,
-            app.count("stock_movements").await
-        ),
-        (1, 1)
-    );
+    assert_eq!(app.count("products").await, 1);
+    assert_eq!(app.count("stock_movements").await, 1);
 }
 
 #[tokio::test]
@@ -43,7 +32,7 @@ async fn the_same_key_with_another_body_is_refused() {
     let shop = app.shop("mira").await;
     make(&app, &shop, "once", lamp(&shop, "stock", json!(2))).await;
     let other = make(&app, &shop, "once", lamp(&shop, "stock", json!(3))).await;
-    assert_eq!((other.status, other.code()), (422, "idempotency_mismatch"));
+    other.refused(422, "idempotency_mismatch");
     assert_eq!(other.body["param"], "Idempotency-Key");
     assert_eq!(app.count("products").await, 1);
 }
@@ -54,10 +43,7 @@ async fn a_key_counts_for_one_person_on_one_route() {
     let (shop, other) = (app.shop("mira").await, app.shop("omar").await);
     for shop in [&shop, &other] {
         let made = make(&app, shop, "mine", lamp(shop, "stock", json!(2))).await;
-        assert_eq!(
-            (made.status, made.header("idempotent-replayed")),
-            (201, None)
-        );
+        made.expect_first(201);
     }
     let code = json!({ "seller_id": shop.id, "code": "WELCOME20", "percent_off": 20 });
     app.post("/v1/promotion_codes", code)
@@ -84,10 +70,8 @@ async fn a_key_of_an_adjustment_does_not_answer_for_another_product() {
     call(&one).expect(201).await;
     call(&one).expect(201).await;
     call(&two).refused(422, "idempotency_mismatch").await;
-    assert_eq!(
-        (app.stock(&one).await, app.stock(&two).await),
-        (json!(2), json!(1))
-    );
+    assert_eq!(app.stock(&one).await, 2);
+    assert_eq!(app.stock(&two).await, 1);
 }
 
 #[tokio::test]
@@ -108,15 +92,10 @@ async fn while_the_first_request_is_at_work_its_key_is_taken_and_after_its_lease
     ))
     .await;
     let busy = make(&app, &shop, "busy", body.clone()).await;
-    assert_eq!((busy.status, busy.code()), (409, "idempotency_in_flight"));
+    busy.refused(409, "idempotency_in_flight");
     app.advance(61).await;
     let resumed = make(&app, &shop, "busy", body).await;
-    assert_eq!(
-        (resumed.status, &resumed.body["id"]),
-        (201, &json!("prd_resumed")),
-        "{}",
-        resumed.text
-    );
+    resumed.expect(201).has(json!({ "id": "prd_resumed" }));
 }
 
 #[tokio::test]

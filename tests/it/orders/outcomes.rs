@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, Endpoint, TestApp, text};
+use crate::harness::{Checkout, Endpoint, Has, TestApp, text};
 
 /// A guest's open checkout of one of three, and what it is of.
 async fn open(app: &TestApp) -> (crate::harness::Shop, String, Checkout) {
@@ -38,10 +38,7 @@ async fn an_order_is_fulfilled_once_and_a_refunded_one_never() {
         .by(&shop.owner)
         .expect(200)
         .await;
-    assert_eq!(
-        (&order["status"], &order["fulfilled_at"]),
-        (&json!("paid"), &json!("2026-11-18T11:06:40.000Z"))
-    );
+    order.has(json!({ "status": "paid", "fulfilled_at": "2026-11-18T11:06:40.000Z" }));
     app.advance(60).await;
     assert_eq!(
         app.post(&path, body).by(&shop.owner).expect(200).await,
@@ -105,10 +102,7 @@ async fn buyer_guest_seller_and_admin_may_cancel_what_is_not_paid_and_nobody_els
             .by(who)
             .expect(200)
             .await;
-        assert_eq!(
-            (&order["status"], &order["cancel_reason"]),
-            (&json!("cancelled"), &json!(null))
-        );
+        order.has(json!({ "status": "cancelled", "cancel_reason": null }));
         assert_eq!(order["cancelled_at"], "2026-11-18T11:06:40.000Z");
     }
     app.settle().await;
@@ -145,10 +139,7 @@ async fn cancelling_an_order_whose_session_stripe_never_confirmed_closes_that_se
         .await;
     assert_eq!(cancelled["status"], "cancelled");
     let sessions = app.stripe_books(&shop.account).await["checkout_sessions"].clone();
-    assert_eq!(
-        (sessions.as_array().map(Vec::len), &sessions[0]["status"]),
-        (Some(1), &json!("expired"))
-    );
+    sessions.has(json!([{ "status": "expired" }]));
     app.settle().await;
     assert_eq!(app.count("orders WHERE status = 'cancelled'").await, 1);
 }
@@ -195,10 +186,7 @@ async fn what_has_ended_otherwise_stays_as_it_ended() {
         .with_secret(&secret)
         .expect(200)
         .await;
-    assert_eq!(
-        (&order["status"], &order["cancel_reason"]),
-        (&json!("expired"), &json!(null))
-    );
+    order.has(json!({ "status": "expired", "cancel_reason": null }));
     let path = format!("/v1/orders/{}/fulfil", checkout.order);
     app.post(path, json!({}))
         .by(&app.admin().await)
@@ -230,15 +218,9 @@ async fn a_session_paid_after_its_order_was_cancelled_is_refunded_once_whoever_h
         .await;
     app.pay(&checkout).await;
     let verified = app.verify(&checkout).await;
-    assert_eq!(
-        (&verified["success"], &verified["status"]),
-        (&json!(false), &json!("refund_due"))
-    );
+    verified.has(json!({ "success": false, "status": "refund_due" }));
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["refund_reason"], &order["amount_refunded"]),
-        (&json!("late"), &json!(0))
-    );
+    order.has(json!({ "refund_reason": "late", "amount_refunded": 0 }));
     for event in app.intercept().await {
         for _ in 0..3 {
             app.deliver(&event).await;
@@ -250,13 +232,9 @@ async fn a_session_paid_after_its_order_was_cancelled_is_refunded_once_whoever_h
     app.advance(300).await;
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(
-        (&order["status"], &order["amount_refunded"]),
-        (&json!("refunded"), &json!(2500)),
-        "{order}"
-    );
+    order.has(json!({ "status": "refunded", "amount_refunded": 2500 }));
     let back = sent_back(&app, &shop.account).await;
-    assert_eq!((back.len(), &back[0]["amount"]), (1, &json!(2500)));
+    back.has(json!([{ "amount": 2500 }]));
     assert_eq!(app.count("refunds").await, 1);
     assert_eq!(app.stock(&lamp).await, 2);
     assert_eq!(app.verify(&checkout).await["status"], "refunded");
@@ -276,10 +254,7 @@ async fn a_session_expires_for_those_of_the_order_only() {
             .refused(404, "not_found")
             .await;
         let session = app.post(&path, json!({})).by(who).expect(200).await;
-        assert_eq!(
-            (&session["status"], &session["payment_status"]),
-            (&json!("expired"), &json!("unpaid"))
-        );
+        session.has(json!({ "status": "expired", "payment_status": "unpaid" }));
         app.post(&path, json!({}))
             .by(who)
             .refused(409, "session_not_open")
@@ -348,11 +323,7 @@ async fn money_that_comes_after_the_payment_itself_had_ended_goes_back() {
         assert_eq!(app.deliver(&completed).await, "processed");
         app.settle().await;
         let order = app.order(&checkout).await;
-        assert_eq!(
-            (&order["status"], &order["refund_reason"]),
-            (&json!("refunded"), &json!("late")),
-            "{kind}: {order}"
-        );
+        order.has(json!({ "status": "refunded", "refund_reason": "late" }));
         assert_eq!(sent_back(&app, &shop.account).await.len(), 1);
         assert_eq!(app.stock(&lamp).await, 2);
     }

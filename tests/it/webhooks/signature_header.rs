@@ -42,7 +42,7 @@ async fn a_header_that_is_no_signature_is_refused_whatever_it_is() {
         let answer = app
             .post_with_signature(Endpoint::Connect, &ours, &header)
             .await;
-        assert_eq!((answer.status, answer.code()), (400, code), "{header:.80}");
+        answer.refused(400, code);
     }
     assert_eq!(app.count("inbox_events").await, 0);
     let twice = format!("t=1,t={START},v1={good}");
@@ -71,5 +71,5 @@ async fn the_right_signature_counts_among_a_thousand_wrong_ones() {
     let answer = app
         .post_with_signature(Endpoint::Connect, &ours, &header)
         .await;
-    assert_eq!((answer.status, answer.code()), (400, "invalid_signature"));
+    answer.refused(400, "invalid_signature");
 }
