@@ -56,8 +56,7 @@ async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
     let admin = app.admin().await;
     let path = format!("/v1/admin/events/{id}");
     let seen = app.get(&path).by(&admin).expect(200).await;
-    assert_eq!(seen["state"], "dead", "{seen}");
-    assert_eq!(seen["object_id"], json!(checkout.id), "{seen}");
+    seen.has(json!({ "state": "dead", "object_id": checkout.id }));
     assert!(text(&seen, "error").starts_with("waits for"), "{seen}");
     assert!(!seen.to_string().contains("guest@example.com"), "{seen}");
 
@@ -312,8 +311,7 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
     seen.has(json!({ "state": "discarded", "discard_reason": "Paid back in cash" }));
     assert_eq!(on_job(&app, &admin, &refund, "retry", json!({})).await, 200);
     let seen = job(&app, &admin, "refund").await;
-    seen.has(json!({ "state": "ready", "attempts": 0 }));
-    assert_eq!(seen["discard_reason"], json!(null));
+    seen.has(json!({ "state": "ready", "attempts": 0, "discard_reason": null }));
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
     assert_eq!(on_job(&app, &admin, &refund, "retry", json!({})).await, 409);

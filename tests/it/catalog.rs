@@ -39,8 +39,7 @@ async fn a_product_is_what_it_was_made_of() {
         .by(&shop.owner)
         .expect(201)
         .await;
-    product.has(json!({ "name": "Brass lamp", "stock": 2 }));
-    product.has(json!({ "status": "active" }));
+    product.has(json!({ "name": "Brass lamp", "stock": 2, "status": "active" }));
     assert_eq!(product["metadata"], json!({ "shelf": "3" }));
     let path = format!("/v1/products/{}", text(&product, "id"));
     assert_eq!(

@@ -47,8 +47,9 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
         .expect(201)
         .await;
     // 12.5 % of 7997 is 999.625, and 30 more.
-    session.has(json!({ "amount_subtotal": 7997, "application_fee_amount": 1030 }));
-    session.has(json!({ "amount_total": null, "livemode": false }));
+    session.has(json!({
+        "amount_subtotal": 7997, "application_fee_amount": 1030, "amount_total": null, "livemode": false,
+    }));
     let there = &app.stripe_books(&shop.account).await["checkout_sessions"][0];
     there.has(json!({ "id": session["id"], "amount_subtotal": 7997 }));
     assert_eq!(there["metadata"]["souk_order"], session["order_id"]);
@@ -67,8 +68,9 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
         .by(&shop.owner)
         .expect(200)
         .await;
-    seen.has(json!({ "status": "complete", "payment_status": "paid" }));
-    seen.has(json!({ "amount_total": 7997, "order_secret": null, "url": null }));
+    seen.has(json!({
+        "status": "complete", "payment_status": "paid", "amount_total": 7997, "order_secret": null, "url": null,
+    }));
 }
 
 #[tokio::test]

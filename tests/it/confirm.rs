@@ -100,10 +100,7 @@ async fn a_code_of_20_percent_changes_the_total_and_the_order_is_paid() {
         .await;
     app.settle().await;
     let order = app.order(&checkout).await;
-    assert_eq!(order["status"], "paid");
-    assert_eq!(order["amount_subtotal"], 2500);
-    assert_eq!(order["amount_discount"], 500);
-    assert_eq!(order["amount_total"], 2000);
+    order.has(json!({ "status": "paid", "amount_subtotal": 2500, "amount_discount": 500, "amount_total": 2000 }));
 }
 
 #[tokio::test]
@@ -234,8 +231,9 @@ async fn of_two_attempts_that_both_paid_one_order_one_goes_back() {
     assert_eq!(app.stock(&lamp).await, 2);
     let refunds = app.refunds(&shop, &first.order).await;
     assert_eq!(refunds.len(), 1, "{refunds:?}");
-    refunds[0].has(json!({ "origin": "duplicate_payment", "amount": 2500 }));
-    refunds[0].has(json!({ "status": "succeeded", "payment_id": second.payment }));
+    refunds[0].has(json!({
+        "origin": "duplicate_payment", "amount": 2500, "status": "succeeded", "payment_id": second.payment,
+    }));
 }
 
 #[tokio::test]
@@ -251,8 +249,8 @@ async fn an_order_of_two_lines_with_one_sold_out_takes_nothing_and_goes_back_who
     app.pay(&checkout).await;
     app.settle().await;
     let order = app.order(&checkout).await;
-    order.has(json!({ "status": "refunded", "refund_reason": "oversold" }));
-    assert_eq!(order["amount_refunded"], 6000);
+    order
+        .has(json!({ "status": "refunded", "refund_reason": "oversold", "amount_refunded": 6000 }));
     assert_eq!(app.stock(&lamp).await, 5);
     assert_eq!(app.stock(&vase).await, 0);
     let verified = app.verify(&checkout).await;

@@ -41,8 +41,7 @@ async fn a_thin_event_is_kept_at_either_endpoint_with_its_account_and_has_no_eff
                 .expect(200)
                 .await;
             assert_eq!(seen["stripe_account"], account, "{seen}");
-            seen.has(json!({ "type": kind, "object_id": "cs_1" }));
-            assert_eq!(seen["created_at"], "2026-11-18T11:06:40.250Z");
+            seen.has(json!({ "type": kind, "object_id": "cs_1", "created_at": "2026-11-18T11:06:40.250Z" }));
             assert!(text(&seen, "error").contains("snapshot"), "{seen}");
         }
     }
