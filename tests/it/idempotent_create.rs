@@ -77,6 +77,7 @@ impl Fixture {
 
     /// Asks for it while Stripe fails so, whose events about it are lost.
     async fn create_in_vain(&self, thing: Thing, kind: FaultKind) {
+        println!("{thing:?} {kind:?}");
         self.app.fault("POST", thing.path(), kind, None).await;
         let answer = self.create(thing).await;
         answer.refused(503, "stripe_unavailable");
@@ -318,7 +319,7 @@ async fn an_account_that_is_another_sellers_or_not_what_was_asked_for_is_nobody_
         .await;
     app.intercept().await;
     let made = fixture.create(Account).await;
-    assert_eq!(made.status, 201, "{}", made.text);
+    made.expect(201);
     for other in [&json!(fixture.shop.account), &foreign["id"]] {
         assert_ne!(&made.body["stripe_account"], other);
     }

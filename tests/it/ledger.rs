@@ -251,10 +251,7 @@ async fn a_book_that_differs_from_stripe_drifts_until_it_does_not() {
     assert_eq!(check(&app, &shop).await.outcome, Outcome::Equal);
     let admin = app.admin().await;
     let list = app.get("/v1/ledger/findings").by(&admin).expect(200).await;
-    let all = list["data"].as_array().expect("a list");
-    assert_eq!(all.len(), 1, "{list}");
-    let said = (&all[0]["kind"], &all[0]["state"]);
-    assert_eq!(said, (&json!("balance_drift"), &json!("resolved")));
+    list.has(json!({ "data": [{ "kind": "balance_drift", "state": "resolved" }] }));
 }
 
 #[tokio::test]

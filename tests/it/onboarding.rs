@@ -187,7 +187,7 @@ async fn the_refresh_page_asks_for_a_login_and_goes_on_to_a_fresh_link() {
     );
     let state = state_of(&page);
     let answer = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
-    assert_eq!(answer.status, 303, "{}", answer.text);
+    answer.expect(303);
     let fresh = answer.header("location").expect("a link").to_owned();
     assert!(fresh.starts_with(&app.simulator.base_url()), "{fresh}");
     assert!(opens(&fresh).await);
@@ -268,7 +268,7 @@ async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_
     app.simulator.clear_faults().await;
     change_account(&app, &shop, "reject", json!({})).await;
     let rejected = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
-    assert_eq!(rejected.status, 409, "{}", rejected.text);
+    rejected.expect(409);
     let url = format!(
         "/onboarding/refresh?state={state}&padding={}",
         "x".repeat(10)
@@ -302,6 +302,6 @@ async fn who_guesses_at_the_login_form_is_slowed_down() {
         wrong += 1;
         assert!(wrong < 30, "nobody slows it down");
     };
-    assert_eq!(slowed.status, 429, "{}", slowed.text);
+    slowed.expect(429);
     assert!(slowed.header("retry-after").is_some());
 }

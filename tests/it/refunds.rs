@@ -127,6 +127,7 @@ async fn a_refund_that_met_a_500_or_a_day_of_silence_is_looked_for_before_it_is_
         (FaultKind::CommitThenError500, 5),
         (FaultKind::CommitThenTimeout, 25 * 3600),
     ] {
+        println!("{kind:?}");
         let app = TestApp::start().await;
         let (shop, checkout) = sold(&app).await;
         ask(
@@ -145,7 +146,7 @@ async fn a_refund_that_met_a_500_or_a_day_of_silence_is_looked_for_before_it_is_
             owner: app.login(&shop.owner).await,
             ..shop
         };
-        assert_eq!(at_stripe(&app, &shop).await, 1, "{kind:?}");
+        assert_eq!(at_stripe(&app, &shop).await, 1);
         let refunds = app.refunds(&shop, &checkout.order).await;
         refunds.has(json!([{ "status": "succeeded" }]));
     }

@@ -127,6 +127,7 @@ async fn when_stripe_gives_no_answer_each_operation_says_so_and_works_again_afte
             _ => app.post(format!("/v1/sellers/{}/{what}", shop.id), json!({})),
         };
         for kind in kinds {
+            println!("{what} {kind:?}");
             app.fault(at, path, kind, None).await;
             let answer = call().by(&shop.owner).await;
             answer.refused(503, "stripe_unavailable");

@@ -1,7 +1,8 @@
 //! The pages of a list, tried on products.
 
-use super::page;
-use crate::harness::{TestApp, text};
+use serde_json::{Value, json};
+
+use crate::harness::{Has, TestApp, text};
 
 #[tokio::test]
 async fn a_list_is_read_forwards_and_backwards_a_page_at_a_time() {
@@ -11,24 +12,28 @@ async fn a_list_is_read_forwards_and_backwards_a_page_at_a_time() {
     for _ in 0..7 {
         newest_first.insert(0, app.product(&shop, 2500, None).await);
     }
-    let read =
-        async |query: String| page(&app, &format!("/v1/products?{query}"), &shop.owner).await;
-    let (first, more) = read("limit=3".to_owned()).await;
-    assert_eq!((&first[..], more), (&newest_first[..3], true));
-    let (second, more) = read(format!("limit=3&starting_after={}", first[2])).await;
-    assert_eq!((&second[..], more), (&newest_first[3..6], true));
-    let (third, more) = read(format!("limit=3&starting_after={}", second[2])).await;
-    assert_eq!((&third[..], more), (&newest_first[6..], false));
-    let (back, more) = read(format!("limit=3&ending_before={}", third[0])).await;
-    assert_eq!(
-        (&back[..], more),
-        (&newest_first[3..6], true),
-        "the page before, still newest first"
+    let [first, second, third] = [0..3, 3..6, 6..7].map(|range| newest_first[range].to_vec());
+    let (after, before) = (
+        |id: &str| format!("limit=3&starting_after={id}"),
+        |id: &str| format!("limit=3&ending_before={id}"),
     );
-    let (back, more) = read(format!("limit=3&ending_before={}", back[0])).await;
-    assert_eq!((&back[..], more), (&newest_first[..3], false));
-    let (all, more) = read("limit=7".to_owned()).await;
-    assert_eq!((all, more), (newest_first, false));
+    // A page before another is newest first, too.
+    for (query, ids, has_more) in [
+        ("limit=3".to_owned(), &first, true),
+        (after(&first[2]), &second, true),
+        (after(&second[2]), &third, false),
+        (before(&third[0]), &second, true),
+        (before(&second[0]), &first, false),
+        ("limit=7".to_owned(), &newest_first, false),
+    ] {
+        let list = app
+            .get(format!("/v1/products?{query}"))
+            .by(&shop.owner)
+            .expect(200)
+            .await;
+        let expected: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+        list.has(json!({ "data": expected, "has_more": has_more }));
+    }
     let list = app.get("/v1/products?limit=1").expect(200).await;
     assert_eq!(text(&list, "url"), "/v1/products");
 }

@@ -206,7 +206,7 @@ async fn a_bad_token_is_refused_wherever_a_token_counts_and_passed_over_where_no
         let path = fixture.path(operation, None, &[]);
         let call = fixture.request(operation, &path, &body);
         let answer = call.header("authorization", "Bearer nonsense").await;
-        let is_refused = (answer.status, answer.code()) == (401, "invalid_token");
+        let is_refused = answer.status_and_code() == (401, "invalid_token");
         assert_eq!(
             is_refused,
             !operation.is_public(),

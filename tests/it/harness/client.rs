@@ -214,8 +214,13 @@ impl Answer {
     /// Fails unless it is a problem with this status and code. Its body.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> &Value {
-        let (expected, actual) = ((status, code), (self.status, self.code()));
-        assert_eq!(actual, expected, "{}: {}", self.request, self.text);
+        assert_eq!(
+            self.status_and_code(),
+            (status, code),
+            "{}: {}",
+            self.request,
+            self.text
+        );
         &self.body
     }
 
@@ -233,6 +238,10 @@ impl Answer {
         let replayed = self.header("idempotent-replayed");
         assert_eq!(replayed, Some("true"), "{}", self.request);
         self.expect(status)
+    }
+
+    pub fn status_and_code(&self) -> (u16, &str) {
+        (self.status, self.code())
     }
 
     /// The problem's code.

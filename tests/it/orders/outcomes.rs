@@ -298,7 +298,7 @@ async fn an_expired_event_of_another_account_ends_no_order() {
             app.now(),
         )
         .await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.expect(200);
     app.run_jobs().await;
 }
 
@@ -308,6 +308,7 @@ async fn money_that_comes_after_the_payment_itself_had_ended_goes_back() {
         ("checkout.session.expired", "expired"),
         ("checkout.session.async_payment_failed", "failed"),
     ] {
+        println!("{kind}");
         let app = TestApp::start().await;
         let (shop, lamp, checkout) = open(&app).await;
         // Something for the seller to refund from, since Stripe keeps its own fee.
