@@ -50,7 +50,7 @@ async fn replay(app: &TestApp, admin: &User, id: &str, body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
+async fn a_replay_does_what_its_dry_run_said_and_a_second_replay_does_nothing() {
     let app = TestApp::start().await;
     let (checkout, lamp, id) = sale_given_up(&app).await;
     let admin = app.admin().await;
@@ -169,7 +169,7 @@ async fn a_range_is_replayed_oldest_first_and_a_page_at_a_time() {
 }
 
 #[tokio::test]
-async fn events_are_listed_last_received_first_by_every_filter() {
+async fn events_are_listed_newest_first_and_narrowed_by_every_filter() {
     let app = TestApp::start().await;
     app.allow_unfinished_work();
     let shop = app.shop("mira").await;
@@ -229,7 +229,7 @@ async fn events_are_listed_last_received_first_by_every_filter() {
 }
 
 #[tokio::test]
-async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
+async fn a_discarded_event_is_not_retried_until_it_is_replayed() {
     let app = TestApp::start().await;
     app.allow_unfinished_work();
     let shop = app.shop("mira").await;
@@ -280,7 +280,7 @@ async fn on_job(app: &TestApp, admin: &User, job: &Value, what: &str, body: Valu
 }
 
 #[tokio::test]
-async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_retried() {
+async fn a_waiting_dead_or_discarded_job_runs_at_once_when_an_admin_retries_it() {
     let app = TestApp::start().await;
     let (shop, admin) = (app.shop("mira").await, app.admin().await);
     let lamp = app.product(&shop, 2500, None).await;
@@ -322,7 +322,7 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
 }
 
 #[tokio::test]
-async fn a_job_in_a_workers_hands_or_on_a_schedule_is_left_alone() {
+async fn a_leased_job_and_a_scheduled_one_are_left_alone() {
     let app = TestApp::start().await;
     app.allow_unfinished_work();
     let (shop, admin) = (app.shop("mira").await, app.admin().await);
@@ -359,7 +359,7 @@ async fn a_job_in_a_workers_hands_or_on_a_schedule_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_stages_a_discarded_job_again_wakes_it() {
+async fn a_discarded_job_runs_again_when_it_is_staged_again() {
     let app = TestApp::start().await;
     let (shop, admin) = (app.shop("mira").await, app.admin().await);
     let seller: souk_entity::SellerId = shop.id.as_str().into();

@@ -37,7 +37,7 @@ const ENTITY_FUNCTIONS: &[(&str, &str)] = &[
 ];
 
 /// What only `src/clock.rs` and `src/ids.rs` name. A segment that ends in `*` is a beginning.
-const MINTING: &[&[&str]] = &[
+const MAKERS_OF_TIMES_AND_IDS: &[&[&str]] = &[
     &["SystemTime"],
     &["std", "time", "Instant"],
     &["std", "time", "*"],
@@ -74,7 +74,7 @@ fn room_of(source: &Source) -> Option<&str> {
     (!in_binary(source)).then_some(first.strip_suffix(".rs").unwrap_or(first))
 }
 
-fn wrong_arrows(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
+fn forbidden_imports(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
     let mut faults = vec![];
     for source in sources {
         let Some(room) = room_of(source) else {
@@ -166,7 +166,7 @@ fn is_async_stripe(name: &str) -> bool {
     name == "stripe" || name.starts_with("stripe_") || name.starts_with("async_stripe")
 }
 
-fn minting_elsewhere(sources: &[Source]) -> Vec<String> {
+fn times_and_ids_made_elsewhere(sources: &[Source]) -> Vec<String> {
     let ours = |s: &&Source| {
         ["src", "entity", "migration"]
             .iter()
@@ -181,7 +181,7 @@ fn minting_elsewhere(sources: &[Source]) -> Vec<String> {
     let mut faults = vec![];
     for source in sources.iter().filter(ours) {
         for name in &source.names {
-            let minted = MINTING.iter().any(|wanted| {
+            let minted = MAKERS_OF_TIMES_AND_IDS.iter().any(|wanted| {
                 let mut windows = name.segments.windows(wanted.len());
                 windows.any(|w| {
                     w.iter()
@@ -343,7 +343,7 @@ fn binary_beyond_souk(sources: &[Source]) -> Vec<String> {
     faults
 }
 
-fn code_out_of_sight(sources: &[Source]) -> Vec<String> {
+fn code_that_cannot_be_followed(sources: &[Source]) -> Vec<String> {
     let mut faults = vec![];
     for source in sources {
         let hidden = source.hidden.iter();
@@ -402,7 +402,7 @@ fn none(faults: Vec<String>) {
 }
 
 #[test]
-fn the_reader_finds_the_house() {
+fn the_reader_finds_every_crate() {
     let sources = repository();
     for file in [
         "src/lib.rs",
@@ -418,8 +418,11 @@ fn the_reader_finds_the_house() {
 }
 
 #[test]
-fn arrows_between_rooms_run_as_the_table_says() {
-    none(wrong_arrows(&Rooms::of_the_repository(), &repository()));
+fn rooms_import_only_what_the_table_says() {
+    none(forbidden_imports(
+        &Rooms::of_the_repository(),
+        &repository(),
+    ));
 }
 
 #[test]
@@ -442,7 +445,7 @@ fn only_the_stripe_room_names_async_stripe() {
 
 #[test]
 fn only_clock_reads_the_time_and_only_ids_makes_ids() {
-    none(minting_elsewhere(&repository()));
+    none(times_and_ids_made_elsewhere(&repository()));
 }
 
 #[test]
@@ -476,8 +479,8 @@ fn the_binary_uses_only_souk() {
 }
 
 #[test]
-fn no_code_is_out_of_these_tests_sight() {
-    none(code_out_of_sight(&repository()));
+fn these_tests_can_follow_all_code() {
+    none(code_that_cannot_be_followed(&repository()));
 }
 
 #[test]

@@ -277,7 +277,7 @@ async fn stock_is_the_sum_of_its_movements_and_each_has_its_reason() {
 }
 
 #[tokio::test]
-async fn stock_is_never_less_than_nothing_and_what_never_runs_out_has_none() {
+async fn stock_never_falls_below_zero_and_an_unlimited_product_has_none() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let (few, endless) = (

@@ -53,7 +53,7 @@ async fn an_event_that_was_never_delivered_is_found_and_counts_once() {
 }
 
 #[tokio::test]
-async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() {
+async fn many_lost_events_are_read_page_by_page_and_later_only_new_ones() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     catch_up(&app, &shop.account).await;
@@ -91,7 +91,7 @@ async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() 
 }
 
 #[tokio::test]
-async fn after_more_than_stripes_thirty_days_the_objects_themselves_are_read() {
+async fn objects_are_read_themselves_after_more_than_stripes_thirty_days() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -107,7 +107,7 @@ async fn after_more_than_stripes_thirty_days_the_objects_themselves_are_read() {
 }
 
 #[tokio::test]
-async fn an_account_that_left_unheard_is_noticed() {
+async fn an_account_that_left_without_an_event_is_noticed() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let path = format!("/accounts/{}/deauthorize", shop.account);
@@ -137,7 +137,7 @@ async fn an_account_that_left_unheard_is_noticed() {
 }
 
 #[tokio::test]
-async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_given_up() {
+async fn one_job_catches_up_with_every_account_again_and_again_and_is_never_given_up() {
     let app = TestApp::start().await;
     let (one, two) = (app.shop("mira").await, app.shop("noor").await);
     let schedule = async || {
@@ -186,7 +186,7 @@ async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_gi
 }
 
 #[tokio::test]
-async fn stripe_is_asked_about_a_payment_whose_sessions_life_is_over() {
+async fn a_payment_whose_session_is_over_is_read_again_from_stripe() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -209,7 +209,7 @@ async fn stripe_is_asked_about_a_payment_whose_sessions_life_is_over() {
 }
 
 #[tokio::test]
-async fn keys_and_logins_are_forgotten_when_their_time_is_over() {
+async fn idempotency_keys_and_logins_are_deleted_when_their_time_is_over() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let make = async || {

@@ -74,7 +74,7 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
 }
 
 #[tokio::test]
-async fn what_cannot_be_sold_together_or_at_all_is_refused() {
+async fn products_that_cannot_be_sold_together_or_at_all_are_refused() {
     let app = TestApp::start().await;
     let (mira, omar) = (app.shop("mira").await, app.shop("omar").await);
     let lamp = app.product(&mira, 2500, None).await;
@@ -292,7 +292,7 @@ async fn a_total_below_stripes_minimum_is_refused() {
 }
 
 #[tokio::test]
-async fn a_seller_who_cannot_charge_cannot_be_bought_from() {
+async fn nobody_can_buy_from_a_seller_who_cannot_charge() {
     let app = TestApp::start().await;
     let new = app.new_shop("nadia", "US").await;
     let lamp = app.product(&new, 2500, None).await;
@@ -312,7 +312,7 @@ async fn a_seller_who_cannot_charge_cannot_be_bought_from() {
 }
 
 #[tokio::test]
-async fn when_stripe_refuses_the_session_the_order_has_failed() {
+async fn an_order_fails_when_stripe_refuses_its_session() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -334,7 +334,7 @@ async fn when_stripe_refuses_the_session_the_order_has_failed() {
 }
 
 #[tokio::test]
-async fn when_stripe_is_away_the_same_key_goes_on_where_it_stopped() {
+async fn a_request_that_stripe_left_unanswered_goes_on_under_the_same_key() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -362,7 +362,7 @@ async fn when_stripe_is_away_the_same_key_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn guests_that_share_a_key_are_not_answered_each_others_checkout() {
+async fn guests_who_share_a_key_never_get_each_others_checkout() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -418,7 +418,7 @@ async fn expire(app: &TestApp, shop: &Shop) {
 }
 
 #[tokio::test]
-async fn who_may_closes_a_session_and_a_paid_one_stays_paid() {
+async fn a_guest_closes_their_session_by_its_secret_and_a_paid_one_stays_paid() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     expire(&app, &shop).await;
@@ -436,7 +436,7 @@ async fn who_may_closes_a_session_and_a_paid_one_stays_paid() {
 }
 
 #[tokio::test]
-async fn the_pages_a_buyer_comes_back_to_say_what_they_know() {
+async fn return_pages_tell_the_buyer_what_is_known() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;

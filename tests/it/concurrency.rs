@@ -28,7 +28,7 @@ async fn webhook_and_verify_at_the_same_moment_confirm_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_two_buyers_of_the_last_one_one_gets_it_and_the_other_their_money_back() {
+async fn one_of_two_buyers_gets_the_last_piece_and_the_other_their_money_back() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -138,7 +138,7 @@ async fn paid_too_soon(app: &TestApp) -> (Checkout, String, Value) {
 }
 
 #[tokio::test]
-async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looked_at_again() {
+async fn a_deferred_event_is_retried_when_its_prerequisite_comes_while_a_sweep_holds_it() {
     let app = TestApp::start().await;
     let (checkout, _, completed) = paid_too_soon(&app).await;
     assert_eq!(app.deliver(&completed).await, "deferred");
@@ -161,7 +161,7 @@ async fn an_event_that_somebody_had_in_hand_when_what_it_waits_for_came_is_looke
 }
 
 /// What an event comes to that arrives while this is being stored, and isn't yet.
-async fn heard_while(app: &TestApp, stored: &str, event: &Value) -> String {
+async fn state_of_an_event_delivered_while(app: &TestApp, stored: &str, event: &Value) -> String {
     let storing = app.app.db.begin_write().await.expect("begins");
     storing.execute_unprepared(stored).await.expect("stores");
     let ends = async {
@@ -177,7 +177,10 @@ async fn a_session_that_is_paid_while_its_id_is_being_stored_is_confirmed() {
     let app = TestApp::start().await;
     let (checkout, lamp, completed) = paid_too_soon(&app).await;
     let stored = format!("UPDATE payments SET stripe_object = '{}'", checkout.id);
-    assert_eq!(heard_while(&app, &stored, &completed).await, "processed");
+    assert_eq!(
+        state_of_an_event_delivered_while(&app, &stored, &completed).await,
+        "processed"
+    );
     assert_eq!(app.order(&checkout).await["status"], "paid");
     app.settle().await;
     assert_eq!(app.stock(&lamp).await, 2);
@@ -194,7 +197,10 @@ async fn an_account_that_changes_while_its_id_is_being_stored_is_read_again() {
     let updated = app.pending_one("account.updated").await;
     app.intercept().await;
     let stored = format!("UPDATE sellers SET stripe_account = '{}'", shop.account);
-    assert_eq!(heard_while(&app, &stored, &updated).await, "processed");
+    assert_eq!(
+        state_of_an_event_delivered_while(&app, &stored, &updated).await,
+        "processed"
+    );
     app.settle().await;
     assert_eq!(get_seller(&app, &shop).await["charges_enabled"], false);
 }

@@ -14,7 +14,7 @@ async fn shop_with_checkout(app: &TestApp, stock: Option<i64>) -> (Shop, String,
 }
 
 #[tokio::test]
-async fn a_browser_closed_before_the_redirect_loses_nothing_since_the_webhook_confirms() {
+async fn the_webhook_confirms_when_the_browser_is_closed_before_the_redirect() {
     let app = TestApp::start().await;
     let (_, lamp, checkout) = shop_with_checkout(&app, Some(3)).await;
     app.pay(&checkout).await;
@@ -44,7 +44,7 @@ async fn verify_confirms_when_no_webhook_comes_and_the_late_webhook_changes_noth
 }
 
 #[tokio::test]
-async fn completed_before_the_sessions_id_is_stored_waits_for_it() {
+async fn a_completed_event_waits_until_its_sessions_id_is_stored() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
@@ -220,7 +220,7 @@ async fn second_attempt(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Chec
 }
 
 #[tokio::test]
-async fn of_two_attempts_that_both_paid_one_order_one_goes_back() {
+async fn one_of_two_payments_of_the_same_order_is_refunded() {
     let app = TestApp::start().await;
     let (shop, lamp, first) = shop_with_checkout(&app, Some(3)).await;
     let second = second_attempt(&app, &shop, &first).await;
@@ -304,7 +304,7 @@ async fn a_refund_made_at_stripe_before_completed_arrives_is_found() {
 }
 
 #[tokio::test]
-async fn when_the_network_fails_during_verify_nothing_is_lost_and_the_next_try_confirms() {
+async fn verify_confirms_at_the_next_try_after_a_network_failure() {
     let app = TestApp::start().await;
     let (_, _, checkout) = shop_with_checkout(&app, Some(3)).await;
     app.pay(&checkout).await;
@@ -325,7 +325,7 @@ async fn when_the_network_fails_during_verify_nothing_is_lost_and_the_next_try_c
 }
 
 #[tokio::test]
-async fn expired_after_completed_changes_nothing() {
+async fn an_expired_event_after_a_completed_one_changes_nothing() {
     let app = TestApp::start().await;
     let (shop, _, checkout) = shop_with_checkout(&app, Some(3)).await;
     app.pay(&checkout).await;
@@ -357,7 +357,7 @@ async fn a_session_that_expires_lets_its_order_expire() {
 }
 
 /// The completed event of a paid session that has not been heard.
-async fn unheard(app: &TestApp) -> (Shop, Checkout, Value) {
+async fn undelivered(app: &TestApp) -> (Shop, Checkout, Value) {
     let (shop, _, checkout) = shop_with_checkout(app, Some(3)).await;
     app.pay(&checkout).await;
     let completed = app.pending_one("checkout.session.completed").await;
@@ -366,9 +366,9 @@ async fn unheard(app: &TestApp) -> (Shop, Checkout, Value) {
 }
 
 #[tokio::test]
-async fn an_event_of_one_account_that_names_anothers_session_moves_nothing() {
+async fn an_event_of_one_account_about_a_session_of_another_changes_nothing() {
     let app = TestApp::start().await;
-    let (_, checkout, mut completed) = unheard(&app).await;
+    let (_, checkout, mut completed) = undelivered(&app).await;
     let other = app.shop("omar").await;
     completed["account"] = json!(other.account);
     assert_eq!(app.deliver(&completed).await, "ignored");
@@ -382,7 +382,7 @@ async fn an_event_of_one_account_that_names_anothers_session_moves_nothing() {
 }
 
 #[tokio::test]
-async fn an_event_with_another_amount_or_currency_moves_nothing_and_a_person_is_told() {
+async fn an_event_with_another_amount_or_currency_changes_nothing_and_raises_a_finding() {
     // The first adds up in itself, and is still not what was asked for.
     for (said, kind) in [
         (
@@ -394,7 +394,7 @@ async fn an_event_with_another_amount_or_currency_moves_nothing_and_a_person_is_
         (json!({ "currency": "eur" }), "currency_mismatch"),
     ] {
         let app = TestApp::start().await;
-        let (_, checkout, mut completed) = unheard(&app).await;
+        let (_, checkout, mut completed) = undelivered(&app).await;
         for (field, value) in said.as_object().expect("fields") {
             completed["data"]["object"][field] = value.clone();
         }
@@ -413,9 +413,9 @@ async fn an_event_with_another_amount_or_currency_moves_nothing_and_a_person_is_
 }
 
 #[tokio::test]
-async fn an_event_of_live_money_moves_nothing_of_test_money() {
+async fn a_live_event_changes_nothing_in_test_mode() {
     let app = TestApp::start().await;
-    let (_, checkout, mut completed) = unheard(&app).await;
+    let (_, checkout, mut completed) = undelivered(&app).await;
     completed["livemode"] = json!(true);
     completed["data"]["object"]["livemode"] = json!(true);
     assert_eq!(app.deliver(&completed).await, "ignored");
@@ -424,9 +424,9 @@ async fn an_event_of_live_money_moves_nothing_of_test_money() {
 }
 
 #[tokio::test]
-async fn a_discount_where_codes_were_not_allowed_moves_nothing() {
+async fn a_discount_where_codes_were_not_allowed_changes_nothing() {
     let app = TestApp::start().await;
-    let (_, checkout, mut completed) = unheard(&app).await;
+    let (_, checkout, mut completed) = undelivered(&app).await;
     app.sql("UPDATE payments SET allow_discounts = FALSE").await;
     completed["data"]["object"]["amount_total"] = json!(2000);
     completed["data"]["object"]["total_details"]["amount_discount"] = json!(500);
@@ -464,7 +464,7 @@ async fn a_stranger_who_verifies_confirms_the_payment_and_learns_nothing_but_its
 }
 
 #[tokio::test]
-async fn money_that_comes_after_the_order_was_cancelled_goes_back() {
+async fn a_payment_after_its_order_was_cancelled_is_refunded() {
     let app = TestApp::start().await;
     let (shop, lamp, checkout) = shop_with_checkout(&app, Some(3)).await;
     // Cancelled by hand without Stripe's knowing: what a lost race looks like.
@@ -505,7 +505,7 @@ async fn a_declined_card_leaves_the_order_pending_and_another_card_pays_it() {
 }
 
 #[tokio::test]
-async fn a_paid_session_that_names_a_payment_which_is_not_here_is_told_to_a_person_once() {
+async fn a_paid_session_of_an_unknown_payment_raises_one_finding() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let session = |id: &str, status: &str, payment: &str| {

@@ -166,7 +166,7 @@ impl<S: tracing::Subscriber> Layer<S> for Undone {
 
 // On one thread, whose subscriber hears all of it.
 #[tokio::test]
-async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
+async fn a_batch_ends_as_its_events_would_one_by_one() {
     let undone = Undone::default();
     let hears = tracing_subscriber::registry().with(undone.clone());
     let _hears = tracing::subscriber::set_default(hears);

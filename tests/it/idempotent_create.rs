@@ -115,7 +115,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn whoever_asks_again_after_a_500_that_stripe_keeps_gets_what_they_asked_for_once() {
+async fn a_request_that_is_repeated_after_a_500_saved_under_its_key_creates_the_object_once() {
     for thing in Thing::ALL {
         for (kind, there) in [(FaultKind::Error500, 0), (FaultKind::CommitThenError500, 1)] {
             let fixture = Fixture::new().await;
@@ -130,7 +130,7 @@ async fn whoever_asks_again_after_a_500_that_stripe_keeps_gets_what_they_asked_f
 }
 
 #[tokio::test]
-async fn what_nobody_asks_for_again_after_a_500_that_stripe_keeps_the_job_makes_once() {
+async fn the_job_creates_the_object_once_after_a_500_saved_under_its_key() {
     for thing in Thing::ALL {
         for kind in [FaultKind::Error500, FaultKind::CommitThenError500] {
             let fixture = Fixture::new().await;
@@ -143,7 +143,7 @@ async fn what_nobody_asks_for_again_after_a_500_that_stripe_keeps_the_job_makes_
 }
 
 #[tokio::test]
-async fn what_was_made_in_silence_is_found_when_stripe_has_forgotten_the_key() {
+async fn an_object_created_without_an_answer_is_found_after_stripe_has_forgotten_the_key() {
     for thing in Thing::ALL {
         for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
             let fixture = Fixture::new().await;
@@ -156,7 +156,7 @@ async fn what_was_made_in_silence_is_found_when_stripe_has_forgotten_the_key() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_found_when_it_is_over_ends_its_order() {
+async fn a_session_that_is_found_expired_ends_its_order() {
     let fixture = Fixture::new().await;
     fixture
         .create_in_vain(Session, FaultKind::CommitThenTimeout)
@@ -170,7 +170,7 @@ async fn a_session_that_is_found_when_it_is_over_ends_its_order() {
 }
 
 #[tokio::test]
-async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_stripe_says() {
+async fn a_stored_request_that_is_outdated_by_its_next_try_fails_as_stripe_says() {
     let fixture = Fixture::new().await;
     let (app, path) = (&fixture.app, "/v1/checkout/sessions");
     app.fault("POST", path, FaultKind::Error500, None).await;
@@ -189,7 +189,7 @@ async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_strip
 }
 
 #[tokio::test]
-async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
+async fn two_searches_at_the_same_moment_go_on_to_the_same_key() {
     let fixture = Fixture::new().await;
     fixture.create_in_vain(Session, FaultKind::Error500).await;
     let app = &fixture.app;
@@ -211,7 +211,7 @@ async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
 }
 
 #[tokio::test]
-async fn a_look_that_stripe_does_not_answer_or_refuses_is_only_a_failed_try() {
+async fn a_search_that_stripe_refuses_or_does_not_answer_is_only_a_failed_try() {
     let fixture = Fixture::new().await;
     let app = &fixture.app;
     fixture
@@ -238,7 +238,7 @@ async fn a_look_that_stripe_does_not_answer_or_refuses_is_only_a_failed_try() {
 }
 
 #[tokio::test]
-async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keeps() {
+async fn a_switch_and_an_expiry_work_again_after_a_500_saved_under_their_key() {
     let fixture = Fixture::new().await;
     let app = &fixture.app;
     let checkout = app.checkout(&fixture.lamp).await;
@@ -300,7 +300,7 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
 }
 
 #[tokio::test]
-async fn an_account_that_is_another_sellers_or_not_what_was_asked_for_is_nobody_elses() {
+async fn an_account_of_another_seller_or_country_is_never_adopted() {
     let fixture = Fixture::new().await;
     let app = &fixture.app;
     fixture.create_in_vain(Account, FaultKind::Error500).await;

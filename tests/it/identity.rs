@@ -75,7 +75,7 @@ async fn somebody_registers_logs_in_and_is_who_they_say() {
 }
 
 #[tokio::test]
-async fn of_twenty_who_register_one_address_at_once_one_gets_it() {
+async fn one_of_twenty_who_register_the_same_address_at_once_gets_it() {
     let app = TestApp::start().await;
     let tries = (0..20).map(|_| register(&app, "mira@example.com"));
     let replies = join_all(tries).await;
@@ -162,7 +162,7 @@ async fn wrong_passwords_slow_an_account_down() {
 }
 
 #[tokio::test]
-async fn an_address_that_calls_too_often_is_told_so() {
+async fn an_address_that_calls_too_often_is_refused() {
     let app = TestApp::start().await;
     // From an address of its own, as no real connection can come: the tests of one process share its allowances.
     let (intake, _) = Intake::start(app.app.clone());
@@ -215,7 +215,7 @@ async fn a_refresh_token_works_once_and_its_return_ends_the_session() {
 }
 
 #[tokio::test]
-async fn of_two_who_refresh_with_one_token_at_once_at_most_one_gets_a_pair() {
+async fn at_most_one_of_two_who_refresh_with_the_same_token_at_once_gets_a_pair() {
     let app = TestApp::start().await;
     let pair = register(&app, "mira@example.com").await;
     let tries = (0..8).map(|_| refresh(&app, &pair));
@@ -276,7 +276,7 @@ async fn a_role_counts_from_the_moment_it_is_given() {
 }
 
 #[tokio::test]
-async fn nobody_is_a_guest_but_a_bad_token_is_not() {
+async fn a_caller_without_a_token_is_a_guest_and_one_with_a_bad_token_is_refused() {
     let app = TestApp::start().await;
     let shop = app.new_shop("mira", "US").await;
     let lamp = app.product(&shop, 2500, None).await;

@@ -73,7 +73,7 @@ async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker()
 }
 
 #[tokio::test]
-async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_no_longer_has_a_say() {
+async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_can_write_no_more() {
     let app = TestApp::start().await;
     let (shop, _, _) = refund_waits(&app).await;
     let taken = jobs::lease(&app.app.db, "gone", 8).await.expect("leases");
@@ -93,7 +93,7 @@ async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_no_longer_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_lost_its_lease_drops_the_job_and_what_it_came_to() {
+async fn a_worker_that_lost_its_lease_drops_the_job_and_its_result() {
     let app = TestApp::start().await;
     let (shop, _, _) = refund_waits(&app).await;
     app.fault("POST", "/v1/refunds", FaultKind::Slow { ms: 2000 }, Some(1))
@@ -181,7 +181,7 @@ async fn a_worker_with_nothing_to_do_rests() {
 }
 
 #[tokio::test]
-async fn only_what_is_staged_for_now_wakes_the_workers() {
+async fn only_a_job_that_is_due_now_wakes_the_workers() {
     let app = TestApp::start().await;
     let woken = async |stages: Option<i64>, whole: bool| {
         let rung = app.app.db.staged.notified();
@@ -234,7 +234,7 @@ async fn wake_the_dead(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_until_it_does() {
+async fn a_refund_that_stripe_never_answers_raises_one_finding_and_stays_pending_until_it_does() {
     let app = TestApp::start().await;
     let (shop, checkout, refund) = refund_waits(&app).await;
     app.fault("POST", "/v1/refunds", FaultKind::TimeoutBeforeCommit, None)
@@ -271,7 +271,7 @@ async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_unt
 }
 
 #[tokio::test]
-async fn a_refund_that_was_given_up_although_stripe_had_made_it_is_made_once() {
+async fn a_refund_that_was_given_up_although_stripe_had_created_it_is_created_once() {
     let app = TestApp::start().await;
     let (shop, checkout, _) = refund_waits(&app).await;
     app.fault("POST", "/v1/refunds", FaultKind::CommitThenTimeout, None)
@@ -288,16 +288,16 @@ async fn a_refund_that_was_given_up_although_stripe_had_made_it_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_checkout_that_stripe_never_answers_is_found_once_and_can_still_be_repeated() {
+async fn a_checkout_that_stripe_never_answers_raises_one_finding_which_its_repeat_resolves() {
     given_up_and_repeated(false).await;
 }
 
 #[tokio::test]
-async fn a_checkout_whose_job_waits_again_by_hand_is_found_no_more_once_it_is_repeated() {
+async fn a_checkout_whose_job_an_admin_retried_has_its_finding_resolved_by_its_repeat() {
     given_up_and_repeated(true).await;
 }
 
-async fn given_up_and_repeated(tried_by_hand: bool) {
+async fn given_up_and_repeated(retried_by_admin: bool) {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
@@ -322,7 +322,7 @@ async fn given_up_and_repeated(tried_by_hand: bool) {
     assert_eq!(status, "pending", "nothing is known that would end it");
 
     app.simulator.clear_faults().await;
-    if tried_by_hand {
+    if retried_by_admin {
         let job: String = app
             .query("SELECT id AS it FROM jobs WHERE state = 'dead'")
             .await;

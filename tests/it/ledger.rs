@@ -138,7 +138,7 @@ async fn a_payout_is_pulled_closed_and_itemised_whatever_the_order_of_its_events
 }
 
 #[tokio::test]
-async fn what_a_payout_is_made_of_is_read_a_page_at_a_time_and_back() {
+async fn a_payouts_transactions_are_read_page_by_page_in_both_directions() {
     let app = TestApp::start().await;
     let shop = shop(&app).await;
     for amount in [1000, 2000, 3000] {
@@ -231,7 +231,7 @@ async fn a_stored_transaction_that_changed_is_a_finding_and_the_book_stays() {
 }
 
 #[tokio::test]
-async fn a_book_that_differs_from_stripe_drifts_until_it_does_not() {
+async fn a_book_that_differs_from_stripe_raises_a_finding_until_they_agree() {
     let app = TestApp::start().await;
     let shop = shop(&app).await;
     sale(&app, &shop, 4000).await;
@@ -318,7 +318,8 @@ async fn transactions_name_their_order_also_when_its_charge_is_learned_later() {
 }
 
 #[tokio::test]
-async fn a_payout_whose_transactions_another_payout_has_is_a_mismatch_until_it_is_not() {
+async fn a_payout_whose_transactions_name_another_payout_is_a_mismatch_until_they_are_pulled_again()
+{
     let app = TestApp::start().await;
     let shop = shop(&app).await;
     sale(&app, &shop, 4000).await;

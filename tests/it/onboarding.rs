@@ -289,7 +289,7 @@ async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_
 }
 
 #[tokio::test]
-async fn who_guesses_at_the_login_form_is_slowed_down() {
+async fn guessing_at_the_login_form_is_slowed_down() {
     let app = TestApp::start().await;
     let shop = new_seller(&app).await;
     let state = state_of(&refresh_page(&app, &shop).await);

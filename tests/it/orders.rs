@@ -19,7 +19,7 @@ fn kinds(timeline: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_orders_life_stands_in_its_timeline() {
+async fn a_timeline_tells_what_happened_to_an_order() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(5)).await;
@@ -87,7 +87,7 @@ async fn an_orders_life_stands_in_its_timeline() {
 }
 
 #[tokio::test]
-async fn each_sees_the_orders_that_are_theirs() {
+async fn everybody_sees_only_their_own_orders() {
     let app = TestApp::start().await;
     let (mira, omar) = (app.shop("mira").await, app.shop("omar").await);
     let (lamp, rug) = (

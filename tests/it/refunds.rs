@@ -60,7 +60,7 @@ async fn a_partial_refund_returns_its_share_of_the_fee_and_the_rest_can_follow()
 }
 
 #[tokio::test]
-async fn no_more_goes_back_than_was_paid_after_the_discount() {
+async fn refunds_never_exceed_what_was_paid_after_the_discount() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -90,7 +90,7 @@ async fn no_more_goes_back_than_was_paid_after_the_discount() {
 }
 
 #[tokio::test]
-async fn a_refund_whose_answer_was_lost_is_made_once() {
+async fn a_refund_whose_answer_was_lost_is_created_once() {
     let app = TestApp::start().await;
     let (shop, checkout) = sold(&app).await;
     let refund = ask(
@@ -121,7 +121,8 @@ async fn a_refund_whose_answer_was_lost_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_refund_that_met_a_500_or_a_day_of_silence_is_looked_for_before_it_is_tried_anew() {
+async fn a_refund_is_searched_for_before_it_is_tried_again_after_a_500_or_a_day_without_an_answer()
+{
     for (kind, wait) in [
         (FaultKind::Error500, 5),
         (FaultKind::CommitThenError500, 5),
@@ -181,7 +182,7 @@ async fn the_same_idempotency_key_makes_one_refund() {
 }
 
 #[tokio::test]
-async fn a_refund_that_stripe_refuses_is_blocked_and_a_person_is_told() {
+async fn a_refund_that_stripe_refuses_is_blocked_and_raises_a_finding() {
     let app = TestApp::start().await;
     let (shop, checkout) = sold(&app).await;
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
@@ -209,7 +210,7 @@ async fn a_refund_that_stripe_refuses_is_blocked_and_a_person_is_told() {
 }
 
 #[tokio::test]
-async fn a_refund_that_fails_after_all_brings_the_order_back() {
+async fn an_order_is_paid_again_when_its_refund_fails_after_all() {
     let app = TestApp::start().await;
     let (shop, checkout) = sold(&app).await;
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
@@ -229,7 +230,7 @@ async fn a_refund_that_fails_after_all_brings_the_order_back() {
 }
 
 #[tokio::test]
-async fn an_older_word_on_a_refund_changes_nothing_whenever_it_comes() {
+async fn an_older_event_about_a_refund_changes_nothing_whenever_it_comes() {
     let app = TestApp::start().await;
     let (shop, checkout) = sold(&app).await;
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
@@ -265,7 +266,7 @@ async fn an_older_word_on_a_refund_changes_nothing_whenever_it_comes() {
 }
 
 #[tokio::test]
-async fn a_refund_is_for_the_seller_and_admins() {
+async fn only_the_seller_and_admins_may_refund() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;

@@ -118,7 +118,7 @@ async fn an_older_account_updated_after_a_newer_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_deauthorized_events_object_is_the_application_and_its_account_is_the_seller() {
+async fn a_deauthorized_event_has_the_application_as_object_and_the_seller_as_account() {
     let app = TestApp::start().await;
     let (shop, other) = (app.shop("mira").await, app.shop("omar").await);
     let lamp = app.product(&shop, 2500, None).await;
@@ -152,7 +152,7 @@ async fn a_deauthorized_events_object_is_the_application_and_its_account_is_the_
 }
 
 #[tokio::test]
-async fn a_disconnection_whose_event_never_comes_is_found_by_whoever_asks() {
+async fn a_disconnection_without_an_event_is_noticed_by_the_next_request() {
     let app = TestApp::start().await;
     for ask in ["onboarding_links", "sync", "balance"] {
         let shop = app.shop(ask.trim_end_matches('s')).await;

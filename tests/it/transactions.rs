@@ -12,7 +12,7 @@ use souk_migration::{Migrator, MigratorTrait};
 use crate::harness::{Database, TestApp, event, on_postgres};
 
 #[tokio::test]
-async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
+async fn a_call_to_stripe_while_a_transaction_is_open_panics() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let (server, account) = (app.app.clone(), AccountId::from(shop.account.as_str()));
@@ -38,7 +38,7 @@ async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
 }
 
 #[tokio::test]
-async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
+async fn rows_committed_after_a_full_disk_are_visible_to_others() {
     if on_postgres() {
         return;
     }
@@ -74,7 +74,7 @@ async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
 }
 
 #[tokio::test]
-async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
+async fn a_request_and_an_event_are_tried_again_after_a_deadlock() {
     if !on_postgres() {
         return;
     }
@@ -119,7 +119,7 @@ async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
 }
 
 #[tokio::test]
-async fn events_and_jobs_outlive_the_change_of_the_schema_that_makes_their_tables_anew() {
+async fn events_and_jobs_survive_the_migration_that_recreates_their_tables() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = Database::empty(folder.path()).await;
     let url = match on_postgres() {

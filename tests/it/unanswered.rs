@@ -9,7 +9,7 @@ use crate::harness::{Has, TestApp, text};
 use crate::sellers::get_seller;
 
 #[tokio::test]
-async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end() {
+async fn a_seller_whose_creation_stripe_did_not_answer_has_one_account_in_the_end() {
     let app = TestApp::start().await;
     let accounts = async || {
         app.simulator.oracle().await["accounts"]
@@ -53,7 +53,7 @@ async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end(
 }
 
 #[tokio::test]
-async fn a_seller_whose_maker_went_away_gets_its_account_from_the_job() {
+async fn the_job_creates_the_account_of_a_seller_that_nobody_asked_for_again() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
     for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
@@ -82,7 +82,7 @@ async fn a_seller_whose_maker_went_away_gets_its_account_from_the_job() {
 }
 
 #[tokio::test]
-async fn a_seller_whose_making_met_a_500_that_stripe_keeps_gets_its_account_when_somebody_asks() {
+async fn a_sync_creates_the_account_of_a_seller_after_a_500_saved_under_its_key() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
     app.fault("POST", "/v1/accounts", FaultKind::Error500, Some(3))
@@ -110,7 +110,7 @@ const ASKING: [(&str, &str, &str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn when_stripe_gives_no_answer_each_operation_says_so_and_works_again_afterwards() {
+async fn each_operation_says_that_stripe_is_away_and_works_again_afterwards() {
     let app = TestApp::with(&[("SELLER_DASHBOARD", "express")]).await;
     let shop = app.shop("mira").await;
     let kinds = [

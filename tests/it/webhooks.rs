@@ -37,7 +37,7 @@ async fn an_event_delivered_twenty_times_at_once_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn in_a_batch_one_bad_event_fails_alone_and_duplicates_count_once() {
+async fn a_bad_event_fails_alone_in_its_batch_and_duplicates_count_once() {
     let app = TestApp::start().await;
     app.allow_unfinished_work();
     let shop = app.shop("mira").await;
@@ -160,7 +160,7 @@ async fn an_event_of_a_connected_account_is_refused_at_the_platforms_endpoint_an
 }
 
 #[tokio::test]
-async fn while_a_secret_is_rolled_either_of_two_signatures_counts_in_either_order() {
+async fn either_of_two_signatures_counts_in_either_order_while_a_secret_is_rolled() {
     let app = TestApp::start().await;
     let ours = event("evt_1", "a.b", "acct_1", json!({})).to_string();
     let made = |secret: &str| {
@@ -191,7 +191,7 @@ async fn while_a_secret_is_rolled_either_of_two_signatures_counts_in_either_orde
 }
 
 #[tokio::test]
-async fn while_a_secret_is_rolled_events_signed_with_the_old_and_the_new_one_are_taken() {
+async fn events_signed_with_the_old_or_the_new_secret_are_accepted_while_it_is_rolled() {
     let app = TestApp::with(&[("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_new,whsec_old")]).await;
     for (id, secret) in [("evt_1", "whsec_new"), ("evt_2", "whsec_old")] {
         let ours = event(id, "a.b", "acct_1", json!({})).to_string();
@@ -239,7 +239,7 @@ async fn a_signature_of_300_seconds_ago_counts_and_one_of_301_does_not() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_refused_and_what_has_an_id_is_kept() {
+async fn a_body_that_is_no_event_is_refused_and_one_with_an_id_is_kept() {
     let app = TestApp::start().await;
     for endpoint in [Endpoint::Platform, Endpoint::Connect] {
         let secret = if endpoint == Endpoint::Connect {
@@ -277,7 +277,7 @@ async fn what_is_no_event_is_refused_and_what_has_an_id_is_kept() {
 }
 
 #[tokio::test]
-async fn a_type_we_know_in_a_shape_we_do_not_is_kept_and_tried_again() {
+async fn a_known_type_in_an_unknown_shape_is_kept_and_retried() {
     let app = TestApp::start().await;
     let odd = event(
         "evt_odd",
@@ -313,7 +313,7 @@ async fn an_event_of_the_other_mode_is_acknowledged_and_not_kept() {
 }
 
 #[tokio::test]
-async fn when_the_database_is_away_the_event_is_not_acknowledged() {
+async fn an_event_is_not_acknowledged_while_the_database_is_away() {
     let app = TestApp::start().await;
     app.app.db.clone().close().await.expect("closes");
     for (endpoint, secret) in [

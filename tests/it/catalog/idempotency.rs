@@ -75,7 +75,7 @@ async fn a_key_of_an_adjustment_does_not_answer_for_another_product() {
 }
 
 #[tokio::test]
-async fn while_the_first_request_is_at_work_its_key_is_taken_and_after_its_lease_the_next_goes_on()
+async fn a_key_is_taken_until_the_lease_of_its_first_request_is_over_and_then_the_next_one_goes_on()
 {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
@@ -99,7 +99,7 @@ async fn while_the_first_request_is_at_work_its_key_is_taken_and_after_its_lease
 }
 
 #[tokio::test]
-async fn what_was_refused_may_be_tried_again_with_the_same_key() {
+async fn a_refused_request_may_be_tried_again_under_the_same_key() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let id = app.product(&shop, 2500, Some(1)).await;

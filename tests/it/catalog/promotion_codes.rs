@@ -26,7 +26,7 @@ async fn at_stripe(app: &TestApp, shop: &Shop, what: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_code_takes_off_a_share_or_an_amount_and_stands_at_stripe() {
+async fn a_code_takes_off_a_percentage_or_an_amount_and_exists_at_stripe() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let share = app
@@ -122,7 +122,7 @@ async fn every_wrong_field_of_a_code_is_named_and_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn a_code_is_one_of_its_seller_whatever_its_case_and_another_seller_may_have_it_too() {
+async fn a_code_is_unique_for_its_seller_in_either_case_and_another_seller_may_have_it_too() {
     let app = TestApp::start().await;
     let (shop, other) = (app.shop("mira").await, app.shop("omar").await);
     app.percent_off(&shop, "WELCOME20", 20).await;
@@ -241,7 +241,7 @@ async fn a_seller_who_cannot_charge_gives_no_codes() {
 }
 
 #[tokio::test]
-async fn what_stripe_refuses_is_taken_back() {
+async fn a_code_that_stripe_refuses_is_removed() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     // Made in the seller's own dashboard.
@@ -287,7 +287,8 @@ async fn what_stripe_refuses_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_code_whose_making_stripe_did_not_answer_is_made_once_by_the_same_key_or_by_the_job() {
+async fn a_code_whose_creation_stripe_did_not_answer_is_created_once_by_the_same_key_or_by_the_job()
+{
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     for (name, what) in [

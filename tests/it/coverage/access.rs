@@ -185,7 +185,7 @@ async fn try_row(
 }
 
 #[tokio::test]
-async fn every_operation_is_open_to_whom_it_concerns_and_to_nobody_else() {
+async fn every_operation_answers_each_caller_as_its_row_says() {
     let fixture = Fixture::new().await;
     let mut faults = vec![];
     for (key, operation, narrowed) in all() {
@@ -199,7 +199,7 @@ async fn every_operation_is_open_to_whom_it_concerns_and_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_refused_wherever_a_token_counts_and_passed_over_where_none_does() {
+async fn a_bad_token_is_refused_wherever_a_token_counts_and_ignored_elsewhere() {
     let fixture = Fixture::new().await;
     for operation in &contract().operations {
         let body = fixture.body(operation).await;

@@ -39,7 +39,7 @@ fn names(answer: &Answer, param: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_is_no_body_of_the_right_type_and_size_is_refused() {
+async fn a_body_of_the_wrong_type_size_or_syntax_is_refused() {
     let fixture = Fixture::new().await;
     let before = fixture.rows().await;
     for (operation, body) in with_body() {
@@ -76,7 +76,7 @@ async fn what_is_no_body_of_the_right_type_and_size_is_refused() {
 }
 
 #[tokio::test]
-async fn no_body_at_all_is_an_empty_object_and_a_body_without_a_type_is_refused() {
+async fn a_missing_body_is_an_empty_object_and_a_body_without_a_type_is_refused() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let product = app.product(&shop, 2500, None).await;

@@ -99,7 +99,7 @@ async fn buyer_seller_and_admin_see_the_same_order_and_timeline() {
 }
 
 #[tokio::test]
-async fn a_list_shows_the_status_the_time_and_the_seller_that_were_asked_for() {
+async fn a_list_is_narrowed_by_status_time_and_seller() {
     let app = TestApp::start().await;
     let (mira, omar) = (app.shop("mira").await, app.shop("omar").await);
     let (lamp, rug) = (

@@ -175,7 +175,7 @@ async fn an_order_whose_money_is_on_its_way_is_not_cancelled() {
 }
 
 #[tokio::test]
-async fn what_has_ended_otherwise_stays_as_it_ended() {
+async fn an_expired_order_stays_expired_when_it_is_cancelled_or_fulfilled() {
     let app = TestApp::start().await;
     let (shop, _, checkout) = open(&app).await;
     app.advance(86_401).await;
@@ -208,7 +208,7 @@ async fn sent_back(app: &TestApp, account: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_session_paid_after_its_order_was_cancelled_is_refunded_once_whoever_hears_of_it_and_however_often()
+async fn a_session_paid_after_its_order_was_cancelled_is_refunded_once_however_often_that_is_reported()
  {
     let app = TestApp::start().await;
     let (shop, lamp, checkout) = open(&app).await;
@@ -242,7 +242,7 @@ async fn a_session_paid_after_its_order_was_cancelled_is_refunded_once_whoever_h
 }
 
 #[tokio::test]
-async fn a_session_expires_for_those_of_the_order_only() {
+async fn only_buyer_seller_and_admin_may_expire_a_session() {
     let app = TestApp::start().await;
     let (shop, lamp, _) = open(&app).await;
     let (buyer, other) = (app.member("buyer").await, app.shop("omar").await);
@@ -303,7 +303,7 @@ async fn an_expired_event_of_another_account_ends_no_order() {
 }
 
 #[tokio::test]
-async fn money_that_comes_after_the_payment_itself_had_ended_goes_back() {
+async fn money_that_comes_after_its_payment_had_expired_or_failed_is_refunded() {
     for (kind, ends_as) in [
         ("checkout.session.expired", "expired"),
         ("checkout.session.async_payment_failed", "failed"),

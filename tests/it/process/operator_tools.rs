@@ -64,7 +64,7 @@ async fn souk_replay_says_what_would_happen_and_then_does_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
+async fn metrics_count_events_their_outcomes_and_the_unfinished_work() {
     let app = TestApp::start().await;
     app.allow_unfinished_work();
     let (_, _, dead) = sale_given_up(&app).await;
@@ -140,7 +140,7 @@ async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_are_left_to_a_worker_apart_where_the_settings_say_so() {
+async fn a_separate_worker_does_the_jobs_where_the_settings_say_so() {
     let app = TestApp::start().await;
     app.allow_unfinished_work();
     let mut settings = of(&app);

@@ -337,7 +337,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_name() {
+async fn every_signed_body_with_an_id_is_kept_and_the_rest_is_refused_by_name() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let mut wrong = vec![];
@@ -381,7 +381,7 @@ async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_nam
 }
 
 #[tokio::test]
-async fn what_is_no_utf_8_is_refused() {
+async fn a_body_that_is_not_utf_8_is_refused() {
     let app = TestApp::start().await;
     for endpoint in [Endpoint::Platform, Endpoint::Connect] {
         for bytes in [
@@ -429,7 +429,7 @@ async fn kept(app: &TestApp, body: &[u8]) -> Result<(String, String), String> {
 }
 
 #[tokio::test]
-async fn an_event_that_would_wait_for_what_no_index_holds_fails_where_it_can_be_seen() {
+async fn an_event_that_would_wait_for_an_id_too_long_for_an_index_is_kept_as_failed() {
     let app = TestApp::start().await;
     app.allow_unfinished_work();
     let shop = app.shop("mira").await;
@@ -451,7 +451,7 @@ async fn an_event_that_would_wait_for_what_no_index_holds_fails_where_it_can_be_
 }
 
 #[tokio::test]
-async fn at_a_live_server_an_event_that_does_not_say_that_it_is_live_is_kept_and_moves_nothing() {
+async fn a_live_server_keeps_an_event_that_does_not_say_its_mode_and_changes_nothing() {
     let app = TestApp::with(&[("STRIPE_SECRET_KEY", "sk_live_suite")]).await;
     app.allow_unfinished_work();
     let mut odd = event("evt_1", "payout.paid", "acct_1", json!({ "id": "po_1" }));

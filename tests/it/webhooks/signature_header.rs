@@ -6,7 +6,7 @@ use souk_simulator::sign;
 use crate::harness::{Endpoint, START, TestApp, event};
 
 #[tokio::test]
-async fn a_header_that_is_no_signature_is_refused_whatever_it_is() {
+async fn a_header_that_is_no_signature_is_refused() {
     let app = TestApp::start().await;
     let ours = event("evt_1", "a.b", "acct_1", json!({})).to_string();
     let good = sign(&app.connect.secret, START, ours.as_bytes());
