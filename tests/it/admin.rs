@@ -1,4 +1,4 @@
-//! What an admin sees of events and jobs, and what they may do about them.
+//! Events, jobs, findings and the audit log as an admin sees them, and what an admin may do about them.
 
 use std::collections::BTreeSet;
 
@@ -111,7 +111,7 @@ async fn a_replay_that_fails_leaves_the_event_failed_or_dead_and_says_why() {
         .await;
     let again = replay(&app, &admin, "evt_a", json!({})).await;
     assert_eq!(again["state"], "dead", "{again}");
-    // What has had its effect keeps it.
+    // An event that has had its effect keeps it.
     app.sql("UPDATE inbox_events SET state = 'processed', error = NULL WHERE id = 'evt_a'")
         .await;
     let again = replay(&app, &admin, "evt_a", json!({})).await;
@@ -133,7 +133,7 @@ async fn a_range_is_replayed_oldest_first_and_a_page_at_a_time() {
     let other = app.shop("noor").await;
     let admin = app.admin().await;
     broken(&app, &other.account, &["evt_9"]).await;
-    // The last two in the same moment.
+    // The last two arrive at the same moment.
     for ids in [&["evt_3"][..], &["evt_1", "evt_2"]] {
         app.advance(1).await;
         broken(&app, &shop.account, ids).await;

@@ -36,7 +36,7 @@ const ENTITY_FUNCTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What only `src/clock.rs` and `src/ids.rs` name. A segment that ends in `*` is a beginning.
+/// Paths that only `src/clock.rs` and `src/ids.rs` may name. A segment that ends in `*` is a prefix.
 const MAKERS_OF_TIMES_AND_IDS: &[&[&str]] = &[
     &["SystemTime"],
     &["std", "time", "Instant"],
@@ -49,7 +49,7 @@ const MAKERS_OF_TIMES_AND_IDS: &[&[&str]] = &[
     &["Uuid", "now_*"],
 ];
 
-/// Where code stands.
+/// The folders that hold code.
 const FOLDERS: &[&str] = &[
     "src",
     "entity/src",

@@ -1,4 +1,4 @@
-//! What is done about events that were never delivered, and what is done again and again.
+//! Catch-up reads events that were never delivered; schedules repeat what is done again and again.
 
 use serde_json::json;
 use souk::error::Error;
@@ -45,7 +45,7 @@ async fn an_event_that_was_never_delivered_is_found_and_counts_once() {
     assert_eq!(app.stock(&lamp).await, 4);
     assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
 
-    // What was delivered isn't found, and what was found isn't found again.
+    // Catch-up adds no event that was delivered, and none twice.
     let before = found(&app).await;
     app.sale(&lamp).await;
     catch_up(&app, &shop.account).await;
@@ -164,7 +164,7 @@ async fn one_job_catches_up_with_every_account_again_and_again_and_is_never_give
     let second: i64 = app.query(&listed(&two.account)).await;
     assert!(second > first);
 
-    // At another replica's start, at once; and a failure makes it rest, not die.
+    // Another replica's start runs it at once, and a failure makes it wait, not die.
     schedule().await;
     app.advance(1).await;
     let taken = jobs::lease(&app.app.db, "one", 8).await.expect("leases");

@@ -1,4 +1,4 @@
-//! Opening a checkout: what is asked of Stripe, and all that is refused before anything is written.
+//! Opening a checkout: the request to Stripe, and everything that is refused before a row is written.
 
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
@@ -15,7 +15,7 @@ fn with(mut body: Value, field: &str, value: Value) -> Value {
     body
 }
 
-/// Nothing is half written.
+/// Expects that nothing is left of a checkout.
 async fn nothing_was_written(app: &TestApp) {
     for table in [
         "orders",
@@ -380,7 +380,7 @@ async fn guests_who_share_a_key_never_get_each_others_checkout() {
     assert_ne!(one["order_id"], two["order_id"]);
 }
 
-/// A session that somebody who may closes, and one who may not.
+/// A guest closes their session, and callers without its secret can't.
 async fn expire(app: &TestApp, shop: &Shop) {
     let lamp = app.product(shop, 2500, None).await;
     let checkout = app.checkout(&lamp).await;

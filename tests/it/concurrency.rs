@@ -142,7 +142,7 @@ async fn a_deferred_event_is_retried_when_its_prerequisite_comes_while_a_sweep_h
     let app = TestApp::start().await;
     let (checkout, _, completed) = paid_too_soon(&app).await;
     assert_eq!(app.deliver(&completed).await, "deferred");
-    // Whoever sweeps has claimed it, and hasn't found the session.
+    // A sweep has claimed it, and hasn't found the session.
     let swept = app.app.db.begin_write().await.expect("begins");
     let claim = "UPDATE inbox_events SET attempts = attempts + 1 WHERE state = 'deferred'";
     swept.execute_unprepared(claim).await.expect("claims");
@@ -160,7 +160,7 @@ async fn a_deferred_event_is_retried_when_its_prerequisite_comes_while_a_sweep_h
     app.settle().await;
 }
 
-/// What an event comes to that arrives while this is being stored, and isn't yet.
+/// The state of an event that arrives while this statement's transaction is open.
 async fn state_of_an_event_delivered_while(app: &TestApp, stored: &str, event: &Value) -> String {
     let storing = app.app.db.begin_write().await.expect("begins");
     storing.execute_unprepared(stored).await.expect("stores");

@@ -168,7 +168,7 @@ async fn an_asynchronous_method_that_fails_makes_the_order_processing_and_then_f
     )
     .await;
     let events = app.intercept().await;
-    // Verify alone finds out.
+    // Only verify can find out.
     app.advance(5).await;
     assert_eq!(app.verify(&checkout).await["status"], "failed");
     for event in &events {
@@ -356,7 +356,7 @@ async fn a_session_that_expires_lets_its_order_expire() {
     assert_eq!(app.verify(&checkout).await["status"], "expired");
 }
 
-/// The completed event of a paid session that has not been heard.
+/// A paid session, and its completed event, which has not been delivered.
 async fn undelivered(app: &TestApp) -> (Shop, Checkout, Value) {
     let (shop, _, checkout) = shop_with_checkout(app, Some(3)).await;
     app.pay(&checkout).await;
@@ -467,7 +467,7 @@ async fn a_stranger_who_verifies_confirms_the_payment_and_learns_nothing_but_its
 async fn a_payment_after_its_order_was_cancelled_is_refunded() {
     let app = TestApp::start().await;
     let (shop, lamp, checkout) = shop_with_checkout(&app, Some(3)).await;
-    // Cancelled by hand without Stripe's knowing: what a lost race looks like.
+    // A cancel that Stripe doesn't know of, as after a lost race.
     app.sql("UPDATE orders SET status = 'cancelled'").await;
     app.pay(&checkout).await;
     app.settle().await;
@@ -534,7 +534,7 @@ async fn a_paid_session_of_an_unknown_payment_raises_one_finding() {
     assert_eq!(subject, "cs_lost");
     assert_eq!(app.count("findings").await, 1);
 
-    // One that is here, but another's, is what anybody may write into metadata.
+    // Anybody may write somebody else's payment into metadata.
     let checkout = {
         let lamp = app.product(&shop, 2500, None).await;
         app.checkout(&lamp).await

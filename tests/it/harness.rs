@@ -1,5 +1,5 @@
-//! What every test stands on: a server of its own behind a real socket, with a database, a simulator and a clock that
-//! nobody else touches. Nothing happens by itself: events are held until `apply_events`, jobs until `run_jobs`.
+//! Every test has a server of its own behind a real socket, with a database, a simulator and a clock that nobody else
+//! touches. Nothing happens by itself: events are held until `apply_events`, jobs until `run_jobs`.
 
 mod actors;
 mod client;
@@ -112,7 +112,7 @@ pub async fn simulator(state: souk_simulator::State) -> Simulator {
     Simulator::start(options).await.expect("a simulator")
 }
 
-/// How one of Stripe's open questions is answered in this run, where a test's expectation hangs on it.
+/// The answer to one of Stripe's open questions in this run, for an expectation that depends on it.
 pub fn assumed(name: &str) -> &'static str {
     assumptions().get(name)
 }
@@ -130,7 +130,7 @@ pub fn refund_transactions() -> usize {
     if assumed("fee_refund") == "own" { 2 } else { 1 }
 }
 
-/// SIMULATOR_ASSUME=`name=value,…`: how Stripe's open questions are answered in this run.
+/// SIMULATOR_ASSUME=`name=value,…`: the answers to Stripe's open questions in this run.
 fn assumptions() -> souk_simulator::Assumptions {
     let mut assumptions = souk_simulator::Assumptions::default();
     let pairs = std::env::var("SIMULATOR_ASSUME").unwrap_or_default();
@@ -166,7 +166,7 @@ impl TestApp {
         Self::with(&[]).await
     }
 
-    /// With some settings changed.
+    /// Starts with some settings changed.
     pub async fn with(changed: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::migrated(folder.path()).await;
@@ -213,7 +213,7 @@ impl TestApp {
         }
     }
 
-    /// This test leaves work undone, and means to.
+    /// Lets this test end with work undone.
     pub fn allow_unfinished_work(&self) {
         self.unfinished_work_allowed.store(true, Ordering::SeqCst);
     }
@@ -229,7 +229,7 @@ impl TestApp {
         self.simulator.advance(seconds).await;
     }
 
-    /// Where Stripe's lists show a balance transaction only after a while, lets that while pass, and pulls again.
+    /// Lets a minute pass and pulls again, where Stripe's lists show a balance transaction only after a while.
     pub async fn until_transactions_show(&self, account: &str) {
         if assumed("late_transactions") == "after_a_minute" {
             self.advance(61).await;
@@ -239,13 +239,13 @@ impl TestApp {
         }
     }
 
-    /// Does at Stripe what the simulator's control API offers.
+    /// Calls the simulator's control API, by which things happen at Stripe.
     pub async fn simulate(&self, path: &str, body: Value) -> Value {
         let answer = self.try_simulate(path, body).await;
         answer.unwrap_or_else(|refusal| panic!("{path}: {refusal}"))
     }
 
-    /// As `stripe`; its refusal, if it refuses.
+    /// As `simulate`; an error if the simulator refuses.
     pub async fn try_simulate(&self, path: &str, body: Value) -> Result<Value, String> {
         let address = format!("{}/_simulator{path}", self.simulator.base_url());
         let response = self
@@ -296,7 +296,7 @@ impl TestApp {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// Makes Stripe fail so, on requests like this.
+    /// Makes Stripe fail in this way on requests like this.
     pub async fn fault(&self, method: &str, path: &str, kind: FaultKind, times: Option<u32>) {
         let (method, path_prefix) = (Some(method.to_owned()), path.to_owned());
         self.simulator
@@ -342,7 +342,7 @@ impl TestApp {
             .await
     }
 
-    /// Posts an event to the endpoint it belongs to, rightly signed, and says what became of it.
+    /// Posts an event, correctly signed, to the endpoint it belongs to. Returns the state that is answered.
     pub async fn deliver(&self, event: &Value) -> String {
         let (endpoint, secret) = match event["account"].is_string() {
             true => (Endpoint::Connect, &self.connect.secret),
@@ -380,7 +380,7 @@ impl TestApp {
         events
     }
 
-    /// Delivers what waits at Stripe, signed at our clock's time, and expects each to be taken well. How many.
+    /// Delivers the events that wait at Stripe, signed at our clock's time; none may fail. Returns their number.
     pub async fn apply_events(&self) -> usize {
         let waiting = self.simulator.pending_events().await;
         for event in &waiting {
@@ -402,7 +402,7 @@ impl TestApp {
         waiting.len()
     }
 
-    /// Does the jobs that are due, and the unfinished events, until there are none. How many.
+    /// Does the jobs that are due, and the unfinished events, until there are none. Returns their number.
     pub async fn run_jobs(&self) -> usize {
         let mut done = 0;
         for _ in 0..200 {
@@ -414,7 +414,7 @@ impl TestApp {
         panic!("the jobs never end");
     }
 
-    /// Events and jobs, until neither is left.
+    /// Applies events and runs jobs until neither is left.
     pub async fn settle(&self) {
         for _ in 0..20 {
             if self.apply_events().await + self.run_jobs().await == 0 {
@@ -431,7 +431,7 @@ impl TestApp {
             .unwrap_or_else(|e| panic!("{text}: {e}"));
     }
 
-    /// As `sql`; the database's refusal, if it refuses.
+    /// As `sql`; an error if the database refuses.
     pub async fn try_sql(&self, text: &str) -> Result<(), String> {
         let tx = self.app.db.begin_write().await.expect("begins");
         let done = tx.execute_unprepared(text).await.map_err(|e| e.to_string());
@@ -454,7 +454,7 @@ impl TestApp {
         row.expect("a row").try_get("", "it").expect("a value")
     }
 
-    /// How many rows.
+    /// Counts rows.
     pub async fn count(&self, of: &str) -> i64 {
         self.query(&format!("SELECT COUNT(*) AS it FROM {of}"))
             .await

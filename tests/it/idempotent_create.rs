@@ -1,4 +1,4 @@
-//! What is made at Stripe is made once, also where an idempotency key is spoiled by a 500 or forgotten after a day.
+//! Each object is created at Stripe once, even where an idempotency key is spoiled by a 500 or forgotten after a day.
 
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -7,17 +7,17 @@ use souk_simulator::FaultKind;
 
 use crate::harness::{Answer, Shop, TestApp, text};
 
-/// What we make at Stripe besides refunds.
+/// The objects that we create at Stripe, besides refunds.
 #[derive(Clone, Copy, Debug)]
-enum Thing {
+enum Object {
     Account,
     Coupon,
     Code,
     Session,
 }
-use Thing::{Account, Code, Coupon, Session};
+use Object::{Account, Code, Coupon, Session};
 
-impl Thing {
+impl Object {
     const ALL: [Self; 4] = [Account, Coupon, Code, Session];
 
     fn path(self) -> &'static str {
@@ -29,7 +29,7 @@ impl Thing {
         }
     }
 
-    /// Where our row of it doesn't know its id at Stripe.
+    /// Our rows that don't know its id at Stripe.
     fn unknown(self) -> &'static str {
         match self {
             Account => "sellers WHERE stripe_account IS NULL",
@@ -55,9 +55,9 @@ impl Fixture {
         Self { app, shop, lamp }
     }
 
-    /// Asks us for the thing, always by the same key.
-    async fn create(&self, thing: Thing) -> Answer {
-        let (path, body) = match thing {
+    /// Asks us for it, always under the same key.
+    async fn create(&self, object: Object) -> Answer {
+        let (path, body) = match object {
             Account => ("/v1/sellers", json!({ "name": "Second", "country": "US" })),
             Coupon | Code => (
                 "/v1/promotion_codes",
@@ -69,27 +69,27 @@ impl Fixture {
             ),
         };
         let call = self.app.post(path, body).keyed("once");
-        match thing {
+        match object {
             Session => call.await,
             _ => call.by(&self.shop.owner).await,
         }
     }
 
-    /// Asks for it while Stripe fails so, whose events about it are lost.
-    async fn create_in_vain(&self, thing: Thing, kind: FaultKind) {
-        println!("{thing:?} {kind:?}");
-        self.app.fault("POST", thing.path(), kind, None).await;
-        let answer = self.create(thing).await;
+    /// Asks us for it while Stripe fails in this way; the events about it are lost.
+    async fn create_in_vain(&self, object: Object, kind: FaultKind) {
+        println!("{object:?} {kind:?}");
+        self.app.fault("POST", object.path(), kind, None).await;
+        let answer = self.create(object).await;
         answer.refused(503, "stripe_unavailable");
         self.app.simulator.clear_faults().await;
         self.app.intercept().await;
-        assert_eq!(self.app.count(thing.unknown()).await, 1);
+        assert_eq!(self.app.count(object.unknown()).await, 1);
     }
 
-    /// All that Stripe has of it.
-    async fn objects_at_stripe(&self, thing: Thing) -> Vec<Value> {
+    /// All objects of the kind at Stripe.
+    async fn objects_at_stripe(&self, object: Object) -> Vec<Value> {
         let books = self.app.simulator.oracle().await["accounts"].clone();
-        let made = match thing {
+        let made = match object {
             Account => {
                 let all = books.as_object().expect("accounts").values();
                 let seconds = all.filter(|account| {
@@ -106,24 +106,30 @@ impl Fixture {
         made.expect("a list").clone()
     }
 
-    /// There is one of it, and we know it.
-    async fn made_once(&self, thing: Thing, why: &str) {
-        assert_eq!(self.app.count(thing.unknown()).await, 0, "{thing:?} {why}");
-        let made = self.objects_at_stripe(thing).await;
-        assert_eq!(made.len(), 1, "{thing:?} {why}: {made:?}");
+    /// Expects that there is one of it, and that we know its id.
+    async fn expect_created_once(&self, object: Object, why: &str) {
+        assert_eq!(
+            self.app.count(object.unknown()).await,
+            0,
+            "{object:?} {why}"
+        );
+        let made = self.objects_at_stripe(object).await;
+        assert_eq!(made.len(), 1, "{object:?} {why}: {made:?}");
     }
 }
 
 #[tokio::test]
 async fn a_request_that_is_repeated_after_a_500_saved_under_its_key_creates_the_object_once() {
-    for thing in Thing::ALL {
+    for object in Object::ALL {
         for (kind, there) in [(FaultKind::Error500, 0), (FaultKind::CommitThenError500, 1)] {
             let fixture = Fixture::new().await;
-            fixture.create_in_vain(thing, kind).await;
-            assert_eq!(fixture.objects_at_stripe(thing).await.len(), there);
-            let answer = fixture.create(thing).await;
-            assert_eq!(answer.status, 201, "{thing:?} {kind:?}: {}", answer.text);
-            fixture.made_once(thing, &format!("{kind:?}")).await;
+            fixture.create_in_vain(object, kind).await;
+            assert_eq!(fixture.objects_at_stripe(object).await.len(), there);
+            let answer = fixture.create(object).await;
+            assert_eq!(answer.status, 201, "{object:?} {kind:?}: {}", answer.text);
+            fixture
+                .expect_created_once(object, &format!("{kind:?}"))
+                .await;
             fixture.app.settle().await;
         }
     }
@@ -131,26 +137,30 @@ async fn a_request_that_is_repeated_after_a_500_saved_under_its_key_creates_the_
 
 #[tokio::test]
 async fn the_job_creates_the_object_once_after_a_500_saved_under_its_key() {
-    for thing in Thing::ALL {
+    for object in Object::ALL {
         for kind in [FaultKind::Error500, FaultKind::CommitThenError500] {
             let fixture = Fixture::new().await;
-            fixture.create_in_vain(thing, kind).await;
+            fixture.create_in_vain(object, kind).await;
             fixture.app.advance(20).await;
             fixture.app.settle().await;
-            fixture.made_once(thing, &format!("{kind:?}")).await;
+            fixture
+                .expect_created_once(object, &format!("{kind:?}"))
+                .await;
         }
     }
 }
 
 #[tokio::test]
 async fn an_object_created_without_an_answer_is_found_after_stripe_has_forgotten_the_key() {
-    for thing in Thing::ALL {
+    for object in Object::ALL {
         for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
             let fixture = Fixture::new().await;
-            fixture.create_in_vain(thing, kind).await;
+            fixture.create_in_vain(object, kind).await;
             fixture.app.advance(25 * 3600).await;
             fixture.app.settle().await;
-            fixture.made_once(thing, &format!("{kind:?}")).await;
+            fixture
+                .expect_created_once(object, &format!("{kind:?}"))
+                .await;
         }
     }
 }
@@ -164,7 +174,7 @@ async fn a_session_that_is_found_expired_ends_its_order() {
     fixture.app.advance(25 * 3600).await;
     fixture.app.intercept().await;
     fixture.app.settle().await;
-    fixture.made_once(Session, "over").await;
+    fixture.expect_created_once(Session, "over").await;
     let status: String = fixture.app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "expired");
 }
@@ -193,7 +203,7 @@ async fn two_searches_at_the_same_moment_go_on_to_the_same_key() {
     let fixture = Fixture::new().await;
     fixture.create_in_vain(Session, FaultKind::Error500).await;
     let app = &fixture.app;
-    // Both have looked before either goes on.
+    // Both have searched before either goes on.
     let slow = FaultKind::Slow { ms: 400 };
     app.fault("GET", "/v1/checkout/sessions", slow, None).await;
     let payment: PaymentId = app
@@ -205,7 +215,7 @@ async fn two_searches_at_the_same_moment_go_on_to_the_same_key() {
     app.simulator.clear_faults().await;
     // The slower of two under one key may be told that it is in use.
     assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
-    fixture.made_once(Session, "at once").await;
+    fixture.expect_created_once(Session, "at once").await;
     assert_eq!(app.count("payments WHERE key_number = 2").await, 1);
     app.settle().await;
 }
@@ -222,7 +232,7 @@ async fn a_search_that_stripe_refuses_or_does_not_answer_is_only_a_failed_try() 
     let unanswered = fixture.create(Session).await;
     assert_eq!(unanswered.code(), "stripe_unavailable");
     app.simulator.clear_faults().await;
-    // The account has left the platform, which nobody has told us.
+    // The account has left the platform, and no event has told us.
     let leave = format!("/accounts/{}/deauthorize", fixture.shop.account);
     app.simulate(&leave, json!({})).await;
     app.intercept().await;

@@ -177,7 +177,7 @@ async fn an_address_that_calls_too_often_is_refused() {
         answer.expect("an answer").status()
     };
     let mut calls = 0;
-    // Of one call alone: the allowance fills again as time goes by, between two calls too.
+    // The refused call is not repeated: the allowance fills again as time goes by, between two calls too.
     let told = loop {
         match call().await {
             StatusCode::UNAUTHORIZED => calls += 1,
@@ -287,7 +287,7 @@ async fn a_caller_without_a_token_is_a_guest_and_one_with_a_bad_token_is_refused
     );
     with(change, &pair).expect(200).await;
     app.run_jobs().await;
-    // What is archived is shown to its owner alone, so this says whether they are known.
+    // An archived product is listed to its owner alone, so the list says whether the caller is known.
     let archived = || app.get("/v1/products?status=archived");
     let shown = |list: &Value| list["data"].as_array().map(Vec::len);
     assert_eq!(shown(&archived().expect(200).await), Some(0));

@@ -34,7 +34,7 @@ async fn refunds_at_stripe(app: &TestApp, shop: &Shop) -> usize {
     books["refunds"].as_array().map_or(0, Vec::len)
 }
 
-/// Waits until a job is at work whose lease ends later than this. When it ends.
+/// Waits until a job is leased beyond this time. Returns the end of its lease.
 async fn leased_beyond(app: &TestApp, before: i64) -> i64 {
     until("a lease ends later", async || {
         let query = "SELECT MAX(lease_until) AS it FROM jobs WHERE state = 'leased'";
@@ -234,7 +234,7 @@ async fn wake_the_dead(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_refund_that_stripe_never_answers_raises_one_finding_and_stays_pending_until_it_does() {
+async fn a_refund_that_stripe_never_answers_raises_one_finding_and_stays_requested_until_it_does() {
     let app = TestApp::start().await;
     let (shop, checkout, refund) = refund_waits(&app).await;
     app.fault("POST", "/v1/refunds", FaultKind::TimeoutBeforeCommit, None)
@@ -254,7 +254,7 @@ async fn a_refund_that_stripe_never_answers_raises_one_finding_and_stays_pending
     assert_eq!(row["status"], "requested", "{row}");
     assert!(row["failure_reason"].is_string(), "{row}");
     assert_eq!(app.order(&checkout).await["status"], "paid");
-    // What may have gone back already can't be given back again.
+    // Money that may have gone back already can't be refunded again.
     app.post("/v1/refunds", json!({ "order_id": checkout.order }))
         .by(&owner)
         .refused(409, "already_refunded")

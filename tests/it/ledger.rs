@@ -25,7 +25,7 @@ async fn sale(app: &TestApp, shop: &Shop, amount: i64) -> String {
     order
 }
 
-/// Somebody has paid, and we haven't heard of it; the events that would say so.
+/// Somebody has paid, and no event of it has been delivered. Returns those events.
 async fn unheard_sale(app: &TestApp, shop: &Shop, amount: i64) -> Vec<Value> {
     let thing = app.product_in(shop, amount, "eur", None).await;
     let checkout = app.checkout(&thing).await;
@@ -59,7 +59,7 @@ async fn payday(app: &TestApp, shop: &Shop, days: i64) -> Vec<String> {
             continue;
         }
         for _ in 0..2 {
-            // Under another id each time, since what has been heard is not looked at again.
+            // Under another id each time, since an event counts once.
             let mut event = event.clone();
             event["account"] = json!(shop.account);
             event["id"] = json!(format!("evt_{}", app.count("inbox_events").await));
@@ -83,7 +83,7 @@ async fn get(app: &TestApp, shop: &Shop, path: &str) -> Value {
     app.get(path).by(&shop.owner).expect(200).await
 }
 
-/// What stands on an account of the ledger.
+/// The balance of an account of the ledger.
 async fn balance(app: &TestApp, shop: &Shop, account: &str) -> i64 {
     let list = get(app, shop, "/v1/ledger/balances").await;
     let rows = list["data"].as_array().expect("rows");
@@ -381,7 +381,7 @@ async fn an_event_of_one_account_never_touches_anothers_payout() {
         assert_eq!(app.deliver(&event).await, "ignored", "{account}");
     }
     assert_eq!(get(&app, &shop, "/v1/payouts").await, before);
-    // An odd shape is no loss: what the event names is read again.
+    // Nothing is lost with an object of another shape: the payout that it names is read again.
     let odd = json!({ "id": object["id"], "status": 7 });
     let event = event("evt_odd", "payout.failed", &shop.account, odd);
     assert_eq!(app.deliver(&event).await, "processed");

@@ -1,4 +1,4 @@
-//! The way of a seller through Stripe's onboarding: links, the page to come back to, the page that makes a new link.
+//! A seller's way through Stripe's onboarding: links, the return page, and the page that makes a new link.
 
 use serde_json::json;
 use souk_simulator::FaultKind;
@@ -6,7 +6,7 @@ use souk_simulator::FaultKind;
 use crate::harness::{Answer, PASSWORD, Shop, TestApp, text};
 use crate::sellers::{change_account, get_seller, new_seller};
 
-/// A fresh way into Stripe's form.
+/// A new link to Stripe's form.
 pub async fn link(app: &TestApp, shop: &Shop) -> String {
     let path = format!("/v1/sellers/{}/onboarding_links", shop.id);
     text(

@@ -36,7 +36,7 @@ async fn paid_out(app: &TestApp) -> (Shop, Checkout, String) {
     (shop, checkout, payout)
 }
 
-/// What the book says stands at Stripe, which must be what Stripe says.
+/// The balance at Stripe as our book has it, which must be the one that Stripe has.
 async fn equals_stripe(app: &TestApp, shop: &Shop) -> i64 {
     app.until_transactions_show(&shop.account).await;
     let book: i64 = app
@@ -127,7 +127,7 @@ async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
     seen.has(json!({ "status": "failed", "failure_code": "account_closed" }));
     assert_eq!(json!(equals_stripe(&app, &shop).await), seen["amount"]);
     assert_eq!(balance(&app, &shop.owner, "bank").await, 0);
-    // What was true before comes once more, late: as new events, since these ids have been heard.
+    // Older states come once more, late, in new events, since an event counts once.
     for event in late
         .as_array()
         .expect("events")

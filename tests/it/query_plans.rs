@@ -1,5 +1,4 @@
-//! How SQLite finds what is asked for again and again: by an index, never by reading a whole table, which would grow
-//! slower with every sale.
+//! Frequent statements use an index on SQLite, and never read a whole table, which would grow slower with every sale.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -52,7 +51,7 @@ impl Visit for Text {
     }
 }
 
-/// Indexes of what is unfinished, of which there is never much.
+/// Indexes of unfinished rows, of which there are never many.
 const FEW: [&str; 2] = ["jobs_due", "payments_open"];
 
 /// The steps of the plan of a statement.
@@ -122,7 +121,7 @@ async fn confirm_in_one_batch(app: &TestApp, lamp: &str) {
 /// The steps by which a statement would read a whole table.
 async fn whole_tables(app: &TestApp, statement: &str) -> Vec<String> {
     let is_whole = |step: &String| {
-        // Lists of values that the statement brings along are no tables.
+        // A list of values in the statement is no table.
         let given = ["VALUES CLAUSE", "CONSTANT ROW", "SCAN jsonb_each"];
         let given = given.iter().any(|what| step.contains(what));
         let whole = step.starts_with("SCAN ") && !given;

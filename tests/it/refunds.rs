@@ -1,4 +1,4 @@
-//! Money on its way back: asked for here, made at Stripe, and when Stripe's answer is lost.
+//! Refunds: asked for here, created at Stripe once, even when Stripe's answer is lost.
 
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
@@ -99,7 +99,7 @@ async fn a_refund_whose_answer_was_lost_is_created_once() {
         json!({ "order_id": checkout.order, "amount": 1000 }),
     )
     .await;
-    // All tries of the first run are done at Stripe and answered by nobody.
+    // Stripe does every try of the first run, and answers none.
     app.fault("POST", "/v1/refunds", FaultKind::CommitThenTimeout, Some(3))
         .await;
     app.run_jobs().await;
@@ -186,7 +186,7 @@ async fn a_refund_that_stripe_refuses_is_blocked_and_raises_a_finding() {
     let app = TestApp::start().await;
     let (shop, checkout) = sold(&app).await;
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
-    // The account has left the platform in between, which nobody has told us yet.
+    // The account has left the platform in between, and no event has told us yet.
     app.simulate(
         &format!("/accounts/{}/deauthorize", shop.account),
         json!({}),

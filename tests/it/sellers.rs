@@ -1,4 +1,4 @@
-//! Sellers: onboarding there and back, the life of a status, dashboards, fees, and what Stripe's silence does.
+//! Sellers: the life of a status, disconnection, requirements, dashboards, balances and fees.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ pub async fn new_seller(app: &TestApp) -> Shop {
     shop
 }
 
-/// What the owner sees.
+/// The seller as its owner sees it.
 pub async fn get_seller(app: &TestApp, shop: &Shop) -> Value {
     app.get(format!("/v1/sellers/{}", shop.id))
         .by(&shop.owner)
@@ -136,7 +136,7 @@ async fn a_deauthorized_event_has_the_application_as_object_and_the_seller_as_ac
     app.post("/v1/checkout_sessions", body)
         .refused(409, "seller_not_active")
         .await;
-    // An update that was under way is no way back.
+    // A late update doesn't bring the account back.
     let late = json!({ "id": shop.account, "object": "account", "charges_enabled": true });
     app.deliver(&event("evt_late", "account.updated", &shop.account, late))
         .await;

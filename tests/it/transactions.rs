@@ -1,4 +1,4 @@
-//! What must not happen while a transaction is open, and what must be there when it has ended.
+//! Transactions: what is forbidden while one is open, and what holds when it has ended.
 
 use sea_orm::{ConnectionTrait, Database as Connection, Statement};
 use serde_json::json;

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use crate::harness::TestApp;
 
-/// Calls login's neighbour until it is refused, at most so often. How often it was let through.
+/// Refreshes tokens until that is refused, at most so often. Returns how often it was let through.
 async fn until_refused(app: &TestApp, peer: [u8; 4], forwarded_for: &str, most: usize) -> usize {
     let routes = souk::router(app.app.clone(), Intake::start(app.app.clone()).0);
     for count in 0..most {

@@ -1,4 +1,4 @@
-//! What happens to sellers when Stripe gives no answer, or one that it keeps.
+//! Sellers when Stripe gives no answer, or a 500 that it saves under the idempotency key.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ async fn a_seller_whose_creation_stripe_did_not_answer_has_one_account_in_the_en
         .expect(200)
         .await;
     none.has(json!({ "available": [], "pending": [] }));
-    // What Stripe says of the account before we know its id waits for it.
+    // Events about the account wait until we know its id.
     app.apply_events().await;
     app.simulator.clear_faults().await;
     let made = call().expect(201).await;
@@ -100,7 +100,7 @@ async fn a_sync_creates_the_account_of_a_seller_after_a_500_saved_under_its_key(
     app.settle().await;
 }
 
-/// What may not be done while Stripe says nothing, and what would be asked of it.
+/// Operations that need Stripe, each with the request that it makes.
 const ASKING: [(&str, &str, &str, &str); 5] = [
     ("POST", "onboarding_links", "POST", "/v1/account_links"),
     ("POST", "dashboard_links", "POST", "/v1/accounts"),

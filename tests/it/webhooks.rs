@@ -1,4 +1,4 @@
-//! The two endpoints: who is let in, and that each event counts once.
+//! The two webhook endpoints: which requests they accept, and that each event counts once.
 
 mod malformed;
 mod signature_header;
@@ -63,7 +63,7 @@ async fn a_bad_event_fails_alone_in_its_batch_and_duplicates_count_once() {
             broken,
         ));
     }
-    // Its effect counts: each time a re-read of the account is wanted once more.
+    // Its effect can be counted: each asks for one more re-read of the account.
     let account = json!({ "id": shop.account });
     events.push(event("evt_a", "account.updated", &shop.account, account));
     let wanted = async || {

@@ -1,4 +1,4 @@
-//! Each rule, shown a few bad lines, reports them; and shown good ones that look alike, doesn't.
+//! Each rule reports the bad lines that it is shown, and lets good ones pass that look alike.
 
 use super::*;
 

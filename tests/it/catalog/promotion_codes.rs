@@ -17,7 +17,7 @@ fn code(shop: &Shop, changes: Value) -> Value {
     body
 }
 
-/// What Stripe has of a kind on the shop's account.
+/// The objects of a kind on the shop's account at Stripe.
 async fn at_stripe(app: &TestApp, shop: &Shop, what: &str) -> Vec<Value> {
     let list = app
         .stripe_api("GET", &format!("/{what}"), &shop.account, &[])
@@ -266,7 +266,7 @@ async fn a_code_that_stripe_refuses_is_removed() {
         .await;
     assert_eq!(app.count("promotion_codes").await, 0);
     app.percent_off(&shop, "WELCOME21", 20).await;
-    // Nor can one be switched on an account that has left.
+    // A code can't be switched either on an account that has left.
     let path = format!("/v1/promotion_codes?seller_id={}", shop.id);
     let id = page(&app, &path, &shop.owner).await.0.remove(0);
     app.simulate(

@@ -317,7 +317,7 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where each operation and status that the suite met leaves an empty file, since each test is a process of its own.
+/// The folder with an empty file for each operation and status that the suite met, since each test is a process of its own.
 pub fn met_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract")
 }

@@ -14,11 +14,12 @@ const ADMINS: [u16; 7] = [401, 401, 403, 403, 403, 403, 200];
 const ADMINS_AND_THEN_NOT: [u16; 7] = [401, 401, 403, 403, 403, 403, 409];
 const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
 
-/// What nobody, a guest with another order's secret, the order's buyer, another buyer, the seller's owner, another
-/// seller's owner and an admin are answered. `operation?parameter` is the operation narrowed to the shop's or order's.
+/// The status for nobody, a guest with another order's secret, the order's buyer, another buyer, the seller's owner,
+/// another seller's owner and an admin. `operation?parameter` is the operation narrowed to the shop's or the order's.
 ///
-/// What can be done only once is asked so that it is refused with 409 after it's known who asks: the order is paid, so
-/// it can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express; the event has had its effect, and the job is done.
+/// An operation that can succeed only once is refused with 409 as soon as it is known who asks: the order is paid, so it
+/// can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express; the event
+/// has had its effect, and the job is done.
 #[rustfmt::skip]
 const WHO_MAY: &[Row] = &[
     ("frontPage", ANYBODY),
@@ -63,7 +64,7 @@ const WHO_MAY: &[Row] = &[
     ("updatePromotionCode", SELLING),
 
     ("createCheckoutSession", [201; 7]),
-    // Those whom it doesn't concern see the status and nothing more.
+    // Strangers see the status and nothing more.
     ("getCheckoutSession", ANYBODY),
     ("verifyCheckoutSession", ANYBODY),
     ("expireCheckoutSession", [401, 404, 409, 404, 409, 404, 409]),
@@ -133,7 +134,7 @@ fn the_table_of_who_may_do_what_has_every_operation() {
     assert_eq!(table.len(), WHO_MAY.len(), "an operation is there twice");
 }
 
-/// One row of the table; what was answered otherwise.
+/// Tries one row of the table. Returns the answers that differ from it.
 async fn try_row(
     fixture: &Fixture,
     operation: &Operation,
@@ -189,7 +190,7 @@ async fn every_operation_answers_each_caller_as_its_row_says() {
     let fixture = Fixture::new().await;
     let mut faults = vec![];
     for (key, operation, narrowed) in all() {
-        // The other test says which is missing.
+        // The test of the table says which is missing.
         let row = WHO_MAY.iter().find(|(name, _)| *name == key);
         let (_, row) = row.unwrap_or_else(|| panic!("{key} is not in the table"));
         faults.extend(try_row(&fixture, operation, narrowed, row).await);

@@ -123,18 +123,18 @@ impl Fixture {
         }
     }
 
-    /// A call of theirs.
+    /// The call, made by them.
     pub async fn by<'a>(&self, who: Who, call: Call<'a>, operation: &Operation) -> Call<'a> {
         match (who, self.user(who)) {
             (Who::Guest, _) => call.with_secret(&self.guest_secret),
-            // Of a session of its own, so that the others' tokens stay good.
+            // A session of its own, so that the others' tokens stay good.
             (_, Some(user)) if operation.id == "logout" => call.by(&self.app.login(user).await),
             (_, Some(user)) => call.by(user),
             (_, None) => call,
         }
     }
 
-    /// What those whom it doesn't concern must never read.
+    /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
         let kinds = ["ord", "rfd", "po", "pmc"].map(|kind| self.ids[kind].as_str());
         let people = [
@@ -274,7 +274,7 @@ impl Fixture {
     }
 }
 
-/// A difference that a person is to settle.
+/// Raises a finding.
 async fn finding(app: &TestApp, shop: &Shop) -> String {
     let tx = app.app.db.begin_write().await.expect("a transaction");
     let finding = NewFinding {

@@ -5,7 +5,7 @@ use super::invalid_values::{self, What};
 use crate::contract::{Body, Operation, Parameter, contract};
 use crate::harness::{Answer, TestApp};
 
-/// What a body may have, as the contract says.
+/// The bytes that a body may have, as the contract says.
 const LIMIT: usize = 64 * 1024;
 
 /// The operations that take a body from a caller; Stripe's events are signed bytes, and tests of their own try those.
@@ -15,7 +15,7 @@ fn with_body() -> impl Iterator<Item = (&'static Operation, &'static Body)> {
         .filter_map(|o| Some((o, o.body.as_ref()?)))
 }
 
-/// Sends these bytes to an operation as an admin, whom nothing but the input can get refused.
+/// Sends these bytes to an operation as an admin, who is refused for nothing but the input.
 async fn send(fixture: &Fixture, operation: &Operation, kind: &str, bytes: Vec<u8>) -> Answer {
     let call = fixture
         .app
@@ -173,7 +173,7 @@ async fn every_query_parameter_that_is_wrong_unknown_missing_or_given_twice_is_n
                 tries.push((bare.split('?').next().unwrap_or_default().to_owned(), name));
             }
         }
-        // Where nothing is paged, paging is as unknown as anything else.
+        // Paging is as unknown as anything else where nothing is paged.
         let unknown = ["limit", "starting_after", "ending_before"];
         for name in unknown
             .into_iter()

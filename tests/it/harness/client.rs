@@ -34,7 +34,7 @@ pub struct Answer {
     /// Null when it is no JSON.
     pub body: Value,
     pub text: String,
-    /// What was asked, for whoever reads that a test has failed.
+    /// The request, to be shown when a test fails.
     request: String,
 }
 

@@ -98,7 +98,7 @@ async fn template(server: &DatabaseConnection) -> String {
     name
 }
 
-/// What tells one schema from another: the text of its migrations.
+/// The hash of the migrations' text, which tells one schema from another.
 fn schema() -> String {
     let folder = std::fs::read_dir(root().join("migration/src")).expect("migrations");
     let mut files: Vec<PathBuf> = folder

@@ -1,4 +1,4 @@
-//! What must never be false, asked of the database after every test.
+//! Rules that must hold in the database after every test.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
@@ -38,7 +38,7 @@ const RULES: [(&str, &str); 7] = [
     ),
 ];
 
-/// What a test must not leave behind unless it says so. `?` is the time.
+/// Rows that a test must not leave behind unless it says so. `?` is the time.
 const LEFT_OVER: [(&str, &str); 2] = [
     (
         "a job is due or dead",
@@ -63,7 +63,7 @@ async fn named(db: &DatabaseConnection, sql: &str) -> Vec<String> {
         .collect()
 }
 
-/// Says what is wrong.
+/// The rows that break a rule.
 pub async fn violations(url: &str, now: i64, unfinished_work_too: bool) -> Vec<String> {
     let db = sea_orm::Database::connect(url).await.expect("connects");
     let mut faults = vec![];

@@ -42,7 +42,7 @@ fn command(arguments: &[&str], settings: &HashMap<String, String>) -> Command {
     command
 }
 
-/// Runs a command to its end: whether it did well, and what it wrote to its output and to its errors.
+/// Runs a command to its end. Returns whether it succeeded, its output and its errors.
 pub async fn run_souk(
     arguments: &[&str],
     settings: &HashMap<String, String>,
@@ -86,7 +86,7 @@ impl Souk {
         }
     }
 
-    /// Starts a worker. Nothing tells when it is ready.
+    /// Starts a worker, without waiting for it.
     pub async fn worker(settings: &HashMap<String, String>) -> Self {
         let addr = free_port().await;
         Self {
@@ -125,8 +125,8 @@ fn signal(name: &str, pid: u32) {
     assert!(sent.expect("kill").success(), "no process {pid}");
 }
 
-/// Stands before a server, and kills it at the first byte of an answer, which it swallows: whatever was committed is,
-/// and nobody was told.
+/// Stands before a server and kills it at the first byte of an answer, which it drops: the work is committed, and nobody
+/// was told.
 pub struct Proxy {
     pub client: Client,
     struck: Arc<AtomicBool>,

@@ -199,7 +199,7 @@ async fn an_expired_order_stays_expired_when_it_is_cancelled_or_fulfilled() {
     );
 }
 
-/// What Stripe has sent back on the shop's account.
+/// The refunds at Stripe on the shop's account.
 async fn sent_back(app: &TestApp, account: &str) -> Vec<Value> {
     app.stripe_books(account).await["refunds"]
         .as_array()
@@ -214,7 +214,7 @@ async fn a_session_paid_after_its_order_was_cancelled_is_refunded_once_however_o
     let (shop, lamp, checkout) = open(&app).await;
     // Something for the seller to refund from, since Stripe keeps its own fee.
     app.sale(&lamp).await;
-    // A cancel that a second replica made while the buyer stood on Stripe's page.
+    // Another replica has cancelled the order while the buyer was on Stripe's page.
     app.sql("UPDATE orders SET status = 'cancelled' WHERE status = 'pending'")
         .await;
     app.pay(&checkout).await;

@@ -1,4 +1,4 @@
-//! What an operator has at hand: `souk replay`, `souk worker`, and what Prometheus is told.
+//! An operator's tools: `souk replay`, `souk worker` and the metrics.
 
 use std::collections::HashMap;
 
@@ -173,7 +173,7 @@ async fn a_separate_worker_does_the_jobs_where_the_settings_say_so() {
     let made = made.header("authorization", &bearer).await;
     let waits = "jobs WHERE kind = 'create_account' AND state = 'ready'";
     assert_eq!(app.count(waits).await, 1, "{}", made.text);
-    // Longer than a worker rests.
+    // Longer than a worker waits between two looks.
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     assert_eq!(app.count(waits).await, 1);
     app.simulator.clear_faults().await;

@@ -1,5 +1,5 @@
-//! Bodies that Stripe never sent, or hasn't yet, rightly signed. What has an id is kept, whatever else it is; the rest is
-//! refused by name. Never is anything acknowledged and lost, and never does the server or the database give in.
+//! Correctly signed bodies that Stripe never sent, or hasn't yet. A body with an id is kept, whatever else it is; the rest
+//! is refused by name. Nothing is acknowledged and then lost, and neither the server nor the database fails.
 
 use serde_json::json;
 use souk::webhooks::replay::replay;
@@ -10,30 +10,30 @@ use crate::harness::{Answer, Endpoint, TestApp, event, lines_of, text};
 const LIMIT: usize = 512 * 1024;
 const DEEP: usize = 100_000;
 
-/// What is answered, and what stands in the inbox.
+/// The answer, and the row in the inbox.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Then {
+enum Outcome {
     /// 200 and a row in this state, of this type.
     Kept(&'static str, &'static str),
     /// 400, or 413, with this code, and no row.
     Refused(&'static str),
 }
-use Then::{Kept, Refused};
+use Outcome::{Kept, Refused};
 
-/// A kind of body, and what becomes of it at the platform's endpoint and at the Connect endpoint.
+/// A kind of body, and its outcomes at the platform's endpoint and at the Connect endpoint.
 struct Case {
     what: &'static str,
     /// `$id` is an id of its own, `$who` the account: null at the platform's endpoint.
     body: String,
-    then: (Then, Then),
+    outcome: (Outcome, Outcome),
 }
 
-const MALFORMED: Then = Refused("malformed_event");
-const STORED: Then = Kept("ignored", "a.b");
+const MALFORMED: Outcome = Refused("malformed_event");
+const STORED: Outcome = Kept("ignored", "a.b");
 const SESSION: &str = "checkout.session.completed";
 
-fn both(then: Then) -> (Then, Then) {
-    (then, then)
+fn both(outcome: Outcome) -> (Outcome, Outcome) {
+    (outcome, outcome)
 }
 
 /// Characters that no database compresses well.
@@ -68,7 +68,7 @@ fn session(object: &str) -> String {
     of(SESSION, object)
 }
 
-/// What is filled up to so many bytes.
+/// Marks that are filled up to so many bytes.
 const FULL: [(&str, usize); 2] = [("$full", LIMIT), ("$over", LIMIT + 1)];
 
 fn padded(mark: &str) -> String {
@@ -242,7 +242,13 @@ fn sessions() -> Vec<(&'static str, String)> {
 /// Events of an unknown type, and events whose account is none or is there twice.
 fn types_and_accounts() -> Vec<Case> {
     let mut cases = vec![];
-    let mut add = |what, body, then| cases.push(Case { what, body, then });
+    let mut add = |what, body, outcome| {
+        cases.push(Case {
+            what,
+            body,
+            outcome,
+        })
+    };
     for (json, kind) in [
         ("null", ""),
         ("7", ""),
@@ -263,13 +269,13 @@ fn types_and_accounts() -> Vec<Case> {
         &nested(DEEP),
     ] {
         let body = with(&format!(r#""account":"acct_1","account":{account}"#));
-        let then = (STORED, Refused("account_required"));
-        add("an account that is none", body, then);
+        let outcome = (STORED, Refused("account_required"));
+        add("an account that is none", body, outcome);
     }
     for account in ["acct_1", "acct_\\u0000", &noise(DEEP)] {
         let body = with(&format!(r#""account":null,"account":"{account}""#));
-        let then = (Refused("account_not_allowed"), STORED);
-        add("an account, last", body, then);
+        let outcome = (Refused("account_not_allowed"), STORED);
+        add("an account, last", body, outcome);
     }
     cases
 }
@@ -277,7 +283,13 @@ fn types_and_accounts() -> Vec<Case> {
 /// Events of a known type about an object that isn't ours, or has another shape.
 fn foreign_objects() -> Vec<Case> {
     let mut cases = vec![];
-    let mut add = |what, body, then| cases.push(Case { what, body, then });
+    let mut add = |what, body, outcome| {
+        cases.push(Case {
+            what,
+            body,
+            outcome,
+        })
+    };
     let paid = r#""id":"cs_1","status":"complete","payment_status":"paid""#;
     for more in [
         String::new(),
@@ -296,8 +308,8 @@ fn foreign_objects() -> Vec<Case> {
         ("refund.updated", "null"),
         ("charge.refunded", r#"{"payment_intent":7}"#),
     ] {
-        let then = (Kept("ignored", kind), Kept("failed", kind));
-        add("another shape", of(kind, object), then);
+        let outcome = (Kept("ignored", kind), Kept("failed", kind));
+        add("another shape", of(kind, object), outcome);
     }
     for (kind, object) in [
         ("account.updated", "[]"),
@@ -309,19 +321,23 @@ fn foreign_objects() -> Vec<Case> {
         ("payout.paid", r#"{"id":"po_1","amount":"much"}"#),
         ("payout.failed", "null"),
     ] {
-        let then = both(Kept("ignored", kind));
-        add("of nobody of ours", of(kind, object), then);
+        let outcome = both(Kept("ignored", kind));
+        add("of nobody of ours", of(kind, object), outcome);
     }
     cases
 }
 
 fn cases() -> Vec<Case> {
-    let all = |bodies: Vec<(&'static str, String)>, then: (Then, Then)| {
-        let case = move |(what, body)| Case { what, body, then };
+    let all = |bodies: Vec<(&'static str, String)>, outcome: (Outcome, Outcome)| {
+        let case = move |(what, body)| Case {
+            what,
+            body,
+            outcome,
+        };
         bodies.into_iter().map(case).collect::<Vec<_>>()
     };
     let too_large = vec![("512 KiB and a byte", padded("$over"))];
-    // Of the platform's own sessions none is ours.
+    // None of the platform's own sessions is ours.
     let unreadable = (Kept("ignored", SESSION), Kept("failed", SESSION));
     [
         all(malformed(), both(MALFORMED)),
@@ -347,14 +363,14 @@ async fn every_signed_body_with_an_id_is_kept_and_the_rest_is_refused_by_name() 
     ] {
         for (n, case) in cases().into_iter().enumerate() {
             let body = case.body(&format!("evt_{n}"), who);
-            let (platform, connect) = case.then;
+            let (platform, connect) = case.outcome;
             let expected = if endpoint == Endpoint::Platform {
                 platform
             } else {
                 connect
             };
             let answer = deliver(&app, endpoint, body.as_bytes()).await;
-            let then = match (answer.status, app.count("inbox_events").await) {
+            let outcome = match (answer.status, app.count("inbox_events").await) {
                 (200, 1) => kept(&app, body.as_bytes()).await,
                 (400 | 413, 0) => Err(answer.code().to_owned()),
                 odd => Err(format!("{odd:?} {}", answer.text)),
@@ -363,10 +379,10 @@ async fn every_signed_body_with_an_id_is_kept_and_the_rest_is_refused_by_name() 
                 Kept(state, kind) => Ok((state.to_owned(), kind.to_owned())),
                 Refused(code) => Err(code.to_owned()),
             };
-            if then != expected {
-                wrong.push(format!("{} at {endpoint:?}: {then:.200?}", case.what));
+            if outcome != expected {
+                wrong.push(format!("{} at {endpoint:?}: {outcome:.200?}", case.what));
             }
-            if then.is_ok() && then == expected {
+            if outcome.is_ok() && outcome == expected {
                 let again = deliver(&app, endpoint, body.as_bytes()).await;
                 assert_eq!(again.body["state"], "duplicate", "{}", case.what);
                 // It can be looked at, and done again.
@@ -413,7 +429,7 @@ async fn deliver(app: &TestApp, endpoint: Endpoint, body: &[u8]) -> Answer {
     app.post_event(endpoint, body, secret, app.now()).await
 }
 
-/// State and type of the one event there is, or what is wrong with it.
+/// State and type of the one event in the inbox, or what is wrong with it.
 async fn kept(app: &TestApp, body: &[u8]) -> Result<(String, String), String> {
     let ask = async |column: &str| -> String {
         let text = format!("SELECT COALESCE({column}, '') AS it FROM inbox_events");

@@ -32,7 +32,7 @@ async fn a_header_that_is_no_signature_is_refused() {
             "invalid_signature",
         ),
         (format!("t=1e9,v1={good}"), "invalid_signature"),
-        // The last one counts, whichever it is, and what it says is signed.
+        // The last `t` counts, and its value is signed.
         (format!("t={START},t=1,v1={good}"), "invalid_signature"),
         (format!("t={START},t=,v1={good}"), "invalid_signature"),
         (at(-1), "timestamp_out_of_tolerance"),
