@@ -1,39 +1,39 @@
-//! Bodies that Stripe never sent, or hasn't yet, rightly signed. What has an id is kept, whatever else it is; the rest is
-//! refused by name. Never is anything acknowledged and lost, and never does the server or the database give in.
+//! Correctly signed bodies that Stripe never sent, or hasn't yet. A body with an id is kept, whatever else it is; the rest
+//! is refused by name. Nothing is acknowledged and then lost, and neither the server nor the database fails.
 
 use serde_json::json;
 use souk::webhooks::replay::replay;
 
-use crate::harness::{Answer, Door, TestApp, event, lines_of, text};
+use crate::harness::{Answer, Endpoint, TestApp, event, lines_of, text};
 
 /// Bytes that a delivery may have.
 const LIMIT: usize = 512 * 1024;
 const DEEP: usize = 100_000;
 
-/// What is answered, and what stands in the inbox.
+/// The answer, and the row in the inbox.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Then {
+enum Outcome {
     /// 200 and a row in this state, of this type.
     Kept(&'static str, &'static str),
     /// 400, or 413, with this code, and no row.
     Refused(&'static str),
 }
-use Then::{Kept, Refused};
+use Outcome::{Kept, Refused};
 
-/// A kind of body, and what becomes of it at the platform's door and at the Connect door.
+/// A kind of body, and its outcomes at the platform's endpoint and at the Connect endpoint.
 struct Case {
     what: &'static str,
-    /// `$id` is an id of its own, `$who` the account: null at the platform's door.
+    /// `$id` is an id of its own, `$who` the account: null at the platform's endpoint.
     body: String,
-    then: (Then, Then),
+    outcome: (Outcome, Outcome),
 }
 
-const MALFORMED: Then = Refused("malformed_event");
-const STORED: Then = Kept("ignored", "a.b");
+const MALFORMED: Outcome = Refused("malformed_event");
+const STORED: Outcome = Kept("ignored", "a.b");
 const SESSION: &str = "checkout.session.completed";
 
-fn both(then: Then) -> (Then, Then) {
-    (then, then)
+fn both(outcome: Outcome) -> (Outcome, Outcome) {
+    (outcome, outcome)
 }
 
 /// Characters that no database compresses well.
@@ -68,7 +68,7 @@ fn session(object: &str) -> String {
     of(SESSION, object)
 }
 
-/// What is filled up to so many bytes.
+/// Marks that are filled up to so many bytes.
 const FULL: [(&str, usize); 2] = [("$full", LIMIT), ("$over", LIMIT + 1)];
 
 fn padded(mark: &str) -> String {
@@ -121,7 +121,7 @@ fn malformed() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Kept at both doors, as of a type that has no effect.
+/// Kept at both endpoints, as of a type that has no effect.
 fn stored() -> Vec<(&'static str, String)> {
     let (deep, long) = (nested(DEEP), noise(DEEP));
     let mut stored = vec![
@@ -239,24 +239,16 @@ fn sessions() -> Vec<(&'static str, String)> {
     sessions
 }
 
-fn cases() -> Vec<Case> {
-    let mut cases: Vec<Case> = Vec::new();
-    let mut add = |those: Vec<(&'static str, String)>, then: (Then, Then)| {
-        let those = those.into_iter();
-        cases.extend(those.map(|(what, body)| Case { what, body, then }));
+/// Events of an unknown type, and events whose account is none or is there twice.
+fn types_and_accounts() -> Vec<Case> {
+    let mut cases = vec![];
+    let mut add = |what, body, outcome| {
+        cases.push(Case {
+            what,
+            body,
+            outcome,
+        })
     };
-    add(malformed(), both(MALFORMED));
-    add(stored(), both(STORED));
-    add(
-        vec![("512 KiB and a byte", padded("$over"))],
-        both(Refused("payload_too_large")),
-    );
-    // Of the platform's own sessions none is ours.
-    add(
-        sessions(),
-        (Kept("ignored", SESSION), Kept("failed", SESSION)),
-    );
-
     for (json, kind) in [
         ("null", ""),
         ("7", ""),
@@ -264,10 +256,8 @@ fn cases() -> Vec<Case> {
         (r#""moon.landed""#, "moon.landed"),
         (r#""a\u0000b""#, "a\u{fffd}b"),
     ] {
-        add(
-            vec![("an unknown type", with(&format!(r#""type":{json}"#)))],
-            both(Kept("ignored", kind)),
-        );
+        let body = with(&format!(r#""type":{json}"#));
+        add("an unknown type", body, both(Kept("ignored", kind)));
     }
     for account in [
         r#""""#,
@@ -279,19 +269,27 @@ fn cases() -> Vec<Case> {
         &nested(DEEP),
     ] {
         let body = with(&format!(r#""account":"acct_1","account":{account}"#));
-        add(
-            vec![("an account that is none", body)],
-            (STORED, Refused("account_required")),
-        );
+        let outcome = (STORED, Refused("account_required"));
+        add("an account that is none", body, outcome);
     }
     for account in ["acct_1", "acct_\\u0000", &noise(DEEP)] {
         let body = with(&format!(r#""account":null,"account":"{account}""#));
-        add(
-            vec![("an account, last", body)],
-            (Refused("account_not_allowed"), STORED),
-        );
+        let outcome = (Refused("account_not_allowed"), STORED);
+        add("an account, last", body, outcome);
     }
+    cases
+}
 
+/// Events of a known type about an object that isn't ours, or has another shape.
+fn foreign_objects() -> Vec<Case> {
+    let mut cases = vec![];
+    let mut add = |what, body, outcome| {
+        cases.push(Case {
+            what,
+            body,
+            outcome,
+        })
+    };
     let paid = r#""id":"cs_1","status":"complete","payment_status":"paid""#;
     for more in [
         String::new(),
@@ -300,7 +298,8 @@ fn cases() -> Vec<Case> {
     ] {
         let body = session(&format!("{{{paid}{more}}}"));
         add(
-            vec![("a session of nobody's", body)],
+            "a session of nobody's",
+            body,
             both(Kept("ignored", SESSION)),
         );
     }
@@ -309,8 +308,8 @@ fn cases() -> Vec<Case> {
         ("refund.updated", "null"),
         ("charge.refunded", r#"{"payment_intent":7}"#),
     ] {
-        let then = (Kept("ignored", kind), Kept("failed", kind));
-        add(vec![("another shape", of(kind, object))], then);
+        let outcome = (Kept("ignored", kind), Kept("failed", kind));
+        add("another shape", of(kind, object), outcome);
     }
     for (kind, object) in [
         ("account.updated", "[]"),
@@ -322,30 +321,56 @@ fn cases() -> Vec<Case> {
         ("payout.paid", r#"{"id":"po_1","amount":"much"}"#),
         ("payout.failed", "null"),
     ] {
-        add(
-            vec![("of nobody of ours", of(kind, object))],
-            both(Kept("ignored", kind)),
-        );
+        let outcome = both(Kept("ignored", kind));
+        add("of nobody of ours", of(kind, object), outcome);
     }
     cases
 }
 
+fn cases() -> Vec<Case> {
+    let all = |bodies: Vec<(&'static str, String)>, outcome: (Outcome, Outcome)| {
+        let case = move |(what, body)| Case {
+            what,
+            body,
+            outcome,
+        };
+        bodies.into_iter().map(case).collect::<Vec<_>>()
+    };
+    let too_large = vec![("512 KiB and a byte", padded("$over"))];
+    // None of the platform's own sessions is ours.
+    let unreadable = (Kept("ignored", SESSION), Kept("failed", SESSION));
+    [
+        all(malformed(), both(MALFORMED)),
+        all(stored(), both(STORED)),
+        all(too_large, both(Refused("payload_too_large"))),
+        all(sessions(), unreadable),
+        types_and_accounts(),
+        foreign_objects(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_name() {
+async fn every_signed_body_with_an_id_is_kept_and_the_rest_is_refused_by_name() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let mut wrong = vec![];
-    for (door, who) in [(Door::Platform, "null"), (Door::Connect, "\"acct_1\"")] {
+    for (endpoint, who) in [
+        (Endpoint::Platform, "null"),
+        (Endpoint::Connect, "\"acct_1\""),
+    ] {
         for (n, case) in cases().into_iter().enumerate() {
             let body = case.body(&format!("evt_{n}"), who);
-            let (platform, connect) = case.then;
-            let expected = if door == Door::Platform {
+            let (platform, connect) = case.outcome;
+            let expected = if endpoint == Endpoint::Platform {
                 platform
             } else {
                 connect
             };
-            let answer = deliver(&app, door, body.as_bytes()).await;
-            let then = match (answer.status, app.count("inbox_events").await) {
+            let answer = deliver(&app, endpoint, body.as_bytes()).await;
+            let outcome = match (answer.status, app.count("inbox_events").await) {
                 (200, 1) => kept(&app, body.as_bytes()).await,
                 (400 | 413, 0) => Err(answer.code().to_owned()),
                 odd => Err(format!("{odd:?} {}", answer.text)),
@@ -354,11 +379,11 @@ async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_nam
                 Kept(state, kind) => Ok((state.to_owned(), kind.to_owned())),
                 Refused(code) => Err(code.to_owned()),
             };
-            if then != expected {
-                wrong.push(format!("{} at {door:?}: {then:.200?}", case.what));
+            if outcome != expected {
+                wrong.push(format!("{} at {endpoint:?}: {outcome:.200?}", case.what));
             }
-            if then.is_ok() && then == expected {
-                let again = deliver(&app, door, body.as_bytes()).await;
+            if outcome.is_ok() && outcome == expected {
+                let again = deliver(&app, endpoint, body.as_bytes()).await;
                 assert_eq!(again.body["state"], "duplicate", "{}", case.what);
                 // It can be looked at, and done again.
                 app.get("/v1/admin/events").by(&admin).expect(200).await;
@@ -372,9 +397,9 @@ async fn whatever_is_signed_and_has_an_id_is_kept_and_the_rest_is_refused_by_nam
 }
 
 #[tokio::test]
-async fn what_is_no_utf_8_is_refused() {
+async fn a_body_that_is_not_utf_8_is_refused() {
     let app = TestApp::start().await;
-    for door in [Door::Platform, Door::Connect] {
+    for endpoint in [Endpoint::Platform, Endpoint::Connect] {
         for bytes in [
             b"\xff".as_slice(),
             b"\xc0\x80",
@@ -388,31 +413,27 @@ async fn what_is_no_utf_8_is_refused() {
                 ("", r#"{"id":"evt_1"}"#),
             ] {
                 let body = [before.as_bytes(), bytes, after.as_bytes()].concat();
-                let answer = deliver(&app, door, &body).await;
-                assert_eq!(
-                    (answer.status, answer.code()),
-                    (400, "malformed_event"),
-                    "{body:?}"
-                );
+                let answer = deliver(&app, endpoint, &body).await;
+                answer.refused(400, "malformed_event");
             }
         }
     }
     assert_eq!(app.count("inbox_events").await, 0);
 }
 
-async fn deliver(app: &TestApp, door: Door, body: &[u8]) -> Answer {
-    let secret = match door {
-        Door::Platform => &app.platform.secret,
-        Door::Connect => &app.connect.secret,
+async fn deliver(app: &TestApp, endpoint: Endpoint, body: &[u8]) -> Answer {
+    let secret = match endpoint {
+        Endpoint::Platform => &app.platform.secret,
+        Endpoint::Connect => &app.connect.secret,
     };
-    app.post_event(door, body, secret, app.now()).await
+    app.post_event(endpoint, body, secret, app.now()).await
 }
 
-/// State and type of the one event there is, or what is wrong with it.
+/// State and type of the one event in the inbox, or what is wrong with it.
 async fn kept(app: &TestApp, body: &[u8]) -> Result<(String, String), String> {
     let ask = async |column: &str| -> String {
         let text = format!("SELECT COALESCE({column}, '') AS it FROM inbox_events");
-        app.ask(&text).await
+        app.query(&text).await
     };
     if ask("payload").await.as_bytes() != body {
         return Err("it is not as it came".to_owned());
@@ -424,9 +445,9 @@ async fn kept(app: &TestApp, body: &[u8]) -> Result<(String, String), String> {
 }
 
 #[tokio::test]
-async fn an_event_that_would_wait_for_what_no_index_holds_fails_where_it_can_be_seen() {
+async fn an_event_that_would_wait_for_an_id_too_long_for_an_index_is_kept_as_failed() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
     let timeout = souk_simulator::FaultKind::TimeoutBeforeCommit;
@@ -436,24 +457,24 @@ async fn an_event_that_would_wait_for_what_no_index_holds_fails_where_it_can_be_
     app.post("/v1/checkout_sessions", body)
         .refused(503, "stripe_unavailable")
         .await;
-    let payment: String = app.ask("SELECT id AS it FROM payments").await;
+    let payment: String = app.query("SELECT id AS it FROM payments").await;
     let session = json!({ "id": noise(100_000), "metadata": { "souk_payment": payment } });
     assert_eq!(
-        app.hear(&event("evt_1", SESSION, &shop.account, session))
+        app.deliver(&event("evt_1", SESSION, &shop.account, session))
             .await,
         "failed"
     );
 }
 
 #[tokio::test]
-async fn at_a_live_server_an_event_that_does_not_say_that_it_is_live_is_kept_and_moves_nothing() {
+async fn a_live_server_keeps_an_event_that_does_not_say_its_mode_and_changes_nothing() {
     let app = TestApp::with(&[("STRIPE_SECRET_KEY", "sk_live_suite")]).await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let mut odd = event("evt_1", "payout.paid", "acct_1", json!({ "id": "po_1" }));
-    assert_eq!(app.hear(&odd).await, "ignored");
+    assert_eq!(app.deliver(&odd).await, "ignored");
     assert_eq!(app.count("inbox_events").await, 0, "it is a test event");
     odd["livemode"] = json!("true");
-    assert_eq!(app.hear(&odd).await, "failed");
-    let why: String = app.ask("SELECT error AS it FROM inbox_events").await;
+    assert_eq!(app.deliver(&odd).await, "failed");
+    let why: String = app.query("SELECT error AS it FROM inbox_events").await;
     assert!(why.contains("neither"), "{why}");
 }

@@ -1,4 +1,4 @@
-//! What an operator has at hand: `souk replay`, `souk worker`, and what Prometheus is told.
+//! An operator's tools: `souk replay`, `souk worker` and the metrics.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::signed_now;
 use crate::admin::sale_given_up;
 use crate::harness::{
-    Door, Souk, TestApp, event, free_port, on_postgres, settings, text, tool, until,
+    Endpoint, Souk, TestApp, event, free_port, on_postgres, run_souk, settings, text, until,
 };
 
 fn of(app: &TestApp) -> HashMap<String, String> {
@@ -19,10 +19,10 @@ fn of(app: &TestApp) -> HashMap<String, String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn souk_replay_says_what_would_happen_and_then_does_it() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let (checkout, _, id) = sale_given_up(&app).await;
     let settings = of(&app);
-    let (ok, said, _) = tool(&["replay", "--state", "dead", "--dry-run"], &settings).await;
+    let (ok, said, _) = run_souk(&["replay", "--state", "dead", "--dry-run"], &settings).await;
     assert!(ok, "{said}");
     let line = said.lines().next().unwrap_or_default();
     for part in [&id, "dead -> processed", "orders 1", "stock_movements 1"] {
@@ -32,17 +32,17 @@ async fn souk_replay_says_what_would_happen_and_then_does_it() {
     assert_eq!(app.order(&checkout).await["status"], "pending");
 
     let wish = ["replay", "--type", "checkout.session.completed"];
-    let (ok, said, _) = tool(&wish, &settings).await;
+    let (ok, said, _) = run_souk(&wish, &settings).await;
     assert!(ok, "{said}");
     assert_eq!(app.order(&checkout).await["status"], "paid");
     let by_cli = "audit_log WHERE actor = 'cli' AND action = 'event.replayed'";
     assert_eq!(app.count(by_cli).await, 1);
 
     let broken = json!({ "id": 7, "status": [] });
-    let account: String = app.ask("SELECT stripe_account AS it FROM sellers").await;
+    let account: String = app.query("SELECT stripe_account AS it FROM sellers").await;
     let broken = event("evt_a", "checkout.session.completed", &account, broken);
-    app.hear(&broken).await;
-    let (ok, said, _) = tool(&["replay", "evt_a", "evt_nowhere", &id], &settings).await;
+    app.deliver(&broken).await;
+    let (ok, said, _) = run_souk(&["replay", "evt_a", "evt_nowhere", &id], &settings).await;
     assert!(!ok, "{said}");
     for part in [
         "failed -> failed",
@@ -58,17 +58,17 @@ async fn souk_replay_says_what_would_happen_and_then_does_it() {
         (vec!["replay", "--since", "yesterday"], "2026-11-24T"),
         (vec!["replay", "evt_a", "--state", "dead"], "--state"),
     ] {
-        let (ok, _, why) = tool(&wrong, &settings).await;
+        let (ok, _, why) = run_souk(&wrong, &settings).await;
         assert!(!ok && why.contains(named), "{wrong:?}: {why}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
+async fn metrics_count_events_their_outcomes_and_the_unfinished_work() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let (_, _, dead) = sale_given_up(&app).await;
-    let account: String = app.ask("SELECT stripe_account AS it FROM sellers").await;
+    let account: String = app.query("SELECT stripe_account AS it FROM sellers").await;
     let mut settings = of(&app);
     let metrics = free_port().await;
     settings.insert("METRICS_BIND".to_owned(), metrics.to_string());
@@ -77,8 +77,8 @@ async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
         answer.ok()?.text().await.ok()
     };
     let souk = Souk::serve(&settings).await;
-    let knock = async |secret: &str, door: Door, payload: &str| {
-        let call = souk.client.call("POST", door.path());
+    let post_event = async |secret: &str, endpoint: Endpoint, payload: &str| {
+        let call = souk.client.call("POST", endpoint.path());
         let call = call.content("application/json", payload.to_owned());
         let signature = signed_now(secret, payload);
         call.header("stripe-signature", &signature).await.status
@@ -86,10 +86,13 @@ async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
     let object = json!({ "id": account });
     let updated = event("evt_1", "account.updated", &account, object).to_string();
     let secret = app.connect.secret.clone();
-    assert_eq!(knock(&secret, Door::Connect, &updated).await, 200);
-    assert_eq!(knock(&secret, Door::Connect, &updated).await, 200);
-    assert_eq!(knock("whsec_wrong", Door::Platform, &updated).await, 400);
-    assert_eq!(knock(&secret, Door::Connect, "[]").await, 400);
+    assert_eq!(post_event(&secret, Endpoint::Connect, &updated).await, 200);
+    assert_eq!(post_event(&secret, Endpoint::Connect, &updated).await, 200);
+    assert_eq!(
+        post_event("whsec_wrong", Endpoint::Platform, &updated).await,
+        400
+    );
+    assert_eq!(post_event(&secret, Endpoint::Connect, "[]").await, 400);
     let told = until("a job is counted", async || {
         let told = scrape().await?;
         let done = "souk_jobs_total{kind=\"sync_account\",outcome=\"done\"} 1";
@@ -137,16 +140,16 @@ async fn prometheus_is_told_what_came_what_became_of_it_and_what_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_are_left_to_a_worker_apart_where_the_settings_say_so() {
+async fn a_separate_worker_does_the_jobs_where_the_settings_say_so() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let mut settings = of(&app);
     settings.insert("WORKER".to_owned(), "false".to_owned());
     if !on_postgres() {
-        let (ok, _, why) = tool(&["serve"], &settings).await;
+        let (ok, _, why) = run_souk(&["serve"], &settings).await;
         assert!(!ok && why.contains("WORKER is false"), "{why}");
         settings.remove("WORKER");
-        let (ok, _, why) = tool(&["worker"], &settings).await;
+        let (ok, _, why) = run_souk(&["worker"], &settings).await;
         assert!(!ok && why.contains("PostgreSQL"), "{why}");
         return;
     }
@@ -170,11 +173,11 @@ async fn jobs_are_left_to_a_worker_apart_where_the_settings_say_so() {
     let made = made.header("authorization", &bearer).await;
     let waits = "jobs WHERE kind = 'create_account' AND state = 'ready'";
     assert_eq!(app.count(waits).await, 1, "{}", made.text);
-    // Longer than a worker rests.
+    // Longer than a worker waits between two looks.
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     assert_eq!(app.count(waits).await, 1);
     app.simulator.clear_faults().await;
-    let worker = Souk::work(&settings).await;
+    let worker = Souk::worker(&settings).await;
     until("the job is done", async || {
         (app.count("jobs WHERE kind = 'create_account' AND state = 'done'")
             .await

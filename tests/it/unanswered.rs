@@ -1,15 +1,15 @@
-//! What happens to sellers when Stripe gives no answer, or one that it keeps.
+//! Sellers when Stripe gives no answer, or a 500 that it saves under the idempotency key.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 use souk_simulator::FaultKind;
 
-use crate::harness::{TestApp, text};
-use crate::sellers::seen;
+use crate::harness::{Has, TestApp, text};
+use crate::sellers::get_seller;
 
 #[tokio::test]
-async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end() {
+async fn a_seller_whose_creation_stripe_did_not_answer_has_one_account_in_the_end() {
     let app = TestApp::start().await;
     let accounts = async || {
         app.simulator.oracle().await["accounts"]
@@ -31,30 +31,21 @@ async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end(
     call().refused(503, "stripe_unavailable").await;
     let list = app.get("/v1/sellers").by(&mira).expect(200).await;
     let seller = &list["data"][0];
-    assert_eq!(
-        (&seller["status"], &seller["stripe_account"]),
-        (&json!("created"), &json!(null))
-    );
+    seller.has(json!({ "status": "created", "stripe_account": null }));
     let none = app
         .get(format!("/v1/sellers/{}/balance", text(seller, "id")))
         .by(&mira)
         .expect(200)
         .await;
-    assert_eq!(
-        (&none["available"], &none["pending"]),
-        (&json!([]), &json!([]))
-    );
-    // What Stripe says of the account before we know its id waits for it.
+    none.has(json!({ "available": [], "pending": [] }));
+    // Events about the account wait until we know its id.
     app.apply_events().await;
     app.simulator.clear_faults().await;
     let made = call().expect(201).await;
     assert_eq!(made["id"], seller["id"]);
     assert!(made["stripe_account"].is_string());
     let again = call().await;
-    assert_eq!(
-        (again.status, again.header("idempotent-replayed")),
-        (201, Some("true"))
-    );
+    again.expect_replay(201);
     assert_eq!(again.body, made);
     app.settle().await;
     assert_eq!(accounts().await, platform_only + 1);
@@ -62,7 +53,7 @@ async fn a_seller_whose_making_stripe_did_not_answer_has_one_account_in_the_end(
 }
 
 #[tokio::test]
-async fn a_seller_whose_maker_went_away_gets_its_account_from_the_job() {
+async fn the_job_creates_the_account_of_a_seller_that_nobody_asked_for_again() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
     for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
@@ -84,14 +75,14 @@ async fn a_seller_whose_maker_went_away_gets_its_account_from_the_job() {
     app.settle().await;
     assert_eq!(app.count("sellers WHERE stripe_account IS NULL").await, 0);
     assert_eq!(
-        app.ask::<i64>("SELECT COUNT(DISTINCT stripe_account) AS it FROM sellers")
+        app.query::<i64>("SELECT COUNT(DISTINCT stripe_account) AS it FROM sellers")
             .await,
         2
     );
 }
 
 #[tokio::test]
-async fn a_seller_whose_making_met_a_500_that_stripe_keeps_gets_its_account_when_somebody_asks() {
+async fn a_sync_creates_the_account_of_a_seller_after_a_500_saved_under_its_key() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
     app.fault("POST", "/v1/accounts", FaultKind::Error500, Some(3))
@@ -109,7 +100,7 @@ async fn a_seller_whose_making_met_a_500_that_stripe_keeps_gets_its_account_when
     app.settle().await;
 }
 
-/// What may not be done while Stripe says nothing, and what would be asked of it.
+/// Operations that need Stripe, each with the request that it makes.
 const ASKING: [(&str, &str, &str, &str); 5] = [
     ("POST", "onboarding_links", "POST", "/v1/account_links"),
     ("POST", "dashboard_links", "POST", "/v1/accounts"),
@@ -119,7 +110,7 @@ const ASKING: [(&str, &str, &str, &str); 5] = [
 ];
 
 #[tokio::test]
-async fn when_stripe_gives_no_answer_each_operation_says_so_and_works_again_afterwards() {
+async fn each_operation_says_that_stripe_is_away_and_works_again_afterwards() {
     let app = TestApp::with(&[("SELLER_DASHBOARD", "express")]).await;
     let shop = app.shop("mira").await;
     let kinds = [
@@ -136,20 +127,16 @@ async fn when_stripe_gives_no_answer_each_operation_says_so_and_works_again_afte
             _ => app.post(format!("/v1/sellers/{}/{what}", shop.id), json!({})),
         };
         for kind in kinds {
+            println!("{what} {kind:?}");
             app.fault(at, path, kind, None).await;
             let answer = call().by(&shop.owner).await;
-            assert_eq!(
-                (answer.status, answer.code()),
-                (503, "stripe_unavailable"),
-                "{what}: {}",
-                answer.text
-            );
+            answer.refused(503, "stripe_unavailable");
             assert!(answer.header("retry-after").is_some(), "{what}");
             app.simulator.clear_faults().await;
         }
         worked.insert(call().by(&shop.owner).await.status);
     }
     assert!(worked.is_subset(&BTreeSet::from([200, 201])), "{worked:?}");
-    assert_eq!(seen(&app, &shop).await["status"], "active");
-    app.leaves_work();
+    assert_eq!(get_seller(&app, &shop).await["status"], "active");
+    app.allow_unfinished_work();
 }

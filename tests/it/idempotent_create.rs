@@ -1,4 +1,4 @@
-//! What is made at Stripe is made once, also where an idempotency key is spoiled by a 500 or forgotten after a day.
+//! Each object is created at Stripe once, even where an idempotency key is spoiled by a 500 or forgotten after a day.
 
 use futures_util::future::join;
 use serde_json::{Value, json};
@@ -7,17 +7,17 @@ use souk_simulator::FaultKind;
 
 use crate::harness::{Answer, Shop, TestApp, text};
 
-/// What we make at Stripe besides refunds.
+/// The objects that we create at Stripe, besides refunds.
 #[derive(Clone, Copy, Debug)]
-enum Thing {
+enum Object {
     Account,
     Coupon,
     Code,
     Session,
 }
-use Thing::{Account, Code, Coupon, Session};
+use Object::{Account, Code, Coupon, Session};
 
-impl Thing {
+impl Object {
     const ALL: [Self; 4] = [Account, Coupon, Code, Session];
 
     fn path(self) -> &'static str {
@@ -29,7 +29,7 @@ impl Thing {
         }
     }
 
-    /// Where our row of it doesn't know its id at Stripe.
+    /// Our rows that don't know its id at Stripe.
     fn unknown(self) -> &'static str {
         match self {
             Account => "sellers WHERE stripe_account IS NULL",
@@ -41,23 +41,23 @@ impl Thing {
 }
 
 /// A shop, and what it sells.
-struct Scene {
+struct Fixture {
     app: TestApp,
     shop: Shop,
     lamp: String,
 }
 
-impl Scene {
-    async fn open() -> Self {
+impl Fixture {
+    async fn new() -> Self {
         let app = TestApp::start().await;
         let shop = app.shop("mira").await;
         let lamp = app.product(&shop, 2500, None).await;
         Self { app, shop, lamp }
     }
 
-    /// Asks us for the thing, always by the same key.
-    async fn ask(&self, thing: Thing) -> Answer {
-        let (path, body) = match thing {
+    /// Asks us for it, always under the same key.
+    async fn create(&self, object: Object) -> Answer {
+        let (path, body) = match object {
             Account => ("/v1/sellers", json!({ "name": "Second", "country": "US" })),
             Coupon | Code => (
                 "/v1/promotion_codes",
@@ -69,33 +69,29 @@ impl Scene {
             ),
         };
         let call = self.app.post(path, body).keyed("once");
-        match thing {
+        match object {
             Session => call.await,
             _ => call.by(&self.shop.owner).await,
         }
     }
 
-    /// Asks for it while Stripe fails so, whose events about it are lost.
-    async fn ask_in_vain(&self, thing: Thing, kind: FaultKind) {
-        self.app.fault("POST", thing.path(), kind, None).await;
-        let answer = self.ask(thing).await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (503, "stripe_unavailable"),
-            "{thing:?} {kind:?}: {}",
-            answer.text
-        );
+    /// Asks us for it while Stripe fails in this way; the events about it are lost.
+    async fn create_in_vain(&self, object: Object, kind: FaultKind) {
+        println!("{object:?} {kind:?}");
+        self.app.fault("POST", object.path(), kind, None).await;
+        let answer = self.create(object).await;
+        answer.refused(503, "stripe_unavailable");
         self.app.simulator.clear_faults().await;
         self.app.intercept().await;
-        assert_eq!(self.app.count(thing.unknown()).await, 1);
+        assert_eq!(self.app.count(object.unknown()).await, 1);
     }
 
-    /// All that Stripe has of it.
-    async fn at_stripe(&self, thing: Thing) -> Vec<Value> {
-        let truth = self.app.simulator.oracle().await["accounts"].clone();
-        let made = match thing {
+    /// All objects of the kind at Stripe.
+    async fn objects_at_stripe(&self, object: Object) -> Vec<Value> {
+        let books = self.app.simulator.oracle().await["accounts"].clone();
+        let made = match object {
             Account => {
-                let all = truth.as_object().expect("accounts").values();
+                let all = books.as_object().expect("accounts").values();
                 let seconds = all.filter(|account| {
                     let marked = &account["account"]["metadata"]["souk_seller"];
                     marked.is_string() && *marked != json!(self.shop.id)
@@ -106,80 +102,90 @@ impl Scene {
             Code => "promotion_codes",
             Session => "checkout_sessions",
         };
-        let made = truth[&self.shop.account][made].as_array();
+        let made = books[&self.shop.account][made].as_array();
         made.expect("a list").clone()
     }
 
-    /// There is one of it, and we know it.
-    async fn made_once(&self, thing: Thing, why: &str) {
-        assert_eq!(self.app.count(thing.unknown()).await, 0, "{thing:?} {why}");
-        let made = self.at_stripe(thing).await;
-        assert_eq!(made.len(), 1, "{thing:?} {why}: {made:?}");
+    /// Expects that there is one of it, and that we know its id.
+    async fn expect_created_once(&self, object: Object, why: &str) {
+        assert_eq!(
+            self.app.count(object.unknown()).await,
+            0,
+            "{object:?} {why}"
+        );
+        let made = self.objects_at_stripe(object).await;
+        assert_eq!(made.len(), 1, "{object:?} {why}: {made:?}");
     }
 }
 
 #[tokio::test]
-async fn whoever_asks_again_after_a_500_that_stripe_keeps_gets_what_they_asked_for_once() {
-    for thing in Thing::ALL {
+async fn a_request_that_is_repeated_after_a_500_saved_under_its_key_creates_the_object_once() {
+    for object in Object::ALL {
         for (kind, there) in [(FaultKind::Error500, 0), (FaultKind::CommitThenError500, 1)] {
-            let scene = Scene::open().await;
-            scene.ask_in_vain(thing, kind).await;
-            assert_eq!(scene.at_stripe(thing).await.len(), there);
-            let answer = scene.ask(thing).await;
-            assert_eq!(answer.status, 201, "{thing:?} {kind:?}: {}", answer.text);
-            scene.made_once(thing, &format!("{kind:?}")).await;
-            scene.app.settle().await;
+            let fixture = Fixture::new().await;
+            fixture.create_in_vain(object, kind).await;
+            assert_eq!(fixture.objects_at_stripe(object).await.len(), there);
+            let answer = fixture.create(object).await;
+            assert_eq!(answer.status, 201, "{object:?} {kind:?}: {}", answer.text);
+            fixture
+                .expect_created_once(object, &format!("{kind:?}"))
+                .await;
+            fixture.app.settle().await;
         }
     }
 }
 
 #[tokio::test]
-async fn what_nobody_asks_for_again_after_a_500_that_stripe_keeps_the_job_makes_once() {
-    for thing in Thing::ALL {
+async fn the_job_creates_the_object_once_after_a_500_saved_under_its_key() {
+    for object in Object::ALL {
         for kind in [FaultKind::Error500, FaultKind::CommitThenError500] {
-            let scene = Scene::open().await;
-            scene.ask_in_vain(thing, kind).await;
-            scene.app.advance(20).await;
-            scene.app.settle().await;
-            scene.made_once(thing, &format!("{kind:?}")).await;
+            let fixture = Fixture::new().await;
+            fixture.create_in_vain(object, kind).await;
+            fixture.app.advance(20).await;
+            fixture.app.settle().await;
+            fixture
+                .expect_created_once(object, &format!("{kind:?}"))
+                .await;
         }
     }
 }
 
 #[tokio::test]
-async fn what_was_made_in_silence_is_found_when_stripe_has_forgotten_the_key() {
-    for thing in Thing::ALL {
+async fn an_object_created_without_an_answer_is_found_after_stripe_has_forgotten_the_key() {
+    for object in Object::ALL {
         for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
-            let scene = Scene::open().await;
-            scene.ask_in_vain(thing, kind).await;
-            scene.app.advance(25 * 3600).await;
-            scene.app.settle().await;
-            scene.made_once(thing, &format!("{kind:?}")).await;
+            let fixture = Fixture::new().await;
+            fixture.create_in_vain(object, kind).await;
+            fixture.app.advance(25 * 3600).await;
+            fixture.app.settle().await;
+            fixture
+                .expect_created_once(object, &format!("{kind:?}"))
+                .await;
         }
     }
 }
 
 #[tokio::test]
-async fn a_session_that_is_found_when_it_is_over_ends_its_order() {
-    let scene = Scene::open().await;
-    scene
-        .ask_in_vain(Session, FaultKind::CommitThenTimeout)
+async fn a_session_that_is_found_expired_ends_its_order() {
+    let fixture = Fixture::new().await;
+    fixture
+        .create_in_vain(Session, FaultKind::CommitThenTimeout)
         .await;
-    scene.app.advance(25 * 3600).await;
-    scene.app.intercept().await;
-    scene.app.settle().await;
-    scene.made_once(Session, "over").await;
-    let status: String = scene.app.ask("SELECT status AS it FROM orders").await;
+    fixture.app.advance(25 * 3600).await;
+    fixture.app.intercept().await;
+    fixture.app.settle().await;
+    fixture.expect_created_once(Session, "over").await;
+    let status: String = fixture.app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "expired");
 }
 
 #[tokio::test]
-async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_stripe_says() {
-    let scene = Scene::open().await;
-    let (app, path) = (&scene.app, "/v1/checkout/sessions");
+async fn a_stored_request_that_is_outdated_by_its_next_try_fails_as_stripe_says() {
+    let fixture = Fixture::new().await;
+    let (app, path) = (&fixture.app, "/v1/checkout/sessions");
     app.fault("POST", path, FaultKind::Error500, None).await;
     let body = json!({
-        "lines": [{ "product_id": scene.lamp, "quantity": 1 }], "customer_email": "guest@example.com", "expires_in": 1800,
+        "lines": [{ "product_id": fixture.lamp, "quantity": 1 }], "customer_email": "guest@example.com", "expires_in": 1800,
     });
     app.post("/v1/checkout_sessions", body)
         .refused(503, "stripe_unavailable")
@@ -187,21 +193,21 @@ async fn a_stored_request_that_is_out_of_date_by_its_next_attempt_fails_as_strip
     app.simulator.clear_faults().await;
     app.advance(3600).await;
     app.settle().await;
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "failed");
-    assert!(scene.at_stripe(Session).await.is_empty());
+    assert!(fixture.objects_at_stripe(Session).await.is_empty());
 }
 
 #[tokio::test]
-async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
-    let scene = Scene::open().await;
-    scene.ask_in_vain(Session, FaultKind::Error500).await;
-    let app = &scene.app;
-    // Both have looked before either goes on.
+async fn two_searches_at_the_same_moment_go_on_to_the_same_key() {
+    let fixture = Fixture::new().await;
+    fixture.create_in_vain(Session, FaultKind::Error500).await;
+    let app = &fixture.app;
+    // Both have searched before either goes on.
     let slow = FaultKind::Slow { ms: 400 };
     app.fault("GET", "/v1/checkout/sessions", slow, None).await;
     let payment: PaymentId = app
-        .ask::<String>("SELECT id AS it FROM payments")
+        .query::<String>("SELECT id AS it FROM payments")
         .await
         .into();
     let make = || souk::payments::later::create_session(&app.app, &payment);
@@ -209,44 +215,44 @@ async fn two_who_look_at_the_same_moment_go_on_to_the_same_key() {
     app.simulator.clear_faults().await;
     // The slower of two under one key may be told that it is in use.
     assert!(one.is_ok() || two.is_ok(), "{one:?} {two:?}");
-    scene.made_once(Session, "at once").await;
+    fixture.expect_created_once(Session, "at once").await;
     assert_eq!(app.count("payments WHERE key_number = 2").await, 1);
     app.settle().await;
 }
 
 #[tokio::test]
-async fn a_look_that_stripe_does_not_answer_or_refuses_is_only_a_failed_try() {
-    let scene = Scene::open().await;
-    let app = &scene.app;
-    scene
-        .ask_in_vain(Session, FaultKind::CommitThenError500)
+async fn a_search_that_stripe_refuses_or_does_not_answer_is_only_a_failed_try() {
+    let fixture = Fixture::new().await;
+    let app = &fixture.app;
+    fixture
+        .create_in_vain(Session, FaultKind::CommitThenError500)
         .await;
     app.fault("GET", "/v1/checkout/sessions", FaultKind::Reset, None)
         .await;
-    let unanswered = scene.ask(Session).await;
+    let unanswered = fixture.create(Session).await;
     assert_eq!(unanswered.code(), "stripe_unavailable");
     app.simulator.clear_faults().await;
-    // The account has left the platform, which nobody has told us.
-    let leave = format!("/accounts/{}/deauthorize", scene.shop.account);
-    app.stripe(&leave, json!({})).await;
+    // The account has left the platform, and no event has told us.
+    let leave = format!("/accounts/{}/deauthorize", fixture.shop.account);
+    app.simulate(&leave, json!({})).await;
     app.intercept().await;
-    let refused = scene.ask(Session).await;
+    let refused = fixture.create(Session).await;
     assert_eq!(refused.code(), "stripe_unavailable", "{}", refused.text);
     assert_eq!(
         app.count("payments WHERE status = 'pending' AND key_number = 1")
             .await,
         1
     );
-    assert_eq!(scene.at_stripe(Session).await.len(), 1);
-    app.leaves_work();
+    assert_eq!(fixture.objects_at_stripe(Session).await.len(), 1);
+    app.allow_unfinished_work();
 }
 
 #[tokio::test]
-async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keeps() {
-    let scene = Scene::open().await;
-    let app = &scene.app;
-    let checkout = app.checkout(&scene.lamp).await;
-    let code = scene.ask(Code).await;
+async fn a_switch_and_an_expiry_work_again_after_a_500_saved_under_their_key() {
+    let fixture = Fixture::new().await;
+    let app = &fixture.app;
+    let checkout = app.checkout(&fixture.lamp).await;
+    let code = fixture.create(Code).await;
     let expire = format!("/v1/checkout_sessions/{}/expire", checkout.id);
     let expire = || {
         let secret = checkout.secret.as_deref().expect("a guest's");
@@ -255,7 +261,7 @@ async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keep
     let switch = format!("/v1/promotion_codes/{}", text(&code.body, "id"));
     let switch = || {
         app.patch(&switch, json!({ "active": false }))
-            .by(&scene.shop.owner)
+            .by(&fixture.shop.owner)
     };
     app.fault("POST", "/v1", FaultKind::Error500, None).await;
     expire().refused(503, "stripe_unavailable").await;
@@ -269,10 +275,10 @@ async fn what_is_only_switched_or_ended_works_again_after_a_500_that_stripe_keep
 #[tokio::test]
 async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_asked_for() {
     for (kind, made) in [(FaultKind::CommitThenError500, 1), (FaultKind::Error500, 0)] {
-        let scene = Scene::open().await;
-        let app = &scene.app;
-        scene.ask_in_vain(Session, kind).await;
-        let payment: String = app.ask("SELECT id AS it FROM payments").await;
+        let fixture = Fixture::new().await;
+        let app = &fixture.app;
+        fixture.create_in_vain(Session, kind).await;
+        let payment: String = app.query("SELECT id AS it FROM payments").await;
         // The seller's own, one of which names our payment at another price.
         for n in 0..101 {
             let marked = match n {
@@ -288,12 +294,12 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
                 ("line_items[0][price_data][product_data][name]", "Lamp"),
                 ("metadata[souk_payment]", marked),
             ];
-            app.at_stripe("POST", "/checkout/sessions", &scene.shop.account, &form)
+            app.stripe_api("POST", "/checkout/sessions", &fixture.shop.account, &form)
                 .await;
         }
-        let session = scene.ask(Session).await;
+        let session = fixture.create(Session).await;
         assert_eq!(session.status, 201, "{kind:?}: {}", session.text);
-        let all = scene.at_stripe(Session).await;
+        let all = fixture.objects_at_stripe(Session).await;
         assert_eq!(all.len(), 102, "{kind:?}");
         // Oldest first.
         let ours = &all[if made == 1 { 0 } else { 101 }];
@@ -304,29 +310,29 @@ async fn a_session_is_found_behind_a_hundred_others_and_only_if_it_is_what_was_a
 }
 
 #[tokio::test]
-async fn an_account_that_is_another_sellers_or_not_what_was_asked_for_is_nobody_elses() {
-    let scene = Scene::open().await;
-    let app = &scene.app;
-    scene.ask_in_vain(Account, FaultKind::Error500).await;
+async fn an_account_of_another_seller_or_country_is_never_adopted() {
+    let fixture = Fixture::new().await;
+    let app = &fixture.app;
+    fixture.create_in_vain(Account, FaultKind::Error500).await;
     let seller: String = app
-        .ask("SELECT id AS it FROM sellers WHERE stripe_account IS NULL")
+        .query("SELECT id AS it FROM sellers WHERE stripe_account IS NULL")
         .await;
     // Mira's own account says that it is the new seller's, and so does one of another country.
     let platform = text(&app.simulator.oracle().await, "platform");
     let mark = ("metadata[souk_seller]", seller.as_str());
-    let hers = format!("/accounts/{}", scene.shop.account);
-    app.at_stripe("POST", &hers, &platform, &[mark]).await;
+    let hers = format!("/accounts/{}", fixture.shop.account);
+    app.stripe_api("POST", &hers, &platform, &[mark]).await;
     let full = ("controller[stripe_dashboard][type]", "full");
     let foreign = [("country", "DE"), full, mark];
     let foreign = app
-        .at_stripe("POST", "/accounts", &platform, &foreign)
+        .stripe_api("POST", "/accounts", &platform, &foreign)
         .await;
     app.intercept().await;
-    let made = scene.ask(Account).await;
-    assert_eq!(made.status, 201, "{}", made.text);
-    for other in [&json!(scene.shop.account), &foreign["id"]] {
+    let made = fixture.create(Account).await;
+    made.expect(201);
+    for other in [&json!(fixture.shop.account), &foreign["id"]] {
         assert_ne!(&made.body["stripe_account"], other);
     }
-    assert_eq!(scene.at_stripe(Account).await.len(), 3);
+    assert_eq!(fixture.objects_at_stripe(Account).await.len(), 3);
     app.settle().await;
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
 use super::page;
-use crate::harness::{Shop, TestApp, text};
+use crate::harness::{Has, Shop, TestApp, text};
 
 /// A code of 20 per cent, with some fields changed; null takes one away.
 fn code(shop: &Shop, changes: Value) -> Value {
@@ -17,16 +17,16 @@ fn code(shop: &Shop, changes: Value) -> Value {
     body
 }
 
-/// What Stripe has of a kind on the shop's account.
+/// The objects of a kind on the shop's account at Stripe.
 async fn at_stripe(app: &TestApp, shop: &Shop, what: &str) -> Vec<Value> {
     let list = app
-        .at_stripe("GET", &format!("/{what}"), &shop.account, &[])
+        .stripe_api("GET", &format!("/{what}"), &shop.account, &[])
         .await;
     list["data"].as_array().expect("a list").clone()
 }
 
 #[tokio::test]
-async fn a_code_takes_off_a_share_or_an_amount_and_stands_at_stripe() {
+async fn a_code_takes_off_a_percentage_or_an_amount_and_exists_at_stripe() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let share = app
@@ -34,10 +34,7 @@ async fn a_code_takes_off_a_share_or_an_amount_and_stands_at_stripe() {
         .by(&shop.owner)
         .expect(201)
         .await;
-    assert_eq!(
-        (&share["code"], &share["active"]),
-        (&json!("WELCOME20"), &json!(true))
-    );
+    share.has(json!({ "code": "WELCOME20", "active": true }));
     let amount = json!({
         "code": "five-off", "percent_off": null, "amount_off": 500, "currency": "usd", "max_redemptions": 3,
         "expires_at": "2026-12-31T00:00:00Z",
@@ -47,12 +44,10 @@ async fn a_code_takes_off_a_share_or_an_amount_and_stands_at_stripe() {
         .by(&shop.owner)
         .expect(201)
         .await;
-    assert_eq!(
-        (&amount["code"], &amount["amount_off"]),
-        (&json!("FIVE-OFF"), &json!(500)),
-        "case doesn't matter"
+    // A code is the same in either case.
+    amount.has(
+        json!({ "code": "FIVE-OFF", "amount_off": 500, "expires_at": "2026-12-31T00:00:00.000Z" }),
     );
-    assert_eq!(amount["expires_at"], "2026-12-31T00:00:00.000Z");
     let there = at_stripe(&app, &shop, "promotion_codes").await;
     let found = |row: &Value| {
         there
@@ -62,13 +57,7 @@ async fn a_code_takes_off_a_share_or_an_amount_and_stands_at_stripe() {
             .clone()
     };
     assert_eq!(found(&share)["code"], "WELCOME20");
-    assert_eq!(
-        (
-            &found(&amount)["max_redemptions"],
-            &found(&amount)["active"]
-        ),
-        (&json!(3), &json!(true))
-    );
+    found(&amount).has(json!({ "max_redemptions": 3, "active": true }));
     let path = format!("/v1/promotion_codes?seller_id={}", shop.id);
     assert_eq!(
         page(&app, &path, &shop.owner).await.0,
@@ -133,7 +122,7 @@ async fn every_wrong_field_of_a_code_is_named_and_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn a_code_is_one_of_its_seller_whatever_its_case_and_another_seller_may_have_it_too() {
+async fn a_code_is_unique_for_its_seller_in_either_case_and_another_seller_may_have_it_too() {
     let app = TestApp::start().await;
     let (shop, other) = (app.shop("mira").await, app.shop("omar").await);
     app.percent_off(&shop, "WELCOME20", 20).await;
@@ -168,7 +157,7 @@ async fn an_amount_in_another_currency_takes_nothing_off() {
         .await;
     let checkout = app.checkout(&app.product(&shop, 2500, None).await).await;
     let path = format!("/checkout/sessions/{}/pay", checkout.id);
-    app.try_stripe(&path, json!({ "promotion_code": "EUROS" }))
+    app.try_simulate(&path, json!({ "promotion_code": "EUROS" }))
         .await
         .expect_err("another currency");
     app.pay(&checkout).await;
@@ -202,7 +191,7 @@ async fn a_code_that_is_switched_off_is_off_at_stripe_until_it_is_on_again() {
     }
     let checkout = app.checkout(&lamp).await;
     let pay = format!("/checkout/sessions/{}/pay", checkout.id);
-    app.try_stripe(&pay, json!({ "promotion_code": "WELCOME20" }))
+    app.try_simulate(&pay, json!({ "promotion_code": "WELCOME20" }))
         .await
         .expect_err("it is off");
     app.fault(
@@ -252,12 +241,12 @@ async fn a_seller_who_cannot_charge_gives_no_codes() {
 }
 
 #[tokio::test]
-async fn what_stripe_refuses_is_taken_back() {
+async fn a_code_that_stripe_refuses_is_removed() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     // Made in the seller's own dashboard.
     let coupon = app
-        .at_stripe(
+        .stripe_api(
             "POST",
             "/coupons",
             &shop.account,
@@ -269,7 +258,7 @@ async fn what_stripe_refuses_is_taken_back() {
         ("promotion[coupon]", &*text(&coupon, "id")),
         ("code", "WELCOME20"),
     ];
-    app.at_stripe("POST", "/promotion_codes", &shop.account, &form)
+    app.stripe_api("POST", "/promotion_codes", &shop.account, &form)
         .await;
     app.post("/v1/promotion_codes", code(&shop, json!({})))
         .by(&shop.owner)
@@ -277,10 +266,10 @@ async fn what_stripe_refuses_is_taken_back() {
         .await;
     assert_eq!(app.count("promotion_codes").await, 0);
     app.percent_off(&shop, "WELCOME21", 20).await;
-    // Nor can one be switched on an account that has left.
+    // A code can't be switched either on an account that has left.
     let path = format!("/v1/promotion_codes?seller_id={}", shop.id);
     let id = page(&app, &path, &shop.owner).await.0.remove(0);
-    app.stripe(
+    app.simulate(
         &format!("/accounts/{}/deauthorize", shop.account),
         json!({}),
     )
@@ -298,7 +287,8 @@ async fn what_stripe_refuses_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_code_whose_making_stripe_did_not_answer_is_made_once_by_the_same_key_or_by_the_job() {
+async fn a_code_whose_creation_stripe_did_not_answer_is_created_once_by_the_same_key_or_by_the_job()
+{
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     for (name, what) in [

@@ -1,4 +1,4 @@
-//! A batch is done set-wise; it must come to the same as its events one by one.
+//! A batch is confirmed set-wise, and must end as its events would one by one.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use tracing::field::Field;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use crate::harness::{Checkout, Shop, TestApp, lines_of, opened, text};
+use crate::harness::{Checkout, Shop, TestApp, checkout_from, lines_of, text};
 
-/// A number below `below` that follows from what it decides.
-fn drawn(day: i64, what: i64, n: i64, below: i64) -> i64 {
+/// A number below `below` that looks random and is the same for the same arguments.
+fn pseudo_random(seed: i64, what: i64, n: i64, below: i64) -> i64 {
     // SplitMix64, so that neighbours differ.
-    let mut z =
-        (day * 1_000_003 + what * 10_007 + n).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed());
+    let mut z = (seed * 1_000_003 + what * 10_007 + n)
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed());
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9_u64.cast_signed());
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB_u64.cast_signed());
     (z ^ (z >> 31)).rem_euclid(below)
@@ -26,10 +26,10 @@ fn drawn(day: i64, what: i64, n: i64, below: i64) -> i64 {
 
 const BUYERS: i64 = 14;
 
-async fn open(app: &TestApp, products: &[String], day: i64, n: i64) -> Checkout {
+async fn open(app: &TestApp, products: &[String], seed: i64, n: i64) -> Checkout {
     let mut lines = vec![];
     for (at, product) in (0..).zip(products) {
-        let quantity = drawn(day, 1, n * 10 + at, 4) - 1;
+        let quantity = pseudo_random(seed, 1, n * 10 + at, 4) - 1;
         if quantity > 0 {
             lines.push((product.as_str(), quantity));
         }
@@ -39,7 +39,7 @@ async fn open(app: &TestApp, products: &[String], day: i64, n: i64) -> Checkout 
     }
     let body =
         json!({ "lines": lines_of(&lines), "customer_email": format!("buyer{n:02}@example.com") });
-    opened(&app.post("/v1/checkout_sessions", body).expect(201).await)
+    checkout_from(&app.post("/v1/checkout_sessions", body).expect(201).await)
 }
 
 /// Leaves so few of a product that some buyers come too late.
@@ -49,9 +49,9 @@ async fn take_away(app: &TestApp, shop: &Shop, product: &str, left: i64) {
     app.post(path, body).by(&shop.owner).expect(201).await;
 }
 
-/// Buyers pay for shared products of which there are too few; one pays nothing, one is lied about, one never pays.
-/// What they come to.
-async fn day(day: i64, at_once: bool) -> Vec<String> {
+/// Buyers pay for shared products of which there are too few; one pays nothing, one session has another price, and one
+/// buyer never pays. Returns the rows in which that results.
+async fn scenario(seed: i64, at_once: bool) -> Vec<String> {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     app.percent_off(&shop, "GIFT", 100).await;
@@ -62,15 +62,15 @@ async fn day(day: i64, at_once: bool) -> Vec<String> {
     }
     let mut checkouts = vec![];
     for n in 0..BUYERS {
-        checkouts.push(open(&app, &products, day, n).await);
+        checkouts.push(open(&app, &products, seed, n).await);
     }
     for (at, product) in (0..2).zip(&products) {
-        take_away(&app, &shop, product, drawn(day, 2, at, 14)).await;
+        take_away(&app, &shop, product, pseudo_random(seed, 2, at, 14)).await;
     }
     app.settle().await;
     let restricted = json!({ "disabled_reason": "under_review" });
     for (change, how) in [("restrict", restricted), ("onboard", json!({}))] {
-        app.stripe(&format!("/accounts/{}/{change}", shop.account), how)
+        app.simulate(&format!("/accounts/{}/{change}", shop.account), how)
             .await;
     }
     for (n, checkout) in checkouts.iter().enumerate() {
@@ -83,7 +83,7 @@ async fn day(day: i64, at_once: bool) -> Vec<String> {
             _ => app.pay(checkout).await,
         }
     }
-    // Another price was asked for than this session says.
+    // This session says another price than was asked for.
     app.sql(&format!(
         "UPDATE payments SET amount_subtotal = amount_subtotal + 1 WHERE id = '{}'",
         checkouts[2].payment
@@ -97,18 +97,18 @@ async fn day(day: i64, at_once: bool) -> Vec<String> {
     } else {
         events.sort_by_key(|event| text(event, "id"));
         for event in events.iter().filter(|event| event["account"].is_string()) {
-            app.hear(event).await;
+            app.deliver(event).await;
         }
     }
-    let told = tell(&app).await;
+    let results = results(&app).await;
     app.settle().await;
-    app.leaves_work();
-    told
+    app.allow_unfinished_work();
+    results
 }
 
-/// What the events came to, with nothing in it that is different each time.
-async fn tell(app: &TestApp) -> Vec<String> {
-    const TELL: [&str; 8] = [
+/// The rows in which the events resulted, without ids and times.
+async fn results(app: &TestApp) -> Vec<String> {
+    const QUERIES: [&str; 8] = [
         "SELECT o.email || ' ' || o.status || ' ' || COALESCE(o.refund_reason, '-') || ' '
            || CASE WHEN o.paid_at IS NULL THEN 'no time' ELSE 'a time' END AS it FROM orders o",
         "SELECT o.email || ' ' || p.status || ' ' || COALESCE(p.amount_paid, -1) || ' ' || COALESCE(p.amount_discount, -1)
@@ -125,36 +125,36 @@ async fn tell(app: &TestApp) -> Vec<String> {
         "SELECT o.email || ' ' || j.kind || ' ' || j.state AS it FROM jobs j JOIN payments p ON p.id = j.subject
            JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id",
     ];
-    let mut told = vec![];
-    for sql in TELL {
+    let mut results = vec![];
+    for sql in QUERIES {
         let query = Statement::from_string(app.app.db.backend(), sql);
         let rows = app.app.db.read.query_all_raw(query).await.expect("tells");
-        told.extend(
+        results.extend(
             rows.iter()
                 .map(|row| row.try_get::<String>("", "it").expect("a text")),
         );
     }
-    told.push(format!("refunds {}", app.count("refunds").await));
-    told.push(format!("findings {}", app.count("findings").await));
-    told.push(format!(
+    results.push(format!("refunds {}", app.count("refunds").await));
+    results.push(format!("findings {}", app.count("findings").await));
+    results.push(format!(
         "pulls {}",
         app.count("jobs WHERE kind = 'pull' AND state = 'ready'")
             .await
     ));
-    told.push(format!(
+    results.push(format!(
         "syncs {}",
         app.count("jobs WHERE kind = 'sync_account' AND state = 'ready'")
             .await
     ));
-    told.sort();
-    told
+    results.sort();
+    results
 }
 
-/// How often a batch was done one by one after all, which comes to the same and so would hide that it can't be done at once.
+/// Counts the batches that were done one by one after all: they end the same, and would hide that the set-wise way failed.
 #[derive(Clone, Default)]
-struct Undone(Arc<AtomicU32>);
+struct FallbackCount(Arc<AtomicU32>);
 
-impl<S: tracing::Subscriber> Layer<S> for Undone {
+impl<S: tracing::Subscriber> Layer<S> for FallbackCount {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         event.record(&mut |field: &Field, value: &dyn Debug| {
             if field.name() == "message" && format!("{value:?}").contains("failed together") {
@@ -164,16 +164,16 @@ impl<S: tracing::Subscriber> Layer<S> for Undone {
     }
 }
 
-// On one thread, whose subscriber hears all of it.
+// On one thread, whose subscriber gets every message.
 #[tokio::test]
-async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
-    let undone = Undone::default();
-    let hears = tracing_subscriber::registry().with(undone.clone());
-    let _hears = tracing::subscriber::set_default(hears);
+async fn a_batch_ends_as_its_events_would_one_by_one() {
+    let fallbacks = FallbackCount::default();
+    let subscriber = tracing_subscriber::registry().with(fallbacks.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
     let (mut paid, mut oversold, mut synced) = (0, 0, 0);
     for n in 0..5 {
-        let (alone, together) = tokio::join!(day(n, false), day(n, true));
-        assert_eq!(alone, together, "day {n}");
+        let (alone, together) = tokio::join!(scenario(n, false), scenario(n, true));
+        assert_eq!(alone, together, "scenario {n}");
         synced += together.iter().filter(|row| *row == "syncs 1").count();
         paid += together
             .iter()
@@ -185,6 +185,6 @@ async fn a_batch_comes_to_the_same_as_its_events_one_by_one() {
             .count();
     }
     assert!(paid > 5 && oversold > 5, "{paid} paid, {oversold} oversold");
-    assert_eq!(synced, 5, "days on which the account changed");
-    assert_eq!(undone.0.load(Ordering::SeqCst), 0, "done one by one");
+    assert_eq!(synced, 5, "scenarios in which the account changed");
+    assert_eq!(fallbacks.0.load(Ordering::SeqCst), 0, "done one by one");
 }

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use crate::harness::TestApp;
 
-/// Calls login's neighbour until it is refused, at most so often. How often it was let through.
+/// Refreshes tokens until that is refused, at most so often. Returns how often it was let through.
 async fn until_refused(app: &TestApp, peer: [u8; 4], forwarded_for: &str, most: usize) -> usize {
     let routes = souk::router(app.app.clone(), Intake::start(app.app.clone()).0);
     for count in 0..most {
@@ -29,7 +29,7 @@ async fn until_refused(app: &TestApp, peer: [u8; 4], forwarded_for: &str, most: 
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_each_caller_has_an_allowance_of_their_own() {
+async fn each_caller_behind_a_trusted_proxy_has_an_allowance_of_their_own() {
     // Addresses that no other test calls from.
     let app = TestApp::with(&[("TRUSTED_PROXIES", "10.77.0.0/16, 192.0.2.77")]).await;
     let proxy = [10, 77, 0, 1];
@@ -44,7 +44,7 @@ async fn behind_a_trusted_proxy_each_caller_has_an_allowance_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_strangers_word_on_whom_it_calls_for_is_not_believed() {
+async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
     let app = TestApp::with(&[("TRUSTED_PROXIES", "10.78.0.0/16")]).await;
     let stranger = [192, 0, 2, 78];
     let used = until_refused(&app, stranger, "198.51.100.79", 5000).await;

@@ -12,7 +12,7 @@ use crate::harness::{Call, PASSWORD, Shop, TestApp, User, on_postgres, text};
 
 const DAY: i64 = 86_400;
 
-/// Who asks. The guest holds the secret of an order of their own, not of the scene's.
+/// Who asks. The guest holds the secret of an order of their own, not of the fixture's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Nobody,
@@ -35,14 +35,14 @@ impl Who {
         Self::Admin,
     ];
 
-    /// Whether the scene's shop and order are none of theirs.
+    /// Whether the fixture's shop and order are none of theirs.
     pub fn is_outsider(self) -> bool {
         !matches!(self, Self::Buyer | Self::Seller | Self::Admin)
     }
 }
 
 /// A shop that has sold something, given a part of it back and been paid out.
-pub struct Scene {
+pub struct Fixture {
     pub app: TestApp,
     pub shop: Shop,
     pub buyer: User,
@@ -55,8 +55,8 @@ pub struct Scene {
     made: AtomicU32,
 }
 
-impl Scene {
-    pub async fn set() -> Self {
+impl Fixture {
+    pub async fn new() -> Self {
         let app = TestApp::start().await;
         let shop = app.shop("mira").await;
         let buyer = app.member("buyer").await;
@@ -91,9 +91,9 @@ impl Scene {
             code,
             text(&payouts["data"][0], "id"),
             shop.account.clone(),
-            app.ask("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
+            app.query("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
                 .await,
-            app.ask("SELECT MIN(id) AS it FROM jobs WHERE state = 'done'")
+            app.query("SELECT MIN(id) AS it FROM jobs WHERE state = 'done'")
                 .await,
             finding(&app, &shop).await,
         ];
@@ -123,18 +123,18 @@ impl Scene {
         }
     }
 
-    /// A call of theirs.
+    /// The call, made by them.
     pub async fn by<'a>(&self, who: Who, call: Call<'a>, operation: &Operation) -> Call<'a> {
         match (who, self.user(who)) {
             (Who::Guest, _) => call.with_secret(&self.guest_secret),
-            // Of a session of its own, so that the others' tokens stay good.
+            // A session of its own, so that the others' tokens stay good.
             (_, Some(user)) if operation.id == "logout" => call.by(&self.app.login(user).await),
             (_, Some(user)) => call.by(user),
             (_, None) => call,
         }
     }
 
-    /// What those whom it doesn't concern must never read.
+    /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
         let kinds = ["ord", "rfd", "po", "pmc"].map(|kind| self.ids[kind].as_str());
         let people = [
@@ -146,11 +146,11 @@ impl Scene {
         kinds.into_iter().chain(people).collect()
     }
 
-    /// The scene's thing of this kind of id; none for other schemas.
+    /// The fixture's thing of this kind of id; none for other schemas.
     pub fn thing(&self, schema: &Value) -> Option<&str> {
         let kind = id_prefix(schema)?;
         let id = self.ids.get(kind);
-        Some(id.unwrap_or_else(|| panic!("the scene has no {kind}_…: put one into it")))
+        Some(id.unwrap_or_else(|| panic!("the fixture has no {kind}_…: put one into it")))
     }
 
     /// A value that a parameter takes.
@@ -195,7 +195,7 @@ impl Scene {
         }
     }
 
-    /// The contract's example of a body, about the scene's things.
+    /// The contract's example of a body, about the fixture's things.
     pub async fn body(&self, operation: &Operation) -> Value {
         let Some(body) = &operation.body else {
             return Value::Null;
@@ -259,10 +259,10 @@ impl Scene {
     pub async fn rows(&self) -> String {
         let tables: String = if on_postgres() {
             let names = "SELECT string_agg(tablename::text, ',') AS it FROM pg_tables WHERE schemaname = 'public'";
-            self.app.ask(names).await
+            self.app.query(names).await
         } else {
             let names = "SELECT group_concat(name) AS it FROM sqlite_master WHERE type = 'table'";
-            self.app.ask(names).await
+            self.app.query(names).await
         };
         let counts: Vec<String> = tables
             .split(',')
@@ -270,11 +270,11 @@ impl Scene {
             .collect();
         assert!(counts.len() > 20, "{tables}");
         let query = format!("SELECT {} AS it", counts.join(" || ', ' || "));
-        self.app.ask(&query).await
+        self.app.query(&query).await
     }
 }
 
-/// A difference that a person is to settle.
+/// Raises a finding.
 async fn finding(app: &TestApp, shop: &Shop) -> String {
     let tx = app.app.db.begin_write().await.expect("a transaction");
     let finding = NewFinding {
@@ -287,7 +287,7 @@ async fn finding(app: &TestApp, shop: &Shop) -> String {
     };
     ledger::raise(&tx, finding).await.expect("it is raised");
     tx.commit().await.expect("a commit");
-    app.ask("SELECT MIN(id) AS it FROM findings").await
+    app.query("SELECT MIN(id) AS it FROM findings").await
 }
 
 /// `sel` of `^sel_[0-9a-z]+$`; none where it's a schema of something else.

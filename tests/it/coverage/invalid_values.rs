@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::scene::id_prefix;
+use super::fixture::id_prefix;
 
 /// A body with one thing wrong in it.
 pub struct Wrong {
@@ -20,7 +20,7 @@ pub enum What {
     Type,
     /// A value of the right type that the schema forbids.
     Bound,
-    /// The same of an id: what no thing has as its id may be answered with 404, too.
+    /// The same for an id: one that nothing has may be answered with 404, too.
     Id,
 }
 

@@ -29,7 +29,7 @@ async fn brief_checkout(souk: &Souk, product: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_expires_expires_in_simulated_time_and_works_until_then() {
+async fn codes_and_sessions_expire_in_simulated_time_and_work_until_then() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = Database::empty(folder.path()).await;
     let port = crate::harness::free_port().await;

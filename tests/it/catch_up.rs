@@ -1,4 +1,4 @@
-//! What is done about events that were never delivered, and what is done again and again.
+//! Catch-up reads events that were never delivered; schedules repeat what is done again and again.
 
 use serde_json::json;
 use souk::error::Error;
@@ -37,12 +37,15 @@ async fn an_event_that_was_never_delivered_is_found_and_counts_once() {
     let completed = lost
         .iter()
         .find(|e| e["type"] == "checkout.session.completed");
-    assert_eq!(app.hear(completed.expect("completed")).await, "duplicate");
+    assert_eq!(
+        app.deliver(completed.expect("completed")).await,
+        "duplicate"
+    );
     app.settle().await;
     assert_eq!(app.stock(&lamp).await, 4);
     assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
 
-    // What was delivered isn't found, and what was found isn't found again.
+    // Catch-up adds no event that was delivered, and none twice.
     let before = found(&app).await;
     app.sale(&lamp).await;
     catch_up(&app, &shop.account).await;
@@ -50,7 +53,7 @@ async fn an_event_that_was_never_delivered_is_found_and_counts_once() {
 }
 
 #[tokio::test]
-async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() {
+async fn many_lost_events_are_read_page_by_page_and_later_only_new_ones() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     catch_up(&app, &shop.account).await;
@@ -58,7 +61,7 @@ async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() 
     let path = format!("/accounts/{}", shop.account);
     for n in 0..130 {
         let n = n.to_string();
-        app.at_stripe("POST", &path, &shop.account, &[("metadata[n]", &n)])
+        app.stripe_api("POST", &path, &shop.account, &[("metadata[n]", &n)])
             .await;
     }
     app.advance(1).await;
@@ -67,7 +70,7 @@ async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() 
     assert_eq!(found(&app).await - before, 130);
 
     app.advance(DAY).await;
-    app.at_stripe("POST", &path, &shop.account, &[("metadata[n]", "last")])
+    app.stripe_api("POST", &path, &shop.account, &[("metadata[n]", "last")])
         .await;
     app.intercept().await;
     app.fault(
@@ -88,7 +91,7 @@ async fn many_lost_events_are_read_a_page_at_a_time_and_then_only_what_is_new() 
 }
 
 #[tokio::test]
-async fn after_more_than_stripes_thirty_days_the_objects_themselves_are_read() {
+async fn objects_are_read_themselves_after_more_than_stripes_thirty_days() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -104,11 +107,11 @@ async fn after_more_than_stripes_thirty_days_the_objects_themselves_are_read() {
 }
 
 #[tokio::test]
-async fn an_account_that_left_unheard_is_noticed() {
+async fn an_account_that_left_without_an_event_is_noticed() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let path = format!("/accounts/{}/deauthorize", shop.account);
-    app.stripe(&path, json!({})).await;
+    app.simulate(&path, json!({})).await;
     app.intercept().await;
     catch_up(&app, &shop.account).await;
     assert_eq!(
@@ -134,7 +137,7 @@ async fn an_account_that_left_unheard_is_noticed() {
 }
 
 #[tokio::test]
-async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_given_up() {
+async fn one_job_catches_up_with_every_account_again_and_again_and_is_never_given_up() {
     let app = TestApp::start().await;
     let (one, two) = (app.shop("mira").await, app.shop("noor").await);
     let schedule = async || {
@@ -148,20 +151,20 @@ async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_gi
     let listed = |account: &str| {
         format!("SELECT listed_at AS it FROM event_cursors WHERE scope = '{account}'")
     };
-    let first: i64 = app.ask(&listed(&one.account)).await;
+    let first: i64 = app.query(&listed(&one.account)).await;
     app.advance(14 * 60).await;
     app.settle().await;
     assert_eq!(
-        app.ask::<i64>(&listed(&one.account)).await,
+        app.query::<i64>(&listed(&one.account)).await,
         first,
         "not yet"
     );
     app.advance(2 * 60).await;
     app.settle().await;
-    let second: i64 = app.ask(&listed(&two.account)).await;
+    let second: i64 = app.query(&listed(&two.account)).await;
     assert!(second > first);
 
-    // At another replica's start, at once; and a failure makes it rest, not die.
+    // Another replica's start runs it at once, and a failure makes it wait, not die.
     schedule().await;
     app.advance(1).await;
     let taken = jobs::lease(&app.app.db, "one", 8, app.app.config.job_lease)
@@ -181,11 +184,11 @@ async fn everybody_is_caught_up_with_again_and_again_by_one_job_that_is_never_gi
     );
     app.advance(HOUR).await;
     app.settle().await;
-    assert!(app.ask::<i64>(&listed(&two.account)).await > second);
+    assert!(app.query::<i64>(&listed(&two.account)).await > second);
 }
 
 #[tokio::test]
-async fn stripe_is_asked_about_a_payment_whose_sessions_life_is_over() {
+async fn a_payment_whose_session_is_over_is_read_again_from_stripe() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, None).await;
@@ -208,7 +211,7 @@ async fn stripe_is_asked_about_a_payment_whose_sessions_life_is_over() {
 }
 
 #[tokio::test]
-async fn keys_and_logins_are_forgotten_when_their_time_is_over() {
+async fn idempotency_keys_and_logins_are_deleted_when_their_time_is_over() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let make = async || {
