@@ -268,7 +268,7 @@ fn assumptions(core: &Core) -> Markup {
             form method="post" action="/_simulator/page/assumptions" {
                 div.columns {
                     @for a in ASSUMPTIONS {
-                        @let now = core.assumptions.get(a.name);
+                        @let now = core.assumptions.answer(a);
                         div.field {
                             label for=(a.name) { (a.name) }
                             p.soft id={ (a.name) "-hint" } { (a.about) }

@@ -1,6 +1,7 @@
 //! The simulator from outside, over HTTP.
 
 mod accounts;
+mod assumptions;
 mod between;
 mod bill_answers;
 mod billing;
