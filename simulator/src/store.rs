@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub(crate) use crate::kind::Kind;
-use crate::{assumptions::Assumptions, money::Half, references::References};
+use crate::{assumptions::Assumptions, money::Rounding, references::References};
 
 /// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
 /// seconds) something happens to it by itself.
@@ -317,11 +317,8 @@ impl<'a> Tx<'a> {
     }
 
     /// How what is billed is rounded.
-    pub fn half(&self) -> Half {
-        match self.assumptions.get("rounding") {
-            "half_even" => Half::Even,
-            _ => Half::Up,
-        }
+    pub fn rounding(&self) -> Rounding<'a> {
+        Rounding(self.assumptions)
     }
 
     /// From here on this work happens at `now` of a test clock, and what it makes lives there.

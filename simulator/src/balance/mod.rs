@@ -130,10 +130,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         .amount
         .checked_sub(fee)
         .ok_or_else(ApiError::overflow)?;
-    let now = match tx.assumptions.get("clock_money") {
-        "clock_time" => tx.now,
-        _ => tx.own_now(),
-    };
+    let now = booked_at(tx);
     let available_on = match booking.available_on {
         When::Now => now,
         When::Later => schedule::money_day(tx, now + delay_days(tx, owner) * DAY),
@@ -173,6 +170,15 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         schedule::schedule(tx, owner);
     }
     Ok(id)
+}
+
+/// The time of a transaction, which is open only for work on a test clock.
+fn booked_at(tx: &Tx<'_>) -> i64 {
+    if tx.now != tx.own_now() && tx.assumptions.get("clock_money") == "clock_time" {
+        tx.now
+    } else {
+        tx.own_now()
+    }
 }
 
 fn delay_days(tx: &Tx<'_>, owner: &str) -> i64 {
@@ -293,7 +299,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "after_a_minute" => tx.now - UNSEEN_FOR + 1..tx.now + 1,
         _ => 0..0,
     };
-    let left_out = tx.assumptions.get("payout_transaction") == "left_out";
+    let left_out = payout.is_some() && tx.assumptions.get("payout_transaction") == "left_out";
     let (kind, source) = (args.text("type"), args.text("source"));
     let currency = args.text("currency").map(str::to_ascii_lowercase);
     lists::list(tx, call, Kind::Txn, |r| {

@@ -79,7 +79,6 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
         tx.update(&account.id, |r| r.due = None);
         return schedule(tx, &account.id);
     }
-    let debit = tx.assumptions.get("negative_balance");
     let debits = account.value["settings"]["payouts"]["debit_negative_balances"] == json!(true);
     for (currency, (_, pending)) in tx.store().balances(&account.id) {
         let items: Vec<_> = tx
@@ -93,14 +92,14 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
             .map(|t| (t.id.clone(), t.int("net")))
             .collect();
         let amount: i64 = items.iter().map(|(_, net)| net).sum();
-        let covered = amount + pending >= 0 && debit == "unless_covered";
-        if amount == 0 || (amount < 0 && (!debits || covered)) {
+        let covered =
+            || amount + pending >= 0 && tx.assumptions.get("negative_balance") == "unless_covered";
+        if amount == 0 || (amount < 0 && (!debits || covered())) {
             continue;
         }
         let first = account.value["external_accounts"]["data"].get(0);
-        let foreign = tx.assumptions.get("foreign_payout") == "first_account";
         let bank = destination(account, &currency, None)
-            .or(first.filter(|_| foreign))
+            .or_else(|| first.filter(|_| tx.assumptions.get("foreign_payout") == "first_account"))
             .filter(|bank| !errored(bank));
         let Some(bank) = bank else {
             continue;
@@ -145,21 +144,15 @@ impl<'a> New<'a> {
 
 fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
     let id = tx.mint("po_1", 23);
-    let arrival = if new.instant {
-        tx.now + tx.takes(INSTANT_TAKES)
-    } else {
-        let at_most = tx.now + tx.takes(DAY);
-        let day = money_day(tx, at_most);
-        if day > tx.now { day } else { at_most }
-    };
+    let arrival = arrival(tx, new.instant);
     let category = if new.original.is_some() {
         "payout_reversal"
     } else {
         "payout"
     };
     let fee = instant_fee(&new)?;
-    let inside = tx.assumptions.get("instant_fee") == "inside";
-    let fees = if fee > 0 && inside {
+    let inside = fee > 0 && tx.assumptions.get("instant_fee") == "inside";
+    let fees = if inside {
         vec![FeePart::Stripe(fee)]
     } else {
         vec![]
@@ -178,8 +171,35 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
             .description("Instant Payout fee");
         book(tx, &account.id, booking)?;
     }
+    let payout = pending_payout(&id, &new, &txn, (tx.now, arrival));
+    let due = std::cmp::min(tx.now + tx.takes(PENDING_FOR), arrival);
+    tx.insert(
+        Kind::Payout,
+        &account.id,
+        payout.clone(),
+        Value::Null,
+        Some(due),
+    );
+    if new.automatic {
+        tx.update(&txn, |r| r.hidden["payout"] = json!(id));
+    }
+    tx.emit("payout.created", &account.id, &payout);
+    Ok(payout)
+}
+
+/// When a payout that is made now arrives.
+fn arrival(tx: &Tx<'_>, instant: bool) -> i64 {
+    if instant {
+        return tx.now + tx.takes(INSTANT_TAKES);
+    }
+    let at_most = tx.now + tx.takes(DAY);
+    let day = money_day(tx, at_most);
+    if day > tx.now { day } else { at_most }
+}
+
+fn pending_payout(id: &str, new: &New<'_>, txn: &str, (created, arrival): (i64, i64)) -> Value {
     let card = new.bank["object"] == "card";
-    let payout = json!({
+    json!({
         "id": id,
         "object": "payout",
         "amount": new.amount,
@@ -188,7 +208,7 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
         "arrival_date": arrival,
         "automatic": new.automatic,
         "balance_transaction": txn,
-        "created": tx.now,
+        "created": created,
         "currency": new.currency,
         "description": new.description,
         "destination": new.bank["id"],
@@ -207,20 +227,7 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
         "status": "pending",
         "trace_id": { "status": "pending", "value": null },
         "type": if card { "card" } else { "bank_account" },
-    });
-    let due = std::cmp::min(tx.now + tx.takes(PENDING_FOR), arrival);
-    tx.insert(
-        Kind::Payout,
-        &account.id,
-        payout.clone(),
-        Value::Null,
-        Some(due),
-    );
-    if new.automatic {
-        tx.update(&txn, |r| r.hidden["payout"] = json!(id));
-    }
-    tx.emit("payout.created", &account.id, &payout);
-    Ok(payout)
+    })
 }
 
 fn instant_fee(new: &New<'_>) -> Result<i64, ApiError> {
@@ -368,8 +375,7 @@ fn bank_for<'a>(
             "Sorry, you don't have any external accounts in that currency ({currency})."
         )),
     })?;
-    let refused = tx.assumptions.get("errored_bank") != "refuses_automatic";
-    if errored(bank) && refused {
+    if errored(bank) && tx.assumptions.get("errored_bank") != "refuses_automatic" {
         return Err(not_allowed(
             "the last payout to this external account failed, and its details were not updated since",
         ));
@@ -481,8 +487,7 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
             r.value["reconciliation_status"] = json!("completed");
         }
     })?;
-    let any = tx.assumptions.get("errored_bank") == "after_any_failure";
-    if any || code != "insufficient_funds" {
+    if code != "insufficient_funds" || tx.assumptions.get("errored_bank") == "after_any_failure" {
         set_status(
             tx,
             &payout.owner,

@@ -149,7 +149,7 @@ pub(crate) fn net(tx: &Tx<'_>, ids: &Value, amount: i64, product: &str) -> Resul
         if let Some(coupon) = coupon_of(tx, &id).filter(|c| promotion::covers(c, product))
             && let Some(percent) = coupon.hidden["percent"].as_i64()
         {
-            left -= money::percent_of(tx.half(), left, percent)?;
+            left -= money::percent_of(tx.rounding(), left, percent)?;
         }
     }
     Ok(left * amount.signum())

@@ -98,8 +98,8 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     )?;
     let mut value = record.value.clone();
     if let Some(active) = call.args.flag("active") {
-        let stays = tx.assumptions.get("default_portal") == "stays_active";
-        if !active && value["is_default"] == json!(true) && stays {
+        let default = value["is_default"] == json!(true);
+        if !active && default && tx.assumptions.get("default_portal") == "stays_active" {
             return Err(
                 ApiError::invalid("The default configuration can't be deactivated.")
                     .param("active"),
@@ -143,12 +143,11 @@ fn change(tx: &Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiErro
         }
     }
     let features = &value["features"];
-    let complete = tx.assumptions.get("portal_features") == "complete";
     let unset = |feature: &str, list: &str| {
         let feature = &features[feature];
-        complete
-            && feature["enabled"] == json!(true)
+        feature["enabled"] == json!(true)
             && feature[list].as_array().is_none_or(Vec::is_empty)
+            && tx.assumptions.get("portal_features") == "complete"
     };
     if unset("customer_update", "allowed_updates") {
         return Err(ApiError::parameter_missing(

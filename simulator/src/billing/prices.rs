@@ -99,15 +99,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &Wante
     if let Some(key) = lookup_key {
         claim_key(tx, call, key, form, None)?;
     }
-    let transform = match form.at("transform_quantity") {
-        Some(t) if t.int("divide_by").is_none_or(|by| by < 1) => {
-            return Err(ApiError::invalid("Invalid positive integer")
-                .code("parameter_invalid_integer")
-                .param(wanted.param("transform_quantity[divide_by]")));
-        }
-        Some(t) => json!({ "divide_by": t.int("divide_by"), "round": t.text("round") }),
-        None => Value::Null,
-    };
+    let transform = transform_quantity(form, wanted)?;
     let price = json!({
         "id": tx.mint("price_1", 23),
         "object": "price",
@@ -147,6 +139,18 @@ pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &Wante
         tx.emit("price.created", call.owner, &price);
     }
     Ok(price)
+}
+
+fn transform_quantity(form: &Node, wanted: &Wanted<'_>) -> Answer {
+    match form.at("transform_quantity") {
+        Some(t) if t.int("divide_by").is_none_or(|by| by < 1) => {
+            Err(ApiError::invalid("Invalid positive integer")
+                .code("parameter_invalid_integer")
+                .param(wanted.param("transform_quantity[divide_by]")))
+        }
+        Some(t) => Ok(json!({ "divide_by": t.int("divide_by"), "round": t.text("round") })),
+        None => Ok(Value::Null),
+    }
 }
 
 /// A price's amounts in its own currency, as `currency_options` has them.

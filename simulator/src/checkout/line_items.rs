@@ -111,7 +111,7 @@ pub(super) fn count(tx: &Tx<'_>, item: &mut Value, quantity: i64) -> Result<(), 
         .get(id)
         .ok_or_else(|| ApiError::missing("price", id, "price"))?;
     let amount = amounts::cost(
-        tx.half(),
+        tx.rounding(),
         &price,
         quantity,
         item["currency"].as_str().unwrap_or_default(),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{disputes, intents};
 use crate::{
-    api::{Call, Route, find, lists, merge_metadata, retrieve},
+    api::{Call, Route, find, lists, merge_metadata, merged, retrieve},
     balance::{Booking, DAY, FeePart, book, fees_fall_on_platform, tell_available},
     cards::Aftermath,
     customers::{
@@ -320,60 +320,25 @@ fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) ->
         Status::Failed(_) => "failed",
     };
     let amount = intent.int("amount");
-    let descriptor = tx.get(&intent.owner).and_then(|a| {
-        a.value["business_profile"]["name"]
-            .as_str()
-            .map(str::to_ascii_uppercase)
-    });
     let decline_code = failure["decline_code"].as_str().filter(|c| !c.is_empty());
-    let billing = match &intent.hidden["billing"] {
-        Value::Null => &method.value["billing_details"],
-        billing => billing,
-    };
-    let mut charge = json!({
-        "id": id,
-        "object": "charge",
-        "amount": amount,
-        "amount_captured": if captured { amount } else { 0 },
-        "amount_refunded": 0,
-        "application": intent.value["application"],
-        "application_fee": null,
-        "application_fee_amount": intent.value["application_fee_amount"],
-        "balance_transaction": null,
-        "billing_details": billing,
-        "calculated_statement_descriptor": descriptor,
-        "captured": captured,
-        "created": tx.now,
-        "currency": intent.value["currency"],
-        "customer": intent.value["customer"],
-        "description": intent.value["description"],
-        "disputed": false,
-        "failure_balance_transaction": null,
-        "failure_code": failure["code"],
-        "failure_message": failure["message"],
-        "fraud_details": {},
-        "livemode": false,
-        "metadata": intent.value["metadata"],
-        "on_behalf_of": intent.value["on_behalf_of"],
-        "outcome": outcome(state, decline_code),
-        "paid": paid,
-        "payment_intent": Some(&intent.id).filter(|id| !id.is_empty()),
-        "payment_method": method.id,
-        "payment_method_details": details(tx, method, amount),
-        "radar_options": {},
-        "receipt_email": intent.value["receipt_email"],
-        "receipt_number": null,
-        "receipt_url": paid.then(|| format!("{}/receipts/{id}", tx.base_url)),
-        "refunded": false,
-        "review": null,
-        "shipping": intent.value["shipping"],
-        "source_transfer": null,
-        "statement_descriptor": intent.value["statement_descriptor"],
-        "statement_descriptor_suffix": intent.value["statement_descriptor_suffix"],
-        "status": state,
-        "transfer_data": intent.value["transfer_data"],
-        "transfer_group": intent.value["transfer_group"],
-    });
+    let mut charge = merged(
+        charge_of(tx, intent, &id),
+        json!({
+            "amount_captured": if captured { amount } else { 0 },
+            "captured": captured,
+            "failure_code": failure["code"],
+            "failure_message": failure["message"],
+            "outcome": outcome(state, decline_code),
+            "paid": paid,
+            "payment_method": method.id,
+            "payment_method_details": details(tx, method, amount),
+            "receipt_url": paid.then(|| format!("{}/receipts/{id}", tx.base_url)),
+            "status": state,
+        }),
+    );
+    if charge["billing_details"].is_null() {
+        charge["billing_details"] = method.value["billing_details"].clone();
+    }
     if matches!(status, Status::Authorised) && card {
         charge["payment_method_details"]["card"]["capture_before"] = json!(tx.now + AUTHORISED_FOR);
     }
@@ -383,6 +348,49 @@ fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) ->
         r.value["payment_method"] = json!(method.id);
     });
     charge
+}
+
+/// A charge's fields that don't depend on how the attempt went.
+fn charge_of(tx: &Tx<'_>, intent: &Record, id: &str) -> Value {
+    let descriptor = tx.get(&intent.owner).and_then(|a| {
+        a.value["business_profile"]["name"]
+            .as_str()
+            .map(str::to_ascii_uppercase)
+    });
+    json!({
+        "id": id,
+        "object": "charge",
+        "amount": intent.int("amount"),
+        "amount_refunded": 0,
+        "application": intent.value["application"],
+        "application_fee": null,
+        "application_fee_amount": intent.value["application_fee_amount"],
+        "balance_transaction": null,
+        "billing_details": intent.hidden["billing"],
+        "calculated_statement_descriptor": descriptor,
+        "created": tx.now,
+        "currency": intent.value["currency"],
+        "customer": intent.value["customer"],
+        "description": intent.value["description"],
+        "disputed": false,
+        "failure_balance_transaction": null,
+        "fraud_details": {},
+        "livemode": false,
+        "metadata": intent.value["metadata"],
+        "on_behalf_of": intent.value["on_behalf_of"],
+        "payment_intent": Some(&intent.id).filter(|id| !id.is_empty()),
+        "radar_options": {},
+        "receipt_email": intent.value["receipt_email"],
+        "receipt_number": null,
+        "refunded": false,
+        "review": null,
+        "shipping": intent.value["shipping"],
+        "source_transfer": null,
+        "statement_descriptor": intent.value["statement_descriptor"],
+        "statement_descriptor_suffix": intent.value["statement_descriptor_suffix"],
+        "transfer_data": intent.value["transfer_data"],
+        "transfer_group": intent.value["transfer_group"],
+    })
 }
 
 fn outcome(status: &str, decline_code: Option<&str>) -> Value {

@@ -1,6 +1,8 @@
 //! Attempts to have an intent paid: confirmation, 3-D Secure, declines, debits that take days.
 //! <https://docs.stripe.com/api/payment_intents/confirm>, <https://docs.stripe.com/payments/3d-secure>.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{charges, intents};
@@ -75,33 +77,8 @@ pub(crate) fn confirm(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 /// Confirms an intent as a request asks for it: the intent, or 402 with the intent inside.
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     let args = call.args;
-    let refuse = |message: String| Err(intents::unexpected_state(intent, message));
-    match intent.text("status") {
-        "requires_payment_method" | "requires_confirmation" | "requires_action" => {}
-        "succeeded" => {
-            return refuse("You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.".to_owned());
-        }
-        status => {
-            return refuse(format!(
-                "You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be confirmed: requires_confirmation, requires_action, requires_payment_method."
-            ));
-        }
-    }
-    if intent.hidden["session"].is_string() {
-        return refuse(
-            "You cannot confirm a PaymentIntent that was created by a hosted Checkout Session."
-                .to_owned(),
-        );
-    }
-    let method = match intents::given_method(tx, call)? {
-        Some(method) => method,
-        None => match intent.value["payment_method"].as_str() {
-            Some(id) => find(tx, call, Kind::PaymentMethod, id, "payment_method")?,
-            None => {
-                return refuse("You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned());
-            }
-        },
-    };
+    check_confirmable(intent)?;
+    let method = method_to_confirm(tx, call, intent)?;
     intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
     let how = How {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
@@ -109,23 +86,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
         challenge: None,
     };
-    if let Some(url) = &how.return_url
-        && url::Url::parse(url).is_err()
-    {
-        return Err(ApiError::invalid("Not a valid URL")
-            .code("url_invalid")
-            .param("return_url"));
-    }
-    if intent.text("confirmation_method") == "manual" && call.key == Key::Publishable {
-        return refuse("You cannot confirm this PaymentIntent with a publishable key because its confirmation_method is manual.".to_owned());
-    }
-    let automatic = &intent.value["automatic_payment_methods"];
-    if automatic["allow_redirects"] == "always" && how.return_url.is_none() && !how.off_session {
-        return Err(ApiError::invalid("This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
-    }
-    if matches!(methods::means(&method), Means::Redirect) && how.return_url.is_none() {
-        return Err(ApiError::parameter_missing("return_url"));
-    }
+    check_return_url(call, intent, &method, &how)?;
     let changes: Vec<(&str, Value)> = ["setup_future_usage", "receipt_email", "capture_method"]
         .iter()
         .filter_map(|name| Some((*name, json!(args.text(name)?))))
@@ -154,6 +115,76 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         }
         _ => Ok(value),
     }
+}
+
+fn check_confirmable(intent: &Record) -> Result<(), ApiError> {
+    let refuse = |message: String| Err(intents::unexpected_state(intent, message));
+    match intent.text("status") {
+        "requires_payment_method" | "requires_confirmation" | "requires_action" => {}
+        "succeeded" => {
+            return refuse("You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.".to_owned());
+        }
+        status => {
+            return refuse(format!(
+                "You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be confirmed: requires_confirmation, requires_action, requires_payment_method."
+            ));
+        }
+    }
+    if intent.hidden["session"].is_string() {
+        return refuse(
+            "You cannot confirm a PaymentIntent that was created by a hosted Checkout Session."
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The payment method that a request brings, else the intent's own.
+fn method_to_confirm(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    intent: &Record,
+) -> Result<Arc<Record>, ApiError> {
+    if let Some(method) = intents::given_method(tx, call)? {
+        return Ok(method);
+    }
+    match intent.value["payment_method"].as_str() {
+        Some(id) => find(tx, call, Kind::PaymentMethod, id, "payment_method"),
+        None => Err(intents::unexpected_state(
+            intent,
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned(),
+        )),
+    }
+}
+
+/// A `return_url` is a URL, and is there where the payment may lead to another page.
+fn check_return_url(
+    call: &Call<'_>,
+    intent: &Record,
+    method: &Record,
+    how: &How,
+) -> Result<(), ApiError> {
+    if let Some(url) = &how.return_url
+        && url::Url::parse(url).is_err()
+    {
+        return Err(ApiError::invalid("Not a valid URL")
+            .code("url_invalid")
+            .param("return_url"));
+    }
+    if intent.text("confirmation_method") == "manual" && call.key == Key::Publishable {
+        return Err(intents::unexpected_state(
+            intent,
+            "You cannot confirm this PaymentIntent with a publishable key because its confirmation_method is manual.".to_owned(),
+        ));
+    }
+    let automatic = &intent.value["automatic_payment_methods"];
+    if automatic["allow_redirects"] == "always" && how.return_url.is_none() && !how.off_session {
+        return Err(ApiError::invalid("This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
+    }
+    if matches!(methods::means(method), Means::Redirect) && how.return_url.is_none() {
+        return Err(ApiError::parameter_missing("return_url"));
+    }
+    Ok(())
 }
 
 /// One attempt to pay an intent with a payment method.
@@ -219,10 +250,10 @@ pub(crate) fn attempt(
 
 /// Whether a challenge was asked for by `payment_method_options`.
 fn wants_challenge(tx: &Tx<'_>, id: &str) -> bool {
-    let obeyed = tx.assumptions.get("challenge_wish") == "obeyed";
-    tx.get(id).is_some_and(|i| {
-        obeyed && i.value["payment_method_options"]["card"]["request_three_d_secure"] == "challenge"
-    })
+    let asked = tx.get(id).is_some_and(|i| {
+        i.value["payment_method_options"]["card"]["request_three_d_secure"] == "challenge"
+    });
+    asked && tx.assumptions.get("challenge_wish") == "obeyed"
 }
 
 fn decline(

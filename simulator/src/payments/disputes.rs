@@ -387,8 +387,9 @@ fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
     let given = args.at("evidence").is_some();
     let has = evidence::merge(&mut value["evidence"], args.sub("evidence"))?;
     value["evidence_details"]["has_evidence"] = json!(has);
-    let alone = tx.assumptions.get("dispute_metadata") == "submits";
-    let submit = args.flag("submit").unwrap_or(given || alone);
+    let submit = args
+        .flag("submit")
+        .unwrap_or_else(|| given || tx.assumptions.get("dispute_metadata") == "submits");
     let mut verdict = Value::Null;
     if submit {
         let count = value["evidence_details"]["submission_count"].as_i64();

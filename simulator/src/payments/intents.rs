@@ -410,27 +410,8 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         intent.text("status"),
         "requires_payment_method" | "requires_confirmation" | "requires_action"
     );
-    let always = [
-        "metadata",
-        "description",
-        "expand",
-        "receipt_email",
-        "statement_descriptor",
-    ];
-    if !open
-        && let Some((name, _)) = args
-            .children()
-            .iter()
-            .find(|(name, _)| !always.contains(&name.as_str()))
-    {
-        return Err(unexpected_state(
-            &intent,
-            format!(
-                "This PaymentIntent's {name} could not be updated because it has a status of {}. You may only update the {name} of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.",
-                intent.text("status")
-            ),
-        )
-        .param(name.clone()));
+    if !open {
+        check_closed(&intent, args)?;
     }
     let mut value = intent.value.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
@@ -438,18 +419,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(id) = args.text("customer") {
         find(tx, call, Kind::Customer, id, "customer")?;
     }
-    if let Some(currency) = args.text("currency") {
-        value["currency"] = json!(currency.to_ascii_lowercase());
-    }
-    if let Some(amount) = args.int("amount") {
-        value["amount"] = json!(amount);
-    }
-    if let Some(text) = args.text("capture_method") {
-        value["capture_method"] = json!(text);
-    }
-    if args.at("application_fee_amount").is_some() {
-        value["application_fee_amount"] = json!(args.int("application_fee_amount"));
-    }
+    change_terms(args, &mut value);
     let currency = value["currency"].as_str().unwrap_or_default().to_owned();
     let amount = value["amount"].as_i64().unwrap_or(0);
     if open {
@@ -477,6 +447,45 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     tx.update(&intent.id, |r| r.value = value.clone());
     Ok(value)
+}
+
+/// Little of an intent that is paid, canceled or under way can still be changed.
+fn check_closed(intent: &Record, args: &Node) -> Result<(), ApiError> {
+    let always = [
+        "metadata",
+        "description",
+        "expand",
+        "receipt_email",
+        "statement_descriptor",
+    ];
+    let mut names = args.children().iter().map(|(name, _)| name);
+    match names.find(|name| !always.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(unexpected_state(
+            intent,
+            format!(
+                "This PaymentIntent's {name} could not be updated because it has a status of {}. You may only update the {name} of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.",
+                intent.text("status")
+            ),
+        )
+        .param(name.clone())),
+    }
+}
+
+/// What is paid, how it is captured, and the platform's part.
+fn change_terms(args: &Node, intent: &mut Value) {
+    if let Some(currency) = args.text("currency") {
+        intent["currency"] = json!(currency.to_ascii_lowercase());
+    }
+    if let Some(amount) = args.int("amount") {
+        intent["amount"] = json!(amount);
+    }
+    if let Some(text) = args.text("capture_method") {
+        intent["capture_method"] = json!(text);
+    }
+    if args.at("application_fee_amount").is_some() {
+        intent["application_fee_amount"] = json!(args.int("application_fee_amount"));
+    }
 }
 
 fn cancel_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {

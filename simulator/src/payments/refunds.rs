@@ -100,35 +100,7 @@ fn no_charge(intent: &str) -> ApiError {
 }
 
 fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
-    if let Some(param) = ["origin", "customer"]
-        .into_iter()
-        .find(|p| args.text(p).is_some())
-    {
-        return Err(ApiError::invalid("There is no cash balance to refund from.").param(param));
-    }
-    let left = refundable(tx, charge)?;
-    let amount = args.int("amount").unwrap_or(left);
-    if amount < 1 {
-        return Err(
-            ApiError::invalid("This value must be greater than or equal to 1.")
-                .code("parameter_invalid_integer")
-                .param("amount"),
-        );
-    }
-    let currency = charge.text("currency").to_owned();
-    if amount > left {
-        let of = if left == charge.int("amount_captured") {
-            "charge amount"
-        } else {
-            "unrefunded amount on charge"
-        };
-        return Err(ApiError::invalid(format!(
-            "Refund amount ({}) is greater than {of} ({})",
-            shown(amount, &currency),
-            shown(left, &currency),
-        ))
-        .param("amount"));
-    }
+    let amount = requested_amount(tx, charge, args)?;
     let with_fee = args.flag("refund_application_fee").unwrap_or(false);
     if with_fee && charge.value["application_fee"].is_null() {
         return Err(ApiError::invalid(format!(
@@ -150,7 +122,7 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
         "balance_transaction": null,
         "charge": charge.id,
         "created": tx.now,
-        "currency": currency,
+        "currency": charge.text("currency"),
         "destination_details": destination(charge),
         "metadata": metadata(args, "metadata")?,
         "payment_intent": charge.value["payment_intent"],
@@ -167,8 +139,9 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
     let hidden = json!({ "fee": with_fee, "reverse": reverses });
     tx.insert(Kind::Refund, &charge.owner, refund, hidden, None);
     take(tx, &charge.id, amount);
-    let reports = tx.assumptions.get("fraudulent_refund") == "reported";
-    if args.text("reason") == Some("fraudulent") && reports {
+    if args.text("reason") == Some("fraudulent")
+        && tx.assumptions.get("fraudulent_refund") == "reported"
+    {
         tx.update(&charge.id, |r| {
             r.value["fraud_details"] = json!({ "user_report": "fraudulent" });
         });
@@ -183,6 +156,40 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
     fee_refunded(tx, done);
     disputes::after_refund(tx, &after)?;
     Ok(refund.value.clone())
+}
+
+/// The amount that is asked back, else all that is left.
+fn requested_amount(tx: &Tx<'_>, charge: &Record, args: &Node) -> Result<i64, ApiError> {
+    if let Some(param) = ["origin", "customer"]
+        .into_iter()
+        .find(|p| args.text(p).is_some())
+    {
+        return Err(ApiError::invalid("There is no cash balance to refund from.").param(param));
+    }
+    let left = refundable(tx, charge)?;
+    let amount = args.int("amount").unwrap_or(left);
+    if amount < 1 {
+        return Err(
+            ApiError::invalid("This value must be greater than or equal to 1.")
+                .code("parameter_invalid_integer")
+                .param("amount"),
+        );
+    }
+    if amount > left {
+        let currency = charge.text("currency");
+        let of = if left == charge.int("amount_captured") {
+            "charge amount"
+        } else {
+            "unrefunded amount on charge"
+        };
+        return Err(ApiError::invalid(format!(
+            "Refund amount ({}) is greater than {of} ({})",
+            shown(amount, currency),
+            shown(left, currency),
+        ))
+        .param("amount"));
+    }
+    Ok(amount)
 }
 
 /// What of a charge can still be given back.
@@ -280,19 +287,22 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     };
     let sums = tx.store().balances(&refund.owner);
     let (available, pending) = sums.get(&currency).copied().unwrap_or_default();
-    let has = match tx.assumptions.get("pending_money") {
-        "refundable" => available.saturating_add(pending),
-        _ => available,
+    let own = amount - fee - from_destination.unwrap_or(0);
+    let now = available >= own;
+    let with_pending = available.saturating_add(pending) >= own;
+    let covered = if now != with_pending && tx.assumptions.get("pending_money") == "refundable" {
+        with_pending
+    } else {
+        now
     };
-    let comes = fee + from_destination.unwrap_or(0);
-    if has < amount - comes {
+    if !covered {
         tx.update(id, |r| {
             r.value["pending_reason"] = json!("insufficient_funds")
         });
         return Ok(None);
     }
-    let inside = tx.assumptions.get("fee_refund") == "inside";
-    let parts = if fee > 0 && inside {
+    let inside = fee > 0 && tx.assumptions.get("fee_refund") == "inside";
+    let parts = if inside {
         vec![FeePart::Application(-fee)]
     } else {
         vec![]

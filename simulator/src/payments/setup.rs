@@ -346,7 +346,6 @@ pub(crate) fn attempt(
         Means::Card(card) => Some(card),
         Means::Debit(..) | Means::Redirect => None,
     };
-    let set_up_asks = tx.assumptions.get("set_up_card") == "asked";
     let asks = matches!(means, Means::Redirect)
         || card.is_some_and(|c| {
             matches!(
@@ -354,7 +353,8 @@ pub(crate) fn attempt(
                 Behaviour::Challenges
                     | Behaviour::ChallengesAlways
                     | Behaviour::ChallengesAndDeclines(..)
-            ) || (set_up_asks && c.behaviour == Behaviour::ChallengesOnSession)
+            ) || (c.behaviour == Behaviour::ChallengesOnSession
+                && tx.assumptions.get("set_up_card") == "asked")
         });
     let attempt = begin(tx, &intent, method, card);
     match card.map(|c| c.behaviour) {

@@ -14,6 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     Simulator,
     api::Key,
+    engine::Engine,
     error::ApiError,
     events::API_VERSION,
     faults::{FaultKind, Target},
@@ -110,36 +111,44 @@ async fn api(
         key: request.key,
         header: text("simulator-fault"),
     };
+    let endpoint = table::find(request.method, request.path)
+        .map_or_else(String::new, |(entry, _)| {
+            format!("{} {}", request.method, entry.path())
+        });
     let struck = {
         let mut core = engine.lock();
-        let endpoint = table::find(request.method, request.path)
-            .map_or_else(String::new, |(entry, _)| {
-                format!("{} {}", request.method, entry.path())
-            });
         if let Err(reason) = core.limiter.admit(&endpoint, std::time::Instant::now()) {
-            let builder = Response::builder().header("Stripe-Rate-Limited-Reason", reason);
-            return build(
-                429,
-                limits::too_many().text(&request.id),
-                &request.id,
-                builder,
-            );
+            return over_limit(reason, &request.id);
         }
         let seed = core.store.seed;
         core.faults.strike(seed, target)
     };
-    let fault = match struck {
-        Ok(fault) => fault,
-        Err(error) => return refuse(&error, &request.id),
-    };
+    match struck {
+        Ok(fault) => run_under(engine, &peer, &request, fault).await,
+        Err(error) => refuse(&error, &request.id),
+    }
+}
+
+fn over_limit(reason: &'static str, id: &str) -> Response<Body> {
+    let builder = Response::builder().header("Stripe-Rate-Limited-Reason", reason);
+    build(429, limits::too_many().text(id), id, builder)
+}
+
+/// Answers a request, or does to it what the fault says.
+async fn run_under(
+    engine: &Engine,
+    peer: &Peer,
+    request: &Request<'_>,
+    fault: Option<FaultKind>,
+) -> Response<Body> {
     match fault {
-        Some(FaultKind::TimeoutBeforeCommit) => return cut(&peer, End::Close),
-        Some(FaultKind::Reset) => return cut(&peer, End::Reset),
+        Some(FaultKind::TimeoutBeforeCommit) => return cut(peer, End::Close),
+        Some(FaultKind::Reset) => return cut(peer, End::Reset),
         Some(FaultKind::Error429) => return refuse(&limits::too_many(), &request.id),
         Some(FaultKind::LockTimeout) => return refuse(&limits::lock_timeout(), &request.id),
         Some(FaultKind::Slow { ms }) => {
             let slow = run::Manner::Late(Duration::from_millis(ms));
-            return run::run(engine, &request, slow).await;
+            return run::run(engine, request, slow).await;
         }
         _ => {}
     }
@@ -149,9 +158,9 @@ async fn api(
         Some(FaultKind::CommitThenError500) => run::Manner::Spoiled,
         _ => run::Manner::Plain,
     };
-    let answer = run::run(engine, &request, manner).await;
+    let answer = run::run(engine, request, manner).await;
     match fault {
-        Some(FaultKind::CommitThenTimeout) => cut(&peer, End::Close),
+        Some(FaultKind::CommitThenTimeout) => cut(peer, End::Close),
         _ => answer,
     }
 }

@@ -120,8 +120,9 @@ pub(crate) fn check_refund(
     with_fee: bool,
 ) -> Result<(), ApiError> {
     let sent = charge.value["transfer"].is_string();
-    let refused = tx.assumptions.get("transferred_payment") == "not_refundable";
-    if charge.value["source_transfer"].is_string() && refused {
+    if charge.value["source_transfer"].is_string()
+        && tx.assumptions.get("transferred_payment") == "not_refundable"
+    {
         return Err(ApiError::invalid(format!(
             "Payment {} came by a transfer and cannot be refunded: reverse the transfer instead.",
             charge.id

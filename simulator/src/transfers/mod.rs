@@ -326,13 +326,12 @@ fn group_of(tx: &mut Tx<'_>, charge: &Record, wanted: Option<&str>) -> Answer {
     if let Some(has) = has {
         return Ok(json!(has));
     }
-    let maker = charge.value["payment_intent"]
-        .as_str()
-        .filter(|_| tx.assumptions.get("transfer_group") == "of_intent")
-        .unwrap_or(&charge.id);
-    let group = match wanted {
-        Some(wanted) => wanted.to_owned(),
-        None => format!("group_{maker}"),
+    let group = match (wanted, charge.value["payment_intent"].as_str()) {
+        (Some(wanted), _) => wanted.to_owned(),
+        (None, Some(intent)) if tx.assumptions.get("transfer_group") == "of_intent" => {
+            format!("group_{intent}")
+        }
+        (None, _) => format!("group_{}", charge.id),
     };
     tx.update(&charge.id, |r| r.value["transfer_group"] = json!(group));
     Ok(json!(group))

@@ -107,8 +107,8 @@ fn covered(tx: &Tx<'_>, transfer: &Record, payment: &Record, amount: i64) -> Res
     let of_charge = tx
         .get(transfer.text("source_transaction"))
         .is_some_and(|c| c.value["transfer"] == transfer.id.as_str());
-    let may_owe = of_charge && tx.assumptions.get("destination_reversal") == "below_zero";
-    if !may_owe && has < amount {
+    let may_owe = || of_charge && tx.assumptions.get("destination_reversal") == "below_zero";
+    if has < amount && !may_owe() {
         return Err(insufficient());
     }
     Ok(())
@@ -139,8 +139,6 @@ pub(super) fn reverse(
 ) -> Result<Reversed, ApiError> {
     let payment = payment_of(tx, transfer)?;
     let amount = reversal.amount;
-    let currency = transfer.text("currency").to_owned();
-    let when = available_on(tx, &payment);
     let id = tx.mint("trr_1", 23);
     let refund = tx.mint("pyr_1", 23);
     let fee = if reversal.with_fee {
@@ -148,26 +146,14 @@ pub(super) fn reverse(
     } else {
         0
     };
-    let inside = tx.assumptions.get("fee_refund") == "inside";
-    let parts = if fee > 0 && inside {
+    let inside = fee > 0 && tx.assumptions.get("fee_refund") == "inside";
+    let parts = if inside {
         vec![FeePart::Application(-fee)]
     } else {
         vec![]
     };
-    let booking = Booking::new("payment_refund", "refund", -amount, &currency)
-        .source(&refund)
-        .fees(parts)
-        .description("REFUND FOR PAYMENT")
-        .at(when);
-    let gone = book(tx, &payment.owner, booking)?;
-    let booking = Booking::new("transfer_refund", "transfer_reversal", amount, &currency)
-        .source(&id)
-        .at(when);
-    let booking = match reversal.description.as_str() {
-        Some(text) => booking.description(text),
-        None => booking,
-    };
-    let back = book(tx, &transfer.owner, booking)?;
+    let (gone, back) = move_back(tx, transfer, &payment, &reversal, (&id, &refund), parts)?;
+    let currency = transfer.text("currency");
     let value = json!({
         "id": id,
         "object": "transfer_reversal",
@@ -204,6 +190,48 @@ pub(super) fn reverse(
         "transfer_reversal": null,
     });
     tx.insert(Kind::Refund, &payment.owner, refund, json!({}), None);
+    let fee = count_reversed(tx, transfer, &payment, &value, (fee, inside))?;
+    Ok(Reversed { value, fee })
+}
+
+/// Books the payment's refund and the transfer's reversal; returns their balance transactions.
+fn move_back(
+    tx: &mut Tx<'_>,
+    transfer: &Record,
+    payment: &Record,
+    reversal: &Reversal<'_>,
+    (id, refund): (&str, &str),
+    parts: Vec<FeePart>,
+) -> Result<(String, String), ApiError> {
+    let (amount, currency) = (reversal.amount, transfer.text("currency"));
+    let when = available_on(tx, payment);
+    let booking = Booking::new("payment_refund", "refund", -amount, currency)
+        .source(refund)
+        .fees(parts)
+        .description("REFUND FOR PAYMENT")
+        .at(when);
+    let gone = book(tx, &payment.owner, booking)?;
+    let booking = Booking::new("transfer_refund", "transfer_reversal", amount, currency)
+        .source(id)
+        .at(when);
+    let booking = match reversal.description.as_str() {
+        Some(text) => booking.description(text),
+        None => booking,
+    };
+    let back = book(tx, &transfer.owner, booking)?;
+    Ok((gone, back))
+}
+
+/// Counts the amount as given back on the payment and its transfer, takes the fee's part back, and tells of it.
+/// Returns the fee's refund.
+fn count_reversed(
+    tx: &mut Tx<'_>,
+    transfer: &Record,
+    payment: &Record,
+    reversal: &Value,
+    (fee, inside): (i64, bool),
+) -> Result<Option<Value>, ApiError> {
+    let amount = reversal["amount"].as_i64().unwrap_or(0);
     let taken = tx.update(&payment.id, |r| {
         let refunded = r.int("amount_refunded") + amount;
         r.value["amount_refunded"] = json!(refunded);
@@ -211,23 +239,17 @@ pub(super) fn reverse(
         r.hidden["given_back"] = json!(refunded);
     });
     let fee = if fee > 0 {
-        Some(fees::follow(
-            tx,
-            &payment,
-            amount,
-            fee,
-            (!inside).then_some(when),
-        )?)
+        let own = (!inside).then(|| available_on(tx, payment));
+        Some(fees::follow(tx, payment, amount, fee, own)?)
     } else {
         None
     };
-    let shown = value.clone();
     let after = tx.update(&transfer.id, |r| {
         let reversed = r.int("amount_reversed") + amount;
         r.value["amount_reversed"] = json!(reversed);
         r.value["reversed"] = json!(reversed == r.int("amount"));
         if let Some(data) = r.value["reversals"]["data"].as_array_mut() {
-            data.insert(0, shown);
+            data.insert(0, reversal.clone());
         }
     });
     if let Some(after) = after {
@@ -236,7 +258,7 @@ pub(super) fn reverse(
     if let Some(taken) = taken.filter(|_| tells(tx)) {
         tx.emit("charge.refunded", &taken.owner, &taken.value);
     }
-    Ok(Reversed { value, fee })
+    Ok(fee)
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {

@@ -4,11 +4,18 @@ use std::{path::Path, process::Stdio};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdout, Command},
 };
 
-/// Starts the binary as a test's child process; returns it and its address.
-async fn start_in_test(test: &str, folder: &Path) -> (Child, String) {
+/// The binary, run as a test's child process.
+struct Process {
+    address: String,
+    _child: Child,
+    /// Kept open, so that it can go on writing.
+    _stdout: BufReader<ChildStdout>,
+}
+
+async fn start_in_test(test: &str, folder: &Path) -> Process {
     let mut child = Command::new(env!("CARGO_BIN_EXE_souk-simulator"))
         .args(["--listen", "127.0.0.1:0"])
         .env("SIMULATOR_ASSUME_LOG", folder)
@@ -19,20 +26,24 @@ async fn start_in_test(test: &str, folder: &Path) -> (Child, String) {
         .kill_on_drop(true)
         .spawn()
         .expect("starts");
-    let stdout = child.stdout.take().expect("stdout");
-    let first = BufReader::new(stdout).lines().next_line().await;
-    let first = first.expect("stdout").expect("a line");
-    let (_, address) = first.split_once(" on ").expect("the address");
-    (child, address.to_owned())
+    let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
+    let mut first = String::new();
+    stdout.read_line(&mut first).await.expect("a line");
+    let (_, address) = first.trim().split_once(" on ").expect("the address");
+    Process {
+        address: address.to_owned(),
+        _child: child,
+        _stdout: stdout,
+    }
 }
 
-async fn get(address: &str, path: &str) {
+async fn get(process: &Process, path: &str) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .build()
         .expect("client");
     let request = client
-        .get(format!("{address}{path}"))
+        .get(format!("{}{path}", process.address))
         .bearer_auth("sk_test_x");
     let answer = request.send().await.expect("answer");
     assert_eq!(answer.status(), 200, "{path}");
@@ -45,15 +56,15 @@ fn logged(folder: &Path) -> String {
 #[tokio::test]
 async fn a_test_is_logged_with_the_switches_it_asks_for() {
     let folder = tempfile::tempdir().expect("folder");
-    let (_child, address) = start_in_test("buyers::are_found", folder.path()).await;
+    let process = start_in_test("buyers::are_found", folder.path()).await;
     assert_eq!(logged(folder.path()), "", "nothing was asked yet");
 
-    get(&address, "/_simulator/assumptions").await;
-    get(&address, "/_simulator").await;
+    get(&process, "/_simulator/assumptions").await;
+    get(&process, "/_simulator").await;
     assert_eq!(logged(folder.path()), "", "showing a switch asks nothing");
 
     for _ in 0..2 {
-        get(&address, "/v1/customers/search?query=name:'Ann'").await;
+        get(&process, "/v1/customers/search?query=name:'Ann'").await;
     }
     assert_eq!(
         logged(folder.path()),
@@ -65,8 +76,8 @@ async fn a_test_is_logged_with_the_switches_it_asks_for() {
 #[tokio::test]
 async fn tests_that_run_at_once_share_a_log() {
     let folder = tempfile::tempdir().expect("folder");
-    let (_one, first) = start_in_test("one", folder.path()).await;
-    let (_two, second) = start_in_test("two", folder.path()).await;
+    let first = start_in_test("one", folder.path()).await;
+    let second = start_in_test("two", folder.path()).await;
     let path = "/v1/customers/search?query=name:'Ann'";
     tokio::join!(get(&first, path), get(&second, path));
     let log = logged(folder.path());

@@ -1,6 +1,6 @@
 //! Between the accounts of a platform money is neither made nor lost, whatever is done.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     support::{DAY, Stripe, check_books},
@@ -32,67 +32,77 @@ fn between(oracle: &Value) -> i64 {
     sum
 }
 
+/// Numbers that look random and follow from a seed.
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[usize::try_from(self.below(all.len() as u64)).expect("index")]
+    }
+}
+
+/// Charges, sends, refunds or reverses something, or lets a day pass.
+async fn act(s: &Stripe, accounts: &[String], charges: &mut Vec<Value>, draws: &mut Draws) {
+    let acct = draws.one_of(accounts);
+    let amount = 100 + draws.below(900);
+    match draws.below(6) {
+        0 => charges.push(charge(s, 1000, NOW, "").await),
+        1 => {
+            let more = format!(
+                "&transfer_data[destination]={acct}&application_fee_amount={}",
+                draws.below(300)
+            );
+            charges.push(charge(s, 1000, "pm_card_visa", &more).await);
+        }
+        2 => {
+            let more = format!("&transfer_data[destination]={acct}&transfer_data[amount]={amount}");
+            charges.push(charge(s, 1000, NOW, &more).await);
+        }
+        3 => {
+            let body = format!("amount={amount}&currency=eur&destination={acct}");
+            s.send("POST", "/v1/transfers", &body, &[]).await;
+        }
+        4 if !charges.is_empty() => {
+            let of = id(draws.one_of(charges));
+            let how = draws.one_of(&[
+                "",
+                "&reverse_transfer=true",
+                "&reverse_transfer=true&refund_application_fee=true",
+            ]);
+            let body = format!("charge={of}&amount={amount}{how}");
+            s.send("POST", "/v1/refunds", &body, &[]).await;
+        }
+        5 => {
+            let all = s.get("/v1/transfers?limit=100").await;
+            let all = all["data"].as_array().expect("list");
+            if !all.is_empty() {
+                let path = format!("/v1/transfers/{}/reversals", id(draws.one_of(all)));
+                let with_fee = draws.below(2) == 1;
+                let body = format!("amount={amount}&refund_application_fee={with_fee}");
+                s.send("POST", &path, &body, &[]).await;
+            }
+        }
+        _ => s.simulator.advance(DAY).await,
+    }
+}
+
 #[tokio::test]
 async fn between_accounts_money_is_neither_made_nor_lost() {
     for (seed, fees) in [(7u64, "inside"), (11, "own")] {
-        let s = Stripe::start().await;
-        let body = json!({ "fee_refund": fees }).to_string();
-        s.post("/_simulator/assumptions", &body).await;
+        let s = Stripe::under("fee_refund", fees).await;
         let accounts = [s.seller().await, s.seller().await];
-        let mut state = seed;
-        let mut next = |below: u64| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 33) % below
-        };
+        let mut draws = Draws(seed);
         let mut charges = Vec::new();
         for _ in 0..30 {
-            let acct = &accounts[usize::from(next(2) == 1)];
-            let amount = 100 + next(900);
-            match next(6) {
-                0 => charges.push(charge(&s, 1000, NOW, "").await),
-                1 => {
-                    let more = format!(
-                        "&transfer_data[destination]={acct}&application_fee_amount={}",
-                        next(300)
-                    );
-                    charges.push(charge(&s, 1000, "pm_card_visa", &more).await);
-                }
-                2 => {
-                    let more = format!(
-                        "&transfer_data[destination]={acct}&transfer_data[amount]={amount}"
-                    );
-                    charges.push(charge(&s, 1000, NOW, &more).await);
-                }
-                3 => {
-                    let body = format!("amount={amount}&currency=eur&destination={acct}");
-                    s.send("POST", "/v1/transfers", &body, &[]).await;
-                }
-                4 if !charges.is_empty() => {
-                    let which = usize::try_from(next(charges.len() as u64)).expect("index");
-                    let both = [
-                        "",
-                        "&reverse_transfer=true",
-                        "&reverse_transfer=true&refund_application_fee=true",
-                    ];
-                    let how = both[usize::try_from(next(3)).expect("index")];
-                    let body = format!("charge={}&amount={amount}{how}", id(&charges[which]));
-                    s.send("POST", "/v1/refunds", &body, &[]).await;
-                }
-                5 => {
-                    let all = s.get("/v1/transfers?limit=100").await;
-                    let all = all["data"].as_array().expect("list");
-                    if !all.is_empty() {
-                        let which = usize::try_from(next(all.len() as u64)).expect("index");
-                        let body =
-                            format!("amount={amount}&refund_application_fee={}", next(2) == 1);
-                        let path = format!("/v1/transfers/{}/reversals", id(&all[which]));
-                        s.send("POST", &path, &body, &[]).await;
-                    }
-                }
-                _ => s.simulator.advance(DAY).await,
-            }
+            act(&s, &accounts, &mut charges, &mut draws).await;
             let oracle = s.simulator.oracle().await;
             assert_eq!(between(&oracle), 0, "seed {seed}");
             check_books(&oracle);

@@ -199,6 +199,35 @@ impl World {
             n => self.sellers[n - 1].clone(),
         };
         match &op.deed {
+            Deed::Sell { .. } | Deed::Debit { .. } | Deed::SettleDebit { .. } => {
+                self.sales(&seller, op).await
+            }
+            Deed::Refund { .. } | Deed::RefundFee { .. } | Deed::EndRefund { .. } => {
+                self.refunds(&seller, op).await
+            }
+            Deed::Dispute { .. } | Deed::Answer { .. } | Deed::EndDispute { .. } => {
+                self.disputes(&seller, op).await
+            }
+            Deed::PayOut { .. }
+            | Deed::EndPayout { .. }
+            | Deed::Schedule { .. }
+            | Deed::TopUp { .. }
+            | Deed::Mend => self.payouts(&seller, op).await,
+            Deed::Intend { .. } | Deed::EndIntent { .. } | Deed::Destination { .. } => {
+                self.intents(&seller, op).await
+            }
+            Deed::Transfer { .. } | Deed::Reverse { .. } => self.transfers(op).await,
+            Deed::Subscribe { .. } | Deed::EndSubscription { .. } => {
+                self.subscriptions(&seller, op).await
+            }
+            Deed::Advance { step } => self.s.simulator.advance(*pick(&STEPS, *step)).await,
+        }
+        self.s.simulator.clear_faults().await;
+    }
+
+    /// A sale on a Checkout page, or a bank debit on one and how it ends.
+    async fn sales(&mut self, seller: &str, op: &Op) {
+        match &op.deed {
             Deed::Sell {
                 amount,
                 fee,
@@ -214,7 +243,7 @@ impl World {
                 };
                 let session = self
                     .session(
-                        &seller,
+                        seller,
                         amount,
                         pick::<&str>(&CURRENCIES, *currency),
                         &fee,
@@ -230,7 +259,7 @@ impl World {
             Deed::Debit { amount } => {
                 let amount = 100 + i64::from(*amount);
                 let more = "&allowed_payment_method_types[0]=card&allowed_payment_method_types[1]=sepa_debit";
-                let session = self.session(&seller, amount, "eur", more, op.fault).await;
+                let session = self.session(seller, amount, "eur", more, op.fault).await;
                 if let Some(session) = session {
                     let how = json!({ "method": "sepa_debit" });
                     self.force(&format!("/checkout/sessions/{session}/pay"), &how)
@@ -239,7 +268,7 @@ impl World {
             }
             Deed::SettleDebit { which, succeed } => {
                 if let Some(session) = self
-                    .one_of(&seller, "/v1/checkout/sessions", *which, &["complete"])
+                    .one_of(seller, "/v1/checkout/sessions", *which, &["complete"])
                     .await
                 {
                     let how = json!({ "outcome": if *succeed { "succeed" } else { "fail" } });
@@ -248,6 +277,12 @@ impl World {
                         .await;
                 }
             }
+            other => unreachable!("{other:?} is none of the sales"),
+        }
+    }
+
+    async fn refunds(&mut self, seller: &str, op: &Op) {
+        match &op.deed {
             Deed::Refund {
                 which,
                 part,
@@ -255,10 +290,10 @@ impl World {
                 way,
             } => {
                 if let Some(charge) = self
-                    .one_of(&seller, "/v1/charges", *which, &["succeeded"])
+                    .one_of(seller, "/v1/charges", *which, &["succeeded"])
                     .await
                 {
-                    self.refund(&seller, &charge, *part, *with_fee, *way, op.fault)
+                    self.refund(seller, &charge, *part, *with_fee, *way, op.fault)
                         .await;
                 }
             }
@@ -278,7 +313,7 @@ impl World {
             Deed::EndRefund { which, how } => {
                 if let Some(refund) = self
                     .one_of(
-                        &seller,
+                        seller,
                         "/v1/refunds",
                         *which,
                         &["pending", "requires_action", "succeeded"],
@@ -293,16 +328,22 @@ impl World {
                         3 => format!("/refunds/{id}/fail"),
                         _ => format!("/refunds/{id}/require_action"),
                     };
-                    self.either(&seller, &path, "", op.fault).await;
+                    self.either(seller, &path, "", op.fault).await;
                 }
             }
+            other => unreachable!("{other:?} is none of the refunds"),
+        }
+    }
+
+    async fn disputes(&mut self, seller: &str, op: &Op) {
+        match &op.deed {
             Deed::Dispute {
                 which,
                 part,
                 inquiry,
             } => {
                 if let Some(charge) = self
-                    .one_of(&seller, "/v1/charges", *which, &["succeeded"])
+                    .one_of(seller, "/v1/charges", *which, &["succeeded"])
                     .await
                 {
                     let amount = part_of(int(&charge, "amount"), *part);
@@ -313,14 +354,14 @@ impl World {
                 }
             }
             Deed::Answer { which, evidence } => {
-                if let Some(dispute) = self.one_of(&seller, "/v1/disputes", *which, &OPEN).await {
+                if let Some(dispute) = self.one_of(seller, "/v1/disputes", *which, &OPEN).await {
                     let path = format!("/v1/disputes/{}", text(&dispute, "id"));
-                    self.post(&seller, &path, pick::<&str>(&EVIDENCE, *evidence), op.fault)
+                    self.post(seller, &path, pick::<&str>(&EVIDENCE, *evidence), op.fault)
                         .await;
                 }
             }
             Deed::EndDispute { which, how } => {
-                if let Some(dispute) = self.one_of(&seller, "/v1/disputes", *which, &OPEN).await {
+                if let Some(dispute) = self.one_of(seller, "/v1/disputes", *which, &OPEN).await {
                     let id = text(&dispute, "id");
                     let outcome = ["won", "lost", "escalated"].get(usize::from(how % 4));
                     match outcome {
@@ -330,19 +371,26 @@ impl World {
                         }
                         None => {
                             let path = format!("/v1/disputes/{id}/close");
-                            self.post(&seller, &path, "", op.fault).await;
+                            self.post(seller, &path, "", op.fault).await;
                         }
                     }
                 }
             }
+            other => unreachable!("{other:?} is none of the disputes"),
+        }
+    }
+
+    /// Payouts, their schedule, and the money for them.
+    async fn payouts(&mut self, seller: &str, op: &Op) {
+        match &op.deed {
             Deed::PayOut { part } => {
-                let body = self.rich(&seller, *part).await;
-                self.post(&seller, "/v1/payouts", &body, op.fault).await;
+                let body = self.rich(seller, *part).await;
+                self.post(seller, "/v1/payouts", &body, op.fault).await;
             }
             Deed::EndPayout { which, how } => {
                 if let Some(payout) = self
                     .one_of(
-                        &seller,
+                        seller,
                         "/v1/payouts",
                         *which,
                         &["pending", "in_transit", "paid"],
@@ -355,7 +403,7 @@ impl World {
                         1 => format!("/v1/payouts/{id}/reverse"),
                         _ => format!("/payouts/{id}/fail"),
                     };
-                    self.either(&seller, &path, "", op.fault).await;
+                    self.either(seller, &path, "", op.fault).await;
                 }
             }
             Deed::Schedule { which, debits } => {
@@ -369,6 +417,21 @@ impl World {
                 );
                 self.s.post(&format!("/v1/accounts/{seller}"), &body).await;
             }
+            Deed::TopUp { amount } => {
+                let body = format!("amount={}&currency=eur", u32::from(*amount) + 1);
+                let platform = self.platform.clone();
+                self.post(&platform, "/v1/topups", &body, op.fault).await;
+            }
+            Deed::Mend => {
+                self.force(&format!("/accounts/{seller}/mend_payouts"), &json!({}))
+                    .await;
+            }
+            other => unreachable!("{other:?} is none of the payouts"),
+        }
+    }
+
+    async fn intents(&mut self, seller: &str, op: &Op) {
+        match &op.deed {
             Deed::Intend {
                 amount,
                 fee,
@@ -387,17 +450,12 @@ impl World {
                     "amount={amount}&currency=eur&confirm=true&payment_method={}&capture_method={capture}{fee}&automatic_payment_methods[enabled]=true&automatic_payment_methods[allow_redirects]=never",
                     pick::<&str>(&METHODS, *method)
                 );
-                self.post(&seller, "/v1/payment_intents", &body, op.fault)
+                self.post(seller, "/v1/payment_intents", &body, op.fault)
                     .await;
             }
             Deed::EndIntent { which, part, how } => {
                 if let Some(intent) = self
-                    .one_of(
-                        &seller,
-                        "/v1/payment_intents",
-                        *which,
-                        &["requires_capture"],
-                    )
+                    .one_of(seller, "/v1/payment_intents", *which, &["requires_capture"])
                     .await
                 {
                     let path = format!("/v1/payment_intents/{}", text(&intent, "id"));
@@ -410,7 +468,7 @@ impl World {
                             format!("amount_to_capture={amount}"),
                         ),
                     };
-                    self.post(&seller, &path, &body, op.fault).await;
+                    self.post(seller, &path, &body, op.fault).await;
                 }
             }
             Deed::Destination {
@@ -430,6 +488,12 @@ impl World {
                 self.post(&platform, "/v1/payment_intents", &body, op.fault)
                     .await;
             }
+            other => unreachable!("{other:?} is none of the intents"),
+        }
+    }
+
+    async fn transfers(&mut self, op: &Op) {
+        match &op.deed {
             Deed::Transfer {
                 part,
                 to,
@@ -468,13 +532,14 @@ impl World {
                     self.post(&platform, &path, &body, op.fault).await;
                 }
             }
-            Deed::TopUp { amount } => {
-                let body = format!("amount={}&currency=eur", u32::from(*amount) + 1);
-                let platform = self.platform.clone();
-                self.post(&platform, "/v1/topups", &body, op.fault).await;
-            }
+            other => unreachable!("{other:?} is none of the transfers"),
+        }
+    }
+
+    async fn subscriptions(&mut self, seller: &str, op: &Op) {
+        match &op.deed {
             Deed::Subscribe { amount, method } => {
-                self.subscribe(&seller, *amount, *method, op.fault).await;
+                self.subscribe(seller, *amount, *method, op.fault).await;
             }
             Deed::EndSubscription { which, how } => {
                 let (list, live) = match how % 3 {
@@ -482,23 +547,18 @@ impl World {
                     1 => ("/v1/invoices", "draft"),
                     _ => ("/v1/subscriptions", "active"),
                 };
-                if let Some(of) = self.one_of(&seller, list, *which, &[live]).await {
+                if let Some(of) = self.one_of(seller, list, *which, &[live]).await {
                     let (path, body) = match (list, how % 2) {
                         ("/v1/invoices", 0) => ("/pay", "payment_method=pm_card_visa"),
                         ("/v1/invoices", _) => ("/pay", "paid_out_of_band=true"),
                         _ => ("", "proration_behavior=always_invoice&trial_end=now"),
                     };
                     let path = format!("{list}/{}{path}", text(&of, "id"));
-                    self.post(&seller, &path, body, op.fault).await;
+                    self.post(seller, &path, body, op.fault).await;
                 }
             }
-            Deed::Mend => {
-                self.force(&format!("/accounts/{seller}/mend_payouts"), &json!({}))
-                    .await;
-            }
-            Deed::Advance { step } => self.s.simulator.advance(*pick(&STEPS, *step)).await,
+            other => unreachable!("{other:?} is none of the subscriptions"),
         }
-        self.s.simulator.clear_faults().await;
     }
 
     /// By the API, or by the control API where the path isn't one of Stripe's.

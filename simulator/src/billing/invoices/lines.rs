@@ -187,10 +187,10 @@ pub(crate) fn given(
             .param(param("amount")));
         }
         (Some(amount), None, _) => amount,
-        (None, Some(price), _) => amounts::cost(tx.half(), price, quantity, currency)?,
+        (None, Some(price), _) => amounts::cost(tx.rounding(), price, quantity, currency)?,
         (None, None, Some(text)) => amounts::scaled(text)
             .and_then(|unit| unit.checked_mul(i128::from(quantity)))
-            .and_then(|sum| amounts::round(tx.half(), sum))
+            .and_then(|sum| amounts::round(tx.rounding(), sum))
             .ok_or_else(ApiError::overflow)?,
         (None, None, None) => old.map_or(0, |o| o.amount),
     };

@@ -145,14 +145,14 @@ fn open_intent(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         invoice.hidden["fee_percent"].as_i64(),
     ) {
         (Some(fee), _) => Some(std::cmp::min(fee, due)),
-        (None, Some(percent)) => Some(money::percent_of(tx.half(), due, percent)?),
+        (None, Some(percent)) => Some(money::percent_of(tx.rounding(), due, percent)?),
         (None, None) => None,
     };
     let transfer = &invoice.hidden["transfer"];
     let transfer_data = transfer["destination"].as_str().map(|destination| {
         let percent = transfer["amount_percent"].to_string();
         let share =
-            money::percent(&percent).and_then(|p| money::percent_of(tx.half(), due, p).ok());
+            money::percent(&percent).and_then(|p| money::percent_of(tx.rounding(), due, p).ok());
         match transfer["amount"].as_i64().or(share) {
             Some(amount) => json!({ "amount": amount, "destination": destination }),
             None => json!({ "destination": destination }),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{bill, cycle, now, show_items, terms};
 use crate::{
-    api::{Call, Key, find, metadata},
+    api::{Call, Key, find, merged, metadata},
     billing::{
         amounts,
         discounts::{self, On},
@@ -142,31 +142,8 @@ fn begin_with(
     (wanted, paid): (Vec<Wanted>, Option<&How>),
 ) -> Answer {
     terms::simulated(args)?;
-    let currency = args
-        .text("currency")
-        .map(str::to_ascii_lowercase)
-        .or_else(|| wanted.first().map(|w| w.price.text("currency").to_owned()))
-        .unwrap_or_default();
-    for w in &wanted {
-        amounts::cost(tx.half(), &w.price, w.quantity, &currency).map_err(|e| {
-            match e.param.as_deref() {
-                Some("currency") => e.param(format!("{}[price]", w.at)),
-                _ => e,
-            }
-        })?;
-    }
-    for (index, w) in wanted.iter().enumerate() {
-        if wanted
-            .iter()
-            .skip(index + 1)
-            .any(|other| other.price.id == w.price.id)
-        {
-            return Err(ApiError::invalid(
-                "Cannot add multiple subscription items with the same price.",
-            )
-            .param(format!("items[{}][price]", index + 1)));
-        }
-    }
+    let currency = currency(args, &wanted);
+    check_items(tx, &wanted, &currency)?;
     let send = args.text("collection_method") == Some("send_invoice");
     terms::check_days(args, send)?;
     let (trial_end, anchor) = terms::times(tx, args)?;
@@ -214,6 +191,39 @@ fn begin_with(
     start(tx, &id, &invoice, args, paid)?;
     cycle::schedule(tx, &id);
     Ok(now(tx, &id))
+}
+
+/// The currency that is asked for, else that of the first price.
+fn currency(args: &Node, wanted: &[Wanted]) -> String {
+    args.text("currency")
+        .map(str::to_ascii_lowercase)
+        .or_else(|| wanted.first().map(|w| w.price.text("currency").to_owned()))
+        .unwrap_or_default()
+}
+
+/// Each price is known in the currency, and none comes twice.
+fn check_items(tx: &Tx<'_>, wanted: &[Wanted], currency: &str) -> Result<(), ApiError> {
+    for w in wanted {
+        amounts::cost(tx.rounding(), &w.price, w.quantity, currency).map_err(|e| {
+            match e.param.as_deref() {
+                Some("currency") => e.param(format!("{}[price]", w.at)),
+                _ => e,
+            }
+        })?;
+    }
+    for (index, w) in wanted.iter().enumerate() {
+        if wanted
+            .iter()
+            .skip(index + 1)
+            .any(|other| other.price.id == w.price.id)
+        {
+            return Err(ApiError::invalid(
+                "Cannot add multiple subscription items with the same price.",
+            )
+            .param(format!("items[{}][price]", index + 1)));
+        }
+    }
+    Ok(())
 }
 
 /// Collects the first invoice as `payment_behavior` has it.
@@ -264,6 +274,7 @@ fn ask_for_method(tx: &mut Tx<'_>, id: &str) {
     tx.update(id, |r| r.value["pending_setup_intent"] = json!(intent.id));
 }
 
+/// The subscription without items and discounts.
 fn shell(
     tx: &Tx<'_>,
     call: &Call<'_>,
@@ -280,30 +291,38 @@ fn shell(
         None if send => "active",
         None => "incomplete",
     };
-    let config = args.at("billing_cycle_anchor_config").map(|c| {
-        json!({
-            "day_of_month": c.int("day_of_month"), "hour": c.int("hour"), "minute": c.int("minute"),
-            "month": c.int("month"), "second": c.int("second"),
-        })
+    let own = json!({
+        "application": connected.then(|| tx.application()),
+        "billing_cycle_anchor": anchor,
+        "billing_cycle_anchor_config": anchor_config(args),
+        "billing_mode": billing_mode(args),
+        "currency": currency,
+        "customer": customer.id,
+        "metadata": metadata(args, "metadata")?,
+        "status": status,
+        "test_clock": customer.value["test_clock"],
+        "trial_end": trial_end,
+        "trial_start": trial_end.map(|_| tx.now),
     });
-    let mode = match args.text("billing_mode.type") {
-        Some("classic") => json!({ "flexible": null, "type": "classic" }),
-        _ => json!({
-            "flexible": {
-                "proration_discounts": args.text("billing_mode.flexible.proration_discounts").unwrap_or("included"),
-            },
-            "type": "flexible",
-        }),
-    };
-    let mut value = json!({
+    let mut value = merged(merged(defaults(id, tx.now), own), fields);
+    if let Some(text) = args.text("cancel_at") {
+        if !matches!(text, "min_period_end" | "max_period_end") {
+            value["cancel_at"] = json!(terms::time(text, "cancel_at", tx.now)?);
+        } else {
+            value["cancel_at_period_end"] = json!(true);
+        }
+        value["canceled_at"] = json!(tx.now);
+    }
+    Ok(value)
+}
+
+/// The fields that every subscription begins with.
+fn defaults(id: &str, now: i64) -> Value {
+    json!({
         "id": id,
         "object": "subscription",
-        "application": connected.then(|| tx.application()),
         "application_fee_percent": null,
         "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null },
-        "billing_cycle_anchor": anchor,
-        "billing_cycle_anchor_config": config,
-        "billing_mode": mode,
         "billing_schedules": [],
         "billing_thresholds": null,
         "cancel_at": null,
@@ -311,9 +330,7 @@ fn shell(
         "canceled_at": null,
         "cancellation_details": { "comment": null, "feedback": null, "reason": null },
         "collection_method": "charge_automatically",
-        "created": tx.now,
-        "currency": currency,
-        "customer": customer.id,
+        "created": now,
         "customer_account": null,
         "days_until_due": null,
         "default_payment_method": null,
@@ -327,7 +344,6 @@ fn shell(
         "latest_invoice": null,
         "livemode": false,
         "managed_payments": { "enabled": false },
-        "metadata": metadata(args, "metadata")?,
         "next_pending_invoice_item_invoice": null,
         "on_behalf_of": null,
         "pause_collection": null,
@@ -340,28 +356,31 @@ fn shell(
         "pending_setup_intent": null,
         "pending_update": null,
         "schedule": null,
-        "start_date": tx.now,
-        "status": status,
-        "test_clock": customer.value["test_clock"],
+        "start_date": now,
         "transfer_data": null,
-        "trial_end": trial_end,
         "trial_settings": { "end_behavior": { "missing_payment_method": "create_invoice" } },
-        "trial_start": trial_end.map(|_| tx.now),
-    });
-    if let Value::Object(fields) = fields {
-        for (name, field) in fields {
-            value[name] = field;
-        }
+    })
+}
+
+fn anchor_config(args: &Node) -> Option<Value> {
+    args.at("billing_cycle_anchor_config").map(|c| {
+        json!({
+            "day_of_month": c.int("day_of_month"), "hour": c.int("hour"), "minute": c.int("minute"),
+            "month": c.int("month"), "second": c.int("second"),
+        })
+    })
+}
+
+fn billing_mode(args: &Node) -> Value {
+    match args.text("billing_mode.type") {
+        Some("classic") => json!({ "flexible": null, "type": "classic" }),
+        _ => json!({
+            "flexible": {
+                "proration_discounts": args.text("billing_mode.flexible.proration_discounts").unwrap_or("included"),
+            },
+            "type": "flexible",
+        }),
     }
-    if let Some(text) = args.text("cancel_at") {
-        if !matches!(text, "min_period_end" | "max_period_end") {
-            value["cancel_at"] = json!(terms::time(text, "cancel_at", tx.now)?);
-        } else {
-            value["cancel_at_period_end"] = json!(true);
-        }
-        value["canceled_at"] = json!(tx.now);
-    }
-    Ok(value)
 }
 
 /// Adds an item to a subscription; its list is shown by whoever adds the last one.
