@@ -17,6 +17,7 @@ use crate::{
     assumptions::Assumptions,
     clock::Clock,
     delivery::DeliveryRules,
+    due,
     error::ApiError,
     faults::Faults,
     journal::{Journal, Line, Meta, Saved},
@@ -24,7 +25,6 @@ use crate::{
     options::{Error, Options, State},
     server::limits::Limiter,
     store::{Asked, Ground, Kind, Store, Tx},
-    table,
 };
 
 /// Makes the key and the saved answer out of what a piece of work returned, and when.
@@ -344,7 +344,7 @@ impl Core {
             };
             let done = self
                 .transact_at(at, Asked::default(), None, |tx| {
-                    table::falls_due(tx, &id);
+                    due::run(tx, &id);
                     over(tx);
                     Ok(())
                 })

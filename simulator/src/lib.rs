@@ -29,6 +29,7 @@ mod clock;
 mod control;
 mod customers;
 mod delivery;
+mod due;
 mod engine;
 mod error;
 mod events;
@@ -44,10 +45,10 @@ mod pages;
 mod payments;
 mod references;
 mod request_log;
+mod routes;
 mod server;
 mod shape;
 mod store;
-mod table;
 mod tokens;
 mod transfers;
 mod webhooks;
@@ -66,7 +67,7 @@ use request_log::RequestLog;
 
 /// Every operation there is, as Stripe's description names it: `POST /v1/refunds`.
 pub fn routes() -> impl Iterator<Item = String> {
-    table::all().map(|(method, path, _)| format!("{method} {path}"))
+    routes::all().map(|(method, path, _)| format!("{method} {path}"))
 }
 
 /// A webhook endpoint and the secret that signs what it gets.

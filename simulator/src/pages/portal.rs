@@ -25,9 +25,8 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    money,
+    money, routes,
     store::{Kind, Record, Tx},
-    table as routes,
 };
 
 struct View {

@@ -19,7 +19,7 @@ use crate::{
     events::API_VERSION,
     faults::{FaultKind, Target},
     request_log::{self, RequestLog},
-    table,
+    routes,
 };
 
 mod identity;
@@ -111,7 +111,7 @@ async fn api(
         key: request.key,
         header: text("simulator-fault"),
     };
-    let endpoint = table::find(request.method, request.path)
+    let endpoint = routes::find(request.method, request.path)
         .map_or_else(String::new, |(entry, _)| {
             format!("{} {}", request.method, entry.path())
         });

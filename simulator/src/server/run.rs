@@ -11,8 +11,8 @@ use crate::{
     error::ApiError,
     form::Node,
     journal::Saved,
+    routes,
     store::{Asked, Kind, Tx},
-    table,
 };
 
 /// How a request is dealt with.
@@ -146,7 +146,7 @@ fn execute(
             ),
         )
     };
-    let (entry, ids) = table::find(request.method, request.path).ok_or_else(unknown)?;
+    let (entry, ids) = routes::find(request.method, request.path).ok_or_else(unknown)?;
     let route = format!("{} {}", request.method, entry.path());
     identity::permit(request.auth, &route)?;
     let mut form = Node::parse(request.form)?;
