@@ -219,7 +219,7 @@ pub(crate) fn collect(
     }
     intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
     let end = confirm::attempt(tx, &intent.id, &method, how)?;
-    look(tx, &payment);
+    observe_intent(tx, &payment);
     Ok(match end {
         End::Paid => Collected::Paid,
         End::Challenged | End::Authenticated | End::Processing => Collected::Waiting,
@@ -230,7 +230,7 @@ pub(crate) fn collect(
 }
 
 /// Takes note of what has become of the intent of an invoice's payment, once.
-pub(crate) fn look(tx: &mut Tx<'_>, payment: &str) {
+pub(crate) fn observe_intent(tx: &mut Tx<'_>, payment: &str) {
     let Some(payment) = tx.get(payment) else {
         return;
     };
