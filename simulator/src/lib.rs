@@ -61,7 +61,7 @@ pub use faults::{Fault, FaultKind};
 pub use options::{Deliveries, Error, Options, State};
 pub use server::limits::RateLimits;
 
-use delivery::Courier;
+use delivery::DeliveryWorker;
 use engine::Engine;
 use request_log::RequestLog;
 
@@ -85,7 +85,7 @@ pub struct WebhookEndpoint {
 #[derive(Clone)]
 pub struct Simulator {
     engine: Arc<Engine>,
-    courier: Courier,
+    worker: DeliveryWorker,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -107,19 +107,19 @@ impl Simulator {
         let listener = TcpListener::bind(options.listen).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let engine = Arc::new(Engine::open(&options, base_url)?);
-        let courier = Courier::new(engine.clone())?;
+        let worker = DeliveryWorker::new(engine.clone())?;
         let simulator = Simulator {
             engine,
-            courier: courier.clone(),
+            worker: worker.clone(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        simulator.tasks.spawn(courier.run(simulator.stop.clone()));
+        simulator.tasks.spawn(worker.run(simulator.stop.clone()));
         let stop = simulator.stop.clone();
         let log = options.log.as_deref().map(RequestLog::open).transpose()?;
         let app = server::router(simulator.clone(), log.map(Arc::new))
             .into_make_service_with_connect_info::<server::Peer>();
-        let served = axum::serve(server::Cuttable(listener), app)
+        let served = axum::serve(server::DroppableListener(listener), app)
             .with_graceful_shutdown(async move { stop.cancelled().await });
         simulator.tasks.spawn(async move {
             if let Err(error) = served.await {
@@ -212,23 +212,23 @@ impl Simulator {
 
     /// The events that wait, oldest first, once for each endpoint.
     pub async fn pending_events(&self) -> Vec<PendingEvent> {
-        self.courier.pending()
+        self.worker.pending()
     }
 
     /// Posts every event that waits once, in order, and waits for the answers. What isn't answered
     /// with 2xx goes on waiting.
     pub async fn deliver_pending(&self) -> Vec<DeliveryResult> {
-        self.courier.deliver_pending().await
+        self.worker.deliver_pending().await
     }
 
     /// Posts one event `times` times at once to each of its endpoints, delivered before or not.
     pub async fn deliver(&self, event_id: &str, times: usize) -> Vec<DeliveryResult> {
-        self.courier.deliver(event_id, times).await
+        self.worker.deliver(event_id, times).await
     }
 
     /// Loses every event that waits, for ever; says how many deliveries that were.
     pub async fn drop_pending(&self) -> usize {
-        self.courier.drop_pending()
+        self.worker.drop_pending()
     }
 
     /// Everything that happened, per account: balances, objects by kind, events, deliveries.
