@@ -389,7 +389,7 @@ impl Assumptions {
         Ok(())
     }
 
-    pub(crate) fn tell(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let rows = ASSUMPTIONS.iter().map(|a| {
             json!({ "name": a.name, "value": self.answer(a), "values": a.values, "about": a.about })
         });

@@ -40,8 +40,8 @@ impl Tx<'_> {
             "livemode": false,
             "pending_webhooks": targets.len(),
             "request": {
-                "id": self.asked.request_id,
-                "idempotency_key": self.asked.idempotency_key,
+                "id": self.origin.request_id,
+                "idempotency_key": self.origin.idempotency_key,
             },
             "type": name,
         });
@@ -72,7 +72,7 @@ impl Tx<'_> {
             "event": event,
             "endpoint": endpoint,
             "status": if dropped { "dropped" } else { "pending" },
-            "next_at": self.own_now(),
+            "next_at": self.simulator_now(),
             "attempts": [],
         });
         self.insert(Kind::Delivery, &owner, delivery, Value::Null, None);

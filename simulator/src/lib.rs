@@ -233,7 +233,7 @@ impl Simulator {
 
     /// Everything that happened, per account: balances, objects by kind, events, deliveries.
     pub async fn oracle(&self) -> Value {
-        oracle::tell(&self.engine.lock())
+        oracle::report(&self.engine.lock())
     }
 
     /// Adds a fault; the first that matches a request strikes.

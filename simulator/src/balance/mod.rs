@@ -25,7 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) const DAY: i64 = 86_400;
 
 /// How long a transaction is unseen where `late_transactions` says so.
-const UNSEEN_FOR: i64 = 60;
+const LIST_DELAY: i64 = 60;
 
 /// Days until money becomes available, at midnight (UTC), where an account's schedule doesn't say.
 const DELAY_DAYS: i64 = 2;
@@ -174,10 +174,10 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
 
 /// The time of a transaction, which is open only for work on a test clock.
 fn booked_at(tx: &Tx<'_>) -> i64 {
-    if tx.now != tx.own_now() && tx.assumptions.get("clock_money") == "clock_time" {
+    if tx.now != tx.simulator_now() && tx.assumptions.get("clock_money") == "clock_time" {
         tx.now
     } else {
-        tx.own_now()
+        tx.simulator_now()
     }
 }
 
@@ -205,7 +205,7 @@ pub(crate) fn fees_fall_on_platform(tx: &Tx<'_>, owner: &str) -> bool {
 
 /// Refunds that wait for money are tried again, oldest first, as soon as this work is done.
 fn wake_refunds(tx: &mut Tx<'_>, owner: &str) {
-    let now = tx.own_now();
+    let now = tx.simulator_now();
     for id in tx.store().waiting(owner) {
         tx.update(&id, |r| r.due = Some(now));
     }
@@ -296,7 +296,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
     }
     let unseen = match tx.assumptions.get("late_transactions") {
-        "after_a_minute" => tx.now - UNSEEN_FOR + 1..tx.now + 1,
+        "after_a_minute" => tx.now - LIST_DELAY + 1..tx.now + 1,
         _ => 0..0,
     };
     let left_out = payout.is_some() && tx.assumptions.get("payout_transaction") == "left_out";

@@ -500,7 +500,7 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
 }
 
 /// The external accounts to which payouts failed can be tried again, as when their details were updated.
-pub(crate) fn mend(tx: &mut Tx<'_>, account: &str) -> Answer {
+pub(crate) fn reenable_banks(tx: &mut Tx<'_>, account: &str) -> Answer {
     connected(tx, account).ok_or_else(|| ApiError::missing("account", account, "account"))?;
     set_status(tx, account, None, "new");
     schedule(tx, account);

@@ -317,7 +317,7 @@ fn open(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "five_minutes" => 300,
         _ => LIFE,
     };
-    let expires = json!({ "expires_at": tx.own_now() + life });
+    let expires = json!({ "expires_at": tx.simulator_now() + life });
     tx.insert(
         Kind::PortalSession,
         call.owner,
@@ -404,7 +404,7 @@ pub(crate) fn session(tx: &Tx<'_>, id: &str) -> Result<(Arc<Record>, Arc<Record>
         .get(id)
         .filter(|r| r.kind == Kind::PortalSession)
         .ok_or_else(missing)?;
-    if session.hidden["expires_at"].as_i64() <= Some(tx.own_now()) {
+    if session.hidden["expires_at"].as_i64() <= Some(tx.simulator_now()) {
         return Err(ApiError::invalid(
             "This link to the billing portal has expired.",
         ));

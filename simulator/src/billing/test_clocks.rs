@@ -56,8 +56,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let clock = json!({
         "id": tx.mint("clock_1", 23),
         "object": "test_helpers.test_clock",
-        "created": tx.own_now(),
-        "deletes_after": tx.own_now() + LIFE,
+        "created": tx.simulator_now(),
+        "deletes_after": tx.simulator_now() + LIFE,
         "frozen_time": frozen,
         "livemode": false,
         "name": args.text("name"),

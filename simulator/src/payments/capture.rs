@@ -73,7 +73,7 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     charges::capture(tx, &intent.id, amount)?;
     if let Some(session) = intent.hidden["session"].as_str() {
         // It looks at its intent once more.
-        let now = tx.own_now();
+        let now = tx.simulator_now();
         tx.update(session, |r| r.due = Some(now));
     }
     retrieve(tx, call, Kind::Intent, "intent")

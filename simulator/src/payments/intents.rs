@@ -555,7 +555,7 @@ pub(crate) fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&
     tx.emit(event, &intent.owner, &intent.value);
     // An invoice that waits for this intent looks at it next.
     if let Some(payment) = intent.hidden["invoice_payment"].as_str() {
-        let now = tx.own_now();
+        let now = tx.simulator_now();
         tx.update(payment, |r| r.due = Some(now));
     }
 }

@@ -115,15 +115,15 @@ async fn api(
         .map_or_else(String::new, |(entry, _)| {
             format!("{} {}", request.method, entry.path())
         });
-    let struck = {
+    let fault = {
         let mut core = engine.lock();
         if let Err(reason) = core.limiter.admit(&endpoint, std::time::Instant::now()) {
             return over_limit(reason, &request.id);
         }
         let seed = core.store.seed;
-        core.faults.strike(seed, target)
+        core.faults.take_matching(seed, target)
     };
-    match struck {
+    match fault {
         Ok(fault) => run_with_fault(engine, &peer, &request, fault).await,
         Err(error) => refuse(&error, &request.id),
     }

@@ -7,12 +7,12 @@ use axum::{body::Body, http::Response};
 use super::{Request, Version, api_versions, build, identity, refuse};
 use crate::{
     api::{self, Call},
-    engine::{Engine, KEY_LIFE, Keep},
+    engine::{Engine, KEY_LIFE, SaveAnswer},
     error::ApiError,
     form::Node,
     journal::Saved,
     routes,
-    store::{Asked, Kind, Tx},
+    store::{Kind, RequestOrigin, Tx},
 };
 
 /// What a fault does to a request.
@@ -157,7 +157,7 @@ fn execute(
     api_versions::translate(request.version, &route, entry.shape, &mut form);
     entry.shape.check(&form)?;
     api::expands::check(&route, &form)?;
-    let asked = Asked {
+    let origin = RequestOrigin {
         request_id: Some(request.id.clone()),
         idempotency_key: request.key.map(str::to_owned),
     };
@@ -169,11 +169,11 @@ fn execute(
         };
         (scope.unwrap_or_default().to_owned(), kept)
     };
-    let keep: Option<Keep<'_, String>> = match scope {
+    let keep: Option<SaveAnswer<'_, String>> = match scope {
         Some(_) => Some(&keep),
         None => None,
     };
-    let answer = engine.lock().transact(asked, keep, |tx| {
+    let answer = engine.lock().transact(origin, keep, |tx| {
         let owner = acting_account(tx, request.account)?;
         let call = Call {
             args: &form,

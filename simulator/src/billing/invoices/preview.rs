@@ -24,7 +24,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
     }
     let id = tx.mint("upcoming_in_1", 23);
-    let mut invoice = tx.undone(|tx| foresee(tx, call))?;
+    let mut invoice = tx.dry_run(|tx| foresee(tx, call))?;
     let own = invoice["id"].as_str().unwrap_or_default().to_owned();
     invoice["id"] = json!(id);
     invoice["status"] = json!("draft");

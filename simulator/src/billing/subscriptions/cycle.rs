@@ -130,7 +130,7 @@ fn announce(tx: &mut Tx<'_>, subscription: &Record) {
     if subscription.value["cancel_at_period_end"] == json!(true) {
         return;
     }
-    let coming = tx.undone(|tx| upcoming(tx, &subscription.id));
+    let coming = tx.dry_run(|tx| upcoming(tx, &subscription.id));
     if let Ok(mut coming) = coming {
         if let Some(map) = coming.as_object_mut() {
             map.remove("id");
