@@ -211,12 +211,12 @@ pub(super) fn pending_first(tx: &mut Tx<'_>, record: &Record, account: &Value) -
     }
     tx.update(&record.id, |r| r.value = between.clone());
     tx.emit_update("account.updated", &record.id, &record.value, &between);
-    tell(tx, &record.id, &record.value);
+    emit_updates(tx, &record.id, &record.value);
     between
 }
 
 /// `capability.updated` for each that changed.
-pub(super) fn tell(tx: &mut Tx<'_>, id: &str, before: &Value) {
+pub(super) fn emit_updates(tx: &mut Tx<'_>, id: &str, before: &Value) {
     let Some(record) = tx.get(id) else {
         return;
     };

@@ -93,11 +93,11 @@ pub(crate) fn bank_account(
         "routing_number": if country == "US" { Value::from("110000000") } else { Value::Null },
         "status": "new",
     });
-    dress(bank, account, true)
+    external_account(bank, account, true)
 }
 
 /// What a bank account or card has only on an account.
-fn dress(mut row: Value, account: &str, default: bool) -> Value {
+fn external_account(mut row: Value, account: &str, default: bool) -> Value {
     row["account"] = json!(account);
     row["default_for_currency"] = json!(default);
     row["metadata"] = json!({});
@@ -116,7 +116,7 @@ fn dress(mut row: Value, account: &str, default: bool) -> Value {
 fn read(tx: &mut Tx<'_>, node: &Node, param: &str) -> Answer {
     let form = match node {
         Node::Tree(_) => node.clone(),
-        Node::Leaf(token) => return of_token(tx, token, param),
+        Node::Leaf(token) => return from_token(tx, token, param),
     };
     match form.text("object") {
         Some("card") => {
@@ -148,7 +148,7 @@ fn read(tx: &mut Tx<'_>, node: &Node, param: &str) -> Answer {
     }
 }
 
-fn of_token(tx: &mut Tx<'_>, token: &str, param: &str) -> Answer {
+fn from_token(tx: &mut Tx<'_>, token: &str, param: &str) -> Answer {
     if token.starts_with("btok_us") {
         let number = TEST_BANKS
             .iter()
@@ -213,7 +213,7 @@ pub(super) fn add(
         .iter()
         .any(|other| other["currency"] == row["currency"]);
     let default = first || args.flag("default_for_currency") == Some(true);
-    row = dress(row, &record.id, default);
+    row = external_account(row, &record.id, default);
     if default {
         only_default(account, &row);
     }

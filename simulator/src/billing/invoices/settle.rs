@@ -80,7 +80,7 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
             "applied_to_invoice"
         };
         let more = json!({ "invoice": id });
-        balance::enter(
+        balance::add_transaction(
             tx,
             invoice.text("customer"),
             end - start,
@@ -531,7 +531,8 @@ pub(crate) fn void(tx: &mut Tx<'_>, id: &str) {
     if used != 0 && !invoice.value["ending_balance"].is_null() {
         let (customer, currency) = (invoice.text("customer"), invoice.text("currency"));
         let more = json!({ "invoice": id });
-        let back = balance::enter(tx, customer, used, currency, "unapplied_from_invoice", more);
+        let back =
+            balance::add_transaction(tx, customer, used, currency, "unapplied_from_invoice", more);
         debug_assert!(back.is_ok(), "it came from there");
     }
     leave(tx, id, "void", "voided_at", "invoice.voided");
