@@ -282,7 +282,7 @@ async fn require_action(State(s): State<Simulator>, Path(id): Path<String>) -> J
 }
 
 async fn dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
-    let how: disputes::Opening = read(&body)?;
+    let how: disputes::DisputeParams = read(&body)?;
     work(&s, |tx| disputes::open(tx, &id, &how))
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{named, requirements, save};
+use super::{from_path, requirements, save};
 use crate::{
     api::{Call, Route},
     error::{Answer, ApiError},
@@ -17,7 +17,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "GET",
         "/v1/accounts/{account}/capabilities/{capability}",
         |tx, call| {
-            let record = named(tx, call)?;
+            let record = from_path(tx, call)?;
             known(call)?;
             Ok(describe(&record, capability(call)))
         },
@@ -53,7 +53,7 @@ fn known(call: &Call<'_>) -> Result<(), ApiError> {
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut names: Vec<&str> = record.value["capabilities"]
         .as_object()
         .into_iter()
@@ -118,14 +118,14 @@ fn reason(account: &Record) -> Option<&'static str> {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     known(call)?;
     let mut account = record.value.clone();
     if let Some(wanted) = call.args.flag("requested") {
         request(tx, &record, &mut account, capability(call), wanted)?;
     }
     save(tx, &record.id, account)?;
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     Ok(describe(&record, capability(call)))
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{named, save};
+use super::{from_path, save};
 use crate::{
     api::{Call, Route, lists, merge_metadata},
     cards,
@@ -20,7 +20,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "GET",
         "/v1/accounts/{account}/external_accounts/{id}",
         |tx, call| {
-            let account = named(tx, call)?;
+            let account = from_path(tx, call)?;
             find(&account.value, call).cloned()
         },
     ),
@@ -61,7 +61,7 @@ fn find<'a>(account: &'a Value, call: &Call<'_>) -> Result<&'a Value, ApiError> 
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let object = call.args.text("object");
     let all = rows(&account.value)
         .iter()
@@ -234,7 +234,7 @@ fn only_default(account: &mut Value, row: &Value) {
 }
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     let Some(mut row) = add(tx, &record, &mut account, call.args)? else {
         return Err(ApiError::parameter_missing("external_account"));
@@ -256,7 +256,7 @@ fn replace(account: &mut Value, row: &Value) {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     let before = find(&account, call)?.clone();
     let mut row = before.clone();
@@ -306,7 +306,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     let row = find(&account, call)?.clone();
     if row["default_for_currency"] == json!(true) && row["currency"] == account["default_currency"]

@@ -143,7 +143,7 @@ fn save(tx: &mut Tx<'_>, id: &str, mut account: Value) -> Answer {
     Ok(account)
 }
 
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
     let own = call.id() == call.owner;
     connected(tx, call.id())
         .filter(|_| own || call.owner == tx.store().platform)
@@ -151,7 +151,7 @@ fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiErro
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    Ok(named(tx, call)?.value.clone())
+    Ok(from_path(tx, call)?.value.clone())
 }
 
 fn retrieve_own(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
@@ -167,7 +167,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     merge_metadata(&mut account["metadata"], call.args, "metadata")?;
     let bank = apply_params(tx, &record, &mut account, call.args)?;
@@ -179,7 +179,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let rule = tx.assumptions.get("account_deletion");
     if record.id == tx.store().platform {
         return Err(ApiError::invalid(
@@ -209,7 +209,7 @@ fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn reject(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let reason = call.args.text("reason").unwrap_or("other");
     if !["fraud", "terms_of_service", "other"].contains(&reason) {
         return Err(ApiError::invalid(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     details::{address, date, document},
-    named,
+    from_path,
     requirements::{self, address_of, at},
     save,
 };
@@ -442,7 +442,7 @@ fn check_only_representative(
 }
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let form = form_or_token(tx, call)?;
     check_only_representative(tx, &account.id, "", &form)?;
     let person = new_person(tx, &account.id);
@@ -454,7 +454,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let wanted: Vec<(&str, bool)> = ROLES
         .iter()
         .filter_map(|role| Some((*role, call.args.flag(&format!("relationship.{role}"))?)))
@@ -473,12 +473,12 @@ fn person_of(tx: &Tx<'_>, call: &Call<'_>, account: &Record) -> Result<Arc<Recor
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     Ok(person_of(tx, call, &account)?.value.clone())
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let person = person_of(tx, call, &account)?;
     let form = form_or_token(tx, call)?;
     check_only_representative(tx, &account.id, &person.id, &form)?;
@@ -499,7 +499,7 @@ fn emit_updated(tx: &mut Tx<'_>, person: &Record) -> Value {
 }
 
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let person = person_of(tx, call, &account)?;
     if is_representative(&person) && !requirements::collected_by_platform(&account.value) {
         return Err(

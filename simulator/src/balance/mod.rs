@@ -224,11 +224,11 @@ pub(crate) fn becomes_available(tx: &mut Tx<'_>, txn: &Record) {
         .next_due(tx.now)
         .is_none_or(|(_, id)| tx.get(&id).is_none_or(|r| r.kind != Kind::Txn))
     {
-        tell_available(tx, &txn.owner);
+        emit_available(tx, &txn.owner);
     }
 }
 
-pub(crate) fn tell_available(tx: &mut Tx<'_>, owner: &str) {
+pub(crate) fn emit_available(tx: &mut Tx<'_>, owner: &str) {
     let balance = of(tx, owner);
     tx.emit("balance.available", owner, &balance);
 }

@@ -64,7 +64,7 @@ fn destination<'a>(account: &'a Record, currency: &str, id: Option<&str>) -> Opt
     }
 }
 
-fn errored(bank: &Value) -> bool {
+fn is_errored(bank: &Value) -> bool {
     bank["status"] == "errored"
 }
 
@@ -100,11 +100,11 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
         let first = account.value["external_accounts"]["data"].get(0);
         let bank = destination(account, &currency, None)
             .or_else(|| first.filter(|_| tx.assumptions.get("foreign_payout") == "first_account"))
-            .filter(|bank| !errored(bank));
+            .filter(|bank| !is_errored(bank));
         let Some(bank) = bank else {
             continue;
         };
-        let Ok(payout) = make(tx, account, New::automatic(amount, &currency, bank)) else {
+        let Ok(payout) = make(tx, account, NewPayout::automatic(amount, &currency, bank)) else {
             continue;
         };
         for (txn, _) in items {
@@ -113,7 +113,7 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
     }
 }
 
-struct New<'a> {
+struct NewPayout<'a> {
     amount: i64,
     currency: &'a str,
     bank: &'a Value,
@@ -126,7 +126,7 @@ struct New<'a> {
     original: Option<&'a str>,
 }
 
-impl<'a> New<'a> {
+impl<'a> NewPayout<'a> {
     fn automatic(amount: i64, currency: &'a str, bank: &'a Value) -> Self {
         Self {
             amount,
@@ -142,7 +142,7 @@ impl<'a> New<'a> {
     }
 }
 
-fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
+fn make(tx: &mut Tx<'_>, account: &Record, new: NewPayout<'_>) -> Answer {
     let id = tx.mint("po_1", 23);
     let arrival = arrival(tx, new.instant);
     let category = if new.original.is_some() {
@@ -197,7 +197,12 @@ fn arrival(tx: &Tx<'_>, instant: bool) -> i64 {
     if day > tx.now { day } else { at_most }
 }
 
-fn pending_payout(id: &str, new: &New<'_>, txn: &str, (created, arrival): (i64, i64)) -> Value {
+fn pending_payout(
+    id: &str,
+    new: &NewPayout<'_>,
+    txn: &str,
+    (created, arrival): (i64, i64),
+) -> Value {
     let card = new.bank["object"] == "card";
     json!({
         "id": id,
@@ -230,7 +235,7 @@ fn pending_payout(id: &str, new: &New<'_>, txn: &str, (created, arrival): (i64, 
     })
 }
 
-fn instant_fee(new: &New<'_>) -> Result<i64, ApiError> {
+fn instant_fee(new: &NewPayout<'_>) -> Result<i64, ApiError> {
     if !new.instant {
         return Ok(0);
     }
@@ -324,13 +329,13 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return Err(not_allowed("this account's payouts are not enabled"));
     }
     let bank = bank_for(tx, &account, &currency, args.text("destination"))?;
-    let new = New {
+    let new = NewPayout {
         automatic: false,
         instant: args.text("method") == Some("instant"),
         description: json!(args.text("description")),
         statement: json!(args.text("statement_descriptor")),
         metadata: metadata(args, "metadata")?,
-        ..New::automatic(amount, &currency, bank)
+        ..NewPayout::automatic(amount, &currency, bank)
     };
     let methods = bank["available_payout_methods"].as_array();
     if new.instant && !methods.is_some_and(|all| all.iter().any(|m| m == "instant")) {
@@ -375,7 +380,7 @@ fn bank_for<'a>(
             "Sorry, you don't have any external accounts in that currency ({currency})."
         )),
     })?;
-    if errored(bank) && tx.assumptions.get("errored_bank") != "refuses_automatic" {
+    if is_errored(bank) && tx.assumptions.get("errored_bank") != "refuses_automatic" {
         return Err(not_allowed(
             "the last payout to this external account failed, and its details were not updated since",
         ));
@@ -408,11 +413,11 @@ fn reverse(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     };
     let amount = original["amount"].as_i64().unwrap_or_default();
     let currency = original["currency"].as_str().unwrap_or_default();
-    let new = New {
+    let new = NewPayout {
         automatic: false,
         metadata: metadata(call.args, "metadata")?,
         original: Some(call.id()),
-        ..New::automatic(-amount, currency, to)
+        ..NewPayout::automatic(-amount, currency, to)
     };
     let reversal = make(tx, &account, new)?;
     step(tx, call.id(), "payout.updated", |r| {
@@ -514,7 +519,7 @@ fn set_status(tx: &mut Tx<'_>, account: &str, id: Option<&str>, status: &str) {
     tx.update(account, |r| {
         let banks = r.value["external_accounts"]["data"].as_array_mut();
         for bank in banks.into_iter().flatten() {
-            let meant = id.map_or_else(|| errored(bank), |id| bank["id"] == id);
+            let meant = id.map_or_else(|| is_errored(bank), |id| bank["id"] == id);
             if meant && bank["object"] == "bank_account" && bank["status"] != status {
                 bank["status"] = json!(status);
                 changed.push(bank.clone());

@@ -14,7 +14,7 @@ use crate::{
     customers::{self, methods},
     error::ApiError,
     form::Node,
-    payments::confirm::How,
+    payments::confirm::AttemptOptions,
     store::{Record, Tx},
 };
 
@@ -170,9 +170,9 @@ fn begin(
         })
         .collect();
     form.put("add_invoice_items", Node::Tree(extra));
-    let how = How {
+    let how = AttemptOptions {
         challenge: payment.challenge,
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let sold = Sold {
         customer: &customer,

@@ -13,7 +13,7 @@ use crate::{
     error::ApiError,
     money,
     payments::{
-        confirm::{self, Challenge, End},
+        confirm::{self, AttemptOutcome, Challenge},
         setup,
     },
     store::{Kind, Record},
@@ -84,7 +84,7 @@ pub(super) async fn answer(
         false => confirm::challenge(tx, &id, form.outcome),
     });
     let status = match outcome {
-        Ok(End::Declined(..)) => "failed",
+        Ok(AttemptOutcome::Declined(..)) => "failed",
         Ok(_) => "succeeded",
         Err(error) => return error_page(&error),
     };

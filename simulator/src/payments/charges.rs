@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{disputes, intents};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, merged, retrieve},
-    balance::{Booking, DAY, FeePart, book, fees_fall_on_platform, tell_available},
+    balance::{Booking, DAY, FeePart, book, emit_available, fees_fall_on_platform},
     cards::Aftermath,
     customers::{
         banks::Debit,
-        methods::{self, Means},
+        methods::{self, MethodKind},
     },
     error::{Answer, ApiError},
     money,
@@ -82,7 +82,7 @@ enum Status {
 }
 
 /// A charge made without an intent: what [`attempt`] is to know stands in `terms`. Paid, reserved, or refused.
-pub(super) fn charge_once(
+pub(super) fn charge_without_intent(
     tx: &mut Tx<'_>,
     terms: &Record,
     method: &Record,
@@ -98,8 +98,8 @@ pub(super) fn charge_once(
     match charge.text("status") {
         "failed" => emit_charge(tx, "charge.failed", &charge),
         _ if captures => {
-            receive(tx, &charge)?;
-            arrived(tx, "", &charge)?;
+            book_success(tx, &charge)?;
+            after_success(tx, "", &charge)?;
         }
         _ => {
             let until = tx.now + AUTHORISED_FOR;
@@ -121,8 +121,8 @@ fn intent(tx: &Tx<'_>, id: &str) -> Result<Arc<Record>, ApiError> {
 pub(crate) fn succeed(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Result<(), ApiError> {
     let intent = intent(tx, intent_id)?;
     let charge = attempt(tx, &intent, method, Status::Succeeded);
-    receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge)
+    book_success(tx, &charge)?;
+    after_success(tx, intent_id, &charge)
 }
 
 /// The card's issuer reserves the money; nothing is booked before it is captured
@@ -175,7 +175,7 @@ pub(super) fn take(
     });
     let missing = || ApiError::missing("charge", charge, "charge");
     let captured = captured.ok_or_else(missing)?;
-    receive(tx, &captured)?;
+    book_success(tx, &captured)?;
     let captured = tx.get(charge).ok_or_else(missing)?;
     emit_charge(tx, "charge.captured", &captured);
     Ok(captured)
@@ -193,7 +193,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, charge: &str, event: &str) {
 }
 
 /// A debit that is still under way is called back.
-pub(crate) fn call_back(tx: &mut Tx<'_>, charge: &str) {
+pub(crate) fn cancel_debit(tx: &mut Tx<'_>, charge: &str) {
     if tx.assumptions.get("canceled_debit") == "pending" {
         return;
     }
@@ -235,15 +235,15 @@ pub(crate) fn debit_succeeds(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), Api
     let Some(charge) = tx.get(&charge) else {
         return Ok(());
     };
-    receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge)
+    book_success(tx, &charge)?;
+    after_success(tx, intent_id, &charge)
 }
 
 pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiError> {
     let charge = latest_charge(tx, intent_id)?;
     let method = tx.get(intent(tx, intent_id)?.text("payment_method"));
-    let (code, message) = match method.map(|m| methods::means(&m)) {
-        Some(Means::Debit(Debit::Fails(code, message), _)) => (code, message),
+    let (code, message) = match method.map(|m| methods::kind(&m)) {
+        Some(MethodKind::Debit(Debit::Fails(code, message), _)) => (code, message),
         // Decided by hand.
         _ => (
             "generic_could_not_process",
@@ -306,7 +306,7 @@ pub(crate) fn decline(
 
 /// The charge of one attempt, as the intent's `latest_charge`.
 fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) -> Arc<Record> {
-    let card = matches!(methods::means(method), Means::Card(_));
+    let card = matches!(methods::kind(method), MethodKind::Card(_));
     let id = tx.mint(if card { "ch_3" } else { "py_3" }, 23);
     let captured = matches!(status, Status::Succeeded);
     let paid = captured || matches!(status, Status::Authorised);
@@ -425,8 +425,8 @@ fn outcome(status: &str, decline_code: Option<&str>) -> Value {
 fn details(tx: &mut Tx<'_>, method: &Record, amount: i64) -> Value {
     let kind = method.text("type");
     let mut details = method.value[kind].clone();
-    match methods::means(method) {
-        Means::Card(card) => {
+    match methods::kind(method) {
+        MethodKind::Card(card) => {
             for field in [
                 "display_brand",
                 "generated_from",
@@ -457,15 +457,15 @@ fn details(tx: &mut Tx<'_>, method: &Record, amount: i64) -> Value {
                 }
             }
         }
-        Means::Redirect => details = json!({}),
-        Means::Debit(..) if kind == "sepa_debit" => {
+        MethodKind::Redirect => details = json!({}),
+        MethodKind::Debit(..) if kind == "sepa_debit" => {
             if let Some(map) = details.as_object_mut() {
                 map.remove("generated_from");
             }
             details["branch_code"] = Value::Null;
             details["mandate"] = json!(tx.mint("mandate_1", 23));
         }
-        Means::Debit(..) => {
+        MethodKind::Debit(..) => {
             if let Some(map) = details.as_object_mut() {
                 for field in [
                     "financial_connections_account",
@@ -488,7 +488,7 @@ pub(super) fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
 }
 
 /// `charge.succeeded`, what the card does next, `payment_intent.succeeded`.
-fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
+fn after_success(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     if let Some(charge) = tx.get(&charge.id) {
         emit_charge(tx, "charge.succeeded", &charge);
     }
@@ -525,16 +525,16 @@ pub(super) fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Resu
 pub(crate) fn aftermath(tx: &Tx<'_>, charge: &Record) -> Aftermath {
     match tx
         .get(charge.text("payment_method"))
-        .map(|m| methods::means(&m))
+        .map(|m| methods::kind(&m))
     {
-        Some(Means::Card(card)) => card.aftermath,
-        Some(Means::Debit(Debit::Disputed(reason), _)) => Aftermath::Disputed(reason, false),
+        Some(MethodKind::Card(card)) => card.aftermath,
+        Some(MethodKind::Debit(Debit::Disputed(reason), _)) => Aftermath::Disputed(reason, false),
         _ => Aftermath::Nothing,
     }
 }
 
 /// Books a charge that succeeded: the seller's part, the platform's fee, Stripe's fee.
-fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
+fn book_success(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     let platform = tx.platform();
     let amount = charge.int("amount_captured");
     let currency = charge.text("currency").to_owned();
@@ -567,7 +567,7 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     };
     let txn = book(tx, &charge.owner, booking)?;
     if at_once {
-        tell_available(tx, &charge.owner);
+        emit_available(tx, &charge.owner);
     }
     let received = tx.update(&charge.id, |r| r.value["balance_transaction"] = json!(txn));
     if platform_pays && charge.owner != platform {

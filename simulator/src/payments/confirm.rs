@@ -11,7 +11,7 @@ use crate::{
     cards::{Behaviour, GENERIC_DECLINE},
     customers::{
         banks::Debit,
-        methods::{self, Means},
+        methods::{self, MethodKind},
     },
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
@@ -19,7 +19,7 @@ use crate::{
 
 /// Under which circumstances an attempt is made.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct How {
+pub(crate) struct AttemptOptions {
     /// The customer isn't there to authenticate.
     pub off_session: bool,
     pub return_url: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) enum Challenge {
 
 /// How an attempt ended. All of them commit: a decline is an event too.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum End {
+pub(crate) enum AttemptOutcome {
     /// Paid, or reserved when capture is manual.
     Paid,
     Challenged,
@@ -80,7 +80,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     check_confirmable(intent)?;
     let method = method_to_confirm(tx, call, intent)?;
     intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
-    let how = How {
+    let how = AttemptOptions {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
         return_url: args.text("return_url").map(str::to_owned),
         error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
@@ -106,7 +106,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         .map(|r| r.value.clone())
         .unwrap_or_default();
     match end {
-        End::Declined(code, decline_code, message) => {
+        AttemptOutcome::Declined(code, decline_code, message) => {
             let error = methods::declined(code, decline_code, message)
                 .with("charge", value["latest_charge"].clone())
                 .with("payment_intent", value)
@@ -162,7 +162,7 @@ fn check_return_url(
     call: &Call<'_>,
     intent: &Record,
     method: &Record,
-    how: &How,
+    how: &AttemptOptions,
 ) -> Result<(), ApiError> {
     if let Some(url) = &how.return_url
         && url::Url::parse(url).is_err()
@@ -181,7 +181,7 @@ fn check_return_url(
     if automatic["allow_redirects"] == "always" && how.return_url.is_none() && !how.off_session {
         return Err(ApiError::invalid("This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
     }
-    if matches!(methods::means(method), Means::Redirect) && how.return_url.is_none() {
+    if matches!(methods::kind(method), MethodKind::Redirect) && how.return_url.is_none() {
         return Err(ApiError::parameter_missing("return_url"));
     }
     Ok(())
@@ -192,19 +192,19 @@ pub(crate) fn attempt(
     tx: &mut Tx<'_>,
     id: &str,
     method: &Record,
-    how: &How,
-) -> Result<End, ApiError> {
+    how: &AttemptOptions,
+) -> Result<AttemptOutcome, ApiError> {
     tx.update(id, |r| {
         r.value["payment_method"] = json!(method.id);
         r.value["last_payment_error"] = Value::Null;
     });
-    let card = match methods::means(method) {
-        Means::Card(card) => card,
-        Means::Redirect => {
+    let card = match methods::kind(method) {
+        MethodKind::Card(card) => card,
+        MethodKind::Redirect => {
             requires_action(tx, id, how.return_url.as_deref());
-            return Ok(End::Challenged);
+            return Ok(AttemptOutcome::Challenged);
         }
-        Means::Debit(debit, when) => {
+        MethodKind::Debit(debit, when) => {
             charges::begin_debit(tx, id, method)?;
             let due = (debit != Debit::Never).then_some(tx.now + when.seconds(tx));
             tx.update(id, |r| {
@@ -212,7 +212,7 @@ pub(crate) fn attempt(
                 r.due = due.filter(|_| r.hidden["session"].is_null());
             });
             keep_method(tx, id, method, false);
-            return Ok(End::Processing);
+            return Ok(AttemptOutcome::Processing);
         }
     };
     let set_up = method.hidden["set_up"] == json!(true);
@@ -243,7 +243,7 @@ pub(crate) fn attempt(
     }
     requires_action(tx, id, how.return_url.as_deref());
     match how.challenge {
-        None => Ok(End::Challenged),
+        None => Ok(AttemptOutcome::Challenged),
         Some(answer) => challenge(tx, id, answer),
     }
 }
@@ -261,13 +261,18 @@ fn decline(
     id: &str,
     method: &Record,
     why: (&'static str, &'static str, &'static str),
-) -> Result<End, ApiError> {
+) -> Result<AttemptOutcome, ApiError> {
     charges::decline(tx, id, method, why)?;
-    Ok(End::Declined(why.0, why.1, why.2))
+    Ok(AttemptOutcome::Declined(why.0, why.1, why.2))
 }
 
-fn pay(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) -> Result<End, ApiError> {
-    if let Means::Card(card) = methods::means(method)
+fn pay(
+    tx: &mut Tx<'_>,
+    id: &str,
+    method: &Record,
+    authenticated: bool,
+) -> Result<AttemptOutcome, ApiError> {
+    if let MethodKind::Card(card) = methods::kind(method)
         && let Behaviour::ChallengesAndDeclines(code, decline_code, message) = card.behaviour
     {
         return decline(tx, id, method, (code, decline_code, message));
@@ -281,7 +286,7 @@ fn pay(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) -> Resul
         charges::succeed(tx, id, method)?;
     }
     keep_method(tx, id, method, authenticated);
-    Ok(End::Paid)
+    Ok(AttemptOutcome::Paid)
 }
 
 /// Saves the method to the customer if that was asked for; else it has been used up.
@@ -313,7 +318,11 @@ fn requires_action(tx: &mut Tx<'_>, id: &str, return_url: Option<&str>) {
 }
 
 /// The customer's answer to an intent's challenge.
-pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End, ApiError> {
+pub(crate) fn challenge(
+    tx: &mut Tx<'_>,
+    id: &str,
+    how: Challenge,
+) -> Result<AttemptOutcome, ApiError> {
     let waiting = tx
         .get(id)
         .filter(|i| i.kind == Kind::Intent && i.text("status") == "requires_action");
@@ -323,7 +332,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
     let Some(method) = method else {
         return Err(ApiError::invalid("There is no challenge to answer."));
     };
-    let redirected = matches!(methods::means(&method), Means::Redirect);
+    let redirected = matches!(methods::kind(&method), MethodKind::Redirect);
     let manual = waiting.is_some_and(|i| i.text("confirmation_method") == "manual");
     if how == Challenge::Complete && manual && !redirected {
         // <https://docs.stripe.com/payments/accept-a-payment-synchronously>
@@ -332,7 +341,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
             r.value["next_action"] = Value::Null;
             r.hidden["authenticated"] = json!(method.id);
         });
-        return Ok(End::Authenticated);
+        return Ok(AttemptOutcome::Authenticated);
     }
     if how == Challenge::Complete {
         return pay(tx, id, &method, true);
@@ -347,7 +356,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
             "payment_method": method.value,
         }),
     );
-    Ok(End::Declined(code, decline_code, message))
+    Ok(AttemptOutcome::Declined(code, decline_code, message))
 }
 
 /// Decides a debit by hand.
@@ -369,8 +378,9 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, intent: &Record) {
     match intent.text("status") {
         "processing" => {
             let method = tx.get(intent.text("payment_method"));
-            let fails = method
-                .is_some_and(|m| matches!(methods::means(&m), Means::Debit(Debit::Fails(..), _)));
+            let fails = method.is_some_and(|m| {
+                matches!(methods::kind(&m), MethodKind::Debit(Debit::Fails(..), _))
+            });
             let settled = settle(tx, &intent.id, !fails);
             debug_assert!(settled.is_ok(), "a processing intent has a charge");
         }

@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/v1/payment_intents/{intent}/confirm",
         confirm::confirm,
     ),
-    ("POST", "/v1/payment_intents/{intent}/cancel", cancel_it),
+    ("POST", "/v1/payment_intents/{intent}/cancel", handle_cancel),
     (
         "GET",
         "/v1/payment_intents/{intent}/amount_details_line_items",
@@ -488,7 +488,7 @@ fn change_terms(args: &Node, intent: &mut Value) {
     }
 }
 
-fn cancel_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn handle_cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
     if !cancelable(&intent) {
         return Err(unexpected_state(
@@ -534,7 +534,7 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
         charges::release(tx, intent.text("latest_charge"), event);
     }
     if intent.text("status") == "processing" {
-        charges::call_back(tx, intent.text("latest_charge"));
+        charges::cancel_debit(tx, intent.text("latest_charge"));
     }
     let now = tx.now;
     step(tx, id, "payment_intent.canceled", |r| {

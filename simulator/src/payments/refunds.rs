@@ -30,7 +30,7 @@ pub(crate) const ROUTES: &[Route] = &[
         })
     }),
     ("GET", "/v1/refunds/{refund}", |tx, call| {
-        Ok(named(tx, call)?.value.clone())
+        Ok(from_path(tx, call)?.value.clone())
     }),
     ("POST", "/v1/refunds/{refund}", update),
     ("POST", "/v1/refunds/{refund}/cancel", cancel),
@@ -54,16 +54,16 @@ pub(crate) const ROUTES: &[Route] = &[
     (
         "GET",
         "/v1/charges/{charge}/refunds/{refund}",
-        |tx, call| Ok(named(tx, call)?.value.clone()),
+        |tx, call| Ok(from_path(tx, call)?.value.clone()),
     ),
     ("POST", "/v1/charges/{charge}/refunds/{refund}", update),
 ];
 
 /// How long a refund on the cards for asynchronous refunds takes to succeed, or to fail.
-const LATER: i64 = 60;
+const ASYNC_DELAY: i64 = 60;
 
 /// The refund that the path names, perhaps under its charge.
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     match call.ids.as_slice() {
         [charge, refund] => find(tx, call, Kind::Refund, refund, "refund").and_then(|r| {
             if r.value["charge"] == *charge {
@@ -123,7 +123,7 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
         "charge": charge.id,
         "created": tx.now,
         "currency": charge.text("currency"),
-        "destination_details": destination(charge),
+        "destination_details": destination_details(charge),
         "metadata": metadata(args, "metadata")?,
         "payment_intent": charge.value["payment_intent"],
         "reason": args.text("reason"),
@@ -138,7 +138,7 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
     }
     let hidden = json!({ "fee": with_fee, "reverse": reverses });
     tx.insert(Kind::Refund, &charge.owner, refund, hidden, None);
-    take(tx, &charge.id, amount);
+    count_refunded(tx, &charge.id, amount);
     if args.text("reason") == Some("fraudulent")
         && tx.assumptions.get("fraudulent_refund") == "reported"
     {
@@ -184,8 +184,8 @@ fn requested_amount(tx: &Tx<'_>, charge: &Record, args: &Node) -> Result<i64, Ap
         };
         return Err(ApiError::invalid(format!(
             "Refund amount ({}) is greater than {of} ({})",
-            shown(amount, currency),
-            shown(left, currency),
+            amount_text(amount, currency),
+            amount_text(left, currency),
         ))
         .param("amount"));
     }
@@ -231,7 +231,7 @@ fn given_back(charge: &Record) -> i64 {
 }
 
 /// An amount as Stripe's refusals write it.
-fn shown(amount: i64, currency: &str) -> String {
+fn amount_text(amount: i64, currency: &str) -> String {
     let text = money::show(amount, currency);
     let number = text.split(' ').next().unwrap_or_default();
     match currency {
@@ -243,7 +243,7 @@ fn shown(amount: i64, currency: &str) -> String {
     }
 }
 
-fn destination(charge: &Record) -> Value {
+fn destination_details(charge: &Record) -> Value {
     match charge.value["payment_method_details"]["type"].as_str() {
         Some("card") => json!({
             "type": "card",
@@ -256,7 +256,7 @@ fn destination(charge: &Record) -> Value {
 }
 
 /// Counts an amount as refunded on its charge; a negative one when a refund failed.
-fn take(tx: &mut Tx<'_>, charge: &str, amount: i64) {
+fn count_refunded(tx: &mut Tx<'_>, charge: &str, amount: i64) {
     tx.update(charge, |r| {
         let refunded = r.int("amount_refunded") + amount;
         let back = given_back(r) + amount;
@@ -326,7 +326,7 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     if fee == 0 {
         return Ok(None);
     }
-    fees::follow(tx, &charge, amount, fee, (!inside).then_some(when)).map(Some)
+    fees::refund_share(tx, &charge, amount, fee, (!inside).then_some(when)).map(Some)
 }
 
 /// The refund succeeds, now or later, and may fail after that: as the card has it.
@@ -336,7 +336,7 @@ fn settle(tx: &mut Tx<'_>, id: &str, charge: &Record, txn: &str) {
         Aftermath::RefundFailsLater => Some("fail"),
         _ => None,
     };
-    let due = later.map(|_| tx.now + tx.takes(LATER));
+    let due = later.map(|_| tx.now + tx.takes(ASYNC_DELAY));
     tx.update(id, |r| {
         r.value["balance_transaction"] = json!(txn);
         if later == Some("succeed") {
@@ -366,7 +366,7 @@ fn fee_refunded(tx: &mut Tx<'_>, fee: Option<Value>) {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let refund = named(tx, call)?;
+    let refund = from_path(tx, call)?;
     let mut value = refund.value.clone();
     merge_metadata(&mut value["metadata"], call.args, "metadata")?;
     tx.update(&refund.id, |r| r.value = value.clone());
@@ -389,14 +389,14 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, refund: &Record) {
     let done = match refund.hidden["later"].as_str() {
         Some("succeed") => succeed(tx, &refund.id),
         Some("fail") => fail(tx, &refund.id),
-        _ => try_again(tx, refund),
+        _ => retry(tx, refund),
     };
     if let Err(error) = done {
         tracing::error!(message = error.message, refund = refund.id, "not refunded");
     }
 }
 
-fn try_again(tx: &mut Tx<'_>, refund: &Record) -> Answer {
+fn retry(tx: &mut Tx<'_>, refund: &Record) -> Answer {
     let fee = execute(tx, &refund.id)?;
     let after = tx.get(&refund.id).map(|r| r.value.clone());
     if after.is_some_and(|value| value["balance_transaction"].is_string()) {
@@ -461,28 +461,28 @@ pub(crate) fn require_action(tx: &mut Tx<'_>, id: &str) -> Answer {
 }
 
 fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    if named(tx, call)?.text("status") != "requires_action" {
+    if from_path(tx, call)?.text("status") != "requires_action" {
         return Err(ApiError::invalid("Canceling this refund is unsupported."));
     }
-    put_back(tx, call.id(), "canceled", "merchant_request")
+    return_funds(tx, call.id(), "canceled", "merchant_request")
 }
 
 fn expire(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    if named(tx, call)?.text("status") != "requires_action" {
+    if from_path(tx, call)?.text("status") != "requires_action" {
         return Err(ApiError::invalid(
             "You can only expire a refund that requires action.",
         ));
     }
-    put_back(tx, call.id(), "failed", "unknown")
+    return_funds(tx, call.id(), "failed", "unknown")
 }
 
 /// A refund fails, perhaps after it succeeded (<https://docs.stripe.com/refunds#failed-refunds>).
 pub(crate) fn fail(tx: &mut Tx<'_>, id: &str) -> Answer {
-    put_back(tx, id, "failed", "lost_or_stolen_card")
+    return_funds(tx, id, "failed", "lost_or_stolen_card")
 }
 
 /// The money is back on the balance. A fee that went back stays back.
-fn put_back(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
+fn return_funds(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
     let refund = unfinished(tx, id)?;
     let mut back = Value::Null;
     if !refund.value["balance_transaction"].is_null() {
@@ -504,7 +504,7 @@ fn put_back(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
             r.value["failure_balance_transaction"] = back;
         }
     });
-    take(tx, refund.text("charge"), -refund.int("amount"));
+    count_refunded(tx, refund.text("charge"), -refund.int("amount"));
     let Some(ended) = ended else {
         return Ok(Value::Null);
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{fees, insufficient, positive, tells};
+use super::{check_positive, fees, insufficient_funds, notifies_destination};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata},
     balance::{Booking, FeePart, available_on, book},
@@ -25,12 +25,12 @@ pub(crate) const ROUTES: &[Route] = &[
     (
         "GET",
         "/v1/transfers/{transfer}/reversals/{id}",
-        |tx, call| Ok(named(tx, call)?.value.clone()),
+        |tx, call| Ok(from_path(tx, call)?.value.clone()),
     ),
     ("POST", "/v1/transfers/{transfer}/reversals/{id}", update),
 ];
 
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     let id = call.ids.get(1).copied().unwrap_or_default();
     find(tx, call, Kind::Transfer, call.id(), "transfer")?;
     find(tx, call, Kind::Reversal, id, "id").and_then(|r| {
@@ -53,7 +53,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             transfer.id
         )));
     }
-    positive(amount, "amount")?;
+    check_positive(amount, "amount")?;
     if amount > left {
         let currency = transfer.text("currency");
         return Err(ApiError::invalid(format!(
@@ -72,7 +72,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         ))
         .param("refund_application_fee"));
     }
-    covered(tx, &transfer, &payment, amount)?;
+    check_covered(tx, &transfer, &payment, amount)?;
     let reversal = Reversal {
         amount,
         with_fee,
@@ -96,7 +96,12 @@ fn payment_of(tx: &Tx<'_>, transfer: &Record) -> Result<Arc<Record>, ApiError> {
 
 /// Only a destination charge's transfer may leave the account below zero. Money that is still on its way to it counts
 /// as long as the transfer's own is.
-fn covered(tx: &Tx<'_>, transfer: &Record, payment: &Record, amount: i64) -> Result<(), ApiError> {
+fn check_covered(
+    tx: &Tx<'_>,
+    transfer: &Record,
+    payment: &Record,
+    amount: i64,
+) -> Result<(), ApiError> {
     let sums = tx.store().balances(&payment.owner);
     let (available, pending) = sums
         .get(transfer.text("currency"))
@@ -109,7 +114,7 @@ fn covered(tx: &Tx<'_>, transfer: &Record, payment: &Record, amount: i64) -> Res
         .is_some_and(|c| c.value["transfer"] == transfer.id.as_str());
     let may_owe = || of_charge && tx.assumptions.get("destination_reversal") == "below_zero";
     if has < amount && !may_owe() {
-        return Err(insufficient());
+        return Err(insufficient_funds());
     }
     Ok(())
 }
@@ -240,7 +245,7 @@ fn count_reversed(
     });
     let fee = if fee > 0 {
         let own = (!inside).then(|| available_on(tx, payment));
-        Some(fees::follow(tx, payment, amount, fee, own)?)
+        Some(fees::refund_share(tx, payment, amount, fee, own)?)
     } else {
         None
     };
@@ -255,14 +260,14 @@ fn count_reversed(
     if let Some(after) = after {
         tx.emit("transfer.reversed", &after.owner, &after.value);
     }
-    if let Some(taken) = taken.filter(|_| tells(tx)) {
+    if let Some(taken) = taken.filter(|_| notifies_destination(tx)) {
         tx.emit("charge.refunded", &taken.owner, &taken.value);
     }
     Ok(fee)
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let reversal = named(tx, call)?;
+    let reversal = from_path(tx, call)?;
     let mut value = reversal.value.clone();
     merge_metadata(&mut value["metadata"], call.args, "metadata")?;
     tx.update(&reversal.id, |r| r.value = value.clone());

@@ -13,7 +13,7 @@ use crate::{
     error::{Answer, ApiError},
     money,
     payments::{
-        confirm::{self, End, How},
+        confirm::{self, AttemptOptions, AttemptOutcome},
         intents,
     },
     store::{Kind, Record, Tx},
@@ -203,7 +203,7 @@ pub(crate) fn collect(
     tx: &mut Tx<'_>,
     id: &str,
     method: Option<Arc<Record>>,
-    how: &How,
+    how: &AttemptOptions,
 ) -> Result<Collected, ApiError> {
     let Some(invoice) = tx.get(id).filter(|i| i.text("status") != "paid") else {
         return Ok(Collected::Paid);
@@ -221,9 +221,11 @@ pub(crate) fn collect(
     let end = confirm::attempt(tx, &intent.id, &method, how)?;
     observe_intent(tx, &payment);
     Ok(match end {
-        End::Paid => Collected::Paid,
-        End::Challenged | End::Authenticated | End::Processing => Collected::Waiting,
-        End::Declined(code, decline_code, message) => {
+        AttemptOutcome::Paid => Collected::Paid,
+        AttemptOutcome::Challenged | AttemptOutcome::Authenticated | AttemptOutcome::Processing => {
+            Collected::Waiting
+        }
+        AttemptOutcome::Declined(code, decline_code, message) => {
             Collected::Declined(code, decline_code, message)
         }
     })
@@ -383,9 +385,9 @@ pub(crate) fn advance(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
 }
 
 fn retry(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
-    let how = How {
+    let how = AttemptOptions {
         off_session: true,
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let payment = tx.get(id).and_then(|i| payments::default_of(tx, &i));
     if let Some((payment, _)) = &payment {
@@ -460,9 +462,9 @@ fn pay(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         Some(id) => Some(methods::resolve(tx, call.owner, id, "payment_method")?),
         None => None,
     };
-    let how = How {
+    let how = AttemptOptions {
         off_session: args.flag("off_session").unwrap_or(true),
-        ..How::default()
+        ..AttemptOptions::default()
     };
     match collect(tx, call.id(), method, &how)? {
         Collected::Paid => Ok(now(tx, call.id())),

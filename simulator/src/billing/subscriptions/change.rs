@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     bill::{self, Bill, Part},
     create::{Wanted, add_item, read_item},
-    cycle, emit_change, ending, has_ended, items_of, named, now, proration, show_items, terms,
+    cycle, emit_change, ending, from_path, has_ended, items_of, now, proration, show_items, terms,
 };
 use crate::{
     api::{Call, find, merge_metadata, merged},
@@ -23,7 +23,7 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    payments::confirm::How,
+    payments::confirm::AttemptOptions,
     store::{Kind, Record, Tx},
 };
 
@@ -110,7 +110,7 @@ pub(super) fn changes_of(
 }
 
 pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let subscription = named(tx, call)?;
+    let subscription = from_path(tx, call)?;
     let (args, before, id) = (
         call.args,
         subscription.value.clone(),
@@ -561,9 +561,9 @@ fn collect(tx: &mut Tx<'_>, invoice: &str, args: &Node) -> Result<(), ApiError> 
     if !charges || behavior == Some("default_incomplete") {
         return Ok(());
     }
-    let how = How {
+    let how = AttemptOptions {
         off_session: args.flag("off_session").unwrap_or(false),
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let strict = behavior == Some("error_if_incomplete");
     match settle::collect(tx, invoice, None, &how)? {

@@ -16,7 +16,7 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    payments::{confirm::How, setup},
+    payments::{confirm::AttemptOptions, setup},
     store::{Kind, Record, Tx, page},
 };
 
@@ -107,7 +107,7 @@ pub(crate) struct Sold<'a> {
     pub items: &'a [Value],
     /// `subscription_data`, and what else a subscription's creation takes.
     pub form: Node,
-    pub how: &'a How,
+    pub how: &'a AttemptOptions,
 }
 
 /// Begins the subscription that a Checkout Session sold, paid at once or not at all.
@@ -139,7 +139,7 @@ fn begin_with(
     call: &Call<'_>,
     args: &Node,
     customer: &Record,
-    (wanted, paid): (Vec<Wanted>, Option<&How>),
+    (wanted, paid): (Vec<Wanted>, Option<&AttemptOptions>),
 ) -> Answer {
     terms::simulated(args)?;
     let currency = currency(args, &wanted);
@@ -232,7 +232,7 @@ fn start(
     id: &str,
     invoice: &str,
     args: &Node,
-    paid: Option<&How>,
+    paid: Option<&AttemptOptions>,
 ) -> Result<(), ApiError> {
     let before = now(tx, id);
     if before["collection_method"] == "send_invoice" {
@@ -246,9 +246,9 @@ fn start(
     if !open || args.text("payment_behavior") == Some("default_incomplete") {
         return Ok(());
     }
-    let on_session = How {
+    let on_session = AttemptOptions {
         off_session: args.flag("off_session").unwrap_or(false),
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let strict = args.text("payment_behavior") == Some("error_if_incomplete");
     match settle::collect(tx, invoice, None, paid.unwrap_or(&on_session))? {
