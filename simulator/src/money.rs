@@ -79,12 +79,12 @@ pub(crate) fn minimum(currency: &str, param: &str) -> Result<i64, ApiError> {
 
 /// Refuses an amount below the currency's minimum
 /// (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
-pub(crate) fn enough(amount: i64, currency: &str) -> Result<(), ApiError> {
+pub(crate) fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
     let minimum = minimum(currency, "currency")?;
     if amount < minimum {
         return Err(ApiError::invalid(format!(
             "Amount must be at least {}",
-            show(minimum, currency)
+            format(minimum, currency)
         ))
         .code("amount_too_small")
         .param("amount"));
@@ -100,7 +100,7 @@ pub(crate) fn enough(amount: i64, currency: &str) -> Result<(), ApiError> {
     if amount > MAX_AMOUNT {
         return Err(ApiError::invalid(format!(
             "Amount must be no more than {}",
-            show(MAX_AMOUNT, currency)
+            format(MAX_AMOUNT, currency)
         ))
         .code("amount_too_large")
         .param("amount"));
@@ -120,7 +120,7 @@ pub(crate) fn digits(currency: &str) -> usize {
 }
 
 /// An amount for people: `12.34 EUR`, `1234 JPY`.
-pub(crate) fn show(amount: i64, currency: &str) -> String {
+pub(crate) fn format(amount: i64, currency: &str) -> String {
     let digits = digits(currency);
     let sign = if amount < 0 { "-" } else { "" };
     let text = format!("{:0width$}", amount.unsigned_abs(), width = digits + 1);
@@ -191,10 +191,10 @@ mod tests {
 
     #[test]
     fn amounts_are_shown_with_the_digits_of_their_currency() {
-        assert_eq!(show(5, "eur"), "0.05 EUR");
-        assert_eq!(show(-1234, "usd"), "-12.34 USD");
-        assert_eq!(show(1234, "jpy"), "1234 JPY");
-        assert_eq!(show(1234, "kwd"), "1.234 KWD");
+        assert_eq!(format(5, "eur"), "0.05 EUR");
+        assert_eq!(format(-1234, "usd"), "-12.34 USD");
+        assert_eq!(format(1234, "jpy"), "1234 JPY");
+        assert_eq!(format(1234, "kwd"), "1.234 KWD");
     }
 
     #[test]

@@ -85,7 +85,7 @@ fn advance(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             "The `frozen_time` must be after the test clock's current frozen time: a test clock can only be moved forward.",
         );
     }
-    if to > farthest(tx, &clock) {
+    if to > max_frozen_time(tx, &clock) {
         return refuse(
             "You can only advance a test clock by at most two intervals of its shortest subscription at a time.",
         );
@@ -107,7 +107,7 @@ fn advance(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 /// Two intervals from now of the shortest subscription; two years when there is none.
-fn farthest(tx: &Tx<'_>, clock: &Value) -> i64 {
+fn max_frozen_time(tx: &Tx<'_>, clock: &Value) -> i64 {
     let (id, now) = (
         clock["id"].as_str(),
         clock["frozen_time"].as_i64().unwrap_or(0),

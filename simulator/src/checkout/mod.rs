@@ -147,7 +147,7 @@ fn enough(total: i64, currency: &str) -> Result<(), ApiError> {
     if total != 0 && total < least {
         return Err(ApiError::invalid(format!(
             "The Checkout Session's total amount due must add up to at least {}",
-            money::show(least, currency)
+            money::format(least, currency)
         ))
         .code("amount_too_small")
         .param("line_items"));

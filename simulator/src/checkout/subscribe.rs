@@ -180,6 +180,6 @@ fn begin(
         form,
         how: &how,
     };
-    let subscription = create::sell(tx, owner, &sold)?;
+    let subscription = create::create_for_checkout(tx, owner, &sold)?;
     Ok((subscription, customer))
 }

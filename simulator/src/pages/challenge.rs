@@ -58,7 +58,7 @@ pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> 
     question(&match intent.kind {
         Kind::SetupIntent => html! { "saving this card" },
         _ => {
-            html! { "paying " strong { (money::show(intent.int("amount"), intent.text("currency"))) } }
+            html! { "paying " strong { (money::format(intent.int("amount"), intent.text("currency"))) } }
         }
     })
 }

@@ -91,7 +91,7 @@ fn describe(tx: &Tx<'_>, subscription: &Record) -> (String, i64) {
         let price = &item.value["price"];
         let product = price["product"].as_str().and_then(|id| tx.get(id));
         let name = product.as_ref().map_or("Subscription", |p| p.text("name"));
-        let each = money::show(
+        let each = money::format(
             price["unit_amount"].as_i64().unwrap_or(0),
             price["currency"].as_str().unwrap_or_default(),
         );

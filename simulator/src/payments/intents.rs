@@ -95,7 +95,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .text("currency")
         .unwrap_or_default()
         .to_ascii_lowercase();
-    money::enough(amount, &currency)?;
+    money::check_amount(amount, &currency)?;
     let destination = args.text("transfer_data.destination").is_some();
     let fee = args.int("application_fee_amount");
     check_fee(tx, call.owner, fee, amount, destination)?;
@@ -423,7 +423,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let currency = value["currency"].as_str().unwrap_or_default().to_owned();
     let amount = value["amount"].as_i64().unwrap_or(0);
     if open {
-        money::enough(amount, &currency)?;
+        money::check_amount(amount, &currency)?;
     }
     let fee = value["application_fee_amount"].as_i64();
     check_fee(

@@ -36,7 +36,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .text("currency")
         .ok_or_else(|| ApiError::parameter_missing("currency"))?
         .to_ascii_lowercase();
-    money::enough(amount, &currency)?;
+    money::check_amount(amount, &currency)?;
     let fee = args
         .int("application_fee_amount")
         .or(args.int("application_fee"));

@@ -232,7 +232,7 @@ fn given_back(charge: &Record) -> i64 {
 
 /// An amount as Stripe's refusals write it.
 fn amount_text(amount: i64, currency: &str) -> String {
-    let text = money::show(amount, currency);
+    let text = money::format(amount, currency);
     let number = text.split(' ').next().unwrap_or_default();
     match currency {
         "usd" => format!("${number}"),

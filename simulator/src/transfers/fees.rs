@@ -248,8 +248,8 @@ fn create_fee_refund(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         let currency = fee.text("currency");
         return Err(ApiError::invalid(format!(
             "Refund amount ({}) is greater than unrefunded amount on application fee ({})",
-            money::show(amount, currency),
-            money::show(left, currency)
+            money::format(amount, currency),
+            money::format(left, currency)
         ))
         .param("amount"));
     }

@@ -316,7 +316,7 @@ fn check_source_amount(
         };
         return Err(ApiError::invalid(format!(
             "Transfers using this transaction as a source must not exceed the source amount of {}.{more}",
-            money::show(most, charge.text("currency"))
+            money::format(most, charge.text("currency"))
         ))
         .param("amount"));
     }

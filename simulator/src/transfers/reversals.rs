@@ -58,8 +58,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         let currency = transfer.text("currency");
         return Err(ApiError::invalid(format!(
             "Reversal amount ({}) is greater than unreversed amount on transfer ({})",
-            money::show(amount, currency),
-            money::show(left, currency)
+            money::format(amount, currency),
+            money::format(left, currency)
         ))
         .param("amount"));
     }

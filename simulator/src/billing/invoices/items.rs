@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::lines::{self, Given, Line};
+use super::lines::{self, Line, LineParams};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
-    billing::discounts::{self, On},
+    billing::discounts::{self, DiscountTarget},
     error::{Answer, ApiError},
     form::Node,
     money,
@@ -37,7 +37,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         Some(id) => Some(find(tx, call, Kind::Subscription, id, "subscription")?),
         None => None,
     };
-    let given = lines::given(tx, call, args, "", &currency, None)?;
+    let given = lines::read(tx, call, args, "", &currency, None)?;
     let period = lines::period(args, "", (tx.now, tx.now))?;
     let parent = subscription.map(|s| {
         json!({
@@ -61,10 +61,10 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             metadata: metadata(args, "metadata")?,
         },
     );
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer.id),
         invoice_item: Some(&item.id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     let own = discounts::read(tx, call, args, "", on)?;
     let item = tx
@@ -279,12 +279,12 @@ fn editable(tx: &Tx<'_>, call: &Call<'_>) -> Result<(Arc<Record>, Option<Arc<Rec
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let (item, invoice) = editable(tx, call)?;
-    let old = Given {
+    let old = LineParams {
         amount: item.int("amount"),
         price: item.hidden["price"].as_str().and_then(|id| tx.get(id)),
         quantity: item.int("quantity"),
     };
-    let given = lines::given(tx, call, args, "", item.text("currency"), Some(&old))?;
+    let given = lines::read(tx, call, args, "", item.text("currency"), Some(&old))?;
     let ends = |name: &str| item.value["period"][name].as_i64().unwrap_or(0);
     let period = lines::period(args, "", (ends("start"), ends("end")))?;
     let mut value = item.value.clone();
@@ -303,10 +303,10 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if args.at("discounts").is_some() {
         let customer = item.text("customer").to_owned();
-        let on = On {
+        let on = DiscountTarget {
             customer: Some(&customer),
             invoice_item: Some(&item.id),
-            ..On::default()
+            ..DiscountTarget::default()
         };
         value["discounts"] = json!(discounts::read(tx, call, args, "", on)?);
     }

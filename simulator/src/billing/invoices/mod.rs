@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::discounts::{self, On};
+use super::discounts::{self, DiscountTarget};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, merged, metadata, retrieve},
     error::{Answer, ApiError},
@@ -226,10 +226,10 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let mut value = invoice.value.clone();
     value["metadata"] = metadata(args, "metadata")?;
     describe(tx, call, &mut value)?;
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer.id),
         invoice: Some(&invoice.id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     value["discounts"] = if args.at("discounts").is_some() {
         json!(discounts::read(tx, call, args, "", on)?)
@@ -493,10 +493,10 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if args.at("discounts").is_some() {
         let customer = invoice.text("customer").to_owned();
-        let on = On {
+        let on = DiscountTarget {
             customer: Some(&customer),
             invoice: Some(&invoice.id),
-            ..On::default()
+            ..DiscountTarget::default()
         };
         value["discounts"] = json!(discounts::read(tx, call, args, "", on)?);
     }

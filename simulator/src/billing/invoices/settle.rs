@@ -20,11 +20,15 @@ use crate::{
 };
 
 pub(crate) const ROUTES: &[Route] = &[
-    ("POST", "/v1/invoices/{invoice}/finalize", finalize_it),
+    ("POST", "/v1/invoices/{invoice}/finalize", handle_finalize),
     ("POST", "/v1/invoices/{invoice}/pay", pay),
     ("POST", "/v1/invoices/{invoice}/send", send),
-    ("POST", "/v1/invoices/{invoice}/void", void_it),
-    ("POST", "/v1/invoices/{invoice}/mark_uncollectible", give_up),
+    ("POST", "/v1/invoices/{invoice}/void", handle_void),
+    (
+        "POST",
+        "/v1/invoices/{invoice}/mark_uncollectible",
+        mark_uncollectible,
+    ),
 ];
 
 const HOUR: i64 = 3600;
@@ -402,7 +406,7 @@ fn retry(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn finalize_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn handle_finalize(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
     if invoice.text("status") != "draft" {
         return Err(ApiError::invalid(
@@ -511,7 +515,7 @@ fn send(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(now(tx, call.id()))
 }
 
-fn void_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn handle_void(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
     if !matches!(invoice.text("status"), "open" | "uncollectible") {
         return Err(ApiError::invalid(format!(
@@ -541,7 +545,7 @@ pub(crate) fn void(tx: &mut Tx<'_>, id: &str) {
     subscriptions::cycle::paid(tx, id);
 }
 
-fn give_up(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn mark_uncollectible(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
     if invoice.text("status") != "open" {
         return Err(ApiError::invalid(format!(

@@ -21,7 +21,7 @@ use crate::{
 
 /// `€10.00`, or `10.00 CHF`.
 fn price_text(amount: i64, currency: &str) -> String {
-    let text = money::show(amount, currency);
+    let text = money::format(amount, currency);
     let number = text.split(' ').next().unwrap_or_default().to_owned();
     match currency {
         "usd" => format!("${number}"),
@@ -261,7 +261,7 @@ pub(super) fn extra(
     let mut out = Vec::new();
     for (index, form) in forms.iter().enumerate() {
         let at = format!("add_invoice_items[{index}]");
-        let given = lines::given(tx, call, form, &at, &currency, None)?;
+        let given = lines::read(tx, call, form, &at, &currency, None)?;
         out.push(Line {
             amount: given.amount,
             description: lines::describe(tx, form, given.price.as_deref()),

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::{
     bill::{self, Bill, Part},
-    create::{Wanted, add_item, read_item},
+    create::{ItemParams, add_item, read_item},
     cycle, emit_change, ending, from_path, has_ended, items_of, now, proration, show_items, terms,
 };
 use crate::{
     api::{Call, find, merge_metadata, merged},
     billing::{
-        discounts::{self, On},
+        discounts::{self, DiscountTarget},
         invoices::{
             self, items,
             settle::{self, Collected},
@@ -29,7 +29,7 @@ use crate::{
 
 /// One change of the items.
 pub(super) enum Change {
-    Add(Box<Wanted>),
+    Add(Box<ItemParams>),
     Set {
         item: String,
         price: Option<Arc<Record>>,
@@ -178,10 +178,10 @@ fn replace_discounts(
     call: &Call<'_>,
     subscription: &Record,
 ) -> Result<Vec<String>, ApiError> {
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(subscription.text("customer")),
         subscription: Some(&subscription.id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     let new = discounts::read(tx, call, call.args, "", on)?;
     let old = subscription.value["discounts"].as_array();
@@ -267,7 +267,7 @@ fn apply_to(
         .text("proration_behavior")
         .unwrap_or("create_prorations")
         .to_owned();
-    let (made, resets) = arrange(tx, call, id, changes, args, &how)?;
+    let (made, resets) = apply_changes(tx, call, id, changes, args, &how)?;
     let missing = &before["trial_settings"]["end_behavior"]["missing_payment_method"];
     if resets && before["status"] == "trialing" && missing == "pause" && !cycle::payable(tx, id) {
         cycle::pause(tx, id, before);
@@ -285,7 +285,7 @@ fn apply_to(
 }
 
 /// Makes the changes and their prorations; says whether a new period begins now.
-pub(super) fn arrange(
+pub(super) fn apply_changes(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     id: &str,
@@ -404,7 +404,7 @@ fn make_change(
 }
 
 /// The period of an item that joins a subscription: to where one of the same interval ends.
-fn period_for(tx: &Tx<'_>, subscription: &Record, wanted: &Wanted) -> (i64, i64) {
+fn period_for(tx: &Tx<'_>, subscription: &Record, wanted: &ItemParams) -> (i64, i64) {
     let interval = prices::interval(&wanted.price.value);
     let anchor = subscription.int("billing_cycle_anchor");
     let same = items_of(tx, subscription)

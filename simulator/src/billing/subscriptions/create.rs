@@ -9,7 +9,7 @@ use crate::{
     api::{Call, Key, find, merged, metadata},
     billing::{
         amounts,
-        discounts::{self, On},
+        discounts::{self, DiscountTarget},
         invoices::settle::{self, Collected},
         prices,
     },
@@ -29,11 +29,11 @@ pub(crate) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     };
     let customer = customer.ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, customer, "customer")?;
-    begin(tx, call, call.args, &customer)
+    create_from_form(tx, call, call.args, &customer)
 }
 
 /// One item of a request.
-pub(super) struct Wanted {
+pub(super) struct ItemParams {
     pub price: Arc<Record>,
     pub quantity: i64,
     pub metadata: Value,
@@ -46,7 +46,7 @@ pub(super) fn read_item(
     call: &Call<'_>,
     form: &Node,
     at: &str,
-) -> Result<Wanted, ApiError> {
+) -> Result<ItemParams, ApiError> {
     let param = |name: &str| {
         if at.is_empty() {
             name.to_owned()
@@ -75,7 +75,7 @@ pub(super) fn read_item(
             .param(param(name)));
         }
     }
-    Ok(Wanted {
+    Ok(ItemParams {
         price,
         quantity,
         metadata: metadata(form, "metadata")?,
@@ -85,7 +85,12 @@ pub(super) fn read_item(
 }
 
 /// Begins a subscription from a form that has the parameters of its creation.
-pub(super) fn begin(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, customer: &Record) -> Answer {
+pub(super) fn create_from_form(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    args: &Node,
+    customer: &Record,
+) -> Answer {
     let forms: Vec<Node> = args.list("items").cloned().collect();
     if forms.is_empty() {
         return Err(ApiError::parameter_missing("items"));
@@ -97,7 +102,7 @@ pub(super) fn begin(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, customer: &Re
     for (index, form) in forms.iter().enumerate() {
         wanted.push(read_item(tx, call, form, &format!("items[{index}]"))?);
     }
-    begin_with(tx, call, args, customer, (wanted, None))
+    create_with_items(tx, call, args, customer, (wanted, None))
 }
 
 /// What a Checkout Session sold.
@@ -111,7 +116,7 @@ pub(crate) struct Sold<'a> {
 }
 
 /// Begins the subscription that a Checkout Session sold, paid at once or not at all.
-pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
+pub(crate) fn create_for_checkout(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
     let call = Call {
         args: &sold.form,
         ids: Vec::new(),
@@ -123,7 +128,7 @@ pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
     let mut wanted = Vec::new();
     for (index, item) in sold.items.iter().enumerate() {
         let price = item["price"]["id"].as_str().unwrap_or_default();
-        wanted.push(Wanted {
+        wanted.push(ItemParams {
             price: find(tx, &call, Kind::Price, price, "price")?,
             quantity: item["quantity"].as_i64().unwrap_or(1),
             metadata: item["metadata"].clone(),
@@ -131,15 +136,15 @@ pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
             at: format!("line_items[{index}]"),
         });
     }
-    begin_with(tx, &call, &sold.form, &customer, (wanted, Some(sold.how)))
+    create_with_items(tx, &call, &sold.form, &customer, (wanted, Some(sold.how)))
 }
 
-fn begin_with(
+fn create_with_items(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     args: &Node,
     customer: &Record,
-    (wanted, paid): (Vec<Wanted>, Option<&AttemptOptions>),
+    (wanted, paid): (Vec<ItemParams>, Option<&AttemptOptions>),
 ) -> Answer {
     terms::simulated(args)?;
     let currency = currency(args, &wanted);
@@ -149,7 +154,7 @@ fn begin_with(
     let (trial_end, anchor) = terms::times(tx, args)?;
     let id = tx.mint("sub_1", 23);
     let fields = terms::describe(tx, call, args, customer)?;
-    let value = shell(
+    let value = new_subscription(
         tx,
         call,
         args,
@@ -177,10 +182,10 @@ fn begin_with(
         add_item(tx, call, &id, w, (tx.now, end))?;
     }
     show_items(tx, &id);
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer.id),
         subscription: Some(&id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     let discounts = discounts::read(tx, call, args, "", on)?;
     tx.update(&id, |r| r.value["discounts"] = json!(discounts));
@@ -194,7 +199,7 @@ fn begin_with(
 }
 
 /// The currency that is asked for, else that of the first price.
-fn currency(args: &Node, wanted: &[Wanted]) -> String {
+fn currency(args: &Node, wanted: &[ItemParams]) -> String {
     args.text("currency")
         .map(str::to_ascii_lowercase)
         .or_else(|| wanted.first().map(|w| w.price.text("currency").to_owned()))
@@ -202,7 +207,7 @@ fn currency(args: &Node, wanted: &[Wanted]) -> String {
 }
 
 /// Each price is known in the currency, and none comes twice.
-fn check_items(tx: &Tx<'_>, wanted: &[Wanted], currency: &str) -> Result<(), ApiError> {
+fn check_items(tx: &Tx<'_>, wanted: &[ItemParams], currency: &str) -> Result<(), ApiError> {
     for w in wanted {
         amounts::cost(tx.rounding(), &w.price, w.quantity, currency).map_err(|e| {
             match e.param.as_deref() {
@@ -275,7 +280,7 @@ fn ask_for_method(tx: &mut Tx<'_>, id: &str) {
 }
 
 /// The subscription without items and discounts.
-fn shell(
+fn new_subscription(
     tx: &Tx<'_>,
     call: &Call<'_>,
     args: &Node,
@@ -388,7 +393,7 @@ pub(super) fn add_item(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     subscription: &str,
-    wanted: &Wanted,
+    wanted: &ItemParams,
     period: (i64, i64),
 ) -> Result<Arc<Record>, ApiError> {
     let id = tx.mint("si_", 14);
@@ -396,10 +401,10 @@ pub(super) fn add_item(
         .get(subscription)
         .map(|s| s.text("customer").to_owned())
         .unwrap_or_default();
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer),
         item: Some(&id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     let discounts = discounts::read(tx, call, &wanted.form, &wanted.at, on)?;
     let item = json!({

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     bill::{self, Bill},
-    change::{arrange, bill_now, changes_of},
+    change::{apply_changes, bill_now, changes_of},
     create, cycle, has_ended, items_of, left, period_of,
 };
 use crate::{
@@ -129,7 +129,7 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "subscription_details[items]",
     )?;
     let changed = !changes.is_empty();
-    let (_, resets) = arrange(tx, call, id, changes, details, &how)?;
+    let (_, resets) = apply_changes(tx, call, id, changes, details, &how)?;
     let ends = details.flag("cancel_now") == Some(true);
     if resets {
         let invoice = bill_now(tx, id, Vec::new(), "upcoming")?;
@@ -172,7 +172,7 @@ fn preview_creation(tx: &mut Tx<'_>, call: &Call<'_>, details: &Node) -> Answer 
         "payment_behavior".to_owned(),
         Node::Leaf("default_incomplete".to_owned()),
     ));
-    let made = create::begin(tx, call, &Node::Tree(form), &customer)?;
+    let made = create::create_from_form(tx, call, &Node::Tree(form), &customer)?;
     Ok(invoices::now(
         tx,
         made["latest_invoice"].as_str().unwrap_or_default(),

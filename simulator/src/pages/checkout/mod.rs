@@ -81,7 +81,7 @@ fn shipping(rate: &Record, currency: &str) -> (String, String) {
     let label = format!(
         "{}, {}",
         rate.text("display_name"),
-        money::show(price, currency)
+        money::format(price, currency)
     );
     (rate.id.clone(), label)
 }
@@ -150,7 +150,7 @@ fn back_link(session: &Record) -> Markup {
 
 fn open(view: &View, title: &str, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
-    let total = money::show(session.int("amount_total"), session.text("currency"));
+    let total = money::format(session.int("amount_total"), session.text("currency"));
     let setup = session.text("mode") == "setup";
     html! {
         main.two {
@@ -395,7 +395,7 @@ pub(super) async fn challenge(State(s): State<Simulator>, Path(id): Path<String>
         Err(error) => return error_page(&error),
     };
     let session = &view.session;
-    let total = money::show(session.int("amount_total"), session.text("currency"));
+    let total = money::format(session.int("amount_total"), session.text("currency"));
     challenge::question(&match session.text("mode") {
         "setup" => html! { "saving this card for " strong { (view.merchant) } },
         _ => html! { "paying " strong { (total) } " to " strong { (view.merchant) } },
