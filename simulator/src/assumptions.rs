@@ -87,8 +87,8 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         name: "unchanged_updates",
-        values: &["silent", "told"],
-        about: "whether a request that changes nothing of an account, person, customer, payment method or charge is told of as `….updated`",
+        values: &["silent", "sent"],
+        about: "whether a request that changes nothing of an account, person, customer, payment method or charge sends `….updated`",
     },
     Assumption {
         name: "webhook_retries",
@@ -98,12 +98,12 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "capabilities",
         values: &["active_at_once", "pending_first"],
-        about: "whether a capability that becomes active is told of as pending before",
+        about: "whether `capability.updated` says pending before a capability becomes active",
     },
     Assumption {
         name: "new_capabilities",
-        values: &["told", "silent"],
-        about: "whether `capability.updated` comes for what an account is created with",
+        values: &["sent", "silent"],
+        about: "whether `capability.updated` is sent for what an account is created with",
     },
     Assumption {
         name: "account_session_life",
@@ -252,8 +252,8 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         name: "inline_prices",
-        values: &["silent", "told"],
-        about: "whether prices and products that a line makes for itself are told of as `price.created` and `product.created`",
+        values: &["silent", "sent"],
+        about: "whether prices and products that a line makes for itself send `price.created` and `product.created`",
     },
     Assumption {
         name: "once_coupon",

@@ -59,7 +59,7 @@ impl Tx<'_> {
     /// told of is open.
     pub fn emit_update(&mut self, name: &str, owner: &str, before: &Value, after: &Value) {
         let changed = changes(before, after);
-        if changed != json!({}) || self.assumptions.get("unchanged_updates") == "told" {
+        if changed != json!({}) || self.assumptions.get("unchanged_updates") == "sent" {
             self.emit_change(name, owner, after, Some(changed));
         }
     }

@@ -88,7 +88,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(bank) = bank {
         tx.emit("account.external_account.created", &id, &bank);
     }
-    if tx.assumptions.get("new_capabilities") == "told" {
+    if tx.assumptions.get("new_capabilities") == "sent" {
         capabilities::emit_updates(tx, &id, &Value::Null);
     }
     schedule::schedule(tx, &id);

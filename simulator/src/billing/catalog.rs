@@ -117,7 +117,7 @@ pub(crate) fn make(
 
 /// Whether what a line makes for itself is told of.
 pub(super) fn emits_inline(tx: &Tx<'_>) -> bool {
-    tx.assumptions.get("inline_prices") == "told"
+    tx.assumptions.get("inline_prices") == "sent"
 }
 
 /// What creating and updating have in common; `all` writes what isn't given too.

@@ -1,5 +1,9 @@
 //! The switches for Stripe's open questions, and the log of which test asks for which.
 
+mod accounts;
+mod billing;
+mod money;
+
 use std::{path::Path, process::Stdio};
 
 use tokio::{

@@ -1,7 +1,7 @@
 //! Checkout Sessions: who buys, what is asked, what it costs in the end.
 
-mod asked;
 mod buyers;
+mod collected;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Payment intents: confirmation, declines, 3-D Secure, capture, debits.
 
-mod later;
+mod delayed;
 
 use serde_json::{Value, json};
 
