@@ -53,7 +53,7 @@ async fn half_a_cent_goes_up_or_to_the_even_side() {
 
 #[tokio::test]
 async fn what_a_line_makes_for_itself_may_be_told_of() {
-    for (how, told) in [("silent", 0), ("told", 1)] {
+    for (how, told) in [("silent", 0), ("sent", 1)] {
         let s = Stripe::under("inline_prices", how).await;
         let seller = s.seller().await;
         s.session(&seller, 1000, "").await;

@@ -1,4 +1,4 @@
-//! All routes: each noun names its own, the table is all of them.
+//! The table of all routes; each noun names its own.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -9,9 +9,8 @@ use crate::{
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
     customers::{self, methods},
-    payments::{capture, charges, confirm, disputes, intents, legacy, refunds, setup},
+    payments::{capture, charges, disputes, intents, legacy, refunds, setup},
     shape::{self, Shape},
-    store::{Kind, Record, Tx},
     tokens,
     transfers::{self, fees, reversals},
     webhooks,
@@ -26,7 +25,7 @@ pub(crate) struct Entry {
 
 /// By first noun, so that a request looks at a handful of entries; what is named goes before what
 /// varies, as `/v1/customers/search` does before `/v1/customers/{customer}`.
-static TABLE: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
+static ROUTES: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
     static EMPTY: LazyLock<Shape> = LazyLock::new(Shape::default);
     let mut table: HashMap<_, Vec<Entry>> = HashMap::new();
     for (method, path, run) in all() {
@@ -93,7 +92,7 @@ pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Entry, V
         .trim_end_matches('/')
         .split('/')
         .collect();
-    let entry = TABLE
+    let entry = ROUTES
         .get::<str>(parts.first()?)?
         .iter()
         .find(|entry| entry.method == method && entry.fits(&parts))?;
@@ -120,29 +119,5 @@ impl Entry {
                 .iter()
                 .zip(parts)
                 .all(|(want, have)| want.starts_with('{') || want == have)
-    }
-}
-
-/// Does what a record's time has come for.
-pub(crate) fn falls_due(tx: &mut Tx<'_>, id: &str) {
-    let Some(record): Option<std::sync::Arc<Record>> = tx.get(id) else {
-        return;
-    };
-    match record.kind {
-        Kind::Charge => legacy::falls_due(tx, &record),
-        Kind::Intent => confirm::falls_due(tx, &record),
-        Kind::Session => checkout::falls_due(tx, &record),
-        Kind::Txn => balance::becomes_available(tx, &record),
-        Kind::Payout => payouts::falls_due(tx, &record),
-        Kind::Topup => topups::falls_due(tx, &record),
-        Kind::Person => persons::falls_due(tx, &record),
-        Kind::Account => payouts::pay_out(tx, &record),
-        Kind::Refund => refunds::falls_due(tx, &record),
-        Kind::Dispute => disputes::falls_due(tx, &record),
-        Kind::Subscription => subscriptions::cycle::falls_due(tx, &record),
-        Kind::Invoice => invoices::settle::falls_due(tx, &record),
-        Kind::InvoicePayment => invoices::payments::falls_due(tx, &record),
-        Kind::TestClock => test_clocks::run(tx, &record, falls_due),
-        _ => {}
     }
 }

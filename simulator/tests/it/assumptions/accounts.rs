@@ -40,7 +40,7 @@ async fn intent(stripe: &Stripe, more: &str) -> Value {
 
 #[tokio::test]
 async fn what_changes_nothing_may_be_told_of() {
-    for (how, events) in [("silent", 0), ("told", 1)] {
+    for (how, events) in [("silent", 0), ("sent", 1)] {
         let s = Stripe::under("unchanged_updates", how).await;
         let customer = id(&s.post("/v1/customers", "name=Ann").await);
         let card = s
@@ -113,7 +113,7 @@ async fn a_capability_may_be_pending_before_it_is_active() {
 
 #[tokio::test]
 async fn what_an_account_is_made_with_may_go_untold() {
-    for (how, events) in [("told", 1), ("silent", 0)] {
+    for (how, events) in [("sent", 1), ("silent", 0)] {
         let s = Stripe::under("new_capabilities", how).await;
         let made = s
             .post(

@@ -24,13 +24,13 @@ use tokio::{
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub address: SocketAddr,
-    cut: Cut,
+    dropped: Dropped,
 }
 
 impl Peer {
     /// The answer under way is never written: the connection ends at its first byte.
-    pub fn hang_up(&self, how: End) {
-        self.cut.0.store(how as u8, Ordering::SeqCst);
+    pub fn drop_connection(&self, how: End) {
+        self.dropped.0.store(how as u8, Ordering::SeqCst);
     }
 }
 
@@ -43,35 +43,35 @@ pub(crate) enum End {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Cut(Arc<AtomicU8>);
+struct Dropped(Arc<AtomicU8>);
 
-impl Connected<IncomingStream<'_, Cuttable>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Cuttable>) -> Self {
+impl Connected<IncomingStream<'_, DroppableListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, DroppableListener>) -> Self {
         Self {
             address: *stream.remote_addr(),
-            cut: stream.io().cut.clone(),
+            dropped: stream.io().dropped.clone(),
         }
     }
 }
 
-pub(crate) struct Cuttable(pub TcpListener);
+pub(crate) struct DroppableListener(pub TcpListener);
 
-pub(crate) struct Line {
+pub(crate) struct DroppableStream {
     stream: TcpStream,
-    cut: Cut,
+    dropped: Dropped,
 }
 
-impl Listener for Cuttable {
-    type Io = Line;
+impl Listener for DroppableListener {
+    type Io = DroppableStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Line, SocketAddr) {
+    async fn accept(&mut self) -> (DroppableStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "no TCP_NODELAY");
         }
-        let cut = Cut::default();
-        (Line { stream, cut }, address)
+        let dropped = Dropped::default();
+        (DroppableStream { stream, dropped }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -79,9 +79,9 @@ impl Listener for Cuttable {
     }
 }
 
-impl Line {
-    fn cut(&self) -> Option<io::Error> {
-        match self.cut.0.load(Ordering::SeqCst) {
+impl DroppableStream {
+    fn dropped(&self) -> Option<io::Error> {
+        match self.dropped.0.load(Ordering::SeqCst) {
             0 => None,
             how => {
                 if how == End::Reset as u8 {
@@ -93,7 +93,7 @@ impl Line {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for DroppableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -103,13 +103,13 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for DroppableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.cut() {
+        match self.dropped() {
             Some(error) => Poll::Ready(Err(error)),
             None => Pin::new(&mut self.stream).poll_write(cx, buf),
         }
@@ -120,7 +120,7 @@ impl AsyncWrite for Line {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.cut() {
+        match self.dropped() {
             Some(error) => Poll::Ready(Err(error)),
             None => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
         }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    api::{Call, metadata},
+    api::{Call, merged, metadata},
     billing::prices,
     customers,
     error::{Answer, ApiError},
@@ -35,106 +35,133 @@ pub(super) fn describe(
         None => Some(args.text("customer_creation").unwrap_or("if_required")),
     };
     let secret = (ui != "hosted_page").then(|| tx.mint(&format!("{id}_secret_"), 40));
-    let mut session = json!({
+    let session = merged(unpaid(id, tx.now), collected(args)?);
+    let session = merged(
+        session,
+        json!({
+            "allow_promotion_codes": args.flag("allow_promotion_codes"),
+            "cancel_url": args.text("cancel_url"),
+            "client_reference_id": args.text("client_reference_id"),
+            "client_secret": secret,
+            "currency": currency,
+            "customer": customer,
+            "customer_creation": creation,
+            "customer_details": details(tx, args),
+            "customer_email": args.text("customer_email"),
+            "excluded_payment_method_types": args.texts("excluded_payment_method_types"),
+            "integration_identifier": args.text("integration_identifier"),
+            "invoice_creation": (mode == "payment").then(no_invoice),
+            "locale": args.text("locale"),
+            "metadata": metadata(args, "metadata")?,
+            "mode": mode,
+            "optional_items": optional,
+            "origin_context": args.text("origin_context"),
+            "payment_method_collection": args
+                .text("payment_method_collection")
+                .unwrap_or(if mode == "payment" { "if_required" } else { "always" }),
+            "payment_method_types": types(args, currency),
+            "payment_status": if mode == "setup" { "no_payment_required" } else { "unpaid" },
+            "submit_type": args.text("submit_type"),
+            "success_url": args.text("success_url"),
+            "ui_mode": ui,
+            "url": (ui == "hosted_page").then(|| format!("{}/c/pay/{id}", tx.base_url)),
+        }),
+    );
+    let mut session = merged(session, page_fields(args, ui));
+    if let Some(form) = args.at("branding_settings") {
+        session["branding_settings"] = branding(tx, call.owner, form);
+    }
+    Ok(session)
+}
+
+/// The fields that every session begins with.
+fn unpaid(id: &str, now: i64) -> Value {
+    json!({
         "id": id,
         "object": "checkout.session",
-        "adaptive_pricing": { "enabled": args.flag("adaptive_pricing.enabled").unwrap_or(false) },
-        "after_expiration": after_expiration(args),
-        "allow_promotion_codes": args.flag("allow_promotion_codes"),
         "amount_subtotal": null,
         "amount_total": null,
         "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
-        "billing_address_collection": args.text("billing_address_collection"),
-        "cancel_url": args.text("cancel_url"),
-        "client_reference_id": args.text("client_reference_id"),
-        "client_secret": secret,
         "collected_information": null,
         "consent": null,
-        "consent_collection": consent_collection(args),
-        "created": tx.now,
-        "currency": currency,
+        "created": now,
         "currency_conversion": null,
-        "custom_fields": custom_fields(args)?,
-        "custom_text": custom_text(args)?,
-        "customer": customer,
         "customer_account": null,
-        "customer_creation": creation,
-        "customer_details": details(tx, args),
-        "customer_email": args.text("customer_email"),
         "discounts": [],
-        "excluded_payment_method_types": args.texts("excluded_payment_method_types"),
-        "integration_identifier": args.text("integration_identifier"),
         "invoice": null,
-        "invoice_creation": (mode == "payment").then(|| json!({
-            "enabled": false,
-            "invoice_data": {
-                "account_tax_ids": null, "custom_fields": null, "description": null,
-                "footer": null, "issuer": null, "metadata": {}, "rendering_options": null,
-            },
-        })),
         "livemode": false,
-        "locale": args.text("locale"),
-        "metadata": metadata(args, "metadata")?,
-        "mode": mode,
-        "optional_items": optional,
-        "origin_context": args.text("origin_context"),
         "payment_intent": null,
         "payment_link": null,
-        "payment_method_collection": args
-            .text("payment_method_collection")
-            .unwrap_or(if mode == "payment" { "if_required" } else { "always" }),
         "payment_method_configuration_details": null,
         "payment_method_options": {},
-        "payment_method_types": types(args, currency),
-        "payment_status": if mode == "setup" { "no_payment_required" } else { "unpaid" },
+        "recovered_from": null,
+        "setup_intent": null,
+        "shipping_cost": null,
+        "shipping_options": [],
+        "status": "open",
+        "subscription": null,
+        "total_details": null,
+    })
+}
+
+/// What the page offers the buyer and collects from them.
+fn collected(args: &Node) -> Answer {
+    Ok(json!({
+        "adaptive_pricing": { "enabled": args.flag("adaptive_pricing.enabled").unwrap_or(false) },
+        "after_expiration": after_expiration(args),
+        "billing_address_collection": args.text("billing_address_collection"),
+        "consent_collection": consent_collection(args),
+        "custom_fields": custom_fields(args)?,
+        "custom_text": custom_text(args)?,
         "permissions": args.at("permissions").map(|p| json!({
             "update_shipping_details": p.text("update_shipping_details"),
         })),
         "phone_number_collection": {
             "enabled": args.flag("phone_number_collection.enabled").unwrap_or(false),
         },
-        "recovered_from": null,
         "saved_payment_method_options": saved(args),
-        "setup_intent": null,
         "shipping_address_collection": args.at("shipping_address_collection").map(|s| json!({
             "allowed_countries": s.texts("allowed_countries"),
         })),
-        "shipping_cost": null,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": args.text("submit_type"),
-        "subscription": null,
-        "success_url": args.text("success_url"),
         "tax_id_collection": {
             "enabled": args.flag("tax_id_collection.enabled").unwrap_or(false),
             "required": args.text("tax_id_collection.required").unwrap_or("never"),
         },
-        "total_details": null,
-        "ui_mode": ui,
-        "url": (ui == "hosted_page").then(|| format!("{}/c/pay/{id}", tx.base_url)),
         "wallet_options": args.at("wallet_options").map(|w| json!({
             "link": { "display": w.text("link.display").unwrap_or("auto") },
         })),
-    });
+    }))
+}
+
+fn no_invoice() -> Value {
+    json!({
+        "enabled": false,
+        "invoice_data": {
+            "account_tax_ids": null, "custom_fields": null, "description": null,
+            "footer": null, "issuer": null, "metadata": {}, "rendering_options": null,
+        },
+    })
+}
+
+/// The fields that only some pages have, or only sessions that asked for them.
+fn page_fields(args: &Node, ui: &str) -> Value {
+    let mut fields = json!({});
     if ui != "hosted_page" {
-        session["return_url"] = json!(args.text("return_url").unwrap_or_default());
+        fields["return_url"] = json!(args.text("return_url").unwrap_or_default());
     }
     if ui == "embedded_page" {
-        session["redirect_on_completion"] =
+        fields["redirect_on_completion"] =
             json!(args.text("redirect_on_completion").unwrap_or("always"));
     }
     if let Some(names) = args.at("name_collection") {
-        session["name_collection"] = json!({});
+        fields["name_collection"] = json!({});
         for (name, form) in names.children() {
-            session["name_collection"][name] = json!({
+            fields["name_collection"][name] = json!({
                 "enabled": form.flag("enabled"), "optional": form.flag("optional").unwrap_or(false),
             });
         }
     }
-    if let Some(form) = args.at("branding_settings") {
-        session["branding_settings"] = branding(tx, call.owner, form);
-    }
-    Ok(session)
+    fields
 }
 
 /// What is already known of the buyer.
@@ -365,13 +392,35 @@ const NO_SETUP: [&str; 8] = [
     "automatic_tax",
 ];
 
+/// Pairs of parameters that exclude each other.
+const EITHER_OR: [(&str, &str); 3] = [
+    ("customer", "customer_email"),
+    ("customer", "customer_creation"),
+    ("allow_promotion_codes", "discounts"),
+];
+
 /// What must be true of a session's form before anything is read.
 pub(super) fn check(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
     let args = call.args;
-    let mode = args.text("mode").unwrap_or("payment");
     let ui = args.text("ui_mode").unwrap_or("hosted_page");
+    check_mode(args, args.text("mode").unwrap_or("payment"))?;
+    check_combinations(args)?;
+    check_page(args, ui)?;
+    check_urls(args, ui)?;
+    customers::check_email(args.text("customer_email"), "customer_email")?;
+    if let Some(id) = args.text("customer") {
+        tx.find(Kind::Customer, call.owner, id)
+            .ok_or_else(|| ApiError::missing("customer", id, "customer"))?;
+    }
+    Ok(())
+}
+
+fn refuse(name: &str, why: String) -> Result<(), ApiError> {
+    Err(ApiError::invalid(why).param(name))
+}
+
+fn check_mode(args: &Node, mode: &str) -> Result<(), ApiError> {
     let given = |name: &str| args.at(name).is_some();
-    let refuse = |name: &str, why: String| Err(ApiError::invalid(why).param(name));
     if let Some(path) = NOT_YET
         .iter()
         .find(|path| given(path) && args.flag(path) != Some(false))
@@ -384,14 +433,15 @@ pub(super) fn check(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
         .find(|(name, modes)| given(name) && !modes.contains(&mode));
     let wrong = wrong.map(|(name, _)| *name);
     let wrong = wrong.or(NO_SETUP.into_iter().find(|n| mode == "setup" && given(n)));
-    if let Some(name) = wrong {
-        return refuse(name, format!("You can not pass `{name}` in `{mode}` mode."));
+    match wrong {
+        Some(name) => refuse(name, format!("You can not pass `{name}` in `{mode}` mode.")),
+        None => Ok(()),
     }
-    for (one, other) in [
-        ("customer", "customer_email"),
-        ("customer", "customer_creation"),
-        ("allow_promotion_codes", "discounts"),
-    ] {
+}
+
+fn check_combinations(args: &Node) -> Result<(), ApiError> {
+    let given = |name: &str| args.at(name).is_some();
+    for (one, other) in EITHER_OR {
         if given(one) && given(other) {
             return refuse(
                 other,
@@ -405,6 +455,12 @@ pub(super) fn check(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
             "`customer_update` can only be used when `customer` is provided.".to_owned(),
         );
     }
+    Ok(())
+}
+
+/// Whether the page that is wanted has what is asked of it.
+fn check_page(args: &Node, ui: &str) -> Result<(), ApiError> {
+    let given = |name: &str| args.at(name).is_some();
     let embedded_only = ["return_url", "redirect_on_completion", "permissions"];
     let hosted_only = ["success_url", "cancel_url"];
     let not_elements = [
@@ -421,12 +477,17 @@ pub(super) fn check(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
     let misplaced = misplaced.or(not_elements
         .into_iter()
         .find(|n| ui == "elements" && given(n)));
-    if let Some(name) = misplaced {
-        return refuse(
+    match misplaced {
+        Some(name) => refuse(
             name,
             format!("You can not pass `{name}` when `ui_mode` is `{ui}`."),
-        );
+        ),
+        None => Ok(()),
     }
+}
+
+/// Where the buyer goes afterwards: it is there if the page needs it, and it is a URL.
+fn check_urls(args: &Node, ui: &str) -> Result<(), ApiError> {
     let goes_nowhere =
         ui == "embedded_page" && args.text("redirect_on_completion") == Some("never");
     let wanted = match ui {
@@ -443,11 +504,6 @@ pub(super) fn check(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
                 .code("url_invalid")
                 .param(name));
         }
-    }
-    customers::check_email(args.text("customer_email"), "customer_email")?;
-    if let Some(id) = args.text("customer") {
-        tx.find(Kind::Customer, call.owner, id)
-            .ok_or_else(|| ApiError::missing("customer", id, "customer"))?;
     }
     Ok(())
 }

@@ -122,7 +122,7 @@ fn controller_of(fees: &str, losses: &str, dashboard: &str, collection: &str) ->
     })
 }
 
-pub(super) fn blank(id: &str, now: i64, country: &str, controller: Value, kind: &str) -> Value {
+pub(super) fn account(id: &str, now: i64, country: &str, controller: Value, kind: &str) -> Value {
     let wanting: Vec<&str> = REQUIREMENTS.to_vec();
     json!({
         "id": id,
@@ -146,7 +146,7 @@ pub(super) fn blank(id: &str, now: i64, country: &str, controller: Value, kind: 
         "future_requirements": no_requirements(),
         "metadata": {},
         "payouts_enabled": false,
-        "requirements": wants(&wanting, &wanting, &[], Some("requirements.past_due"), None),
+        "requirements": requirements(&wanting, &wanting, &[], Some("requirements.past_due"), None),
         "settings": {
             "bacs_debit_payments": { "display_name": null, "service_user_number": null },
             "branding": { "icon": null, "logo": null, "primary_color": null, "secondary_color": null },
@@ -176,7 +176,7 @@ pub(super) fn blank(id: &str, now: i64, country: &str, controller: Value, kind: 
 }
 
 /// A `requirements` hash: <https://docs.stripe.com/api/accounts/object#account_object-requirements>.
-pub(super) fn wants(
+pub(super) fn requirements(
     currently: &[&str],
     past: &[&str],
     pending: &[&str],
@@ -196,5 +196,5 @@ pub(super) fn wants(
 }
 
 pub(super) fn no_requirements() -> Value {
-    wants(&[], &[], &[], None, None)
+    requirements(&[], &[], &[], None, None)
 }

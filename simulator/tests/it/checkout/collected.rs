@@ -2,19 +2,20 @@
 
 use super::*;
 
+fn shipping_option(n: usize, name: &str, amount: i64) -> String {
+    format!(
+        "&shipping_options[{n}][shipping_rate_data][display_name]={name}&shipping_options[{n}][shipping_rate_data][type]=fixed_amount&shipping_options[{n}][shipping_rate_data][fixed_amount][amount]={amount}&shipping_options[{n}][shipping_rate_data][fixed_amount][currency]=eur&shipping_options[{n}][shipping_rate_data][delivery_estimate][minimum][unit]=day&shipping_options[{n}][shipping_rate_data][delivery_estimate][minimum][value]=2"
+    )
+}
+
 #[tokio::test]
 async fn shipping_is_part_of_what_is_paid() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
-    let option = |n: usize, name: &str, amount: i64| {
-        format!(
-            "&shipping_options[{n}][shipping_rate_data][display_name]={name}&shipping_options[{n}][shipping_rate_data][type]=fixed_amount&shipping_options[{n}][shipping_rate_data][fixed_amount][amount]={amount}&shipping_options[{n}][shipping_rate_data][fixed_amount][currency]=eur&shipping_options[{n}][shipping_rate_data][delivery_estimate][minimum][unit]=day&shipping_options[{n}][shipping_rate_data][delivery_estimate][minimum][value]=2"
-        )
-    };
     let more = format!(
         "{}{}&shipping_address_collection[allowed_countries][]=AT&phone_number_collection[enabled]=true",
-        option(0, "Slow", 500),
-        option(1, "Fast", 900)
+        shipping_option(0, "Slow", 500),
+        shipping_option(1, "Fast", 900)
     );
     let session = open(&stripe, &seller, &more).await;
     assert_eq!(
