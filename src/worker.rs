@@ -233,11 +233,9 @@ fn lost(lease: &Lease) -> &'static str {
 /// them next, or by a person.
 async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()> {
     match job {
-        Job::Refund { refund } => {
-            payments::later::refund_given_up(tx, refund, attempts, error).await
-        }
+        Job::Refund { refund } => payments::refunds::give_up(tx, refund, attempts, error).await,
         Job::CreateSession { payment } => {
-            payments::later::session_given_up(tx, payment, attempts, error).await
+            payments::checkout::session::give_up(tx, payment, attempts, error).await
         }
         Job::CreateAccount { .. }
         | Job::SyncAccount { .. }
@@ -259,9 +257,9 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::CreateAccount { seller } => sellers::later::create_account(app, seller).await,
         Job::SyncAccount { seller } => sellers::later::sync_account(app, seller).await,
         Job::CreatePromotionCode { code } => catalog::later::create_promotion_code(app, code).await,
-        Job::CreateSession { payment } => payments::later::create_session(app, payment).await,
-        Job::RereadPayment { payment } => payments::later::reread_payment(app, payment).await,
-        Job::Refund { refund } => payments::later::refund(app, refund).await,
+        Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
+        Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
+        Job::Refund { refund } => payments::refunds::send(app, refund).await,
         Job::Pull { account, livemode } => ledger::later::pull(app, account, *livemode).await,
         Job::SyncPayout {
             account,
@@ -273,7 +271,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             webhooks::later::catch_up(app, account.as_ref(), *livemode).await
         }
         Job::CatchAllUp => webhooks::later::catch_all_up(app).await,
-        Job::SweepPayments => payments::later::sweep(app).await,
+        Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
         Job::Mail { what, subject } => notify::send(app, what, subject).await,
     }

@@ -8,7 +8,7 @@ use souk::error::Error;
 use souk::installation::{self, Mode};
 use souk_simulator::{Options, Simulator};
 
-use crate::harness::{Database, Souk, TestApp, free_port, settings, tool, until};
+use crate::harness::{Database, Souk, TestApp, free_port, run_souk, settings, until};
 
 /// The settings of a server with this key on this database, whose Stripe never answers.
 fn with_key(key: &str, database: &Database, folder: &std::path::Path) -> HashMap<String, String> {
@@ -22,7 +22,7 @@ fn with_key(key: &str, database: &Database, folder: &std::path::Path) -> HashMap
 async fn refusal(settings: &HashMap<String, String>) -> String {
     let mut settings = settings.clone();
     settings.insert("BIND".to_owned(), free_port().await.to_string());
-    let started = tokio::time::timeout(Duration::from_secs(30), tool(&["serve"], &settings));
+    let started = tokio::time::timeout(Duration::from_secs(30), run_souk(&["serve"], &settings));
     let (ok, _, errors) = started.await.expect("the start is refused");
     assert!(!ok, "it started and stopped well");
     errors
@@ -57,7 +57,7 @@ async fn the_demo_admin_does_not_survive_going_live() {
             &["worker"][..],
             &["admin", "create", "--email", "a@b.example"],
         ] {
-            let (ok, _, said) = tool(command, &live).await;
+            let (ok, _, said) = run_souk(command, &live).await;
             assert!(!ok, "{command:?} took the demo's database");
             assert!(!said.is_empty());
         }
@@ -144,22 +144,22 @@ async fn souk_migrate_settles_what_a_database_from_before_holds() {
     let secrets = (app.platform.secret.as_str(), app.connect.secret.as_str());
     let (stripe, folder) = (app.simulator.base_url(), app.folder.path());
     let settings = settings(&stripe, secrets, app.database_url(), folder);
-    let (ok, _, said) = tool(&["migrate"], &settings).await;
+    let (ok, _, said) = run_souk(&["migrate"], &settings).await;
     assert!(!ok && said.contains("souk migrate --mode"), "{said}");
-    let (ok, _, said) = tool(&["migrate", "--mode", "test"], &settings).await;
+    let (ok, _, said) = run_souk(&["migrate", "--mode", "test"], &settings).await;
     assert!(ok, "{said}");
-    let (ok, _, said) = tool(&["migrate", "--mode", "live"], &settings).await;
+    let (ok, _, said) = run_souk(&["migrate", "--mode", "live"], &settings).await;
     assert!(!ok && said.contains("holds test money"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_of_another_platform_ends_the_server_once_stripe_has_said_so() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let checked = installation::check_platform(app.app.clone()).await;
     checked.expect("the first answer is remembered");
     let account: String = app
-        .ask("SELECT platform_account AS it FROM installation")
+        .query("SELECT platform_account AS it FROM installation")
         .await;
     assert!(account.starts_with("acct_"), "{account}");
     let again = installation::check_platform(app.app.clone()).await;
@@ -179,7 +179,7 @@ async fn a_key_of_another_platform_ends_the_server_once_stripe_has_said_so() {
         assert!(said.contains("STRIPE_SECRET_KEY"), "{said}");
     }
     let kept: String = app
-        .ask("SELECT platform_account AS it FROM installation")
+        .query("SELECT platform_account AS it FROM installation")
         .await;
     assert_eq!(kept, account);
 }

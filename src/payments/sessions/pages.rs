@@ -11,9 +11,9 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::{Query, escape, page};
 
-use super::by_session;
+use super::super::by_session;
 
-pub(super) fn router() -> Router<App> {
+pub(in crate::payments) fn router() -> Router<App> {
     Router::new()
         .route("/checkout/success", get(success))
         .route("/checkout/cancelled", get(cancelled))

@@ -1,22 +1,29 @@
-//! What happens to an open session besides being paid: verify, expire, cancel.
+//! Where a session stands: verify, re-read, expire, cancel; and the buyer's pages.
+
+pub(super) mod pages;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, Statement};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement,
+};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
-use souk_entity::{OrderId, PaymentId};
+use souk_entity::{AccountId, OrderId, PaymentId};
 
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
 use crate::orders::{self, OrderAccess};
 use crate::stripe::requests::checkout as request;
-use crate::stripe::views::SessionView;
+use crate::stripe::requests::refunds as refund_request;
+use crate::stripe::views::{PaymentIntentView, SessionView};
 use crate::{audit, ids};
 
-use super::confirm::{self, Heard};
-use super::later::read_session;
-use super::{checkout, of_order, order_id};
+use super::checkout::session::create_session;
+use super::confirm::{PaymentSnapshot, confirm};
+use super::{find, of_order, order_id, refunds};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const ASK_EVERY_MS: i64 = 2_000;
@@ -82,6 +89,98 @@ async fn claim_question(app: &App, id: &PaymentId) -> Result<bool> {
     Ok(claimed.rows_affected == 1)
 }
 
+/// The job: asks Stripe where a payment stands: its session, its charge, its refunds.
+pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
+    let payment = read_session(app, id).await?;
+    if payment.status != PaymentStatus::Paid {
+        return Ok(());
+    }
+    if payment.charge.is_none()
+        && let Some(intent) = &payment.payment_intent
+    {
+        let view: PaymentIntentView = app
+            .stripe
+            .on(&payment.charge_account)
+            .get(&refund_request::payment_intent(intent))
+            .await?;
+        if let Some(charge) = view.latest_charge {
+            let tx = app.db.begin_write().await?;
+            payment::Entity::update_many()
+                .col_expr(payment::Column::Charge, Expr::value(charge.id()))
+                .filter(payment::Column::Id.eq(id.clone()))
+                .exec(&tx)
+                .await?;
+            // Its balance transaction can be told apart from others only now.
+            let (account, livemode) = (payment.charge_account.clone(), payment.livemode);
+            jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
+            tx.commit().await?;
+        }
+    }
+    refunds::mirror(app, &payment).await
+}
+
+/// Retrieves the session on the account it was made on, and brings the payment to where it is.
+async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
+    let payment = find(app, id).await?;
+    let Some(session) = &payment.stripe_object else {
+        return Ok(payment);
+    };
+    let account = &payment.charge_account;
+    let view: SessionView = app
+        .stripe
+        .on(account)
+        .get(&request::retrieve(session))
+        .await?;
+    let tx = app.db.begin_write().await?;
+    confirm(
+        &tx,
+        &[PaymentSnapshot::of_session(account, view.livemode, &view)],
+    )
+    .await?;
+    tx.commit().await?;
+    find(app, id).await
+}
+
+/// How long a session is over before Stripe is asked what became of it: its event should have come.
+const STALE_MS: i64 = 10 * 60_000;
+
+/// The job: asks Stripe about the payments that still wait for their buyer though their session's life is over.
+pub async fn sweep(app: &App) -> Result<()> {
+    use payment::Column as C;
+    let tx = app.db.begin_write().await?;
+    let stale = payment::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("status = 'pending'"))
+        .filter(C::ExpiresAt.lt(tx.now().plus_ms(-STALE_MS)))
+        .filter(C::StripeObject.is_not_null())
+        .filter(C::Livemode.eq(app.stripe.livemode()))
+        .order_by_asc(C::Id)
+        .all(&tx)
+        .await?;
+    stage_rereads(&tx, stale).await?;
+    tx.commit().await
+}
+
+/// Stages a re-reading of the account's payments that money may still come for.
+pub async fn reread_open(tx: &Tx, account: &AccountId) -> Result<()> {
+    use payment::Column as C;
+    let open = payment::Entity::find()
+        .filter(C::ChargeAccount.eq(account.clone()))
+        .filter(C::Status.is_in([PaymentStatus::Pending, PaymentStatus::Processing]))
+        .order_by_asc(C::Id)
+        .all(tx)
+        .await?;
+    stage_rereads(tx, open).await
+}
+
+async fn stage_rereads(tx: &Tx, payments: Vec<payment::Model>) -> Result<()> {
+    for payment in payments {
+        let payment = payment.id;
+        jobs::stage(tx, &Job::RereadPayment { payment }).await?;
+    }
+    Ok(())
+}
+
 /// Closes a session at Stripe. If it turns out to be complete it is confirmed instead, and the answer says so.
 pub(super) async fn expire(
     app: &App,
@@ -92,10 +191,7 @@ pub(super) async fn expire(
         return Err(not_open());
     }
     close(app, payment).await?;
-    let payment = payment::Entity::find_by_id(payment.id.clone())
-        .one(&app.db.read)
-        .await?;
-    let payment = payment.ok_or_else(|| Error::internal("a payment went away"))?;
+    let payment = find(app, &payment.id).await?;
     if payment.status != PaymentStatus::Expired {
         return Err(not_open());
     }
@@ -126,7 +222,7 @@ async fn close(app: &App, payment: &payment::Model) -> Result<()> {
         Some(_) => payment.clone(),
         None => {
             let order = order_id(&app.db.read, &payment.id).await?;
-            match checkout::create_session(app, payment.clone(), &order).await {
+            match create_session(app, payment.clone(), &order).await {
                 Ok((payment, _)) => payment,
                 Err(Error::StripeRefused(_) | Error::Conflict { .. }) => return Ok(()),
                 Err(e) => return Err(e),
@@ -143,12 +239,12 @@ async fn close(app: &App, payment: &payment::Model) -> Result<()> {
     {
         Ok(view) => {
             let tx = app.db.begin_write().await?;
-            let heard = Heard {
-                account: &payment.charge_account,
-                livemode: view.livemode,
-                session: &view,
-            };
-            confirm::apply(&tx, &heard).await?;
+            let account = &payment.charge_account;
+            confirm(
+                &tx,
+                &[PaymentSnapshot::of_session(account, view.livemode, &view)],
+            )
+            .await?;
             tx.commit().await
         }
         // It is complete or expired already: whatever it is, it is stored.
@@ -188,7 +284,7 @@ pub(super) async fn cancel(
         )
         .await?;
     }
-    let order = find(&tx, &id).await?;
+    let order = find_order(&tx, &id).await?;
     tx.commit().await?;
     match order.status {
         OrderStatus::Paid
@@ -202,7 +298,7 @@ pub(super) async fn cancel(
     }
 }
 
-async fn find(tx: &crate::db::Tx, id: &OrderId) -> Result<order::Model> {
+async fn find_order(tx: &Tx, id: &OrderId) -> Result<order::Model> {
     order::Entity::find_by_id(id.clone())
         .one(tx)
         .await?
