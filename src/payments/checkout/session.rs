@@ -14,7 +14,7 @@ use crate::jobs::{self, Job, Settled};
 use crate::ledger::{self, NewFinding};
 use crate::stripe::requests::checkout as request;
 use crate::stripe::views::SessionView;
-use crate::stripe::{Attempt, Prepared};
+use crate::stripe::{IdempotentCreate, Prepared};
 use crate::{money, orders};
 
 use super::super::{by_session, find, locked, order_id, order_of, tries};
@@ -80,7 +80,7 @@ pub async fn create_session(
     }
     let stored: Prepared =
         serde_json::from_str(&payment.request).map_err(|e| Error::internal(e.to_string()))?;
-    let answer = Attempt::of(payment::Entity, id, payment.key_number, payment.key_until)
+    let answer = IdempotentCreate::of(payment::Entity, id, payment.key_number, payment.key_until)
         .make(
             &app.db,
             app.clock.now(),

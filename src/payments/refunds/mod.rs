@@ -21,7 +21,7 @@ use crate::ledger::{self, NewFinding};
 use crate::orders::{self, OrderAccess, Side};
 use crate::stripe::requests::refunds as request;
 use crate::stripe::views::RefundView;
-use crate::stripe::{Attempt, key_until};
+use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, ids, money};
 
 use super::{locked, locked_order, of_order, tries};
@@ -222,13 +222,13 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
         fee_back,
         id.as_ref(),
     );
-    let look = async {
+    let find_existing = async {
         mirror(app, &payment).await?;
         let found = find(&app.db.read, id).await?.status != RefundStatus::Requested;
         Ok(found.then_some(()))
     };
-    let made = Attempt::of(refund::Entity, id, refund.key_number, refund.key_until)
-        .make(&app.db, app.clock.now(), look, async |n| {
+    let made = IdempotentCreate::of(refund::Entity, id, refund.key_number, refund.key_until)
+        .make(&app.db, app.clock.now(), find_existing, async |n| {
             let key = format!("refund:{id}:{n}");
             let stripe = app.stripe.on(&payment.charge_account);
             let view: RefundView = stripe.post(&create, &key).await?;

@@ -423,7 +423,7 @@ enum Outcome {"#,
         found_as: "refund_unasked",
         plan: refunded,
         patches: &[Patch {
-            file: "src/stripe/attempt.rs",
+            file: "src/stripe/idempotent_create.rs",
             find: "let answer = send(number).await;",
             with: r#"let answer = send(number).await;
         if BUG_ON && matches!(answer, Err(Error::StripeUnavailable(_))) {

@@ -17,7 +17,7 @@ const KEY_LIFE_MS: i64 = 23 * 3_600_000;
 const SPOILED: Timestamp = Timestamp(0);
 
 /// Under which idempotency key the thing of a row is asked for, as the row says in `key_number` and `key_until`.
-pub struct Attempt {
+pub struct IdempotentCreate {
     table: &'static str,
     row: String,
     number: i32,
@@ -29,7 +29,7 @@ pub fn key_until(now: Timestamp) -> Timestamp {
     now.plus_ms(KEY_LIFE_MS)
 }
 
-impl Attempt {
+impl IdempotentCreate {
     /// What a row says; its table has both columns and an `id`.
     pub fn of(table: impl EntityName, row: impl AsRef<str>, number: i32, until: Timestamp) -> Self {
         Self {
@@ -40,19 +40,19 @@ impl Attempt {
         }
     }
 
-    /// Makes the thing, if it isn't there. `look` asks Stripe for it, and is awaited only where the key can't be
+    /// Makes the thing, if it isn't there. `find_existing` asks Stripe for it, and is awaited only where the key can't be
     /// trusted; `send` makes it, under a key with this number in it.
     pub async fn make<T>(
         &self,
         db: &Db,
         now: Timestamp,
-        look: impl Future<Output = Result<Option<T>>>,
+        find_existing: impl Future<Output = Result<Option<T>>>,
         send: impl AsyncFnOnce(i32) -> Result<T>,
     ) -> Result<T> {
         let number = if now < self.until {
             self.number
         } else {
-            match look.await {
+            match find_existing.await {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => self.next(db, now).await?,
                 // Who may not look knows nothing of the thing: that is no definite no.
