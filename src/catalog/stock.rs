@@ -11,7 +11,7 @@ use souk_entity::{OrderId, OrderLineId, ProductId, StockMovementId, product};
 use super::find;
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::given::SetWise;
+use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
 use crate::identity::Caller;
 use crate::{audit, ids, money};
@@ -265,19 +265,19 @@ struct Stocked {
 }
 
 const STOCKED: SetWise = SetWise {
-    text: "SELECT p.id, p.available FROM {given} JOIN products p ON p.id = given.id ORDER BY p.id FOR UPDATE OF p",
+    text: "SELECT p.id, p.available FROM {input} JOIN products p ON p.id = input.id ORDER BY p.id FOR UPDATE OF p",
     columns: &[("id", "text")],
 };
 
 const SUBTRACT: SetWise = SetWise {
-    text: "UPDATE products SET available = available - given.units, updated_at = $2 FROM {given} \
-           WHERE products.id = given.id AND products.available >= given.units",
+    text: "UPDATE products SET available = available - input.units, updated_at = $2 FROM {input} \
+           WHERE products.id = input.id AND products.available >= input.units",
     columns: &[("id", "text"), ("units", "bigint")],
 };
 
 const MOVEMENTS: SetWise = SetWise {
     text: "INSERT INTO stock_movements (id, product_id, delta, reason, order_id, order_line_id, actor, created_at) \
-           SELECT id, product, delta, 'sale', sold_in, line, 'system', $2 FROM {given}",
+           SELECT id, product, delta, 'sale', sold_in, line, 'system', $2 FROM {input}",
     columns: &[
         ("id", "text"),
         ("product", "text"),

@@ -21,7 +21,7 @@ use souk_entity::{AccountId, OrderEventId, OrderId, OrderLineId, PaymentId, Prod
 
 use crate::catalog::{SoldLine, Stock};
 use crate::db::Tx;
-use crate::db::given::SetWise;
+use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::ledger::{self, NewFinding};
@@ -102,7 +102,7 @@ const LOAD: SetWise = SetWise {
     text: "SELECT p.id, p.stripe_object, p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
                p.allow_discounts, o.id AS order_id, o.status AS order_status, o.seller_id, \
                l.id AS line_id, l.product_id, l.quantity \
-           FROM {given} JOIN payments p ON p.stripe_object = given.stripe_object \
+           FROM {input} JOIN payments p ON p.stripe_object = input.stripe_object \
            JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id \
            JOIN order_lines l ON l.order_id = o.id \
            ORDER BY p.id, o.id, l.position FOR UPDATE OF p, o",
@@ -219,11 +219,11 @@ type PaidRow = (
 );
 
 const PAY: SetWise = SetWise {
-    text: "UPDATE payments SET status = 'paid', amount_paid = given.total, amount_discount = given.discount, \
-               payment_intent = given.intent, paid_at = $2, updated_at = $2 \
-           FROM {given} WHERE payments.id = given.id AND payments.stripe_object = given.stripe_object \
-           AND payments.charge_account = given.account AND payments.livemode = given.livemode \
-           AND payments.currency = given.currency AND payments.amount_subtotal = given.subtotal \
+    text: "UPDATE payments SET status = 'paid', amount_paid = input.total, amount_discount = input.discount, \
+               payment_intent = input.intent, paid_at = $2, updated_at = $2 \
+           FROM {input} WHERE payments.id = input.id AND payments.stripe_object = input.stripe_object \
+           AND payments.charge_account = input.account AND payments.livemode = input.livemode \
+           AND payments.currency = input.currency AND payments.amount_subtotal = input.subtotal \
            AND payments.status IN ('pending', 'processing', 'expired', 'failed')",
     columns: &[
         ("id", "text"),
@@ -239,14 +239,14 @@ const PAY: SetWise = SetWise {
 };
 
 const SELL: SetWise = SetWise {
-    text: "UPDATE orders SET status = 'paid', paid_at = $2, updated_at = $2 FROM {given} \
-           WHERE orders.id = given.id AND orders.status IN ('pending', 'processing')",
+    text: "UPDATE orders SET status = 'paid', paid_at = $2, updated_at = $2 FROM {input} \
+           WHERE orders.id = input.id AND orders.status IN ('pending', 'processing')",
     columns: &[("id", "text")],
 };
 
 const TIMELINE: SetWise = SetWise {
     text: "INSERT INTO order_events (id, order_id, at, kind, data) \
-           SELECT id, entry_of, $2, kind, data FROM {given}",
+           SELECT id, entry_of, $2, kind, data FROM {input}",
     columns: &[
         ("id", "text"),
         ("entry_of", "text"),

@@ -42,8 +42,8 @@ pub const BUGS: [Bug; 28] = [
             },
             Patch {
                 file: "src/payments/confirm/mod.rs",
-                find: "payments.charge_account = given.account",
-                with: "(payments.charge_account = given.account OR given.account = '')",
+                find: "payments.charge_account = input.account",
+                with: "(payments.charge_account = input.account OR input.account = '')",
             },
             Patch {
                 file: "src/payments/confirm/mod.rs",
@@ -94,8 +94,8 @@ pub const BUGS: [Bug; 28] = [
             },
             Patch {
                 file: "src/payments/confirm/mod.rs",
-                find: "payments.amount_subtotal = given.subtotal",
-                with: "(payments.amount_subtotal = given.subtotal OR given.subtotal < 0)",
+                find: "payments.amount_subtotal = input.subtotal",
+                with: "(payments.amount_subtotal = input.subtotal OR input.subtotal < 0)",
             },
             Patch {
                 file: "src/payments/confirm/mod.rs",

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows inserted, updated or deleted, by table.
-pub type Written = BTreeMap<String, u64>;
+pub type RowCounts = BTreeMap<String, u64>;
 
 /// The count of a transaction, or of a savepoint in one.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
-    rows: Arc<Mutex<Written>>,
-    outer: Option<Arc<Mutex<Written>>>,
+    rows: Arc<Mutex<RowCounts>>,
+    outer: Option<Arc<Mutex<RowCounts>>>,
 }
 
 impl Tally {
@@ -22,7 +22,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn rows(&self) -> Written {
+    pub(super) fn rows(&self) -> RowCounts {
         self.rows
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -45,7 +45,7 @@ impl Tally {
     }
 }
 
-fn add(to: &Mutex<Written>, rows: impl IntoIterator<Item = (String, u64)>) {
+fn add(to: &Mutex<RowCounts>, rows: impl IntoIterator<Item = (String, u64)>) {
     let mut to = to.lock().unwrap_or_else(PoisonError::into_inner);
     for (table, rows) in rows {
         *to.entry(table).or_default() += rows;
@@ -103,6 +103,6 @@ mod tests {
         let kept = tally.inner();
         kept.saw("UPDATE orders SET status = 'paid'", 2);
         kept.commit();
-        assert_eq!(tally.rows(), Written::from([("orders".to_owned(), 2)]));
+        assert_eq!(tally.rows(), RowCounts::from([("orders".to_owned(), 2)]));
     }
 }

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// A column of the rows: its name, and its type in SQL.
 pub type Column = (&'static str, &'static str);
 
-/// A statement over rows that it is given. Its text names them `{given}` where a table would stand, and their columns
-/// `given.NAME`. `$1` is theirs; the values begin at `$2`. What is too much to quote comes as the blob `$3`, of which
+/// A statement over rows that it is given. Its text names them `{input}` where a table would stand, and their columns
+/// `input.NAME`. `$1` is theirs; the values begin at `$2`. What is too much to quote comes as the blob `$3`, of which
 /// `{slice of $3}` is the text that a row's columns `at` (from 1) and `bytes` name. It may end with FOR UPDATE, which
 /// SQLite needs not.
 pub struct SetWise {
@@ -79,13 +79,13 @@ impl SetWise {
         };
         let slice = match backend {
             DbBackend::Postgres => {
-                "convert_from(substring($3 FROM given.at FOR given.bytes), 'UTF8')"
+                "convert_from(substring($3 FROM input.at FOR input.bytes), 'UTF8')"
             }
-            _ => "CAST(substr($3, given.at, given.bytes) AS TEXT)",
+            _ => "CAST(substr($3, input.at, input.bytes) AS TEXT)",
         };
         text.replace(
-            "{given}",
-            &format!("(SELECT {columns} FROM {rows}) AS given"),
+            "{input}",
+            &format!("(SELECT {columns} FROM {rows}) AS input"),
         )
         .replace("{slice of $3}", slice)
     }
