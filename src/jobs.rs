@@ -1,6 +1,6 @@
 //! Work that a transaction stages and that is done after it: unique by its effect, leased, retried, given up.
 
-pub mod by_hand;
+pub mod admin;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
