@@ -119,6 +119,83 @@ impl Place {
     }
 }
 
+/// How many there must be after `n` orders, of what, and the query that counts them.
+type Count = (fn(i64) -> i64, &'static str, &'static str);
+
+/// What the database holds once all orders were paid.
+const COUNTS: [Count; 14] = [
+    (
+        |n| n,
+        "orders that are paid",
+        "SELECT count(*) FROM orders WHERE status = 'paid'",
+    ),
+    (
+        |n| n,
+        "payments that are paid in full",
+        "SELECT count(*) FROM payments WHERE status = 'paid' AND amount_paid = amount_subtotal",
+    ),
+    (
+        |n| n,
+        "units taken",
+        "SELECT CAST(coalesce(-sum(delta), 0) AS BIGINT) FROM stock_movements WHERE reason = 'sale'",
+    ),
+    (
+        |n| n,
+        "order lines with a sale",
+        "SELECT count(DISTINCT order_line_id) FROM stock_movements WHERE reason = 'sale' AND delta = -1",
+    ),
+    (
+        |_| 0,
+        "units left",
+        "SELECT CAST(sum(available) AS BIGINT) FROM products",
+    ),
+    (
+        |_| 0,
+        "units that the movements leave",
+        "SELECT CAST(sum(delta) AS BIGINT) FROM stock_movements",
+    ),
+    (
+        |n| n,
+        "timelines that say paid",
+        "SELECT count(DISTINCT order_id) FROM order_events WHERE kind = 'paid'",
+    ),
+    (
+        |n| n,
+        "events processed",
+        "SELECT count(*) FROM inbox_events WHERE state = 'processed'",
+    ),
+    (
+        |n| n,
+        "events in the inbox",
+        "SELECT count(*) FROM inbox_events",
+    ),
+    (
+        |n| n,
+        "mails staged",
+        "SELECT count(*) FROM jobs WHERE kind = 'mail'",
+    ),
+    (
+        |n| n,
+        "re-reads staged",
+        "SELECT count(*) FROM jobs WHERE kind = 'reread_payment'",
+    ),
+    (
+        |n| 2 * n + 1,
+        "jobs staged",
+        "SELECT count(*) FROM jobs WHERE kind IN ('mail', 'reread_payment', 'pull')",
+    ),
+    (
+        |_| 0,
+        "jobs that are dead",
+        "SELECT count(*) FROM jobs WHERE state = 'dead'",
+    ),
+    (
+        |_| 0,
+        "jobs that have failed once",
+        "SELECT count(*) FROM jobs WHERE last_error IS NOT NULL",
+    ),
+];
+
 /// A database of one measurement.
 pub struct Fresh {
     /// Its `DATABASE_URL`.
@@ -141,81 +218,9 @@ impl Fresh {
 
     /// Checks that exactly these orders were paid, once, with everything that follows from it.
     pub async fn check(&self, orders: u32) -> Result<(), Failure> {
-        let n = i64::from(orders);
-        let counts = [
-            (
-                n,
-                "orders that are paid",
-                "SELECT count(*) FROM orders WHERE status = 'paid'",
-            ),
-            (
-                n,
-                "payments that are paid in full",
-                "SELECT count(*) FROM payments WHERE status = 'paid' AND amount_paid = amount_subtotal",
-            ),
-            (
-                n,
-                "units taken",
-                "SELECT CAST(coalesce(-sum(delta), 0) AS BIGINT) FROM stock_movements WHERE reason = 'sale'",
-            ),
-            (
-                n,
-                "order lines with a sale",
-                "SELECT count(DISTINCT order_line_id) FROM stock_movements WHERE reason = 'sale' AND delta = -1",
-            ),
-            (
-                0,
-                "units left",
-                "SELECT CAST(sum(available) AS BIGINT) FROM products",
-            ),
-            (
-                0,
-                "units that the movements leave",
-                "SELECT CAST(sum(delta) AS BIGINT) FROM stock_movements",
-            ),
-            (
-                n,
-                "timelines that say paid",
-                "SELECT count(DISTINCT order_id) FROM order_events WHERE kind = 'paid'",
-            ),
-            (
-                n,
-                "events processed",
-                "SELECT count(*) FROM inbox_events WHERE state = 'processed'",
-            ),
-            (
-                n,
-                "events in the inbox",
-                "SELECT count(*) FROM inbox_events",
-            ),
-            (
-                n,
-                "mails staged",
-                "SELECT count(*) FROM jobs WHERE kind = 'mail'",
-            ),
-            (
-                n,
-                "re-reads staged",
-                "SELECT count(*) FROM jobs WHERE kind = 'reread_payment'",
-            ),
-            (
-                2 * n + 1,
-                "jobs staged",
-                "SELECT count(*) FROM jobs WHERE kind IN ('mail', 'reread_payment', 'pull')",
-            ),
-            (
-                0,
-                "jobs that are dead",
-                "SELECT count(*) FROM jobs WHERE state = 'dead'",
-            ),
-            (
-                0,
-                "jobs that have failed once",
-                "SELECT count(*) FROM jobs WHERE last_error IS NOT NULL",
-            ),
-        ];
         let mut faults = Vec::new();
-        for (wanted, what, sql) in counts {
+        for (wanted, what, sql) in COUNTS {
+            let wanted = wanted(i64::from(orders));
             let found = one::<i64>(&self.db, sql).await?;
             if found != wanted {
                 faults.push(format!("{what}: {found}, but should be {wanted}"));

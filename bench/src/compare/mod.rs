@@ -131,6 +131,36 @@ struct Bench<'a> {
     affinity: Affinity,
 }
 
+/// The figures of one contestant on one database.
+struct Notes<'a> {
+    database: &'static str,
+    contestant: Contestant,
+    rows: &'a mut BTreeMap<Row, Figures>,
+}
+
+impl Notes<'_> {
+    fn add(
+        &mut self,
+        what: &'static str,
+        connections: u32,
+        rate: f64,
+        load: Option<&Load>,
+        peak: Option<u64>,
+    ) {
+        let row = Row {
+            database: self.database,
+            what,
+            connections,
+            contestant: self.contestant,
+        };
+        self.rows.entry(row).or_default().add(rate, load, peak);
+    }
+
+    fn add_load(&mut self, what: &'static str, connections: u32, load: &Load) {
+        self.add(what, connections, load.per_second(), Some(load), None);
+    }
+}
+
 /// A server beside its database and its Stripe.
 struct Environment {
     folder: TempDir,
@@ -149,16 +179,11 @@ impl Bench<'_> {
         contestant: Contestant,
         rows: &mut BTreeMap<Row, Figures>,
     ) -> Result<(), Failure> {
-        let mut note =
-            |what: &'static str, connections: u32, rate: f64, load: Option<&Load>, peak| {
-                let row = Row {
-                    database: place.name(),
-                    what,
-                    connections,
-                    contestant,
-                };
-                rows.entry(row).or_default().add(rate, load, peak);
-            };
+        let mut notes = Notes {
+            database: place.name(),
+            contestant,
+            rows,
+        };
         for &connections in &self.args.connections {
             let environment = self.open(place, contestant, 1, Worker::Waits).await?;
             let started = environment.first_answer.as_secs_f64() * 1000.0;
@@ -166,84 +191,75 @@ impl Bench<'_> {
             let peak = environment.server.peak_memory();
             // The first event was sent when the server started.
             environment.fresh.check(self.args.events).await?;
-            note("sales", connections, sales.per_second(), Some(&sales), peak);
-            note("start", 1, started, None, None);
+            let rate = sales.per_second();
+            notes.add("sales", connections, rate, Some(&sales), peak);
+            notes.add("start", 1, started, None, None);
             if connections == self.most() && !self.args.sales {
-                let mut more = vec![("duplicates", self.deliveries()?, is_duplicate as IsRight)];
-                if contestant != Contestant::Raw {
-                    more.push((VERIFY, self.asked("verify"), is_success));
-                    // Souk's verify asks its database first.
-                    let own = match contestant {
-                        Contestant::Express => "status",
-                        _ => "verify",
-                    };
-                    more.push((VERIFY_OWN, self.asked(own), is_success));
-                }
-                for (what, requests, is_right) in more {
-                    let load = self
-                        .send(&environment, requests, connections, is_right)
-                        .await?;
-                    note(what, connections, load.per_second(), Some(&load), None);
-                }
+                self.measure_known(&environment, &mut notes).await?;
             }
             environment.close().await?;
         }
         if contestant == Contestant::Souk && !self.args.sales {
-            let connections = self.most();
-            let environment = self
-                .open(place, contestant, PRODUCTS, Worker::Waits)
-                .await?;
-            let spread = self.sales(&environment, connections).await?;
-            environment.fresh.check(self.args.events).await?;
-            note(
-                "sales of many products",
-                connections,
-                spread.per_second(),
-                Some(&spread),
-                None,
-            );
-            environment.close().await?;
-            let environment = self.open(place, contestant, 1, Worker::Works).await?;
-            let working = self.sales(&environment, connections).await?;
-            environment.fresh.check(self.args.events).await?;
-            environment.stripe.was_understood()?;
-            note(
-                WORKING,
-                connections,
-                working.per_second(),
-                Some(&working),
-                None,
-            );
-            environment.close().await?;
-            let environment = self.open(place, contestant, 1, Worker::Waits).await?;
-            let updates = Events::new()?.accounts_updated(self.args.events)?;
-            let updates = updates.iter().map(Request::delivery).collect();
-            let updates = self
-                .send(&environment, updates, connections, is_processed)
-                .await?;
-            note(
-                "account.updated",
-                connections,
-                updates.per_second(),
-                Some(&updates),
-                None,
-            );
-            // Last, since the worker then has answers too.
-            environment.stripe.speak();
-            let checkouts = self.checkouts(connections);
-            let checkouts = self
-                .send(&environment, checkouts, connections, |_| true)
-                .await?;
-            note(
-                CHECKOUT,
-                connections,
-                checkouts.per_second(),
-                Some(&checkouts),
-                None,
-            );
-            environment.close().await?;
+            self.measure_souk(place, &mut notes).await?;
         }
         Ok(())
+    }
+
+    /// The rows about events and sessions that the server knows already.
+    async fn measure_known(
+        &self,
+        environment: &Environment,
+        notes: &mut Notes<'_>,
+    ) -> Result<(), Failure> {
+        let mut rows = vec![("duplicates", self.deliveries()?, is_duplicate as IsRight)];
+        if notes.contestant != Contestant::Raw {
+            rows.push((VERIFY, self.asked("verify"), is_success));
+            // Souk's verify asks its database first.
+            let own = match notes.contestant {
+                Contestant::Express => "status",
+                _ => "verify",
+            };
+            rows.push((VERIFY_OWN, self.asked(own), is_success));
+        }
+        let most = self.most();
+        for (what, requests, is_right) in rows {
+            let load = self.send(environment, requests, most, is_right).await?;
+            notes.add_load(what, most, &load);
+        }
+        Ok(())
+    }
+
+    /// The rows that only Souk has.
+    async fn measure_souk(&self, place: &Place, notes: &mut Notes<'_>) -> Result<(), Failure> {
+        let most = self.most();
+        let open = async |products, worker| {
+            let souk = Contestant::Souk;
+            self.open(place, souk, products, worker).await
+        };
+        let environment = open(PRODUCTS, Worker::Waits).await?;
+        let spread = self.sales(&environment, most).await?;
+        environment.fresh.check(self.args.events).await?;
+        notes.add_load("sales of many products", most, &spread);
+        environment.close().await?;
+
+        let environment = open(1, Worker::Works).await?;
+        let working = self.sales(&environment, most).await?;
+        environment.fresh.check(self.args.events).await?;
+        environment.stripe.was_understood()?;
+        notes.add_load(WORKING, most, &working);
+        environment.close().await?;
+
+        let environment = open(1, Worker::Waits).await?;
+        let updates = Events::new()?.accounts_updated(self.args.events)?;
+        let updates = updates.iter().map(Request::delivery).collect();
+        let updates = self.send(&environment, updates, most, is_processed).await?;
+        notes.add_load("account.updated", most, &updates);
+        // Last, since the worker then has answers too.
+        environment.stripe.speak();
+        let checkouts = self.checkouts(most);
+        let checkouts = self.send(&environment, checkouts, most, |_| true).await?;
+        notes.add_load(CHECKOUT, most, &checkouts);
+        environment.close().await
     }
 
     fn most(&self) -> u32 {

@@ -31,15 +31,10 @@ pub async fn cause(
         Disruption::None => {}
         Disruption::Kills(times) => {
             for n in 0..times {
-                sleep(Duration::from_secs_f64(
-                    0.3 + 1.7 * draw(plan.seed, ("kill", n)),
-                ))
-                .await;
-                let replica = pick(
-                    plan.seed,
-                    ("victim", n),
-                    u32::try_from(environment.replicas())?,
-                ) as usize;
+                let pause = 0.3 + 1.7 * draw(plan.seed, ("kill", n));
+                sleep(Duration::from_secs_f64(pause)).await;
+                let replicas = u32::try_from(environment.replicas())?;
+                let replica = pick(plan.seed, ("victim", n), replicas) as usize;
                 environment.kill(replica).await?;
                 environment.start(replica).await?;
             }
@@ -68,10 +63,8 @@ pub async fn cause(
             }
         }
         Disruption::Pause => {
-            // Stripe is slow, so that the worker has jobs to lose.
-            let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
-            slow.method = Some("GET".to_owned());
-            environment.simulator.fault(slow).await;
+            // The worker then has jobs to lose.
+            slow_down_stripe(environment).await;
             sleep(Duration::from_secs(2)).await;
             environment.signal(0, "STOP").await?;
             sleep(Duration::from_secs(u64::from(plan.lease) + 3)).await;
@@ -80,10 +73,8 @@ pub async fn cause(
             sleep(Duration::from_secs(4)).await;
         }
         Disruption::Clocks => {
-            // Stripe is slow, so that workers have jobs for long.
-            let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
-            slow.method = Some("GET".to_owned());
-            environment.simulator.fault(slow).await;
+            // Workers then have jobs for long.
+            slow_down_stripe(environment).await;
             for (replica, wrong) in plan.clocks.iter().enumerate() {
                 clock::check_signature_tolerance(environment, replica, *wrong).await?;
             }
@@ -100,6 +91,12 @@ pub async fn cause(
         }
     }
     Ok(())
+}
+
+async fn slow_down_stripe(environment: &Environment<'_>) {
+    let mut slow = Fault::new(FaultKind::Slow { ms: 3000 });
+    slow.method = Some("GET".to_owned());
+    environment.simulator.fault(slow).await;
 }
 
 /// Writes until the disk takes no more.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, NoTls, Row, Statement, Transaction};
 
 use super::{Delivery, jobs_of, new_id, now_ms, told};
 use crate::Failure;
@@ -27,35 +27,14 @@ impl Store {
     }
 
     pub async fn commit(&mut self, batch: &[Delivery]) -> Result<(), Failure> {
-        let now = now_ms();
-        let tx = self.client.transaction().await?;
-        let prepared = &self.prepared;
-        let query = async |sql: &'static str, values: &[&(dyn ToSql + Sync)]| {
-            tx.query(&prepared[sql], values).await
+        let written = Batch {
+            tx: self.client.transaction().await?,
+            prepared: &self.prepared,
+            now: now_ms(),
         };
-        let column = |of: fn(&Delivery) -> &str| -> Vec<&str> { batch.iter().map(of).collect() };
-        let created: Vec<i64> = batch.iter().map(|one| one.event.created * 1000).collect();
-        let inserted = query(
-            INBOX,
-            &[
-                &column(|one| &one.event.id),
-                &column(|one| &one.event.account),
-                &column(|one| &one.event.data.object.id),
-                &created,
-                &column(|one| &one.payload),
-                &now,
-            ],
-        )
-        .await?;
-        let inserted: HashSet<String> = inserted.iter().map(|row| row.get(0)).collect();
-        let fresh = batch
-            .iter()
-            .filter(|one| inserted.contains(&one.event.id))
-            .map(|one| (one.event.data.object.id.as_str(), one))
-            .collect::<HashMap<_, _>>();
+        let fresh = written.insert(batch).await?;
         let sessions: Vec<&str> = fresh.keys().copied().collect();
-
-        let found = query(PAYMENTS, &[&sessions]).await?;
+        let found = written.query(PAYMENTS, &[&sessions]).await?;
         let (mut payments, mut orders) = (Vec::new(), Vec::new());
         let (mut amounts, mut intents, mut accounts) = (Vec::new(), Vec::new(), Vec::new());
         for row in &found {
@@ -66,10 +45,65 @@ impl Store {
             intents.push(event.data.object.payment_intent.as_str());
             accounts.push(event.account.as_str());
         }
-        let paid = query(PAY, &[&payments, &amounts, &intents, &accounts, &now]).await?;
-        all(paid.len(), fresh.len())?;
+        let now = &written.now;
+        let paid = [&payments as Value<'_>, &amounts, &intents, &accounts, now];
+        all(written.query(PAY, &paid).await?.len(), fresh.len())?;
+        written.take_stock(&orders).await?;
+        let advanced = written.query(ORDERS, &[&orders, now]).await?;
+        all(advanced.len(), orders.len())?;
+        let entries: Vec<String> = orders.iter().map(|_| new_id("oev")).collect();
+        let data = payments.iter().zip(&amounts);
+        let data: Vec<String> = data
+            .map(|(payment, amount)| told(payment, *amount))
+            .collect();
+        let timeline = [&entries as Value<'_>, &orders, &data, now];
+        written.query(TIMELINE, &timeline).await?;
+        written.stage_jobs(&payments, &orders, &accounts).await?;
+        Ok(written.tx.commit().await?)
+    }
+}
 
-        let lines = query(LINES, &[&orders]).await?;
+type Value<'a> = &'a (dyn ToSql + Sync);
+
+/// The transaction of a batch.
+struct Batch<'a> {
+    tx: Transaction<'a>,
+    prepared: &'a HashMap<&'static str, Statement>,
+    now: i64,
+}
+
+impl Batch<'_> {
+    async fn query(&self, sql: &'static str, values: &[Value<'_>]) -> Result<Vec<Row>, Failure> {
+        Ok(self.tx.query(&self.prepared[sql], values).await?)
+    }
+
+    /// Writes the events into the inbox. Those that were not there, by session.
+    async fn insert<'b>(
+        &self,
+        batch: &'b [Delivery],
+    ) -> Result<HashMap<&'b str, &'b Delivery>, Failure> {
+        let column = |of: fn(&Delivery) -> &str| -> Vec<&str> { batch.iter().map(of).collect() };
+        let created: Vec<i64> = batch.iter().map(|one| one.event.created * 1000).collect();
+        let values: [Value<'_>; 6] = [
+            &column(|one| &one.event.id),
+            &column(|one| &one.event.account),
+            &column(|one| &one.event.data.object.id),
+            &created,
+            &column(|one| &one.payload),
+            &self.now,
+        ];
+        let inserted = self.query(INBOX, &values).await?;
+        let inserted: HashSet<String> = inserted.iter().map(|row| row.get(0)).collect();
+        let fresh = batch
+            .iter()
+            .filter(|one| inserted.contains(&one.event.id))
+            .map(|one| (one.event.data.object.id.as_str(), one));
+        Ok(fresh.collect())
+    }
+
+    /// Takes the stock of all lines of these orders, with a movement each.
+    async fn take_stock(&self, orders: &[&str]) -> Result<(), Failure> {
+        let lines = self.query(LINES, &[&orders]).await?;
         let mut taken: BTreeMap<&str, i64> = BTreeMap::new();
         let (mut of, mut ids, mut products, mut deltas, mut movements) =
             (vec![], vec![], vec![], vec![], vec![]);
@@ -83,22 +117,20 @@ impl Store {
             movements.push(new_id("stm"));
         }
         let (sold, units): (Vec<&str>, Vec<i64>) = taken.into_iter().unzip();
-        let stock = query(STOCK, &[&sold, &units, &now]).await?;
+        let stock = self.query(STOCK, &[&sold, &units, &self.now]).await?;
         all(stock.len(), sold.len())?;
-        query(
-            MOVEMENTS,
-            &[&movements, &products, &deltas, &of, &ids, &now],
-        )
-        .await?;
-        let advanced = query(ORDERS, &[&orders, &now]).await?;
-        all(advanced.len(), orders.len())?;
-        let entries: Vec<String> = orders.iter().map(|_| new_id("oev")).collect();
-        let data = payments.iter().zip(&amounts);
-        let data: Vec<String> = data
-            .map(|(payment, amount)| told(payment, *amount))
-            .collect();
-        query(TIMELINE, &[&entries, &orders, &data, &now]).await?;
+        let values: [Value<'_>; 6] = [&movements, &products, &deltas, &of, &ids, &self.now];
+        self.query(MOVEMENTS, &values).await?;
+        Ok(())
+    }
 
+    /// Stages the jobs that follow from the payments, the same job once.
+    async fn stage_jobs(
+        &self,
+        payments: &[&str],
+        orders: &[&str],
+        accounts: &[&str],
+    ) -> Result<(), Failure> {
         let mut jobs: BTreeMap<String, [String; 4]> = BTreeMap::new();
         for (at, payment) in payments.iter().enumerate() {
             for job in jobs_of(payment, orders[at], accounts[at]) {
@@ -109,8 +141,9 @@ impl Store {
         let field =
             |at: usize| -> Vec<&str> { jobs.values().map(|job| job[at].as_str()).collect() };
         let (kinds, keys, subjects, args) = (field(0), field(1), field(2), field(3));
-        query(JOBS, &[&ids, &kinds, &args, &keys, &subjects, &now]).await?;
-        Ok(tx.commit().await?)
+        let values: [Value<'_>; 6] = [&ids, &kinds, &args, &keys, &subjects, &self.now];
+        self.query(JOBS, &values).await?;
+        Ok(())
     }
 }
 

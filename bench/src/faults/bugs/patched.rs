@@ -57,8 +57,11 @@ fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every patch with the name of its bug and what it puts there.
-fn patches() -> Vec<(&'static str, &'static Patch, String)> {
+/// A patch with the name of its bug and the text that it puts there.
+type Named<'a> = (&'a str, &'a Patch, String);
+
+/// Every patch there is.
+fn patches() -> Vec<Named<'static>> {
     let of_bugs = BUGS.iter().flat_map(|bug| {
         let switch = format!("crate::bug_is_on(\"{}\")", bug.name);
         bug.patches
@@ -72,10 +75,13 @@ fn patches() -> Vec<(&'static str, &'static Patch, String)> {
 }
 
 /// The patched files, by path. An error names every patch whose text isn't there exactly once, or is part of another's.
-fn patch(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Failure> {
+fn patch(
+    workspace: &Path,
+    patches: Vec<Named<'_>>,
+) -> Result<BTreeMap<&'static str, String>, Failure> {
     let (mut texts, mut wrong) = (BTreeMap::new(), Vec::new());
     let mut places: BTreeMap<&str, Vec<(usize, &str, &Patch, String)>> = BTreeMap::new();
-    for (bug, patch, with) in patches() {
+    for (bug, patch, with) in patches {
         let Patch { file, find, .. } = patch;
         let text = texts
             .entry(*file)
@@ -90,7 +96,7 @@ fn patch(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Failure> {
             some => wrong.push(format!("{bug}: {file} has {} times {find:?}", some.len())),
         }
     }
-    for (file, mut places) in places {
+    for (file, places) in &mut places {
         places.sort_by_key(|(at, ..)| *at);
         for pair in places.windows(2) {
             let ((at, one, patch, _), (next, other, ..)) = (&pair[0], &pair[1]);
@@ -98,15 +104,17 @@ fn patch(workspace: &Path) -> Result<BTreeMap<&'static str, String>, Failure> {
                 wrong.push(format!("{one} and {other}: their texts in {file} overlap"));
             }
         }
+    }
+    if !wrong.is_empty() {
+        return Err(format!("planted bugs:\n  {}", wrong.join("\n  ")).into());
+    }
+    for (file, places) in places {
         let text = texts.entry(file).or_default();
         for (at, _, patch, with) in places.iter().rev() {
             text.replace_range(*at..at + patch.find.len(), with);
         }
     }
-    match wrong.as_slice() {
-        [] => Ok(texts),
-        some => Err(format!("planted bugs:\n  {}", some.join("\n  ")).into()),
-    }
+    Ok(texts)
 }
 
 /// Writes the copy and builds its server, by the same profile and into the same folder as this program. Where it is.
@@ -136,7 +144,7 @@ pub fn build() -> Result<PathBuf, Failure> {
 
 /// Makes the copy equal to the patched sources. What is right already keeps its time, so that nothing is built twice.
 fn write(workspace: &Path, copy: &Path) -> Result<(), Failure> {
-    let mut patched = patch(workspace)?;
+    let mut patched = patch(workspace, patches())?;
     let lib = patched
         .remove("src/lib.rs")
         .map_or_else(|| fs::read_to_string(workspace.join("src/lib.rs")), Ok)?;
@@ -188,7 +196,7 @@ mod tests {
 
     #[test]
     fn every_planted_text_is_found_exactly_once_and_none_overlap() {
-        if let Err(e) = patch(&workspace()) {
+        if let Err(e) = patch(&workspace(), patches()) {
             panic!("{e}");
         }
     }
@@ -199,5 +207,24 @@ mod tests {
             let asks = |patch: &&Patch| patch.with.contains("BUG_ON");
             assert!(bug.patches.iter().any(|patch| asks(&patch)), "{}", bug.name);
         }
+    }
+
+    #[test]
+    fn a_text_that_is_missing_or_twice_there_or_part_of_another_is_named() {
+        let patch_of = |find| Patch {
+            file: "lib.rs",
+            find,
+            with: "BUG_ON",
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("lib.rs"), "one two two three four").expect("a file");
+        let finds = ["one", "two", "five", "three f", "four"].map(patch_of);
+        let named = finds.iter().map(|patch| ("bug", patch, String::new()));
+        let wrong = patch(folder.path(), named.collect()).expect_err("wrong");
+        assert_eq!(
+            wrong.to_string(),
+            "planted bugs:\n  bug: lib.rs has 2 times \"two\"\n  bug: lib.rs has no \"five\"\n  \
+             bug and bug: their texts in lib.rs overlap"
+        );
     }
 }
