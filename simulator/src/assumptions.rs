@@ -1,5 +1,5 @@
-//! What Stripe's descriptions leave open, each as a switch, so that an application can be tested
-//! under every answer. `EVIDENCE.md` says what is known about each.
+//! The open questions about Stripe, each as a switch, so that an application can be tested under
+//! every answer. `EVIDENCE.md` says what is known about each.
 
 use std::collections::BTreeMap;
 
@@ -311,7 +311,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
 #[derive(Debug, Clone)]
 pub struct Assumptions {
     answers: BTreeMap<&'static str, &'static str>,
-    /// The test that these were made in, while it is logged what tests ask for.
+    /// The running test, if switches are logged.
     asked_by: Option<String>,
 }
 
@@ -326,8 +326,8 @@ impl Default for Assumptions {
 }
 
 impl Assumptions {
-    /// The answer to an open question, for code that depends on it: with `SIMULATOR_ASSUME_LOG` it
-    /// is logged that the running test asked.
+    /// The answer to an open question, for code that depends on it. With `SIMULATOR_ASSUME_LOG` the
+    /// running test is logged with the switch.
     pub fn get(&self, name: &str) -> &'static str {
         let Some(assumption) = ASSUMPTIONS.iter().find(|a| a.name == name) else {
             debug_assert!(false, "no assumption is called {name}");
@@ -339,7 +339,7 @@ impl Assumptions {
         self.answer(assumption)
     }
 
-    /// The answer to an open question, to be shown; that isn't logged.
+    /// The answer to an open question, only to be shown. That isn't logged.
     pub(crate) fn answer(&self, assumption: &Assumption) -> &'static str {
         let chosen = self.answers.get(assumption.name).copied();
         chosen.unwrap_or(assumption.values[0])
