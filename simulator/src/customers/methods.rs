@@ -339,7 +339,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     listed(tx, call, customer)
 }
 
-/// Without a customer the list is empty.
+/// The saved payment methods: those of one customer, or without a customer all of them.
 fn listed(tx: &mut Tx<'_>, call: &Call<'_>, customer: Option<&str>) -> Answer {
     let kind = call.args.text("type");
     let redisplay = call.args.text("allow_redisplay");

@@ -274,7 +274,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         );
     }
     let brought = match args.at("confirm") {
-        // The creation has attached it already.
+        // Creating the intent has read the method already.
         Some(_) => None,
         None => intents::given_method(tx, call)?,
     };
