@@ -1,5 +1,5 @@
-//! What Stripe's descriptions leave open, each as a switch, so that an application can be tested
-//! under every answer. `EVIDENCE.md` says what is known about each.
+//! The open questions about Stripe, each as a switch, so that an application can be tested under
+//! every answer. `EVIDENCE.md` says what is known about each.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "missing_reference",
         values: &["404", "400"],
-        about: "the HTTP status of `resource_missing` where a parameter, and not the path, names what isn't there",
+        about: "the HTTP status of `resource_missing` for a missing object that a parameter names, not the path",
     },
     Assumption {
         name: "dispute_fee",
@@ -38,7 +38,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "fee_refund",
         values: &["inside", "own"],
-        about: "where an application fee that goes back with a refund appears on the connected account: inside the refund's balance transaction, or as its own",
+        about: "where the application fee of a refund returns to the connected account: inside the refund's balance transaction, or as its own",
     },
     Assumption {
         name: "account_deletion",
@@ -48,12 +48,12 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "destination_events",
         values: &["none", "charge"],
-        about: "whether the account that a transfer goes to hears of its payment, as `charge.succeeded` and `charge.refunded`",
+        about: "whether the destination account of a transfer gets `charge.succeeded` and `charge.refunded` for its payment",
     },
     Assumption {
         name: "late_transactions",
         values: &["at_once", "after_a_minute"],
-        about: "when a balance transaction is seen in lists",
+        about: "when lists show a new balance transaction",
     },
     Assumption {
         name: "payout_transaction",
@@ -63,7 +63,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "invoice_retries",
         values: &["eight_in_two_weeks", "after_3_5_7_days", "none"],
-        about: "when an invoice whose payment failed is tried again by itself",
+        about: "when the failed payment of an invoice is retried automatically",
     },
     Assumption {
         name: "invoice_retries_end",
@@ -73,7 +73,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "search",
         values: &["at_once", "after_a_minute"],
-        about: "when search finds what was made; Stripe says within a minute, as a rule",
+        about: "when search finds a new object; Stripe says within a minute, as a rule",
     },
     Assumption {
         name: "portal_default",
@@ -83,7 +83,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "waits",
         values: &["usual", "long", "short"],
-        about: "how long things take of which Stripe doesn't say how long (a debit, a refund, a payout, a verification): as the simulator has it, three times that, or a third",
+        about: "how long a debit, a refund, a payout or a verification takes where Stripe doesn't document it: the simulator's usual time, three times that, or a third",
     },
     Assumption {
         name: "unchanged_updates",
@@ -118,7 +118,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "balance_currency",
         values: &["account", "refused"],
-        about: "the currency of a balance that is set on a customer without one: the account's, or it is refused",
+        about: "the currency of a balance that is set on a customer without a currency: the account's, or the request is refused",
     },
     Assumption {
         name: "invoice_sequence",
@@ -128,7 +128,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "search_order",
         values: &["newest_first", "oldest_first"],
-        about: "in which order search answers",
+        about: "the order of search results",
     },
     Assumption {
         name: "attached_event",
@@ -148,7 +148,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "challenge_wish",
         values: &["obeyed", "ignored"],
-        about: "whether `request_three_d_secure=challenge` makes a test card ask that wouldn't by itself",
+        about: "whether `request_three_d_secure=challenge` makes all test cards ask for 3-D Secure",
     },
     Assumption {
         name: "failed_debit_code",
@@ -158,7 +158,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "canceled_debit",
         values: &["failed", "pending"],
-        about: "what becomes of the charge of a debit that is canceled under way",
+        about: "the status of a debit's charge after the debit is canceled under way",
     },
     Assumption {
         name: "captured_session",
@@ -188,7 +188,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "dispute_money",
         values: &["with_charge", "at_once"],
-        about: "when the money of a dispute leaves what is available: with the charge's, or at once",
+        about: "when the money of a dispute leaves the available balance: when the charge's money becomes available, or at once",
     },
     Assumption {
         name: "platform_dispute_fee",
@@ -208,7 +208,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "transfer_group",
         values: &["of_intent", "of_charge"],
-        about: "of which id a `transfer_group` is made that nobody gave",
+        about: "the id in a `transfer_group` that Stripe makes up: the intent's or the charge's",
     },
     Assumption {
         name: "destination_reversal",
@@ -218,7 +218,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "transferred_payment",
         values: &["not_refundable", "refundable"],
-        about: "whether the account that a transfer went to can refund its payment, which reverses the transfer",
+        about: "whether the destination account of a transfer can refund its payment, which reverses the transfer",
     },
     Assumption {
         name: "money_day",
@@ -228,7 +228,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "foreign_payout",
         values: &["first_account", "stays"],
-        about: "where an automatic payout goes in a currency that no external account has",
+        about: "where an automatic payout goes whose currency no external account has",
     },
     Assumption {
         name: "instant_fee",
@@ -238,17 +238,17 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "errored_bank",
         values: &["refuses_all", "refuses_automatic", "after_any_failure"],
-        about: "what a bank account gets no more after a payout to it failed: any payouts, or automatic ones only; the third: any, and also after `insufficient_funds`",
+        about: "which payouts a bank account no longer gets after one failed: any, or automatic ones only; the third: any, also after `insufficient_funds`",
     },
     Assumption {
         name: "negative_balance",
         values: &["unless_covered", "debited"],
-        about: "whether a negative balance is debited on a payday although money on its way would cover it",
+        about: "whether a payday debits a negative balance that pending money would cover",
     },
     Assumption {
         name: "rounding",
         values: &["half_up", "half_even"],
-        about: "where half a minor unit goes of what is billed: decimal prices, percentages, prorations",
+        about: "how half a minor unit is rounded in bills: decimal prices, percentages, prorations",
     },
     Assumption {
         name: "inline_prices",
@@ -258,12 +258,12 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "once_coupon",
         values: &["first_billed", "first_invoice"],
-        about: "with which invoice a coupon of duration `once` is spent: the first that bills something, or a trial's too",
+        about: "which invoice uses up a coupon of duration `once`: the first that bills something, or a trial's too",
     },
     Assumption {
         name: "discount_order",
         values: &["lines_first", "invoice_first"],
-        about: "which discounts of an invoice are taken off first",
+        about: "which discounts of an invoice come off first: the lines' or the invoice's",
     },
     Assumption {
         name: "upcoming_notice",
@@ -283,7 +283,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "portal_features",
         values: &["complete", "partial"],
-        about: "whether a portal's enabled `customer_update` and `subscription_update` want the lists that say what may be changed",
+        about: "whether a portal's enabled `customer_update` and `subscription_update` require the lists of what may be changed",
     },
     Assumption {
         name: "default_portal",
@@ -303,7 +303,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "clock_money",
         values: &["account_time", "clock_time"],
-        about: "in whose time the balance transactions of a test clock's customers are",
+        about: "which time the balance transactions of a test clock's customers have: the account's or the clock's",
     },
 ];
 
@@ -311,7 +311,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
 #[derive(Debug, Clone)]
 pub struct Assumptions {
     answers: BTreeMap<&'static str, &'static str>,
-    /// The test that these were made in, while it is logged what tests ask for.
+    /// The running test, if switches are logged.
     asked_by: Option<String>,
 }
 
@@ -326,8 +326,8 @@ impl Default for Assumptions {
 }
 
 impl Assumptions {
-    /// The answer to an open question, for code that depends on it: with `SIMULATOR_ASSUME_LOG` it
-    /// is logged that the running test asked.
+    /// The answer to an open question, for code that depends on it. With `SIMULATOR_ASSUME_LOG` the
+    /// running test is logged with the switch.
     pub fn get(&self, name: &str) -> &'static str {
         let Some(assumption) = ASSUMPTIONS.iter().find(|a| a.name == name) else {
             debug_assert!(false, "no assumption is called {name}");
@@ -339,7 +339,7 @@ impl Assumptions {
         self.answer(assumption)
     }
 
-    /// The answer to an open question, to be shown; that isn't logged.
+    /// The answer to an open question, only to be shown. That isn't logged.
     pub(crate) fn answer(&self, assumption: &Assumption) -> &'static str {
         let chosen = self.answers.get(assumption.name).copied();
         chosen.unwrap_or(assumption.values[0])

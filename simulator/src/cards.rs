@@ -12,7 +12,7 @@ pub(crate) enum Behaviour {
     Challenges,
     /// Asks for 3-D Secure every time, set up or not.
     ChallengesAlways,
-    /// Asks while the customer is there; off session it pays, since it counts as set up.
+    /// Asks for 3-D Secure on session. Off session it pays, since it counts as set up.
     ChallengesOnSession,
     /// Asks for 3-D Secure, and is declined when the customer has authenticated.
     ChallengesAndDeclines(&'static str, &'static str, &'static str),
@@ -28,7 +28,7 @@ pub(crate) enum Aftermath {
     Nothing,
     /// The money is available at once.
     AvailableNow,
-    /// The reason, and whether the bank only asks.
+    /// The dispute's reason, and whether it is an inquiry.
     Disputed(&'static str, bool),
     EarlyFraudWarning,
     RefundSucceedsLater,
@@ -47,7 +47,7 @@ pub(crate) struct Card {
     names: &'static [&'static str],
 }
 
-/// The decline that says nothing more: `code`, `decline_code`, message.
+/// The decline without a specific reason: `code`, `decline_code`, message.
 pub(crate) const GENERIC_DECLINE: (&str, &str, &str) = (
     "card_declined",
     "generic_decline",
@@ -402,14 +402,14 @@ pub(crate) fn check_expiry(now: i64, month: i64, year: i64) -> Result<(), ApiErr
     Ok(())
 }
 
-/// What Stripe says to a number that is no test card's.
+/// Stripe's error for a number that isn't a test card's.
 pub(crate) fn unknown() -> ApiError {
     ApiError::new(402, "card_error", "Your card was declined. Your request was in test mode, but used a non test card. For a list of valid test cards, visit: https://stripe.com/docs/testing.")
         .code("card_declined")
         .with("decline_code", json!("test_mode_live_card"))
 }
 
-/// When the test cards that nobody gave a date expire: month and year.
+/// The default expiry of test cards: month and year.
 pub(crate) fn good_until(now: i64) -> (i64, i64) {
     let year =
         time::OffsetDateTime::from_unix_timestamp(now).map_or(2034, |t| i64::from(t.year()) + 3);

@@ -1,13 +1,13 @@
-//! What time it is: the wall clock plus what was advanced, or a clock that stands still.
+//! The simulator's time: the wall clock plus what was advanced, or a clock that stands still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The clock moves so many seconds at a time at most: what repeats daily happens that often on the way.
+/// The most seconds that the clock moves at a time, since everything daily happens on the way.
 pub(crate) const MAX_ADVANCE: i64 = 10 * 366 * 86_400;
 
-/// What time it is.
+/// Which clock a simulator follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockMode {
     /// The wall clock plus what was advanced.
@@ -59,7 +59,7 @@ impl Clock {
         }
     }
 
-    /// What is kept of it.
+    /// The state that is journalled.
     pub fn state(&self) -> i64 {
         self.state.load(Ordering::SeqCst)
     }

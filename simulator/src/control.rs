@@ -78,7 +78,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .layer(from_fn(guard::guard))
 }
 
-/// Reads a body of JSON whatever its content type says; an empty one is all defaults.
+/// Reads a JSON body of any content type. An empty body means all defaults.
 fn read<T: for<'a> Deserialize<'a>>(body: &str) -> Result<T, ApiError> {
     let text = if body.trim().is_empty() { "{}" } else { body };
     serde_json::from_str(text).map_err(|e| ApiError::invalid(format!("Invalid JSON: {e}")))

@@ -1,4 +1,4 @@
-//! The one lock, the clock, and the rule that work is journalled before it is answered.
+//! The one lock, the clock and the journal. Work is journalled before it is answered.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,7 +27,7 @@ use crate::{
     store::{Kind, RequestOrigin, Store, Tx, TxContext},
 };
 
-/// Makes the key and the saved answer out of what a piece of work returned, and when.
+/// Makes the idempotency key and the saved answer from the result of the work and its time.
 pub(crate) type SaveAnswer<'a, T> = &'a dyn Fn(&Result<T, ApiError>, i64) -> (String, Saved);
 
 /// Seconds after which a key is forgotten: Stripe may do so after 24 hours.
@@ -96,8 +96,8 @@ impl Engine {
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Core> {
-        // A panic inside a transaction is undone there; what one elsewhere left is still the best
-        // state there is.
+        // A panic inside a transaction is undone there. After one elsewhere the state is still
+        // consistent enough to go on.
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -167,7 +167,8 @@ impl Core {
         self.clock.is_manual()
     }
 
-    /// After replay: the platform exists, hosted addresses carry the present port, the file is short.
+    /// Runs after replay: creates the platform if needed, updates hosted addresses to the present
+    /// port, and compacts the file.
     fn initialize(&mut self, meta: Option<Meta>) -> Result<(), Error> {
         match meta {
             Some(meta) => {
@@ -197,7 +198,8 @@ impl Core {
         self.compact()
     }
 
-    /// What was sent before stays as it was sent; everything else leads to the present port.
+    /// Replaces the old address everywhere but in events and deliveries, which stay as they were
+    /// sent.
     fn rewrite_addresses(&mut self, from: &str) {
         let records: Vec<_> = self.store.all().cloned().collect();
         for record in records {
@@ -317,7 +319,7 @@ impl Core {
         Ok(())
     }
 
-    /// Keeps an answer, and now and then lets go of those whose time is over.
+    /// Keeps an answer, and now and then drops expired ones.
     fn remember(&mut self, key: String, saved: Saved) {
         if self.saved.len() == self.saved.capacity() {
             let oldest = saved.at - KEY_LIFE;
@@ -326,7 +328,7 @@ impl Core {
         self.saved.insert(key, saved);
     }
 
-    /// Does, in order and each at its own time, what has fallen due.
+    /// Does everything that is due, in order and each at its own time.
     pub fn run_due(&mut self) {
         let now = self.now();
         self.run_due_until(now);
@@ -334,7 +336,7 @@ impl Core {
 
     fn run_due_until(&mut self, until: i64) {
         while let Some((at, id)) = self.store.next_due(until) {
-            // Whatever happened, this moment is over: nothing may fall due twice at one time.
+            // The time is cleared whatever happened, so that nothing is due twice at one time.
             let over = |tx: &mut Tx<'_>| {
                 tx.update(&id, |r| {
                     if r.due == Some(at) {
@@ -401,7 +403,8 @@ fn forward(value: &mut Value, from: &str, to: &str) -> bool {
     }
 }
 
-/// The disk is full, say: nothing has happened, and the client is told so.
+/// The journal can't be written, for example because the disk is full. Nothing was done, and the
+/// client gets an error.
 fn journal_failed(error: Error) -> ApiError {
     ApiError::new(
         500,

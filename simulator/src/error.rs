@@ -15,7 +15,7 @@ pub(crate) struct ApiError {
     pub param: Option<String>,
     /// Fields only some errors carry, such as `decline_code` or `payment_intent`.
     pub extra: Option<Value>,
-    /// Whether what was done stays done: a declined payment is an error and an attempt on record.
+    /// Whether the work is kept: a declined payment is an error, and its attempt stays on record.
     pub keeps_work: bool,
 }
 
@@ -86,7 +86,7 @@ impl ApiError {
             .param(params.first().cloned().unwrap_or_default())
     }
 
-    /// Sums that leave 64 bits; nothing Stripe would ever take gets this far.
+    /// A sum that leaves 64 bits, which no amount that Stripe accepts can reach.
     pub fn overflow() -> Self {
         Self::invalid("Invalid integer: the amount is too large.")
             .code("parameter_invalid_integer")

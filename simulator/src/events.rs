@@ -55,8 +55,8 @@ impl Tx<'_> {
         }
     }
 
-    /// As [`Tx::emit_change`], of a request to change something; whether one that changed nothing is
-    /// told of is open.
+    /// As [`Tx::emit_change`], for an update request. It is an open question whether an update
+    /// without a change emits an event.
     pub fn emit_update(&mut self, name: &str, owner: &str, before: &Value, after: &Value) {
         let changed = changes(before, after);
         if changed != json!({}) || self.assumptions.get("unchanged_updates") == "sent" {
@@ -86,8 +86,8 @@ impl Tx<'_> {
     }
 }
 
-/// What stands for `data` in the record of an event. The snapshot itself is kept as text: it never
-/// changes, and as a tree it would take many times the room.
+/// The placeholder for `data` in an event's record. The snapshot is kept as text, since it never
+/// changes and a tree would take many times the memory.
 const DATA: &str = "…";
 
 impl Record {
@@ -122,7 +122,8 @@ impl Record {
     }
 }
 
-/// Connect endpoints hear of connected accounts only, the platform's own endpoints of the platform.
+/// Whether an endpoint gets an event. Connect endpoints get those of connected accounts, other
+/// endpoints those of their own account.
 fn wants(endpoint: &Record, name: &str, connected: bool) -> bool {
     let connect = endpoint.hidden["connect"] == json!(true);
     endpoint.text("status") == "enabled"

@@ -1,7 +1,7 @@
-//! Faults on demand: what a network and a busy service do to a client.
+//! Faults on demand, as a network and a busy service cause them.
 //!
-//! They are asked for by the control API, or by a request itself in a header:
-//! `Simulator-Fault: commit_then_timeout`, `Simulator-Fault: slow; ms=500; rate=0.2; times=1`.
+//! The control API sets them, or a request asks for one in a header: `Simulator-Fault:
+//! commit_then_timeout`, `Simulator-Fault: slow; ms=500; rate=0.2; times=1`.
 
 use std::collections::HashMap;
 
@@ -63,7 +63,7 @@ pub enum FaultKind {
     Slow { ms: u64 },
 }
 
-/// What makes requests fail, and the chance that decides where a `rate` is given.
+/// The faults in force, and the draws that decide where a `rate` is given.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     list: Vec<Fault>,
@@ -73,7 +73,7 @@ pub(crate) struct Faults {
     header_counts: HashMap<String, u32>,
 }
 
-/// A request, as far as faults tell requests apart.
+/// The parts of a request that a fault can match.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub method: &'a str,
@@ -103,8 +103,8 @@ impl Faults {
         seeded_fraction(seed, "fault", &self.drawn.to_string())
     }
 
-    /// What strikes a request: its own header, else the first fault that matches and whose draw
-    /// falls within its rate.
+    /// The fault of a request: that of its own header, else the first that matches and whose draw
+    /// is within its rate.
     pub fn take_matching(
         &mut self,
         seed: u64,
@@ -145,7 +145,7 @@ impl Faults {
 }
 
 impl Fault {
-    /// On every request, every time; narrow it down from there.
+    /// A fault that strikes every request. Its other fields narrow it down.
     pub fn new(kind: FaultKind) -> Self {
         Self {
             method: None,
@@ -208,7 +208,7 @@ impl Fault {
     }
 }
 
-/// A number from 0 up to 1 that follows from the seed, what it decides, and about what.
+/// A number from 0 up to 1 that follows from the seed, the decision and its subject.
 pub(crate) fn seeded_fraction(seed: u64, decides: &str, about: &str) -> f64 {
     let digest = Sha256::new()
         .chain_update(seed.to_be_bytes())

@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 
-/// Deeper nesting than any parameter of Stripe's has; more is refused.
+/// The deepest nesting that is accepted. No parameter of Stripe's reaches it.
 const MAX_DEPTH: usize = 8;
 
 /// A parsed form: a leaf, or children in the order in which they came.
@@ -12,7 +12,7 @@ pub(crate) enum Node {
     Tree(Vec<(String, Node)>),
 }
 
-/// More parameters than any request has.
+/// The most parameters that are accepted.
 const MAX_PAIRS: usize = 4096;
 
 static EMPTY: Node = Node::Tree(Vec::new());
@@ -48,8 +48,8 @@ impl Node {
             return Ok(());
         };
         let at = if head.is_empty() {
-            // `a[]=x&a[]=y` are the elements of a list, numbered as they come; `a[][b]=x&a[][c]=y`
-            // are one, until a name comes again.
+            // `a[]=x&a[]=y` are two elements of a list. `a[][b]=x&a[][c]=y` is one element, which
+            // ends when a name comes again.
             let open = children
                 .last()
                 .is_some_and(|(_, last)| !rest.is_empty() && !last.has(rest));

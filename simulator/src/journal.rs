@@ -41,7 +41,7 @@ fn text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     })
 }
 
-/// What one committed piece of work changed.
+/// The changes of one committed piece of work.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Line {
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "shared")]
@@ -78,7 +78,7 @@ impl Line {
     }
 }
 
-/// What isn't an object.
+/// State that isn't an object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Meta {
     pub seed: u64,
@@ -119,7 +119,7 @@ impl Journal {
         ))
     }
 
-    /// Hands a line to the operating system; a line that can't be written whole is taken back.
+    /// Hands a line to the operating system. A partly written line is truncated again.
     pub fn append(&mut self, line: &Line) -> Result<(), Error> {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
@@ -131,7 +131,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Puts `lines` in place of the whole file, in one step.
+    /// Replaces the whole file by `lines`, atomically.
     pub fn rewrite(&mut self, lines: impl Iterator<Item = Line>) -> Result<(), Error> {
         let beside = self.path.with_extension("compact");
         let mut out = BufWriter::new(File::create(&beside)?);

@@ -1,11 +1,12 @@
-//! What kinds of object there are. Whoever needs all of them takes [`Kind::ALL`], so a new kind can't be forgotten.
+//! The kinds of objects. Code that needs all of them uses [`Kind::ALL`], so that a new kind can't
+//! be forgotten.
 
 use serde::{Deserialize, Serialize};
 
 /// Each kind with the noun of Stripe's `No such …`, and what a list of them is called.
 macro_rules! kinds {
     ($($kind:ident: $noun:literal, $plural:literal;)*) => {
-        /// What a record is. The names are journalled.
+        /// The kind of a record. The names are journalled.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub(crate) enum Kind {

@@ -76,7 +76,7 @@ pub struct WebhookEndpoint {
     pub id: String,
     pub secret: String,
     pub url: String,
-    /// Whether it hears of connected accounts instead of the platform.
+    /// Whether it gets the events of connected accounts instead of the platform's.
     pub connect: bool,
 }
 
@@ -153,8 +153,8 @@ impl Simulator {
         self.engine.now()
     }
 
-    /// How many seconds simulated time is ahead of the wall clock, kept up to date, for an application that is to live
-    /// in the same time. None on a manual clock.
+    /// The seconds by which simulated time is ahead of the wall clock, kept up to date. An
+    /// application can follow the same time with it. None on a manual clock.
     pub fn ahead(&self) -> Option<Arc<AtomicI64>> {
         self.engine.lock().ahead()
     }
@@ -226,7 +226,7 @@ impl Simulator {
         self.worker.deliver(event_id, times).await
     }
 
-    /// Loses every event that waits, for ever; says how many deliveries that were.
+    /// Drops all waiting deliveries for ever, and returns their number.
     pub async fn drop_pending(&self) -> usize {
         self.worker.drop_pending()
     }
@@ -241,7 +241,7 @@ impl Simulator {
         self.engine.lock().faults.push(fault);
     }
 
-    /// Takes all faults away, and begins the draws behind their rates anew.
+    /// Removes all faults, and restarts the draws behind their rates.
     pub async fn clear_faults(&self) {
         self.engine.lock().faults.clear();
     }

@@ -1,4 +1,4 @@
-//! `stripe listen`: the session and the websocket over which the official Stripe CLI hears of events.
+//! `stripe listen`: the session and the websocket that bring events to the official Stripe CLI.
 //!
 //! The protocol is the one that the CLI's own source speaks (`pkg/stripeauth`, `pkg/websocket` of
 //! <https://github.com/stripe/stripe-cli>); Stripe documents the command only.
@@ -36,11 +36,11 @@ const PROTOCOL: &str = "stripecli-devproxy-v1";
 /// How long an event may wait before it is sent.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Who may open a websocket, until the process ends.
+/// The ids that may open a websocket, until the process ends.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners {
     ids: HashSet<String>,
-    /// Events that were asked for once more, by `stripe events resend`.
+    /// Events that `stripe events resend` asked for.
     again: Vec<Arc<Record>>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/_simulator/listen", get(connect))
 }
 
-/// One secret for all who listen, as Stripe gives a device the same one each time.
+/// The one secret of all listeners. Stripe gives a device the same one each time too.
 fn secret(core: &Core) -> String {
     core.store.derive("whsec_", 64)
 }
@@ -92,7 +92,7 @@ async fn session(State(simulator): State<Simulator>, headers: HeaderMap) -> Resp
     .into_response()
 }
 
-/// `stripe events resend`: to who listens, or to the endpoint that is named.
+/// `stripe events resend`: to all listeners, or to the endpoint that the request names.
 async fn resend(
     State(simulator): State<Simulator>,
     Path(id): Path<String>,
@@ -181,8 +181,8 @@ async fn pay_page(
     Ok(Json(paid.value.clone()))
 }
 
-/// `stripe trigger checkout.session.async_payment_failed` pays from this account, which for everybody
-/// else is one that pays.
+/// `stripe trigger checkout.session.async_payment_failed` pays from this account and expects a
+/// failure. For all other uses the account pays.
 fn of_failing_trigger(method: &Record) -> bool {
     let debit = &method.value["sepa_debit"];
     debit["country"] == "IT" && debit["last4"] == "3456"
@@ -201,7 +201,7 @@ async fn connect(
     let id = headers.get("websocket-id").and_then(|v| v.to_str().ok());
     let known = id.is_some_and(|id| simulator.engine().lock().listeners.ids.contains(id));
     if !known {
-        // The CLI knows this by its words, and asks for a new session.
+        // The CLI recognizes this message, and asks for a new session.
         let error = ApiError::invalid("Unknown WebSocket ID.");
         return (StatusCode::BAD_REQUEST, Json(error.body("req_listen"))).into_response();
     }

@@ -134,7 +134,7 @@ pub(crate) fn format(amount: i64, currency: &str) -> String {
 pub(crate) struct Rounding<'a>(pub &'a Assumptions);
 
 impl Rounding<'_> {
-    /// To be asked only of what ends in a half, so that only that depends on the answer.
+    /// Call this only for amounts that end in a half, since only they depend on the assumption.
     pub fn is_half_even(self) -> bool {
         self.0.get("rounding") == "half_even"
     }

@@ -47,7 +47,7 @@ fn account(core: &Core, record: &Record) -> Value {
         })
         .collect();
     for &kind in Kind::ALL {
-        // Accounts are told one by one, deliveries all at once.
+        // Deliveries are one list for all accounts.
         if matches!(kind, Kind::Account | Kind::Delivery) {
             continue;
         }

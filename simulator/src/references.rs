@@ -1,5 +1,5 @@
-//! Who names whom: the fields by which records are looked for, so that no list of one customer's
-//! payments reads everybody's.
+//! The fields by which records name each other. They are indexed, so that listing one customer's
+//! payments doesn't read all.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -23,8 +23,8 @@ pub(crate) struct Entry {
     segments: Vec<&'static str>,
 }
 
-/// By first noun, so that a request looks at a handful of entries; what is named goes before what
-/// varies, as `/v1/customers/search` does before `/v1/customers/{customer}`.
+/// The entries by their first noun, so that a request compares a few only. Fixed paths come before
+/// those with ids: `/v1/customers/search` before `/v1/customers/{customer}`.
 static ROUTES: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
     static EMPTY: LazyLock<Shape> = LazyLock::new(Shape::default);
     let mut table: HashMap<_, Vec<Entry>> = HashMap::new();

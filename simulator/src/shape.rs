@@ -1,4 +1,4 @@
-//! Which parameters a route takes, and Stripe's words for those it doesn't.
+//! The parameters of each route, and Stripe's errors for wrong ones.
 //!
 //! The shapes are written from Stripe's OpenAPI description by `make-shapes.py`, so that a typo in a
 //! client fails here exactly where it would fail at Stripe.
@@ -51,7 +51,7 @@ static SHAPES: LazyLock<HashMap<&'static str, Shape>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What the service takes an empty text for on customers, though the description has no `""` for it.
+/// Customer fields that accept an empty text at Stripe, though the description doesn't say so.
 const EMPTIED: [&str; 4] = ["description", "email", "name", "phone"];
 
 /// The shape of a route, named as Stripe's description does: `POST /v1/refunds`.

@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 pub(crate) use crate::kind::Kind;
 use crate::{assumptions::Assumptions, money::Rounding, references::References};
 
-/// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
-/// seconds) something happens to it by itself.
+/// One object: its public fields (`value`), its internal ones (`hidden`), and when (unix seconds)
+/// something is due for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub kind: Kind,
@@ -70,7 +70,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Nothing yet; ids will follow from `seed`.
+    /// An empty store, whose ids follow from `seed`.
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -131,7 +131,7 @@ impl Store {
             .collect()
     }
 
-    /// What follows from the seed alone: the same whenever it is asked for.
+    /// A text that follows from the seed alone.
     pub fn derive(&self, prefix: &str, length: usize) -> String {
         format!("{prefix}{}", letters(self.seed, prefix, 0, length))
     }
@@ -149,12 +149,12 @@ impl Store {
         (*at <= now).then(|| (*at, id.clone()))
     }
 
-    /// What falls due by itself on the simulator's clock, soonest first.
+    /// Everything that is due on the simulator's clock, soonest first.
     pub fn upcoming(&self) -> impl Iterator<Item = (i64, &str)> {
         self.due.iter().map(|(at, _, _, id)| (*at, id.as_str()))
     }
 
-    /// As [`Store::next_due`], of what lives on a test clock.
+    /// As [`Store::next_due`], for objects on a test clock.
     pub fn next_due_on(&self, clock: &str, now: i64) -> Option<(i64, String)> {
         let (at, _, _, id) = self.clocks.get(clock)?.first()?;
         (*at <= now).then(|| (*at, id.clone()))
@@ -312,7 +312,7 @@ impl<'a> Tx<'a> {
         self.simulator_now
     }
 
-    /// How long something takes of which Stripe doesn't say how long, in seconds: usually so many.
+    /// Scales a duration that Stripe doesn't document by the assumption `waits`.
     pub fn takes(&self, seconds: i64) -> i64 {
         match self.assumptions.get("waits") {
             "long" => seconds.saturating_mul(3),
@@ -326,7 +326,7 @@ impl<'a> Tx<'a> {
         Rounding(self.assumptions)
     }
 
-    /// From here on this work happens at `now` of a test clock, and what it makes lives there.
+    /// Moves this work to `now` on a test clock. New objects live on that clock.
     pub fn on_clock(&mut self, clock: &str, now: i64) {
         self.now = now;
         self.clock = Some(clock.to_owned());
@@ -470,7 +470,7 @@ impl<'a> Tx<'a> {
     }
 }
 
-/// What isn't committed never was: after an error, and after a panic.
+/// Undoes what isn't committed, after an error or a panic.
 impl Drop for Tx<'_> {
     fn drop(&mut self) {
         for (id, old) in std::mem::take(&mut self.undo).into_iter().rev() {
@@ -483,7 +483,7 @@ impl Drop for Tx<'_> {
     }
 }
 
-/// Letters and digits that look random and aren't: the same seed and counter give the same ones.
+/// Pseudo-random letters and digits, which follow from the seed and the counter.
 fn letters(seed: u64, prefix: &str, counter: u64, length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut out = String::with_capacity(length);

@@ -1,5 +1,4 @@
-//! Tokens, which stand once for something that the seller shouldn't see:
-//! <https://docs.stripe.com/api/tokens>.
+//! Single-use tokens for data that the seller shouldn't see: <https://docs.stripe.com/api/tokens>.
 
 use std::sync::Arc;
 
@@ -258,7 +257,7 @@ pub(crate) fn take(
     Ok((token, form))
 }
 
-/// The card that a token stands for, and when it expires if that is known; a token is taken by this.
+/// The card of a token, and its expiry if known. The token is used up.
 pub(crate) fn take_card(
     tx: &mut Tx<'_>,
     owner: &str,

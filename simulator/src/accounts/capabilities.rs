@@ -29,7 +29,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Those that aren't named after a way to pay.
+/// The capabilities that aren't named after a payment method.
 const OTHERS: [&str; 7] = [
     "app_distribution",
     "card_issuing",
@@ -104,7 +104,7 @@ fn describe(account: &Record, name: &str) -> Value {
     })
 }
 
-/// Why a requested capability is inactive, as far as the account says.
+/// Why a requested capability is inactive, as far as the account's fields show it.
 fn reason(account: &Record) -> Option<&'static str> {
     let requirements = &account.value["requirements"];
     match requirements["disabled_reason"].as_str() {
@@ -129,7 +129,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(describe(&record, capability(call)))
 }
 
-/// Asks for capabilities, or no longer, as a form of `name[requested]` has it.
+/// Requests capabilities, or withdraws requests, from a form of `name[requested]`.
 pub(super) fn request_all(
     tx: &mut Tx<'_>,
     record: &Record,
@@ -163,7 +163,8 @@ fn request(
         .param("capabilities"));
     }
     if wanted && !has {
-        // Where Stripe collects what it wants, a finished account gets what it asks for at once.
+        // Where Stripe collects the requirements, an account that is done gets a capability as soon
+        // as it requests it.
         let done = account["details_submitted"] == json!(true)
             && account["requirements"]["disabled_reason"].is_null();
         account["capabilities"][name] = json!(if done { "active" } else { "inactive" });
@@ -184,7 +185,8 @@ fn request(
     Ok(())
 }
 
-/// The account before a change; where what becomes active is pending first, that is written and told.
+/// Returns the account before a change. If capabilities are pending before they are active, that
+/// state is written and sent as an event first.
 pub(super) fn pending_first(tx: &mut Tx<'_>, record: &Record, account: &Value) -> Value {
     let fresh: Vec<&String> = account["capabilities"]
         .as_object()
@@ -215,7 +217,7 @@ pub(super) fn pending_first(tx: &mut Tx<'_>, record: &Record, account: &Value) -
     between
 }
 
-/// `capability.updated` for each that changed.
+/// Emits `capability.updated` for each capability that changed.
 pub(super) fn emit_updates(tx: &mut Tx<'_>, id: &str, before: &Value) {
     let Some(record) = tx.get(id) else {
         return;

@@ -1,11 +1,10 @@
-//! What an account is before anything is known of it: its controller, country and empty fields.
+//! A new account's fields: its controller, its country, and everything else empty.
 
 use serde_json::{Value, json};
 
 use crate::{error::ApiError, form::Node, store::page};
 
-/// What an account must tell before it can take money, when it hasn't said what kind of business it
-/// is. The hosted form asks for these.
+/// The requirements of an account without a business type. The hosted form asks for these.
 const REQUIREMENTS: [&str; 12] = [
     "business_profile.product_description",
     "business_profile.support_phone",

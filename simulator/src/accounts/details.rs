@@ -1,4 +1,4 @@
-//! What an account tells about itself, as the parameters of creating and updating have it.
+//! An account's own details, from the parameters of creating and updating it.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::{
     tokens,
 };
 
-/// Writes what creating and updating have in common.
+/// Writes the parameters that creating and updating have in common.
 pub(super) fn apply(
     tx: &mut Tx<'_>,
     record: &Record,
@@ -107,7 +107,7 @@ fn list(children: &[(String, Node)]) -> bool {
     !children.is_empty() && children.iter().all(|(name, _)| name.parse::<u32>().is_ok())
 }
 
-/// An address with all of its fields; what isn't given stays as it was.
+/// Writes an address with all of its fields. A field that isn't given keeps its value.
 pub(super) fn address(target: &mut Value, form: &Node, more: &[&str]) {
     let fields = ["city", "country", "line1", "line2", "postal_code", "state"];
     for name in fields.iter().chain(more) {
@@ -119,12 +119,12 @@ pub(super) fn address(target: &mut Value, form: &Node, more: &[&str]) {
     }
 }
 
-/// A day, where one is given.
+/// The date that a form gives, with nulls where it gives none.
 pub(super) fn date(form: &Node) -> Value {
     json!({ "day": form.int("day"), "month": form.int("month"), "year": form.int("year") })
 }
 
-/// The `document` of a `verification` hash; another try forgets how the last ended.
+/// The `document` of a `verification` hash. A new document clears the result of the last one.
 pub(super) fn document(target: &mut Value, form: &Node) {
     for side in ["front", "back"] {
         if form.at(side).is_some() {
@@ -137,7 +137,7 @@ pub(super) fn document(target: &mut Value, form: &Node) {
     target["details_code"] = Value::Null;
 }
 
-/// The company: secrets are only said to be there.
+/// Writes the company. Of secret numbers the account only shows that they were provided.
 fn company(target: &mut Value, form: &Node) {
     if !target.is_object() {
         *target = json!({

@@ -36,7 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Stripe's test tokens for bank accounts, by how they end, with the last digits of the account they stand for
+/// Stripe's test tokens for bank accounts: the token's suffix, and the last digits of its account
 /// (<https://docs.stripe.com/connect/testing#account-numbers>).
 const TEST_BANKS: [(&str, &str); 5] = [
     ("_noAccount", "000111111116"),
@@ -96,7 +96,7 @@ pub(crate) fn bank_account(
     external_account(bank, account, true)
 }
 
-/// What a bank account or card has only on an account.
+/// Adds the fields that a bank account or card has as an external account.
 fn external_account(mut row: Value, account: &str, default: bool) -> Value {
     row["account"] = json!(account);
     row["default_for_currency"] = json!(default);
@@ -179,7 +179,7 @@ fn from_token(tx: &mut Tx<'_>, token: &str, param: &str) -> Answer {
     Ok(row)
 }
 
-/// Only debit cards can be paid out to, and those in their own currency.
+/// Only debit cards can receive payouts, in their own currency.
 fn debit(mut card: Value, param: &str) -> Answer {
     if card["funding"] != "debit" {
         return Err(ApiError::invalid(
@@ -194,8 +194,8 @@ fn debit(mut card: Value, param: &str) -> Answer {
     Ok(card)
 }
 
-/// Adds what `external_account` or the older `bank_account` names; the first of a currency is its default. The row is
-/// still to be told of.
+/// Adds the bank account or card of `external_account` or the older `bank_account`. The first one
+/// of a currency is its default. The caller emits the event.
 pub(super) fn add(
     tx: &mut Tx<'_>,
     record: &Record,
@@ -223,7 +223,7 @@ pub(super) fn add(
     Ok(Some(row))
 }
 
-/// The others of its currency are no longer the default.
+/// Makes `row` the only default of its currency.
 fn only_default(account: &mut Value, row: &Value) {
     let all = account["external_accounts"]["data"].as_array_mut();
     for other in all.into_iter().flatten() {
@@ -289,7 +289,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         row["default_for_currency"] = json!(true);
         only_default(&mut account, &row);
     }
-    // A payout to it failed; with its details looked after it is tried again.
+    // Updating the details makes an account usable again after a failed payout.
     if row["status"] == "errored" {
         row["status"] = json!("new");
     }

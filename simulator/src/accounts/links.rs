@@ -65,11 +65,12 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 pub(crate) enum Opened {
     /// The form, at this form token.
     Form(String),
-    /// Used or expired: back to the platform, which makes a new one.
+    /// The link was used or has expired. The account goes to the `refresh_url`, where the platform
+    /// makes a new link.
     Refresh(String),
 }
 
-/// Opens a link: the first time within its life it turns into a form.
+/// Opens a link. It leads to a form once, until it expires.
 pub(crate) fn open(tx: &mut Tx<'_>, account: &str, token: &str) -> Result<Opened, ApiError> {
     let link = link(tx, account, token)?;
     if link.hidden["used"] == json!(true) || link.int("expires_at") <= tx.now {
@@ -84,7 +85,7 @@ pub(crate) fn open(tx: &mut Tx<'_>, account: &str, token: &str) -> Result<Opened
     Ok(Opened::Form(form))
 }
 
-/// The link behind an open form; its `return_url` is where the form leads.
+/// Finds the link of an open form, and returns its `return_url`.
 pub(crate) fn form(
     tx: &Tx<'_>,
     account: &str,

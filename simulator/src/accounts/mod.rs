@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/accounts/{account}/reject", reject),
 ];
 
-/// The account that the keys belong to: complete from the start.
+/// Creates the platform's own account, which is fully set up.
 pub(crate) fn create_platform(tx: &mut Tx<'_>) -> String {
     let id = tx.mint("acct_1", 15);
     let controller = json!({ "type": "account" });
@@ -60,7 +60,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let (controller, kind) = controller(args)?;
     let country = args.text("country").unwrap_or("US").to_ascii_uppercase();
-    // ISO 3166-1 gives the last two to nobody.
+    // ISO 3166-1 assigns the last two to no country.
     let plain = country.len() == 2 && country.chars().all(|c| c.is_ascii_uppercase());
     if !plain || matches!(country.as_str(), "AA" | "ZZ") {
         return Err(
@@ -77,7 +77,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         account["default_currency"] = json!(currency.to_ascii_lowercase());
     }
     if full {
-        // An account with the full dashboard asks for its capabilities itself.
+        // An account with the full dashboard requests its capabilities itself.
         account["capabilities"] = json!({ "card_payments": "inactive", "transfers": "inactive" });
     }
     let platform = tx.platform();
@@ -95,7 +95,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(account)
 }
 
-/// What creating and updating have in common; an external account that was added is still to be told of.
+/// Applies the parameters that creating and updating have in common. Returns the external account
+/// that was added; the caller emits its event.
 fn apply_params(
     tx: &mut Tx<'_>,
     record: &Record,
@@ -116,7 +117,8 @@ fn apply_params(
     externals::add(tx, record, account, args)
 }
 
-/// Where the platform collects what Stripe wants to know, and nobody decided otherwise, the rest follows.
+/// Recomputes the requirements of an account whose platform collects them, unless the control API
+/// has set them.
 fn requirements_of(tx: &mut Tx<'_>, record: &Record, account: &mut Value) {
     let record = tx.get(&record.id);
     let Some(record) = record.filter(|r| r.hidden["decided"] != json!(true)) else {
@@ -127,7 +129,7 @@ fn requirements_of(tx: &mut Tx<'_>, record: &Record, account: &mut Value) {
     }
 }
 
-/// Writes an account that was changed, with what follows from the change, and tells of it.
+/// Writes a changed account with what follows from the change, and emits the events.
 fn save(tx: &mut Tx<'_>, id: &str, mut account: Value) -> Answer {
     let Some(record) = tx.get(id) else {
         return Err(no_access(id));

@@ -1,4 +1,5 @@
-//! What happens to an account from Stripe's side: onboarding, restriction, rejection, leaving.
+//! What Stripe and the seller do to an account: onboarding, restriction, rejection,
+//! deauthorization.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ pub(crate) enum Outcome {
     PendingVerification,
 }
 
-/// What a person fills in; everything may be left to a default.
+/// The fields of the hosted form. Each has a default.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Details {
@@ -54,7 +55,7 @@ pub(crate) struct Restriction {
     pub current_deadline: Option<i64>,
 }
 
-/// Changes a connected account and says so with `account.updated`.
+/// Changes a connected account and emits `account.updated`.
 fn change(
     tx: &mut Tx<'_>,
     account: &str,
@@ -71,7 +72,7 @@ fn change(
         if !r.hidden.is_object() {
             r.hidden = json!({});
         }
-        // From here on what is due isn't reckoned from what the platform told.
+        // From now on the requirements are no longer computed from the platform's data.
         r.hidden["decided"] = json!(true);
     });
     tx.emit_account(account, Some(changes(&before, &value)));
@@ -147,7 +148,7 @@ fn fill_in(tx: &Tx<'_>, value: &mut Value, details: &Details) {
         value["settings"]["dashboard"]["display_name"] = json!(name);
     }
     value["tos_acceptance"]["date"] = json!(tx.now);
-    // Nothing can be charged or paid out without these two, whoever asked for them.
+    // Charges and payouts need these two capabilities, requested or not.
     for name in ["card_payments", "transfers"] {
         if value["capabilities"][name].is_null() {
             value["capabilities"][name] = json!("inactive");

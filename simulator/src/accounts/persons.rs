@@ -28,7 +28,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/accounts/{account}/persons/{person}", retrieve),
     ("POST", "/v1/accounts/{account}/persons/{person}", update),
     ("DELETE", "/v1/accounts/{account}/persons/{person}", delete),
-    // The older name.
+    // The older name of the same routes.
     ("POST", "/v1/accounts/{account}/people", create),
     ("GET", "/v1/accounts/{account}/people", list),
     ("GET", "/v1/accounts/{account}/people/{person}", retrieve),
@@ -36,7 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("DELETE", "/v1/accounts/{account}/people/{person}", delete),
 ];
 
-/// How long a verification takes that isn't immediate.
+/// Seconds that a verification takes unless it is immediate.
 const VERIFYING: i64 = 5;
 
 const ROLES: [&str; 6] = [
@@ -48,7 +48,7 @@ const ROLES: [&str; 6] = [
     "representative",
 ];
 
-/// For what Stripe wants to know a person.
+/// The role that decides which fields of a person Stripe requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Individual,
@@ -72,7 +72,7 @@ pub(super) fn role(person: &Record) -> Role {
     }
 }
 
-/// What of a person is wanted in a role.
+/// The fields that a role requires of a person.
 pub(super) fn fields(role: Role, country: &str) -> Vec<String> {
     let mut out = vec!["first_name", "last_name"];
     if role != Role::Other {
@@ -106,20 +106,20 @@ fn has(person: &Record, field: &str) -> bool {
     }
 }
 
-/// What is known of a person, and how it was taken.
+/// What a person still has to provide, and how the verification of the rest went.
 #[derive(Debug, Default)]
 pub(super) struct Verification {
     pub missing: Vec<String>,
     pub eventually: Vec<String>,
     pub pending: Vec<String>,
-    /// What would prove it, the code and the reason.
+    /// The required document, the error's code and its reason.
     pub failed: Vec<(&'static str, &'static str, &'static str)>,
 }
 
 const DOCUMENT: &str = "verification.document";
 const ADDITIONAL_DOCUMENT: &str = "verification.additional_document";
 
-/// Judges a person by what is told of it, and writes its requirements and verification.
+/// Verifies a person's data, and writes the person's requirements and verification.
 pub(super) fn verify(tx: &mut Tx<'_>, id: &str, role: Role, country: &str) -> Verification {
     let mut out = Verification::default();
     let Some(person) = tx.get(id) else {
@@ -197,14 +197,14 @@ fn number(person: &Record) -> &str {
     person.hidden["id_number"].as_str().unwrap_or_default()
 }
 
-/// Whether a document of this kind was given that Stripe takes.
+/// Whether a document of this kind was provided that passes.
 fn has_document(person: &Record, which: &str) -> bool {
     person.value["verification"][which]["front"]
         .as_str()
         .is_some_and(|file| !file.contains("fail"))
 }
 
-/// What of a complete person can't be verified: the documented test values.
+/// The checks that a complete person fails, by Stripe's documented test values.
 fn failed_checks(person: &Record) -> Vec<(&'static str, &'static str, &'static str)> {
     let mut out = Vec::new();
     if !has_document(person, "document") {
@@ -221,7 +221,7 @@ fn failed_checks(person: &Record) -> Vec<(&'static str, &'static str, &'static s
     out
 }
 
-/// A verification's time is over.
+/// A pending verification has ended.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, person: &Record) {
     let Some(account) = tx.get(&person.owner) else {
         return;
@@ -265,7 +265,7 @@ fn new_person(tx: &mut Tx<'_>, account: &str) -> Value {
     })
 }
 
-/// Writes what a form tells of a person.
+/// Writes the fields of a form to a person.
 fn write(value: &mut Value, hidden: &mut Value, form: &Node) -> Result<(), ApiError> {
     merge_metadata(&mut value["metadata"], form, "metadata")?;
     for (name, node) in form.children() {
@@ -348,7 +348,7 @@ fn write_relationship(target: &mut Value, form: &Node) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// An account's `individual`: the person that it is.
+/// Writes an account's `individual`, and the person behind it.
 pub(super) fn individual(
     tx: &mut Tx<'_>,
     account: &Record,
@@ -394,7 +394,7 @@ fn missing(id: &str) -> ApiError {
     ApiError::missing("person", id, "person")
 }
 
-/// The account after its persons changed: what it wants changes with them.
+/// Recomputes the account's requirements after its persons changed.
 fn refresh_requirements(tx: &mut Tx<'_>, account: &Record) -> Result<(), ApiError> {
     let mut value = account.value.clone();
     let mine = tx
@@ -417,7 +417,7 @@ fn form_or_token(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Node, ApiError> {
     tokens::take(tx, &platform, token, "person", "person_token").map(|(_, form)| form)
 }
 
-/// An account has one representative.
+/// Refuses a second representative.
 fn check_only_representative(
     tx: &Tx<'_>,
     account: &str,

@@ -1,5 +1,5 @@
-//! What an account still has to tell, where the platform collects it, and what follows from that.
-//! <https://docs.stripe.com/connect/required-verification-information>,
+//! The requirements of accounts whose platform collects them, and what the account may do until
+//! they are met. <https://docs.stripe.com/connect/required-verification-information>,
 //! <https://docs.stripe.com/connect/handling-api-verification>.
 
 use serde_json::{Value, json};
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::persons::{self, Verification};
 use crate::store::{Kind, Record, Tx};
 
-/// Whether the platform asks for what Stripe wants to know (`requirement_collection` is `application`, as with Custom
-/// accounts); else Stripe's hosted form does.
+/// Whether the platform collects the requirements (`requirement_collection` is `application`, as
+/// with Custom accounts). Otherwise Stripe's hosted form does.
 pub(super) fn collected_by_platform(account: &Value) -> bool {
     account["controller"]["requirement_collection"] == "application"
 }
 
-/// Whether a way to be paid is active.
+/// Whether a payment capability is active.
 pub(super) fn can_charge(account: &Value) -> bool {
     let all = account["capabilities"].as_object();
     all.into_iter()
@@ -21,11 +21,11 @@ pub(super) fn can_charge(account: &Value) -> bool {
         .any(|(name, status)| name.ends_with("_payments") && status == "active")
 }
 
-/// What is wanted, gathered from the account and its persons.
+/// What the account and its persons still have to provide.
 #[derive(Default)]
 struct Outstanding {
     missing: Vec<String>,
-    /// What was told and couldn't be verified.
+    /// Documents for data that couldn't be verified.
     proof: Vec<String>,
     pending: Vec<String>,
     eventually: Vec<String>,
@@ -63,7 +63,7 @@ pub(super) fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
         .fold(value, |value, name| value.get(name).unwrap_or(&NOTHING))
 }
 
-/// What of an address a country wants.
+/// The address fields that a country requires.
 pub(super) fn address_of(country: &str) -> &'static [&'static str] {
     match country {
         "US" | "CA" | "AU" | "MX" | "BR" | "IN" | "MY" => {
@@ -74,7 +74,7 @@ pub(super) fn address_of(country: &str) -> &'static [&'static str] {
     }
 }
 
-/// Looks at the account and its persons again, and writes what is due and what it may do.
+/// Recomputes what is due from the account and its persons, and what the account may do.
 pub(super) fn update(tx: &mut Tx<'_>, record: &Record, account: &mut Value) {
     let outstanding = collect(tx, record, account);
     let mut due: Vec<String> = outstanding.missing.clone();
@@ -240,7 +240,7 @@ fn company(
     }
 }
 
-/// Stripe's test numbers that don't match, until a document proves the company
+/// Stripe's test tax IDs that don't match until a document is provided
 /// (<https://docs.stripe.com/connect/testing#test-business-tax-ids>).
 fn tax_id(record: &Record, account: &Value, outstanding: &mut Outstanding) {
     let number = record.hidden["tax_id"].as_str().unwrap_or_default();

@@ -96,7 +96,7 @@ const COMPONENTS: [(&str, &[&str]); 21] = [
     ("tax_settings", &[]),
 ];
 
-/// What is off unless it is asked for; the rest is on.
+/// The features that are off by default. All others are on.
 const OFF: [&str; 2] = [
     "disable_stripe_user_authentication",
     "destination_on_behalf_of_charge_management",

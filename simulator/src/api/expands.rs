@@ -39,13 +39,13 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     table
 });
 
-/// Refuses what a route's answer can't be expanded by.
+/// Refuses an `expand[]` that a route's answer doesn't have.
 pub(crate) fn check(route: &str, form: &Node) -> Result<(), ApiError> {
     let paths = form.texts("expand");
     let Some(answer) = TABLE.routes.get(route).filter(|_| !paths.is_empty()) else {
         return Ok(());
     };
-    // The number of results is no object, and is asked for like one.
+    // `total_count` is a number, and is expanded like an object.
     let searches = route.ends_with("/search");
     for path in paths
         .into_iter()

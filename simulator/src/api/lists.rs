@@ -13,10 +13,10 @@ use crate::{
 };
 
 const MAX_LIMIT: i64 = 100;
-/// How much of a list stands inside an object.
+/// How many elements of a list an object carries itself.
 const LATENT: usize = 10;
 
-/// The records of a kind on the acting account, newest first, that `keep` lets through.
+/// The records of a kind on the acting account that `keep` accepts, newest first.
 pub(crate) fn list(
     tx: &Tx<'_>,
     call: &Call<'_>,
@@ -77,7 +77,7 @@ pub(crate) fn list_of(
     Ok(page(call.path, data, has_more))
 }
 
-/// Cuts a list that isn't kept as records (line items, say) to a page.
+/// Cuts a page out of a list that isn't kept as records, such as line items.
 pub(crate) fn page_of(call: &Call<'_>, all: Vec<Value>) -> Answer {
     let limit = limit(call.args)?;
     let start = match call.args.text("starting_after") {
@@ -161,8 +161,8 @@ impl Range {
     }
 }
 
-/// Puts objects in place of their ids wherever `expand[]` asks; `expands::check` has refused what
-/// can't be.
+/// Replaces ids by their objects where `expand[]` asks for it. `expands::check` has refused paths
+/// that don't exist.
 pub(crate) fn expand(tx: &Tx<'_>, args: &Node, answer: &mut Value) {
     for path in args.texts("expand") {
         if path == "total_count" && answer["object"] == "search_result" {
@@ -191,7 +191,7 @@ fn expand_at(tx: &Tx<'_>, value: &mut Value, names: &[&str]) {
     expand_at(tx, field, rest);
 }
 
-/// An id of something that isn't kept here stays an id.
+/// Replaces an id by its object. An id without a record stays as it is.
 fn inflate(tx: &Tx<'_>, field: &mut Value) {
     match field {
         Value::String(id) => {
@@ -204,8 +204,7 @@ fn inflate(tx: &Tx<'_>, field: &mut Value) {
     }
 }
 
-/// Lists that an object only carries when they are asked for, and then without their first page's
-/// successors.
+/// Lists that an object carries only when they are expanded, and then their first page only.
 fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
     let id = value["id"].as_str()?;
     let children = |kind: Kind, field: &'static str, url: &str| {

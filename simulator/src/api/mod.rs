@@ -1,4 +1,4 @@
-//! What every noun's handlers are given and share.
+//! What the handlers of all nouns are given and share.
 
 pub(crate) mod expands;
 pub(crate) mod lists;
@@ -28,7 +28,7 @@ pub(crate) struct Call<'a> {
 pub(crate) enum Key {
     /// `sk_test_…`, and `rk_test_…` with every permission.
     Secret,
-    /// `pk_test_…`: may see through a payment whose client secret it knows.
+    /// `pk_test_…`: may finish a payment whose client secret it knows.
     Publishable,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn connected(tx: &Tx<'_>, id: &str) -> Option<std::sync::Arc<Record>>
         .filter(|r| r.kind == Kind::Account && r.hidden["deauthorized"] != json!(true))
 }
 
-/// What Stripe answers about an account that isn't there, or isn't ours any more.
+/// Stripe's error for an account that doesn't exist, or that has deauthorized the platform.
 pub(crate) fn no_access(account: &str) -> ApiError {
     ApiError::new(
         403,

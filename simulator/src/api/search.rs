@@ -34,7 +34,7 @@ pub(crate) const ROUTES: &[Route] = &[
     }),
 ];
 
-/// How a field can be asked for.
+/// How a field can be searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     /// As a whole.
@@ -47,11 +47,11 @@ enum Type {
 
 use Type::{Number, Text, Token};
 
-/// What can be searched, and by which fields. Every one of them has `metadata` too.
+/// The searchable nouns and their fields. Each has `metadata` too.
 struct Resource {
     kind: Kind,
     name: &'static str,
-    /// A field's name, how it can be asked for, and where its value stands; `*` is any one name.
+    /// A field's name, how it can be searched, and the path of its value. `*` matches one name.
     fields: &'static [(&'static str, Type, &'static str)],
 }
 
@@ -167,7 +167,7 @@ const SUBSCRIPTIONS: Resource = Resource {
 
 /// Stripe's own limit on clauses.
 const MAX_CLAUSES: usize = 10;
-/// Seconds until an object is found where search lags behind.
+/// Seconds until a new object is found, with `search=after_a_minute`.
 const INDEX_DELAY: i64 = 60;
 
 fn search(tx: &mut Tx<'_>, call: &Call<'_>, resource: &Resource) -> Answer {
@@ -300,7 +300,7 @@ impl Clause {
 }
 
 impl Test {
-    /// Letters match whatever their case.
+    /// Matching ignores case.
     fn holds(&self, value: &Value) -> bool {
         let text = match value {
             Value::Null => return matches!(self, Test::Missing),
@@ -385,7 +385,7 @@ impl Reader<'_> {
         fits
     }
 
-    /// A value in quotes, in which a backslash keeps the next character; or a bare word.
+    /// A value in quotes, where a backslash escapes the next character, or a bare word.
     fn value(&mut self) -> Result<Option<Written>, ApiError> {
         let Some(quote) = self.rest.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
             let word = self.take(|c| !c.is_whitespace() && !matches!(c, '\'' | '"' | '(' | ')'));
@@ -407,7 +407,7 @@ impl Reader<'_> {
     }
 }
 
-/// Where a field's value stands, and how it can be asked for.
+/// The path of a field's value, and how the field can be searched.
 fn field(name: &str, resource: &Resource) -> Result<(Vec<String>, Type), ApiError> {
     let parts: Vec<&str> = name.split('.').collect();
     for (pattern, kind, place) in resource.fields {

@@ -18,7 +18,7 @@ const FILE: &str = "switches.tsv";
 
 static LOG: LazyLock<Option<AssumptionLog>> = LazyLock::new(|| {
     let folder = std::env::var_os(FOLDER)?;
-    // A log with a gap would leave a test out, so a run that can't write it is worth nothing.
+    // A gap in the log would leave a test out, so a run that can't write it must fail.
     match AssumptionLog::open(Path::new(&folder)) {
         Ok(log) => Some(log),
         Err(error) => panic!("{FOLDER}: {}: {error}", folder.display()),

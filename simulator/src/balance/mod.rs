@@ -24,7 +24,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 pub(crate) const DAY: i64 = 86_400;
 
-/// How long a transaction is unseen where `late_transactions` says so.
+/// Seconds until lists show a transaction, with `late_transactions=after_a_minute`.
 const LIST_DELAY: i64 = 60;
 
 /// Days until money becomes available, at midnight (UTC), where an account's schedule doesn't say.
@@ -87,7 +87,7 @@ impl<'a> Booking<'a> {
         self
     }
 
-    /// Available with something else, if that is still to come.
+    /// Available at a given time, if that is still to come.
     pub fn at(mut self, time: i64) -> Self {
         self.available_on = When::At(time);
         self
@@ -172,7 +172,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
     Ok(id)
 }
 
-/// The time of a transaction, which is open only for work on a test clock.
+/// The time that a new transaction gets. Work on a test clock may keep that clock's time instead.
 fn booked_at(tx: &Tx<'_>) -> i64 {
     if tx.now != tx.simulator_now() && tx.assumptions.get("clock_money") == "clock_time" {
         tx.now
@@ -188,7 +188,7 @@ fn delay_days(tx: &Tx<'_>, owner: &str) -> i64 {
         .clamp(0, 31)
 }
 
-/// When the money of a charge or fee becomes available: what is taken from it is taken then.
+/// When the money of a charge or fee becomes available. A refund of it moves at that time too.
 pub(crate) fn available_on(tx: &Tx<'_>, of: &Record) -> i64 {
     of.value["balance_transaction"]
         .as_str()
@@ -203,7 +203,7 @@ pub(crate) fn fees_fall_on_platform(tx: &Tx<'_>, owner: &str) -> bool {
         .is_some_and(|a| a.value["controller"]["fees"]["payer"] == "application")
 }
 
-/// Refunds that wait for money are tried again, oldest first, as soon as this work is done.
+/// Schedules the refunds that wait for money, oldest first, for the end of this work.
 fn wake_refunds(tx: &mut Tx<'_>, owner: &str) {
     let now = tx.simulator_now();
     for id in tx.store().waiting(owner) {

@@ -68,8 +68,8 @@ fn is_errored(bank: &Value) -> bool {
     bank["status"] == "errored"
 }
 
-/// Pays out all that is available, a payout per currency; where more was taken than there is, and nothing is on its
-/// way, the bank account is debited.
+/// Pays out all that is available, one payout per currency. A negative balance that pending money
+/// doesn't cover is debited from the bank account.
 pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
     if account.value["payouts_enabled"] != json!(true) {
         return;
@@ -122,7 +122,7 @@ struct NewPayout<'a> {
     description: Value,
     statement: Value,
     metadata: Value,
-    /// The payout that this one takes back.
+    /// The payout that this one reverses.
     original: Option<&'a str>,
 }
 
@@ -157,7 +157,7 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: NewPayout<'_>) -> Answer {
     } else {
         vec![]
     };
-    // What is taken back is there when the bank has sent it.
+    // The money of a reversal is available when the bank has sent it.
     let when = new.original.map_or(tx.now, |_| arrival);
     let booking = Booking::new("payout", category, -new.amount, new.currency)
         .source(&id)
@@ -367,7 +367,7 @@ fn not_allowed(why: &str) -> ApiError {
     ApiError::invalid(format!("Cannot create payouts: {why}.")).code("payouts_not_allowed")
 }
 
-/// Where a payout by hand goes.
+/// The destination of a manual payout.
 fn bank_for<'a>(
     tx: &Tx<'_>,
     account: &'a Record,
@@ -388,7 +388,7 @@ fn bank_for<'a>(
     Ok(bank)
 }
 
-/// Takes a paid payout back from the bank account it went to.
+/// Reverses a paid payout.
 fn reverse(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let original = retrieve(tx, call, Kind::Payout, "payout")?;
     let account = connected(tx, call.owner).ok_or_else(|| no_access(call.owner))?;
@@ -458,7 +458,7 @@ fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     })
 }
 
-/// The bank sends the money back; also after the payout was paid
+/// Fails a payout: the bank returns the money, even after the payout was paid
 /// (<https://docs.stripe.com/payouts#payout-failures>).
 pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
     let payout = tx
@@ -504,7 +504,8 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
     Ok(value)
 }
 
-/// The external accounts to which payouts failed can be tried again, as when their details were updated.
+/// Makes the external accounts usable again to which payouts failed, as an update of their details
+/// does.
 pub(crate) fn reenable_banks(tx: &mut Tx<'_>, account: &str) -> Answer {
     connected(tx, account).ok_or_else(|| ApiError::missing("account", account, "account"))?;
     set_status(tx, account, None, "new");
@@ -543,7 +544,7 @@ fn give_back(
     let made = tx
         .get(payout.text("balance_transaction"))
         .ok_or_else(missing)?;
-    // With the fee of an instant payout; a reversal's money may still be on its way.
+    // The amount with the fee of an instant payout. The money of a reversal may still be pending.
     let booking = Booking::new(
         kind,
         "payout_reversal",

@@ -1,4 +1,5 @@
-//! When an account is paid by itself: <https://docs.stripe.com/connect/manage-payout-schedule>.
+//! When an account is paid out automatically:
+//! <https://docs.stripe.com/connect/manage-payout-schedule>.
 
 use serde_json::{Value, json};
 use time::{Date, OffsetDateTime, Weekday, util::days_in_month};
@@ -6,7 +7,7 @@ use time::{Date, OffsetDateTime, Weekday, util::days_in_month};
 use super::DAY;
 use crate::store::{Record, Tx};
 
-/// The first moment from now on at which an account is paid by itself.
+/// The next time at which an account is paid out automatically.
 pub(super) fn payday(tx: &Tx<'_>, account: &Record, now: i64) -> Option<i64> {
     let schedule = &account.value["settings"]["payouts"]["schedule"];
     let first = money_day(tx, now + DAY - 1);
@@ -16,7 +17,7 @@ pub(super) fn payday(tx: &Tx<'_>, account: &Record, now: i64) -> Option<i64> {
     })
 }
 
-/// The last moment until `time` at which a day begins for money, in UTC.
+/// The start of the payout day that `time` is in, in UTC.
 pub(super) fn money_day(tx: &Tx<'_>, time: i64) -> i64 {
     let hour = match tx.assumptions.get("money_day") {
         "morning" => 8 * 3600,
@@ -67,7 +68,7 @@ fn weekday(day: Weekday) -> &'static str {
     }
 }
 
-/// Looks for money to pay out on the next payday, if this account is paid automatically.
+/// Schedules the next automatic payout of an account.
 pub(crate) fn schedule(tx: &mut Tx<'_>, account: &str) {
     let Some(account) = tx.get(account) else {
         return;

@@ -64,7 +64,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "status": "pending",
         "transfer_group": args.text("transfer_group"),
     });
-    // Stripe's test accounts without funds, or that can't be debited, fail by their names.
+    // Stripe's test sources without funds, or that can't be debited, fail.
     let source = args.text("source").unwrap_or_default();
     let fails = [
         "insufficientFunds",

@@ -1,4 +1,4 @@
-//! What a quantity of a price comes to, decimals and tiers included.
+//! The cost of a quantity of a price, with decimals and tiers.
 //! <https://docs.stripe.com/products-prices/pricing-models>.
 
 use serde_json::Value;

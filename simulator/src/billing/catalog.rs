@@ -91,7 +91,7 @@ pub(crate) fn make(
     let mut product = json!({
         "id": id,
         "object": "product",
-        // A product made for one use only isn't shown among the others.
+        // A product that a line item made for itself isn't listed.
         "active": form.flag("active").unwrap_or(!inline),
         "created": tx.now,
         "default_price": null,
@@ -115,12 +115,13 @@ pub(crate) fn make(
     Ok(id)
 }
 
-/// Whether what a line makes for itself is told of.
+/// Whether products and prices that a line item makes for itself emit events.
 pub(super) fn emits_inline(tx: &Tx<'_>) -> bool {
     tx.assumptions.get("inline_prices") == "sent"
 }
 
-/// What creating and updating have in common; `all` writes what isn't given too.
+/// Writes the fields that creating and updating have in common. With `all`, missing ones are
+/// written as null.
 fn describe(product: &mut Value, form: &Node, all: bool, at: &str) -> Result<(), ApiError> {
     for name in [
         "description",
@@ -247,7 +248,7 @@ fn add_feature(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let attached = json!({
         "id": tx.mint("prodft_1", 23),
         "object": "product_feature",
-        // Entitlements aren't simulated: any such id names a feature called like it.
+        // Entitlements aren't simulated. Any id names a feature of that name.
         "entitlement_feature": {
             "id": feature,
             "object": "entitlements.feature",

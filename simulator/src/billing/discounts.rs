@@ -1,4 +1,4 @@
-//! Coupons at work: discounts on customers, subscriptions and invoices.
+//! Discounts: coupons on customers, subscriptions and invoices.
 //! <https://docs.stripe.com/api/discounts>.
 
 use serde_json::{Value, json};
@@ -22,8 +22,8 @@ pub(crate) struct DiscountTarget<'a> {
     pub invoice_item: Option<&'a str>,
 }
 
-/// Makes the discounts that a form's `discounts` names by coupon, promotion code or discount; `at` is
-/// where the form stands in the request.
+/// Makes the discounts of a form's `discounts`, which names coupons, promotion codes or discounts.
+/// `at` is the path of the form in the request.
 pub(crate) fn read(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
@@ -78,7 +78,7 @@ fn coupon_currency(tx: &Tx<'_>, code: &Record) -> Option<String> {
     coupon.value["currency"].as_str().map(str::to_owned)
 }
 
-/// Redeems a coupon on something; says so where that is a customer or a subscription.
+/// Redeems a coupon. On a customer or a subscription that emits an event.
 pub(crate) fn make(
     tx: &mut Tx<'_>,
     owner: &str,
@@ -111,7 +111,7 @@ pub(crate) fn make(
     id
 }
 
-/// Takes a discount away; its record stays for the invoices it was on.
+/// Deletes a discount. Its record stays for the invoices that it was on.
 pub(crate) fn delete(tx: &mut Tx<'_>, id: &str) -> Option<Value> {
     let gone = tx.get(id)?;
     let mut value = gone.value.clone();
@@ -160,8 +160,9 @@ pub(crate) fn net(tx: &Tx<'_>, ids: &Value, amount: i64, product: &str) -> Resul
     Ok(left * amount.signum())
 }
 
-/// Takes discounts off an invoice's lines, each line's own ones before or after those of the whole, and returns what each discount
-/// came to. Lines keep their `amount`; what comes off stands in `discount_amounts`.
+/// Takes discounts off an invoice's lines, and returns the total of each discount. Each line's own
+/// discounts come before or after the invoice's. Lines keep their `amount`; their
+/// `discount_amounts` say what comes off.
 pub(crate) fn spread(
     tx: &Tx<'_>,
     lines: &mut [Value],

@@ -1,4 +1,4 @@
-//! What is sold, taken off and billed: <https://docs.stripe.com/billing>.
+//! Products, prices, discounts, subscriptions and invoices: <https://docs.stripe.com/billing>.
 
 pub(crate) mod amounts;
 mod calendar;

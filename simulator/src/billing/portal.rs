@@ -121,7 +121,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(value)
 }
 
-/// Puts what a request says in place of what is there, and holds the outcome against Stripe's rules.
+/// Applies a request to a configuration, and checks the result against Stripe's rules.
 fn change(tx: &Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiError> {
     let args = call.args;
     for path in [
@@ -176,7 +176,7 @@ fn change(tx: &Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiErro
     Ok(())
 }
 
-/// A form over an object of the same shape: what is there says which type is meant.
+/// Merges a form into an object of the same shape. The present values decide the types.
 fn merge(value: &mut Value, form: &Node) {
     match (value, form) {
         (Value::Object(map), form) => {
@@ -245,7 +245,8 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     })
 }
 
-/// The configuration that a person saves in Stripe's dashboard; an account has it from the first use.
+/// The default configuration, which at Stripe somebody saves in the dashboard. Here it is made at
+/// its first use.
 fn default(tx: &mut Tx<'_>, owner: &str) -> Option<Arc<Record>> {
     let there = tx
         .store()
@@ -329,7 +330,7 @@ fn open(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(session)
 }
 
-/// What the customer is led straight to.
+/// The `flow` that a session opens with.
 fn flow(
     tx: &Tx<'_>,
     call: &Call<'_>,

@@ -49,7 +49,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     )
 }
 
-/// What a price is made of besides its form.
+/// What a new price needs besides its form.
 pub(crate) struct NewPrice<'a> {
     pub product: &'a str,
     /// Prices made for one use only are inactive.
@@ -194,7 +194,7 @@ fn unit_amount(
     amounts(form, "unit_amount", wanted)
 }
 
-/// `NAME` or `NAME_decimal`, as both of them.
+/// Reads `NAME` or `NAME_decimal`, and returns both.
 fn amounts(
     form: &Node,
     name: &str,
@@ -337,7 +337,7 @@ fn currency_options(form: &Node, wanted: &NewPrice<'_>) -> Answer {
     Ok(out)
 }
 
-/// A lookup key is one active price's at a time; `transfer_lookup_key` takes it from another.
+/// Only one active price has a lookup key. `transfer_lookup_key` takes it from another.
 fn claim_key(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
@@ -432,8 +432,8 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     })
 }
 
-/// The price a form names by `price`, or has made on the spot with `price_data`; `at` is where the
-/// form stands in the request.
+/// The price that a form names by `price`, or a new one from its `price_data`. `at` is the path of
+/// the form in the request.
 pub(crate) fn read(
     tx: &mut Tx<'_>,
     call: &Call<'_>,

@@ -344,7 +344,7 @@ pub(crate) struct Discount {
     pub promotion_code: Option<String>,
 }
 
-/// What the buyer typed into the promotion code field; codes don't care about case.
+/// Finds a promotion code by what the buyer typed. Case doesn't matter.
 ///
 /// # Errors
 /// The sentence Checkout shows.
@@ -415,7 +415,7 @@ pub(crate) fn check_code(
     })
 }
 
-/// A code for one customer, or for a first purchase, isn't for anybody else
+/// Refuses a code that is for another customer, or for a first purchase only
 /// (<https://docs.stripe.com/billing/subscriptions/coupons#limit-by-customer>).
 pub(crate) fn check_customer(
     tx: &Tx<'_>,

@@ -1,7 +1,7 @@
 //! Test clocks: <https://docs.stripe.com/billing/testing/test-clocks>.
 //!
-//! A customer made on a clock, and what is made for it, lives in that clock's time. Money keeps to
-//! the account's.
+//! A customer created on a clock lives in that clock's time, with everything created for it.
+//! Balance transactions keep the account's time.
 
 use serde_json::{Value, json};
 
@@ -106,7 +106,8 @@ fn advance(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(value)
 }
 
-/// Two intervals from now of the shortest subscription; two years when there is none.
+/// The latest time that a clock can be advanced to: two intervals of its shortest subscription, or
+/// two years.
 fn max_frozen_time(tx: &Tx<'_>, clock: &Value) -> i64 {
     let (id, now) = (
         clock["id"].as_str(),
@@ -127,7 +128,7 @@ fn max_frozen_time(tx: &Tx<'_>, clock: &Value) -> i64 {
         .unwrap_or_else(|| Interval::new("year", 2).after(now, 1))
 }
 
-/// Runs what falls due on the way to where the clock is going, each at its moment.
+/// Runs everything that is due until the clock's target, each at its own time.
 pub(crate) fn run(tx: &mut Tx<'_>, clock: &Record, falls_due: fn(&mut Tx<'_>, &str)) {
     let Some(to) = clock.value["status_details"]["advancing"]["target_frozen_time"].as_i64() else {
         return;

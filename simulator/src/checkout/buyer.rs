@@ -1,4 +1,4 @@
-//! Who buys: what the page asks them, and the customer they become.
+//! The buyer: the page's fields, and the customer that a session makes or updates.
 //! <https://docs.stripe.com/payments/checkout/customization/behavior>.
 
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ pub(super) fn choose(tx: &mut Tx<'_>, session: &Record, payment: &Payment) -> Re
     )
 }
 
-/// Keeps what the buyer says of themselves; whatever else the page asks for is answered for them.
+/// Stores the buyer's details. Required fields without an answer get a default.
 pub(super) fn remember(
     tx: &mut Tx<'_>,
     session: &Record,
@@ -149,7 +149,7 @@ pub(super) fn remember(
     Ok(())
 }
 
-/// The custom fields with what the buyer put in; what must be there and isn't is made up.
+/// The custom fields with the buyer's answers. Required ones without an answer get a default.
 fn answers(fields: &Value, payment: &Payment) -> Result<Value, ApiError> {
     let mut fields = fields.as_array().cloned().unwrap_or_default();
     let refuse = |key: &str| {
@@ -223,7 +223,7 @@ pub(super) fn customer(tx: &mut Tx<'_>, session: &Record) -> Option<String> {
     Some(id)
 }
 
-/// What a completed session leaves on its customer.
+/// Updates the customer of a completed session.
 pub(super) fn update_customer(tx: &mut Tx<'_>, session: &Record) {
     let Some(id) = session.value["customer"].as_str() else {
         return;

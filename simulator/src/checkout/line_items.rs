@@ -104,7 +104,7 @@ pub(super) fn make(tx: &mut Tx<'_>, price: &Record, quantity: i64, form: &Node) 
     Ok(item)
 }
 
-/// Sets how many of an item there are.
+/// Sets the quantity of an item.
 pub(super) fn count(tx: &Tx<'_>, item: &mut Value, quantity: i64) -> Result<(), ApiError> {
     let id = item["price"]["id"].as_str().unwrap_or_default();
     let price = tx
@@ -122,7 +122,7 @@ pub(super) fn count(tx: &Tx<'_>, item: &mut Value, quantity: i64) -> Result<(), 
     Ok(())
 }
 
-/// What the items come to before anything is taken off.
+/// The sum of the items before discounts.
 pub(super) fn sum(items: &[Value]) -> Result<i64, ApiError> {
     items
         .iter()

@@ -56,7 +56,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     pay::begin(tx, &id)
 }
 
-/// A session that takes money: what is shown, and what is kept for its intent or subscription.
+/// Builds a session that takes money. Returns its fields, and what its intent or subscription will
+/// need.
 fn sale(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), ApiError> {
     let args = call.args;
     intents::can_charge(tx, call.owner)?;
@@ -190,7 +191,7 @@ fn fee(tx: &Tx<'_>, call: &Call<'_>, subtotal: i64) -> Result<Option<i64>, ApiEr
     Ok(Some(fee))
 }
 
-/// What the session's intent will have of Connect.
+/// The Connect parameters of the session's intent.
 fn connect(args: &Node, total: i64, fee: Option<i64>) -> Value {
     let data = args.sub("payment_intent_data");
     let destination = data.text("transfer_data.destination").map(|to| {
@@ -376,7 +377,7 @@ fn close(tx: &mut Tx<'_>, session: &Record) -> Value {
         r.value = value.clone();
         r.due = None;
     });
-    // A declined attempt leaves an intent behind; it ends with its session.
+    // Cancels the intent that a declined attempt left.
     if let Some(intent) = value["payment_intent"].as_str() {
         intents::cancel(tx, intent, Some("automatic"));
     }

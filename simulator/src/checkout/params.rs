@@ -1,5 +1,4 @@
-//! What a session shows and asks for, as it was ordered:
-//! <https://docs.stripe.com/api/checkout/sessions/object>.
+//! The parameters of a Checkout Session: <https://docs.stripe.com/api/checkout/sessions/object>.
 
 use serde_json::{Value, json};
 
@@ -164,7 +163,7 @@ fn page_fields(args: &Node, ui: &str) -> Value {
     fields
 }
 
-/// What is already known of the buyer.
+/// The details of the buyer that the request gives.
 fn details(tx: &Tx<'_>, args: &Node) -> Value {
     let customer = args.text("customer").and_then(|id| tx.get(id));
     let known = customer.and_then(|c| c.value["email"].as_str().map(str::to_owned));
@@ -360,8 +359,8 @@ pub(super) fn adjustable(form: &Node) -> Value {
     }
 }
 
-/// Documented parameters that would change what happens and aren't simulated: better refused than
-/// ignored. `false` passes.
+/// Documented parameters that aren't simulated. They would change what happens, so they are
+/// refused, unless they are `false`.
 const NOT_YET: [&str; 5] = [
     "automatic_tax.enabled",
     "customer_account",
@@ -370,7 +369,7 @@ const NOT_YET: [&str; 5] = [
     "payment_method_configuration",
 ];
 
-/// What only some modes and pages have.
+/// The parameters that only some modes have.
 const ONLY: [(&str, &[&str]); 7] = [
     ("payment_intent_data", &["payment"]),
     ("setup_intent_data", &["setup"]),
@@ -399,7 +398,7 @@ const EITHER_OR: [(&str, &str); 3] = [
     ("allow_promotion_codes", "discounts"),
 ];
 
-/// What must be true of a session's form before anything is read.
+/// Checks the parameters of a session against each other.
 pub(super) fn check(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
     let args = call.args;
     let ui = args.text("ui_mode").unwrap_or("hosted_page");
@@ -458,7 +457,7 @@ fn check_combinations(args: &Node) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether the page that is wanted has what is asked of it.
+/// Refuses parameters that another `ui_mode` has.
 fn check_page(args: &Node, ui: &str) -> Result<(), ApiError> {
     let given = |name: &str| args.at(name).is_some();
     let embedded_only = ["return_url", "redirect_on_completion", "permissions"];
@@ -486,7 +485,7 @@ fn check_page(args: &Node, ui: &str) -> Result<(), ApiError> {
     }
 }
 
-/// Where the buyer goes afterwards: it is there if the page needs it, and it is a URL.
+/// Checks that the URLs the page needs are given, and that they are URLs.
 fn check_urls(args: &Node, ui: &str) -> Result<(), ApiError> {
     let goes_nowhere =
         ui == "embedded_page" && args.text("redirect_on_completion") == Some("never");

@@ -37,11 +37,11 @@ pub(crate) struct Payment {
     pub country: Option<String>,
     /// The shipping option; the first when absent.
     pub shipping_rate: Option<String>,
-    /// By the ids of line items whose quantity is adjustable.
+    /// Quantities by line item id, for adjustable items.
     pub quantities: BTreeMap<String, i64>,
     /// The prices of the optional items that are added.
     pub optional_items: Vec<String>,
-    /// By their keys; what is required and isn't given is made up.
+    /// Custom fields by key. Required ones without an answer get a default.
     pub custom_fields: BTreeMap<String, String>,
     /// How a 3-D Secure challenge ends; without it the session waits for its challenge page.
     pub challenge: Option<Challenge>,
@@ -160,7 +160,7 @@ fn spread(items: &mut [Value], off: i64, subtotal: i64) -> Result<(), ApiError> 
     Ok(())
 }
 
-/// Applies what the buyer typed, or takes the code off again with nothing.
+/// Applies the promotion code that the buyer typed, or removes it when the text is empty.
 pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answer {
     let session = open_session(tx, id)?;
     if session.value["allow_promotion_codes"] != json!(true) {
@@ -208,7 +208,7 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         return subscribe::pay(tx, &session, payment);
     }
     if session.int("amount_total") == 0 {
-        // What an earlier attempt would have paid.
+        // The intent of an earlier attempt is no longer needed.
         if let Some(intent) = session.value["payment_intent"].as_str() {
             intents::cancel(tx, intent, Some("automatic"));
             tx.update(id, |r| r.value["payment_intent"] = Value::Null);
@@ -282,7 +282,7 @@ fn takes_debits(session: &Record) -> Result<(), ApiError> {
     Err(ApiError::invalid("This session doesn't take SEPA Direct Debit.").param("method"))
 }
 
-/// What an attempt means for its session.
+/// Applies the outcome of an attempt to its session.
 fn finish(tx: &mut Tx<'_>, id: &str, end: AttemptOutcome) -> Result<Outcome, ApiError> {
     match end {
         AttemptOutcome::Paid => {
@@ -291,7 +291,7 @@ fn finish(tx: &mut Tx<'_>, id: &str, end: AttemptOutcome) -> Result<Outcome, Api
             let reserved = intent.is_some_and(|i| i.text("status") == "requires_capture");
             let status = match session.text("mode") {
                 "setup" => "no_payment_required",
-                // What is only reserved isn't paid.
+                // Money that is only reserved doesn't count as paid.
                 _ if reserved => "unpaid",
                 _ => "paid",
             };
@@ -311,7 +311,7 @@ fn finish(tx: &mut Tx<'_>, id: &str, end: AttemptOutcome) -> Result<Outcome, Api
     }
 }
 
-/// A session as it is at first; its intent may already be there before anybody pays.
+/// Finishes a new session. Its intent may be made now, before anybody pays.
 pub(super) fn begin(tx: &mut Tx<'_>, id: &str) -> Answer {
     let session = self::session(tx, id)?;
     let early = session.text("mode") == "payment" && session.int("amount_total") > 0;
@@ -321,7 +321,7 @@ pub(super) fn begin(tx: &mut Tx<'_>, id: &str) -> Answer {
     self::session(tx, id).map(|s| s.value.clone())
 }
 
-/// The session's intent, made where there is none and else brought up to date.
+/// Makes the session's intent, or brings it up to date.
 fn ensure_intent(tx: &mut Tx<'_>, session: &Record, customer: Option<&str>) -> String {
     let amount = session.int("amount_total");
     // Stripe caps the fee at what is paid after discounts.
@@ -444,8 +444,7 @@ pub(super) fn complete(
     Ok(Outcome::Completed(success_url(&session)))
 }
 
-/// Where the buyer goes in the end, with the session's id in its place; nowhere, if there is no
-/// such page.
+/// The success page with the session's id filled in, if the session has one.
 pub(crate) fn success_url(session: &Record) -> String {
     let url = match session.text("success_url") {
         "" => session.text("return_url"),
@@ -455,8 +454,8 @@ pub(crate) fn success_url(session: &Record) -> String {
         .replace("%7BCHECKOUT_SESSION_ID%7D", &session.id)
 }
 
-/// The money of a completed session that was unpaid: captured by now, or a debit that nobody decided,
-/// which succeeds.
+/// A completed session was unpaid: its money has been captured since, or its debit succeeds because
+/// nobody decided it.
 pub(super) fn falls_due(tx: &mut Tx<'_>, session: &Record) {
     let intent = tx.get(session.text("payment_intent"));
     if intent.is_some_and(|i| i.text("status") == "processing") {
@@ -471,7 +470,7 @@ pub(super) fn falls_due(tx: &mut Tx<'_>, session: &Record) {
     });
 }
 
-/// Changes how many are bought, on the page.
+/// Changes quantities on the page.
 pub(crate) fn adjust(
     tx: &mut Tx<'_>,
     id: &str,

@@ -1,4 +1,5 @@
-//! What sending the goods costs: <https://docs.stripe.com/payments/during-payment/charge-shipping>.
+//! Shipping options and their cost:
+//! <https://docs.stripe.com/payments/during-payment/charge-shipping>.
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,8 @@ use crate::{
 
 const MAX_OPTIONS: usize = 5;
 
-/// The options a form names, or has made on the spot; the first is the one at first chosen.
+/// The shipping rates that a form names, or new ones from its `shipping_rate_data`. The first is
+/// chosen by default.
 pub(super) fn read(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Vec<Value>, ApiError> {
     let mut options = Vec::new();
     for (index, form) in call.args.list("shipping_options").enumerate() {

@@ -18,7 +18,7 @@ use crate::{
     store::{Record, Tx},
 };
 
-/// Whether the mode and what it is given go together.
+/// Checks the line items against the mode.
 pub(super) fn check(call: &Call<'_>, items: &[Value]) -> Result<(), ApiError> {
     let subscribes = call.args.text("mode") == Some("subscription");
     let recurring = items.iter().position(recurs);
@@ -39,7 +39,7 @@ fn recurs(item: &Value) -> bool {
     item["price"]["type"] == "recurring"
 }
 
-/// What is due today: in a trial, only what is of one time.
+/// The items that are due today. In a trial these are the one-time ones.
 pub(super) fn due_now(data: &Node, items: &[Value], subtotal: i64) -> i64 {
     let trial = data.int("trial_period_days").is_some() || data.int("trial_end").is_some();
     if !trial {
@@ -91,7 +91,7 @@ pub(super) fn pay(
                 let left =
                     tx.savepoint(|tx| begin(tx, session, number, payment, "allow_incomplete"));
                 tx.off_clock();
-                // A card that can't even be saved leaves nothing.
+                // A card that can't be saved either leaves nothing.
                 if let Ok((_, customer)) = left {
                     tx.update(&session.id, |r| r.value["customer"] = json!(customer));
                 }

@@ -1,4 +1,5 @@
-//! Who may use the control API: this machine, by its own name, and nobody with a live key.
+//! Access to the control API: only from this machine, under its own name, and never with a live
+//! key.
 
 use std::net::IpAddr;
 
@@ -31,7 +32,7 @@ fn check(peer: IpAddr, headers: &HeaderMap) -> Result<(), ApiError> {
     if !peer.to_canonical().is_loopback() {
         return refuse("The control API answers this machine only.");
     }
-    // A page elsewhere can have its name resolve to this machine, and a browser asks for it.
+    // DNS rebinding: a foreign page's name can resolve to this machine, so the `Host` is checked.
     if text(header::HOST).is_some_and(|host| !is_loopback(host)) {
         return refuse(
             "The control API answers to localhost, 127.0.0.1 and [::1] only, not to another host's name.",

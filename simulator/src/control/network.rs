@@ -99,7 +99,7 @@ async fn rules(State(s): State<Simulator>) -> Json<DeliveryRules> {
     Json(s.engine().lock().rules.clone())
 }
 
-/// A mode brings its own rules; what else is named is changed beyond that.
+/// A mode sets all rules to its own. Other fields then change single rules.
 async fn set_rules(State(s): State<Simulator>, body: String) -> JsonResult {
     let wanted: serde_json::Map<String, Value> = read(&body)?;
     let told = {

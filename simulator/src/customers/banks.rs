@@ -1,4 +1,4 @@
-//! Bank accounts of Stripe's test pages, and how a debit from each ends.
+//! Stripe's test bank accounts, and how a debit from each ends.
 //! <https://docs.stripe.com/payments/sepa-debit/accept-a-payment#test-integration>,
 //! <https://docs.stripe.com/payments/ach-direct-debit/accept-a-payment#test-account-numbers>.
 

@@ -43,7 +43,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// With what a payment is made.
+/// How a payment method behaves when it is charged.
 pub(crate) enum MethodKind {
     Card(&'static Card),
     /// A debit that ends later: how, and after how many seconds.
@@ -52,7 +52,7 @@ pub(crate) enum MethodKind {
     Redirect,
 }
 
-/// How a payment method pays.
+/// The kind of a payment method.
 pub(crate) fn kind(method: &Record) -> MethodKind {
     if let Some(card) = method.hidden["card"].as_str().and_then(cards::find) {
         return MethodKind::Card(card);
@@ -102,8 +102,8 @@ fn share(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Answer {
     Ok(copy.value.clone())
 }
 
-/// A payment method out of `type` and its details; `prefix` is where they stand
-/// (`payment_method_data`, or nothing).
+/// Makes a payment method from `type` and its details. `prefix` is their path
+/// (`payment_method_data`, or empty).
 pub(crate) fn read(
     tx: &mut Tx<'_>,
     owner: &str,
@@ -339,7 +339,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     listed(tx, call, customer)
 }
 
-/// Without a customer Stripe lists what is attached to nobody's customers as well as nothing.
+/// The saved payment methods: those of one customer, or without a customer all of them.
 fn listed(tx: &mut Tx<'_>, call: &Call<'_>, customer: Option<&str>) -> Answer {
     let kind = call.args.text("type");
     let redisplay = call.args.text("allow_redisplay");

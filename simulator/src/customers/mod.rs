@@ -1,4 +1,4 @@
-//! Customers and what they pay with: <https://docs.stripe.com/api/customers>.
+//! Customers and their payment methods: <https://docs.stripe.com/api/customers>.
 
 pub(crate) mod balance;
 pub(crate) mod banks;
@@ -84,7 +84,7 @@ pub(crate) fn of_buyer(tx: &mut Tx<'_>, owner: &str, buyer: &Value) -> String {
     made.id.clone()
 }
 
-/// Changes a customer as something other than a request to it does, and says so.
+/// Changes a customer outside of a request about it, and emits `customer.updated`.
 pub(crate) fn change(tx: &mut Tx<'_>, id: &str, change: impl FnOnce(&mut Value)) {
     let Some(before) = tx.get(id).filter(|r| r.kind == Kind::Customer) else {
         return;
@@ -178,7 +178,7 @@ pub(crate) fn address(form: &Node) -> Value {
     })
 }
 
-/// Refuses what can't be an address for mail.
+/// Refuses an invalid e-mail address.
 pub(crate) fn check_email(email: Option<&str>, param: &str) -> Result<(), ApiError> {
     let fits = |e: &str| {
         let parts = e.split_once('@');
@@ -294,7 +294,7 @@ fn invoice_settings(args: &Node, settings: &mut Value) {
     }
 }
 
-/// What a request says about how a customer pays.
+/// The default payment methods that a request sets.
 #[derive(Default)]
 struct DefaultMethods {
     default_payment_method: Option<Value>,
@@ -312,7 +312,7 @@ impl DefaultMethods {
     }
 }
 
-/// Attaches what a request brings, and reads which of it is the default.
+/// Attaches the payment methods of a request, and reads which is the default.
 fn payment_methods(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
@@ -442,8 +442,8 @@ fn delete_discount(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(gone)
 }
 
-/// Ends a customer: what is left answers that it is gone. `billing` has the route, and ends the
-/// subscriptions before.
+/// Deletes a customer. A stub stays, which answers `deleted: true`. The route is in `billing`,
+/// which cancels the subscriptions first.
 pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let customer = find_or_deleted(tx, call)?;
     if customer.kind == Kind::DeletedCustomer {

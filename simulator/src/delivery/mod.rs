@@ -204,8 +204,8 @@ impl DeliveryWorker {
             .collect()
     }
 
-    /// Posts everything that waits, one after the other: once and in order, unless the rules say
-    /// otherwise.
+    /// Posts all waiting deliveries one after the other: each once and in order, unless the rules
+    /// say otherwise.
     pub async fn deliver_pending(&self) -> Vec<DeliveryResult> {
         let (rules, seed) = self.rules();
         let mut waiting = self.waiting();
@@ -247,7 +247,7 @@ impl DeliveryWorker {
         posts.join_all().await
     }
 
-    /// Loses everything that waits.
+    /// Drops all waiting deliveries.
     pub fn drop_pending(&self) -> usize {
         let deliveries = self.waiting();
         for delivery in &deliveries {
@@ -299,7 +299,7 @@ fn result(delivery: &Delivery, status: Option<u16>) -> DeliveryResult {
     }
 }
 
-/// Writes down an attempt, and when the next one is.
+/// Records an attempt and the time of the next one.
 fn note(tx: &mut Tx<'_>, delivery: &Delivery, answer: &Result<u16, String>) {
     let now = tx.now;
     let good = matches!(answer, Ok(status) if (200..300).contains(status));

@@ -1,5 +1,6 @@
-//! How deliveries go wrong: <https://docs.stripe.com/webhooks#handle-duplicate-events>, and that
-//! events come in any order. What happens to a delivery follows from the seed and its id alone.
+//! How deliveries are duplicated, reordered, delayed and lost:
+//! <https://docs.stripe.com/webhooks#handle-duplicate-events>. What happens to a delivery follows
+//! from the seed and its id alone.
 
 use std::time::Duration;
 
@@ -18,9 +19,9 @@ pub(crate) struct DeliveryRules {
     pub duplicate_rate: f64,
     /// The share of deliveries that never arrives.
     pub loss_rate: f64,
-    /// Half of the deliveries wait up to so many milliseconds, so that later ones overtake them.
+    /// The most milliseconds that half of the deliveries wait, so that later ones overtake them.
     pub shuffle_ms: u64,
-    /// Every delivery waits so many milliseconds.
+    /// The milliseconds that every delivery waits.
     pub delay_ms: u64,
     /// Event types that are never delivered, by prefix.
     pub drop_types: Vec<String>,
@@ -43,7 +44,7 @@ impl DeliveryRules {
         }
     }
 
-    /// Refuses shares that are none, and waits beyond an hour.
+    /// Refuses rates that aren't between 0 and 1, and waits longer than an hour.
     pub fn check(&self) -> Result<(), ApiError> {
         for (name, rate) in [
             ("duplicate_rate", self.duplicate_rate),
@@ -80,7 +81,7 @@ impl DeliveryRules {
         Duration::from_millis(self.delay_ms) + shuffled
     }
 
-    /// The order in which what is sent by hand goes out.
+    /// Orders the deliveries that are sent by hand.
     pub fn arrange<T>(&self, seed: u64, waiting: &mut [T], delivery: impl Fn(&T) -> &str) {
         if self.shuffle_ms > 0 {
             waiting.sort_by(|a, b| {

@@ -1,4 +1,4 @@
-//! The control page: the clock, what comes next, what happened and where it was sent, what goes wrong.
+//! The control page: the clock, upcoming work, events and their deliveries, faults.
 
 use std::collections::BTreeMap;
 
@@ -104,7 +104,7 @@ fn clock(core: &Core) -> Markup {
     }
 }
 
-/// What is about to happen to a record by itself.
+/// What a record is waiting for.
 fn about(record: &Record) -> &'static str {
     match (record.kind, record.text("status")) {
         (Kind::Session, "open") => "expires",

@@ -1,4 +1,4 @@
-//! What all pages are made of: the one layout, form fields, problems, times.
+//! The parts of all pages: the layout, form fields, problems, times.
 //!
 //! `maud` escapes whatever is put between its braces, so that text of users is never HTML.
 
@@ -10,8 +10,8 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::{error::ApiError, money};
 
-/// Nothing but our own stylesheet, no scripts, in nobody's frame. Forms may lead to any address: a
-/// browser holds `form-action` against the redirect to the shop too.
+/// Only our own stylesheet, no scripts, and no framing. Forms may lead to any address, since
+/// browsers apply `form-action` to the redirect to the shop too.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'";
 
@@ -67,7 +67,7 @@ pub(super) fn go(url: &str) -> Response {
     Redirect::to(url).into_response()
 }
 
-/// An address that an application gave, safe to be followed: scripts and data are not addresses.
+/// An address from the application that is safe to follow: no `javascript:` or `data:`.
 pub(super) fn address(url: &str) -> &str {
     let scheme = url.split(':').next().unwrap_or_default().trim();
     let harmful = ["javascript", "data", "vbscript"];
@@ -92,7 +92,7 @@ impl Problem {
     }
 }
 
-/// Says above a form what is wrong, and leads to the field.
+/// The summary above a form: the problem, with a link to its field.
 pub(super) fn problem_summary(problem: Option<&Problem>) -> Markup {
     html! {
         @if let Some(p) = problem {
@@ -152,7 +152,7 @@ pub(super) fn choice(name: &str, value: &str, chosen: &str, label: &str) -> Mark
     }
 }
 
-/// A table that scrolls by itself on a narrow screen; `empty` stands in place of no rows.
+/// A table that scrolls on a narrow screen. `empty` is shown when there are no rows.
 pub(super) fn table(label: &str, heads: &[&str], rows: Vec<Markup>, empty: &str) -> Markup {
     html! {
         @if rows.is_empty() { p.soft { (empty) } } @else {

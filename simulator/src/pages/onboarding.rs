@@ -211,7 +211,7 @@ fn bank_field<'a>(country: &str, filled: &'a Filled) -> Field<'a> {
     }
 }
 
-/// The choice of what comes of it, which at Stripe a review decides.
+/// The choice of the review's result.
 fn review(filled: &Filled) -> Markup {
     let ends = [
         (

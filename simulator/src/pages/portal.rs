@@ -79,7 +79,7 @@ fn load(tx: &Tx<'_>, id: &str) -> Result<View, ApiError> {
     })
 }
 
-/// What is subscribed to, as in `Tea club, 10.00 EUR every month`, and the end of its period.
+/// A subscription's items, as in `Tea club, 10.00 EUR every month`, and the end of its period.
 fn describe(tx: &Tx<'_>, subscription: &Record) -> (String, i64) {
     let items = tx
         .store()

@@ -1,4 +1,4 @@
-//! Money that was reserved first: captured later, raised, or let go.
+//! Authorisations: captured later, incremented, or released.
 //! <https://docs.stripe.com/payments/place-a-hold-on-a-payment-method>.
 
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     retrieve(tx, call, Kind::Intent, "intent")
 }
 
-/// `transfer_data` with the part that a capture sends on, if it says so.
+/// The `transfer_data` of a capture that sets the transferred amount.
 pub(super) fn sent_on(
     tx: &Tx<'_>,
     call: &Call<'_>,

@@ -1,4 +1,4 @@
-//! Charges: attempts that fail, money that comes in, and who gets which part of it.
+//! Charges: failed and successful attempts, and how the money is split.
 //! <https://docs.stripe.com/connect/direct-charges>.
 
 use std::sync::Arc;
@@ -81,7 +81,8 @@ enum Status {
     Failed(Value),
 }
 
-/// A charge made without an intent: what [`attempt`] is to know stands in `terms`. Paid, reserved, or refused.
+/// Makes a charge without an intent: paid, reserved, or refused. `terms` has what [`attempt`] needs
+/// to know.
 pub(super) fn charge_without_intent(
     tx: &mut Tx<'_>,
     terms: &Record,
@@ -181,7 +182,7 @@ pub(super) fn take(
     Ok(captured)
 }
 
-/// Lets go of what was reserved, since the payment was canceled or its time ran out.
+/// Releases reserved money, since the payment was canceled or the authorisation expired.
 pub(crate) fn release(tx: &mut Tx<'_>, charge: &str, event: &str) {
     let released = tx.update(charge, |r| {
         r.value["amount_refunded"] = r.value["amount"].clone();
@@ -192,7 +193,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, charge: &str, event: &str) {
     }
 }
 
-/// A debit that is still under way is called back.
+/// Cancels a debit that is still under way.
 pub(crate) fn cancel_debit(tx: &mut Tx<'_>, charge: &str) {
     if tx.assumptions.get("canceled_debit") == "pending" {
         return;
@@ -495,7 +496,7 @@ fn after_success(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<()
     settled(tx, intent_id, charge)
 }
 
-/// The intent, if there is one, has its money.
+/// Marks the charge's intent, if there is one, as succeeded.
 pub(super) fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     let Some(charge) = tx.get(&charge.id) else {
         return Ok(());
@@ -521,7 +522,7 @@ pub(super) fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Resu
     Ok(())
 }
 
-/// What the test card that a charge was paid with does next.
+/// What the charge's test card does after the payment.
 pub(crate) fn aftermath(tx: &Tx<'_>, charge: &Record) -> Aftermath {
     match tx
         .get(charge.text("payment_method"))

@@ -17,7 +17,7 @@ use crate::{
     store::{Kind, Record, Tx},
 };
 
-/// Under which circumstances an attempt is made.
+/// The options of an attempt.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AttemptOptions {
     /// The customer isn't there to authenticate.
@@ -56,7 +56,7 @@ const NOT_AUTHENTICATED: (&str, &str, &str) = (
     "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 );
 
-/// What `error_on_requires_action` comes to
+/// The error of `error_on_requires_action`
 /// (<https://docs.stripe.com/payments/without-card-authentication>).
 const NOT_HANDLED: (&str, &str) = (
     "authentication_not_handled",
@@ -216,7 +216,8 @@ pub(crate) fn attempt(
         }
     };
     let set_up = method.hidden["set_up"] == json!(true);
-    // Authenticated before, where a server confirms by hand what its customer went through.
+    // The customer has authenticated already, and the server confirms again
+    // (`confirmation_method=manual`).
     let done = tx
         .get(id)
         .is_some_and(|i| i.hidden["authenticated"] == method.id.as_str());
@@ -296,7 +297,7 @@ fn keep_method(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) 
     };
     let future = intent.value["setup_future_usage"].as_str();
     if let (Some(customer), Some(_)) = (intent.value["customer"].as_str(), future) {
-        // The customer exists: creating the intent has looked.
+        // The customer exists, since creating the intent has checked it.
         drop(methods::attach(tx, &intent.owner, method, customer));
         tx.update(&method.id, |r| {
             if authenticated || future == Some("off_session") {

@@ -74,9 +74,9 @@ const REASONS: [&str; 15] = [
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct DisputeParams {
     pub reason: String,
-    /// The bank only asks; no money moves yet.
+    /// Whether it is an inquiry, which moves no money yet.
     pub inquiry: bool,
-    /// What isn't refunded yet, when absent.
+    /// The part that isn't refunded yet, when absent.
     pub amount: Option<i64>,
 }
 
@@ -156,13 +156,13 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &DisputeParams) -> Answer
         emit(tx, &id, "funds_withdrawn");
     }
     if charge.value["payment_method_details"]["type"] == "sepa_debit" && !how.inquiry {
-        // Nobody can answer a debit that was called back.
+        // A debit that the bank took back can't be contested.
         return end(tx, &id, "lost");
     }
     current(tx, &id)
 }
 
-/// The end of the eighth day.
+/// When evidence is due: at the end of the eighth day.
 fn evidence_due_by(now: i64) -> i64 {
     (now + 9 * DAY) / DAY * DAY - 1
 }
@@ -289,7 +289,7 @@ fn dispute_fee(currency: &str) -> i64 {
     }
 }
 
-/// Takes the amount and the fee; the fee falls on who pays the account's fees.
+/// Withdraws the amount and the fee. The payer of the account's fees pays the fee.
 fn withdraw(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     move_money(tx, id, -1, true)
 }
@@ -377,7 +377,7 @@ fn already_closed() -> ApiError {
     ApiError::invalid("This dispute is already closed")
 }
 
-/// Evidence, metadata, and whether the bank gets to see it now.
+/// Updates evidence and metadata, and submits the evidence if asked for.
 fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
     if is_closed(dispute) {
         return Err(already_closed());
@@ -410,7 +410,7 @@ fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
     tx.update(&dispute.id, |r| {
         r.value = value.clone();
         if !verdict.is_null() {
-            // The bank answers as soon as this answer is out.
+            // The bank decides as soon as this request is answered.
             r.hidden["verdict"] = verdict;
             r.due = Some(now);
         } else if r.value["status"] == "under_review" {
@@ -424,7 +424,7 @@ fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
     Ok(value)
 }
 
-/// The seller gives in.
+/// The seller accepts the dispute.
 fn accept(tx: &mut Tx<'_>, dispute: &Record) -> Answer {
     if is_closed(dispute) {
         return Err(already_closed());
@@ -506,7 +506,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, dispute: &Record) {
     }
 }
 
-/// What the test card it was paid with does to a charge.
+/// Opens the dispute that a charge's test card causes.
 pub(crate) fn after_charge(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     match charges::aftermath(tx, charge) {
         Aftermath::Disputed(reason, inquiry) => {

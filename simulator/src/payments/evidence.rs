@@ -38,7 +38,7 @@ const EVIDENCE: [&str; 27] = [
     "uncategorized_text",
 ];
 
-/// Evidence before anybody gave any.
+/// The evidence of a new dispute.
 pub(super) fn empty() -> Value {
     let mut evidence: Map<String, Value> = EVIDENCE
         .iter()
@@ -48,7 +48,7 @@ pub(super) fn empty() -> Value {
     evidence.into()
 }
 
-/// Adds what a form gives, and says whether there is any now.
+/// Merges a form into the evidence, and returns whether there is any.
 pub(super) fn merge(evidence: &mut Value, form: &Node) -> Result<bool, ApiError> {
     for (name, node) in form.children() {
         evidence[name] = match node {

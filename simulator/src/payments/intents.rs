@@ -55,7 +55,7 @@ pub(crate) fn can_charge(tx: &Tx<'_>, owner: &str) -> Result<(), ApiError> {
     ))
 }
 
-/// Refuses an application fee that nobody could take, or that is more than the payment.
+/// Refuses an application fee on the platform's own payment, or above the amount.
 pub(crate) fn check_fee(
     tx: &Tx<'_>,
     owner: &str,
@@ -159,7 +159,8 @@ pub(crate) fn given_method(
     }
 }
 
-/// `allowed_payment_method_types`, or what `automatic_payment_methods` comes to here.
+/// Applies `allowed_payment_method_types`, or the types that `automatic_payment_methods` means
+/// here.
 pub(crate) fn accepted_types(
     args: &Node,
     currency: &str,
@@ -275,7 +276,7 @@ pub(crate) fn shipping_of(form: &Node) -> Value {
     })
 }
 
-/// What an intent keeps to itself: its line items, and what its card may do later.
+/// An intent's hidden fields: its line items, and its card's options.
 fn hidden(tx: &mut Tx<'_>, args: &Node) -> Value {
     let forms: Vec<Node> = args.list("amount_details.line_items").cloned().collect();
     let mut lines = Vec::new();
@@ -339,7 +340,7 @@ pub(crate) fn suits(
     }
 }
 
-/// Makes an intent out of the fields that are given; the others are as Stripe has them at first.
+/// Makes an intent from the given fields. The others have Stripe's defaults.
 pub(crate) fn open(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -> Arc<Record> {
     let id = tx.mint("pi_3", 23);
     let secret = tx.mint(&format!("{id}_secret_"), 25);
@@ -396,7 +397,7 @@ pub(crate) fn open(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -
     intent
 }
 
-/// What Stripe says when an intent isn't in a state for what is asked, with the intent itself.
+/// Stripe's error for an action that the intent's status doesn't allow. It carries the intent.
 pub(crate) fn unexpected_state(intent: &Record, message: String) -> ApiError {
     ApiError::invalid(message)
         .code("payment_intent_unexpected_state")
@@ -449,7 +450,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(value)
 }
 
-/// Little of an intent that is paid, canceled or under way can still be changed.
+/// Refuses changes of an intent that is paid, canceled or processing, with a few exceptions.
 fn check_closed(intent: &Record, args: &Node) -> Result<(), ApiError> {
     let always = [
         "metadata",
@@ -472,7 +473,7 @@ fn check_closed(intent: &Record, args: &Node) -> Result<(), ApiError> {
     }
 }
 
-/// What is paid, how it is captured, and the platform's part.
+/// Writes the amount, the capture method and the application fee.
 fn change_terms(args: &Node, intent: &mut Value) {
     if let Some(currency) = args.text("currency") {
         intent["currency"] = json!(currency.to_ascii_lowercase());
@@ -520,7 +521,7 @@ fn cancelable(intent: &Record) -> bool {
     ) || (intent.text("status") == "processing" && intent.hidden["session"].is_null())
 }
 
-/// Ends an intent that isn't paid; what its card had reserved is released.
+/// Cancels an unpaid intent, and releases reserved money.
 pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
     let Some(intent) = tx.get(id).filter(|i| cancelable(i)) else {
         return;
@@ -553,7 +554,7 @@ pub(crate) fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&
         return;
     };
     tx.emit(event, &intent.owner, &intent.value);
-    // An invoice that waits for this intent looks at it next.
+    // An invoice that waits for this intent observes it next.
     if let Some(payment) = intent.hidden["invoice_payment"].as_str() {
         let now = tx.simulator_now();
         tx.update(payment, |r| r.due = Some(now));

@@ -95,7 +95,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
 }
 
-/// With what it is paid: a token, a saved card, or the customer's default.
+/// The payment method: a token, a saved card, or the customer's default.
 fn source(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     let args = call.args;
     let customer = match args.text("customer") {
@@ -184,7 +184,7 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .unwrap_or_default())
 }
 
-/// What was reserved and never captured goes back.
+/// Releases money that was reserved and never captured.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, charge: &Record) {
     tx.update(&charge.id, |r| r.due = None);
     charges::release(tx, &charge.id, "charge.expired");

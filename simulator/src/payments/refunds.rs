@@ -35,7 +35,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/refunds/{refund}", update),
     ("POST", "/v1/refunds/{refund}/cancel", cancel),
     ("POST", "/v1/test_helpers/refunds/{refund}/expire", expire),
-    // The oldest way answers with the charge, the one after it with the refund.
+    // The oldest route answers with the charge, the later one with the refund.
     ("POST", "/v1/charges/{charge}/refund", |tx, call| {
         let charge = find(tx, call, Kind::Charge, call.id(), "charge")?;
         create(tx, &charge, call.args)?;
@@ -192,7 +192,7 @@ fn requested_amount(tx: &Tx<'_>, charge: &Record, args: &Node) -> Result<i64, Ap
     Ok(amount)
 }
 
-/// What of a charge can still be given back.
+/// The amount of a charge that can still be refunded.
 fn refundable(tx: &Tx<'_>, charge: &Record) -> Result<i64, ApiError> {
     let intent = charge.value["payment_intent"].as_str();
     if charge.text("status") != "succeeded" {
@@ -225,7 +225,7 @@ fn refundable(tx: &Tx<'_>, charge: &Record) -> Result<i64, ApiError> {
     Ok(left)
 }
 
-/// What refunds took from a charge. `amount_refunded` may also hold what was never captured.
+/// The sum of a charge's refunds. `amount_refunded` also counts what was never captured.
 fn given_back(charge: &Record) -> i64 {
     charge.hidden["given_back"].as_i64().unwrap_or(0)
 }
@@ -275,7 +275,7 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     let amount = refund.int("amount");
     let currency = refund.text("currency").to_owned();
     let with_fee = refund.hidden["fee"] == json!(true);
-    // What comes back from a destination first; its fee goes back with that.
+    // Money from a destination's transfer comes back first, and its fee with it.
     let from_destination = match refund.hidden["reverse"] {
         Value::Bool(true) => destination::share(tx, &charge, amount)?.map(|(_, part)| part),
         _ => None,
@@ -384,7 +384,7 @@ fn emit_update(tx: &mut Tx<'_>, id: &str, before: &Value) {
     }
 }
 
-/// A refund's time has come: what its card does later, or money came in while it waited.
+/// A refund is due: its card decides it now, or money came in while it waited.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, refund: &Record) {
     let done = match refund.hidden["later"].as_str() {
         Some("succeed") => succeed(tx, &refund.id),

@@ -236,7 +236,7 @@ fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     retrieve(tx, call, Kind::SetupIntent, "intent")
 }
 
-/// Ends a setup intent that came to nothing.
+/// Cancels an open setup intent.
 pub(crate) fn abandon(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
     if tx.get(id).is_some_and(|i| is_open(&i)) {
         step(tx, id, "setup_intent.canceled", |r| {
@@ -274,7 +274,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         );
     }
     let brought = match args.at("confirm") {
-        // Creating has read it.
+        // Creating the intent has read the method already.
         Some(_) => None,
         None => intents::given_method(tx, call)?,
     };
@@ -446,7 +446,7 @@ fn begin(tx: &mut Tx<'_>, intent: &Record, method: &Record, card: Option<&Card>)
     id
 }
 
-/// An attempt came to nothing: the intent can be tried again.
+/// An attempt failed: the intent can be tried again.
 fn fail(tx: &mut Tx<'_>, id: &str, error: Value) {
     let Some(intent) = tx.get(id) else {
         return;
@@ -463,7 +463,7 @@ fn fail(tx: &mut Tx<'_>, id: &str, error: Value) {
     });
 }
 
-/// The payment method is good for what comes: it belongs to the customer, and debits have a mandate.
+/// The setup succeeds: the payment method is attached to the customer, and debits get a mandate.
 fn succeed(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     let missing = || ApiError::missing(Kind::SetupIntent.noun(), id, "intent");
     let intent = tx.get(id).ok_or_else(missing)?;

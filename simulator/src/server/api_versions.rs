@@ -1,5 +1,5 @@
-//! Parameters that older versions of the API call otherwise, read as what they are called now:
-//! <https://docs.stripe.com/changelog>. Answers have the present shape whatever was asked.
+//! Translates parameters of older API versions to their present names:
+//! <https://docs.stripe.com/changelog>. Answers always have the present shape.
 
 use super::Version;
 use crate::{form::Node, shape::Shape};

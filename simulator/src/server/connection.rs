@@ -1,4 +1,4 @@
-//! The listener whose connections can be cut.
+//! A listener whose connections can be dropped without an answer.
 
 use std::{
     io,
@@ -20,7 +20,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Who is at the other end, and the means to end the connection without an answer.
+/// The other end of a connection, which can be dropped without an answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Peer {
     pub address: SocketAddr,
@@ -28,7 +28,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// The answer under way is never written: the connection ends at its first byte.
+    /// Drops the connection at the first byte of the answer.
     pub fn drop_connection(&self, how: End) {
         self.dropped.0.store(how as u8, Ordering::SeqCst);
     }

@@ -1,4 +1,5 @@
-//! Who asks, in which version: <https://docs.stripe.com/api/authentication>, <https://docs.stripe.com/api/versioning>.
+//! Authentication and API versions: <https://docs.stripe.com/api/authentication>,
+//! <https://docs.stripe.com/api/versioning>.
 
 use base64::Engine as _;
 
@@ -11,7 +12,7 @@ use crate::{
 
 const MISSING: &str = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
 
-/// Any test key will do; live ones are refused.
+/// Accepts any test key, and refuses live ones.
 pub(crate) fn authenticate(header: Option<&str>) -> Result<Key, ApiError> {
     let refuse = |message: &str| Err(ApiError::new(401, "invalid_request_error", message));
     let Some((scheme, rest)) = header.and_then(|h| h.split_once(' ')) else {
@@ -48,8 +49,8 @@ pub(crate) fn authenticate(header: Option<&str>) -> Result<Key, ApiError> {
     refuse(&format!("Invalid API Key provided: {shown}****"))
 }
 
-/// What a publishable key may do: make tokens and payment methods, and see through a payment whose
-/// client secret it knows.
+/// The routes of a publishable key: it makes tokens and payment methods, and finishes payments
+/// whose client secret it knows.
 const PUBLISHABLE: [&str; 8] = [
     "POST /v1/tokens",
     "GET /v1/tokens/{token}",
@@ -103,18 +104,19 @@ pub(crate) fn check_client_secret(tx: &Tx<'_>, call: &Call<'_>) -> Result<(), Ap
 /// The version a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
-    /// Ours, or a newer one.
+    /// The present version, or a newer one.
     Current,
-    /// Answered in our shape, which the header `Simulator-Note` says.
+    /// An older version. It is answered in the present shape, and the header `Simulator-Note` says
+    /// so.
     Older,
-    /// From before payment intents took every method by themselves.
+    /// A version from before payment intents accepted all payment methods by default.
     Oldest,
 }
 
-/// When payment intents began to take every method of the dashboard unless told otherwise.
+/// The version since which payment intents accept all payment methods of the dashboard by default.
 const AUTOMATIC_METHODS: &str = "2023-08-16";
 
-/// Stripe's CLI names no version and its fixtures are of many years, so it is taken for oldest.
+/// Stripe's CLI sends no version and its fixtures are of many years, so it counts as oldest.
 pub(crate) fn version(header: Option<&str>, agent: Option<&str>) -> Result<Version, ApiError> {
     let Some(text) = header else {
         let cli = agent.is_some_and(|agent| agent.contains("stripe-cli/"));

@@ -32,8 +32,8 @@ impl RateLimits {
     }
 }
 
-/// What is left of each allowance. Wall time refills them, whatever the simulator's clock says:
-/// it is real requests that come too fast.
+/// The token buckets. Wall time refills them, not the simulator's clock, since real requests are
+/// limited.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     pub mode: RateLimits,
@@ -73,7 +73,7 @@ impl Limiter {
         self.buckets.clear();
     }
 
-    /// Counts a request; why it is refused when that is too many.
+    /// Counts a request. Returns the reason if that is one too many.
     pub fn admit(&mut self, endpoint: &str, now: Instant) -> Result<(), &'static str> {
         if self.mode == RateLimits::Off {
             return Ok(());

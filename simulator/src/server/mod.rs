@@ -1,4 +1,4 @@
-//! HTTP: the way every API request takes.
+//! The HTTP server: every API request passes here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,10 +35,10 @@ pub(crate) use identity::authenticate;
 use connection::End;
 use identity::Version;
 
-/// Bigger bodies than any API request has; they are refused.
+/// The biggest body that is accepted.
 const MAX_BODY: usize = 1 << 20;
 
-/// Bigger bodies than are read to their end in order to be refused politely: who is cut off while
+/// The biggest body that is read to its end before it is refused. A client that is cut off while
 /// sending sees a broken pipe, and not the answer.
 const MAX_READ: usize = 64 << 20;
 
@@ -60,7 +60,7 @@ pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Rout
     }
 }
 
-/// What a request says about itself.
+/// An authenticated request.
 struct Request<'a> {
     method: &'a str,
     path: &'a str,
@@ -72,7 +72,7 @@ struct Request<'a> {
     id: String,
 }
 
-/// Every API request: who asks, limits, faults, idempotency, then the route.
+/// Answers every API request: authentication, limits, faults, idempotency, then the route.
 async fn api(
     State(simulator): State<Simulator>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -134,7 +134,7 @@ fn over_limit(reason: &'static str, id: &str) -> Response<Body> {
     build(429, limits::too_many().text(id), id, builder)
 }
 
-/// Answers a request, or does to it what the fault says.
+/// Answers a request under a fault.
 async fn run_with_fault(
     engine: &Engine,
     peer: &Peer,
@@ -170,7 +170,7 @@ fn drop_connection(peer: &Peer, how: End) -> Response<Body> {
     Response::new(Body::empty())
 }
 
-/// What a request brings, query and body together.
+/// A request's parameters: query and body together.
 fn form(
     method: &Method,
     uri: &Uri,
@@ -225,7 +225,7 @@ fn refuse(error: &ApiError, request_id: &str) -> Response<Body> {
 }
 
 fn build(status: u16, body: String, request_id: &str, builder: Builder) -> Response<Body> {
-    // Where Stripe leaves the decision to the client, the header is absent.
+    // Without the header Stripe leaves the decision to the client.
     let builder = match status {
         409 | 429 => builder.header("Stripe-Should-Retry", "true"),
         _ => builder,

@@ -133,7 +133,7 @@ fn claim(
     Ok(None)
 }
 
-/// Answers with the text of the object; a `spoiled` answer is kept as a 500.
+/// Runs the route, and returns the text of the object. A `spoiled` answer is saved as a 500.
 fn execute(
     engine: &Engine,
     request: &Request<'_>,
@@ -198,7 +198,7 @@ fn execute(
     }
 }
 
-/// Where a parameter names what isn't there, both 400 and 404 have been seen.
+/// Both 400 and 404 have been seen for a parameter that names a missing object.
 fn missing_reference(tx: &Tx<'_>, form: &Node, error: ApiError) -> ApiError {
     let named = error
         .param
@@ -216,8 +216,8 @@ fn missing_reference(tx: &Tx<'_>, form: &Node, error: ApiError) -> ApiError {
     }
 }
 
-/// A request about an object that lives on a test clock happens in that clock's time. A refund
-/// moves money alone, which keeps to the account's time.
+/// Runs a request about an object on a test clock in that clock's time. Refunds move only money,
+/// which keeps the account's time.
 fn enter_clock(tx: &mut Tx<'_>, call: &Call<'_>) {
     if call.path.starts_with("/v1/refunds") {
         return;

@@ -1,4 +1,4 @@
-//! Destination charges: taken on the platform, sent on to an account in the same breath.
+//! Destination charges: charged on the platform, and transferred to an account at once.
 //! <https://docs.stripe.com/connect/destination-charges>.
 
 use std::sync::Arc;
@@ -80,7 +80,8 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// A charge brought money in: what of it goes on. The payment that arrives, if there is a destination.
+/// Transfers a charge's money to its destination, if it has one. Returns the payment that arrives
+/// there.
 pub(crate) fn after_charge(
     tx: &mut Tx<'_>,
     charge: &Record,
@@ -196,8 +197,8 @@ pub(crate) fn share(
     Ok(Some((transfer, part)))
 }
 
-/// A refund took its money from the platform: the transfer follows, and with it the fee if that was asked for. Returns
-/// the fee when it changed.
+/// Reverses the transfer of a refunded charge, and refunds the application fee with it if asked
+/// for. Returns the fee when it changed.
 pub(crate) fn after_refund(
     tx: &mut Tx<'_>,
     charge: &Record,

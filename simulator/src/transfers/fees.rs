@@ -1,4 +1,4 @@
-//! Application fees and what goes back of them: <https://docs.stripe.com/api/application_fees>.
+//! Application fees and their refunds: <https://docs.stripe.com/api/application_fees>.
 
 use std::sync::Arc;
 
@@ -141,8 +141,8 @@ pub(crate) fn take(
     Ok(())
 }
 
-/// The fee of a charge goes back with `amount` of it; `own` is when it reaches the connected account as a transaction
-/// of its own. Returns the fee as it is now.
+/// Refunds the fee's share of a refund of `amount`. With `own` it reaches the connected account at
+/// that time, as a transaction of its own. Returns the fee as it is now.
 pub(crate) fn refund_share(
     tx: &mut Tx<'_>,
     charge: &Record,

@@ -38,7 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/transfers/{transfer}", update),
 ];
 
-/// What moves, and from where to where.
+/// A transfer to make.
 struct TransferParams<'a> {
     from: &'a str,
     to: &'a str,
@@ -111,7 +111,7 @@ fn send(tx: &mut Tx<'_>, params: TransferParams<'_>) -> Result<Arc<Record>, ApiE
     Ok(charge)
 }
 
-/// Whether the account at the other end hears of the payment.
+/// Whether the destination account gets events about the payment.
 fn notifies_destination(tx: &Tx<'_>) -> bool {
     tx.assumptions.get("destination_events") == "charge"
 }
@@ -294,7 +294,7 @@ fn source(tx: &Tx<'_>, call: &Call<'_>, id: &str, currency: &str) -> Result<Arc<
     Ok(charge)
 }
 
-/// All transfers of a charge together are no more than the charge.
+/// Refuses transfers of a charge that sum to more than the charge.
 fn check_source_amount(
     tx: &Tx<'_>,
     owner: &str,

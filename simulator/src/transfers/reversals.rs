@@ -119,7 +119,7 @@ fn check_covered(
     Ok(())
 }
 
-/// What goes back.
+/// A reversal to make.
 pub(super) struct Reversal<'a> {
     pub amount: i64,
     /// The application fee goes back in proportion.

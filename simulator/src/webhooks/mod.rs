@@ -1,5 +1,5 @@
-//! Events as they are read, and webhook endpoints:
-//! <https://docs.stripe.com/api/events>, <https://docs.stripe.com/api/webhook_endpoints>.
+//! The API of events and of webhook endpoints: <https://docs.stripe.com/api/events>,
+//! <https://docs.stripe.com/api/webhook_endpoints>.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -101,12 +101,12 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         r.value["api_version"] = json!(version);
     });
     let mut value = retrieve_id(tx, &record)?;
-    // Shown this once, as Stripe does.
+    // Stripe too shows the secret only once.
     value["secret"] = json!(secret);
     Ok(value)
 }
 
-/// Refuses types that Stripe doesn't have: who mistypes one waits for it in vain.
+/// Refuses event types that Stripe doesn't have, so that a typo is noticed.
 fn read_events(args: &Node) -> Result<Vec<String>, ApiError> {
     let events = args.texts("enabled_events");
     let known = |name: &str| TYPES.contains(name) && !name.contains(' ');
@@ -207,7 +207,7 @@ pub(crate) fn send_again(tx: &mut Tx<'_>, event: &str, endpoint: &str) -> Result
     Ok(())
 }
 
-/// What waits for an endpoint that is no more, or disabled, is never sent.
+/// Drops the waiting deliveries of an endpoint that is deleted or disabled.
 fn forget_waiting(tx: &mut Tx<'_>, endpoint: &str) {
     let waiting: Vec<String> = tx
         .store()

@@ -52,7 +52,7 @@ fn somebody(prefix: &str, day: i64, year: i64) -> String {
         .collect()
 }
 
-/// What is due of a custom account of which nothing is known.
+/// The requirements of a new custom account.
 const DUE_AT_FIRST: [&str; 8] = [
     "business_profile.mcc",
     "business_profile.url",
@@ -541,7 +541,7 @@ async fn accounts_are_deleted_without_money_and_rejected_for_a_reason() {
     assert_eq!(bad.error("param"), "reason");
     let out = s.post(&format!("{path}/reject"), "reason=fraud").await;
     assert_eq!(out["requirements"]["disabled_reason"], "rejected.fraud");
-    // Nothing that is told brings it back.
+    // No update brings it back.
     let still = s.post(&path, "business_type=individual").await;
     assert_eq!(still["requirements"]["disabled_reason"], "rejected.fraud");
 }

@@ -7,7 +7,8 @@ use crate::{
     transfers::{NOW, charge, id},
 };
 
-/// What moved between the accounts of a platform: transfers, payments, fees and what came back of them.
+/// The sum of what moved between the accounts of a platform: transfers, payments, fees and their
+/// reversals.
 fn between(oracle: &Value) -> i64 {
     let mut sum = 0;
     for account in oracle["accounts"].as_object().expect("accounts").values() {

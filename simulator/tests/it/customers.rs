@@ -1,4 +1,4 @@
-//! Customers: their fields, their end, and what they are owed.
+//! Customers: their fields, deletion and balances.
 
 use serde_json::{Value, json};
 
@@ -220,7 +220,7 @@ async fn what_no_customer_can_have_is_refused_by_name() {
             "{body}"
         );
     }
-    // Nothing is left of what was refused.
+    // A refused request leaves nothing.
     assert_eq!(stripe.get("/v1/customers").await["data"], json!([]));
     let made = stripe
         .post("/v1/customers", "next_invoice_sequence=5")

@@ -1,4 +1,4 @@
-//! Disputes: from the card that is disputed to the money that comes back or doesn't.
+//! Disputes: opened by a card or by hand, answered, decided, and their money.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, and what survives it.
+//! Faults, and what survives them.
 
 use serde_json::json;
 use souk_simulator::{Fault, FaultKind};

@@ -1,4 +1,4 @@
-//! What people do: onboarding and paying, on the pages and through the control API.
+//! Onboarding and paying, on the hosted pages and through the control API.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What must hold of the books, told by the oracle, after whatever happened.
+//! The invariants of the books, checked on the oracle's document.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ fn alive(of: &Value) -> bool {
     !["failed", "canceled"].contains(&text(of, "status"))
 }
 
-/// What must hold after whatever happened.
+/// Checks all invariants.
 pub fn check(oracle: &Value) {
     check_books(oracle);
     let mut sums = Sums::new();
@@ -42,7 +42,8 @@ pub fn check(oracle: &Value) {
         transactions(account, &mut sums);
         waiting(account);
     }
-    // What buyers paid, less what left, is what lies on the balances: application fees and transfers only move.
+    // The balances hold what buyers paid less what left. Application fees and transfers only move
+    // money.
     for (currency, left) in sums {
         assert_eq!(left, 0, "{currency} came from nowhere or went there");
     }
@@ -59,7 +60,7 @@ fn charges(account: &Value, sums: &mut Sums) {
         let captured = int(charge, "amount_captured");
         assert!(given <= captured, "{charge}");
         if charge["status"] == "succeeded" && charge["captured"] == true {
-            // What was reserved and not captured counts as refunded.
+            // Reserved money that wasn't captured counts as refunded.
             let rest = int(charge, "amount") - captured;
             assert_eq!(charge["amount_refunded"], given + rest, "{charge}");
             assert_eq!(charge["refunded"], given == captured, "{charge}");
@@ -133,7 +134,7 @@ fn given_back(account: &Value) {
     }
 }
 
-/// What lies on the balance, and what Stripe took for itself.
+/// Balance transactions, and Stripe's own fees.
 fn transactions(account: &Value, sums: &mut Sums) {
     for txn in rows(account, "balance_transactions") {
         for fee in txn["fee_details"].as_array().expect("fees") {

@@ -189,7 +189,7 @@ async fn a_method_pays_for_its_own_customer_only_and_once_without_one() {
         (again.status, again.error("param")),
         (400, "payment_method")
     );
-    // What is paid for later use is saved on the way.
+    // A payment with `setup_future_usage` saves the method.
     let kept = stripe.post("/v1/payment_methods", CARD).await;
     let more = format!("&customer={ada}&setup_future_usage=off_session");
     assert_eq!(pay(&more, &kept).await.body["status"], "succeeded");

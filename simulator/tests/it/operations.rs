@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-/// What is done. A `u8` picks one of those there are, a `u16` an amount or a part of one.
+/// A random action. A `u8` picks one of the present objects, a `u16` is an amount or a part of one.
 #[derive(Debug, Clone)]
 pub enum Action {
     Sell {

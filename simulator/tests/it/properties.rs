@@ -1,9 +1,10 @@
 //! The books under random sequences of operations, with random faults on the way to each.
 //!
-//! A short fixed set runs with every test run. `SIMULATOR_PROPERTY_CASES=500 cargo test -p souk-simulator --test it
-//! properties` runs as many new ones (nextest would stop it for taking long), and a failure
-//! prints the shortest sequence that still fails. Everything is run twice, on two simulators of one seed: both must
-//! tell the same to the byte, and so must the second after a restart on its file.
+//! A short fixed set runs with every test run. `SIMULATOR_PROPERTY_CASES=500 cargo test -p
+//! souk-simulator --test it properties` runs as many new ones (nextest would stop it for taking
+//! long), and a failure prints the shortest sequence that still fails. Everything runs twice, on
+//! two simulators of one seed. Both must report the same bytes, and so must the second after a
+//! restart on its file.
 
 use proptest::{
     prelude::*,
@@ -41,7 +42,7 @@ fn assume(mut options: Options, choices: u8) -> Options {
     options
 }
 
-/// To the byte; where they differ, says where first.
+/// Asserts that both are equal to the byte, and shows the first difference.
 fn same(one: &Value, other: &Value, after: &str) {
     let (mut one, mut other, mut at) = (one, other, String::new());
     let whole = (one.to_string(), other.to_string());

@@ -227,7 +227,7 @@ async fn the_cards_for_asynchronous_refunds_change_their_mind_a_minute_later() {
         (&json!("pending"), &json!("processing"))
     );
     assert!(refund["balance_transaction"].is_string());
-    // New money must neither pay it a second time nor hurry it.
+    // New money must not pay it a second time, nor earlier.
     s.sale(&acct, 2000, 0).await;
     assert_eq!(s.get_on(&acct, &path(&refund)).await["status"], "pending");
     check_books(&s.simulator.oracle().await);

@@ -1,4 +1,4 @@
-//! Operations that no other test is about: what they change, and what they leave.
+//! Operations that no other test covers.
 
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use crate::support::{Answer, START, Stripe, check_books};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Sends bytes as they are, with a header beyond the usual.
+/// Sends raw bytes with one more header.
 async fn raw(s: &Stripe, path: &str, kind: &str, body: Vec<u8>) -> Answer {
     let answer = s
         .http

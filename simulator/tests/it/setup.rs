@@ -287,7 +287,7 @@ async fn a_canceled_setup_stays_canceled() {
     assert_eq!(noted["metadata"]["why"], "test");
 }
 
-/// Each body is refused with its code and parameter, and no setup intent is left.
+/// Asserts that each body is refused with its code and parameter, and that no setup intent is left.
 async fn refused(stripe: &Stripe, bodies: &[(String, &str, &str)]) {
     for (body, code, param) in bodies {
         let answer = send(stripe, "/v1/setup_intents", body).await;

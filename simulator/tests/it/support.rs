@@ -47,7 +47,7 @@ impl Stripe {
         Self::with(options()).await
     }
 
-    /// With one of Stripe's open questions answered so.
+    /// Starts a simulator under another assumption.
     pub async fn under(name: &str, value: &str) -> Self {
         let stripe = Self::start().await;
         let body = json!({ name: value }).to_string();
@@ -239,7 +239,7 @@ async fn hook(
     axum::http::StatusCode::from_u16(status).expect("status")
 }
 
-/// A document with an address taken out, which is another after each start.
+/// A document without the simulator's address, which changes with each start.
 pub fn without(told: &Value, address: &str) -> Value {
     serde_json::from_str(&told.to_string().replace(address, "BASE")).expect("json")
 }

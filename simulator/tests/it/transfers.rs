@@ -330,7 +330,7 @@ async fn a_destination_may_get_a_part_and_not_also_owe_a_fee() {
         .await;
         assert_eq!(no.error("param"), param, "{}", no.body);
     }
-    // Even to the platform, where money may otherwise go.
+    // Not even to the platform, to which an account may otherwise transfer.
     let platform = s.get("/v1/account").await;
     let direct = s
         .send(
@@ -407,7 +407,7 @@ async fn refunds_take_transfer_and_fee_back_only_when_asked() {
         .await;
     assert_eq!(charge_now["transfer"]["reversed"], true);
     assert_eq!(charge_now["application_fee"]["amount_refunded"], 100);
-    // What came by a transfer isn't the account's to refund.
+    // An account can't refund a payment that came by a transfer.
     let kept = s
         .get(&format!("/v1/charges/{}?expand[]=transfer", id(&plain)))
         .await;

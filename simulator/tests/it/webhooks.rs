@@ -168,7 +168,7 @@ async fn automatic_deliveries_are_retried_and_a_rolled_secret_signs_along() {
     }
 }
 
-/// Waits until a receiver has what it should, and a little longer for what it shouldn't.
+/// Waits until a receiver has the expected events, and a little longer for unexpected ones.
 async fn settled(hook: &Receiver, at_least: usize) -> Vec<Value> {
     let began = std::time::Instant::now();
     while hook.count() < at_least {

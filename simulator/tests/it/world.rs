@@ -1,4 +1,4 @@
-//! A simulator and its sellers, to whom the random operations of `properties` are done.
+//! A simulator and its sellers, for the random operations of `properties`.
 
 mod perform;
 
@@ -73,8 +73,8 @@ impl World {
         }
     }
 
-    /// Posts under a key of its own, and as a careful client does: whatever went wrong on the way, the same key and
-    /// body again.
+    /// Posts under a new idempotency key, as a careful client does: after any failure it repeats
+    /// the same key and body.
     async fn post(&mut self, seller: &str, path: &str, body: &str, fault: Option<u8>) -> Answer {
         self.keys += 1;
         let key = format!("key-{}", self.keys);
@@ -93,7 +93,8 @@ impl World {
             }
             (Some("error500"), Ok(first)) => {
                 assert_eq!(first.status, 500);
-                // Saved under its key: a careful client looks, and takes another.
+                // The 500 is saved under its key, so a careful client looks first, and then takes
+                // another key.
                 let replayed = self.again(path, body, &headers).await;
                 assert_eq!(replayed.status, 500);
                 let key = format!("{key}-2");
@@ -115,14 +116,14 @@ impl World {
         answer
     }
 
-    /// The control API; refusals are fine.
+    /// Calls the control API, which may refuse.
     async fn force(&self, path: &str, body: &Value) -> Answer {
         let path = format!("/_simulator{path}");
         let answer = self.s.send("POST", &path, &body.to_string(), &[]).await;
         self.fine(&path, &body.to_string(), answer)
     }
 
-    /// One of a list, mostly one whose status lets something happen to it.
+    /// Picks one of a list, mostly one with a status in `live`.
     async fn one_of(&self, seller: &str, list: &str, which: u8, live: &[&str]) -> Option<Value> {
         let all = self.s.get_on(seller, &format!("{list}?limit=100")).await;
         let all = all["data"].as_array().expect("list");
@@ -183,7 +184,7 @@ impl World {
         self.s.simulator.clear_faults().await;
     }
 
-    /// By the API, or by the control API where the path isn't one of Stripe's.
+    /// Posts to the API, or to the control API if the path isn't Stripe's.
     async fn either(&mut self, seller: &str, path: &str, body: &str, fault: Option<u8>) {
         if path.starts_with("/v1/") {
             self.post(seller, path, body, fault).await;

@@ -1,4 +1,5 @@
-//! Invoice items: what waits for the customer's next invoice. <https://docs.stripe.com/api/invoiceitems>.
+//! Invoice items, which wait for the customer's next invoice.
+//! <https://docs.stripe.com/api/invoiceitems>.
 
 use std::sync::Arc;
 
@@ -165,7 +166,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, customer: &Record, currency: &str, item: Ite
     tx.insert(Kind::InvoiceItem, &customer.owner, value, hidden, None)
 }
 
-/// The items that wait, oldest first: those of one subscription, or all that are of none.
+/// The pending items, oldest first: those of one subscription, or those of none.
 pub(crate) fn pending(
     tx: &Tx<'_>,
     customer: &Record,

@@ -131,7 +131,7 @@ pub(crate) fn write(tx: &mut Tx<'_>, id: &str, mut all: Vec<Value>) -> Result<()
     Ok(())
 }
 
-/// What a form of a line, or of an invoice item, asks for; `old` is what it was.
+/// The parameters of a line or an invoice item.
 pub(crate) struct LineParams {
     pub amount: i64,
     pub price: Option<Arc<Record>>,

@@ -53,7 +53,7 @@ pub(crate) struct Draft<'a> {
     pub auto_advance: bool,
 }
 
-/// Makes a draft without lines; `invoice.created` is for whoever has written them.
+/// Makes a draft without lines. The caller writes the lines, and emits `invoice.created`.
 pub(crate) fn make(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Arc<Record> {
     let customer = draft.customer;
     let owner = customer.owner.clone();
@@ -116,7 +116,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Arc<Record> {
     tx.insert(Kind::Invoice, &owner, invoice, hidden, None)
 }
 
-/// A draft's fields that are the same whoever it is for: nothing billed, nothing paid.
+/// The fields that every draft begins with: nothing billed, nothing paid.
 fn unbilled(id: &str, now: i64) -> Value {
     json!({
         "id": id,
@@ -184,7 +184,7 @@ pub(crate) fn now(tx: &Tx<'_>, id: &str) -> Value {
     tx.get(id).map(|i| i.value.clone()).unwrap_or_default()
 }
 
-/// Says that an invoice was changed, and returns it.
+/// Emits `invoice.updated`, and returns the invoice.
 fn changed(tx: &mut Tx<'_>, id: &str) -> Value {
     let value = now(tx, id);
     let owner = tx.get(id).map(|i| i.owner.clone()).unwrap_or_default();
@@ -297,7 +297,8 @@ fn collection(args: &Node) -> Result<(bool, Option<i64>), ApiError> {
     Ok((send, days))
 }
 
-/// The items that wait for an invoice like this: a subscription's own, else the customer's if asked for.
+/// The pending items that a new invoice takes: the subscription's own, or the customer's if the
+/// request asks for them.
 fn pending_items(
     tx: &Tx<'_>,
     args: &Node,
@@ -313,7 +314,7 @@ fn pending_items(
     }
 }
 
-/// The discounts an invoice takes from/// The discounts an invoice takes from its subscription, else from its customer.
+/// The discounts that an invoice inherits from its subscription, else from its customer.
 pub(crate) fn inherited(
     tx: &Tx<'_>,
     customer: &Record,
@@ -366,7 +367,7 @@ fn check_fee(tx: &Tx<'_>, call: &Call<'_>, fee: Option<i64>) -> Result<(), ApiEr
     }
 }
 
-/// What creating and updating have in common.
+/// Writes the fields that creating and updating have in common.
 fn describe(tx: &mut Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiError> {
     let args = call.args;
     for name in [

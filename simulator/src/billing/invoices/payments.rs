@@ -22,7 +22,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/invoices/{invoice}/attach_payment", attach),
 ];
 
-/// Says with which intent an invoice is to be paid.
+/// Adds an intent as a payment of an invoice.
 pub(crate) fn make(tx: &mut Tx<'_>, invoice: &Record, intent: &Record, id: &str, default: bool) {
     let payment = json!({
         "id": id,
@@ -79,7 +79,7 @@ pub(crate) fn close(tx: &mut Tx<'_>, id: &str, status: &str, amount: i64) {
     }
 }
 
-/// Ends what an invoice isn't paid with any more.
+/// Cancels the open payments of an invoice.
 pub(crate) fn cancel_open(tx: &mut Tx<'_>, invoice: &str) {
     let Some(record) = tx.get(invoice) else {
         return;
@@ -135,13 +135,13 @@ fn attach(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(changed(tx, call.id()))
 }
 
-/// An intent has moved: its invoice is told.
+/// The intent has changed: its invoice observes it.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, payment: &Record) {
     settle::observe_intent(tx, &payment.id);
     tx.off_clock();
 }
 
-/// What an invoice is paid with, unless a method is named.
+/// The payment method of an invoice, unless a request names one.
 pub(crate) fn method_of(tx: &Tx<'_>, invoice: &Record) -> Option<Arc<Record>> {
     let subscription = subscription_of(invoice).and_then(|id| tx.get(id));
     let customer = tx.get(invoice.text("customer"));

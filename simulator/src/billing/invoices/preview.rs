@@ -13,7 +13,7 @@ use crate::{
 
 pub(crate) const ROUTES: &[Route] = &[("POST", "/v1/invoices/create_preview", create)];
 
-/// Does all that it asks for, looks at the invoice, and undoes it.
+/// Makes the invoice, reads it, and undoes the work.
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     for name in ["schedule", "schedule_details", "customer_details"] {
         if call.args.at(name).is_some() {

@@ -52,7 +52,8 @@ fn emit(tx: &mut Tx<'_>, id: &str, event: &str) {
     }
 }
 
-/// Fixes a draft: its number, what the customer's balance pays, and the intent for the rest.
+/// Finalizes a draft: its number, the part that the customer's balance pays, and the intent for the
+/// rest.
 pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     let Some(invoice) = tx.get(id).filter(|i| i.text("status") == "draft") else {
         return Ok(());
@@ -235,7 +236,7 @@ pub(crate) fn collect(
     })
 }
 
-/// Takes note of what has become of the intent of an invoice's payment, once.
+/// Applies the state of a payment's intent to its invoice, once.
 pub(crate) fn observe_intent(tx: &mut Tx<'_>, payment: &str) {
     let Some(payment) = tx.get(payment) else {
         return;
@@ -418,7 +419,7 @@ fn handle_finalize(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         tx.update(call.id(), |r| r.value["auto_advance"] = json!(flag));
     }
     finalize(tx, call.id())?;
-    // One that advances by itself is tried within the hour.
+    // An invoice that advances by itself is collected within the hour.
     let at = tx.now + HOUR;
     tx.update(call.id(), |r| {
         let tries = r.text("status") == "open"
@@ -527,7 +528,7 @@ fn handle_void(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(now(tx, call.id()))
 }
 
-/// Voids an invoice: its intent ends, and what the customer's balance paid goes back.
+/// Voids an invoice. Its intent is canceled, and the customer's balance gets back what it paid.
 pub(crate) fn void(tx: &mut Tx<'_>, id: &str) {
     let Some(invoice) = tx.get(id) else {
         return;

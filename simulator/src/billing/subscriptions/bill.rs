@@ -125,7 +125,7 @@ fn line(
     })
 }
 
-/// Which items an invoice bills, and how it goes on.
+/// The items that an invoice bills, and its terms.
 pub(super) struct Bill<'a> {
     pub reason: &'static str,
     pub items: &'a [(std::sync::Arc<Record>, Part)],
@@ -133,7 +133,7 @@ pub(super) struct Bill<'a> {
     pub more: Vec<Line>,
 }
 
-/// Makes the draft of an invoice, with what was waiting for it.
+/// Makes the draft of an invoice, with the pending items.
 pub(super) fn bill(tx: &mut Tx<'_>, id: &str, bill: Bill<'_>) -> Result<String, ApiError> {
     let gone = || ApiError::missing("subscription", id, "subscription");
     let subscription = tx.get(id).ok_or_else(gone)?;
@@ -175,7 +175,8 @@ pub(super) fn bill(tx: &mut Tx<'_>, id: &str, bill: Bill<'_>) -> Result<String, 
     Ok(invoice.id.clone())
 }
 
-/// A coupon of one time is gone with the first invoice, or the first that bills something.
+/// Ends the discounts of coupons of duration `once`: with the first invoice, or with the first that
+/// bills something.
 fn spend_discounts(
     tx: &mut Tx<'_>,
     subscription: &Record,

@@ -40,7 +40,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    /// What a form asks of an item, or that it asks for a new one; `at` is where the form stands.
+    /// The change that a form asks for, of an item or for a new one. `at` is the path of the form.
     pub fn of_item(
         tx: &mut Tx<'_>,
         call: &Call<'_>,
@@ -153,7 +153,7 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(now(tx, &id))
 }
 
-/// Little of a subscription that has ended can still be changed.
+/// Refuses changes of a subscription that has ended, with a few exceptions.
 fn check_open(subscription: &Record, args: &Node) -> Result<(), ApiError> {
     let always = ["metadata", "cancellation_details", "expand"];
     let mut names = args.children().iter().map(|(name, _)| name.as_str());
@@ -193,7 +193,7 @@ fn replace_discounts(
     Ok(new)
 }
 
-/// `add_invoice_items` wait for the next invoice.
+/// Adds the `add_invoice_items` as pending items for the next invoice.
 fn add_pending(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
@@ -284,7 +284,8 @@ fn apply_to(
     Ok(made)
 }
 
-/// Makes the changes and their prorations; says whether a new period begins now.
+/// Makes the changes and their prorations. Returns the ids of new items, and whether a new period
+/// begins now.
 pub(super) fn apply_changes(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
@@ -403,7 +404,8 @@ fn make_change(
     Ok(made)
 }
 
-/// The period of an item that joins a subscription: to where one of the same interval ends.
+/// The period of an item that joins a subscription. It ends with that of an item of the same
+/// interval.
 fn period_for(tx: &Tx<'_>, subscription: &Record, wanted: &ItemParams) -> (i64, i64) {
     let interval = prices::interval(&wanted.price.value);
     let anchor = subscription.int("billing_cycle_anchor");
@@ -526,7 +528,7 @@ pub(super) fn bill_now(
     )
 }
 
-/// Invoices what waits for the next invoice, and collects it.
+/// Invoices the pending items, and collects the invoice.
 pub(super) fn invoice_now(tx: &mut Tx<'_>, id: &str, args: Option<&Node>) -> Result<(), ApiError> {
     let subscription = tx
         .get(id)

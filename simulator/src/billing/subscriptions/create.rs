@@ -266,7 +266,7 @@ fn start(
     }
 }
 
-/// Where nothing is due yet and there is no way to pay, a setup intent asks for one.
+/// Makes a setup intent if nothing is due yet and there is no payment method.
 fn ask_for_method(tx: &mut Tx<'_>, id: &str) {
     let Some(subscription) = tx.get(id).filter(|s| !cycle::has_method(tx, s)) else {
         return;
@@ -388,7 +388,7 @@ fn billing_mode(args: &Node) -> Value {
     }
 }
 
-/// Adds an item to a subscription; its list is shown by whoever adds the last one.
+/// Adds an item to a subscription. The caller calls [`show_items`] after the last one.
 pub(super) fn add_item(
     tx: &mut Tx<'_>,
     call: &Call<'_>,

@@ -1,6 +1,5 @@
-//! The life of a subscription from one period to the next: what is billed when, and what an invoice
-//! that is paid, or isn't, means for it.
-//! <https://docs.stripe.com/billing/subscriptions/billing-cycle>.
+//! The life of a subscription from one period to the next: when it is billed, and what paid and
+//! unpaid invoices mean for it. <https://docs.stripe.com/billing/subscriptions/billing-cycle>.
 
 use serde_json::{Value, json};
 
@@ -78,7 +77,7 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
     .min()
 }
 
-/// A moment of a subscription's life has come.
+/// Does what is due for a subscription.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
     let (id, before) = (subscription.id.clone(), subscription.value.clone());
     if subscription.text("status") == "incomplete" {
@@ -141,7 +140,7 @@ fn emit_upcoming(tx: &mut Tx<'_>, subscription: &Record) {
     }
 }
 
-/// The next invoice; whoever calls this undoes it.
+/// Makes the next invoice. The caller undoes it.
 pub(super) fn upcoming(tx: &mut Tx<'_>, id: &str) -> Result<Value, ApiError> {
     let Some(subscription) = tx.get(id) else {
         return Err(ApiError::missing("subscription", id, "subscription"));
@@ -154,7 +153,7 @@ pub(super) fn upcoming(tx: &mut Tx<'_>, id: &str) -> Result<Value, ApiError> {
     Ok(value)
 }
 
-/// Moves on the items whose period is over, and bills them.
+/// Begins the next period of the items whose period is over, and bills them.
 fn bill_next_period(tx: &mut Tx<'_>, id: &str) -> Result<String, ApiError> {
     let Some(subscription) = tx.get(id) else {
         return Err(ApiError::missing("subscription", id, "subscription"));
@@ -225,7 +224,7 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
             settle::stop(tx, &invoice);
             settle::uncollectible(tx, &invoice);
         }
-        // Where nobody pays any more, invoices are kept as drafts.
+        // The invoices of an unpaid subscription stay drafts.
         (Some(_), _) | (None, Some("unpaid")) => settle::stop(tx, &invoice),
         _ => invoices::wait_to_finalize(tx, &invoice),
     }
@@ -242,7 +241,7 @@ pub(super) fn has_method(tx: &Tx<'_>, subscription: &Record) -> bool {
         })
 }
 
-/// What a setup intent has brought since is what the subscription is paid with.
+/// Takes the payment method that the pending setup intent has saved since.
 fn use_method_of_setup(tx: &mut Tx<'_>, id: &str) {
     let intent = now(tx, id)["pending_setup_intent"]
         .as_str()

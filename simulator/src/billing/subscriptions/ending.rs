@@ -37,7 +37,7 @@ pub(crate) fn end(tx: &mut Tx<'_>, id: &str, reason: &str) {
     }
 }
 
-/// A customer goes, and their subscriptions end before
+/// Deletes a customer, after canceling their subscriptions
 /// (<https://docs.stripe.com/api/customers/delete>).
 pub(super) fn delete_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let theirs: Vec<String> = tx

@@ -62,7 +62,7 @@ const SUBSCRIPTIONS: &[Route] = &[
     ),
 ];
 
-/// A customer's end is that of what they subscribe to.
+/// Deleting a customer cancels their subscriptions.
 fn end_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let theirs: Vec<String> = tx
         .store()
@@ -76,7 +76,7 @@ fn end_customer(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     customers::delete(tx, call)
 }
 
-/// The same by the customer's address, as old integrations have it.
+/// The same routes under the customer's path, for old integrations.
 const OF_CUSTOMERS: &[Route] = &[
     ("DELETE", "/v1/customers/{customer}", end_customer),
     (
@@ -163,12 +163,12 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>, customer: Option<&str>) -> Answer {
     })
 }
 
-/// The next invoice of a subscription; whoever calls this undoes it.
+/// Makes the next invoice of a subscription. The caller undoes it.
 pub(crate) fn next_invoice(tx: &mut Tx<'_>, id: &str) -> Answer {
     cycle::upcoming(tx, id)
 }
 
-/// Nothing will happen to it any more.
+/// Whether a subscription is over for good.
 pub(crate) fn has_ended(subscription: &Record) -> bool {
     matches!(
         subscription.text("status"),
@@ -193,7 +193,7 @@ fn items_of(tx: &Tx<'_>, subscription: &Record) -> Vec<std::sync::Arc<Record>> {
         .collect()
 }
 
-/// Puts the items as they now are into the subscription.
+/// Writes the present items into the subscription's `items`.
 fn show_items(tx: &mut Tx<'_>, id: &str) {
     let Some(subscription) = tx.get(id) else {
         return;
@@ -210,7 +210,7 @@ fn show_items(tx: &mut Tx<'_>, id: &str) {
     tx.update(id, |r| r.value["items"] = list);
 }
 
-/// Says what has changed in a subscription since `before`.
+/// Emits `customer.subscription.updated` with what has changed since `before`.
 fn emit_change(tx: &mut Tx<'_>, id: &str, before: &Value) {
     let Some(after) = tx.get(id) else {
         return;

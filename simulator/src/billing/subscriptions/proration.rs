@@ -1,4 +1,4 @@
-//! What the rest of a period is worth, and what the next invoice would be.
+//! Prorations, and previews of the next invoice.
 //! <https://docs.stripe.com/billing/subscriptions/prorations>.
 
 use serde_json::json;
@@ -109,8 +109,8 @@ fn prorate(
     Ok(())
 }
 
-/// What the next invoice would be, were the subscription changed (or made) like this. Whoever calls
-/// this undoes it.
+/// Makes the next invoice of a subscription that is changed or created as the request says. The
+/// caller undoes it.
 pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let details = call.args.sub("subscription_details");
     let Some(id) = call.args.text("subscription") else {
@@ -179,7 +179,7 @@ fn preview_creation(tx: &mut Tx<'_>, call: &Call<'_>, details: &Node) -> Answer 
     ))
 }
 
-/// The invoice of prorations alone: those of a change that is invoiced at once, or of an end now.
+/// The invoice of prorations alone, for a change that is invoiced at once or for an end now.
 fn preview_prorations(tx: &mut Tx<'_>, subscription: &Record, ends: bool) -> Answer {
     if ends {
         for item in items_of(tx, subscription) {

@@ -1,4 +1,4 @@
-//! The form of the hosted payment page: who pays, what else is asked, and by which means.
+//! The form of the hosted payment page: the buyer's details, custom fields and payment method.
 
 use maud::{Markup, html};
 use serde_json::{Value, json};
@@ -86,7 +86,7 @@ fn wrong(id: &str, problem: Option<&Problem>) -> Markup {
     html! { @if let Some(p) = problem.filter(|p| p.field == id) { p.wrong id=(id) { (p.message) } } }
 }
 
-/// What the session asks for besides a name and the money.
+/// The fields that the session asks for besides the payment.
 fn asked(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let value = &view.session.value;
     let phone = Field {
@@ -156,7 +156,7 @@ fn custom(field: &Value, typed: &Fields) -> Markup {
     }
 }
 
-/// What is paid with.
+/// The choice of a payment method.
 fn means(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
     let methods = session.value["payment_method_types"].as_array();

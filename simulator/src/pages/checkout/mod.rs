@@ -28,7 +28,7 @@ use crate::{
     store::Record,
 };
 
-/// What the page is made of.
+/// The session and what its page shows.
 struct View {
     session: Arc<Record>,
     merchant: String,
@@ -172,7 +172,7 @@ fn open(view: &View, title: &str, typed: &Fields, problem: Option<&Problem>) -> 
     }
 }
 
-/// The price's rhythm, as in `every 3 months`.
+/// The price's interval, as in `every 3 months`.
 fn interval_text(item: &Value) -> Option<String> {
     let recurring = &item["price"]["recurring"];
     let interval = recurring["interval"].as_str()?;
@@ -182,7 +182,7 @@ fn interval_text(item: &Value) -> Option<String> {
     })
 }
 
-/// How many of an item are bought, where the buyer says it.
+/// The quantity field of an adjustable item.
 fn quantity(session: &Record, item: &Value) -> Markup {
     let bounds = &item["adjustable_quantity"];
     if bounds["enabled"] != Value::Bool(true) {
@@ -271,7 +271,7 @@ fn field_of(error: &ApiError, typed: &Fields) -> &'static str {
     }
 }
 
-/// Where the card is that was tried: among the saved ones, or typed.
+/// The form field of the card that was tried: a saved card, or the card number.
 fn paid_with(typed: &Fields) -> &'static str {
     match typed.get("payment_method").is_some_and(|id| !id.is_empty()) {
         true => "saved",
@@ -296,7 +296,7 @@ pub(super) async fn pay(
     let payment = Payment {
         method,
         card: text("card"),
-        // Which card is chosen means nothing when none is used.
+        // The chosen card doesn't matter when no card is used.
         payment_method: text("payment_method").filter(|_| method == Method::Card),
         email: text("email"),
         name: text("name"),
@@ -310,7 +310,7 @@ pub(super) async fn pay(
     after(&s, &id, &form, outcome)
 }
 
-/// To the shop's page, or to ours where the shop has none.
+/// Leads to the shop's page, or to a page of our own if the shop has none.
 fn leave(id: &str, url: &str) -> Response {
     match url {
         "" => go(&format!("/c/pay/{id}")),
@@ -375,7 +375,7 @@ pub(super) async fn quantities(
     Form(form): Form<Fields>,
 ) -> Response {
     let read = |(name, text): (&String, &String)| {
-        // Less than any bound, where it isn't a number at all.
+        // Text that isn't a number counts as less than any bound.
         (name.clone(), text.trim().parse().unwrap_or(-1))
     };
     let wanted = form.iter().map(read).collect();

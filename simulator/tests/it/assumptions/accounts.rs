@@ -1,4 +1,4 @@
-//! What Stripe's descriptions leave open about accounts, customers, payments and Checkout: each answer.
+//! Assumptions about accounts, customers, payments and Checkout, under each answer.
 
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ async fn a_capability_may_be_pending_before_it_is_active() {
             }
         }
         assert_eq!(seen, steps, "{how}");
-        // Onboarding comes first: what it enables comes with what is active.
+        // Onboarding comes first, since it makes the capabilities active.
         assert_eq!(enabled[0], how == "active_at_once", "{how}: {enabled:?}");
         s.sale(&seller, 1000, 100).await;
         check_books(&s.simulator.oracle().await);
@@ -363,7 +363,7 @@ async fn checkout_makes_its_intents_early_or_late() {
         let charge = s.charge_of(&seller, &session).await;
         assert_eq!(charge["customer"], paid["customer"]);
 
-        // What is free in the end is paid by no intent.
+        // A session that is free in the end has no intent.
         let coupon = s.on(&seller, "/v1/coupons", "percent_off=100").await;
         let code = format!(
             "promotion[type]=coupon&promotion[coupon]={}&code=FREE",

@@ -1,4 +1,4 @@
-//! What Stripe's descriptions leave open about prices, discounts, subscriptions and the portal: each answer.
+//! Assumptions about prices, discounts, subscriptions and the portal, under each answer.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What Stripe's descriptions leave open about refunds, disputes, transfers and payouts: each answer.
+//! Assumptions about refunds, disputes, transfers and payouts, under each answer.
 
 use serde_json::{Value, json};
 

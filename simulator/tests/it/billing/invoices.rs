@@ -82,7 +82,7 @@ async fn draft(shop: &Shop, amount: i64, more: &str) -> String {
     id(&shop.post("/v1/invoices", &body).await)
 }
 
-/// Events of these types came, and the books hold.
+/// Asserts that events of these types were sent, and that the books hold.
 async fn happened(shop: &Shop, wanted: &[&str]) {
     let types = shop.stripe.event_types(&shop.seller).await;
     for name in wanted {

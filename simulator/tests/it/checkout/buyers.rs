@@ -1,4 +1,4 @@
-//! Who buys, and what is saved of them.
+//! Buyers: guests, new customers and known ones, and what is saved of them.
 
 use super::*;
 
@@ -55,7 +55,7 @@ async fn a_setup_session_saves_a_card_and_takes_no_money() {
         json!([])
     );
 
-    // One that expires takes its intent with it.
+    // An expired session cancels its intent.
     let other = stripe.on(&seller, "/v1/checkout/sessions", &body).await;
     stripe.simulator.advance(DAY).await;
     let gone = read(&stripe, &seller, &other, "?expand[]=setup_intent").await;
@@ -193,7 +193,7 @@ async fn a_known_customer_is_prefilled_and_pays_with_a_saved_card() {
     )
     .await;
     assert_eq!(done["payment_intent"]["payment_method"], card.as_str());
-    // What the customer has isn't changed by what is typed, except where the session says so.
+    // The buyer's input changes a customer's field only where the session says so.
     assert_eq!(done["customer"]["email"], "ann@example.com");
     assert_eq!(done["customer"]["name"], "Ann B");
     let list = format!("/v1/checkout/sessions?customer={ann}");

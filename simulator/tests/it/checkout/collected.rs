@@ -1,4 +1,4 @@
-//! What the page asks for beside the payment.
+//! The fields that the page collects besides the payment.
 
 use super::*;
 

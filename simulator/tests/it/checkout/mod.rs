@@ -1,4 +1,4 @@
-//! Checkout Sessions: who buys, what is asked, what it costs in the end.
+//! Checkout Sessions: buyers, collected fields, totals.
 
 mod buyers;
 mod collected;
@@ -162,7 +162,7 @@ async fn money_that_is_only_reserved_is_not_paid() {
     check_books(&stripe.simulator.oracle().await);
 }
 
-/// Each body is refused with its code and parameter, and no session is left.
+/// Asserts that each body is refused with its code and parameter, and that no session is left.
 async fn refused(stripe: &Stripe, seller: &str, bodies: &[(String, &str, &str)]) {
     for (body, code, param) in bodies {
         let answer = send(stripe, seller, "/v1/checkout/sessions", body).await;
