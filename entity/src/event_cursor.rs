@@ -1,4 +1,5 @@
-//! How far Stripe's list of events was read, for the platform and for each connected account.
+//! How far Stripe's list of events was read, for the platform and for each connected account, a group of
+//! event types at a time.
 
 use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
@@ -13,6 +14,9 @@ pub struct Model {
     pub scope: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub livemode: bool,
+    /// The group of event types, by the version that first had them.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub type_group: String,
     /// `created` of the newest event listed: by Stripe's clock.
     pub listed_to: Timestamp,
     /// When the list was last read to its end: by ours.

@@ -1,15 +1,17 @@
 //! Stripe's two doors: verified events go into the inbox together with their effect, once.
 
-mod catching_up;
+pub mod catch_up;
 mod committer;
 mod effects;
 mod inbox;
-pub mod later;
 pub mod replay;
+pub mod retry;
+pub mod review;
 pub mod routes;
 mod signature;
 
 pub use committer::Intake;
+pub use effects::types;
 /// For `fuzz/`.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

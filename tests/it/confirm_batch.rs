@@ -92,7 +92,7 @@ async fn scenario(seed: i64, at_once: bool) -> Vec<String> {
     let mut events = app.intercept().await;
     if at_once {
         let account = AccountId::from(shop.account.as_str());
-        let done = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+        let done = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
         done.expect("catches up");
     } else {
         events.sort_by_key(|event| text(event, "id"));
