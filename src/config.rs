@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::ids;
 use crate::money::FeeRule;
+use souk_entity::installation::Mode;
 use souk_entity::seller::Dashboard;
 
 /// Where Stripe is.
@@ -100,6 +101,16 @@ impl Config {
     pub fn simulated(&self) -> bool {
         matches!(self.stripe_mode, StripeMode::Simulated)
             || (!self.livemode && self.stripe_api_base != STRIPE_API)
+    }
+
+    /// Which money the database may hold. A simulator of its own, at `STRIPE_API_BASE`, counts as Stripe's test mode:
+    /// the simulated kind is seeded with users whose password everybody knows.
+    pub fn mode(&self) -> Mode {
+        match self.stripe_mode {
+            StripeMode::Simulated => Mode::Simulated,
+            StripeMode::Remote if self.livemode => Mode::Live,
+            StripeMode::Remote => Mode::Test,
+        }
     }
 
     /// The signing key, once `serve` has made sure that there is one.

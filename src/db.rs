@@ -1,7 +1,7 @@
 //! The database: SQLite or PostgreSQL, one way to write, and the few statements whose text differs.
 
-pub mod given;
-mod written;
+mod row_counts;
+pub mod set_wise;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,8 +21,8 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 
-use written::Tally;
-pub use written::Written;
+pub use row_counts::RowCounts;
+use row_counts::Tally;
 
 /// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 512;
@@ -267,13 +267,13 @@ impl Tx {
         Ok(Timestamp(row.try_get_by_index(0)?))
     }
 
-    /// From now on counts the rows that it writes; see `written`.
+    /// From now on counts the rows that it writes; see `row_counts`.
     pub fn count_rows(&mut self) {
         self.tally = Some(Tally::default());
     }
 
     /// The rows written since `count_rows`, by table: what was done in a savepoint counts once that is committed.
-    pub fn written(&self) -> Written {
+    pub fn row_counts(&self) -> RowCounts {
         self.tally.as_ref().map(Tally::rows).unwrap_or_default()
     }
 

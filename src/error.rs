@@ -88,6 +88,9 @@ pub enum Error {
     /// Stripe gave no usable answer: what was asked may or may not have been done.
     #[error("Stripe gave no answer: {}", .0.message)]
     StripeUnavailable(Box<StripeFault>),
+    /// The settings and the database do not belong together; the server must not start, or must stop.
+    #[error("{0}")]
+    WrongDatabase(String),
     /// The database failed.
     #[error("database: {0}")]
     Database(#[from] DbErr),
@@ -165,7 +168,7 @@ impl Error {
             Self::StripeRefused(_) => (409, "stripe_refused"),
             Self::StripeUnavailable(_) => (503, "stripe_unavailable"),
             Self::Database(e) if is_engine_error(e) => (503, "busy"),
-            Self::Database(_) | Self::Internal(_) => (500, "internal"),
+            Self::Database(_) | Self::Internal(_) | Self::WrongDatabase(_) => (500, "internal"),
         }
     }
 

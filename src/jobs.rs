@@ -1,6 +1,6 @@
 //! Work that a transaction stages and that is done after it: unique by its effect, leased, retried, given up.
 
-pub mod by_hand;
+pub mod admin;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp};
 
-use crate::db::given::SetWise;
+use crate::db::set_wise::SetWise;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -144,7 +144,7 @@ const INSERT: SetWise = SetWise {
     // What ended begins anew; a mail that was staged is the same mail.
     text: "INSERT INTO jobs (id, kind, args, effect_key, subject, state, wanted_generation, done_generation, attempts, \
                run_at, created_at) \
-           SELECT id, kind, args, effect_key, subject, 'ready', 1, 0, 0, $2, $3 FROM {given} WHERE true \
+           SELECT id, kind, args, effect_key, subject, 'ready', 1, 0, 0, $2, $3 FROM {input} WHERE true \
            ON CONFLICT (effect_key) DO UPDATE SET wanted_generation = jobs.wanted_generation + 1, \
                attempts = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN 0 ELSE jobs.attempts END, \
                run_at = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN excluded.run_at ELSE jobs.run_at END, \

@@ -11,6 +11,7 @@ pub mod error;
 pub mod http;
 pub mod identity;
 pub mod ids;
+pub mod installation;
 pub mod jobs;
 pub mod ledger;
 pub mod mailer;
@@ -49,9 +50,13 @@ use crate::webhooks::Intake;
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Connects and migrates the database and puts the server's parts together. The settings must hold a signing key.
+///
+/// # Errors
+/// [`Error::WrongDatabase`] where the database holds another kind of money than the settings ask for.
 pub async fn assemble(config: Config, clock: Clock) -> Result<App> {
     let db = Db::connect(&config.database_url, clock.clone()).await?;
     db.migrate().await?;
+    installation::open(&db, config.mode()).await?;
     let stripe = Stripe::new(&config)?;
     let mailer = Mailer::new(&config)?;
     Ok(App::new(Parts {
@@ -70,7 +75,8 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(sellers::routes::router())
         .merge(catalog::routes::router())
         .merge(orders::routes::router())
-        .merge(payments::routes::router())
+        .merge(payments::checkout::routes::router())
+        .merge(payments::refunds::routes::router())
         .merge(ledger::routes::router())
         .merge(admin::routes::router())
         .merge(http::open::router())
@@ -115,6 +121,7 @@ pub struct Running {
     pub app: App,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
+    platform: JoinHandle<Result<()>>,
 }
 
 /// Opens the doors on a listener and starts to work; the jobs are done, too, unless the settings leave them to others.
@@ -148,10 +155,20 @@ pub fn work(app: App) -> Running {
 
 impl Running {
     fn new(app: App) -> Self {
+        let platform = tokio::spawn(installation::check_platform(app.clone()));
         Self {
             app,
             stop: CancellationToken::new(),
             tasks: Vec::new(),
+            platform,
+        }
+    }
+
+    /// Waits until the server must not go on: its key is another platform's than the database. Else it waits for ever.
+    pub async fn refused(&mut self) -> Error {
+        match (&mut self.platform).await {
+            Ok(Err(error)) => error,
+            _ => std::future::pending().await,
         }
     }
 
@@ -171,6 +188,7 @@ impl Running {
     /// within ten seconds is left to whoever starts next: it is all in the database.
     pub async fn stop(self) {
         self.stop.cancel();
+        self.platform.abort();
         let drained = async {
             for task in self.tasks {
                 if let Err(e) = task.await {

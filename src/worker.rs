@@ -14,21 +14,21 @@ use crate::jobs::{self, Job, Lease};
 use crate::metrics;
 use crate::{catalog, http, identity, ids, ledger, notify, payments, sellers, webhooks};
 
-/// Jobs that one worker has in hand at a time.
-const HANDS: usize = 8;
-/// How long it rests when nothing is staged; jobs whose time comes are found within it.
-const REST: Duration = Duration::from_millis(500);
+/// Jobs that one worker runs at a time.
+const MAX_RUNNING: usize = 8;
+/// The pause between two looks for due jobs when no commit wakes the worker.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// How often it looks whether a job at work needs its lease renewed.
-const PULSE: Duration = Duration::from_millis(250);
-/// Tries, a pulse apart, of writing down how a job went.
-const WRITES: u32 = 120;
+const TICK: Duration = Duration::from_millis(250);
+/// Tries, a tick apart, of writing down how a job went.
+const MAX_END_WRITES: u32 = 120;
 
 /// How long the jobs in hand may go on after a stop; what is not done then is given back.
-const GRACE: Duration = Duration::from_secs(7);
+const STOP_TIMEOUT: Duration = Duration::from_secs(7);
 
 /// Works until it is told to stop, then finishes what it has in hand, or gives it back.
 pub async fn run(app: App, stop: CancellationToken) {
-    let mut hands = Hands::new(format!("worker_{}", &ids::random_token()[..12]));
+    let mut running = RunningJobs::new(format!("worker_{}", &ids::random_token()[..12]));
     tokio::select! {
         () = stop.cancelled() => {}
         () = schedule(&app) => {}
@@ -36,44 +36,44 @@ pub async fn run(app: App, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let woken = app.db.staged.clone();
         let woken = woken.notified();
-        let did = match hands.round(&app).await {
+        let did = match running.run_due(&app).await {
             Ok(did) => did,
             Err(e) => {
                 tracing::error!(error = %e, "the worker could not reach the database");
                 0
             }
         };
-        if did > 0 && hands.free() > 0 {
+        if did > 0 && running.free() > 0 {
             continue;
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = hands.one_ends(), if hands.free() < HANDS => {}
-            () = woken, if hands.free() > 0 => {}
-            () = tokio::time::sleep(REST), if hands.free() > 0 => {}
+            () = running.wait_for_one(), if running.free() < MAX_RUNNING => {}
+            () = woken, if running.free() > 0 => {}
+            () = tokio::time::sleep(POLL_INTERVAL), if running.free() > 0 => {}
         }
     }
-    hands.finish(&app).await;
+    running.finish(&app).await;
 }
 
-/// One round: due jobs, and events whose retry is due, until those are done. Answers how much there was to do.
+/// Runs what is due once: jobs, and events whose retry is due, until those are done. Answers how much there was to do.
 pub async fn work(app: &App, owner: &str) -> Result<usize> {
-    let mut hands = Hands::new(owner.to_owned());
-    let did = hands.round(app).await?;
-    while hands.free() < HANDS {
-        hands.one_ends().await;
+    let mut running = RunningJobs::new(owner.to_owned());
+    let did = running.run_due(app).await?;
+    while running.free() < MAX_RUNNING {
+        running.wait_for_one().await;
     }
     Ok(did)
 }
 
-/// The jobs that a worker has in hand.
-struct Hands {
+/// The jobs that a worker runs at this moment.
+struct RunningJobs {
     owner: String,
     running: JoinSet<Result<()>>,
     leases: HashMap<task::Id, Lease>,
 }
 
-impl Hands {
+impl RunningJobs {
     fn new(owner: String) -> Self {
         Self {
             owner,
@@ -84,11 +84,11 @@ impl Hands {
 
     /// How many more it can take.
     fn free(&self) -> usize {
-        HANDS - self.running.len()
+        MAX_RUNNING - self.running.len()
     }
 
     /// Takes up what is due. How much there was.
-    async fn round(&mut self, app: &App) -> Result<usize> {
+    async fn run_due(&mut self, app: &App) -> Result<usize> {
         let most = self.free();
         let leases = match most {
             0 => Vec::new(),
@@ -106,7 +106,7 @@ impl Hands {
     }
 
     /// Waits until one of them is done.
-    async fn one_ends(&mut self) {
+    async fn wait_for_one(&mut self) {
         let (id, ended) = match self.running.join_next_with_id().await {
             None => return,
             Some(Ok((id, ended))) => (id, ended),
@@ -121,11 +121,11 @@ impl Hands {
     /// Lets them end, for a while, and gives back those that don't.
     async fn finish(mut self, app: &App) {
         let ended = async {
-            while self.free() < HANDS {
-                self.one_ends().await;
+            while self.free() < MAX_RUNNING {
+                self.wait_for_one().await;
             }
         };
-        if tokio::time::timeout(GRACE, ended).await.is_ok() {
+        if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_ok() {
             return;
         }
         self.running.shutdown().await;
@@ -149,7 +149,7 @@ async fn schedule(app: &App) {
     };
     while let Err(e) = begin().await {
         tracing::error!(error = %e, "the schedules could not be begun; trying again");
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -164,7 +164,7 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
     let outcome = loop {
         tokio::select! {
             Some(ended) = task.join_next() => break ended,
-            () = tokio::time::sleep(PULSE) => {}
+            () = tokio::time::sleep(TICK) => {}
         }
         let now = app.clock.now();
         if now < renewed.plus_ms(lease.renew_every_ms()) {
@@ -183,9 +183,9 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
     let outcome =
         outcome.unwrap_or_else(|e| Err(Error::internal(format!("the job panicked: {e}"))));
     // A database that is away for a moment must not cost the minute that the lease has left.
-    for _ in 0..WRITES {
+    for _ in 0..MAX_END_WRITES {
         match end(app, lease, &outcome).await {
-            Err(e) if e.is_engine_error() => tokio::time::sleep(PULSE).await,
+            Err(e) if e.is_engine_error() => tokio::time::sleep(TICK).await,
             ended => {
                 metrics::job(lease.job.kind(), ended?, watch.elapsed());
                 return Ok(());
@@ -233,11 +233,9 @@ fn lost(lease: &Lease) -> &'static str {
 /// them next, or by a person.
 async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()> {
     match job {
-        Job::Refund { refund } => {
-            payments::later::refund_given_up(tx, refund, attempts, error).await
-        }
+        Job::Refund { refund } => payments::refunds::give_up(tx, refund, attempts, error).await,
         Job::CreateSession { payment } => {
-            payments::later::session_given_up(tx, payment, attempts, error).await
+            payments::checkout::session::give_up(tx, payment, attempts, error).await
         }
         Job::CreateAccount { .. }
         | Job::SyncAccount { .. }
@@ -259,9 +257,9 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::CreateAccount { seller } => sellers::later::create_account(app, seller).await,
         Job::SyncAccount { seller } => sellers::later::sync_account(app, seller).await,
         Job::CreatePromotionCode { code } => catalog::later::create_promotion_code(app, code).await,
-        Job::CreateSession { payment } => payments::later::create_session(app, payment).await,
-        Job::RereadPayment { payment } => payments::later::reread_payment(app, payment).await,
-        Job::Refund { refund } => payments::later::refund(app, refund).await,
+        Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
+        Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
+        Job::Refund { refund } => payments::refunds::send(app, refund).await,
         Job::Pull { account, livemode } => ledger::later::pull(app, account, *livemode).await,
         Job::SyncPayout {
             account,
@@ -273,7 +271,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             webhooks::later::catch_up(app, account.as_ref(), *livemode).await
         }
         Job::CatchAllUp => webhooks::later::catch_all_up(app).await,
-        Job::SweepPayments => payments::later::sweep(app).await,
+        Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
         Job::Mail { what, subject } => notify::send(app, what, subject).await,
     }

@@ -9,6 +9,7 @@ pub mod finding;
 pub mod idempotency_key;
 pub mod ids;
 pub mod inbox_event;
+pub mod installation;
 pub mod job;
 pub mod journal;
 pub mod order;

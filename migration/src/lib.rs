@@ -17,6 +17,7 @@ mod m20261123_000008_ledger;
 mod m20261124_000009_catch_up;
 mod m20261124_000010_seeing;
 mod m20261126_000011_attempts;
+mod m20261129_000012_installation;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000009_catch_up::Migration),
             Box::new(m20261124_000010_seeing::Migration),
             Box::new(m20261126_000011_attempts::Migration),
+            Box::new(m20261129_000012_installation::Migration),
         ]
     }
 }

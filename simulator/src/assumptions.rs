@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 
+mod log;
+
 /// One open question.
 #[derive(Debug)]
 pub struct Assumption {
@@ -85,8 +87,8 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         name: "unchanged_updates",
-        values: &["silent", "told"],
-        about: "whether a request that changes nothing of an account, person, customer, payment method or charge is told of as `….updated`",
+        values: &["silent", "sent"],
+        about: "whether a request that changes nothing of an account, person, customer, payment method or charge sends `….updated`",
     },
     Assumption {
         name: "webhook_retries",
@@ -96,12 +98,12 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     Assumption {
         name: "capabilities",
         values: &["active_at_once", "pending_first"],
-        about: "whether a capability that becomes active is told of as pending before",
+        about: "whether `capability.updated` says pending before a capability becomes active",
     },
     Assumption {
         name: "new_capabilities",
-        values: &["told", "silent"],
-        about: "whether `capability.updated` comes for what an account is created with",
+        values: &["sent", "silent"],
+        about: "whether `capability.updated` is sent for what an account is created with",
     },
     Assumption {
         name: "account_session_life",
@@ -250,8 +252,8 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         name: "inline_prices",
-        values: &["silent", "told"],
-        about: "whether prices and products that a line makes for itself are told of as `price.created` and `product.created`",
+        values: &["silent", "sent"],
+        about: "whether prices and products that a line makes for itself send `price.created` and `product.created`",
     },
     Assumption {
         name: "once_coupon",
@@ -306,15 +308,41 @@ pub const ASSUMPTIONS: &[Assumption] = &[
 ];
 
 /// The answers in force.
-#[derive(Debug, Clone, Default)]
-pub struct Assumptions(BTreeMap<&'static str, &'static str>);
+#[derive(Debug, Clone)]
+pub struct Assumptions {
+    answers: BTreeMap<&'static str, &'static str>,
+    /// The test that these were made in, while it is logged what tests ask for.
+    asked_by: Option<String>,
+}
+
+impl Default for Assumptions {
+    /// Each question's first answer.
+    fn default() -> Self {
+        Self {
+            answers: BTreeMap::new(),
+            asked_by: log::running_test(),
+        }
+    }
+}
 
 impl Assumptions {
-    /// The answer to an open question.
+    /// The answer to an open question, for code that depends on it: with `SIMULATOR_ASSUME_LOG` it
+    /// is logged that the running test asked.
     pub fn get(&self, name: &str) -> &'static str {
-        let assumption = ASSUMPTIONS.iter().find(|a| a.name == name);
-        debug_assert!(assumption.is_some(), "no assumption is called {name}");
-        assumption.map_or("", |a| self.0.get(a.name).copied().unwrap_or(a.values[0]))
+        let Some(assumption) = ASSUMPTIONS.iter().find(|a| a.name == name) else {
+            debug_assert!(false, "no assumption is called {name}");
+            return "";
+        };
+        if let Some(test) = &self.asked_by {
+            log::record(test, assumption.name);
+        }
+        self.answer(assumption)
+    }
+
+    /// The answer to an open question, to be shown; that isn't logged.
+    pub(crate) fn answer(&self, assumption: &Assumption) -> &'static str {
+        let chosen = self.answers.get(assumption.name).copied();
+        chosen.unwrap_or(assumption.values[0])
     }
 
     /// Answers a question otherwise than by default.
@@ -335,7 +363,7 @@ impl Assumptions {
                 assumption.values.join(" or ")
             ));
         };
-        self.0.insert(assumption.name, value);
+        self.answers.insert(assumption.name, value);
         Ok(())
     }
 
@@ -361,9 +389,9 @@ impl Assumptions {
         Ok(())
     }
 
-    pub(crate) fn tell(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let rows = ASSUMPTIONS.iter().map(|a| {
-            json!({ "name": a.name, "value": self.get(a.name), "values": a.values, "about": a.about })
+            json!({ "name": a.name, "value": self.answer(a), "values": a.values, "about": a.about })
         });
         json!({ "assumptions": rows.collect::<Vec<_>>() })
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The clock moves so many seconds at a time at most: what repeats daily happens that often on the way.
-pub(crate) const FURTHEST: i64 = 10 * 366 * 86_400;
+pub(crate) const MAX_ADVANCE: i64 = 10 * 366 * 86_400;
 
 /// What time it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,7 +16,7 @@ use crate::{
     accounts::onboarding::{self, Details, Restriction},
     balance::payouts,
     checkout::pay::{self, Outcome, Payment},
-    clock::FURTHEST,
+    clock::MAX_ADVANCE,
     error::ApiError,
     pages,
     payments::{
@@ -29,7 +29,7 @@ use crate::{
 mod guard;
 mod network;
 
-type Told = Result<Json<Value>, ApiError>;
+type JsonResult = Result<Json<Value>, ApiError>;
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
@@ -45,7 +45,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/{account}/unrestrict", post(unrestrict))
         .route("/{account}/reject", post(reject))
         .route("/{account}/deauthorize", post(deauthorize))
-        .route("/{account}/mend_payouts", post(mend_payouts))
+        .route("/{account}/mend_payouts", post(reenable_banks))
         .route("/{account}/events", post(emit));
     let routes = Router::new()
         .route("/clock", get(clock))
@@ -84,7 +84,10 @@ fn read<T: for<'a> Deserialize<'a>>(body: &str) -> Result<T, ApiError> {
     serde_json::from_str(text).map_err(|e| ApiError::invalid(format!("Invalid JSON: {e}")))
 }
 
-fn work(simulator: &Simulator, work: impl FnOnce(&mut Tx<'_>) -> Result<Value, ApiError>) -> Told {
+fn work(
+    simulator: &Simulator,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<Value, ApiError>,
+) -> JsonResult {
     simulator.engine().work(work).map(Json)
 }
 
@@ -99,12 +102,12 @@ struct Advance {
     seconds: i64,
 }
 
-async fn advance(State(s): State<Simulator>, body: String) -> Told {
+async fn advance(State(s): State<Simulator>, body: String) -> JsonResult {
     let Advance { seconds } = read(&body)?;
     if seconds < 0 {
         return Err(ApiError::invalid("The clock only moves forward.").param("seconds"));
     }
-    if seconds > FURTHEST {
+    if seconds > MAX_ADVANCE {
         return Err(
             ApiError::invalid("The clock moves ten years at a time at most.").param("seconds"),
         );
@@ -113,35 +116,35 @@ async fn advance(State(s): State<Simulator>, body: String) -> Told {
 }
 
 async fn assumptions(State(s): State<Simulator>) -> Json<Value> {
-    Json(s.engine().lock().assumptions.tell())
+    Json(s.engine().lock().assumptions.to_json())
 }
 
-async fn assume(State(s): State<Simulator>, body: String) -> Told {
+async fn assume(State(s): State<Simulator>, body: String) -> JsonResult {
     let wanted = read(&body)?;
     let mut core = s.engine().lock();
     core.assumptions.set_all(&wanted)?;
-    Ok(Json(core.assumptions.tell()))
+    Ok(Json(core.assumptions.to_json()))
 }
 
-async fn onboard(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn onboard(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let details: Details = read(&body)?;
     work(&s, |tx| onboarding::onboard(tx, &id, &details))
 }
 
-async fn restrict(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn restrict(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let how: Restriction = read(&body)?;
     work(&s, |tx| onboarding::restrict(tx, &id, &how))
 }
 
-async fn unrestrict(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+async fn unrestrict(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| onboarding::unrestrict(tx, &id))
 }
 
-async fn reject(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+async fn reject(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| onboarding::reject(tx, &id, "other"))
 }
 
-async fn deauthorize(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+async fn deauthorize(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| onboarding::deauthorize(tx, &id))
 }
 
@@ -153,7 +156,7 @@ struct Emit {
 }
 
 /// Emits any event at all on an account: for odd shapes and types not simulated yet.
-async fn emit(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn emit(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let Emit { r#type, object } = read(&body)?;
     work(&s, |tx| {
         tx.get(&id)
@@ -163,7 +166,7 @@ async fn emit(State(s): State<Simulator>, Path(id): Path<String>, body: String) 
     })
 }
 
-async fn pay(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn pay(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let payment: Payment = read(&body)?;
     work(&s, |tx| {
         let outcome = pay::pay(tx, &id, &payment)?;
@@ -206,7 +209,7 @@ struct Answered {
     outcome: Challenge,
 }
 
-async fn challenge(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn challenge(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let Answered { outcome } = read(&body)?;
     work(&s, |tx| {
         confirm::challenge(tx, &id, outcome)?;
@@ -214,7 +217,11 @@ async fn challenge(State(s): State<Simulator>, Path(id): Path<String>, body: Str
     })
 }
 
-async fn challenge_setup(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn challenge_setup(
+    State(s): State<Simulator>,
+    Path(id): Path<String>,
+    body: String,
+) -> JsonResult {
     let Answered { outcome } = read(&body)?;
     work(&s, |tx| {
         setup::challenge(tx, &id, outcome)?;
@@ -222,14 +229,18 @@ async fn challenge_setup(State(s): State<Simulator>, Path(id): Path<String>, bod
     })
 }
 
-async fn settle_intent(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn settle_intent(
+    State(s): State<Simulator>,
+    Path(id): Path<String>,
+    body: String,
+) -> JsonResult {
     let Settle { outcome } = read(&body)?;
     work(&s, |tx| {
         confirm::settle(tx, &id, outcome == Settled::Succeed)
     })
 }
 
-async fn settle(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn settle(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let Settle { outcome } = read(&body)?;
     work(&s, |tx| pay::settle(tx, &id, outcome == Settled::Succeed))
 }
@@ -245,29 +256,33 @@ fn could_not_process() -> String {
     "could_not_process".to_owned()
 }
 
-async fn fail_payout(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn fail_payout(
+    State(s): State<Simulator>,
+    Path(id): Path<String>,
+    body: String,
+) -> JsonResult {
     let Failure { failure_code } = read(&body)?;
     work(&s, |tx| payouts::fail(tx, &id, &failure_code))
 }
 
-async fn mend_payouts(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
-    work(&s, |tx| payouts::mend(tx, &id))
+async fn reenable_banks(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
+    work(&s, |tx| payouts::reenable_banks(tx, &id))
 }
 
-async fn fail_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+async fn fail_refund(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| refunds::fail(tx, &id))
 }
 
-async fn succeed_refund(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+async fn succeed_refund(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| refunds::succeed(tx, &id))
 }
 
-async fn require_action(State(s): State<Simulator>, Path(id): Path<String>) -> Told {
+async fn require_action(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| refunds::require_action(tx, &id))
 }
 
-async fn dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
-    let how: disputes::Opening = read(&body)?;
+async fn dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
+    let how: disputes::DisputeParams = read(&body)?;
     work(&s, |tx| disputes::open(tx, &id, &how))
 }
 
@@ -277,7 +292,11 @@ struct Decision {
     outcome: disputes::Verdict,
 }
 
-async fn decide_dispute(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn decide_dispute(
+    State(s): State<Simulator>,
+    Path(id): Path<String>,
+    body: String,
+) -> JsonResult {
     let Decision { outcome } = read(&body)?;
     work(&s, |tx| disputes::decide(tx, &id, outcome))
 }

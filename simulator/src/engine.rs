@@ -17,18 +17,18 @@ use crate::{
     assumptions::Assumptions,
     clock::Clock,
     delivery::DeliveryRules,
+    due,
     error::ApiError,
     faults::Faults,
     journal::{Journal, Line, Meta, Saved},
     listeners::Listeners,
     options::{Error, Options, State},
     server::limits::Limiter,
-    store::{Asked, Ground, Kind, Store, Tx},
-    table,
+    store::{Kind, RequestOrigin, Store, Tx, TxContext},
 };
 
 /// Makes the key and the saved answer out of what a piece of work returned, and when.
-pub(crate) type Keep<'a, T> = &'a dyn Fn(&Result<T, ApiError>, i64) -> (String, Saved);
+pub(crate) type SaveAnswer<'a, T> = &'a dyn Fn(&Result<T, ApiError>, i64) -> (String, Saved);
 
 /// Seconds after which a key is forgotten: Stripe may do so after 24 hours.
 pub(crate) const KEY_LIFE: i64 = 24 * 3600;
@@ -86,7 +86,7 @@ impl Engine {
             posting: HashSet::new(),
             base_url: base_url.clone(),
         };
-        core.settle_in(meta)?;
+        core.initialize(meta)?;
         Ok(Self {
             core: Mutex::new(core),
             base_url,
@@ -106,7 +106,7 @@ impl Engine {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let out = self.lock().transact(Asked::default(), None, work);
+        let out = self.lock().transact(RequestOrigin::default(), None, work);
         self.wake.notify_one();
         out
     }
@@ -168,25 +168,25 @@ impl Core {
     }
 
     /// After replay: the platform exists, hosted addresses carry the present port, the file is short.
-    fn settle_in(&mut self, meta: Option<Meta>) -> Result<(), Error> {
+    fn initialize(&mut self, meta: Option<Meta>) -> Result<(), Error> {
         match meta {
             Some(meta) => {
                 self.store.seed = meta.seed;
                 self.store.platform = meta.platform;
                 self.store.application = meta.application;
                 if meta.base_url != self.base_url {
-                    self.move_house(&meta.base_url);
+                    self.rewrite_addresses(&meta.base_url);
                 }
             }
             None => {
                 let now = self.now();
                 let base = self.base_url.clone();
-                let ground = Ground {
+                let context = TxContext {
                     base_url: &base,
                     drop_types: &[],
                     assumptions: &self.assumptions,
                 };
-                let mut tx = Tx::new(&mut self.store, now, ground, Asked::default());
+                let mut tx = Tx::new(&mut self.store, now, context, RequestOrigin::default());
                 let application = tx.mint("ca_", 32);
                 let platform = accounts::create_platform(&mut tx);
                 tx.commit();
@@ -198,7 +198,7 @@ impl Core {
     }
 
     /// What was sent before stays as it was sent; everything else leads to the present port.
-    fn move_house(&mut self, from: &str) {
+    fn rewrite_addresses(&mut self, from: &str) {
         let records: Vec<_> = self.store.all().cloned().collect();
         for record in records {
             if matches!(record.kind, Kind::Event | Kind::Delivery) {
@@ -252,20 +252,20 @@ impl Core {
     fn write(&mut self, line: &Line) -> Result<(), ApiError> {
         match self.journal.as_mut() {
             None => Ok(()),
-            Some(journal) => journal.append(line).map_err(unkept),
+            Some(journal) => journal.append(line).map_err(journal_failed),
         }
     }
 
     /// Runs `work` at the present time. With `key`, its answer is saved for replay in the same line.
     pub fn transact<T>(
         &mut self,
-        asked: Asked,
-        key: Option<Keep<'_, T>>,
+        origin: RequestOrigin,
+        key: Option<SaveAnswer<'_, T>>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
         self.run_due();
         let now = self.now();
-        let out = self.transact_at(now, asked, key, work)?;
+        let out = self.transact_at(now, origin, key, work)?;
         self.run_due();
         Ok(out)
     }
@@ -273,16 +273,16 @@ impl Core {
     fn transact_at<T>(
         &mut self,
         now: i64,
-        asked: Asked,
-        key: Option<Keep<'_, T>>,
+        origin: RequestOrigin,
+        key: Option<SaveAnswer<'_, T>>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, ApiError>,
     ) -> Result<T, ApiError> {
-        let ground = Ground {
+        let context = TxContext {
             base_url: &self.base_url,
             drop_types: &self.rules.drop_types,
             assumptions: &self.assumptions,
         };
-        let mut tx = Tx::new(&mut self.store, now, ground, asked);
+        let mut tx = Tx::new(&mut self.store, now, context, origin);
         let out = catch_unwind(AssertUnwindSafe(|| work(&mut tx))).unwrap_or_else(|_| {
             tracing::error!("a panic was undone and answered 500");
             Err(ApiError::unexpected())
@@ -295,7 +295,7 @@ impl Core {
         if let Some(journal) = self.journal.as_mut() {
             let line = Line::of(&tx, idem.clone());
             if !line.is_empty() {
-                journal.append(&line).map_err(unkept)?;
+                journal.append(&line).map_err(journal_failed)?;
             }
         }
         tx.commit();
@@ -343,8 +343,8 @@ impl Core {
                 });
             };
             let done = self
-                .transact_at(at, Asked::default(), None, |tx| {
-                    table::falls_due(tx, &id);
+                .transact_at(at, RequestOrigin::default(), None, |tx| {
+                    due::run(tx, &id);
                     over(tx);
                     Ok(())
                 })
@@ -353,7 +353,7 @@ impl Core {
                     if error.message != ApiError::unexpected().message {
                         return Err(error);
                     }
-                    self.transact_at(at, Asked::default(), None, |tx| {
+                    self.transact_at(at, RequestOrigin::default(), None, |tx| {
                         over(tx);
                         Ok(())
                     })
@@ -402,7 +402,7 @@ fn forward(value: &mut Value, from: &str, to: &str) -> bool {
 }
 
 /// The disk is full, say: nothing has happened, and the client is told so.
-fn unkept(error: Error) -> ApiError {
+fn journal_failed(error: Error) -> ApiError {
     ApiError::new(
         500,
         "api_error",

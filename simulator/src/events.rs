@@ -40,8 +40,8 @@ impl Tx<'_> {
             "livemode": false,
             "pending_webhooks": targets.len(),
             "request": {
-                "id": self.asked.request_id,
-                "idempotency_key": self.asked.idempotency_key,
+                "id": self.origin.request_id,
+                "idempotency_key": self.origin.idempotency_key,
             },
             "type": name,
         });
@@ -59,7 +59,7 @@ impl Tx<'_> {
     /// told of is open.
     pub fn emit_update(&mut self, name: &str, owner: &str, before: &Value, after: &Value) {
         let changed = changes(before, after);
-        if changed != json!({}) || self.assumptions.get("unchanged_updates") == "told" {
+        if changed != json!({}) || self.assumptions.get("unchanged_updates") == "sent" {
             self.emit_change(name, owner, after, Some(changed));
         }
     }
@@ -72,7 +72,7 @@ impl Tx<'_> {
             "event": event,
             "endpoint": endpoint,
             "status": if dropped { "dropped" } else { "pending" },
-            "next_at": self.own_now(),
+            "next_at": self.simulator_now(),
             "attempts": [],
         });
         self.insert(Kind::Delivery, &owner, delivery, Value::Null, None);

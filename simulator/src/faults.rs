@@ -69,8 +69,8 @@ pub(crate) struct Faults {
     list: Vec<Fault>,
     /// Draws made so far: the same requests in the same order draw the same.
     drawn: u64,
-    /// How often a header has struck, by header, request and idempotency key.
-    asked: HashMap<String, u32>,
+    /// How often a fault header was obeyed, by header, request and idempotency key.
+    header_counts: HashMap<String, u32>,
 }
 
 /// A request, as far as faults tell requests apart.
@@ -100,25 +100,29 @@ impl Faults {
 
     fn draw(&mut self, seed: u64) -> f64 {
         self.drawn += 1;
-        chance(seed, "fault", &self.drawn.to_string())
+        seeded_fraction(seed, "fault", &self.drawn.to_string())
     }
 
     /// What strikes a request: its own header, else the first fault that matches and whose draw
     /// falls within its rate.
-    pub fn strike(&mut self, seed: u64, target: Target<'_>) -> Result<Option<FaultKind>, ApiError> {
+    pub fn take_matching(
+        &mut self,
+        seed: u64,
+        target: Target<'_>,
+    ) -> Result<Option<FaultKind>, ApiError> {
         if let Some(header) = target.header {
             let fault = Fault::from_header(header)?;
             let name = format!(
                 "{} {} {header} {:?} {:?}",
                 target.method, target.path, target.account, target.key
             );
-            let struck = self.asked.get(&name).copied().unwrap_or_default();
+            let struck = self.header_counts.get(&name).copied().unwrap_or_default();
             let lucky = fault.rate.is_some_and(|rate| self.draw(seed) >= rate);
             if lucky || fault.times.is_some_and(|times| struck >= times) {
                 return Ok(None);
             }
             if fault.times.is_some() {
-                self.asked.insert(name, struck + 1);
+                self.header_counts.insert(name, struck + 1);
             }
             return Ok(Some(fault.kind));
         }
@@ -205,7 +209,7 @@ impl Fault {
 }
 
 /// A number from 0 up to 1 that follows from the seed, what it decides, and about what.
-pub(crate) fn chance(seed: u64, decides: &str, about: &str) -> f64 {
+pub(crate) fn seeded_fraction(seed: u64, decides: &str, about: &str) -> f64 {
     let digest = Sha256::new()
         .chain_update(seed.to_be_bytes())
         .chain_update(decides)
@@ -241,8 +245,12 @@ mod tests {
                 rate: Some(0.3),
                 ..Fault::new(FaultKind::Error500)
             });
-            let struck =
-                |faults: &mut Faults| faults.strike(seed, target(None)).expect("fine").is_some();
+            let struck = |faults: &mut Faults| {
+                faults
+                    .take_matching(seed, target(None))
+                    .expect("fine")
+                    .is_some()
+            };
             (0..1000).map(|_| struck(&mut faults)).collect::<Vec<_>>()
         };
         assert_eq!(run(1), run(1));
@@ -254,12 +262,15 @@ mod tests {
     #[test]
     fn a_header_says_what_goes_wrong_and_how_often() {
         let mut faults = Faults::default();
-        let slow = faults.strike(0, target(Some("slow; ms=5; times=1")));
+        let slow = faults.take_matching(0, target(Some("slow; ms=5; times=1")));
         assert_eq!(slow.expect("fine"), Some(FaultKind::Slow { ms: 5 }));
-        let again = faults.strike(0, target(Some("slow; ms=5; times=1")));
+        let again = faults.take_matching(0, target(Some("slow; ms=5; times=1")));
         assert_eq!(again.expect("fine"), None);
         for broken in ["", "nonsense", "reset; ms=5", "slow; ms=x", "reset; rate=2"] {
-            assert!(faults.strike(0, target(Some(broken))).is_err(), "{broken}");
+            assert!(
+                faults.take_matching(0, target(Some(broken))).is_err(),
+                "{broken}"
+            );
         }
     }
 }

@@ -29,6 +29,7 @@ mod clock;
 mod control;
 mod customers;
 mod delivery;
+mod due;
 mod engine;
 mod error;
 mod events;
@@ -44,10 +45,10 @@ mod pages;
 mod payments;
 mod references;
 mod request_log;
+mod routes;
 mod server;
 mod shape;
 mod store;
-mod table;
 mod tokens;
 mod transfers;
 mod webhooks;
@@ -60,13 +61,13 @@ pub use faults::{Fault, FaultKind};
 pub use options::{Deliveries, Error, Options, State};
 pub use server::limits::RateLimits;
 
-use delivery::Courier;
+use delivery::DeliveryWorker;
 use engine::Engine;
 use request_log::RequestLog;
 
 /// Every operation there is, as Stripe's description names it: `POST /v1/refunds`.
 pub fn routes() -> impl Iterator<Item = String> {
-    table::all().map(|(method, path, _)| format!("{method} {path}"))
+    routes::all().map(|(method, path, _)| format!("{method} {path}"))
 }
 
 /// A webhook endpoint and the secret that signs what it gets.
@@ -84,7 +85,7 @@ pub struct WebhookEndpoint {
 #[derive(Clone)]
 pub struct Simulator {
     engine: Arc<Engine>,
-    courier: Courier,
+    worker: DeliveryWorker,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
@@ -106,19 +107,19 @@ impl Simulator {
         let listener = TcpListener::bind(options.listen).await?;
         let base_url = format!("http://{}", listener.local_addr()?);
         let engine = Arc::new(Engine::open(&options, base_url)?);
-        let courier = Courier::new(engine.clone())?;
+        let worker = DeliveryWorker::new(engine.clone())?;
         let simulator = Simulator {
             engine,
-            courier: courier.clone(),
+            worker: worker.clone(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        simulator.tasks.spawn(courier.run(simulator.stop.clone()));
+        simulator.tasks.spawn(worker.run(simulator.stop.clone()));
         let stop = simulator.stop.clone();
         let log = options.log.as_deref().map(RequestLog::open).transpose()?;
         let app = server::router(simulator.clone(), log.map(Arc::new))
             .into_make_service_with_connect_info::<server::Peer>();
-        let served = axum::serve(server::Cuttable(listener), app)
+        let served = axum::serve(server::DroppableListener(listener), app)
             .with_graceful_shutdown(async move { stop.cancelled().await });
         simulator.tasks.spawn(async move {
             if let Err(error) = served.await {
@@ -211,28 +212,28 @@ impl Simulator {
 
     /// The events that wait, oldest first, once for each endpoint.
     pub async fn pending_events(&self) -> Vec<PendingEvent> {
-        self.courier.pending()
+        self.worker.pending()
     }
 
     /// Posts every event that waits once, in order, and waits for the answers. What isn't answered
     /// with 2xx goes on waiting.
     pub async fn deliver_pending(&self) -> Vec<DeliveryResult> {
-        self.courier.deliver_pending().await
+        self.worker.deliver_pending().await
     }
 
     /// Posts one event `times` times at once to each of its endpoints, delivered before or not.
     pub async fn deliver(&self, event_id: &str, times: usize) -> Vec<DeliveryResult> {
-        self.courier.deliver(event_id, times).await
+        self.worker.deliver(event_id, times).await
     }
 
     /// Loses every event that waits, for ever; says how many deliveries that were.
     pub async fn drop_pending(&self) -> usize {
-        self.courier.drop_pending()
+        self.worker.drop_pending()
     }
 
     /// Everything that happened, per account: balances, objects by kind, events, deliveries.
     pub async fn oracle(&self) -> Value {
-        oracle::tell(&self.engine.lock())
+        oracle::report(&self.engine.lock())
     }
 
     /// Adds a fault; the first that matches a request strikes.

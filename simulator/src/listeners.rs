@@ -34,7 +34,7 @@ use crate::{
 const PROTOCOL: &str = "stripecli-devproxy-v1";
 
 /// How long an event may wait before it is sent.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Who may open a websocket, until the process ends.
 #[derive(Debug, Default)]
@@ -207,26 +207,26 @@ async fn connect(
     }
     upgrade
         .protocols([PROTOCOL])
-        .on_upgrade(|socket| tell(simulator, socket))
+        .on_upgrade(|socket| send_events(simulator, socket))
 }
 
 /// Sends every event from now on, of the platform and of its accounts, until the CLI goes.
-async fn tell(simulator: Simulator, mut socket: WebSocket) {
+async fn send_events(simulator: Simulator, mut socket: WebSocket) {
     let mut seen = {
         let core = simulator.engine().lock();
         (core.store.counter, core.listeners.again.len())
     };
-    let mut look = tokio::time::interval(LOOK_EVERY);
+    let mut poll = tokio::time::interval(POLL_INTERVAL);
     loop {
         tokio::select! {
-            said = socket.recv() => match said {
+            received = socket.recv() => match received {
                 // Acknowledgements and what the application answered.
-                Some(Ok(Message::Text(text))) => heard(&text),
+                Some(Ok(Message::Text(text))) => log_response(&text),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return,
             },
-            _ = look.tick() => {
-                let frames = news(&simulator.engine().lock(), &mut seen);
+            _ = poll.tick() => {
+                let frames = frames_since(&simulator.engine().lock(), &mut seen);
                 for frame in frames {
                     if socket.send(Message::text(frame)).await.is_err() {
                         return;
@@ -238,7 +238,7 @@ async fn tell(simulator: Simulator, mut socket: WebSocket) {
 }
 
 /// The frames of the events since `seen`, oldest first.
-fn news(core: &Core, seen: &mut (u64, usize)) -> Vec<String> {
+fn frames_since(core: &Core, seen: &mut (u64, usize)) -> Vec<String> {
     let mut events: Vec<Arc<Record>> = core.store.since(Kind::Event, seen.0);
     events.sort_by_key(|event| event.seq);
     events.extend(core.listeners.again.iter().skip(seen.1).cloned());
@@ -272,12 +272,12 @@ fn frame(event: &Record, version: &Value, secret: &str) -> String {
     .to_string()
 }
 
-fn heard(text: &str) {
-    let said: Value = serde_json::from_str(text).unwrap_or_default();
-    if said["type"] == "webhook_response" {
+fn log_response(text: &str) {
+    let message: Value = serde_json::from_str(text).unwrap_or_default();
+    if message["type"] == "webhook_response" {
         tracing::debug!(
-            url = said["forward_url"].as_str(),
-            status = said["status"].as_i64(),
+            url = message["forward_url"].as_str(),
+            status = message["status"].as_i64(),
             "stripe listen forwarded an event"
         );
     }

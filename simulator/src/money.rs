@@ -1,6 +1,6 @@
 //! Minor units, rounding and minimums. No floats: percentages are scaled integers.
 
-use crate::error::ApiError;
+use crate::{assumptions::Assumptions, error::ApiError};
 
 /// Stripe's price for a card payment: 2.9 % and 30 minor units, rounded half up
 /// (<https://stripe.com/pricing>, US cards; used for every country and currency here).
@@ -79,12 +79,12 @@ pub(crate) fn minimum(currency: &str, param: &str) -> Result<i64, ApiError> {
 
 /// Refuses an amount below the currency's minimum
 /// (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
-pub(crate) fn enough(amount: i64, currency: &str) -> Result<(), ApiError> {
+pub(crate) fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
     let minimum = minimum(currency, "currency")?;
     if amount < minimum {
         return Err(ApiError::invalid(format!(
             "Amount must be at least {}",
-            show(minimum, currency)
+            format(minimum, currency)
         ))
         .code("amount_too_small")
         .param("amount"));
@@ -100,7 +100,7 @@ pub(crate) fn enough(amount: i64, currency: &str) -> Result<(), ApiError> {
     if amount > MAX_AMOUNT {
         return Err(ApiError::invalid(format!(
             "Amount must be no more than {}",
-            show(MAX_AMOUNT, currency)
+            format(MAX_AMOUNT, currency)
         ))
         .code("amount_too_large")
         .param("amount"));
@@ -120,7 +120,7 @@ pub(crate) fn digits(currency: &str) -> usize {
 }
 
 /// An amount for people: `12.34 EUR`, `1234 JPY`.
-pub(crate) fn show(amount: i64, currency: &str) -> String {
+pub(crate) fn format(amount: i64, currency: &str) -> String {
     let digits = digits(currency);
     let sign = if amount < 0 { "-" } else { "" };
     let text = format!("{:0width$}", amount.unsigned_abs(), width = digits + 1);
@@ -129,19 +129,23 @@ pub(crate) fn show(amount: i64, currency: &str) -> String {
     format!("{sign}{whole}{dot}{part} {}", currency.to_ascii_uppercase())
 }
 
-/// Where half a minor unit goes, of what is billed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Half {
-    Up,
-    Even,
+/// How what is billed is rounded: half a minor unit goes up, or to the even one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rounding<'a>(pub &'a Assumptions);
+
+impl Rounding<'_> {
+    /// To be asked only of what ends in a half, so that only that depends on the answer.
+    pub fn is_half_even(self) -> bool {
+        self.0.get("rounding") == "half_even"
+    }
 }
 
 /// `a * b / c` rounded, for `a`, `b` ≥ 0 and `c` > 0.
-pub(crate) fn part(half: Half, a: i64, b: i64, c: i64) -> Result<i64, ApiError> {
+pub(crate) fn part(rounding: Rounding<'_>, a: i64, b: i64, c: i64) -> Result<i64, ApiError> {
     let up = share(a, b, c)?;
     let (a, b, c) = (i128::from(a), i128::from(b), i128::from(c));
     let tie = c > 0 && (a * b * 2) % (c * 2) == c;
-    Ok(if half == Half::Even && tie {
+    Ok(if tie && rounding.is_half_even() {
         up - up % 2
     } else {
         up
@@ -173,8 +177,12 @@ pub(crate) fn percent(text: &str) -> Option<i64> {
 }
 
 /// What a percentage (see [`percent`]) takes off an amount, rounded.
-pub(crate) fn percent_of(half: Half, amount: i64, percent: i64) -> Result<i64, ApiError> {
-    part(half, amount, percent, 1_000_000)
+pub(crate) fn percent_of(
+    rounding: Rounding<'_>,
+    amount: i64,
+    percent: i64,
+) -> Result<i64, ApiError> {
+    part(rounding, amount, percent, 1_000_000)
 }
 
 #[cfg(test)]
@@ -183,10 +191,10 @@ mod tests {
 
     #[test]
     fn amounts_are_shown_with_the_digits_of_their_currency() {
-        assert_eq!(show(5, "eur"), "0.05 EUR");
-        assert_eq!(show(-1234, "usd"), "-12.34 USD");
-        assert_eq!(show(1234, "jpy"), "1234 JPY");
-        assert_eq!(show(1234, "kwd"), "1.234 KWD");
+        assert_eq!(format(5, "eur"), "0.05 EUR");
+        assert_eq!(format(-1234, "usd"), "-12.34 USD");
+        assert_eq!(format(1234, "jpy"), "1234 JPY");
+        assert_eq!(format(1234, "kwd"), "1.234 KWD");
     }
 
     #[test]
@@ -194,6 +202,9 @@ mod tests {
         assert_eq!(stripe_fee(1000).ok(), Some(59));
         assert_eq!(stripe_fee(50).ok(), Some(31));
         assert_eq!(percent("12.5"), Some(125_000));
-        assert_eq!(percent_of(Half::Up, 999, 125_000).ok(), Some(125));
+        assert_eq!(
+            percent_of(Rounding(&Assumptions::default()), 999, 125_000).ok(),
+            Some(125)
+        );
     }
 }

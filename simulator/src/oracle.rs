@@ -10,7 +10,7 @@ use crate::{
 /// `{now, platform, application, accounts: {acct: {account, deauthorized, balances: {currency:
 /// {available, pending}}, checkout_sessions, …}}, deliveries}`: every kind there is, lists oldest first. A balance
 /// transaction carries the payout it went into as `payout`, a session its `line_items`.
-pub(crate) fn tell(core: &Core) -> Value {
+pub(crate) fn report(core: &Core) -> Value {
     let platform = &core.store.platform;
     let mut accounts = json!({});
     for record in core.store.list(Kind::Account, platform) {

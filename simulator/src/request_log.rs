@@ -16,7 +16,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use crate::table;
+use crate::routes;
 
 #[derive(Debug)]
 pub(crate) struct RequestLog(File);
@@ -56,7 +56,7 @@ pub(crate) async fn record(
     let mut line = json!({
         "method": head.method.as_str(),
         "path": path,
-        "route": table::find(head.method.as_str(), &path).map(|(entry, _)| entry.path()),
+        "route": routes::find(head.method.as_str(), &path).map(|(entry, _)| entry.path()),
         "account": head.headers.get("stripe-account").and_then(|v| v.to_str().ok()),
         "form": form.trim_matches('&'),
     });

@@ -220,9 +220,9 @@ impl Parser {
             if self.rest.is_empty() || self.rest.starts_with('}') {
                 return shape;
             }
-            let required = self.eat("*");
+            let required = self.consume("*");
             let name = self.word().to_owned();
-            let clears = self.eat("?");
+            let clears = self.consume("?");
             let kind = self.kind();
             shape.fields.push(Field {
                 name,
@@ -234,19 +234,19 @@ impl Parser {
     }
 
     fn kind(&mut self) -> Kind {
-        if self.eat("[]") {
-            self.eat("?");
+        if self.consume("[]") {
+            self.consume("?");
             return Kind::List(Box::new(self.kind()));
         }
-        if self.eat("{") {
+        if self.consume("{") {
             let shape = self.shape();
-            self.eat("}");
+            self.consume("}");
             return Kind::Hash(shape);
         }
-        if self.eat("=") {
+        if self.consume("=") {
             return Kind::Enum(self.word().split('|').map(str::to_owned).collect());
         }
-        if self.eat(":") {
+        if self.consume(":") {
             return match self.word() {
                 "int" => Kind::Int,
                 "bool" => Kind::Bool,
@@ -259,7 +259,7 @@ impl Parser {
         Kind::Text
     }
 
-    fn eat(&mut self, mark: &str) -> bool {
+    fn consume(&mut self, mark: &str) -> bool {
         let rest = self.rest.strip_prefix(mark);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub(crate) use crate::kind::Kind;
-use crate::{assumptions::Assumptions, money::Half, references::References};
+use crate::{assumptions::Assumptions, money::Rounding, references::References};
 
 /// One object: what Stripe shows (`value`), what it keeps to itself (`hidden`), and when (unix
 /// seconds) something happens to it by itself.
@@ -248,9 +248,9 @@ fn toggle<T: Ord>(set: &mut BTreeSet<T>, item: T, add: bool) {
     }
 }
 
-/// Who asked: goes into events as `request`.
+/// The request that work is done for; events name it as their `request`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asked {
+pub(crate) struct RequestOrigin {
     pub request_id: Option<String>,
     pub idempotency_key: Option<String>,
 }
@@ -263,38 +263,43 @@ pub(crate) struct Tx<'a> {
     /// Simulated time, unix seconds: the simulator's, or that of the test clock this work is on.
     pub now: i64,
     /// The simulator's own time.
-    own_now: i64,
+    simulator_now: i64,
     clock: Option<String>,
     pub base_url: &'a str,
-    pub asked: Asked,
+    pub origin: RequestOrigin,
     /// Event types that are never delivered, by prefix (a fault).
     pub drop_types: &'a [String],
     /// How Stripe's open questions are answered.
     pub assumptions: &'a Assumptions,
 }
 
-/// What a piece of work stands on besides the store.
+/// What a transaction needs besides the store.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ground<'a> {
+pub(crate) struct TxContext<'a> {
     pub base_url: &'a str,
     pub drop_types: &'a [String],
     pub assumptions: &'a Assumptions,
 }
 
 impl<'a> Tx<'a> {
-    pub fn new(store: &'a mut Store, now: i64, ground: Ground<'a>, asked: Asked) -> Self {
+    pub fn new(
+        store: &'a mut Store,
+        now: i64,
+        context: TxContext<'a>,
+        origin: RequestOrigin,
+    ) -> Self {
         let counter_before = store.counter;
         Self {
             store,
             undo: Vec::new(),
             counter_before,
             now,
-            own_now: now,
+            simulator_now: now,
             clock: None,
-            base_url: ground.base_url,
-            asked,
-            drop_types: ground.drop_types,
-            assumptions: ground.assumptions,
+            base_url: context.base_url,
+            origin,
+            drop_types: context.drop_types,
+            assumptions: context.assumptions,
         }
     }
 
@@ -303,8 +308,8 @@ impl<'a> Tx<'a> {
     }
 
     /// The simulator's own time, whatever test clock this work is on: money and deliveries keep to it.
-    pub fn own_now(&self) -> i64 {
-        self.own_now
+    pub fn simulator_now(&self) -> i64 {
+        self.simulator_now
     }
 
     /// How long something takes of which Stripe doesn't say how long, in seconds: usually so many.
@@ -317,11 +322,8 @@ impl<'a> Tx<'a> {
     }
 
     /// How what is billed is rounded.
-    pub fn half(&self) -> Half {
-        match self.assumptions.get("rounding") {
-            "half_even" => Half::Even,
-            _ => Half::Up,
-        }
+    pub fn rounding(&self) -> Rounding<'a> {
+        Rounding(self.assumptions)
     }
 
     /// From here on this work happens at `now` of a test clock, and what it makes lives there.
@@ -342,7 +344,7 @@ impl<'a> Tx<'a> {
     }
 
     pub fn off_clock(&mut self) {
-        self.now = self.own_now;
+        self.now = self.simulator_now;
         self.clock = None;
     }
 
@@ -415,20 +417,23 @@ impl<'a> Tx<'a> {
         self.undo.push((id, old));
     }
 
-    /// Does something, returns what came of it, and undoes it.
-    pub fn undone<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+    /// Runs `work`, undoes it, and returns its result.
+    pub fn dry_run<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let mark = self.mark();
         let out = work(self);
-        self.back_to(mark);
+        self.rollback_to(mark);
         out
     }
 
-    /// Does something, and undoes it if it fails.
-    pub fn tried<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+    /// Runs `work`, and undoes it if it fails.
+    pub fn savepoint<T, E>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mark = self.mark();
         let out = work(self);
         if out.is_err() {
-            self.back_to(mark);
+            self.rollback_to(mark);
         }
         out
     }
@@ -442,7 +447,7 @@ impl<'a> Tx<'a> {
         )
     }
 
-    fn back_to(&mut self, (mark, counter, now, clock): (usize, u64, i64, Option<String>)) {
+    fn rollback_to(&mut self, (mark, counter, now, clock): (usize, u64, i64, Option<String>)) {
         for (id, old) in self.undo.split_off(mark).into_iter().rev() {
             match old {
                 Some(old) => drop(self.store.put(old)),

@@ -19,7 +19,7 @@ use crate::http::{
     Answer, Empty, Filters, List, Pages, Paging, Path, Valid, Word, given, object, page_by_time,
 };
 use crate::identity::{Admin, Caller};
-use crate::jobs::by_hand;
+use crate::jobs::admin as job_admin;
 use crate::webhooks::replay::{self, EventFilters, Replay};
 
 /// The room's routes.
@@ -155,7 +155,7 @@ async fn list_jobs(
 }
 
 async fn get_job(State(app): State<App>, _: Admin, Path(id): Path<JobId>) -> Answer<JobView> {
-    Ok(Json(by_hand::find(&app.db.read, &id).await?.into()))
+    Ok(Json(job_admin::find(&app.db.read, &id).await?.into()))
 }
 
 async fn retry_job(
@@ -165,7 +165,7 @@ async fn retry_job(
     Valid(Empty {}): Valid<Empty>,
 ) -> Answer<JobView> {
     let tx = app.db.begin_write().await?;
-    let (before, after) = by_hand::retry(&tx, &id).await?;
+    let (before, after) = job_admin::retry(&tx, &id).await?;
     audit_job(&tx, &caller, "job.retried", &before, None).await?;
     tx.commit().await?;
     Ok(Json(after.into()))
@@ -178,7 +178,7 @@ async fn discard_job(
     Valid(wish): Valid<Discard>,
 ) -> Answer<JobView> {
     let tx = app.db.begin_write().await?;
-    let (before, after) = by_hand::discard(&tx, &id, &wish.reason).await?;
+    let (before, after) = job_admin::discard(&tx, &id, &wish.reason).await?;
     audit_job(&tx, &caller, "job.discarded", &before, Some(&wish.reason)).await?;
     tx.commit().await?;
     Ok(Json(after.into()))

@@ -16,7 +16,7 @@ use souk_entity::product::{self, ProductStatus};
 use souk_entity::stock_movement::StockReason;
 use souk_entity::{JsonText, Metadata, ProductId, SellerId, seller};
 
-pub use stock::{Adjustment, SoldLine, adjust_stock, take_stock};
+pub use stock::{Adjustment, SoldLine, Stock, adjust_stock};
 
 use crate::app::App;
 use crate::error::{Error, Result};

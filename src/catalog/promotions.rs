@@ -19,7 +19,7 @@ use crate::jobs::{self, Job};
 use crate::stripe::requests::promotions::METADATA_PROMOTION_CODE;
 use crate::stripe::requests::promotions::{self as requests, Discount, NewCode};
 use crate::stripe::views::{CouponView, PromotionCodeView};
-use crate::stripe::{Attempt, key_until};
+use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, db, ids, money, sellers};
 
 /// How long a request may be at work with Stripe before the job that repeats it begins.
@@ -239,8 +239,8 @@ async fn present(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Mode
     row.ok_or(Error::NotFound("promotion code"))
 }
 
-fn attempt(row: &promotion_code::Model) -> Attempt {
-    Attempt::of(
+fn attempt(row: &promotion_code::Model) -> IdempotentCreate {
+    IdempotentCreate::of(
         promotion_code::Entity,
         &row.id,
         row.key_number,
@@ -285,14 +285,14 @@ async fn make_code(app: &App, account: &AccountId, row: &promotion_code::Model) 
         expires_at: row.expires_at.map(Timestamp::seconds),
     });
     let stripe = app.stripe.on(account);
-    let look = async {
+    let find_existing = async {
         let mark = (METADATA_PROMOTION_CODE, id.as_ref());
         let page = |last: Option<&str>| requests::list(coupon, last);
         let marked: Vec<PromotionCodeView> = stripe.marked(mark, page).await?;
         Ok(marked.into_iter().next().map(|code| code.id))
     };
     attempt(row)
-        .make(&app.db, app.clock.now(), look, async |n| {
+        .make(&app.db, app.clock.now(), find_existing, async |n| {
             let key = format!("promotion_code:{id}:{n}");
             let made: PromotionCodeView = stripe.post(&request, &key).await?;
             Ok(made.id)

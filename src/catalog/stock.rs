@@ -1,17 +1,17 @@
 //! Stock: what a product has is the sum of its movements, and never less than nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter};
 use serde_json::json;
 use souk_entity::stock_movement::{self, StockReason};
-use souk_entity::{OrderId, OrderLineId, ProductId, StockMovementId, order_line, product};
+use souk_entity::{OrderId, OrderLineId, ProductId, StockMovementId, product};
 
 use super::find;
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::given::SetWise;
+use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
 use crate::identity::Caller;
 use crate::{audit, ids, money};
@@ -159,65 +159,103 @@ pub(super) async fn begin(
 }
 
 /// A line that was paid for.
+#[derive(Clone, Debug)]
 pub struct SoldLine {
     pub id: OrderLineId,
     pub product: ProductId,
     pub quantity: i64,
 }
 
-impl From<order_line::Model> for SoldLine {
-    fn from(line: order_line::Model) -> Self {
-        Self {
-            id: line.id,
-            product: line.product_id,
-            quantity: line.quantity,
-        }
-    }
+/// The stock of some products, locked until the transaction ends: what is left of each after what was taken so far.
+#[derive(Debug, Default)]
+pub struct Stock {
+    /// None: it is not counted, so there is always enough.
+    left: HashMap<ProductId, Option<i64>>,
+    sold: Vec<(OrderId, SoldLine)>,
 }
 
-/// Takes the lines of paid orders from stock, of each order all or none, in a statement for each step: what is left after
-/// an order's lines is what the next may take. Answers the orders whose lines were taken; of the others nothing was. One
-/// `sale` movement a line, for products that never run out too; a line's second taking is an error, by its unique
-/// constraint.
-pub async fn take_stock(tx: &Tx, orders: &[(&OrderId, &[SoldLine])]) -> Result<HashSet<OrderId>> {
-    let wanted = orders.iter().flat_map(|(_, lines)| lines.iter());
-    let wanted: BTreeSet<(&ProductId,)> = wanted.map(|line| (&line.product,)).collect();
-    let wanted: Vec<_> = wanted.into_iter().collect();
-    // Locked in one order and looked at together, so that nothing has to be undone.
-    let products: Vec<Stocked> = STOCKED.all(tx, &wanted, []).await?;
-    if products.len() != wanted.len() {
-        return Err(Error::internal("a product of a paid order is gone"));
-    }
-    let mut left: HashMap<ProductId, Option<i64>> = products
-        .into_iter()
-        .map(|product| (product.id, product.available))
-        .collect();
-    let (mut taken, mut movements, mut sold) = (BTreeMap::new(), Vec::new(), HashSet::new());
-    for (order, lines) in orders {
-        let wanted = sums(lines)?;
-        if !suffices(&left, &wanted) {
-            continue;
+impl Stock {
+    /// Reads and locks products, in the order of their ids.
+    pub async fn lock(tx: &Tx, products: &BTreeSet<&ProductId>) -> Result<Self> {
+        if products.is_empty() {
+            return Ok(Self::default());
         }
-        for (id, units) in wanted {
-            if let Some(Some(left)) = left.get_mut(id) {
-                *left -= units;
-                *taken.entry(id).or_insert(0) += units;
+        let wanted: Vec<(&ProductId,)> = products.iter().map(|id| (*id,)).collect();
+        let stocked: Vec<Stocked> = STOCKED.all(tx, &wanted, []).await?;
+        let left = stocked.into_iter().map(|row| (row.id, row.available));
+        Ok(Self::of(left))
+    }
+
+    /// Of what is left of each product.
+    pub fn of(left: impl IntoIterator<Item = (ProductId, Option<i64>)>) -> Self {
+        Self {
+            left: left.into_iter().collect(),
+            sold: Vec::new(),
+        }
+    }
+
+    /// Whether there is enough of every line's product.
+    ///
+    /// # Errors
+    /// A product that was not locked, and a sum that does not fit.
+    pub fn suffices(&self, lines: &[SoldLine]) -> Result<bool> {
+        for (product, units) in units(lines)? {
+            let left = self.left.get(product);
+            let left = left.ok_or_else(|| Error::internal(format!("{product} is not in stock")))?;
+            if left.is_some_and(|left| left < units) {
+                return Ok(false);
             }
         }
-        movements.extend(lines.iter().map(|line| sale(tx, order, line)));
-        sold.insert((*order).clone());
+        Ok(true)
     }
-    let taken: Vec<(&ProductId, i64)> = taken.into_iter().collect();
-    if !taken.is_empty() {
-        let changed = SUBTRACT.execute(tx, &taken, [tx.now().into()]).await?;
-        if usize::try_from(changed) != Ok(taken.len()) {
-            return Err(Error::internal("stock changed under its lock"));
+
+    /// Takes an order's lines: what is left is what the next order may take. Written by `write`.
+    ///
+    /// # Errors
+    /// As `suffices`.
+    pub fn take(&mut self, order: &OrderId, lines: &[SoldLine]) -> Result<()> {
+        for (product, units) in units(lines)? {
+            if let Some(Some(left)) = self.left.get_mut(product) {
+                *left = money::sub(*left, units)?;
+            }
         }
+        let lines = lines.iter().map(|line| (order.clone(), line.clone()));
+        self.sold.extend(lines);
+        Ok(())
     }
-    if !movements.is_empty() {
+
+    /// Writes what was taken: each product's sum, and one `sale` movement a line, for products that never run out too. A
+    /// line's second taking is an error, by its unique constraint.
+    ///
+    /// # Errors
+    /// Less left than was locked.
+    pub async fn write(self, tx: &Tx) -> Result<()> {
+        if self.sold.is_empty() {
+            return Ok(());
+        }
+        let mut taken = BTreeMap::new();
+        for (_, line) in &self.sold {
+            if let Some(Some(_)) = self.left.get(&line.product) {
+                let sum = taken.entry(&line.product).or_insert(0);
+                *sum = money::add(*sum, line.quantity)?;
+            }
+        }
+        let taken: Vec<(&ProductId, i64)> = taken.into_iter().collect();
+        if !taken.is_empty() {
+            let changed = SUBTRACT.execute(tx, &taken, [tx.now().into()]).await?;
+            if usize::try_from(changed) != Ok(taken.len()) {
+                return Err(Error::internal("stock changed under its lock"));
+            }
+        }
+        let movement = |(order, line): &(OrderId, SoldLine)| {
+            let id: StockMovementId = ids::new(tx.now());
+            let (product, units) = (line.product.clone(), -line.quantity);
+            (id, product, units, order.clone(), line.id.clone())
+        };
+        let movements: Vec<_> = self.sold.iter().map(movement).collect();
         MOVEMENTS.execute(tx, &movements, [tx.now().into()]).await?;
+        Ok(())
     }
-    Ok(sold)
 }
 
 #[derive(FromQueryResult)]
@@ -227,19 +265,19 @@ struct Stocked {
 }
 
 const STOCKED: SetWise = SetWise {
-    text: "SELECT p.id, p.available FROM {given} JOIN products p ON p.id = given.id ORDER BY p.id FOR UPDATE OF p",
+    text: "SELECT p.id, p.available FROM {input} JOIN products p ON p.id = input.id ORDER BY p.id FOR UPDATE OF p",
     columns: &[("id", "text")],
 };
 
 const SUBTRACT: SetWise = SetWise {
-    text: "UPDATE products SET available = available - given.units, updated_at = $2 FROM {given} \
-           WHERE products.id = given.id AND products.available >= given.units",
+    text: "UPDATE products SET available = available - input.units, updated_at = $2 FROM {input} \
+           WHERE products.id = input.id AND products.available >= input.units",
     columns: &[("id", "text"), ("units", "bigint")],
 };
 
 const MOVEMENTS: SetWise = SetWise {
     text: "INSERT INTO stock_movements (id, product_id, delta, reason, order_id, order_line_id, actor, created_at) \
-           SELECT id, product, delta, 'sale', sold_in, line, 'system', $2 FROM {given}",
+           SELECT id, product, delta, 'sale', sold_in, line, 'system', $2 FROM {input}",
     columns: &[
         ("id", "text"),
         ("product", "text"),
@@ -249,43 +287,14 @@ const MOVEMENTS: SetWise = SetWise {
     ],
 };
 
-/// The movement of a sold line.
-fn sale<'a>(
-    tx: &Tx,
-    order: &'a OrderId,
-    line: &'a SoldLine,
-) -> (
-    StockMovementId,
-    &'a ProductId,
-    i64,
-    &'a OrderId,
-    &'a OrderLineId,
-) {
-    (
-        ids::new(tx.now()),
-        &line.product,
-        -line.quantity,
-        order,
-        &line.id,
-    )
-}
-
-/// Units wanted of each product, over all its lines.
-fn sums(lines: &[SoldLine]) -> Result<BTreeMap<&ProductId, i64>> {
-    let mut sums = BTreeMap::new();
+/// Units of each product, over all its lines.
+fn units(lines: &[SoldLine]) -> Result<BTreeMap<&ProductId, i64>> {
+    let mut units = BTreeMap::new();
     for line in lines {
-        let sum = sums.entry(&line.product).or_insert(0);
+        let sum = units.entry(&line.product).or_insert(0);
         *sum = money::add(*sum, line.quantity)?;
     }
-    Ok(sums)
-}
-
-/// Whether there is enough of each; of what is not counted there always is.
-fn suffices(left: &HashMap<ProductId, Option<i64>>, wanted: &BTreeMap<&ProductId, i64>) -> bool {
-    wanted.iter().all(|(id, units)| {
-        let left = left.get(*id);
-        left.is_some_and(|left| left.is_none_or(|left| left >= *units))
-    })
+    Ok(units)
 }
 
 #[cfg(test)]
@@ -303,22 +312,35 @@ mod tests {
     #[test]
     fn lines_of_one_product_are_wanted_together() {
         let lines = [line("prd_b", 2), line("prd_a", 1), line("prd_b", 3)];
-        let wanted = sums(&lines).expect("small");
+        let wanted = units(&lines).expect("small");
         let wanted: Vec<_> = wanted
             .into_iter()
             .map(|(id, units)| (id.as_ref(), units))
             .collect();
         assert_eq!(wanted, [("prd_a", 1), ("prd_b", 5)]);
-        assert!(sums(&[line("prd_a", i64::MAX), line("prd_a", 1)]).is_err());
+        assert!(units(&[line("prd_a", i64::MAX), line("prd_a", 1)]).is_err());
     }
 
     #[test]
     fn one_line_that_is_sold_out_is_enough_to_take_none() {
         let lines = [line("prd_a", 2), line("prd_a", 1), line("prd_b", 9)];
-        let wanted = sums(&lines).expect("small");
-        let stock = |a| HashMap::from([("prd_a".into(), Some(a)), ("prd_b".into(), None)]);
-        assert!(suffices(&stock(3), &wanted));
-        assert!(!suffices(&stock(2), &wanted));
+        let stock = |a| Stock::of([("prd_a".into(), Some(a)), ("prd_b".into(), None)]);
+        assert!(stock(3).suffices(&lines).expect("known"));
+        assert!(!stock(2).suffices(&lines).expect("known"));
+        assert!(stock(3).suffices(&[line("prd_c", 1)]).is_err());
+    }
+
+    #[test]
+    fn what_one_order_takes_the_next_can_not() {
+        let mut stock = Stock::of([("prd_a".into(), Some(3)), ("prd_b".into(), None)]);
+        let lines = [line("prd_a", 2), line("prd_b", 9)];
+        stock.take(&"ord_1".into(), &lines).expect("enough");
+        assert!(!stock.suffices(&lines).expect("known"));
+        assert!(
+            stock
+                .suffices(&[line("prd_a", 1), line("prd_b", 99)])
+                .expect("known")
+        );
     }
 
     #[test]

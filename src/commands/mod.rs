@@ -9,7 +9,11 @@ mod serve;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sea_orm::ActiveEnum;
+use souk::clock::Clock;
 use souk::config::{Config, ConfigFaults};
+use souk::db::Db;
+use souk::installation::{self, Mode};
 
 const AFTER_HELP: &str = "\
 Settings are environment variables, or lines of a .env file in the working directory:
@@ -65,7 +69,7 @@ enum Command {
     /// Do the effects of stored events again: those named, or all that the filters hold for.
     Replay(replay::Args),
     /// Bring the database's schema up to date, and stop.
-    Migrate,
+    Migrate(MigrateArgs),
     /// Play a marketplace's whole life against a server, and check that every cent is where it belongs.
     Demo(demo::Args),
     /// Look after admins.
@@ -75,6 +79,19 @@ enum Command {
     Openapi,
 }
 
+#[derive(clap::Args)]
+struct MigrateArgs {
+    /// What kind of money a database from an older version holds, where its rows don't tell.
+    ///
+    /// Needed once, when a start says so. With test or live, the demo's users are closed if the database has them.
+    #[arg(long, value_parser = mode)]
+    mode: Option<Mode>,
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    Mode::try_from_value(&text.to_owned()).map_err(|_| "must be simulated, test or live".to_owned())
+}
+
 impl Cli {
     /// Does what the command line says.
     pub async fn run(self) -> ExitCode {
@@ -82,7 +99,7 @@ impl Cli {
             Command::Serve => serve::run().await,
             Command::Worker => serve::work().await,
             Command::Replay(args) => replay::run(args).await,
-            Command::Migrate => migrate().await,
+            Command::Migrate(args) => migrate(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Admin(command) => admin::run(command).await,
             Command::Openapi => {
@@ -116,13 +133,15 @@ pub fn settings() -> Result<Config, Failure> {
     Ok(config)
 }
 
-async fn migrate() -> Result<(), Failure> {
+async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     let config = settings()?;
-    souk::assemble(config, souk::clock::Clock::System)
-        .await?
-        .db
-        .close()
-        .await?;
+    let db = Db::connect(&config.database_url, Clock::System).await?;
+    db.migrate().await?;
+    if let Some(mode) = args.mode {
+        installation::settle(&db, mode).await?;
+    }
+    installation::open(&db, config.mode()).await?;
+    db.close().await?;
     println!("The schema is up to date.");
     Ok(())
 }

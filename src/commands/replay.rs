@@ -67,16 +67,16 @@ fn time(text: &str) -> Result<Timestamp, String> {
 }
 
 impl From<Filters> for EventFilters {
-    fn from(given: Filters) -> Self {
+    fn from(filters: Filters) -> Self {
         Self {
-            state: given.state,
-            kind: given.kind,
-            stripe_account: given.account,
-            endpoint: given.endpoint,
-            source: given.source,
-            object_id: given.object,
-            received_gte: given.since,
-            received_lt: given.until,
+            state: filters.state,
+            kind: filters.kind,
+            stripe_account: filters.account,
+            endpoint: filters.endpoint,
+            source: filters.source,
+            object_id: filters.object,
+            received_gte: filters.since,
+            received_lt: filters.until,
         }
     }
 }

@@ -7,17 +7,19 @@ use serde_json::json;
 use souk::app::App;
 use souk::catalog::{self, NewProduct};
 use souk::identity::{self, Caller, Role};
+use souk::installation::SEEDED_USERS;
 use souk::sellers::{self, NewSeller};
 use souk::{ids, money};
 
 use super::Failure;
 
-/// Runs the platform.
-pub const ADMIN_EMAIL: &str = "admin@demo.example";
 /// Everybody's on the demo platform.
 pub const PASSWORD: &str = "demo demo demo";
-const SELLER_EMAIL: &str = "seller@demo.example";
-const BUYER_EMAIL: &str = "buyer@demo.example";
+/// Runs the platform.
+pub const ADMIN_EMAIL: &str = SEEDED_USERS[0];
+
+const SELLER_EMAIL: &str = SEEDED_USERS[1];
+const BUYER_EMAIL: &str = SEEDED_USERS[2];
 
 const CURRENCY: &str = "eur";
 /// What the seller lists: id, name, description, price in minor units, stock.

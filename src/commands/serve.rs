@@ -15,12 +15,22 @@ pub async fn run() -> Result<(), Failure> {
     log();
     // Before anything can be reached, so that a stop is never the sudden kind.
     let stop = Stop::listen()?;
-    let served = start(settings()?).await?;
+    let mut served = start(settings()?).await?;
     served.announce();
-    stop.wanted().await;
-    println!("Stopping.");
+    let refused = ended(stop, &mut served.running).await;
     served.stop().await;
-    Ok(())
+    refused
+}
+
+/// Waits until the process is told to stop, or must not go on; that is then the error.
+async fn ended(stop: Stop, running: &mut souk::Running) -> Result<(), Failure> {
+    tokio::select! {
+        () = stop.wanted() => {
+            println!("Stopping.");
+            Ok(())
+        }
+        error = running.refused() => Err(error.into()),
+    }
 }
 
 /// `souk worker`: does the jobs until it is told to stop.
@@ -39,10 +49,9 @@ pub async fn work() -> Result<(), Failure> {
         running.tell_prometheus(exporter);
     }
     println!("Souk's worker is at work. Ctrl-C stops it.");
-    stop.wanted().await;
-    println!("Stopping.");
+    let refused = ended(stop, &mut running).await;
     running.stop().await;
-    Ok(())
+    refused
 }
 
 fn log() {

@@ -193,6 +193,35 @@ pub async fn ensure_user(
     Ok(user)
 }
 
+/// The users with these addresses.
+pub async fn by_emails<C: ConnectionTrait>(db: &C, emails: &[&str]) -> Result<Vec<user::Model>> {
+    Ok(user::Entity::find()
+        .filter(user::Column::Email.is_in(emails.iter().copied()))
+        .all(db)
+        .await?)
+}
+
+/// Closes a user for good, in the name of `actor`: their logins end, no password is theirs, no role, and their address
+/// is one that nobody can have. The row stays, since orders and sellers refer to it.
+pub async fn close_user(tx: &Tx, user: &user::Model, actor: &str) -> Result<()> {
+    sessions::revoke_all(tx, &user.id, actor, "user_closed").await?;
+    user::Entity::update_many()
+        .col_expr(user::Column::Role, Expr::value(Role::Member))
+        .col_expr(
+            user::Column::PasswordHash,
+            Expr::value(passwords::hash(&ids::random_token()).await?),
+        )
+        .col_expr(
+            user::Column::Email,
+            Expr::value(format!("{}@closed.invalid", user.id)),
+        )
+        .col_expr(user::Column::UpdatedAt, Expr::value(tx.now()))
+        .filter(user::Column::Id.eq(user.id.clone()))
+        .exec(tx)
+        .await?;
+    audit::record(tx, actor, "user.closed", user.id.as_ref(), json!({})).await
+}
+
 async fn make_admin(tx: &Tx, user: user::Model, password_hash: String) -> Result<user::Model> {
     user::Entity::update_many()
         .col_expr(user::Column::Role, Expr::value(Role::Admin))

@@ -10,7 +10,7 @@ use souk_entity::{Timestamp, UserId};
 use validator::Validate;
 
 use super::sessions::{self, Tokens};
-use super::throttle::Unhurried;
+use super::throttle::RateLimited;
 use super::{Caller, tokens};
 use crate::app::App;
 use crate::error::Result;
@@ -114,7 +114,7 @@ impl From<(user::Model, Tokens)> for TokenPair {
 }
 
 async fn register(
-    _: Unhurried,
+    _: RateLimited,
     State(app): State<App>,
     Valid(new): Valid<RegisterRequest>,
 ) -> Result<(StatusCode, Json<TokenPair>)> {
@@ -123,7 +123,7 @@ async fn register(
 }
 
 async fn login(
-    _: Unhurried,
+    _: RateLimited,
     State(app): State<App>,
     Valid(given): Valid<LoginRequest>,
 ) -> Answer<TokenPair> {
@@ -132,7 +132,7 @@ async fn login(
 }
 
 async fn refresh(
-    _: Unhurried,
+    _: RateLimited,
     State(app): State<App>,
     Valid(given): Valid<RefreshRequest>,
 ) -> Answer<TokenPair> {

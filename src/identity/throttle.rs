@@ -27,9 +27,9 @@ const SWEEP_ABOVE: usize = 10_000;
 static ALLOWANCES: LazyLock<Allowances> = LazyLock::new(Allowances::default);
 
 /// Extracted by routes that anybody may call and that cost something: 429 for an address that calls too often.
-pub(super) struct Unhurried;
+pub(super) struct RateLimited;
 
-impl FromRequestParts<App> for Unhurried {
+impl FromRequestParts<App> for RateLimited {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {

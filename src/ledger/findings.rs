@@ -77,7 +77,7 @@ pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
 
 /// Resolves a finding because a person says so, and why. Whatever still finds the difference opens it again. One that is
 /// resolved already stays as it is.
-pub(super) async fn resolve_by_hand(
+pub(super) async fn resolve_manually(
     app: &App,
     by: &UserId,
     id: &FindingId,

@@ -234,7 +234,7 @@ async fn resolve_finding(
     Path(id): Path<FindingId>,
     Valid(resolution): Valid<Resolution>,
 ) -> Answer<FindingView> {
-    let finding = findings::resolve_by_hand(&app, caller.id(), &id, &resolution.note).await?;
+    let finding = findings::resolve_manually(&app, caller.id(), &id, &resolution.note).await?;
     Ok(Json(finding.into()))
 }
 

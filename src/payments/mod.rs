@@ -1,21 +1,16 @@
 //! Money from buyers: checkout, the one confirm, verify, refunds, cancelling, and the pages a buyer comes back to.
 
-mod checkout;
-mod confirm;
+pub mod checkout;
+pub mod confirm;
 pub mod events;
-pub mod later;
-mod pages;
-mod refunds;
-pub mod routes;
-mod sessions;
-mod together;
-
-pub use checkout::{NewCheckout, NewLine, Opened, open_checkout};
+pub mod refunds;
+pub mod sessions;
 
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
 use souk_entity::{OrderId, PaymentId, order, payment, payment_order};
 
+use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 
@@ -48,13 +43,12 @@ async fn with_order(
     Ok(found.and_then(|(payment, order)| Some((payment, order?))))
 }
 
-/// A payment by its Checkout Session, locked until the transaction ends.
-async fn locked_by_session(tx: &Tx, session: &str) -> Result<Option<payment::Model>> {
-    Ok(payment::Entity::find()
-        .filter(payment::Column::StripeObject.eq(session))
-        .lock_exclusive()
-        .one(tx)
-        .await?)
+/// A payment by its id.
+async fn find(app: &App, id: &PaymentId) -> Result<payment::Model> {
+    let found = payment::Entity::find_by_id(id.clone())
+        .one(&app.db.read)
+        .await?;
+    found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
 }
 
 /// A payment by its id, locked until the transaction ends.
@@ -113,4 +107,12 @@ async fn of_order<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Vec<pay
         .await?;
     payments.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(payments)
+}
+
+/// So many tries, in words.
+fn tries(attempts: i32) -> String {
+    match attempts {
+        1 => "one try".to_owned(),
+        more => format!("{more} tries"),
+    }
 }

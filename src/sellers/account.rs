@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::jobs::{self, Job};
-use crate::stripe::Attempt;
+use crate::stripe::IdempotentCreate;
 use crate::stripe::requests::accounts;
 use crate::stripe::views::{AccountView, BalanceView, LinkView};
 use crate::{audit, identity, ids};
@@ -39,7 +39,7 @@ pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
         business_type: row.business_type.as_deref(),
         dashboard: row.dashboard,
     });
-    let made = Attempt::of(seller::Entity, id, row.key_number, row.key_until)
+    let made = IdempotentCreate::of(seller::Entity, id, row.key_number, row.key_until)
         .make(
             &app.db,
             app.clock.now(),

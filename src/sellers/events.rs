@@ -8,7 +8,7 @@ use souk_entity::{AccountId, SellerId, seller};
 
 use super::{account, by_account, locked};
 use crate::db::Tx;
-use crate::db::given::SetWise;
+use crate::db::set_wise::SetWise;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::accounts::METADATA_SELLER;
@@ -55,8 +55,8 @@ struct Known {
 }
 
 const KNOWN: SetWise = SetWise {
-    text: "SELECT s.id, given.account, s.livemode FROM {given} JOIN sellers s \
-           ON s.stripe_account = given.account AND s.livemode = given.livemode",
+    text: "SELECT s.id, input.account, s.livemode FROM {input} JOIN sellers s \
+           ON s.stripe_account = input.account AND s.livemode = input.livemode",
     columns: &[("account", "text"), ("livemode", "boolean")],
 };
 

@@ -3,12 +3,12 @@
 //! Its typed builders make the requests; the transport here sends them, since it must carry the account, our own
 //! idempotency key, a timeout and retries. Answers are read into the small views of `views`.
 
-mod attempt;
 mod event;
+mod idempotent_create;
 pub mod requests;
 mod transport;
 pub mod views;
 
-pub use attempt::{Attempt, key_until};
 pub use event::{Effect, Event};
+pub use idempotent_create::{IdempotentCreate, key_until};
 pub use transport::{API_VERSION, Page, Prepared, Scope, Stripe};

@@ -173,7 +173,7 @@ async fn store(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
 
 /// Stages a reading of whatever may have changed on an account while nobody listened.
 async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
-    payments::later::reread_open(tx, account).await?;
+    payments::sessions::reread_open(tx, account).await?;
     let (seller, livemode) = (seller.id.clone(), seller.livemode);
     jobs::stage(tx, &Job::SyncAccount { seller }).await?;
     let account = account.clone();

@@ -86,7 +86,7 @@ async fn gather(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Deliv
 
 /// All of them in one transaction; after an engine failure each alone, so that one can't hold up the others.
 pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
-    let receipts = commit_or_each(app, batch).await;
+    let receipts = commit_isolating_failures(app, batch).await;
     for (incoming, receipt) in batch.iter().zip(&receipts) {
         if let Ok(receipt) = receipt {
             metrics::event(incoming.endpoint, incoming.source, receipt.name());
@@ -95,15 +95,15 @@ pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Rec
     receipts
 }
 
-async fn commit_or_each(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
-    match commit_again(app, batch).await {
+async fn commit_isolating_failures(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
+    match commit_retrying_contention(app, batch).await {
         Ok(receipts) => receipts.into_iter().map(Ok).collect(),
         Err(e) if batch.len() == 1 => vec![Err(e)],
         Err(e) => {
             tracing::warn!(events = batch.len(), error = %e, "a batch of events failed; trying each alone");
             let mut receipts = Vec::with_capacity(batch.len());
             for incoming in batch {
-                let alone = commit_again(app, &[incoming]).await;
+                let alone = commit_retrying_contention(app, &[incoming]).await;
                 receipts.push(alone.and_then(|one| {
                     one.into_iter()
                         .next()
@@ -117,7 +117,7 @@ async fn commit_or_each(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> 
 
 /// Again as long as it only got in another transaction's way: a batch of mixed events can't take all its locks in one
 /// order, and one of two that wait for each other is ended by PostgreSQL.
-async fn commit_again(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+async fn commit_retrying_contention(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
     for attempt in 1..TRIES {
         match commit(app, batch).await {
             Err(e) if e.is_contention() => {

@@ -32,7 +32,7 @@ pub(super) const TYPES: [&str; 17] = [
 
 /// Does the effects of events, set-wise where there is a form for it.
 pub(super) async fn apply_all(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
-    let mut done = payments::events::checkout_sessions_paid(tx, events).await?;
+    let mut done = std::collections::HashSet::new();
     done.extend(sellers::events::accounts_updated(tx, events).await?);
     let mut effects = Vec::with_capacity(events.len());
     for (at, event) in events.iter().enumerate() {
@@ -57,10 +57,10 @@ pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
         "checkout.session.completed"
         | "checkout.session.expired"
         | "checkout.session.async_payment_succeeded" => {
-            payments::events::checkout_session(tx, event).await
+            one(payments::confirm::checkout_sessions(tx, &[event]).await?)
         }
         "checkout.session.async_payment_failed" => {
-            payments::events::checkout_session_failed(tx, event).await
+            one(payments::confirm::checkout_sessions(tx, &[event]).await?)
         }
         "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
             payments::events::refund(tx, event).await
@@ -78,4 +78,11 @@ pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
         | "payout.reconciliation_completed" => ledger::events::payout(tx, event).await,
         _ => Ok(NONE),
     }
+}
+
+fn one(effects: Vec<Effect>) -> Result<Effect> {
+    effects
+        .into_iter()
+        .next()
+        .ok_or_else(|| crate::error::Error::internal("no effect"))
 }

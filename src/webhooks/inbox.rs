@@ -10,8 +10,8 @@ use souk_entity::Timestamp;
 use souk_entity::inbox_event::{self, EventState};
 
 use crate::app::App;
-use crate::db::given::SetWise;
-use crate::db::{self, Tx, Written};
+use crate::db::set_wise::SetWise;
+use crate::db::{self, RowCounts, Tx};
 use crate::error::{Error, Result};
 use crate::jobs;
 use crate::metrics;
@@ -63,7 +63,7 @@ const INSERT: SetWise = SetWise {
     text: "INSERT INTO inbox_events (id, endpoint, source, kind, account, livemode, api_version, object, \
                stripe_created, payload, state, attempts, received_at, processed_at) \
            SELECT id, endpoint, source, kind, account, livemode, api_version, object, created, {slice of $3}, \
-               'processed', 1, $2, $2 FROM {given} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
+               'processed', 1, $2, $2 FROM {input} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
     columns: &[
         ("id", "text"),
         ("endpoint", "text"),
@@ -191,9 +191,9 @@ async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
 }
 
 const STORE: SetWise = SetWise {
-    text: "UPDATE inbox_events SET state = given.state, waits_for = given.waits_for, error = given.error, \
-               discard_reason = NULL, retry_at = given.retry_at, processed_at = given.processed_at \
-           FROM {given} WHERE inbox_events.id = given.id",
+    text: "UPDATE inbox_events SET state = input.state, waits_for = input.waits_for, error = input.error, \
+               discard_reason = NULL, retry_at = input.retry_at, processed_at = input.processed_at \
+           FROM {input} WHERE inbox_events.id = input.id",
     columns: &[
         ("id", "text"),
         ("state", "text"),
@@ -263,7 +263,7 @@ pub(super) struct Again {
     pub(super) waits_for: Option<String>,
     pub(super) error: Option<String>,
     /// The rows that its effect wrote.
-    pub(super) written: Written,
+    pub(super) row_counts: RowCounts,
 }
 
 /// Does an event's effect again in the caller's transaction, whatever became of it before; the row is locked. What has
@@ -275,7 +275,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
     let event = event_of(row)?;
     tx.count_rows();
     let outcome = attempt(tx, &event).await?;
-    let written = tx.written();
+    let row_counts = tx.row_counts();
     let (waits_for, error) = outcome.told();
     let state = match row.state {
         EventState::Processed => EventState::Processed,
@@ -289,7 +289,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
         state,
         waits_for,
         error,
-        written,
+        row_counts,
     })
 }
 

@@ -60,7 +60,12 @@ impl Receipt {
 }
 
 /// Verifies a delivery at one of the doors.
-fn admit(app: &App, endpoint: Endpoint, header: Option<&str>, body: &Bytes) -> Result<Incoming> {
+fn check_signature(
+    app: &App,
+    endpoint: Endpoint,
+    header: Option<&str>,
+    body: &Bytes,
+) -> Result<Incoming> {
     let (own, other) = match endpoint {
         Endpoint::Platform => (
             &app.config.platform_webhook_secrets,

@@ -15,7 +15,7 @@ pub use souk_entity::inbox_event::{Endpoint, EventState, Source};
 
 use crate::app::App;
 use crate::audit;
-use crate::db::{Tx, Written};
+use crate::db::{RowCounts, Tx};
 use crate::error::{Error, Result};
 use crate::http::{Word, given};
 
@@ -121,7 +121,7 @@ pub struct Replay {
     /// Why it had no effect this time.
     pub error: Option<String>,
     /// The rows that its effect wrote, by table: none where there was nothing left to do.
-    pub changes: Written,
+    pub changes: RowCounts,
 }
 
 /// Does an event again, in one transaction that begins with its row. `by` is a user id or `cli`. A dry run does the
@@ -138,7 +138,7 @@ pub async fn replay(app: &App, by: &str, id: &str, dry_run: bool) -> Result<Repl
         state: again.state,
         waits_for: again.waits_for,
         error: again.error,
-        changes: again.written,
+        changes: again.row_counts,
     };
     if dry_run {
         tx.rollback().await?;

@@ -15,33 +15,41 @@ use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::metrics;
 
-use super::{BODY_LIMIT, Intake, Receipt, admit};
+use super::{BODY_LIMIT, Intake, Receipt, check_signature};
 
-/// What the doors are given.
+/// What the two endpoints are given.
 #[derive(Clone)]
-struct Doors {
+struct StripeEndpoints {
     app: App,
     intake: Intake,
 }
 
-/// The two doors, in front of one committer.
+/// The two endpoints, in front of one committer.
 pub fn router<S>(app: App, intake: Intake) -> Router<S> {
     Router::new()
         .route("/webhooks/stripe", post(platform))
         .route("/webhooks/stripe/connect", post(connect))
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(Doors { app, intake })
+        .with_state(StripeEndpoints { app, intake })
 }
 
 type Body = Result<Bytes, BytesRejection>;
 
-async fn platform(doors: State<Doors>, headers: HeaderMap, body: Body) -> Answer<ReceiptView> {
-    receive(doors, Endpoint::Platform, &headers, body).await
+async fn platform(
+    endpoints: State<StripeEndpoints>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<ReceiptView> {
+    answer(endpoints, Endpoint::Platform, &headers, body).await
 }
 
-async fn connect(doors: State<Doors>, headers: HeaderMap, body: Body) -> Answer<ReceiptView> {
-    receive(doors, Endpoint::Connect, &headers, body).await
+async fn connect(
+    endpoints: State<StripeEndpoints>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<ReceiptView> {
+    answer(endpoints, Endpoint::Connect, &headers, body).await
 }
 
 #[derive(Serialize)]
@@ -51,13 +59,13 @@ struct ReceiptView {
     state: &'static str,
 }
 
-async fn receive(
-    State(Doors { app, intake }): State<Doors>,
+async fn answer(
+    State(StripeEndpoints { app, intake }): State<StripeEndpoints>,
     endpoint: Endpoint,
     headers: &HeaderMap,
     body: Body,
 ) -> Answer<ReceiptView> {
-    let received = take_in(&app, &intake, endpoint, headers, body).await;
+    let received = receive(&app, &intake, endpoint, headers, body).await;
     if let Err(e) = &received {
         let (_, code) = e.status_and_code();
         metrics::delivery_refused(endpoint, code);
@@ -65,7 +73,7 @@ async fn receive(
     received.map(Json)
 }
 
-async fn take_in(
+async fn receive(
     app: &App,
     intake: &Intake,
     endpoint: Endpoint,
@@ -79,7 +87,7 @@ async fn take_in(
     let header = headers
         .get("stripe-signature")
         .and_then(|value| value.to_str().ok());
-    let incoming = admit(app, endpoint, header, &body)?;
+    let incoming = check_signature(app, endpoint, header, &body)?;
     let watch = Stopwatch::start();
     let id = incoming.event.id.clone();
     // A live endpoint also receives test events of connected accounts. What doesn't say which it is, is kept.

@@ -1,4 +1,4 @@
-//! What an admin sees of events and jobs, and what they may do about them.
+//! Events, jobs, findings and the audit log as an admin sees them, and what an admin may do about them.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use souk::jobs::{self, Job};
 use souk::ledger::{self, NewFinding};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, START, Shop, TestApp, User, event, text};
+use crate::harness::{Checkout, Has, START, Shop, TestApp, User, event, text};
 
 /// A sale whose event was given up, since our row didn't know its session; it does now.
 pub async fn sale_given_up(app: &TestApp) -> (Checkout, String, String) {
@@ -18,7 +18,7 @@ pub async fn sale_given_up(app: &TestApp) -> (Checkout, String, String) {
     let completed = app.pending_one("checkout.session.completed").await;
     app.intercept().await;
     app.sql("UPDATE payments SET stripe_object = NULL").await;
-    assert_eq!(app.hear(&completed).await, "deferred");
+    assert_eq!(app.deliver(&completed).await, "deferred");
     app.sql("UPDATE inbox_events SET state = 'dead', attempts = 12, retry_at = NULL WHERE state = 'deferred'")
         .await;
     app.sql(&format!(
@@ -34,7 +34,7 @@ async fn broken(app: &TestApp, account: &str, ids: &[&str]) {
     for id in ids {
         let object = json!({ "id": 7, "status": [] });
         let event = event(id, "checkout.session.completed", account, object);
-        assert_eq!(app.hear(&event).await, "failed");
+        assert_eq!(app.deliver(&event).await, "failed");
     }
 }
 
@@ -50,22 +50,18 @@ async fn replay(app: &TestApp, admin: &User, id: &str, body: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
+async fn a_replay_does_what_its_dry_run_said_and_a_second_replay_does_nothing() {
     let app = TestApp::start().await;
     let (checkout, lamp, id) = sale_given_up(&app).await;
     let admin = app.admin().await;
     let path = format!("/v1/admin/events/{id}");
     let seen = app.get(&path).by(&admin).expect(200).await;
-    assert_eq!(seen["state"], "dead", "{seen}");
-    assert_eq!(seen["object_id"], json!(checkout.id), "{seen}");
+    seen.has(json!({ "state": "dead", "object_id": checkout.id }));
     assert!(text(&seen, "error").starts_with("waits for"), "{seen}");
     assert!(!seen.to_string().contains("guest@example.com"), "{seen}");
 
     let dry = replay(&app, &admin, &id, json!({ "dry_run": true })).await;
-    assert_eq!(
-        (&dry["state_before"], &dry["state"]),
-        (&json!("dead"), &json!("processed"))
-    );
+    dry.has(json!({ "state_before": "dead", "state": "processed" }));
     for table in ["payments", "orders", "products", "stock_movements"] {
         assert_eq!(dry["changes"][table], 1, "{table} in {dry}");
     }
@@ -81,10 +77,7 @@ async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
     assert_eq!(app.order(&checkout).await["status"], "paid");
     assert_eq!(app.stock(&lamp).await, 4);
     let seen = app.get(&path).by(&admin).expect(200).await;
-    assert_eq!(
-        (&seen["state"], &seen["attempts"], &seen["error"]),
-        (&json!("processed"), &json!(13), &json!(null))
-    );
+    seen.has(json!({ "state": "processed", "attempts": 13, "error": null }));
 
     let twice = replay(&app, &admin, &id, json!({})).await;
     assert_eq!(twice["state"], "processed", "{twice}");
@@ -106,7 +99,7 @@ async fn a_replay_does_what_its_dry_run_said_and_a_second_one_nothing() {
 #[tokio::test]
 async fn a_replay_that_fails_leaves_the_event_failed_or_dead_and_says_why() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     broken(&app, &shop.account, &["evt_a"]).await;
     let admin = app.admin().await;
@@ -118,7 +111,7 @@ async fn a_replay_that_fails_leaves_the_event_failed_or_dead_and_says_why() {
         .await;
     let again = replay(&app, &admin, "evt_a", json!({})).await;
     assert_eq!(again["state"], "dead", "{again}");
-    // What has had its effect keeps it.
+    // An event that has had its effect keeps it.
     app.sql("UPDATE inbox_events SET state = 'processed', error = NULL WHERE id = 'evt_a'")
         .await;
     let again = replay(&app, &admin, "evt_a", json!({})).await;
@@ -129,21 +122,18 @@ async fn a_replay_that_fails_leaves_the_event_failed_or_dead_and_says_why() {
         .by(&admin)
         .expect(200)
         .await;
-    assert_eq!(
-        (&seen["state"], &seen["error"]),
-        (&json!("processed"), &json!(null))
-    );
+    seen.has(json!({ "state": "processed", "error": null }));
 }
 
 #[tokio::test]
 async fn a_range_is_replayed_oldest_first_and_a_page_at_a_time() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     let other = app.shop("noor").await;
     let admin = app.admin().await;
     broken(&app, &other.account, &["evt_9"]).await;
-    // The last two in the same moment.
+    // The last two arrive at the same moment.
     for ids in [&["evt_3"][..], &["evt_1", "evt_2"]] {
         app.advance(1).await;
         broken(&app, &shop.account, ids).await;
@@ -179,16 +169,16 @@ async fn a_range_is_replayed_oldest_first_and_a_page_at_a_time() {
 }
 
 #[tokio::test]
-async fn events_are_listed_last_received_first_by_every_filter() {
+async fn events_are_listed_newest_first_and_narrowed_by_every_filter() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     let admin = app.admin().await;
     app.advance(10).await;
     let account = json!({ "id": shop.account });
     for id in ["evt_c", "evt_a", "evt_b"] {
         let event = event(id, "account.updated", &shop.account, account.clone());
-        app.hear(&event).await;
+        app.deliver(&event).await;
     }
     app.advance(10).await;
     broken(&app, &shop.account, &["evt_d"]).await;
@@ -239,23 +229,16 @@ async fn events_are_listed_last_received_first_by_every_filter() {
 }
 
 #[tokio::test]
-async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
+async fn a_discarded_event_is_not_retried_until_it_is_replayed() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     broken(&app, &shop.account, &["evt_a", "evt_b"]).await;
     let admin = app.admin().await;
     let path = "/v1/admin/events/evt_a/discard";
     let wish = json!({ "reason": "The account was closed" });
     let gone = app.post(path, wish.clone()).by(&admin).expect(200).await;
-    assert_eq!(
-        (&gone["state"], &gone["discard_reason"], &gone["retry_at"]),
-        (
-            &json!("discarded"),
-            &json!("The account was closed"),
-            &json!(null)
-        )
-    );
+    gone.has(json!({ "state": "discarded", "discard_reason": "The account was closed", "retry_at": null }));
     app.post(path, wish)
         .by(&admin)
         .refused(409, "event_finished")
@@ -263,8 +246,8 @@ async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
     app.advance(3600).await;
     app.run_jobs().await;
     let attempts = "SELECT MIN(attempts) AS it FROM inbox_events WHERE id =";
-    assert_eq!(app.ask::<i32>(&format!("{attempts} 'evt_a'")).await, 1);
-    assert!(app.ask::<i32>(&format!("{attempts} 'evt_b'")).await > 1);
+    assert_eq!(app.query::<i32>(&format!("{attempts} 'evt_a'")).await, 1);
+    assert!(app.query::<i32>(&format!("{attempts} 'evt_b'")).await > 1);
     let admin = app.login(&admin).await;
     let log = app
         .get("/v1/admin/audit_log?action=event.discarded")
@@ -274,10 +257,7 @@ async fn a_discarded_event_is_tried_no_more_until_it_is_replayed() {
         "The account was closed"
     );
     let back = replay(&app, &admin, "evt_a", json!({})).await;
-    assert_eq!(
-        (&back["state_before"], &back["state"]),
-        (&json!("discarded"), &json!("failed"))
-    );
+    back.has(json!({ "state_before": "discarded", "state": "failed" }));
     let seen = app
         .get("/v1/admin/events/evt_a")
         .by(&admin)
@@ -300,7 +280,7 @@ async fn on_job(app: &TestApp, admin: &User, job: &Value, what: &str, body: Valu
 }
 
 #[tokio::test]
-async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_retried() {
+async fn a_waiting_dead_or_discarded_job_runs_at_once_when_an_admin_retries_it() {
     let app = TestApp::start().await;
     let (shop, admin) = (app.shop("mira").await, app.admin().await);
     let lamp = app.product(&shop, 2500, None).await;
@@ -315,10 +295,7 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
     app.fault("POST", "/v1/refunds", silence, None).await;
     app.run_jobs().await;
     let refund = job(&app, &admin, "refund").await;
-    assert_eq!(
-        (&refund["state"], &refund["attempts"]),
-        (&json!("ready"), &json!(1))
-    );
+    refund.has(json!({ "state": "ready", "attempts": 1 }));
     assert!(refund["last_error"].is_string(), "{refund}");
 
     let wish = json!({ "reason": "Paid back in cash" });
@@ -331,17 +308,10 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
     app.advance(300).await;
     app.run_jobs().await;
     let seen = job(&app, &admin, "refund").await;
-    assert_eq!(
-        (&seen["state"], &seen["discard_reason"]),
-        (&json!("discarded"), &json!("Paid back in cash"))
-    );
+    seen.has(json!({ "state": "discarded", "discard_reason": "Paid back in cash" }));
     assert_eq!(on_job(&app, &admin, &refund, "retry", json!({})).await, 200);
     let seen = job(&app, &admin, "refund").await;
-    assert_eq!(
-        (&seen["state"], &seen["attempts"]),
-        (&json!("ready"), &json!(0))
-    );
-    assert_eq!(seen["discard_reason"], json!(null));
+    seen.has(json!({ "state": "ready", "attempts": 0, "discard_reason": null }));
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
     assert_eq!(on_job(&app, &admin, &refund, "retry", json!({})).await, 409);
@@ -352,9 +322,9 @@ async fn a_job_that_waits_was_given_up_or_discarded_is_done_at_once_when_it_is_r
 }
 
 #[tokio::test]
-async fn a_job_in_a_workers_hands_or_on_a_schedule_is_left_alone() {
+async fn a_leased_job_and_a_scheduled_one_are_left_alone() {
     let app = TestApp::start().await;
-    app.leaves_work();
+    app.allow_unfinished_work();
     let (shop, admin) = (app.shop("mira").await, app.admin().await);
     let sync = Job::SyncAccount {
         seller: shop.id.as_str().into(),
@@ -389,7 +359,7 @@ async fn a_job_in_a_workers_hands_or_on_a_schedule_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_stages_a_discarded_job_again_wakes_it() {
+async fn a_discarded_job_runs_again_when_it_is_staged_again() {
     let app = TestApp::start().await;
     let (shop, admin) = (app.shop("mira").await, app.admin().await);
     let seller: souk_entity::SellerId = shop.id.as_str().into();
@@ -420,10 +390,7 @@ async fn what_stages_a_discarded_job_again_wakes_it() {
     );
     wake().await;
     let woken = job(&app, &admin, "sync_account").await;
-    assert_eq!(
-        (&woken["state"], &woken["discard_reason"]),
-        (&json!("ready"), &json!(null))
-    );
+    woken.has(json!({ "state": "ready", "discard_reason": null }));
     app.run_jobs().await;
     assert_eq!(job(&app, &admin, "sync_account").await["state"], "done");
 }
@@ -453,10 +420,7 @@ async fn a_finding_is_resolved_with_a_note_and_opens_again_when_it_is_found_agai
         call.by(&admin).expect(200)
     };
     let resolved = resolve(note).await;
-    assert_eq!(
-        (&resolved["state"], &resolved["note"]),
-        (&json!("resolved"), &json!(note))
-    );
+    resolved.has(json!({ "state": "resolved", "note": note }));
     assert!(resolved["resolved_at"].is_string(), "{resolved}");
     assert_eq!(resolve("Another note").await, resolved);
     assert_eq!(
@@ -466,10 +430,7 @@ async fn a_finding_is_resolved_with_a_note_and_opens_again_when_it_is_found_agai
     );
     find().await;
     let open = app.get(&path).by(&admin).expect(200).await;
-    assert_eq!(
-        (&open["state"], &open["note"], &open["resolved_at"]),
-        (&json!("open"), &json!(null), &json!(null))
-    );
+    open.has(json!({ "state": "open", "note": null, "resolved_at": null }));
 }
 
 #[tokio::test]

@@ -1,55 +1,13 @@
-//! The rules of the house (ARCHITECTURE.md), held against the source. Each rule is a function from sources to
-//! faults; below each stands a proof, on a few bad lines, that it can fail.
+//! The rules of ARCHITECTURE.md, held against the source. Each rule is a function from sources to faults; `rule_tests` shows
+//! each of them a few bad lines that it reports.
 
+mod rooms;
 mod source;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rooms::Rooms;
 use source::Source;
-
-/// Rooms, top to bottom, and what each may import; the words of ARCHITECTURE.md stand for sets (see `expand`).
-/// `entity` is open to all.
-const TABLE: &[(&[&str], &[&str])] = &[
-    (
-        &["error", "clock", "ids", "money", "config", "db"],
-        &["base above"],
-    ),
-    (&["metrics", "audit", "jobs", "mailer", "stripe"], &["base"]),
-    // `jobs`: App carries what wakes the worker.
-    (&["app"], &["base", "stripe", "mailer", "jobs"]),
-    (&["http"], &["base", "app"]),
-    (&["identity"], &["base", "audit", "jobs", "app", "http"]),
-    (&["sellers"], &["D", "stripe"]),
-    (&["catalog"], &["D", "stripe", "sellers"]),
-    (&["ledger"], &["D", "stripe", "sellers"]),
-    (&["orders"], &["D", "sellers", "catalog"]),
-    (&["billing"], &["D", "stripe", "sellers", "catalog"]),
-    (&["payments"], &["above"]),
-    (
-        &["reconciliation"],
-        &["D", "stripe", "sellers", "ledger", "orders", "payments"],
-    ),
-    (
-        &["notify"],
-        &["D", "mailer", "sellers", "orders", "payments"],
-    ),
-    // ARCHITECTURE.md: "every domain's `events`"; the rooms that have one.
-    (
-        &["webhooks"],
-        &[
-            "D", "metrics", "stripe", "sellers", "catalog", "ledger", "orders", "billing",
-            "payments",
-        ],
-    ),
-    (&["admin"], &["above"]),
-    (&["worker"], &["above"]),
-    (&["lib"], &["above"]),
-];
-const BASE: &[&str] = &["error", "clock", "ids", "money", "config", "db"];
-const D: &[&str] = &[
-    "error", "clock", "ids", "money", "config", "db", "audit", "jobs", "app", "http", "identity",
-];
 
 /// Files that may be longer than `LONGEST`, and why.
 const LONG_FILES: &[(&str, &str)] = &[];
@@ -78,8 +36,8 @@ const ENTITY_FUNCTIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// What only `src/clock.rs` and `src/ids.rs` name. A segment that ends in `*` is a beginning.
-const MINTING: &[&[&str]] = &[
+/// Paths that only `src/clock.rs` and `src/ids.rs` may name. A segment that ends in `*` is a prefix.
+const MAKERS_OF_TIMES_AND_IDS: &[&[&str]] = &[
     &["SystemTime"],
     &["std", "time", "Instant"],
     &["std", "time", "*"],
@@ -91,7 +49,7 @@ const MINTING: &[&[&str]] = &[
     &["Uuid", "now_*"],
 ];
 
-/// Where code stands.
+/// The folders that hold code.
 const FOLDERS: &[&str] = &[
     "src",
     "entity/src",
@@ -101,49 +59,6 @@ const FOLDERS: &[&str] = &[
     "bench/src",
     "tests/it",
 ];
-
-// What the table says.
-
-type Table = [(&'static [&'static str], &'static [&'static str])];
-
-fn rooms(table: &Table) -> impl Iterator<Item = &'static str> {
-    table.iter().flat_map(|(rooms, _)| rooms.iter().copied())
-}
-
-/// What a room may import, or None for a room that isn't in the table.
-fn may_import(table: &Table, room: &str) -> Option<BTreeSet<&'static str>> {
-    let (_, words) = table.iter().find(|(rooms, _)| rooms.contains(&room))?;
-    let above = || rooms(table).take_while(|above| *above != room);
-    let mut allowed = BTreeSet::new();
-    for word in *words {
-        match *word {
-            "base" => allowed.extend(BASE),
-            "base above" => allowed.extend(above().filter(|above| BASE.contains(above))),
-            "D" => allowed.extend(D),
-            "above" => allowed.extend(above()),
-            room => {
-                allowed.insert(room);
-            }
-        }
-    }
-    Some(allowed)
-}
-
-/// No circle can be built from arrows that all point up.
-fn arrows_that_point_down(table: &Table) -> Vec<String> {
-    let order: Vec<&str> = rooms(table).collect();
-    let mut faults = vec![];
-    for (at, room) in order.iter().enumerate() {
-        for other in may_import(table, room).unwrap_or_default() {
-            if !order[..at].contains(&other) {
-                faults.push(format!(
-                    "the table lets {room} import {other}, which isn't above it"
-                ));
-            }
-        }
-    }
-    faults
-}
 
 // The rules.
 
@@ -159,24 +74,21 @@ fn room_of(source: &Source) -> Option<&str> {
     (!in_binary(source)).then_some(first.strip_suffix(".rs").unwrap_or(first))
 }
 
-fn wrong_arrows(sources: &[Source]) -> Vec<String> {
+fn forbidden_imports(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
     let mut faults = vec![];
     for source in sources {
         let Some(room) = room_of(source) else {
             continue;
         };
         let file = &source.file;
-        let Some(allowed) = may_import(TABLE, room) else {
-            faults.push(format!("{file}: the room `{room}` isn't in the table"));
+        let Some(listed) = rooms.get(room) else {
+            faults.push(rooms.missing(room, file));
             continue;
         };
         if room == "lib" {
             let modules = source.modules.iter().filter(|module| module.top_level);
-            for module in modules.filter(|module| may_import(TABLE, &module.name).is_none()) {
-                faults.push(format!(
-                    "{file}: the room `{}` isn't in the table",
-                    module.name
-                ));
+            for module in modules.filter(|module| rooms.get(&module.name).is_none()) {
+                faults.push(rooms.missing(&module.name, file));
             }
             continue;
         }
@@ -190,19 +102,27 @@ fn wrong_arrows(sources: &[Source]) -> Vec<String> {
                     "{file}: `{}` takes in the whole crate; name the room",
                     name.text()
                 )),
-                Some(other) if other == room || allowed.contains(other) => {}
-                Some(other) if may_import(TABLE, other).is_none() => faults.push(format!(
+                Some(other) if other == room || listed.imports.contains(other) => {}
+                Some(other) if rooms.get(other).is_none() => faults.push(format!(
                     "{file}: `{}`: `{other}` isn't a room of the table",
                     name.text()
                 )),
                 Some(other) => faults.push(format!(
-                    "{file}: {room} may not import {other} (`{}`)",
-                    name.text()
+                    "{file}: {room} may not import {other} (`{}`), says {}",
+                    name.text(),
+                    listed.place()
                 )),
             }
         }
     }
     faults
+}
+
+fn rooms_without_code(rooms: &Rooms, sources: &[Source]) -> Vec<String> {
+    let exists = |room: &str| sources.iter().any(|source| room_of(source) == Some(room));
+    let gone = rooms.iter().filter(|room| !exists(&room.name));
+    gone.map(|room| format!("{}: src/ has no room `{}`", room.place(), room.name))
+        .collect()
 }
 
 fn imports_of_routes(sources: &[Source]) -> Vec<String> {
@@ -246,7 +166,7 @@ fn is_async_stripe(name: &str) -> bool {
     name == "stripe" || name.starts_with("stripe_") || name.starts_with("async_stripe")
 }
 
-fn minting_elsewhere(sources: &[Source]) -> Vec<String> {
+fn times_and_ids_made_elsewhere(sources: &[Source]) -> Vec<String> {
     let ours = |s: &&Source| {
         ["src", "entity", "migration"]
             .iter()
@@ -261,7 +181,7 @@ fn minting_elsewhere(sources: &[Source]) -> Vec<String> {
     let mut faults = vec![];
     for source in sources.iter().filter(ours) {
         for name in &source.names {
-            let minted = MINTING.iter().any(|wanted| {
+            let minted = MAKERS_OF_TIMES_AND_IDS.iter().any(|wanted| {
                 let mut windows = name.segments.windows(wanted.len());
                 windows.any(|w| {
                     w.iter()
@@ -423,7 +343,7 @@ fn binary_beyond_souk(sources: &[Source]) -> Vec<String> {
     faults
 }
 
-fn code_out_of_sight(sources: &[Source]) -> Vec<String> {
+fn code_that_cannot_be_followed(sources: &[Source]) -> Vec<String> {
     let mut faults = vec![];
     for source in sources {
         let hidden = source.hidden.iter();
@@ -482,7 +402,7 @@ fn none(faults: Vec<String>) {
 }
 
 #[test]
-fn the_reader_finds_the_house() {
+fn the_reader_finds_every_crate() {
     let sources = repository();
     for file in [
         "src/lib.rs",
@@ -498,13 +418,19 @@ fn the_reader_finds_the_house() {
 }
 
 #[test]
-fn arrows_between_rooms_run_as_the_table_says() {
-    none(wrong_arrows(&repository()));
+fn rooms_import_only_what_the_table_says() {
+    none(forbidden_imports(
+        &Rooms::of_the_repository(),
+        &repository(),
+    ));
 }
 
 #[test]
-fn the_table_has_no_circles() {
-    none(arrows_that_point_down(TABLE));
+fn every_room_of_the_table_exists() {
+    none(rooms_without_code(
+        &Rooms::of_the_repository(),
+        &repository(),
+    ));
 }
 
 #[test]
@@ -519,7 +445,7 @@ fn only_the_stripe_room_names_async_stripe() {
 
 #[test]
 fn only_clock_reads_the_time_and_only_ids_makes_ids() {
-    none(minting_elsewhere(&repository()));
+    none(times_and_ids_made_elsewhere(&repository()));
 }
 
 #[test]
@@ -553,8 +479,8 @@ fn the_binary_uses_only_souk() {
 }
 
 #[test]
-fn no_code_is_out_of_these_tests_sight() {
-    none(code_out_of_sight(&repository()));
+fn these_tests_can_follow_all_code() {
+    none(code_that_cannot_be_followed(&repository()));
 }
 
 #[test]
@@ -579,4 +505,4 @@ fn every_exception_is_still_needed() {
     none(needed(rules_in_entity(&sources, &[]), ENTITY_FUNCTIONS));
 }
 
-mod proofs;
+mod rule_tests;

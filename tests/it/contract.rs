@@ -1,5 +1,5 @@
 //! The contract, held from both sides: openapi.yaml against the routes, and its own schemas against the house's rules.
-//! What the server answers is held to it in the harness, with every call.
+//! The harness holds every answer of the server to it.
 
 mod document;
 
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use syn::visit::Visit;
 
-pub use document::{Answered, Body, Operation, Parameter, contract, root, saw};
+pub use document::{Answered, Body, Operation, Parameter, contract, record_met, root};
 
 /// Method and path of every `.route("…", get(…).post(…))` in the server.
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl<'ast> Visit<'ast> for Routes {
     }
 }
 
-/// `get(a).post(b)` names two.
+/// The methods of a route: `get(a).post(b)` has two.
 fn methods(expression: &syn::Expr) -> Vec<String> {
     match expression {
         syn::Expr::Call(call) => match &*call.func {
@@ -69,7 +69,7 @@ fn routes() -> BTreeSet<(String, String)> {
             }
         }
     }
-    // Styles, scripts and the like are no part of the contract, nor is what Prometheus asks at a port of its own.
+    // Styles, scripts and the metrics, which have a port of their own, are no part of the contract.
     routes
         .0
         .retain(|(_, path)| !path.starts_with("/assets/") && path != "/metrics");
@@ -207,11 +207,11 @@ fn every_example_holds_to_its_schema() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The step `coverage` of `./test`: reads what the step `sqlite` before it left behind.
+/// The step `coverage` of `./test`: reads what the step `sqlite` has left behind.
 #[test]
 #[ignore = "it judges a whole run of the others, and so comes after them: ./test sqlite coverage"]
 fn the_suite_has_met_every_operation_and_status() {
-    let folder = document::seen();
+    let folder = document::met_folder();
     let seen: BTreeSet<String> = std::fs::read_dir(&folder)
         .unwrap_or_else(|e| panic!("{}: {e}; run ./test sqlite first", folder.display()))
         .map(|entry| {

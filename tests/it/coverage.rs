@@ -2,9 +2,9 @@
 //! contract, so that a new operation is tried as soon as it is written down.
 
 mod access;
-mod input;
-mod scene;
-mod wrong;
+mod fixture;
+mod invalid_input;
+mod invalid_values;
 
 use crate::contract::root;
 use crate::harness::TestApp;

@@ -1,9 +1,10 @@
-//! What every test stands on: a server of its own behind a real socket, with a database, a simulator and a clock that
-//! nobody else touches. Nothing happens by itself: events are held until `apply_events`, jobs until `run_jobs`.
+//! Every test has a server of its own behind a real socket, with a database, a simulator and a clock that nobody else
+//! touches. Nothing happens by itself: events are held until `apply_events`, jobs until `run_jobs`.
 
 mod actors;
 mod client;
 mod database;
+mod has;
 mod invariants;
 mod process;
 
@@ -26,22 +27,23 @@ use souk_simulator::{
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-pub use actors::{Checkout, PASSWORD, Shop, User, lines_of, opened, text};
+pub use actors::{Checkout, PASSWORD, Shop, User, checkout_from, lines_of, text};
 pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};
-pub use process::{Proxy, Souk, free_port, tool};
+pub use has::Has;
+pub use process::{Proxy, Souk, free_port, run_souk};
 
 /// When every test begins: 2026-11-18T11:06:40Z.
 pub const START: i64 = 1_795_000_000;
 
 /// One of the two webhook endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Door {
+pub enum Endpoint {
     Platform,
     Connect,
 }
 
-impl Door {
+impl Endpoint {
     pub fn path(self) -> &'static str {
         match self {
             Self::Platform => "/webhooks/stripe",
@@ -58,7 +60,7 @@ pub struct TestApp {
     pub folder: TempDir,
     client: Client,
     control: reqwest::Client,
-    leftovers_allowed: AtomicBool,
+    unfinished_work_allowed: AtomicBool,
     database: Database,
 }
 
@@ -70,7 +72,7 @@ impl Deref for TestApp {
 }
 
 /// Runs something to its end on a runtime of its own, for `drop`, which can't wait.
-pub fn elsewhere<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub fn block_on_new_thread<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let run = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -110,7 +112,7 @@ pub async fn simulator(state: souk_simulator::State) -> Simulator {
     Simulator::start(options).await.expect("a simulator")
 }
 
-/// How one of Stripe's open questions is answered in this run, where a test's expectation hangs on it.
+/// The answer to one of Stripe's open questions in this run, for an expectation that depends on it.
 pub fn assumed(name: &str) -> &'static str {
     assumptions().get(name)
 }
@@ -128,7 +130,7 @@ pub fn refund_transactions() -> usize {
     if assumed("fee_refund") == "own" { 2 } else { 1 }
 }
 
-/// SIMULATOR_ASSUME=`name=value,…`: how Stripe's open questions are answered in this run.
+/// SIMULATOR_ASSUME=`name=value,…`: the answers to Stripe's open questions in this run.
 fn assumptions() -> souk_simulator::Assumptions {
     let mut assumptions = souk_simulator::Assumptions::default();
     let pairs = std::env::var("SIMULATOR_ASSUME").unwrap_or_default();
@@ -164,22 +166,22 @@ impl TestApp {
         Self::with(&[]).await
     }
 
-    /// With some settings changed.
+    /// Starts with some settings changed.
     pub async fn with(changed: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let database = Database::migrated(folder.path()).await;
         let simulator = simulator(souk_simulator::State::Memory).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let ensure = async |name, door: Door| {
-            let url = format!("{base}{}", door.path());
+        let ensure = async |name, endpoint: Endpoint| {
+            let url = format!("{base}{}", endpoint.path());
             simulator
-                .ensure_webhook_endpoint(name, &url, door == Door::Connect)
+                .ensure_webhook_endpoint(name, &url, endpoint == Endpoint::Connect)
                 .await
         };
         let (platform, connect) = (
-            ensure("platform", Door::Platform).await,
-            ensure("connect", Door::Connect).await,
+            ensure("platform", Endpoint::Platform).await,
+            ensure("connect", Endpoint::Connect).await,
         );
         let secrets = (platform.secret.as_str(), connect.secret.as_str());
         let mut vars = settings(&simulator.base_url(), secrets, &database.url, folder.path());
@@ -206,14 +208,14 @@ impl TestApp {
                 .no_proxy()
                 .build()
                 .expect("a client"),
-            leftovers_allowed: AtomicBool::new(false),
+            unfinished_work_allowed: AtomicBool::new(false),
             database,
         }
     }
 
-    /// This test leaves work undone, and means to.
-    pub fn leaves_work(&self) {
-        self.leftovers_allowed.store(true, Ordering::SeqCst);
+    /// Lets this test end with work undone.
+    pub fn allow_unfinished_work(&self) {
+        self.unfinished_work_allowed.store(true, Ordering::SeqCst);
     }
 
     /// Now, in seconds.
@@ -227,7 +229,7 @@ impl TestApp {
         self.simulator.advance(seconds).await;
     }
 
-    /// Where Stripe's lists show a balance transaction only after a while, lets that while pass, and pulls again.
+    /// Lets a minute pass and pulls again, where Stripe's lists show a balance transaction only after a while.
     pub async fn until_transactions_show(&self, account: &str) {
         if assumed("late_transactions") == "after_a_minute" {
             self.advance(61).await;
@@ -237,14 +239,14 @@ impl TestApp {
         }
     }
 
-    /// Does at Stripe what the simulator's control API offers.
-    pub async fn stripe(&self, path: &str, body: Value) -> Value {
-        let answer = self.try_stripe(path, body).await;
+    /// Calls the simulator's control API, by which things happen at Stripe.
+    pub async fn simulate(&self, path: &str, body: Value) -> Value {
+        let answer = self.try_simulate(path, body).await;
         answer.unwrap_or_else(|refusal| panic!("{path}: {refusal}"))
     }
 
-    /// As `stripe`; its refusal, if it refuses.
-    pub async fn try_stripe(&self, path: &str, body: Value) -> Result<Value, String> {
+    /// As `simulate`; an error if the simulator refuses.
+    pub async fn try_simulate(&self, path: &str, body: Value) -> Result<Value, String> {
         let address = format!("{}/_simulator{path}", self.simulator.base_url());
         let response = self
             .control
@@ -263,7 +265,7 @@ impl TestApp {
     }
 
     /// Calls Stripe's own API, on an account, as somebody who isn't us.
-    pub async fn at_stripe(
+    pub async fn stripe_api(
         &self,
         method: &str,
         path: &str,
@@ -294,7 +296,7 @@ impl TestApp {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// Makes Stripe fail so, on requests like this.
+    /// Makes Stripe fail in this way on requests like this.
     pub async fn fault(&self, method: &str, path: &str, kind: FaultKind, times: Option<u32>) {
         let (method, path_prefix) = (Some(method.to_owned()), path.to_owned());
         self.simulator
@@ -310,38 +312,44 @@ impl TestApp {
     }
 
     /// What Stripe's books say of an account.
-    pub async fn truth(&self, account: &str) -> Value {
+    pub async fn stripe_books(&self, account: &str) -> Value {
         self.simulator.oracle().await["accounts"][account].clone()
     }
 
-    /// Posts bytes to a door, signed at a moment with a secret.
+    /// Posts bytes to an endpoint, signed at a moment with a secret.
     pub async fn post_event(
         &self,
-        door: Door,
+        endpoint: Endpoint,
         payload: impl AsRef<[u8]>,
         secret: &str,
         at: i64,
     ) -> Answer {
         let signature = sign(secret, at, payload.as_ref());
-        self.knock(door, payload, &signature).await
+        self.post_with_signature(endpoint, payload, &signature)
+            .await
     }
 
-    /// Posts bytes to a door with a signature header.
-    pub async fn knock(&self, door: Door, payload: impl AsRef<[u8]>, signature: &str) -> Answer {
-        self.call("POST", door.path())
+    /// Posts bytes to an endpoint with a signature header.
+    pub async fn post_with_signature(
+        &self,
+        endpoint: Endpoint,
+        payload: impl AsRef<[u8]>,
+        signature: &str,
+    ) -> Answer {
+        self.call("POST", endpoint.path())
             .content("application/json; charset=utf-8", payload.as_ref())
             .header("stripe-signature", signature)
             .await
     }
 
-    /// Posts an event to the door it belongs to, rightly signed, and says what became of it.
-    pub async fn hear(&self, event: &Value) -> String {
-        let (door, secret) = match event["account"].is_string() {
-            true => (Door::Connect, &self.connect.secret),
-            false => (Door::Platform, &self.platform.secret),
+    /// Posts an event, correctly signed, to the endpoint it belongs to. Returns the state that is answered.
+    pub async fn deliver(&self, event: &Value) -> String {
+        let (endpoint, secret) = match event["account"].is_string() {
+            true => (Endpoint::Connect, &self.connect.secret),
+            false => (Endpoint::Platform, &self.platform.secret),
         };
         let answer = self
-            .post_event(door, &event.to_string(), secret, self.now())
+            .post_event(endpoint, &event.to_string(), secret, self.now())
             .await;
         assert_eq!(answer.status, 200, "{event}: {}", answer.text);
         text(&answer.body, "state")
@@ -372,16 +380,16 @@ impl TestApp {
         events
     }
 
-    /// Delivers what waits at Stripe, signed at our clock's time, and expects each to be taken well. How many.
+    /// Delivers the events that wait at Stripe, signed at our clock's time; none may fail. Returns their number.
     pub async fn apply_events(&self) -> usize {
         let waiting = self.simulator.pending_events().await;
         for event in &waiting {
-            let (door, secret) = match event.connect {
-                true => (Door::Connect, &self.connect.secret),
-                false => (Door::Platform, &self.platform.secret),
+            let (endpoint, secret) = match event.connect {
+                true => (Endpoint::Connect, &self.connect.secret),
+                false => (Endpoint::Platform, &self.platform.secret),
             };
             let answer = self
-                .post_event(door, &event.payload, secret, self.now())
+                .post_event(endpoint, &event.payload, secret, self.now())
                 .await;
             assert_eq!(answer.status, 200, "{}: {}", event.r#type, answer.text);
             assert_ne!(
@@ -394,7 +402,7 @@ impl TestApp {
         waiting.len()
     }
 
-    /// Does the jobs that are due, and the unfinished events, until there are none. How many.
+    /// Does the jobs that are due, and the unfinished events, until there are none. Returns their number.
     pub async fn run_jobs(&self) -> usize {
         let mut done = 0;
         for _ in 0..200 {
@@ -406,7 +414,7 @@ impl TestApp {
         panic!("the jobs never end");
     }
 
-    /// Events and jobs, until neither is left.
+    /// Applies events and runs jobs until neither is left.
     pub async fn settle(&self) {
         for _ in 0..20 {
             if self.apply_events().await + self.run_jobs().await == 0 {
@@ -423,7 +431,7 @@ impl TestApp {
             .unwrap_or_else(|e| panic!("{text}: {e}"));
     }
 
-    /// As `sql`; the database's refusal, if it refuses.
+    /// As `sql`; an error if the database refuses.
     pub async fn try_sql(&self, text: &str) -> Result<(), String> {
         let tx = self.app.db.begin_write().await.expect("begins");
         let done = tx.execute_unprepared(text).await.map_err(|e| e.to_string());
@@ -434,7 +442,7 @@ impl TestApp {
     }
 
     /// Reads one value from the database; its column is named `it`.
-    pub async fn ask<T: TryGetable>(&self, text: &str) -> T {
+    pub async fn query<T: TryGetable>(&self, text: &str) -> T {
         let query = Statement::from_string(self.app.db.backend(), text);
         let row = self
             .app
@@ -446,9 +454,10 @@ impl TestApp {
         row.expect("a row").try_get("", "it").expect("a value")
     }
 
-    /// How many rows.
+    /// Counts rows.
     pub async fn count(&self, of: &str) -> i64 {
-        self.ask(&format!("SELECT COUNT(*) AS it FROM {of}")).await
+        self.query(&format!("SELECT COUNT(*) AS it FROM {of}"))
+            .await
     }
 
     /// The address of the database.
@@ -463,8 +472,10 @@ impl Drop for TestApp {
             return;
         }
         let (url, now) = (self.database.url.clone(), self.app.clock.now().0);
-        let leftovers_too = !self.leftovers_allowed.load(Ordering::SeqCst);
-        let faults = elsewhere(async move { invariants::broken(&url, now, leftovers_too).await });
+        let unfinished_work_too = !self.unfinished_work_allowed.load(Ordering::SeqCst);
+        let faults = block_on_new_thread(async move {
+            invariants::violations(&url, now, unfinished_work_too).await
+        });
         assert!(
             faults.is_empty(),
             "this must never be:\n{}",

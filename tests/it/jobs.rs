@@ -11,7 +11,7 @@ use souk::{jobs, worker};
 use souk_simulator::FaultKind;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Checkout, Database, Shop, TestApp, User, on_postgres, text, until};
+use crate::harness::{Checkout, Database, Has, Shop, TestApp, User, on_postgres, text, until};
 
 /// Longer than a lease.
 const MORE_THAN_A_LEASE: i64 = 61;
@@ -32,15 +32,15 @@ async fn refund_waits(app: &TestApp) -> (Shop, Checkout, String) {
 }
 
 async fn refunds_at_stripe(app: &TestApp, shop: &Shop) -> usize {
-    let truth = app.truth(&shop.account).await;
-    truth["refunds"].as_array().map_or(0, Vec::len)
+    let books = app.stripe_books(&shop.account).await;
+    books["refunds"].as_array().map_or(0, Vec::len)
 }
 
-/// Waits until a job is at work whose lease ends later than this. When it ends.
+/// Waits until a job is leased beyond this time. Returns the end of its lease.
 async fn leased_beyond(app: &TestApp, before: i64) -> i64 {
     until("a lease ends later", async || {
         let query = "SELECT MAX(lease_until) AS it FROM jobs WHERE state = 'leased'";
-        let ends: Option<i64> = app.ask(query).await;
+        let ends: Option<i64> = app.query(query).await;
         ends.filter(|ends| *ends > before)
     })
     .await
@@ -77,7 +77,7 @@ async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker()
 }
 
 #[tokio::test]
-async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_no_longer_has_a_say() {
+async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_can_write_no_more() {
     let app = TestApp::start().await;
     let (shop, _, _) = refund_waits(&app).await;
     let taken = jobs::lease(&app.app.db, "gone", 8, app.app.config.job_lease)
@@ -117,7 +117,7 @@ async fn a_lease_is_as_long_as_was_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_lost_its_lease_drops_the_job_and_what_it_came_to() {
+async fn a_worker_that_lost_its_lease_drops_the_job_and_its_result() {
     let app = TestApp::start().await;
     let (shop, _, _) = refund_waits(&app).await;
     app.fault("POST", "/v1/refunds", FaultKind::Slow { ms: 2000 }, Some(1))
@@ -205,7 +205,7 @@ async fn a_worker_with_nothing_to_do_rests() {
 }
 
 #[tokio::test]
-async fn only_what_is_staged_for_now_wakes_the_workers() {
+async fn only_a_job_that_is_due_now_wakes_the_workers() {
     let app = TestApp::start().await;
     let woken = async |stages: Option<i64>, whole: bool| {
         let rung = app.app.db.staged.notified();
@@ -228,7 +228,7 @@ async fn only_what_is_staged_for_now_wakes_the_workers() {
     assert!(!woken(Some(0), false).await, "nothing was committed");
     assert!(!woken(Some(15_000), true).await, "it is not due yet");
     assert!(!woken(None, true).await, "nothing was staged");
-    app.leaves_work();
+    app.allow_unfinished_work();
 }
 
 /// Lets the jobs fail until they are given up.
@@ -258,7 +258,7 @@ async fn wake_the_dead(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_until_it_does() {
+async fn a_refund_that_stripe_never_answers_raises_one_finding_and_stays_requested_until_it_does() {
     let app = TestApp::start().await;
     let (shop, checkout, refund) = refund_waits(&app).await;
     app.fault("POST", "/v1/refunds", FaultKind::TimeoutBeforeCommit, None)
@@ -267,14 +267,7 @@ async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_unt
     let admin = app.admin().await;
     let found = findings(&app, &admin, "refund_missing").await;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(
-        (
-            &found[0]["subject"],
-            &found[0]["state"],
-            &found[0]["amount"]
-        ),
-        (&json!(refund), &json!("open"), &json!(2500))
-    );
+    found[0].has(json!({ "subject": refund, "state": "open", "amount": 2500 }));
     let said = text(&found[0], "message");
     for part in ["25.00", checkout.order.as_str(), "12 tries", "isn't known"] {
         assert!(said.contains(part), "{part} is not in {said}");
@@ -285,7 +278,7 @@ async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_unt
     assert_eq!(row["status"], "requested", "{row}");
     assert!(row["failure_reason"].is_string(), "{row}");
     assert_eq!(app.order(&checkout).await["status"], "paid");
-    // What may have gone back already can't be given back again.
+    // Money that may have gone back already can't be refunded again.
     app.post("/v1/refunds", json!({ "order_id": checkout.order }))
         .by(&owner)
         .refused(409, "already_refunded")
@@ -296,20 +289,13 @@ async fn a_refund_that_stripe_never_answers_is_found_once_and_stays_in_doubt_unt
     app.settle().await;
     assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
     let row = app.get(&path).by(&owner).expect(200).await;
-    assert_eq!(
-        (&row["status"], &row["failure_reason"]),
-        (&json!("succeeded"), &json!(null))
-    );
+    row.has(json!({ "status": "succeeded", "failure_reason": null }));
     let found = findings(&app, &admin, "refund_missing").await;
-    assert_eq!(
-        (found.len(), &found[0]["state"]),
-        (1, &json!("resolved")),
-        "{found:?}"
-    );
+    found.has(json!([{ "state": "resolved" }]));
 }
 
 #[tokio::test]
-async fn a_refund_that_was_given_up_although_stripe_had_made_it_is_made_once() {
+async fn a_refund_that_was_given_up_although_stripe_had_created_it_is_created_once() {
     let app = TestApp::start().await;
     let (shop, checkout, _) = refund_waits(&app).await;
     app.fault("POST", "/v1/refunds", FaultKind::CommitThenTimeout, None)
@@ -326,16 +312,16 @@ async fn a_refund_that_was_given_up_although_stripe_had_made_it_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_checkout_that_stripe_never_answers_is_found_once_and_can_still_be_repeated() {
+async fn a_checkout_that_stripe_never_answers_raises_one_finding_which_its_repeat_resolves() {
     given_up_and_repeated(false).await;
 }
 
 #[tokio::test]
-async fn a_checkout_whose_job_waits_again_by_hand_is_found_no_more_once_it_is_repeated() {
+async fn a_checkout_whose_job_an_admin_retried_has_its_finding_resolved_by_its_repeat() {
     given_up_and_repeated(true).await;
 }
 
-async fn given_up_and_repeated(tried_by_hand: bool) {
+async fn given_up_and_repeated(retried_by_admin: bool) {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
@@ -354,22 +340,15 @@ async fn given_up_and_repeated(tried_by_hand: bool) {
     let admin = app.admin().await;
     let found = findings(&app, &admin, "inconclusive").await;
     assert_eq!(found.len(), 1, "{found:?}");
-    let payment: String = app.ask("SELECT id AS it FROM payments").await;
-    assert_eq!(
-        (
-            &found[0]["subject"],
-            &found[0]["state"],
-            &found[0]["amount"]
-        ),
-        (&json!(payment), &json!("open"), &json!(2500))
-    );
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let payment: String = app.query("SELECT id AS it FROM payments").await;
+    found[0].has(json!({ "subject": payment, "state": "open", "amount": 2500 }));
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "pending", "nothing is known that would end it");
 
     app.simulator.clear_faults().await;
-    if tried_by_hand {
+    if retried_by_admin {
         let job: String = app
-            .ask("SELECT id AS it FROM jobs WHERE state = 'dead'")
+            .query("SELECT id AS it FROM jobs WHERE state = 'dead'")
             .await;
         let retry = format!("/v1/admin/jobs/{job}/retry");
         app.post(&retry, json!({})).by(&admin).expect(200).await;
@@ -377,10 +356,10 @@ async fn given_up_and_repeated(tried_by_hand: bool) {
     open().expect(201).await;
     let found = findings(&app, &admin, "inconclusive").await;
     assert_eq!(found[0]["state"], "resolved", "{found:?}");
-    let truth = app.truth(&shop.account).await;
-    assert_eq!(truth["checkout_sessions"].as_array().map(Vec::len), Some(1));
+    let books = app.stripe_books(&shop.account).await;
+    assert_eq!(books["checkout_sessions"].as_array().map(Vec::len), Some(1));
     // The job itself was not woken, and need not be.
-    app.leaves_work();
+    app.allow_unfinished_work();
 }
 
 #[tokio::test]
@@ -399,7 +378,7 @@ async fn the_shortest_checkout_is_still_long_enough_when_its_request_is_repeated
         .await;
     app.advance(20).await;
     app.settle().await;
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "pending");
     assert_eq!(
         app.count("payments WHERE stripe_object IS NOT NULL").await,

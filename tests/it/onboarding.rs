@@ -1,12 +1,12 @@
-//! The way of a seller through Stripe's onboarding: links, the page to come back to, the page that makes a new link.
+//! A seller's way through Stripe's onboarding: links, the return page, and the page that makes a new link.
 
 use serde_json::json;
 use souk_simulator::FaultKind;
 
 use crate::harness::{Answer, PASSWORD, Shop, TestApp, text};
-use crate::sellers::{at_stripe, beginner, seen};
+use crate::sellers::{change_account, get_seller, new_seller};
 
-/// A fresh way into Stripe's form.
+/// A new link to Stripe's form.
 pub async fn link(app: &TestApp, shop: &Shop) -> String {
     let path = format!("/v1/sellers/{}/onboarding_links", shop.id);
     text(
@@ -79,10 +79,10 @@ fn return_page(app: &TestApp, shop: &Shop) -> String {
 #[tokio::test]
 async fn an_onboarding_link_opens_stripes_form_once_and_then_leads_back_to_a_login() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
-    assert_eq!(seen(&app, &shop).await["status"], "created");
+    let shop = new_seller(&app).await;
+    assert_eq!(get_seller(&app, &shop).await["status"], "created");
     let url = link(&app, &shop).await;
-    assert_eq!(seen(&app, &shop).await["status"], "onboarding");
+    assert_eq!(get_seller(&app, &shop).await["status"], "onboarding");
     assert!(opens(&url).await);
     let again = browse(&url).await;
     assert!(leads_to(&again).starts_with("/onboarding/refresh?state="));
@@ -96,7 +96,7 @@ async fn an_onboarding_link_opens_stripes_form_once_and_then_leads_back_to_a_log
 #[tokio::test]
 async fn no_link_is_stored_or_audited() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let url = link(&app, &shop).await;
     let token = url.rsplit('/').next().expect("a token");
     let like = |table: &str, column: &str| {
@@ -113,7 +113,7 @@ async fn no_link_is_stored_or_audited() {
 #[tokio::test]
 async fn the_page_a_seller_comes_back_to_reads_the_account_again_and_says_what_is_true() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     link(&app, &shop).await;
     let page = return_page(&app, &shop);
     let before = app.get(&page).await;
@@ -123,19 +123,19 @@ async fn the_page_a_seller_comes_back_to_reads_the_account_again_and_says_what_i
             && before.text.contains("/onboarding/refresh?state=")
     );
     // Stripe knows more than we do: no event has come.
-    app.stripe(&format!("/accounts/{}/onboard", shop.account), json!({}))
+    app.simulate(&format!("/accounts/{}/onboard", shop.account), json!({}))
         .await;
     let events = app.intercept().await;
-    assert_eq!(seen(&app, &shop).await["status"], "onboarding");
+    assert_eq!(get_seller(&app, &shop).await["status"], "onboarding");
     let after = app.get(&page).await;
     assert!(
         after.text.contains("All set") && !after.text.contains("/onboarding/refresh"),
         "{}",
         after.text
     );
-    assert_eq!(seen(&app, &shop).await["status"], "active");
+    assert_eq!(get_seller(&app, &shop).await["status"], "active");
     for event in &events {
-        app.hear(event).await;
+        app.deliver(event).await;
     }
     app.settle().await;
     app.fault("GET", "/v1/accounts", FaultKind::Reset, None)
@@ -157,7 +157,7 @@ async fn the_page_never_says_all_set_while_stripe_gives_a_reason() {
     let shop = app.shop("mira").await;
     let deadline = app.now() + 86_400;
     let due = json!({ "currently_due": ["external_account"], "current_deadline": deadline });
-    at_stripe(&app, &shop, "restrict", due).await;
+    change_account(&app, &shop, "restrict", due).await;
     let warned = app.get(return_page(&app, &shop)).await;
     assert!(
         !warned.text.contains("All set") && warned.text.contains("external_account"),
@@ -165,7 +165,7 @@ async fn the_page_never_says_all_set_while_stripe_gives_a_reason() {
         warned.text
     );
     let held = json!({ "currently_due": ["external_account"], "disabled_reason": "requirements.past_due" });
-    at_stripe(&app, &shop, "restrict", held).await;
+    change_account(&app, &shop, "restrict", held).await;
     let restricted = app.get(return_page(&app, &shop)).await;
     assert!(
         !restricted.text.contains("All set") && restricted.text.contains("requirements.past_due")
@@ -175,7 +175,7 @@ async fn the_page_never_says_all_set_while_stripe_gives_a_reason() {
 #[tokio::test]
 async fn the_refresh_page_asks_for_a_login_and_goes_on_to_a_fresh_link() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let page = refresh_page(&app, &shop).await;
     let form = app.get(&page).await;
     assert_eq!(form.status, 200);
@@ -187,7 +187,7 @@ async fn the_refresh_page_asks_for_a_login_and_goes_on_to_a_fresh_link() {
     );
     let state = state_of(&page);
     let answer = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
-    assert_eq!(answer.status, 303, "{}", answer.text);
+    answer.expect(303);
     let fresh = answer.header("location").expect("a link").to_owned();
     assert!(fresh.starts_with(&app.simulator.base_url()), "{fresh}");
     assert!(opens(&fresh).await);
@@ -202,7 +202,7 @@ async fn the_refresh_page_asks_for_a_login_and_goes_on_to_a_fresh_link() {
 #[tokio::test]
 async fn the_refresh_page_lets_in_neither_a_wrong_password_nor_a_stranger_nor_a_forged_state() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let stranger = app.member("stranger").await;
     let state = state_of(&refresh_page(&app, &shop).await);
     let links = app
@@ -253,7 +253,7 @@ async fn the_refresh_page_lets_in_neither_a_wrong_password_nor_a_stranger_nor_a_
 #[tokio::test]
 async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_onboard() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let state = state_of(&refresh_page(&app, &shop).await);
     app.fault(
         "POST",
@@ -263,16 +263,12 @@ async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_
     )
     .await;
     let away = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
-    assert_eq!(
-        (away.status, away.header("retry-after")),
-        (503, Some("60")),
-        "{}",
-        away.text
-    );
+    away.expect(503);
+    assert_eq!(away.header("retry-after"), Some("60"));
     app.simulator.clear_faults().await;
-    at_stripe(&app, &shop, "reject", json!({})).await;
+    change_account(&app, &shop, "reject", json!({})).await;
     let rejected = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
-    assert_eq!(rejected.status, 409, "{}", rejected.text);
+    rejected.expect(409);
     let url = format!(
         "/onboarding/refresh?state={state}&padding={}",
         "x".repeat(10)
@@ -293,9 +289,9 @@ async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_
 }
 
 #[tokio::test]
-async fn who_guesses_at_the_login_form_is_slowed_down() {
+async fn guessing_at_the_login_form_is_slowed_down() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let state = state_of(&refresh_page(&app, &shop).await);
     let mut wrong = 0;
     let slowed = loop {
@@ -306,6 +302,6 @@ async fn who_guesses_at_the_login_form_is_slowed_down() {
         wrong += 1;
         assert!(wrong < 30, "nobody slows it down");
     };
-    assert_eq!(slowed.status, 429, "{}", slowed.text);
+    slowed.expect(429);
     assert!(slowed.header("retry-after").is_some());
 }

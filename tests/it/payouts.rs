@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Checkout, Shop, TestApp, User, assumed, refund_transactions, text};
+use crate::harness::{Checkout, Has, Shop, TestApp, User, assumed, refund_transactions, text};
 
 const DAY: i64 = 86_400;
 
@@ -36,17 +36,17 @@ async fn paid_out(app: &TestApp) -> (Shop, Checkout, String) {
     (shop, checkout, payout)
 }
 
-/// What the book says stands at Stripe, which must be what Stripe says.
+/// The balance at Stripe as our book has it, which must be the one that Stripe has.
 async fn equals_stripe(app: &TestApp, shop: &Shop) -> i64 {
     app.until_transactions_show(&shop.account).await;
     let book: i64 = app
-        .ask(&format!(
+        .query(&format!(
             "SELECT CAST(COALESCE(SUM(e.amount), 0) AS BIGINT) AS it FROM entries e JOIN books b ON b.id = e.book_id
                WHERE b.stripe_account = '{}' AND e.account LIKE 'stripe_balance:%'",
             shop.account
         ))
         .await;
-    let balance = &app.truth(&shop.account).await["balances"]["usd"];
+    let balance = &app.stripe_books(&shop.account).await["balances"]["usd"];
     let stripe =
         balance["available"].as_i64().unwrap_or(0) + balance["pending"].as_i64().unwrap_or(0);
     assert_eq!(book, stripe, "the book and Stripe's balance");
@@ -73,11 +73,7 @@ async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
     let admin = app.admin().await;
     let path = format!("/v1/payouts/{payout}");
     let seen = app.get(&path).by(&admin).expect(200).await;
-    assert_eq!(
-        (&seen["reconciliation"], &seen["transaction_count"]),
-        (&json!("closed"), &json!(2 + refund_transactions())),
-        "{seen}"
-    );
+    seen.has(json!({ "reconciliation": "closed", "transaction_count": 2 + refund_transactions() }));
     assert_eq!(seen["transactions_net"], seen["amount"]);
     let items = app
         .get(format!("{path}/transactions"))
@@ -91,10 +87,7 @@ async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
         .iter()
         .find(|item| item["reporting_category"] == "refund")
         .expect("the refund");
-    assert_eq!(
-        (&refund["amount"], &refund["order_id"]),
-        (&json!(-1000), &json!(checkout.order))
-    );
+    refund.has(json!({ "amount": -1000, "order_id": checkout.order }));
     let fee = match assumed("fee_refund") {
         "own" => Value::Null,
         _ => json!(-100),
@@ -104,12 +97,9 @@ async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
         .iter()
         .filter(|item| item["reporting_category"] == "charge")
     {
-        assert_eq!(
-            (&item["amount"], &item["payout_id"]),
-            (&json!(2500), &json!(payout))
-        );
+        item.has(json!({ "amount": 2500, "payout_id": payout }));
     }
-    let paid = app.truth(&shop.account).await["payouts"][0]["amount"].clone();
+    let paid = app.stripe_books(&shop.account).await["payouts"][0]["amount"].clone();
     assert_eq!(seen["amount"], paid);
     assert_eq!(balance(&app, &shop.owner, "bank").await, paid);
     assert_eq!(balance(&app, &shop.owner, "payout:clearing").await, 0);
@@ -125,22 +115,19 @@ async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
 async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
     let app = TestApp::start().await;
     let (shop, _, payout) = paid_out(&app).await;
-    app.stripe(
+    app.simulate(
         &format!("/payouts/{payout}/fail"),
         json!({ "failure_code": "account_closed" }),
     )
     .await;
-    let late = app.truth(&shop.account).await["events"].clone();
+    let late = app.stripe_books(&shop.account).await["events"].clone();
     app.settle().await;
     let path = format!("/v1/payouts/{payout}");
     let seen = app.get(&path).by(&shop.owner).expect(200).await;
-    assert_eq!(
-        (&seen["status"], &seen["failure_code"]),
-        (&json!("failed"), &json!("account_closed"))
-    );
+    seen.has(json!({ "status": "failed", "failure_code": "account_closed" }));
     assert_eq!(json!(equals_stripe(&app, &shop).await), seen["amount"]);
     assert_eq!(balance(&app, &shop.owner, "bank").await, 0);
-    // What was true before comes once more, late: as new events, since these ids have been heard.
+    // Older states come once more, late, in new events, since an event counts once.
     for event in late
         .as_array()
         .expect("events")
@@ -149,7 +136,7 @@ async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
     {
         let mut again = event.clone();
         again["id"] = json!("evt_late");
-        app.hear(&again).await;
+        app.deliver(&again).await;
         // Before anybody asks Stripe, too.
         let seen = app.get(&path).by(&shop.owner).expect(200).await;
         assert_eq!(seen["status"], "failed");

@@ -1,7 +1,8 @@
 //! The server as a process: killed, restarted, started twice at once, started wrongly.
 
-mod time;
-mod tools;
+mod modes;
+mod operator_tools;
+mod simulated_time;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use souk_migration::{Migrator, MigratorTrait};
 use souk_simulator::sign;
 
 use crate::harness::{
-    Database, Door, PASSWORD, Proxy, Souk, TestApp, on_postgres, settings, text, until,
+    Database, Endpoint, Has, PASSWORD, Proxy, Souk, TestApp, on_postgres, settings, text, until,
 };
 
 /// Signed now, since a process reads the real clock.
@@ -26,7 +27,7 @@ fn signed_now(secret: &str, payload: &str) -> String {
 async fn a_kill_between_commit_and_answer_loses_nothing_and_doubles_nothing() {
     let app = TestApp::start().await;
     // The processes work on the same database by the real clock; what they had in hand is theirs.
-    app.leaves_work();
+    app.allow_unfinished_work();
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
     let checkout = app.checkout(&lamp).await;
@@ -46,7 +47,7 @@ async fn a_kill_between_commit_and_answer_loses_nothing_and_doubles_nothing() {
     let souk = Souk::serve(&settings).await;
     let proxy = Proxy::that_kills(&souk).await;
     let signature = signed_now(&app.connect.secret, &completed);
-    let call = proxy.client.call("POST", Door::Connect.path());
+    let call = proxy.client.call("POST", Endpoint::Connect.path());
     let answer = call
         .content("application/json", completed.clone())
         .header("stripe-signature", &signature)
@@ -54,21 +55,18 @@ async fn a_kill_between_commit_and_answer_loses_nothing_and_doubles_nothing() {
         .await;
     assert!(answer.is_none(), "Stripe was answered: {answer:?}");
     assert!(proxy.has_struck());
-    souk.gone().await;
-    let status: String = app.ask("SELECT status AS it FROM orders").await;
+    souk.killed().await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "paid", "it was committed before it was answered");
 
     let souk = Souk::serve(&settings).await;
     let signature = signed_now(&app.connect.secret, &completed);
-    let again = souk.client.call("POST", Door::Connect.path());
+    let again = souk.client.call("POST", Endpoint::Connect.path());
     let again = again
         .content("application/json", completed)
         .header("stripe-signature", &signature)
         .await;
-    assert_eq!(
-        (again.status, &again.body["state"]),
-        (200, &json!("duplicate"))
-    );
+    again.expect(200).has(json!({ "state": "duplicate" }));
     assert!(souk.stop().await.success());
     assert_eq!(app.count("stock_movements WHERE reason = 'sale'").await, 1);
     assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);

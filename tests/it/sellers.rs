@@ -1,19 +1,19 @@
-//! Sellers: onboarding there and back, the life of a status, dashboards, fees, and what Stripe's silence does.
+//! Sellers: the life of a status, disconnection, requirements, dashboards, balances and fees.
 
 use serde_json::{Value, json};
 
-use crate::harness::{Shop, TestApp, User, event, text};
+use crate::harness::{Has, Shop, TestApp, User, event, text};
 use crate::onboarding::{browse, link};
 
 /// A seller that isn't onboarded, and of which nothing is left to do here.
-pub async fn beginner(app: &TestApp) -> Shop {
+pub async fn new_seller(app: &TestApp) -> Shop {
     let shop = app.new_shop("mira", "US").await;
     app.settle().await;
     shop
 }
 
-/// What the owner sees.
-pub async fn seen(app: &TestApp, shop: &Shop) -> Value {
+/// The seller as its owner sees it.
+pub async fn get_seller(app: &TestApp, shop: &Shop) -> Value {
     app.get(format!("/v1/sellers/{}", shop.id))
         .by(&shop.owner)
         .expect(200)
@@ -21,8 +21,8 @@ pub async fn seen(app: &TestApp, shop: &Shop) -> Value {
 }
 
 /// Does something to the account at Stripe, and lets its events come.
-pub async fn at_stripe(app: &TestApp, shop: &Shop, what: &str, how: Value) {
-    app.stripe(&format!("/accounts/{}/{what}", shop.account), how)
+pub async fn change_account(app: &TestApp, shop: &Shop, what: &str, how: Value) {
+    app.simulate(&format!("/accounts/{}/{what}", shop.account), how)
         .await;
     app.settle().await;
 }
@@ -30,60 +30,51 @@ pub async fn at_stripe(app: &TestApp, shop: &Shop, what: &str, how: Value) {
 #[tokio::test]
 async fn a_sellers_status_follows_the_account_through_its_whole_life() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let path = format!("/v1/sellers/{}", shop.id);
-    assert_eq!(seen(&app, &shop).await["status"], "created");
+    assert_eq!(get_seller(&app, &shop).await["status"], "created");
     link(&app, &shop).await;
-    assert_eq!(seen(&app, &shop).await["status"], "onboarding");
-    at_stripe(
+    assert_eq!(get_seller(&app, &shop).await["status"], "onboarding");
+    change_account(
         &app,
         &shop,
         "onboard",
         json!({ "outcome": "pending_verification" }),
     )
     .await;
-    let seller = seen(&app, &shop).await;
-    assert_eq!(
-        (&seller["status"], &seller["details_submitted"]),
-        (&json!("pending_verification"), &json!(true))
-    );
-    at_stripe(
+    let seller = get_seller(&app, &shop).await;
+    seller.has(json!({ "status": "pending_verification", "details_submitted": true }));
+    change_account(
         &app,
         &shop,
         "onboard",
         json!({ "outcome": "details_missing" }),
     )
     .await;
-    assert_eq!(seen(&app, &shop).await["status"], "restricted");
-    at_stripe(&app, &shop, "onboard", json!({})).await;
-    let seller = seen(&app, &shop).await;
-    assert_eq!(
-        (&seller["status"], &seller["charges_enabled"]),
-        (&json!("active"), &json!(true))
-    );
-    at_stripe(
+    assert_eq!(get_seller(&app, &shop).await["status"], "restricted");
+    change_account(&app, &shop, "onboard", json!({})).await;
+    let seller = get_seller(&app, &shop).await;
+    seller.has(json!({ "status": "active", "charges_enabled": true }));
+    change_account(
         &app,
         &shop,
         "restrict",
         json!({ "disabled_reason": "listed" }),
     )
     .await;
-    assert_eq!(seen(&app, &shop).await["status"], "restricted");
-    at_stripe(&app, &shop, "unrestrict", json!({})).await;
-    assert_eq!(seen(&app, &shop).await["status"], "active");
-    at_stripe(&app, &shop, "reject", json!({})).await;
-    assert_eq!(seen(&app, &shop).await["status"], "rejected");
+    assert_eq!(get_seller(&app, &shop).await["status"], "restricted");
+    change_account(&app, &shop, "unrestrict", json!({})).await;
+    assert_eq!(get_seller(&app, &shop).await["status"], "active");
+    change_account(&app, &shop, "reject", json!({})).await;
+    assert_eq!(get_seller(&app, &shop).await["status"], "rejected");
     let links = format!("{path}/onboarding_links");
     app.post(&links, json!({}))
         .by(&shop.owner)
         .refused(409, "seller_rejected")
         .await;
-    at_stripe(&app, &shop, "deauthorize", json!({})).await;
-    let seller = seen(&app, &shop).await;
-    assert_eq!(
-        (&seller["status"], &seller["charges_enabled"]),
-        (&json!("deauthorized"), &json!(false))
-    );
+    change_account(&app, &shop, "deauthorize", json!({})).await;
+    let seller = get_seller(&app, &shop).await;
+    seller.has(json!({ "status": "deauthorized", "charges_enabled": false }));
     app.post(&links, json!({}))
         .by(&shop.owner)
         .refused(409, "seller_deauthorized")
@@ -107,68 +98,65 @@ async fn a_sellers_status_follows_the_account_through_its_whole_life() {
 #[tokio::test]
 async fn an_older_account_updated_after_a_newer_one_changes_nothing() {
     let app = TestApp::start().await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let change = |what: &str| format!("/accounts/{}/{what}", shop.account);
-    app.stripe(&change("onboard"), json!({ "outcome": "details_missing" }))
+    app.simulate(&change("onboard"), json!({ "outcome": "details_missing" }))
         .await;
     let older = app.pending_one("account.updated").await;
     app.intercept().await;
     app.advance(1).await;
-    app.stripe(&change("onboard"), json!({})).await;
+    app.simulate(&change("onboard"), json!({})).await;
     let newer = app.pending_one("account.updated").await;
     app.intercept().await;
     assert_eq!(older["data"]["object"]["charges_enabled"], false);
-    app.hear(&newer).await;
+    app.deliver(&newer).await;
     app.run_jobs().await;
-    assert_eq!(seen(&app, &shop).await["status"], "active");
-    app.hear(&older).await;
+    assert_eq!(get_seller(&app, &shop).await["status"], "active");
+    app.deliver(&older).await;
     app.settle().await;
-    assert_eq!(seen(&app, &shop).await["status"], "active");
+    assert_eq!(get_seller(&app, &shop).await["status"], "active");
 }
 
 #[tokio::test]
-async fn a_deauthorized_events_object_is_the_application_and_its_account_is_the_seller() {
+async fn a_deauthorized_event_has_the_application_as_object_and_the_seller_as_account() {
     let app = TestApp::start().await;
     let (shop, other) = (app.shop("mira").await, app.shop("omar").await);
     let lamp = app.product(&shop, 2500, None).await;
-    app.stripe(
+    app.simulate(
         &format!("/accounts/{}/deauthorize", shop.account),
         json!({}),
     )
     .await;
     let gone = app.pending_one("account.application.deauthorized").await;
-    assert_eq!(
-        (&gone["account"], &gone["data"]["object"]["object"]),
-        (&json!(shop.account), &json!("application"))
-    );
+    gone.has(json!({ "account": shop.account, "data": { "object": { "object": "application" } } }));
     app.settle().await;
-    assert_eq!(seen(&app, &shop).await["status"], "deauthorized");
-    assert_eq!(seen(&app, &other).await["status"], "active");
+    assert_eq!(get_seller(&app, &shop).await["status"], "deauthorized");
+    assert_eq!(get_seller(&app, &other).await["status"], "active");
     let body = json!({ "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "g@example.com" });
     app.post("/v1/checkout_sessions", body)
         .refused(409, "seller_not_active")
         .await;
-    // An update that was under way is no way back.
+    // A late update doesn't bring the account back.
     let late = json!({ "id": shop.account, "object": "account", "charges_enabled": true });
-    app.hear(&event("evt_late", "account.updated", &shop.account, late))
+    app.deliver(&event("evt_late", "account.updated", &shop.account, late))
         .await;
     app.settle().await;
-    assert_eq!(seen(&app, &shop).await["status"], "deauthorized");
+    assert_eq!(get_seller(&app, &shop).await["status"], "deauthorized");
     let unknown = event(
         "evt_x",
         "account.application.deauthorized",
         "acct_unknown",
         json!({ "object": "application" }),
     );
-    assert_eq!(app.hear(&unknown).await, "ignored");
+    assert_eq!(app.deliver(&unknown).await, "ignored");
 }
 
 #[tokio::test]
-async fn a_disconnection_whose_event_never_comes_is_found_by_whoever_asks() {
+async fn a_disconnection_without_an_event_is_noticed_by_the_next_request() {
     let app = TestApp::start().await;
     for ask in ["onboarding_links", "sync", "balance"] {
         let shop = app.shop(ask.trim_end_matches('s')).await;
-        app.stripe(
+        app.simulate(
             &format!("/accounts/{}/deauthorize", shop.account),
             json!({}),
         )
@@ -193,7 +181,11 @@ async fn a_disconnection_whose_event_never_comes_is_found_by_whoever_asks() {
                     .await,
             ),
         }
-        assert_eq!(seen(&app, &shop).await["status"], "deauthorized", "{ask}");
+        assert_eq!(
+            get_seller(&app, &shop).await["status"],
+            "deauthorized",
+            "{ask}"
+        );
     }
 }
 
@@ -202,15 +194,15 @@ async fn sync_reads_the_account_when_no_event_has_come() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let how = json!({ "disabled_reason": "under_review" });
-    app.stripe(&format!("/accounts/{}/restrict", shop.account), how)
+    app.simulate(&format!("/accounts/{}/restrict", shop.account), how)
         .await;
     app.intercept().await;
-    assert_eq!(seen(&app, &shop).await["status"], "active");
+    assert_eq!(get_seller(&app, &shop).await["status"], "active");
     let path = format!("/v1/sellers/{}/sync", shop.id);
     let seller = app.post(path, json!({})).by(&shop.owner).expect(200).await;
     assert_eq!(seller["requirements"]["disabled_reason"], "under_review");
     assert_eq!(seller["charges_enabled"], false);
-    assert_eq!(seen(&app, &shop).await, seller);
+    assert_eq!(get_seller(&app, &shop).await, seller);
 }
 
 #[tokio::test]
@@ -219,59 +211,51 @@ async fn requirements_show_what_stripe_wants_until_when_and_why() {
     let shop = app.shop("mira").await;
     let path = format!("/v1/sellers/{}/requirements", shop.id);
     let none = app.get(&path).by(&shop.owner).expect(200).await;
-    assert_eq!(
-        (&none["currently_due"], &none["disabled_reason"]),
-        (&json!([]), &json!(null))
-    );
+    none.has(json!({ "currently_due": [], "disabled_reason": null }));
     let deadline = app.now() + 7 * 86_400;
     let due = json!({ "currently_due": ["external_account"], "current_deadline": deadline });
-    at_stripe(&app, &shop, "restrict", due).await;
+    change_account(&app, &shop, "restrict", due).await;
     let warned = app.get(&path).by(&shop.owner).expect(200).await;
     assert_eq!(warned["currently_due"], json!(["external_account"]));
+    warned.has(json!({ "current_deadline": "2026-11-25T11:06:40.000Z", "disabled_reason": null }));
     assert_eq!(
-        (&warned["current_deadline"], &warned["disabled_reason"]),
-        (&json!("2026-11-25T11:06:40.000Z"), &json!(null))
-    );
-    assert_eq!(
-        seen(&app, &shop).await["status"],
+        get_seller(&app, &shop).await["status"],
         "active",
         "there is time until then"
     );
     let held = json!({ "currently_due": ["external_account"], "disabled_reason": "requirements.past_due" });
-    at_stripe(&app, &shop, "restrict", held).await;
+    change_account(&app, &shop, "restrict", held).await;
     let wanted = app.get(&path).by(&shop.owner).expect(200).await;
     assert_eq!(wanted["past_due"], json!(["external_account"]));
     assert_eq!(wanted["disabled_reason"], "requirements.past_due");
-    let seller = seen(&app, &shop).await;
-    assert_eq!(
-        (&seller["requirements"], &seller["status"]),
-        (&wanted, &json!("restricted"))
-    );
+    let seller = get_seller(&app, &shop).await;
+    assert_eq!(seller["requirements"], wanted);
+    seller.has(json!({ "status": "restricted" }));
 }
 
 #[tokio::test]
 async fn a_full_dashboard_has_no_links_and_an_express_one_opens() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
-    assert_eq!(seen(&app, &shop).await["dashboard"], "full");
+    assert_eq!(get_seller(&app, &shop).await["dashboard"], "full");
     let path = format!("/v1/sellers/{}/dashboard_links", shop.id);
     app.post(path, json!({}))
         .by(&shop.owner)
         .refused(409, "dashboard_not_express")
         .await;
     let app = TestApp::with(&[("SELLER_DASHBOARD", "express")]).await;
-    let shop = beginner(&app).await;
+    let shop = new_seller(&app).await;
     let path = format!("/v1/sellers/{}/dashboard_links", shop.id);
     // Stripe gives none before onboarding.
     app.post(&path, json!({}))
         .by(&shop.owner)
         .refused(409, "stripe_refused")
         .await;
-    at_stripe(&app, &shop, "onboard", json!({})).await;
-    assert_eq!(seen(&app, &shop).await["dashboard"], "express");
+    change_account(&app, &shop, "onboard", json!({})).await;
+    assert_eq!(get_seller(&app, &shop).await["dashboard"], "express");
     let link = app.post(&path, json!({})).by(&shop.owner).expect(201).await;
     assert_eq!(browse(&text(&link, "url")).await.status(), 200);
-    at_stripe(&app, &shop, "deauthorize", json!({})).await;
+    change_account(&app, &shop, "deauthorize", json!({})).await;
     app.post(&path, json!({}))
         .by(&shop.owner)
         .refused(409, "seller_deauthorized")
@@ -286,13 +270,13 @@ async fn a_balance_is_what_stripe_holds_at_this_moment() {
     let lamp = app.product(&shop, 2500, None).await;
     app.sale(&lamp).await;
     let balance = app.get(&path).by(&shop.owner).expect(200).await;
-    let truth = app.truth(&shop.account).await;
+    let books = app.stripe_books(&shop.account).await;
     let sum: i64 = ["available", "pending"]
         .iter()
         .flat_map(|part| balance[*part].as_array().expect("a list"))
         .map(|part| part["amount"].as_i64().expect("an amount"))
         .sum();
-    let net = truth["balance_transactions"]
+    let net = books["balance_transactions"]
         .as_array()
         .expect("a list")
         .iter();
@@ -300,7 +284,7 @@ async fn a_balance_is_what_stripe_holds_at_this_moment() {
         sum,
         net.map(|txn| txn["net"].as_i64().expect("an amount"))
             .sum::<i64>(),
-        "{truth}"
+        "{books}"
     );
     assert!(sum > 0);
     assert_eq!(
@@ -331,13 +315,7 @@ async fn only_an_admin_sets_a_sellers_fee_and_it_counts_for_the_next_checkout() 
     assert_eq!(fee().await, 250, "the platform's ten per cent");
     let own = json!({ "application_fee_bps": 333, "application_fee_fixed": 7 });
     let seller = app.patch(&path, own).by(&admin).expect(200).await;
-    assert_eq!(
-        (
-            &seller["application_fee_bps"],
-            &seller["application_fee_fixed"]
-        ),
-        (&json!(333), &json!(7))
-    );
+    seller.has(json!({ "application_fee_bps": 333, "application_fee_fixed": 7 }));
     // 3.33 % of 2500 is 83.25.
     assert_eq!(fee().await, 90);
     app.patch(

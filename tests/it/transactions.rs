@@ -1,4 +1,4 @@
-//! What must not happen while a transaction is open, and what must be there when it has ended.
+//! Transactions: what is forbidden while one is open, and what holds when it has ended.
 
 use sea_orm::{ConnectionTrait, Database as Connection, Statement};
 use serde_json::json;
@@ -12,7 +12,7 @@ use souk_migration::{Migrator, MigratorTrait};
 use crate::harness::{Database, TestApp, event, on_postgres};
 
 #[tokio::test]
-async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
+async fn a_call_to_stripe_while_a_transaction_is_open_panics() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let (server, account) = (app.app.clone(), AccountId::from(shop.account.as_str()));
@@ -38,7 +38,7 @@ async fn whoever_asks_stripe_while_a_transaction_is_open_is_stopped() {
 }
 
 #[tokio::test]
-async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
+async fn rows_committed_after_a_full_disk_are_visible_to_others() {
     if on_postgres() {
         return;
     }
@@ -46,7 +46,7 @@ async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
     let db = &app.app.db;
     // The disk is full: SQLite itself ends the transaction in which that is found out.
     let pages: i64 = app
-        .ask("SELECT page_count AS it FROM pragma_page_count")
+        .query("SELECT page_count AS it FROM pragma_page_count")
         .await;
     let tx = db.begin_write().await.expect("begins");
     let full = format!("PRAGMA max_page_count = {pages}");
@@ -74,7 +74,7 @@ async fn after_a_full_disk_what_is_committed_is_there_for_others_to_see() {
 }
 
 #[tokio::test]
-async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
+async fn a_request_and_an_event_are_tried_again_after_a_deadlock() {
     if !on_postgres() {
         return;
     }
@@ -103,12 +103,7 @@ async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
         .by(&shop.owner)
         .keyed("lamp")
         .await;
-    assert_eq!(
-        (made.status, made.header("idempotent-replayed")),
-        (201, None),
-        "{}",
-        made.text
-    );
+    made.expect_first(201);
     assert_eq!(app.count("products").await, 1);
     let told = event(
         "evt_1",
@@ -116,15 +111,15 @@ async fn what_only_gets_in_anothers_way_is_done_again_at_both_doors() {
         &shop.account,
         json!({ "id": "po_1" }),
     );
-    assert_eq!(app.hear(&told).await, "ignored");
+    assert_eq!(app.deliver(&told).await, "ignored");
     let tries: i64 = app
-        .ask("SELECT last_value AS it FROM inbox_events_tries")
+        .query("SELECT last_value AS it FROM inbox_events_tries")
         .await;
     assert_eq!(tries, 3);
 }
 
 #[tokio::test]
-async fn events_and_jobs_outlive_the_change_of_the_schema_that_makes_their_tables_anew() {
+async fn events_and_jobs_survive_the_migration_that_recreates_their_tables() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = Database::empty(folder.path()).await;
     let url = match on_postgres() {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{named, requirements, save};
+use super::{from_path, requirements, save};
 use crate::{
     api::{Call, Route},
     error::{Answer, ApiError},
@@ -17,7 +17,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "GET",
         "/v1/accounts/{account}/capabilities/{capability}",
         |tx, call| {
-            let record = named(tx, call)?;
+            let record = from_path(tx, call)?;
             known(call)?;
             Ok(describe(&record, capability(call)))
         },
@@ -53,7 +53,7 @@ fn known(call: &Call<'_>) -> Result<(), ApiError> {
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut names: Vec<&str> = record.value["capabilities"]
         .as_object()
         .into_iter()
@@ -118,14 +118,14 @@ fn reason(account: &Record) -> Option<&'static str> {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     known(call)?;
     let mut account = record.value.clone();
     if let Some(wanted) = call.args.flag("requested") {
         request(tx, &record, &mut account, capability(call), wanted)?;
     }
     save(tx, &record.id, account)?;
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     Ok(describe(&record, capability(call)))
 }
 
@@ -211,12 +211,12 @@ pub(super) fn pending_first(tx: &mut Tx<'_>, record: &Record, account: &Value) -
     }
     tx.update(&record.id, |r| r.value = between.clone());
     tx.emit_update("account.updated", &record.id, &record.value, &between);
-    tell(tx, &record.id, &record.value);
+    emit_updates(tx, &record.id, &record.value);
     between
 }
 
 /// `capability.updated` for each that changed.
-pub(super) fn tell(tx: &mut Tx<'_>, id: &str, before: &Value) {
+pub(super) fn emit_updates(tx: &mut Tx<'_>, id: &str, before: &Value) {
     let Some(record) = tx.get(id) else {
         return;
     };

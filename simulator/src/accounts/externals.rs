@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{named, save};
+use super::{from_path, save};
 use crate::{
     api::{Call, Route, lists, merge_metadata},
     cards,
@@ -20,7 +20,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "GET",
         "/v1/accounts/{account}/external_accounts/{id}",
         |tx, call| {
-            let account = named(tx, call)?;
+            let account = from_path(tx, call)?;
             find(&account.value, call).cloned()
         },
     ),
@@ -61,7 +61,7 @@ fn find<'a>(account: &'a Value, call: &Call<'_>) -> Result<&'a Value, ApiError> 
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let object = call.args.text("object");
     let all = rows(&account.value)
         .iter()
@@ -93,11 +93,11 @@ pub(crate) fn bank_account(
         "routing_number": if country == "US" { Value::from("110000000") } else { Value::Null },
         "status": "new",
     });
-    dress(bank, account, true)
+    external_account(bank, account, true)
 }
 
 /// What a bank account or card has only on an account.
-fn dress(mut row: Value, account: &str, default: bool) -> Value {
+fn external_account(mut row: Value, account: &str, default: bool) -> Value {
     row["account"] = json!(account);
     row["default_for_currency"] = json!(default);
     row["metadata"] = json!({});
@@ -116,7 +116,7 @@ fn dress(mut row: Value, account: &str, default: bool) -> Value {
 fn read(tx: &mut Tx<'_>, node: &Node, param: &str) -> Answer {
     let form = match node {
         Node::Tree(_) => node.clone(),
-        Node::Leaf(token) => return of_token(tx, token, param),
+        Node::Leaf(token) => return from_token(tx, token, param),
     };
     match form.text("object") {
         Some("card") => {
@@ -148,7 +148,7 @@ fn read(tx: &mut Tx<'_>, node: &Node, param: &str) -> Answer {
     }
 }
 
-fn of_token(tx: &mut Tx<'_>, token: &str, param: &str) -> Answer {
+fn from_token(tx: &mut Tx<'_>, token: &str, param: &str) -> Answer {
     if token.starts_with("btok_us") {
         let number = TEST_BANKS
             .iter()
@@ -213,7 +213,7 @@ pub(super) fn add(
         .iter()
         .any(|other| other["currency"] == row["currency"]);
     let default = first || args.flag("default_for_currency") == Some(true);
-    row = dress(row, &record.id, default);
+    row = external_account(row, &record.id, default);
     if default {
         only_default(account, &row);
     }
@@ -234,7 +234,7 @@ fn only_default(account: &mut Value, row: &Value) {
 }
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     let Some(mut row) = add(tx, &record, &mut account, call.args)? else {
         return Err(ApiError::parameter_missing("external_account"));
@@ -256,7 +256,7 @@ fn replace(account: &mut Value, row: &Value) {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     let before = find(&account, call)?.clone();
     let mut row = before.clone();
@@ -306,7 +306,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     let row = find(&account, call)?.clone();
     if row["default_for_currency"] == json!(true) && row["currency"] == account["default_currency"]

@@ -1,7 +1,7 @@
 //! Connected accounts and the platform's own: <https://docs.stripe.com/api/accounts>.
 
-mod blank;
 pub(crate) mod capabilities;
+mod defaults;
 mod details;
 pub(crate) mod externals;
 pub(crate) mod links;
@@ -12,7 +12,7 @@ pub(crate) mod sessions;
 
 use serde_json::{Value, json};
 
-use blank::{blank, controller, no_requirements};
+use defaults::{account, controller, no_requirements};
 use externals::bank_account;
 
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
 pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/accounts", create),
     ("GET", "/v1/accounts", list),
-    ("GET", "/v1/account", own),
+    ("GET", "/v1/account", retrieve_own),
     ("GET", "/v1/accounts/{account}", retrieve),
     ("POST", "/v1/accounts/{account}", update),
     ("DELETE", "/v1/accounts/{account}", delete),
@@ -37,7 +37,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) fn create_platform(tx: &mut Tx<'_>) -> String {
     let id = tx.mint("acct_1", 15);
     let controller = json!({ "type": "account" });
-    let mut account = blank(&id, tx.now, "US", controller, "standard");
+    let mut account = account(&id, tx.now, "US", controller, "standard");
     account["business_profile"]["name"] = json!("Platform (simulated)");
     account["capabilities"] = json!({ "card_payments": "active", "transfers": "active" });
     for flag in ["charges_enabled", "payouts_enabled", "details_submitted"] {
@@ -71,7 +71,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     let id = tx.mint("acct_1", 15);
     let full = controller["stripe_dashboard"]["type"] == "full";
-    let mut account = blank(&id, tx.now, &country, controller, kind);
+    let mut account = account(&id, tx.now, &country, controller, kind);
     account["metadata"] = metadata(args, "metadata")?;
     if let Some(currency) = args.text("default_currency") {
         account["default_currency"] = json!(currency.to_ascii_lowercase());
@@ -82,21 +82,21 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     let platform = tx.platform();
     let record = tx.insert(Kind::Account, &platform, account.clone(), json!({}), None);
-    let bank = tell_of_itself(tx, &record, &mut account, args)?;
+    let bank = apply_params(tx, &record, &mut account, args)?;
     requirements_of(tx, &record, &mut account);
     tx.update(&id, |r| r.value = account.clone());
     if let Some(bank) = bank {
         tx.emit("account.external_account.created", &id, &bank);
     }
-    if tx.assumptions.get("new_capabilities") == "told" {
-        capabilities::tell(tx, &id, &Value::Null);
+    if tx.assumptions.get("new_capabilities") == "sent" {
+        capabilities::emit_updates(tx, &id, &Value::Null);
     }
     schedule::schedule(tx, &id);
     Ok(account)
 }
 
 /// What creating and updating have in common; an external account that was added is still to be told of.
-fn tell_of_itself(
+fn apply_params(
     tx: &mut Tx<'_>,
     record: &Record,
     account: &mut Value,
@@ -123,7 +123,7 @@ fn requirements_of(tx: &mut Tx<'_>, record: &Record, account: &mut Value) {
         return;
     };
     if requirements::collected_by_platform(account) {
-        requirements::settle(tx, &record, account);
+        requirements::update(tx, &record, account);
     }
 }
 
@@ -138,12 +138,12 @@ fn save(tx: &mut Tx<'_>, id: &str, mut account: Value) -> Answer {
     schedule::schedule(tx, id);
     if id != tx.store().platform {
         tx.emit_update("account.updated", id, &before, &account);
-        capabilities::tell(tx, id, &before);
+        capabilities::emit_updates(tx, id, &before);
     }
     Ok(account)
 }
 
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
     let own = call.id() == call.owner;
     connected(tx, call.id())
         .filter(|_| own || call.owner == tx.store().platform)
@@ -151,10 +151,10 @@ fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiErro
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    Ok(named(tx, call)?.value.clone())
+    Ok(from_path(tx, call)?.value.clone())
 }
 
-fn own(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn retrieve_own(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     connected(tx, call.owner)
         .map(|r| r.value.clone())
         .ok_or_else(|| no_access(call.owner))
@@ -167,10 +167,10 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let mut account = record.value.clone();
     merge_metadata(&mut account["metadata"], call.args, "metadata")?;
-    let bank = tell_of_itself(tx, &record, &mut account, call.args)?;
+    let bank = apply_params(tx, &record, &mut account, call.args)?;
     let account = save(tx, &record.id, account)?;
     if let Some(bank) = bank {
         tx.emit("account.external_account.created", &record.id, &bank);
@@ -179,7 +179,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let rule = tx.assumptions.get("account_deletion");
     if record.id == tx.store().platform {
         return Err(ApiError::invalid(
@@ -209,7 +209,7 @@ fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 fn reject(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let record = named(tx, call)?;
+    let record = from_path(tx, call)?;
     let reason = call.args.text("reason").unwrap_or("other");
     if !["fraud", "terms_of_service", "other"].contains(&reason) {
         return Err(ApiError::invalid(

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    blank::{no_requirements, wants},
     capabilities as all_capabilities,
+    defaults::{no_requirements, requirements},
     externals::bank_account,
 };
 use crate::{
@@ -75,7 +75,7 @@ fn change(
         r.hidden["decided"] = json!(true);
     });
     tx.emit_account(account, Some(changes(&before, &value)));
-    all_capabilities::tell(tx, account, &before);
+    all_capabilities::emit_updates(tx, account, &before);
     Ok(value)
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn onboard(
             }
             added = Some(bank);
         }
-        settle(value, details.outcome);
+        apply_outcome(value, details.outcome);
     })?;
     if let Some(bank) = added {
         tx.emit("account.external_account.created", account, &bank);
@@ -155,7 +155,7 @@ fn fill_in(tx: &Tx<'_>, value: &mut Value, details: &Details) {
     }
 }
 
-fn settle(value: &mut Value, outcome: Outcome) {
+fn apply_outcome(value: &mut Value, outcome: Outcome) {
     let complete = outcome == Outcome::Complete;
     value["details_submitted"] = json!(true);
     value["charges_enabled"] = json!(complete);
@@ -163,14 +163,14 @@ fn settle(value: &mut Value, outcome: Outcome) {
     let document = ["individual.verification.document"];
     value["requirements"] = match outcome {
         Outcome::Complete => no_requirements(),
-        Outcome::DetailsMissing => wants(
+        Outcome::DetailsMissing => requirements(
             &document,
             &document,
             &[],
             Some("requirements.past_due"),
             None,
         ),
-        Outcome::PendingVerification => wants(
+        Outcome::PendingVerification => requirements(
             &[],
             &[],
             &document,
@@ -215,7 +215,7 @@ pub(crate) fn restrict(
         } else {
             &[]
         };
-        value["requirements"] = wants(&due, past, &[], disabled, how.current_deadline);
+        value["requirements"] = requirements(&due, past, &[], disabled, how.current_deadline);
         if disabled.is_some() {
             value["charges_enabled"] = json!(false);
             value["payouts_enabled"] = json!(false);
@@ -226,7 +226,9 @@ pub(crate) fn restrict(
 
 /// Everything Stripe wanted has been given and checked.
 pub(crate) fn unrestrict(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
-    let value = change(tx, account, |_, value| settle(value, Outcome::Complete))?;
+    let value = change(tx, account, |_, value| {
+        apply_outcome(value, Outcome::Complete)
+    })?;
     schedule::schedule(tx, account);
     Ok(value)
 }
@@ -235,7 +237,7 @@ pub(crate) fn unrestrict(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiErr
 pub(crate) fn reject(tx: &mut Tx<'_>, account: &str, reason: &str) -> Result<Value, ApiError> {
     change(tx, account, |_, value| {
         let reason = format!("rejected.{reason}");
-        value["requirements"] = wants(&[], &[], &[], Some(&reason), None);
+        value["requirements"] = requirements(&[], &[], &[], Some(&reason), None);
         value["charges_enabled"] = json!(false);
         value["payouts_enabled"] = json!(false);
         capabilities(value, "inactive");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     details::{address, date, document},
-    named,
+    from_path,
     requirements::{self, address_of, at},
     save,
 };
@@ -58,12 +58,12 @@ pub(super) enum Role {
     Other,
 }
 
-pub(super) fn represents(person: &Record) -> bool {
+pub(super) fn is_representative(person: &Record) -> bool {
     person.value["relationship"]["representative"] == json!(true)
 }
 
 pub(super) fn role(person: &Record) -> Role {
-    if represents(person) {
+    if is_representative(person) {
         Role::Representative
     } else if person.value["relationship"]["owner"] == json!(true) {
         Role::Owner
@@ -108,7 +108,7 @@ fn has(person: &Record, field: &str) -> bool {
 
 /// What is known of a person, and how it was taken.
 #[derive(Debug, Default)]
-pub(super) struct Judgement {
+pub(super) struct Verification {
     pub missing: Vec<String>,
     pub eventually: Vec<String>,
     pub pending: Vec<String>,
@@ -117,11 +117,11 @@ pub(super) struct Judgement {
 }
 
 const DOCUMENT: &str = "verification.document";
-const MORE: &str = "verification.additional_document";
+const ADDITIONAL_DOCUMENT: &str = "verification.additional_document";
 
 /// Judges a person by what is told of it, and writes its requirements and verification.
-pub(super) fn judge(tx: &mut Tx<'_>, id: &str, role: Role, country: &str) -> Judgement {
-    let mut out = Judgement::default();
+pub(super) fn verify(tx: &mut Tx<'_>, id: &str, role: Role, country: &str) -> Verification {
+    let mut out = Verification::default();
     let Some(person) = tx.get(id) else {
         return out;
     };
@@ -136,8 +136,8 @@ pub(super) fn judge(tx: &mut Tx<'_>, id: &str, role: Role, country: &str) -> Jud
     let mut status = "unverified";
     let mut until = None;
     if out.missing.is_empty() && role != Role::Other {
-        out.failed = doubts(&person);
-        let immediate = born(&person) == (1902, 1, 1) || number(&person) == "222222222";
+        out.failed = failed_checks(&person);
+        let immediate = birth_date(&person) == (1902, 1, 1) || number(&person) == "222222222";
         let ends = person.hidden["verified_at"]
             .as_i64()
             .unwrap_or(tx.now + tx.takes(VERIFYING));
@@ -151,15 +151,24 @@ pub(super) fn judge(tx: &mut Tx<'_>, id: &str, role: Role, country: &str) -> Jud
             out.pending.push(DOCUMENT.to_owned());
         }
     }
-    write_verdict(tx, id, &out, status, until);
+    write_verification(tx, id, &out, status, until);
     out
 }
 
-fn write_verdict(tx: &mut Tx<'_>, id: &str, verdict: &Judgement, status: &str, until: Option<i64>) {
-    let proof = verdict.failed.iter().map(|(field, ..)| (*field).to_owned());
-    let due: Vec<String> = verdict.missing.iter().cloned().chain(proof).collect();
-    let eventually: Vec<&String> = due.iter().chain(&verdict.eventually).collect();
-    let errors: Vec<Value> = verdict
+fn write_verification(
+    tx: &mut Tx<'_>,
+    id: &str,
+    verification: &Verification,
+    status: &str,
+    until: Option<i64>,
+) {
+    let proof = verification
+        .failed
+        .iter()
+        .map(|(field, ..)| (*field).to_owned());
+    let due: Vec<String> = verification.missing.iter().cloned().chain(proof).collect();
+    let eventually: Vec<&String> = due.iter().chain(&verification.eventually).collect();
+    let errors: Vec<Value> = verification
         .failed
         .iter()
         .map(
@@ -169,7 +178,7 @@ fn write_verdict(tx: &mut Tx<'_>, id: &str, verdict: &Judgement, status: &str, u
     let requirements = json!({
         "alternatives": [], "currently_due": due, "errors": errors,
         "eventually_due": eventually, "past_due": due,
-        "pending_verification": verdict.pending,
+        "pending_verification": verification.pending,
     });
     tx.update(id, |r| {
         r.value["requirements"] = requirements;
@@ -179,7 +188,7 @@ fn write_verdict(tx: &mut Tx<'_>, id: &str, verdict: &Judgement, status: &str, u
     });
 }
 
-fn born(person: &Record) -> (i64, i64, i64) {
+fn birth_date(person: &Record) -> (i64, i64, i64) {
     let part = |name: &str| person.value["dob"][name].as_i64().unwrap_or(0);
     (part("year"), part("month"), part("day"))
 }
@@ -189,25 +198,25 @@ fn number(person: &Record) -> &str {
 }
 
 /// Whether a document of this kind was given that Stripe takes.
-fn proven(person: &Record, which: &str) -> bool {
+fn has_document(person: &Record, which: &str) -> bool {
     person.value["verification"][which]["front"]
         .as_str()
         .is_some_and(|file| !file.contains("fail"))
 }
 
 /// What of a complete person can't be verified: the documented test values.
-fn doubts(person: &Record) -> Vec<(&'static str, &'static str, &'static str)> {
+fn failed_checks(person: &Record) -> Vec<(&'static str, &'static str, &'static str)> {
     let mut out = Vec::new();
-    if !proven(person, "document") {
-        if !matches!(born(person), (1901 | 1902, 1, 1)) {
+    if !has_document(person, "document") {
+        if !matches!(birth_date(person), (1901 | 1902, 1, 1)) {
             out.push((DOCUMENT, "verification_failed_keyed_identity", "The person's keyed-in identity information could not be verified. Correct any errors or upload a document that matches the identity fields (e.g., name and date of birth) entered."));
         } else if number(person) == "111111111" {
             out.push((DOCUMENT, "verification_failed_id_number_match", "The ID number could not be verified. Correct any errors or upload a document that matches the ID number."));
         }
     }
     let street = person.value["address"]["line1"].as_str();
-    if street == Some("address_no_match") && !proven(person, "additional_document") {
-        out.push((MORE, "verification_failed_residential_address", "We could not verify that the person resides at the provided address. The address must be a valid physical address where the individual resides and cannot be a P.O. Box."));
+    if street == Some("address_no_match") && !has_document(person, "additional_document") {
+        out.push((ADDITIONAL_DOCUMENT, "verification_failed_residential_address", "We could not verify that the person resides at the provided address. The address must be a valid physical address where the individual resides and cannot be a P.O. Box."));
     }
     out
 }
@@ -219,11 +228,11 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, person: &Record) {
     };
     let value = account.value.clone();
     if save(tx, &account.id, value).is_ok() {
-        tell_update(tx, person);
+        emit_updated(tx, person);
     }
 }
 
-fn blank(tx: &mut Tx<'_>, account: &str) -> Value {
+fn new_person(tx: &mut Tx<'_>, account: &str) -> Value {
     let nobody = json!({ "currently_due": [], "errors": [], "eventually_due": [], "past_due": [], "pending_verification": [], "alternatives": [] });
     json!({
         "id": tx.mint("person_1", 23),
@@ -267,7 +276,7 @@ fn write(value: &mut Value, hidden: &mut Value, form: &Node) -> Result<(), ApiEr
         match name.as_str() {
             "address" | "registered_address" => address(&mut value[name], node, &[]),
             "address_kana" | "address_kanji" => address(&mut value[name], node, &["town"]),
-            "dob" => value["dob"] = born_on(node)?,
+            "dob" => value["dob"] = read_dob(node)?,
             "ssn_last_4" => value["ssn_last_4_provided"] = json!(text.is_some()),
             "id_number" => {
                 value["id_number_provided"] = json!(text.is_some());
@@ -275,7 +284,7 @@ fn write(value: &mut Value, hidden: &mut Value, form: &Node) -> Result<(), ApiEr
             }
             "id_number_secondary" => value["id_number_secondary_provided"] = json!(text.is_some()),
             "full_name_aliases" => value[name] = json!(form.texts(name)),
-            "relationship" => relate(&mut value["relationship"], node)?,
+            "relationship" => write_relationship(&mut value["relationship"], node)?,
             "verification" => {
                 for which in ["document", "additional_document"] {
                     if let Some(form) = node.at(which) {
@@ -298,7 +307,7 @@ fn write(value: &mut Value, hidden: &mut Value, form: &Node) -> Result<(), ApiEr
     Ok(())
 }
 
-fn born_on(form: &Node) -> Result<Value, ApiError> {
+fn read_dob(form: &Node) -> Result<Value, ApiError> {
     let day = date(form);
     let part = |name: &str| day[name].as_i64();
     let month = u8::try_from(part("month").unwrap_or(1))
@@ -313,7 +322,7 @@ fn born_on(form: &Node) -> Result<Value, ApiError> {
     Ok(day)
 }
 
-fn relate(target: &mut Value, form: &Node) -> Result<(), ApiError> {
+fn write_relationship(target: &mut Value, form: &Node) -> Result<(), ApiError> {
     for role in ROLES {
         if let Some(flag) = form.flag(role) {
             target[role] = json!(flag);
@@ -349,12 +358,12 @@ pub(super) fn individual(
     let mine = tx
         .store()
         .list(Kind::Person, &account.id)
-        .find(|p| represents(p))
+        .find(|p| is_representative(p))
         .cloned();
     let person = match mine {
         Some(person) => change(tx, &person, form)?,
         None => {
-            let mut person = blank(tx, &account.id);
+            let mut person = new_person(tx, &account.id);
             person["relationship"]["representative"] = json!(true);
             add(tx, &account.id, person, form)?
         }
@@ -386,12 +395,12 @@ fn missing(id: &str) -> ApiError {
 }
 
 /// The account after its persons changed: what it wants changes with them.
-fn look_again(tx: &mut Tx<'_>, account: &Record) -> Result<(), ApiError> {
+fn refresh_requirements(tx: &mut Tx<'_>, account: &Record) -> Result<(), ApiError> {
     let mut value = account.value.clone();
     let mine = tx
         .store()
         .list(Kind::Person, &account.id)
-        .find(|p| represents(p))
+        .find(|p| is_representative(p))
         .map(|p| p.value.clone());
     match mine {
         Some(person) if value["individual"].is_object() => value["individual"] = person,
@@ -400,7 +409,7 @@ fn look_again(tx: &mut Tx<'_>, account: &Record) -> Result<(), ApiError> {
     save(tx, &account.id, value).map(drop)
 }
 
-fn form_of(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Node, ApiError> {
+fn form_or_token(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Node, ApiError> {
     let Some(token) = call.args.text("person_token") else {
         return Ok(call.args.clone());
     };
@@ -409,14 +418,19 @@ fn form_of(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Node, ApiError> {
 }
 
 /// An account has one representative.
-fn alone(tx: &Tx<'_>, account: &str, me: &str, form: &Node) -> Result<(), ApiError> {
+fn check_only_representative(
+    tx: &Tx<'_>,
+    account: &str,
+    me: &str,
+    form: &Node,
+) -> Result<(), ApiError> {
     if form.flag("relationship.representative") != Some(true) {
         return Ok(());
     }
     let other = tx
         .store()
         .list(Kind::Person, account)
-        .find(|p| represents(p) && p.id != me);
+        .find(|p| is_representative(p) && p.id != me);
     match other {
         None => Ok(()),
         Some(other) => Err(ApiError::invalid(format!(
@@ -428,19 +442,19 @@ fn alone(tx: &Tx<'_>, account: &str, me: &str, form: &Node) -> Result<(), ApiErr
 }
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
-    let form = form_of(tx, call)?;
-    alone(tx, &account.id, "", &form)?;
-    let person = blank(tx, &account.id);
+    let account = from_path(tx, call)?;
+    let form = form_or_token(tx, call)?;
+    check_only_representative(tx, &account.id, "", &form)?;
+    let person = new_person(tx, &account.id);
     let person = add(tx, &account.id, person, &form)?;
-    look_again(tx, &account)?;
+    refresh_requirements(tx, &account)?;
     let person = tx.get(&person.id).unwrap_or(person);
     tx.emit("person.created", &account.id, &person.value);
     Ok(person.value.clone())
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let wanted: Vec<(&str, bool)> = ROLES
         .iter()
         .filter_map(|role| Some((*role, call.args.flag(&format!("relationship.{role}"))?)))
@@ -459,21 +473,21 @@ fn person_of(tx: &Tx<'_>, call: &Call<'_>, account: &Record) -> Result<Arc<Recor
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     Ok(person_of(tx, call, &account)?.value.clone())
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let person = person_of(tx, call, &account)?;
-    let form = form_of(tx, call)?;
-    alone(tx, &account.id, &person.id, &form)?;
+    let form = form_or_token(tx, call)?;
+    check_only_representative(tx, &account.id, &person.id, &form)?;
     change(tx, &person, &form)?;
-    look_again(tx, &account)?;
-    Ok(tell_update(tx, &person))
+    refresh_requirements(tx, &account)?;
+    Ok(emit_updated(tx, &person))
 }
 
-fn tell_update(tx: &mut Tx<'_>, person: &Record) -> Value {
+fn emit_updated(tx: &mut Tx<'_>, person: &Record) -> Value {
     let Some(now) = tx.get(&person.id) else {
         return Value::Null;
     };
@@ -485,9 +499,9 @@ fn tell_update(tx: &mut Tx<'_>, person: &Record) -> Value {
 }
 
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let account = named(tx, call)?;
+    let account = from_path(tx, call)?;
     let person = person_of(tx, call, &account)?;
-    if represents(&person) && !requirements::collected_by_platform(&account.value) {
+    if is_representative(&person) && !requirements::collected_by_platform(&account.value) {
         return Err(
             ApiError::invalid("You cannot delete the account opener of this account.")
                 .param("person"),

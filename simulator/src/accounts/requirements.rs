@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::persons::{self, Judgement};
+use super::persons::{self, Verification};
 use crate::store::{Kind, Record, Tx};
 
 /// Whether the platform asks for what Stripe wants to know (`requirement_collection` is `application`, as with Custom
@@ -23,7 +23,7 @@ pub(super) fn can_charge(account: &Value) -> bool {
 
 /// What is wanted, gathered from the account and its persons.
 #[derive(Default)]
-struct Wanted {
+struct Outstanding {
     missing: Vec<String>,
     /// What was told and couldn't be verified.
     proof: Vec<String>,
@@ -33,20 +33,20 @@ struct Wanted {
     alternatives: Vec<Value>,
 }
 
-impl Wanted {
-    fn text(&mut self, account: &Value, path: &str) {
+impl Outstanding {
+    fn require(&mut self, account: &Value, path: &str) {
         if at(account, path).is_null() || at(account, path) == &json!(false) {
             self.missing.push(path.to_owned());
         }
     }
 
-    fn person(&mut self, prefix: &str, judgement: &Judgement) {
+    fn require_of_person(&mut self, prefix: &str, verification: &Verification) {
         let full = |field: &String| format!("{prefix}.{field}");
-        self.missing.extend(judgement.missing.iter().map(full));
+        self.missing.extend(verification.missing.iter().map(full));
         self.eventually
-            .extend(judgement.eventually.iter().map(full));
-        self.pending.extend(judgement.pending.iter().map(full));
-        for (field, code, reason) in &judgement.failed {
+            .extend(verification.eventually.iter().map(full));
+        self.pending.extend(verification.pending.iter().map(full));
+        for (field, code, reason) in &verification.failed {
             let requirement = format!("{prefix}.{field}");
             self.errors.push(json!({
                 "code": code, "reason": reason, "requirement": requirement,
@@ -75,20 +75,20 @@ pub(super) fn address_of(country: &str) -> &'static [&'static str] {
 }
 
 /// Looks at the account and its persons again, and writes what is due and what it may do.
-pub(super) fn settle(tx: &mut Tx<'_>, record: &Record, account: &mut Value) {
-    let wanted = gather(tx, record, account);
-    let mut due: Vec<String> = wanted.missing.clone();
-    due.extend(wanted.proof.iter().cloned());
+pub(super) fn update(tx: &mut Tx<'_>, record: &Record, account: &mut Value) {
+    let outstanding = collect(tx, record, account);
+    let mut due: Vec<String> = outstanding.missing.clone();
+    due.extend(outstanding.proof.iter().cloned());
     due.sort();
     let mut eventually = due.clone();
-    eventually.extend(wanted.eventually);
+    eventually.extend(outstanding.eventually);
     eventually.sort();
     let some = account["capabilities"]
         .as_object()
         .is_some_and(|c| !c.is_empty());
     let disabled = if !due.is_empty() {
         Some("requirements.past_due")
-    } else if !wanted.pending.is_empty() {
+    } else if !outstanding.pending.is_empty() {
         Some("requirements.pending_verification")
     } else if !some {
         Some("action_required.requested_capabilities")
@@ -106,41 +106,41 @@ pub(super) fn settle(tx: &mut Tx<'_>, record: &Record, account: &mut Value) {
         }
     }
     account["requirements"] = json!({
-        "alternatives": wanted.alternatives,
+        "alternatives": outstanding.alternatives,
         "current_deadline": null,
         "currently_due": due,
         "disabled_reason": disabled,
-        "errors": wanted.errors,
+        "errors": outstanding.errors,
         "eventually_due": eventually,
         "past_due": due,
-        "pending_verification": wanted.pending,
+        "pending_verification": outstanding.pending,
     });
     account["details_submitted"] =
-        json!(wanted.missing.is_empty() || account["details_submitted"] == json!(true));
+        json!(outstanding.missing.is_empty() || account["details_submitted"] == json!(true));
     account["charges_enabled"] = json!(can_charge(account));
     account["payouts_enabled"] = json!(disabled.is_none());
 }
 
-fn gather(tx: &mut Tx<'_>, record: &Record, account: &mut Value) -> Wanted {
-    let mut wanted = Wanted::default();
+fn collect(tx: &mut Tx<'_>, record: &Record, account: &mut Value) -> Outstanding {
+    let mut outstanding = Outstanding::default();
     let country = account["country"].as_str().unwrap_or_default().to_owned();
     let recipient = account["tos_acceptance"]["service_agreement"] == "recipient";
     if account["external_accounts"]["data"]
         .as_array()
         .is_none_or(Vec::is_empty)
     {
-        wanted.missing.push("external_account".to_owned());
+        outstanding.missing.push("external_account".to_owned());
     }
     for path in ["business_type", "tos_acceptance.date", "tos_acceptance.ip"] {
-        wanted.text(account, path);
+        outstanding.require(account, path);
     }
     if account["capabilities"]["card_payments"].is_string() {
-        wanted.text(account, "business_profile.mcc");
+        outstanding.require(account, "business_profile.mcc");
         let profile = &account["business_profile"];
         if profile["url"].is_null() && profile["product_description"].is_null() {
             let url = "business_profile.url";
-            wanted.missing.push(url.to_owned());
-            wanted.alternatives.push(json!({
+            outstanding.missing.push(url.to_owned());
+            outstanding.alternatives.push(json!({
                 "alternative_fields_due": ["business_profile.product_description"],
                 "original_fields_due": [url],
             }));
@@ -153,22 +153,22 @@ fn gather(tx: &mut Tx<'_>, record: &Record, account: &mut Value) -> Wanted {
         .map(|p| p.id.clone())
         .collect();
     match kind.as_deref() {
-        Some("individual") => individual(tx, account, &persons, &country, &mut wanted),
+        Some("individual") => individual(tx, account, &persons, &country, &mut outstanding),
         Some(kind) => company(
             tx,
             record,
             account,
             (kind, &country, recipient),
             &persons,
-            &mut wanted,
+            &mut outstanding,
         ),
         None => {
             for field in ["first_name", "last_name"] {
-                wanted.missing.push(format!("representative.{field}"));
+                outstanding.missing.push(format!("representative.{field}"));
             }
         }
     }
-    wanted
+    outstanding
 }
 
 fn individual(
@@ -176,20 +176,20 @@ fn individual(
     account: &mut Value,
     persons: &[String],
     country: &str,
-    wanted: &mut Wanted,
+    outstanding: &mut Outstanding,
 ) {
     let mine = persons
         .iter()
-        .find(|id| tx.get(id).is_some_and(|p| persons::represents(&p)));
+        .find(|id| tx.get(id).is_some_and(|p| persons::is_representative(&p)));
     let Some(mine) = mine else {
         let fields = persons::fields(persons::Role::Individual, country);
-        wanted
+        outstanding
             .missing
             .extend(fields.iter().map(|field| format!("individual.{field}")));
         return;
     };
-    let judgement = persons::judge(tx, mine, persons::Role::Individual, country);
-    wanted.person("individual", &judgement);
+    let verification = persons::verify(tx, mine, persons::Role::Individual, country);
+    outstanding.require_of_person("individual", &verification);
     if let Some(person) = tx.get(mine) {
         account["individual"] = person.value.clone();
     }
@@ -201,40 +201,40 @@ fn company(
     account: &Value,
     (kind, country, recipient): (&str, &str, bool),
     persons: &[String],
-    wanted: &mut Wanted,
+    outstanding: &mut Outstanding,
 ) {
     for field in address_of(country) {
-        wanted.text(account, &format!("company.address.{field}"));
+        outstanding.require(account, &format!("company.address.{field}"));
     }
     for field in ["name", "phone", "tax_id_provided"] {
-        wanted.text(account, &format!("company.{field}"));
+        outstanding.require(account, &format!("company.{field}"));
     }
     if kind == "company" && !recipient {
-        wanted.text(account, "company.owners_provided");
+        outstanding.require(account, "company.owners_provided");
         if !matches!(country, "US" | "CA") {
-            wanted.text(account, "company.directors_provided");
-            wanted.text(account, "company.executives_provided");
+            outstanding.require(account, "company.directors_provided");
+            outstanding.require(account, "company.executives_provided");
         }
     }
-    for field in &mut wanted.missing {
+    for field in &mut outstanding.missing {
         if field == "company.tax_id_provided" {
             "company.tax_id".clone_into(field);
         }
     }
-    tax_id(record, account, wanted);
+    tax_id(record, account, outstanding);
     let mut represented = false;
     for id in persons {
         let Some(person) = tx.get(id) else {
             continue;
         };
         let role = persons::role(&person);
-        represented |= persons::represents(&person);
-        let judgement = persons::judge(tx, id, role, country);
-        wanted.person(id, &judgement);
+        represented |= persons::is_representative(&person);
+        let verification = persons::verify(tx, id, role, country);
+        outstanding.require_of_person(id, &verification);
     }
     if !represented {
         let fields = persons::fields(persons::Role::Representative, country);
-        wanted
+        outstanding
             .missing
             .extend(fields.iter().map(|field| format!("representative.{field}")));
     }
@@ -242,14 +242,14 @@ fn company(
 
 /// Stripe's test numbers that don't match, until a document proves the company
 /// (<https://docs.stripe.com/connect/testing#test-business-tax-ids>).
-fn tax_id(record: &Record, account: &Value, wanted: &mut Wanted) {
+fn tax_id(record: &Record, account: &Value, outstanding: &mut Outstanding) {
     let number = record.hidden["tax_id"].as_str().unwrap_or_default();
     let document = account["company"]["verification"]["document"]["front"].as_str();
     let proven = document.is_some_and(|file| !file.contains("fail"));
     if number.starts_with("11111111") && !proven {
         let requirement = "company.verification.document";
-        wanted.proof.push(requirement.to_owned());
-        wanted.errors.push(json!({
+        outstanding.proof.push(requirement.to_owned());
+        outstanding.errors.push(json!({
             "code": "verification_failed_tax_id_match",
             "reason": "The tax ID couldn't be verified. Verify the tax ID is correct or upload a document that shows it.",
             "requirement": requirement,

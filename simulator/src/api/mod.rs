@@ -121,3 +121,11 @@ pub(crate) fn metadata(form: &Node, path: &str) -> Answer {
     merge_metadata(&mut out, form, path)?;
     Ok(out)
 }
+
+/// An object with more fields, which replace those of the same name.
+pub(crate) fn merged(mut object: Value, fields: Value) -> Value {
+    if let (Value::Object(object), Value::Object(fields)) = (&mut object, fields) {
+        object.extend(fields);
+    }
+    object
+}

@@ -168,7 +168,7 @@ const SUBSCRIPTIONS: Resource = Resource {
 /// Stripe's own limit on clauses.
 const MAX_CLAUSES: usize = 10;
 /// Seconds until an object is found where search lags behind.
-const LAG: i64 = 60;
+const INDEX_DELAY: i64 = 60;
 
 fn search(tx: &mut Tx<'_>, call: &Call<'_>, resource: &Resource) -> Answer {
     let query = Query::read(call.args.text("query").unwrap_or_default(), resource)?;
@@ -178,7 +178,7 @@ fn search(tx: &mut Tx<'_>, call: &Call<'_>, resource: &Resource) -> Answer {
         Some(page) => Bound::Excluded(cursor(page)?),
     };
     let newest = match tx.assumptions.get("search") {
-        "after_a_minute" => tx.now - LAG,
+        "after_a_minute" => tx.now - INDEX_DELAY,
         _ => i64::MAX,
     };
     let fits = |r: &&std::sync::Arc<Record>| r.int("created") <= newest && query.holds(r);
@@ -329,16 +329,16 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn clause(&mut self, resource: &Resource) -> Result<Clause, ApiError> {
         self.rest = self.rest.trim_start();
-        let negated = self.eat("-");
+        let negated = self.consume("-");
         let name = self.take(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.');
         if name.is_empty() {
             return Err(unreadable());
         }
-        let (path, kind) = if self.eat("[") {
+        let (path, kind) = if self.consume("[") {
             let Some(Written::Quoted(key)) = self.value()? else {
                 return Err(unreadable());
             };
-            if !self.eat("]") {
+            if !self.consume("]") {
                 return Err(unreadable());
             }
             if name != "metadata" {
@@ -351,7 +351,7 @@ impl Reader<'_> {
         let shown = path.join(".");
         let operator = [">=", "<=", ":", "~", ">", "<", "="]
             .into_iter()
-            .find(|op| self.eat(op))
+            .find(|op| self.consume(op))
             .ok_or_else(unreadable)?;
         let value = self.value()?.ok_or_else(unreadable)?;
         Ok(Clause {
@@ -361,7 +361,7 @@ impl Reader<'_> {
         })
     }
 
-    fn eat(&mut self, mark: &str) -> bool {
+    fn consume(&mut self, mark: &str) -> bool {
         let rest = self.rest.strip_prefix(mark);
         self.rest = rest.unwrap_or(self.rest);
         rest.is_some()

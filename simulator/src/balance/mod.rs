@@ -25,7 +25,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) const DAY: i64 = 86_400;
 
 /// How long a transaction is unseen where `late_transactions` says so.
-const UNSEEN_FOR: i64 = 60;
+const LIST_DELAY: i64 = 60;
 
 /// Days until money becomes available, at midnight (UTC), where an account's schedule doesn't say.
 const DELAY_DAYS: i64 = 2;
@@ -130,10 +130,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         .amount
         .checked_sub(fee)
         .ok_or_else(ApiError::overflow)?;
-    let now = match tx.assumptions.get("clock_money") {
-        "clock_time" => tx.now,
-        _ => tx.own_now(),
-    };
+    let now = booked_at(tx);
     let available_on = match booking.available_on {
         When::Now => now,
         When::Later => schedule::money_day(tx, now + delay_days(tx, owner) * DAY),
@@ -175,6 +172,15 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
     Ok(id)
 }
 
+/// The time of a transaction, which is open only for work on a test clock.
+fn booked_at(tx: &Tx<'_>) -> i64 {
+    if tx.now != tx.simulator_now() && tx.assumptions.get("clock_money") == "clock_time" {
+        tx.now
+    } else {
+        tx.simulator_now()
+    }
+}
+
 fn delay_days(tx: &Tx<'_>, owner: &str) -> i64 {
     tx.get(owner)
         .and_then(|a| a.value["settings"]["payouts"]["schedule"]["delay_days"].as_i64())
@@ -199,7 +205,7 @@ pub(crate) fn fees_fall_on_platform(tx: &Tx<'_>, owner: &str) -> bool {
 
 /// Refunds that wait for money are tried again, oldest first, as soon as this work is done.
 fn wake_refunds(tx: &mut Tx<'_>, owner: &str) {
-    let now = tx.own_now();
+    let now = tx.simulator_now();
     for id in tx.store().waiting(owner) {
         tx.update(&id, |r| r.due = Some(now));
     }
@@ -218,11 +224,11 @@ pub(crate) fn becomes_available(tx: &mut Tx<'_>, txn: &Record) {
         .next_due(tx.now)
         .is_none_or(|(_, id)| tx.get(&id).is_none_or(|r| r.kind != Kind::Txn))
     {
-        tell_available(tx, &txn.owner);
+        emit_available(tx, &txn.owner);
     }
 }
 
-pub(crate) fn tell_available(tx: &mut Tx<'_>, owner: &str) {
+pub(crate) fn emit_available(tx: &mut Tx<'_>, owner: &str) {
     let balance = of(tx, owner);
     tx.emit("balance.available", owner, &balance);
 }
@@ -290,10 +296,10 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
     }
     let unseen = match tx.assumptions.get("late_transactions") {
-        "after_a_minute" => tx.now - UNSEEN_FOR + 1..tx.now + 1,
+        "after_a_minute" => tx.now - LIST_DELAY + 1..tx.now + 1,
         _ => 0..0,
     };
-    let left_out = tx.assumptions.get("payout_transaction") == "left_out";
+    let left_out = payout.is_some() && tx.assumptions.get("payout_transaction") == "left_out";
     let (kind, source) = (args.text("type"), args.text("source"));
     let currency = args.text("currency").map(str::to_ascii_lowercase);
     lists::list(tx, call, Kind::Txn, |r| {

@@ -64,7 +64,7 @@ fn destination<'a>(account: &'a Record, currency: &str, id: Option<&str>) -> Opt
     }
 }
 
-fn errored(bank: &Value) -> bool {
+fn is_errored(bank: &Value) -> bool {
     bank["status"] == "errored"
 }
 
@@ -79,7 +79,6 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
         tx.update(&account.id, |r| r.due = None);
         return schedule(tx, &account.id);
     }
-    let debit = tx.assumptions.get("negative_balance");
     let debits = account.value["settings"]["payouts"]["debit_negative_balances"] == json!(true);
     for (currency, (_, pending)) in tx.store().balances(&account.id) {
         let items: Vec<_> = tx
@@ -93,19 +92,19 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
             .map(|t| (t.id.clone(), t.int("net")))
             .collect();
         let amount: i64 = items.iter().map(|(_, net)| net).sum();
-        let covered = amount + pending >= 0 && debit == "unless_covered";
-        if amount == 0 || (amount < 0 && (!debits || covered)) {
+        let covered =
+            || amount + pending >= 0 && tx.assumptions.get("negative_balance") == "unless_covered";
+        if amount == 0 || (amount < 0 && (!debits || covered())) {
             continue;
         }
         let first = account.value["external_accounts"]["data"].get(0);
-        let foreign = tx.assumptions.get("foreign_payout") == "first_account";
         let bank = destination(account, &currency, None)
-            .or(first.filter(|_| foreign))
-            .filter(|bank| !errored(bank));
+            .or_else(|| first.filter(|_| tx.assumptions.get("foreign_payout") == "first_account"))
+            .filter(|bank| !is_errored(bank));
         let Some(bank) = bank else {
             continue;
         };
-        let Ok(payout) = make(tx, account, New::automatic(amount, &currency, bank)) else {
+        let Ok(payout) = make(tx, account, NewPayout::automatic(amount, &currency, bank)) else {
             continue;
         };
         for (txn, _) in items {
@@ -114,7 +113,7 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
     }
 }
 
-struct New<'a> {
+struct NewPayout<'a> {
     amount: i64,
     currency: &'a str,
     bank: &'a Value,
@@ -127,7 +126,7 @@ struct New<'a> {
     original: Option<&'a str>,
 }
 
-impl<'a> New<'a> {
+impl<'a> NewPayout<'a> {
     fn automatic(amount: i64, currency: &'a str, bank: &'a Value) -> Self {
         Self {
             amount,
@@ -143,23 +142,17 @@ impl<'a> New<'a> {
     }
 }
 
-fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
+fn make(tx: &mut Tx<'_>, account: &Record, new: NewPayout<'_>) -> Answer {
     let id = tx.mint("po_1", 23);
-    let arrival = if new.instant {
-        tx.now + tx.takes(INSTANT_TAKES)
-    } else {
-        let at_most = tx.now + tx.takes(DAY);
-        let day = money_day(tx, at_most);
-        if day > tx.now { day } else { at_most }
-    };
+    let arrival = arrival(tx, new.instant);
     let category = if new.original.is_some() {
         "payout_reversal"
     } else {
         "payout"
     };
     let fee = instant_fee(&new)?;
-    let inside = tx.assumptions.get("instant_fee") == "inside";
-    let fees = if fee > 0 && inside {
+    let inside = fee > 0 && tx.assumptions.get("instant_fee") == "inside";
+    let fees = if inside {
         vec![FeePart::Stripe(fee)]
     } else {
         vec![]
@@ -178,8 +171,40 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
             .description("Instant Payout fee");
         book(tx, &account.id, booking)?;
     }
+    let payout = pending_payout(&id, &new, &txn, (tx.now, arrival));
+    let due = std::cmp::min(tx.now + tx.takes(PENDING_FOR), arrival);
+    tx.insert(
+        Kind::Payout,
+        &account.id,
+        payout.clone(),
+        Value::Null,
+        Some(due),
+    );
+    if new.automatic {
+        tx.update(&txn, |r| r.hidden["payout"] = json!(id));
+    }
+    tx.emit("payout.created", &account.id, &payout);
+    Ok(payout)
+}
+
+/// When a payout that is made now arrives.
+fn arrival(tx: &Tx<'_>, instant: bool) -> i64 {
+    if instant {
+        return tx.now + tx.takes(INSTANT_TAKES);
+    }
+    let at_most = tx.now + tx.takes(DAY);
+    let day = money_day(tx, at_most);
+    if day > tx.now { day } else { at_most }
+}
+
+fn pending_payout(
+    id: &str,
+    new: &NewPayout<'_>,
+    txn: &str,
+    (created, arrival): (i64, i64),
+) -> Value {
     let card = new.bank["object"] == "card";
-    let payout = json!({
+    json!({
         "id": id,
         "object": "payout",
         "amount": new.amount,
@@ -188,7 +213,7 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
         "arrival_date": arrival,
         "automatic": new.automatic,
         "balance_transaction": txn,
-        "created": tx.now,
+        "created": created,
         "currency": new.currency,
         "description": new.description,
         "destination": new.bank["id"],
@@ -207,23 +232,10 @@ fn make(tx: &mut Tx<'_>, account: &Record, new: New<'_>) -> Answer {
         "status": "pending",
         "trace_id": { "status": "pending", "value": null },
         "type": if card { "card" } else { "bank_account" },
-    });
-    let due = std::cmp::min(tx.now + tx.takes(PENDING_FOR), arrival);
-    tx.insert(
-        Kind::Payout,
-        &account.id,
-        payout.clone(),
-        Value::Null,
-        Some(due),
-    );
-    if new.automatic {
-        tx.update(&txn, |r| r.hidden["payout"] = json!(id));
-    }
-    tx.emit("payout.created", &account.id, &payout);
-    Ok(payout)
+    })
 }
 
-fn instant_fee(new: &New<'_>) -> Result<i64, ApiError> {
+fn instant_fee(new: &NewPayout<'_>) -> Result<i64, ApiError> {
     if !new.instant {
         return Ok(0);
     }
@@ -317,13 +329,13 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return Err(not_allowed("this account's payouts are not enabled"));
     }
     let bank = bank_for(tx, &account, &currency, args.text("destination"))?;
-    let new = New {
+    let new = NewPayout {
         automatic: false,
         instant: args.text("method") == Some("instant"),
         description: json!(args.text("description")),
         statement: json!(args.text("statement_descriptor")),
         metadata: metadata(args, "metadata")?,
-        ..New::automatic(amount, &currency, bank)
+        ..NewPayout::automatic(amount, &currency, bank)
     };
     let methods = bank["available_payout_methods"].as_array();
     if new.instant && !methods.is_some_and(|all| all.iter().any(|m| m == "instant")) {
@@ -368,8 +380,7 @@ fn bank_for<'a>(
             "Sorry, you don't have any external accounts in that currency ({currency})."
         )),
     })?;
-    let refused = tx.assumptions.get("errored_bank") != "refuses_automatic";
-    if errored(bank) && refused {
+    if is_errored(bank) && tx.assumptions.get("errored_bank") != "refuses_automatic" {
         return Err(not_allowed(
             "the last payout to this external account failed, and its details were not updated since",
         ));
@@ -402,11 +413,11 @@ fn reverse(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     };
     let amount = original["amount"].as_i64().unwrap_or_default();
     let currency = original["currency"].as_str().unwrap_or_default();
-    let new = New {
+    let new = NewPayout {
         automatic: false,
         metadata: metadata(call.args, "metadata")?,
         original: Some(call.id()),
-        ..New::automatic(-amount, currency, to)
+        ..NewPayout::automatic(-amount, currency, to)
     };
     let reversal = make(tx, &account, new)?;
     step(tx, call.id(), "payout.updated", |r| {
@@ -481,8 +492,7 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
             r.value["reconciliation_status"] = json!("completed");
         }
     })?;
-    let any = tx.assumptions.get("errored_bank") == "after_any_failure";
-    if any || code != "insufficient_funds" {
+    if code != "insufficient_funds" || tx.assumptions.get("errored_bank") == "after_any_failure" {
         set_status(
             tx,
             &payout.owner,
@@ -495,7 +505,7 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str, code: &str) -> Answer {
 }
 
 /// The external accounts to which payouts failed can be tried again, as when their details were updated.
-pub(crate) fn mend(tx: &mut Tx<'_>, account: &str) -> Answer {
+pub(crate) fn reenable_banks(tx: &mut Tx<'_>, account: &str) -> Answer {
     connected(tx, account).ok_or_else(|| ApiError::missing("account", account, "account"))?;
     set_status(tx, account, None, "new");
     schedule(tx, account);
@@ -509,7 +519,7 @@ fn set_status(tx: &mut Tx<'_>, account: &str, id: Option<&str>, status: &str) {
     tx.update(account, |r| {
         let banks = r.value["external_accounts"]["data"].as_array_mut();
         for bank in banks.into_iter().flatten() {
-            let meant = id.map_or_else(|| errored(bank), |id| bank["id"] == id);
+            let meant = id.map_or_else(|| is_errored(bank), |id| bank["id"] == id);
             if meant && bank["object"] == "bank_account" && bank["status"] != status {
                 bank["status"] = json!(status);
                 changed.push(bank.clone());

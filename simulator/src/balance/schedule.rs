@@ -72,8 +72,10 @@ pub(crate) fn schedule(tx: &mut Tx<'_>, account: &str) {
     let Some(account) = tx.get(account) else {
         return;
     };
-    let at =
-        payday(tx, &account, tx.now).filter(|_| account.value["payouts_enabled"] == json!(true));
+    if account.value["payouts_enabled"] != json!(true) {
+        return;
+    }
+    let at = payday(tx, &account, tx.now);
     if at.is_some_and(|at| account.due.is_none_or(|due| due > at)) {
         tx.update(&account.id, |r| r.due = at);
     }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::prices::option;
-use crate::{error::ApiError, money::Half, store::Record};
+use crate::{error::ApiError, money::Rounding, store::Record};
 
 /// Decimal amounts are kept as integers with this many digits after the point, as Stripe takes.
 const DECIMALS: usize = 12;
@@ -15,7 +15,7 @@ pub(super) const ONE: i128 = 1_000_000_000_000;
 /// # Errors
 /// When the price has no amount in that currency.
 pub(crate) fn cost(
-    half: Half,
+    rounding: Rounding<'_>,
     price: &Record,
     quantity: i64,
     currency: &str,
@@ -42,7 +42,7 @@ pub(crate) fn cost(
         ),
         _ => unit(option, "unit_amount").checked_mul(counted(&price.value, quantity)),
     };
-    sum.and_then(|sum| round(half, sum))
+    sum.and_then(|sum| round(rounding, sum))
         .ok_or_else(ApiError::overflow)
 }
 
@@ -70,10 +70,10 @@ pub(super) fn trimmed(n: i128) -> String {
 }
 
 /// A scaled decimal to whole minor units; half up is away from zero.
-pub(crate) fn round(half: Half, n: i128) -> Option<i64> {
+pub(crate) fn round(rounding: Rounding<'_>, n: i128) -> Option<i64> {
     let more = if n < 0 { -ONE / 2 } else { ONE / 2 };
     let up = n.checked_add(more)? / ONE;
-    let even = half == Half::Even && n % ONE == more;
+    let even = n % ONE == more && rounding.is_half_even();
     i64::try_from(if even { up - up % 2 } else { up }).ok()
 }
 
@@ -123,6 +123,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::assumptions::Assumptions;
 
     #[test]
     fn decimals_keep_twelve_digits_and_round_half_up() {
@@ -131,10 +132,13 @@ mod tests {
         assert_eq!(scaled("1.1234567890123"), None);
         assert_eq!(trimmed(ONE / 2), "0.5");
         assert_eq!(trimmed(20 * ONE), "20");
-        assert_eq!(round(Half::Up, ONE / 2), Some(1));
-        assert_eq!(round(Half::Up, -ONE / 2), Some(-1));
-        assert_eq!(round(Half::Up, ONE / 2 - 1), Some(0));
-        let even = |halves: i128| round(Half::Even, halves * ONE / 2);
+        let mut assumptions = Assumptions::default();
+        let up = Rounding(&assumptions);
+        assert_eq!(round(up, ONE / 2), Some(1));
+        assert_eq!(round(up, -ONE / 2), Some(-1));
+        assert_eq!(round(up, ONE / 2 - 1), Some(0));
+        assumptions.set("rounding", "half_even").expect("a switch");
+        let even = |halves: i128| round(Rounding(&assumptions), halves * ONE / 2);
         assert_eq!(
             [even(1), even(3), even(-1), even(-3)],
             [Some(0), Some(2), Some(0), Some(-2)]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::prices::{self, Wanted};
+use super::prices::{self, NewPrice};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     error::{Answer, ApiError},
@@ -47,7 +47,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let Some(data) = call.args.at("default_price_data") else {
         return Ok(product.value.clone());
     };
-    let wanted = Wanted {
+    let wanted = NewPrice {
         product: &id,
         active: true,
         at: "default_price_data",
@@ -109,15 +109,15 @@ pub(crate) fn make(
         Value::Null,
         None,
     );
-    if !at.is_empty() && (!inline || tells_inline(tx)) {
+    if !at.is_empty() && (!inline || emits_inline(tx)) {
         tx.emit("product.created", call.owner, &product);
     }
     Ok(id)
 }
 
 /// Whether what a line makes for itself is told of.
-pub(super) fn tells_inline(tx: &Tx<'_>) -> bool {
-    tx.assumptions.get("inline_prices") == "told"
+pub(super) fn emits_inline(tx: &Tx<'_>) -> bool {
+    tx.assumptions.get("inline_prices") == "sent"
 }
 
 /// What creating and updating have in common; `all` writes what isn't given too.

@@ -14,7 +14,7 @@ use crate::{
 
 /// What a discount is on.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct On<'a> {
+pub(crate) struct DiscountTarget<'a> {
     pub customer: Option<&'a str>,
     pub subscription: Option<&'a str>,
     pub item: Option<&'a str>,
@@ -29,7 +29,7 @@ pub(crate) fn read(
     call: &Call<'_>,
     form: &Node,
     at: &str,
-    on: On<'_>,
+    on: DiscountTarget<'_>,
 ) -> Result<Vec<String>, ApiError> {
     let forms: Vec<&Node> = form.list("discounts").collect();
     let mut ids = Vec::new();
@@ -79,7 +79,12 @@ fn coupon_currency(tx: &Tx<'_>, code: &Record) -> Option<String> {
 }
 
 /// Redeems a coupon on something; says so where that is a customer or a subscription.
-pub(crate) fn make(tx: &mut Tx<'_>, owner: &str, of: &promotion::Discount, on: On<'_>) -> String {
+pub(crate) fn make(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    of: &promotion::Discount,
+    on: DiscountTarget<'_>,
+) -> String {
     let coupon = tx.get(&of.coupon);
     let months = coupon.and_then(|c| c.value["duration_in_months"].as_i64());
     let id = tx.mint("di_1", 23);
@@ -149,7 +154,7 @@ pub(crate) fn net(tx: &Tx<'_>, ids: &Value, amount: i64, product: &str) -> Resul
         if let Some(coupon) = coupon_of(tx, &id).filter(|c| promotion::covers(c, product))
             && let Some(percent) = coupon.hidden["percent"].as_i64()
         {
-            left -= money::percent_of(tx.half(), left, percent)?;
+            left -= money::percent_of(tx.rounding(), left, percent)?;
         }
     }
     Ok(left * amount.signum())

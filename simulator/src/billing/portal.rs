@@ -98,8 +98,8 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     )?;
     let mut value = record.value.clone();
     if let Some(active) = call.args.flag("active") {
-        let stays = tx.assumptions.get("default_portal") == "stays_active";
-        if !active && value["is_default"] == json!(true) && stays {
+        let default = value["is_default"] == json!(true);
+        if !active && default && tx.assumptions.get("default_portal") == "stays_active" {
             return Err(
                 ApiError::invalid("The default configuration can't be deactivated.")
                     .param("active"),
@@ -143,12 +143,11 @@ fn change(tx: &Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiErro
         }
     }
     let features = &value["features"];
-    let complete = tx.assumptions.get("portal_features") == "complete";
     let unset = |feature: &str, list: &str| {
         let feature = &features[feature];
-        complete
-            && feature["enabled"] == json!(true)
+        feature["enabled"] == json!(true)
             && feature[list].as_array().is_none_or(Vec::is_empty)
+            && tx.assumptions.get("portal_features") == "complete"
     };
     if unset("customer_update", "allowed_updates") {
         return Err(ApiError::parameter_missing(
@@ -318,7 +317,7 @@ fn open(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "five_minutes" => 300,
         _ => LIFE,
     };
-    let expires = json!({ "expires_at": tx.own_now() + life });
+    let expires = json!({ "expires_at": tx.simulator_now() + life });
     tx.insert(
         Kind::PortalSession,
         call.owner,
@@ -405,7 +404,7 @@ pub(crate) fn session(tx: &Tx<'_>, id: &str) -> Result<(Arc<Record>, Arc<Record>
         .get(id)
         .filter(|r| r.kind == Kind::PortalSession)
         .ok_or_else(missing)?;
-    if session.hidden["expires_at"].as_i64() <= Some(tx.own_now()) {
+    if session.hidden["expires_at"].as_i64() <= Some(tx.simulator_now()) {
         return Err(ApiError::invalid(
             "This link to the billing portal has expired.",
         ));

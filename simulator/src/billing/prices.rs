@@ -41,7 +41,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         tx,
         call,
         args,
-        &Wanted {
+        &NewPrice {
             product: &product,
             active: true,
             at: "",
@@ -50,7 +50,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 /// What a price is made of besides its form.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct NewPrice<'a> {
     pub product: &'a str,
     /// Prices made for one use only are inactive.
     pub active: bool,
@@ -58,7 +58,7 @@ pub(crate) struct Wanted<'a> {
     pub at: &'a str,
 }
 
-impl Wanted<'_> {
+impl NewPrice<'_> {
     fn param(&self, name: &str) -> String {
         if self.at.is_empty() {
             return name.to_owned();
@@ -74,7 +74,7 @@ impl Wanted<'_> {
 }
 
 /// Makes a price of a product from its form.
-pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &Wanted<'_>) -> Answer {
+pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &NewPrice<'_>) -> Answer {
     let currency = form
         .text("currency")
         .unwrap_or_default()
@@ -99,15 +99,7 @@ pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &Wante
     if let Some(key) = lookup_key {
         claim_key(tx, call, key, form, None)?;
     }
-    let transform = match form.at("transform_quantity") {
-        Some(t) if t.int("divide_by").is_none_or(|by| by < 1) => {
-            return Err(ApiError::invalid("Invalid positive integer")
-                .code("parameter_invalid_integer")
-                .param(wanted.param("transform_quantity[divide_by]")));
-        }
-        Some(t) => json!({ "divide_by": t.int("divide_by"), "round": t.text("round") }),
-        None => Value::Null,
-    };
+    let transform = transform_quantity(form, wanted)?;
     let price = json!({
         "id": tx.mint("price_1", 23),
         "object": "price",
@@ -143,10 +135,22 @@ pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &Wante
         json!({ "latent": latent }),
         None,
     );
-    if wanted.active || catalog::tells_inline(tx) {
+    if wanted.active || catalog::emits_inline(tx) {
         tx.emit("price.created", call.owner, &price);
     }
     Ok(price)
+}
+
+fn transform_quantity(form: &Node, wanted: &NewPrice<'_>) -> Answer {
+    match form.at("transform_quantity") {
+        Some(t) if t.int("divide_by").is_none_or(|by| by < 1) => {
+            Err(ApiError::invalid("Invalid positive integer")
+                .code("parameter_invalid_integer")
+                .param(wanted.param("transform_quantity[divide_by]")))
+        }
+        Some(t) => Ok(json!({ "divide_by": t.int("divide_by"), "round": t.text("round") })),
+        None => Ok(Value::Null),
+    }
 }
 
 /// A price's amounts in its own currency, as `currency_options` has them.
@@ -165,7 +169,7 @@ pub(super) fn option(price: &Value, tiers: Option<&Value>) -> Value {
 
 fn unit_amount(
     form: &Node,
-    wanted: &Wanted<'_>,
+    wanted: &NewPrice<'_>,
     tiered: bool,
 ) -> Result<(Option<i64>, Option<String>), ApiError> {
     let given = [
@@ -194,7 +198,7 @@ fn unit_amount(
 fn amounts(
     form: &Node,
     name: &str,
-    wanted: &Wanted<'_>,
+    wanted: &NewPrice<'_>,
 ) -> Result<(Option<i64>, Option<String>), ApiError> {
     let refuse = |name: &str| {
         Err(ApiError::invalid("Invalid non-negative integer")
@@ -222,7 +226,7 @@ fn amounts(
     }
 }
 
-fn recurring(form: &Node, wanted: &Wanted<'_>) -> Answer {
+fn recurring(form: &Node, wanted: &NewPrice<'_>) -> Answer {
     let Some(r) = form.at("recurring") else {
         return Ok(Value::Null);
     };
@@ -254,7 +258,7 @@ fn recurring(form: &Node, wanted: &Wanted<'_>) -> Answer {
     }))
 }
 
-fn tiers(form: &Node, wanted: &Wanted<'_>) -> Answer {
+fn tiers(form: &Node, wanted: &NewPrice<'_>) -> Answer {
     if form.text("tiers_mode").is_none() {
         return Err(ApiError::parameter_missing(&wanted.param("tiers_mode")));
     }
@@ -286,7 +290,7 @@ fn tiers(form: &Node, wanted: &Wanted<'_>) -> Answer {
         last = up_to.unwrap_or(last);
         let inner = format!("tiers[{index}]");
         let at = wanted.param(&inner);
-        let here = Wanted { at: &at, ..*wanted };
+        let here = NewPrice { at: &at, ..*wanted };
         let (flat, flat_decimal) = amounts(tier, "flat_amount", &here)?;
         let (unit, unit_decimal) = amounts(tier, "unit_amount", &here)?;
         if flat_decimal.is_none() && unit_decimal.is_none() {
@@ -303,11 +307,11 @@ fn tiers(form: &Node, wanted: &Wanted<'_>) -> Answer {
     Ok(json!(out))
 }
 
-fn currency_options(form: &Node, wanted: &Wanted<'_>) -> Answer {
+fn currency_options(form: &Node, wanted: &NewPrice<'_>) -> Answer {
     let mut out = json!({});
     for (currency, option) in form.sub("currency_options").children() {
         let at = wanted.param(&format!("currency_options[{currency}]"));
-        let here = Wanted { at: &at, ..*wanted };
+        let here = NewPrice { at: &at, ..*wanted };
         if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_alphabetic()) {
             return Err(ApiError::invalid(format!("Invalid currency: {currency}")).param(at));
         }
@@ -388,7 +392,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
         price["lookup_key"] = json!(args.text("lookup_key"));
     }
-    let wanted = Wanted {
+    let wanted = NewPrice {
         product: "",
         active: true,
         at: "",
@@ -473,7 +477,7 @@ pub(crate) fn read(
         },
     };
     let path = inner("");
-    let wanted = Wanted {
+    let wanted = NewPrice {
         product: &product,
         active: false,
         at: path.trim_end_matches("[]"),

@@ -34,6 +34,51 @@ fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let percent_off = args.text("percent_off");
     let amount_off = args.int("amount_off");
+    check_discount(args, percent_off, amount_off)?;
+    check_duration_and_limits(tx, args)?;
+    let latent = latent_fields(tx, call, amount_off)?;
+    let id = match args.text("id") {
+        Some(id) if tx.get(id).is_some() => {
+            return Err(ApiError::invalid("Coupon already exists.")
+                .code("resource_already_exists")
+                .param("id"));
+        }
+        Some(id) => id.to_owned(),
+        None => tx.mint("", 8),
+    };
+    // A JSON number from the digits that were sent, so that no float takes part.
+    let percent: Value = percent_off
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let coupon = json!({
+        "id": id,
+        "object": "coupon",
+        "amount_off": amount_off,
+        "created": tx.now,
+        "currency": amount_off.and(args.text("currency")).map(str::to_ascii_lowercase),
+        "duration": args.text("duration").unwrap_or("once"),
+        "duration_in_months": args.int("duration_in_months"),
+        "livemode": false,
+        "max_redemptions": args.int("max_redemptions"),
+        "metadata": metadata(args, "metadata")?,
+        "name": args.text("name"),
+        "percent_off": percent,
+        "redeem_by": args.int("redeem_by"),
+        "times_redeemed": 0,
+        "valid": true,
+    });
+    let hidden = json!({ "percent": percent_off.and_then(money::percent), "latent": latent });
+    tx.insert(Kind::Coupon, call.owner, coupon.clone(), hidden, None);
+    tx.emit("coupon.created", call.owner, &coupon);
+    Ok(coupon)
+}
+
+/// A coupon takes off either a percentage or an amount.
+fn check_discount(
+    args: &Node,
+    percent_off: Option<&str>,
+    amount_off: Option<i64>,
+) -> Result<(), ApiError> {
     match (percent_off, amount_off) {
         (None, None) => {
             return Err(ApiError::invalid(
@@ -69,6 +114,10 @@ fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             money::minimum(currency, "currency")?;
         }
     }
+    Ok(())
+}
+
+fn check_duration_and_limits(tx: &Tx<'_>, args: &Node) -> Result<(), ApiError> {
     let duration = args.text("duration").unwrap_or("once");
     let months = args.int("duration_in_months");
     if duration == "repeating" && months.is_none() {
@@ -90,6 +139,12 @@ fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         )
         .param("duration_in_months"));
     }
+    Ok(())
+}
+
+/// The fields that are only shown when they are expanded.
+fn latent_fields(tx: &Tx<'_>, call: &Call<'_>, amount_off: Option<i64>) -> Answer {
+    let args = call.args;
     let mut latent = json!({});
     if args.at("applies_to").is_some() {
         let products = args.texts("applies_to.products");
@@ -113,40 +168,7 @@ fn create_coupon(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         options[own] = json!({ "amount_off": amount });
         latent["currency_options"] = options;
     }
-    let id = match args.text("id") {
-        Some(id) if tx.get(id).is_some() => {
-            return Err(ApiError::invalid("Coupon already exists.")
-                .code("resource_already_exists")
-                .param("id"));
-        }
-        Some(id) => id.to_owned(),
-        None => tx.mint("", 8),
-    };
-    // A JSON number from the digits that were sent, so that no float takes part.
-    let percent: Value = percent_off
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    let coupon = json!({
-        "id": id,
-        "object": "coupon",
-        "amount_off": amount_off,
-        "created": tx.now,
-        "currency": amount_off.and(args.text("currency")).map(str::to_ascii_lowercase),
-        "duration": duration,
-        "duration_in_months": months,
-        "livemode": false,
-        "max_redemptions": args.int("max_redemptions"),
-        "metadata": metadata(args, "metadata")?,
-        "name": args.text("name"),
-        "percent_off": percent,
-        "redeem_by": args.int("redeem_by"),
-        "times_redeemed": 0,
-        "valid": true,
-    });
-    let hidden = json!({ "percent": percent_off.and_then(money::percent), "latent": latent });
-    tx.insert(Kind::Coupon, call.owner, coupon.clone(), hidden, None);
-    tx.emit("coupon.created", call.owner, &coupon);
-    Ok(coupon)
+    Ok(latent)
 }
 
 /// What `currency_options` names for each currency.
@@ -192,24 +214,7 @@ fn create_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if tx.find(Kind::Coupon, call.owner, coupon).is_none() {
         return Err(ApiError::missing("coupon", coupon, "promotion[coupon]"));
     }
-    let code = match args.text("code") {
-        Some(code) if code.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
-            code.to_owned()
-        }
-        Some(_) => {
-            return Err(ApiError::invalid(
-                "Invalid promotion code: it may only contain letters, digits and dashes.",
-            )
-            .param("code"));
-        }
-        None => tx.mint("", 8).to_ascii_uppercase(),
-    };
-    if find_active(tx, call.owner, &code).is_some() {
-        return Err(ApiError::invalid(format!(
-            "An active promotion code with `code: {code}` already exists."
-        ))
-        .param("code"));
-    }
+    let code = unused_code(tx, call)?;
     if args.int("expires_at").is_some_and(|at| at <= tx.now) {
         return Err(
             ApiError::invalid("The `expires_at` must be in the future.").param("expires_at")
@@ -218,21 +223,7 @@ fn create_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(customer) = args.text("customer") {
         find(tx, call, Kind::Customer, customer, "customer")?;
     }
-    let least = args.sub("restrictions");
-    if least.int("minimum_amount").is_some() != least.text("minimum_amount_currency").is_some() {
-        return Err(ApiError::invalid(
-            "You must pass `minimum_amount` and `minimum_amount_currency` together.",
-        )
-        .param("restrictions[minimum_amount]"));
-    }
-    let mut restrictions = json!({
-        "first_time_transaction": least.flag("first_time_transaction").unwrap_or(false),
-        "minimum_amount": least.int("minimum_amount"),
-        "minimum_amount_currency": least.text("minimum_amount_currency").map(str::to_ascii_lowercase),
-    });
-    if least.at("currency_options").is_some() {
-        restrictions["currency_options"] = currency_options(least, "minimum_amount");
-    }
+    let restrictions = restrictions(args.sub("restrictions"))?;
     let promotion_code = json!({
         "id": tx.mint("promo_1", 23),
         "object": "promotion_code",
@@ -258,6 +249,47 @@ fn create_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     );
     tx.emit("promotion_code.created", call.owner, &promotion_code);
     Ok(promotion_code)
+}
+
+/// The code that was asked for, or a new one; no active promotion code of the account has it.
+fn unused_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<String, ApiError> {
+    let code = match call.args.text("code") {
+        Some(code) if code.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') => {
+            code.to_owned()
+        }
+        Some(_) => {
+            return Err(ApiError::invalid(
+                "Invalid promotion code: it may only contain letters, digits and dashes.",
+            )
+            .param("code"));
+        }
+        None => tx.mint("", 8).to_ascii_uppercase(),
+    };
+    if find_active(tx, call.owner, &code).is_some() {
+        return Err(ApiError::invalid(format!(
+            "An active promotion code with `code: {code}` already exists."
+        ))
+        .param("code"));
+    }
+    Ok(code)
+}
+
+fn restrictions(args: &Node) -> Answer {
+    if args.int("minimum_amount").is_some() != args.text("minimum_amount_currency").is_some() {
+        return Err(ApiError::invalid(
+            "You must pass `minimum_amount` and `minimum_amount_currency` together.",
+        )
+        .param("restrictions[minimum_amount]"));
+    }
+    let mut restrictions = json!({
+        "first_time_transaction": args.flag("first_time_transaction").unwrap_or(false),
+        "minimum_amount": args.int("minimum_amount"),
+        "minimum_amount_currency": args.text("minimum_amount_currency").map(str::to_ascii_lowercase),
+    });
+    if args.at("currency_options").is_some() {
+        restrictions["currency_options"] = currency_options(args, "minimum_amount");
+    }
+    Ok(restrictions)
 }
 
 fn list_codes(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
@@ -459,7 +491,7 @@ pub(crate) fn amount_off(
         return Ok(0);
     };
     let off = match coupon.hidden["percent"].as_i64() {
-        Some(percent) => money::percent_of(tx.half(), subtotal, percent)?,
+        Some(percent) => money::percent_of(tx.rounding(), subtotal, percent)?,
         None => fixed(&coupon, currency).unwrap_or(0),
     };
     Ok(std::cmp::min(off, subtotal))

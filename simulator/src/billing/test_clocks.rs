@@ -56,8 +56,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let clock = json!({
         "id": tx.mint("clock_1", 23),
         "object": "test_helpers.test_clock",
-        "created": tx.own_now(),
-        "deletes_after": tx.own_now() + LIFE,
+        "created": tx.simulator_now(),
+        "deletes_after": tx.simulator_now() + LIFE,
         "frozen_time": frozen,
         "livemode": false,
         "name": args.text("name"),
@@ -85,7 +85,7 @@ fn advance(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             "The `frozen_time` must be after the test clock's current frozen time: a test clock can only be moved forward.",
         );
     }
-    if to > farthest(tx, &clock) {
+    if to > max_frozen_time(tx, &clock) {
         return refuse(
             "You can only advance a test clock by at most two intervals of its shortest subscription at a time.",
         );
@@ -107,7 +107,7 @@ fn advance(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 /// Two intervals from now of the shortest subscription; two years when there is none.
-fn farthest(tx: &Tx<'_>, clock: &Value) -> i64 {
+fn max_frozen_time(tx: &Tx<'_>, clock: &Value) -> i64 {
     let (id, now) = (
         clock["id"].as_str(),
         clock["frozen_time"].as_i64().unwrap_or(0),

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::look;
+use super::params;
 use crate::{
     api::{Call, merge_metadata, metadata},
     billing::{amounts, prices},
@@ -81,7 +81,7 @@ fn keep(tx: &Tx<'_>, form: &Node, old: &Value, at: &str) -> Answer {
     count(tx, &mut item, quantity)?;
     merge_metadata(&mut item["metadata"], form, "metadata")?;
     if form.at("adjustable_quantity").is_some() {
-        item["adjustable_quantity"] = look::adjustable(form);
+        item["adjustable_quantity"] = params::adjustable(form);
     }
     Ok(item)
 }
@@ -92,7 +92,7 @@ pub(super) fn make(tx: &mut Tx<'_>, price: &Record, quantity: i64, form: &Node) 
     let mut item = json!({
         "id": tx.mint("li_1", 23),
         "object": "item",
-        "adjustable_quantity": look::adjustable(form),
+        "adjustable_quantity": params::adjustable(form),
         "amount_discount": 0,
         "amount_tax": 0,
         "currency": price.value["currency"],
@@ -111,7 +111,7 @@ pub(super) fn count(tx: &Tx<'_>, item: &mut Value, quantity: i64) -> Result<(), 
         .get(id)
         .ok_or_else(|| ApiError::missing("price", id, "price"))?;
     let amount = amounts::cost(
-        tx.half(),
+        tx.rounding(),
         &price,
         quantity,
         item["currency"].as_str().unwrap_or_default(),

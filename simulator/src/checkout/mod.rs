@@ -2,7 +2,7 @@
 
 mod buyer;
 mod line_items;
-mod look;
+mod params;
 pub(crate) mod pay;
 mod shipping;
 mod subscribe;
@@ -43,7 +43,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let mode = args
         .text("mode")
         .ok_or_else(|| ApiError::parameter_missing("mode"))?;
-    look::check(tx, call)?;
+    params::check(tx, call)?;
     let expires_at = expiry(tx, args)?;
     let id = tx.mint("cs_test_a1", 56);
     let (mut session, hidden) = match mode {
@@ -81,7 +81,7 @@ fn sale(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), Ap
     let connect = connect(args, total, fee);
     destination::check(tx, call.owner, &connect, "payment_intent_data")?;
     let data = args.sub("payment_intent_data");
-    let mut session = look::describe(tx, call, id, Some(&currency))?;
+    let mut session = params::describe(tx, call, id, Some(&currency))?;
     session["amount_subtotal"] = json!(subtotal);
     session["shipping_options"] = json!(shipping);
     let hidden = json!({
@@ -117,7 +117,7 @@ fn set_up(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), 
         }
         None => {}
     }
-    let mut session = look::describe(tx, call, id, currency.as_deref())?;
+    let mut session = params::describe(tx, call, id, currency.as_deref())?;
     let data = args.sub("setup_intent_data");
     let fields = json!({
         "customer": args.text("customer"),
@@ -147,7 +147,7 @@ fn enough(total: i64, currency: &str) -> Result<(), ApiError> {
     if total != 0 && total < least {
         return Err(ApiError::invalid(format!(
             "The Checkout Session's total amount due must add up to at least {}",
-            money::show(least, currency)
+            money::format(least, currency)
         ))
         .code("amount_too_small")
         .param("line_items"));

@@ -12,7 +12,7 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     payments::{
-        confirm::{self, Challenge, End, How},
+        confirm::{self, AttemptOptions, AttemptOutcome, Challenge},
         intents, setup,
     },
     store::{Kind, Record, Tx},
@@ -222,9 +222,9 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
     let customer = buyer::customer(tx, &session);
     let intent = ensure_intent(tx, &session, customer.as_deref());
     let method = means(tx, &session, payment)?;
-    let how = How {
+    let how = AttemptOptions {
         challenge: payment.challenge,
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let end = confirm::attempt(tx, &intent, &method, &how)?;
     finish(tx, &session.id, end)
@@ -247,9 +247,9 @@ fn save(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiErro
         }
     };
     tx.update(&intent, |r| r.value["customer"] = json!(customer));
-    let how = How {
+    let how = AttemptOptions {
         challenge: payment.challenge,
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let end = setup::attempt(tx, &intent, &method, &how)?;
     finish(tx, id, end)
@@ -283,9 +283,9 @@ fn takes_debits(session: &Record) -> Result<(), ApiError> {
 }
 
 /// What an attempt means for its session.
-fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
+fn finish(tx: &mut Tx<'_>, id: &str, end: AttemptOutcome) -> Result<Outcome, ApiError> {
     match end {
-        End::Paid => {
+        AttemptOutcome::Paid => {
             let session = session(tx, id)?;
             let intent = tx.get(session.text("payment_intent"));
             let reserved = intent.is_some_and(|i| i.text("status") == "requires_capture");
@@ -297,14 +297,14 @@ fn finish(tx: &mut Tx<'_>, id: &str, end: End) -> Result<Outcome, ApiError> {
             };
             complete(tx, id, status)
         }
-        End::Challenged | End::Authenticated => Ok(Outcome::Challenge),
-        End::Processing => {
+        AttemptOutcome::Challenged | AttemptOutcome::Authenticated => Ok(Outcome::Challenge),
+        AttemptOutcome::Processing => {
             let due = tx.now + tx.takes(DEBIT_TAKES);
             let out = complete(tx, id, "unpaid")?;
             tx.update(id, |r| r.due = Some(due));
             Ok(out)
         }
-        End::Declined(code, decline, message) => Ok(Outcome::Declined {
+        AttemptOutcome::Declined(code, decline, message) => Ok(Outcome::Declined {
             code: if decline.is_empty() { code } else { decline }.to_owned(),
             message: message.to_owned(),
         }),

@@ -14,7 +14,7 @@ use crate::{
     customers::{self, methods},
     error::ApiError,
     form::Node,
-    payments::confirm::How,
+    payments::confirm::AttemptOptions,
     store::{Record, Tx},
 };
 
@@ -63,7 +63,7 @@ pub(super) fn pay(
         return Err(ApiError::invalid("Subscriptions are paid by card here.").param("method"));
     }
     let number = payment.card.as_deref().unwrap_or("4242424242424242");
-    match tx.tried(|tx| begin(tx, session, number, payment, "error_if_incomplete")) {
+    match tx.savepoint(|tx| begin(tx, session, number, payment, "error_if_incomplete")) {
         Ok((subscription, customer)) => {
             tx.off_clock();
             let free = session.int("amount_total") == 0;
@@ -88,7 +88,8 @@ pub(super) fn pay(
         }
         Err(error) if error.status == 402 => {
             if tx.assumptions.get("declined_subscription") == "incomplete" {
-                let left = tx.tried(|tx| begin(tx, session, number, payment, "allow_incomplete"));
+                let left =
+                    tx.savepoint(|tx| begin(tx, session, number, payment, "allow_incomplete"));
                 tx.off_clock();
                 // A card that can't even be saved leaves nothing.
                 if let Ok((_, customer)) = left {
@@ -169,9 +170,9 @@ fn begin(
         })
         .collect();
     form.put("add_invoice_items", Node::Tree(extra));
-    let how = How {
+    let how = AttemptOptions {
         challenge: payment.challenge,
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let sold = Sold {
         customer: &customer,
@@ -179,6 +180,6 @@ fn begin(
         form,
         how: &how,
     };
-    let subscription = create::sell(tx, owner, &sold)?;
+    let subscription = create::create_for_checkout(tx, owner, &sold)?;
     Ok((subscription, customer))
 }

@@ -8,7 +8,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Told, read, work};
+use super::{JsonResult, read, work};
 use crate::{
     Deliveries, Fault, RateLimits, Simulator,
     delivery::{DeliveryRules, history},
@@ -40,7 +40,7 @@ async fn faults(State(s): State<Simulator>) -> Json<Vec<Fault>> {
     Json(s.engine().lock().faults.list().to_vec())
 }
 
-async fn fault(State(s): State<Simulator>, body: String) -> Told {
+async fn fault(State(s): State<Simulator>, body: String) -> JsonResult {
     let fault: Fault = read(&body)?;
     fault.check()?;
     s.fault(fault.clone()).await;
@@ -62,7 +62,7 @@ async fn limits(State(s): State<Simulator>) -> Json<Value> {
     Json(json!({ "mode": s.engine().lock().limiter.mode }))
 }
 
-async fn set_limits(State(s): State<Simulator>, body: String) -> Told {
+async fn set_limits(State(s): State<Simulator>, body: String) -> JsonResult {
     let Limits { mode } = read(&body)?;
     s.limit_rates(mode).await;
     Ok(limits(State(s)).await)
@@ -83,7 +83,7 @@ fn once() -> usize {
     1
 }
 
-async fn deliver(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn deliver(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let Times { times } = read(&body)?;
     if s.engine().lock().store.get(&id).is_none() {
         return Err(ApiError::missing("event", &id, "id"));
@@ -100,7 +100,7 @@ async fn rules(State(s): State<Simulator>) -> Json<DeliveryRules> {
 }
 
 /// A mode brings its own rules; what else is named is changed beyond that.
-async fn set_rules(State(s): State<Simulator>, body: String) -> Told {
+async fn set_rules(State(s): State<Simulator>, body: String) -> JsonResult {
     let wanted: serde_json::Map<String, Value> = read(&body)?;
     let told = {
         let mut core = s.engine().lock();
@@ -137,7 +137,7 @@ struct Ensure {
     connect: bool,
 }
 
-async fn ensure(State(s): State<Simulator>, body: String) -> Told {
+async fn ensure(State(s): State<Simulator>, body: String) -> JsonResult {
     let Ensure { name, url, connect } = read(&body)?;
     Ok(Json(json!(s.ensure(&name, &url, connect)?)))
 }
@@ -150,7 +150,7 @@ struct Roll {
     expires_in: i64,
 }
 
-async fn roll(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> Told {
+async fn roll(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let Roll { expires_in } = read(&body)?;
     work(&s, |tx| webhooks::roll(tx, &id, expires_in))
 }

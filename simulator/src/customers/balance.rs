@@ -31,7 +31,7 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Books an amount on a customer's balance, negative for what they are owed. `more` are further
 /// fields of the transaction, such as its `invoice`.
-pub(crate) fn enter(
+pub(crate) fn add_transaction(
     tx: &mut Tx<'_>,
     customer: &str,
     amount: i64,
@@ -102,7 +102,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "metadata": metadata(args, "metadata")?,
     });
     let amount = args.int("amount").unwrap_or(0);
-    let entry = enter(tx, &customer.id, amount, &currency, "adjustment", more)?;
+    let entry = add_transaction(tx, &customer.id, amount, &currency, "adjustment", more)?;
     if let Some(after) = tx.get(&customer.id) {
         let changed = crate::events::changes(&customer.value, &after.value);
         tx.emit_change("customer.updated", call.owner, &after.value, Some(changed));

@@ -44,7 +44,7 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 /// With what a payment is made.
-pub(crate) enum Means {
+pub(crate) enum MethodKind {
     Card(&'static Card),
     /// A debit that ends later: how, and after how many seconds.
     Debit(Debit, When),
@@ -53,16 +53,16 @@ pub(crate) enum Means {
 }
 
 /// How a payment method pays.
-pub(crate) fn means(method: &Record) -> Means {
+pub(crate) fn kind(method: &Record) -> MethodKind {
     if let Some(card) = method.hidden["card"].as_str().and_then(cards::find) {
-        return Means::Card(card);
+        return MethodKind::Card(card);
     }
     match method.hidden["account"].as_str() {
         Some(account) => {
             let (debit, when) = banks::ending(account);
-            Means::Debit(debit, when)
+            MethodKind::Debit(debit, when)
         }
-        None => Means::Redirect,
+        None => MethodKind::Redirect,
     }
 }
 
@@ -432,7 +432,7 @@ pub(crate) fn attach(tx: &mut Tx<'_>, owner: &str, method: &Record, customer: &s
         None if method.hidden["used"] == json!(true) => return Err(used_up()),
         None => {}
     }
-    if let Means::Card(card) = means(method)
+    if let MethodKind::Card(card) = kind(method)
         && let Behaviour::Declines(code, decline_code, message) = card.behaviour
     {
         return Err(declined(code, decline_code, message));

@@ -21,7 +21,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/customers", create),
     ("GET", "/v1/customers", list),
     ("GET", "/v1/customers/{customer}", |tx, call| {
-        living_or_dead(tx, call).map(|r| r.value.clone())
+        find_or_deleted(tx, call).map(|r| r.value.clone())
     }),
     ("POST", "/v1/customers/{customer}", update),
     ("GET", "/v1/customers/{customer}/discount", |tx, call| {
@@ -43,7 +43,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 /// A customer, or what is left of one that was deleted.
-fn living_or_dead(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
+fn find_or_deleted(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     match tx.find(Kind::DeletedCustomer, call.owner, call.id()) {
         Some(dead) => Ok(dead),
         None => find(tx, call, Kind::Customer, call.id(), "customer"),
@@ -55,17 +55,17 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(clock) = args.text("test_clock") {
         find(tx, call, Kind::TestClock, clock, "test_clock")?;
     }
-    let mut value = fresh(tx);
+    let mut value = new_customer(tx);
     value["test_clock"] = json!(args.text("test_clock"));
     describe(tx, args, &mut value)?;
     let hidden = json!({ "latent": latent(tx, &value, args) });
     let id = value["id"].as_str().unwrap_or_default().to_owned();
     tx.insert(Kind::Customer, call.owner, value, hidden, None);
-    let paying = payment_methods(tx, call, &id)?;
-    tx.update(&id, |r| paying.apply(&mut r.value));
+    let defaults = payment_methods(tx, call, &id)?;
+    tx.update(&id, |r| defaults.apply(&mut r.value));
     if let Some(amount) = args.int("balance").filter(|a| *a != 0) {
         let currency = currency_of(tx, call.owner, &id)?;
-        balance::enter(tx, &id, amount, &currency, "initial", json!({}))?;
+        balance::add_transaction(tx, &id, amount, &currency, "initial", json!({}))?;
     }
     let made = find(tx, call, Kind::Customer, &id, "customer")?;
     tx.emit("customer.created", call.owner, &made.value);
@@ -74,7 +74,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 /// A customer that a completed Checkout Session makes of its buyer.
 pub(crate) fn of_buyer(tx: &mut Tx<'_>, owner: &str, buyer: &Value) -> String {
-    let mut value = fresh(tx);
+    let mut value = new_customer(tx);
     for name in ["email", "name", "phone", "address"] {
         value[name] = buyer[name].clone();
     }
@@ -99,7 +99,7 @@ pub(crate) fn change(tx: &mut Tx<'_>, id: &str, change: impl FnOnce(&mut Value))
     tx.emit_change("customer.updated", &before.owner, &value, Some(changed));
 }
 
-fn fresh(tx: &mut Tx<'_>) -> Value {
+fn new_customer(tx: &mut Tx<'_>) -> Value {
     let prefix = tx.mint("", 8).to_ascii_uppercase();
     json!({
         "id": tx.mint("cus_", 14),
@@ -296,12 +296,12 @@ fn invoice_settings(args: &Node, settings: &mut Value) {
 
 /// What a request says about how a customer pays.
 #[derive(Default)]
-struct Paying {
+struct DefaultMethods {
     default_payment_method: Option<Value>,
     default_source: Option<Value>,
 }
 
-impl Paying {
+impl DefaultMethods {
     fn apply(self, value: &mut Value) {
         if let Some(id) = self.default_payment_method {
             value["invoice_settings"]["default_payment_method"] = id;
@@ -313,9 +313,13 @@ impl Paying {
 }
 
 /// Attaches what a request brings, and reads which of it is the default.
-fn payment_methods(tx: &mut Tx<'_>, call: &Call<'_>, customer: &str) -> Result<Paying, ApiError> {
+fn payment_methods(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    customer: &str,
+) -> Result<DefaultMethods, ApiError> {
     let args = call.args;
-    let mut paying = Paying::default();
+    let mut defaults = DefaultMethods::default();
     let mut attached = None;
     if let Some(named) = args.text("payment_method") {
         let method = methods::resolve(tx, call.owner, named, "payment_method")?;
@@ -326,29 +330,36 @@ fn payment_methods(tx: &mut Tx<'_>, call: &Call<'_>, customer: &str) -> Result<P
         let (card, _) = tokens::take_card(tx, call.owner, token, "source")?;
         let method = methods::of_card(tx, call.owner, card, Value::Null);
         methods::attach(tx, call.owner, &method, customer)?;
-        paying.default_source = Some(json!(method.id));
+        defaults.default_source = Some(json!(method.id));
     }
     if let Some(id) = args.text("default_source") {
-        paying.default_source = Some(json!(own(tx, call, customer, id, "default_source")?));
+        defaults.default_source = Some(json!(owned_method(
+            tx,
+            call,
+            customer,
+            id,
+            "default_source"
+        )?));
     }
     let at = "invoice_settings.default_payment_method";
     match (args.text(at), attached) {
         // A magic id named twice is one payment method.
         (Some(id), Some((named, method))) if id == named => {
-            paying.default_payment_method = Some(json!(method));
+            defaults.default_payment_method = Some(json!(method));
         }
         (Some(id), _) => {
             let param = "invoice_settings[default_payment_method]";
-            paying.default_payment_method = Some(json!(own(tx, call, customer, id, param)?));
+            defaults.default_payment_method =
+                Some(json!(owned_method(tx, call, customer, id, param)?));
         }
-        (None, _) if args.at(at).is_some() => paying.default_payment_method = Some(Value::Null),
+        (None, _) if args.at(at).is_some() => defaults.default_payment_method = Some(Value::Null),
         (None, _) => {}
     }
-    Ok(paying)
+    Ok(defaults)
 }
 
 /// A payment method that is the customer's own.
-fn own(
+fn owned_method(
     tx: &Tx<'_>,
     call: &Call<'_>,
     customer: &str,
@@ -397,7 +408,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             .ok_or_else(ApiError::overflow)?;
         if step != 0 {
             let currency = currency_of(tx, call.owner, &customer.id)?;
-            balance::enter(tx, &customer.id, step, &currency, "adjustment", json!({}))?;
+            balance::add_transaction(tx, &customer.id, step, &currency, "adjustment", json!({}))?;
         }
     }
     let after = find(tx, call, Kind::Customer, &customer.id, "customer")?;
@@ -434,7 +445,7 @@ fn delete_discount(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 /// Ends a customer: what is left answers that it is gone. `billing` has the route, and ends the
 /// subscriptions before.
 pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let customer = living_or_dead(tx, call)?;
+    let customer = find_or_deleted(tx, call)?;
     if customer.kind == Kind::DeletedCustomer {
         return Err(ApiError::missing("customer", call.id(), "customer"));
     }

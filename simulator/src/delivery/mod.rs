@@ -28,11 +28,11 @@ const RETRIES: [i64; 12] = [
     1, 5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400,
 ];
 /// A sandbox tries three times more, over a few hours.
-const IN_A_SANDBOX: [i64; 3] = [1, 3600, 7200];
-const AT_ONCE: usize = 32;
-/// Between two looks at the queue, however many requests come.
-const BREATH: Duration = Duration::from_millis(1);
-const PATIENCE: Duration = Duration::from_secs(20);
+const SANDBOX_RETRIES: [i64; 3] = [1, 3600, 7200];
+const MAX_IN_FLIGHT: usize = 32;
+/// The least time between two looks at the queue, however many requests come.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An event that waits for an endpoint.
 #[derive(Debug, Clone, Serialize)]
@@ -58,26 +58,26 @@ pub struct DeliveryResult {
     pub status: Option<u16>,
 }
 
-/// One thing to post.
-struct Parcel {
-    delivery: String,
+/// A delivery, with all that posting it takes.
+struct Delivery {
+    id: String,
     event: Arc<Record>,
     endpoint: Arc<Record>,
     secrets: Vec<String>,
 }
 
-impl Parcel {
+impl Delivery {
     fn connect(&self) -> bool {
         self.endpoint.hidden["connect"] == json!(true)
     }
 }
 
-fn parcel(core: &Core, delivery: &str) -> Option<Parcel> {
-    let record = core.store.get(delivery)?;
+fn load(core: &Core, id: &str) -> Option<Delivery> {
+    let record = core.store.get(id)?;
     let event = core.store.get(record.text("event"))?;
     let endpoint = core.store.get(record.text("endpoint"))?;
-    Some(Parcel {
-        delivery: record.id.clone(),
+    Some(Delivery {
+        id: record.id.clone(),
         event: event.clone(),
         endpoint: endpoint.clone(),
         secrets: webhooks::secrets(endpoint, core.now()),
@@ -86,15 +86,15 @@ fn parcel(core: &Core, delivery: &str) -> Option<Parcel> {
 
 /// Posts to endpoints over HTTP.
 #[derive(Clone)]
-pub(crate) struct Courier {
+pub(crate) struct DeliveryWorker {
     engine: Arc<Engine>,
     client: reqwest::Client,
 }
 
-impl Courier {
+impl DeliveryWorker {
     pub fn new(engine: Arc<Engine>) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .user_agent("Stripe/1.0 (+https://stripe.com/docs/webhooks)")
             // Endpoints are on this machine; a proxy of the environment isn't for them.
@@ -105,21 +105,21 @@ impl Courier {
 
     /// Delivers what is due until told to stop; sleeps in between.
     pub async fn run(self, stop: CancellationToken) {
-        let slots = Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+        let slots = Arc::new(tokio::sync::Semaphore::new(MAX_IN_FLIGHT));
         loop {
-            for parcel in self.take_due() {
-                let (courier, slots) = (self.clone(), slots.clone());
-                tokio::spawn(async move { courier.deliver_automatically(parcel, &slots).await });
+            for delivery in self.take_due() {
+                let (worker, slots) = (self.clone(), slots.clone());
+                tokio::spawn(async move { worker.deliver_automatically(delivery, &slots).await });
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.engine.wake.notified() => tokio::time::sleep(BREATH).await,
+                () = self.engine.wake.notified() => tokio::time::sleep(POLL_INTERVAL).await,
                 () = tokio::time::sleep(Duration::from_millis(500)) => self.engine.tick(),
             }
         }
     }
 
-    fn take_due(&self) -> Vec<Parcel> {
+    fn take_due(&self) -> Vec<Delivery> {
         let mut core = self.engine.lock();
         if core.rules.mode == Deliveries::Held {
             return Vec::new();
@@ -132,36 +132,36 @@ impl Courier {
             .take_while(|(at, _, _)| *at <= now)
             .map(|(_, _, id)| id)
             .filter(|id| !core.posting.contains(*id))
-            .take(AT_ONCE * 4)
+            .take(MAX_IN_FLIGHT * 4)
             .cloned()
             .collect();
-        if due.len() == AT_ONCE * 4 {
+        if due.len() == MAX_IN_FLIGHT * 4 {
             self.engine.wake.notify_one();
         }
         due.into_iter()
             .filter_map(|id| {
-                let parcel = parcel(&core, &id);
+                let delivery = load(&core, &id);
                 core.posting.insert(id);
-                parcel
+                delivery
             })
             .collect()
     }
 
-    async fn deliver_automatically(&self, parcel: Parcel, slots: &tokio::sync::Semaphore) {
+    async fn deliver_automatically(&self, delivery: Delivery, slots: &tokio::sync::Semaphore) {
         let (rules, seed) = self.rules();
-        if rules.loses(seed, &parcel.delivery) {
-            self.lose(&parcel);
+        if rules.loses(seed, &delivery.id) {
+            self.lose(&delivery);
         } else {
-            for copy in 0..rules.copies(seed, &parcel.delivery) {
-                tokio::time::sleep(rules.wait(seed, &parcel.delivery, copy)).await;
+            for copy in 0..rules.copies(seed, &delivery.id) {
+                tokio::time::sleep(rules.wait(seed, &delivery.id, copy)).await;
                 let Ok(slot) = slots.acquire().await else {
                     return;
                 };
-                self.post_and_record(&parcel).await;
+                self.post_and_record(&delivery).await;
                 drop(slot);
             }
         }
-        self.engine.lock().posting.remove(&parcel.delivery);
+        self.engine.lock().posting.remove(&delivery.id);
     }
 
     fn rules(&self) -> (DeliveryRules, u64) {
@@ -169,9 +169,9 @@ impl Courier {
         (core.rules.clone(), core.store.seed)
     }
 
-    fn lose(&self, parcel: &Parcel) {
+    fn lose(&self, delivery: &Delivery) {
         self.record(|tx| {
-            tx.update(&parcel.delivery, |r| r.value["status"] = json!("dropped"));
+            tx.update(&delivery.id, |r| r.value["status"] = json!("dropped"));
         });
     }
 
@@ -190,7 +190,7 @@ impl Courier {
             .collect()
     }
 
-    fn waiting(&self) -> Vec<Parcel> {
+    fn waiting(&self) -> Vec<Delivery> {
         let core = self.engine.lock();
         let mut ids: Vec<_> = core
             .store
@@ -200,7 +200,7 @@ impl Courier {
             .collect();
         ids.sort();
         ids.into_iter()
-            .filter_map(|(_, id)| parcel(&core, id))
+            .filter_map(|(_, id)| load(&core, id))
             .collect()
     }
 
@@ -209,16 +209,16 @@ impl Courier {
     pub async fn deliver_pending(&self) -> Vec<DeliveryResult> {
         let (rules, seed) = self.rules();
         let mut waiting = self.waiting();
-        rules.arrange(seed, &mut waiting, |parcel| parcel.delivery.as_str());
+        rules.arrange(seed, &mut waiting, |delivery| delivery.id.as_str());
         let mut out = Vec::new();
-        for parcel in waiting {
-            if rules.loses(seed, &parcel.delivery) {
-                self.lose(&parcel);
+        for delivery in waiting {
+            if rules.loses(seed, &delivery.id) {
+                self.lose(&delivery);
                 continue;
             }
-            for _ in 0..rules.copies(seed, &parcel.delivery) {
-                let status = self.post_and_record(&parcel).await;
-                out.push(result(&parcel, status));
+            for _ in 0..rules.copies(seed, &delivery.id) {
+                let status = self.post_and_record(&delivery).await;
+                out.push(result(&delivery, status));
             }
         }
         out
@@ -226,21 +226,21 @@ impl Courier {
 
     /// Posts an event `times` times at once to each endpoint it was meant for.
     pub async fn deliver(&self, event: &str, times: usize) -> Vec<DeliveryResult> {
-        let parcels: Vec<Arc<Parcel>> = {
+        let deliveries: Vec<Arc<Delivery>> = {
             let core = self.engine.lock();
             core.store
                 .naming(Kind::Delivery, "event", event)
-                .filter_map(|d| parcel(&core, &d.id))
+                .filter_map(|d| load(&core, &d.id))
                 .map(Arc::new)
                 .collect()
         };
         let mut posts = tokio::task::JoinSet::new();
-        for parcel in parcels {
+        for delivery in deliveries {
             for _ in 0..times {
-                let (courier, parcel) = (self.clone(), parcel.clone());
+                let (worker, delivery) = (self.clone(), delivery.clone());
                 posts.spawn(async move {
-                    let status = courier.post_and_record(&parcel).await;
-                    result(&parcel, status)
+                    let status = worker.post_and_record(&delivery).await;
+                    result(&delivery, status)
                 });
             }
         }
@@ -249,20 +249,20 @@ impl Courier {
 
     /// Loses everything that waits.
     pub fn drop_pending(&self) -> usize {
-        let parcels = self.waiting();
-        for parcel in &parcels {
-            self.lose(parcel);
+        let deliveries = self.waiting();
+        for delivery in &deliveries {
+            self.lose(delivery);
         }
-        parcels.len()
+        deliveries.len()
     }
 
-    async fn post(&self, parcel: &Parcel) -> Result<u16, String> {
+    async fn post(&self, delivery: &Delivery) -> Result<u16, String> {
         // The signature's time is wall time: advancing a week breaks nobody's tolerance.
-        let payload = parcel.event.sent_as();
-        let signature = sign_all(&parcel.secrets, wall(), payload.as_bytes());
+        let payload = delivery.event.sent_as();
+        let signature = sign_all(&delivery.secrets, wall(), payload.as_bytes());
         let sent = self
             .client
-            .post(parcel.endpoint.text("url"))
+            .post(delivery.endpoint.text("url"))
             .header("Content-Type", "application/json; charset=utf-8")
             .header("Stripe-Signature", signature)
             .body(payload)
@@ -274,9 +274,9 @@ impl Courier {
         }
     }
 
-    async fn post_and_record(&self, parcel: &Parcel) -> Option<u16> {
-        let answer = self.post(parcel).await;
-        self.record(|tx| note(tx, parcel, &answer));
+    async fn post_and_record(&self, delivery: &Delivery) -> Option<u16> {
+        let answer = self.post(delivery).await;
+        self.record(|tx| note(tx, delivery, &answer));
         answer.ok()
     }
 
@@ -291,24 +291,24 @@ impl Courier {
     }
 }
 
-fn result(parcel: &Parcel, status: Option<u16>) -> DeliveryResult {
+fn result(delivery: &Delivery, status: Option<u16>) -> DeliveryResult {
     DeliveryResult {
-        event_id: parcel.event.id.clone(),
-        endpoint_id: parcel.endpoint.id.clone(),
+        event_id: delivery.event.id.clone(),
+        endpoint_id: delivery.endpoint.id.clone(),
         status,
     }
 }
 
 /// Writes down an attempt, and when the next one is.
-fn note(tx: &mut Tx<'_>, parcel: &Parcel, answer: &Result<u16, String>) {
+fn note(tx: &mut Tx<'_>, delivery: &Delivery, answer: &Result<u16, String>) {
     let now = tx.now;
     let good = matches!(answer, Ok(status) if (200..300).contains(status));
     let mut first_success = false;
     let waits: &[i64] = match tx.assumptions.get("webhook_retries") {
-        "few_hours" => &IN_A_SANDBOX,
+        "few_hours" => &SANDBOX_RETRIES,
         _ => &RETRIES,
     };
-    tx.update(&parcel.delivery, |r| {
+    tx.update(&delivery.id, |r| {
         let attempt = json!({
             "at": now,
             "status": answer.as_ref().ok(),
@@ -332,7 +332,7 @@ fn note(tx: &mut Tx<'_>, parcel: &Parcel, answer: &Result<u16, String>) {
         }
     });
     if first_success {
-        tx.update(&parcel.event.id, |r| {
+        tx.update(&delivery.event.id, |r| {
             let open = r.int("pending_webhooks");
             if r.hidden["sent"].is_null() {
                 r.hidden["sent"] = json!(open);

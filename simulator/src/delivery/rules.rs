@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::ApiError, faults::chance, options::Deliveries};
+use crate::{error::ApiError, faults::seeded_fraction, options::Deliveries};
 
 /// How deliveries are treated; set by the control API.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -62,18 +62,18 @@ impl DeliveryRules {
     }
 
     pub fn loses(&self, seed: u64, delivery: &str) -> bool {
-        chance(seed, "loss", delivery) < self.loss_rate
+        seeded_fraction(seed, "loss", delivery) < self.loss_rate
     }
 
     /// How often a delivery is made.
     pub fn copies(&self, seed: u64, delivery: &str) -> u32 {
-        let twice = chance(seed, "duplicate", delivery) < self.duplicate_rate;
+        let twice = seeded_fraction(seed, "duplicate", delivery) < self.duplicate_rate;
         1 + self.duplicate + u32::from(twice)
     }
 
     /// How long a copy waits.
     pub fn wait(&self, seed: u64, delivery: &str, copy: u32) -> Duration {
-        let drawn = chance(seed, "wait", &format!("{delivery} {copy}"));
+        let drawn = seeded_fraction(seed, "wait", &format!("{delivery} {copy}"));
         // The lower half doesn't wait.
         let share = (drawn * 2.0 - 1.0).max(0.0);
         let shuffled = Duration::from_millis(self.shuffle_ms).mul_f64(share);
@@ -84,7 +84,7 @@ impl DeliveryRules {
     pub fn arrange<T>(&self, seed: u64, waiting: &mut [T], delivery: impl Fn(&T) -> &str) {
         if self.shuffle_ms > 0 {
             waiting.sort_by(|a, b| {
-                let place = |one| chance(seed, "place", delivery(one));
+                let place = |one| seeded_fraction(seed, "place", delivery(one));
                 place(a).total_cmp(&place(b))
             });
         }

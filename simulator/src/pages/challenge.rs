@@ -13,7 +13,7 @@ use crate::{
     error::ApiError,
     money,
     payments::{
-        confirm::{self, Challenge, End},
+        confirm::{self, AttemptOutcome, Challenge},
         setup,
     },
     store::{Kind, Record},
@@ -58,7 +58,7 @@ pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> 
     question(&match intent.kind {
         Kind::SetupIntent => html! { "saving this card" },
         _ => {
-            html! { "paying " strong { (money::show(intent.int("amount"), intent.text("currency"))) } }
+            html! { "paying " strong { (money::format(intent.int("amount"), intent.text("currency"))) } }
         }
     })
 }
@@ -84,7 +84,7 @@ pub(super) async fn answer(
         false => confirm::challenge(tx, &id, form.outcome),
     });
     let status = match outcome {
-        Ok(End::Declined(..)) => "failed",
+        Ok(AttemptOutcome::Declined(..)) => "failed",
         Ok(_) => "succeeded",
         Err(error) => return error_page(&error),
     };

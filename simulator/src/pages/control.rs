@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Fault, Simulator,
     assumptions::ASSUMPTIONS,
-    clock::FURTHEST,
+    clock::MAX_ADVANCE,
     delivery::history,
     engine::Core,
     error::ApiError,
@@ -27,7 +27,7 @@ use crate::{
 };
 
 const ROWS: usize = 30;
-const SOON: usize = 10;
+const UPCOMING_ROWS: usize = 10;
 const STEPS: [(i64, &str); 6] = [
     (60, "A minute"),
     (3600, "An hour"),
@@ -126,7 +126,7 @@ fn upcoming(core: &Core) -> Markup {
         .store
         .upcoming()
         .filter_map(|(at, id)| Some((at, core.store.get(id)?)))
-        .take(SOON)
+        .take(UPCOMING_ROWS)
         .map(|(at, record)| {
             html! {
                 tr {
@@ -268,7 +268,7 @@ fn assumptions(core: &Core) -> Markup {
             form method="post" action="/_simulator/page/assumptions" {
                 div.columns {
                     @for a in ASSUMPTIONS {
-                        @let now = core.assumptions.get(a.name);
+                        @let now = core.assumptions.answer(a);
                         div.field {
                             label for=(a.name) { (a.name) }
                             p.soft id={ (a.name) "-hint" } { (a.about) }
@@ -285,12 +285,12 @@ fn assumptions(core: &Core) -> Markup {
 }
 
 #[derive(Deserialize)]
-struct Move {
+struct AdvanceForm {
     seconds: i64,
 }
 
-async fn advance(State(s): State<Simulator>, Form(form): Form<Move>) -> Response {
-    s.engine().advance(form.seconds.clamp(0, FURTHEST));
+async fn advance(State(s): State<Simulator>, Form(form): Form<AdvanceForm>) -> Response {
+    s.engine().advance(form.seconds.clamp(0, MAX_ADVANCE));
     go("/_simulator")
 }
 
@@ -301,18 +301,18 @@ async fn next(State(s): State<Simulator>) -> Response {
         let next = core.store.upcoming().map(|(at, _)| at - now);
         next.into_iter().find(|seconds| *seconds > 0)
     };
-    s.engine().advance(seconds.unwrap_or(0).min(FURTHEST));
+    s.engine().advance(seconds.unwrap_or(0).min(MAX_ADVANCE));
     go("/_simulator")
 }
 
 #[derive(Deserialize)]
-struct Armed {
+struct FaultForm {
     kind: String,
     path_prefix: String,
     times: u32,
 }
 
-async fn arm(State(s): State<Simulator>, Form(form): Form<Armed>) -> Response {
+async fn arm(State(s): State<Simulator>, Form(form): Form<FaultForm>) -> Response {
     let fault = json!({ "kind": form.kind, "path_prefix": form.path_prefix, "times": form.times });
     match serde_json::from_value::<Fault>(fault) {
         Ok(fault) => {

@@ -104,7 +104,7 @@ fn payouts(core: &Core, account: &str) -> Markup {
             details.entry {
                 summary {
                     span { (when(payout.int("arrival_date"))) " " (badge(payout.text("status"))) }
-                    strong.amount { (money::show(payout.int("amount"), payout.text("currency"))) }
+                    strong.amount { (money::format(payout.int("amount"), payout.text("currency"))) }
                 }
                 p { code { (payout.id) } @if let Some(why) = payout.value["failure_message"].as_str() { " · " (why) } }
                 (txns(items.get(payout.id.as_str()).map_or(&[], Vec::as_slice), &payout.id))
@@ -155,7 +155,7 @@ fn charges(core: &Core, account: &str) -> Markup {
                     td { (when(c.int("created"))) }
                     td {
                         (badge(c.text("status")))
-                        @if refunded > 0 { " " span.soft { (money::show(refunded, currency)) " refunded" } }
+                        @if refunded > 0 { " " span.soft { (money::format(refunded, currency)) " refunded" } }
                         @if c.value["disputed"] == true { " " span.badge.bad { "disputed" } }
                     }
                     td { code { (c.id) } }
@@ -182,9 +182,9 @@ pub(super) async fn receipt(State(s): State<Simulator>, Path(id): Path<String>) 
         main.card {
             h1 { "Receipt" }
             div.panel {
-                p.total { (money::show(charge.int("amount"), currency)) }
+                p.total { (money::format(charge.int("amount"), currency)) }
                 p { (badge(charge.text("status"))) " " (when(charge.int("created"))) " · " code { (charge.id) } }
-                p { "Refunded: " (money::show(charge.int("amount_refunded"), currency)) }
+                p { "Refunded: " (money::format(charge.int("amount_refunded"), currency)) }
             }
         }
     };

@@ -180,7 +180,7 @@ pub(super) fn badge(status: &str) -> Markup {
 }
 
 pub(super) fn amount(amount: i64, currency: &str) -> Markup {
-    html! { td.amount { (money::show(amount, currency)) } }
+    html! { td.amount { (money::format(amount, currency)) } }
 }
 
 /// A day and minute for people, UTC.

@@ -5,7 +5,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use maud::html;
+use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::html::{Field, Problem, address, choice, error_page, go, page_with, problem_summary};
@@ -119,21 +119,49 @@ fn render(
     filled: &Filled,
     problem: Option<&Problem>,
 ) -> Response {
-    let text = |id, label, value| Field {
+    let missing_tos = problem.filter(|p| p.field == "tos");
+    let main = html! {
+        main.card {
+            h1 { "Start getting paid" }
+            p.soft { "Account " code { (account) } ", " (country) ". Everything is filled in with test data; change what you like." }
+            (problem_summary(problem))
+            form method="post" {
+                (business(filled, problem))
+                fieldset { legend { "Where payouts go" } (bank_field(country, filled).show(problem)) }
+                (review(filled))
+                @if let Some(p) = missing_tos { p.wrong #tos-error { (p.message) } }
+                label.choice {
+                    input #tos type="checkbox" name="tos" value="yes" required checked[filled.tos.is_some()]
+                        aria-describedby=[missing_tos.map(|_| "tos-error")];
+                    "I accept the (simulated) terms of service"
+                }
+                button type="submit" { "Submit" }
+            }
+            p { a #return href=(address(return_url)) { "Leave without finishing" } }
+        }
+    };
+    let status = match problem {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    page_with(status, "Onboarding", main)
+}
+
+fn text<'a>(id: &'a str, label: &'a str, value: &'a str) -> Field<'a> {
+    Field {
         id,
         label,
         value,
         ..Field::default()
-    };
-    let (bank_label, bank_hint) = if country == "US" {
-        ("Account number", "Routing number 110000000")
-    } else {
-        ("IBAN", "Any country’s test IBAN will do")
-    };
-    let bank = Field {
-        hint: Some(bank_hint),
-        ..text("bank_account", bank_label, &filled.bank_account)
-    };
+    }
+}
+
+fn business(filled: &Filled, problem: Option<&Problem>) -> Markup {
+    let types = [
+        ("individual", "Individual"),
+        ("company", "Company"),
+        ("non_profit", "Non-profit"),
+    ];
     let born = Field {
         kind: "date",
         ..text("dob", "Date of birth", &filled.dob)
@@ -148,11 +176,43 @@ fn render(
         kind: "url",
         ..text("url", "Website", &filled.url)
     };
-    let types = [
-        ("individual", "Individual"),
-        ("company", "Company"),
-        ("non_profit", "Non-profit"),
-    ];
+    html! {
+        fieldset {
+            legend { "You and your business" }
+            div.field {
+                label for="business_type" { "Business type" }
+                select #business_type name="business_type" {
+                    @for (value, label) in types {
+                        option value=(value) selected[value == filled.business_type] { (label) }
+                    }
+                }
+            }
+            (text("business_name", "Business name", &filled.business_name).show(problem))
+            div.row {
+                (text("first_name", "First name", &filled.first_name).show(problem))
+                (text("last_name", "Last name", &filled.last_name).show(problem))
+            }
+            (born.show(problem))
+            (email.show(problem))
+            (website.show(problem))
+        }
+    }
+}
+
+fn bank_field<'a>(country: &str, filled: &'a Filled) -> Field<'a> {
+    let (label, hint) = if country == "US" {
+        ("Account number", "Routing number 110000000")
+    } else {
+        ("IBAN", "Any country’s test IBAN will do")
+    };
+    Field {
+        hint: Some(hint),
+        ..text("bank_account", label, &filled.bank_account)
+    }
+}
+
+/// The choice of what comes of it, which at Stripe a review decides.
+fn review(filled: &Filled) -> Markup {
     let ends = [
         (
             "complete",
@@ -170,57 +230,16 @@ fn render(
             "Verification is still pending",
         ),
     ];
-    let end = ends
+    let chosen = ends
         .iter()
         .find(|(_, o, _)| *o == filled.outcome)
         .map_or("", |(name, _, _)| name);
-    let missing_tos = problem.filter(|p| p.field == "tos");
-    let main = html! {
-        main.card {
-            h1 { "Start getting paid" }
-            p.soft { "Account " code { (account) } ", " (country) ". Everything is filled in with test data; change what you like." }
-            (problem_summary(problem))
-            form method="post" {
-                fieldset {
-                    legend { "You and your business" }
-                    div.field {
-                        label for="business_type" { "Business type" }
-                        select #business_type name="business_type" {
-                            @for (value, label) in types {
-                                option value=(value) selected[value == filled.business_type] { (label) }
-                            }
-                        }
-                    }
-                    (text("business_name", "Business name", &filled.business_name).show(problem))
-                    div.row {
-                        (text("first_name", "First name", &filled.first_name).show(problem))
-                        (text("last_name", "Last name", &filled.last_name).show(problem))
-                    }
-                    (born.show(problem))
-                    (email.show(problem))
-                    (website.show(problem))
-                }
-                fieldset { legend { "Where payouts go" } (bank.show(problem)) }
-                fieldset {
-                    legend { "What the simulated review says" }
-                    @for (value, _, label) in ends { (choice("outcome", value, end, label)) }
-                }
-                @if let Some(p) = missing_tos { p.wrong #tos-error { (p.message) } }
-                label.choice {
-                    input #tos type="checkbox" name="tos" value="yes" required checked[filled.tos.is_some()]
-                        aria-describedby=[missing_tos.map(|_| "tos-error")];
-                    "I accept the (simulated) terms of service"
-                }
-                button type="submit" { "Submit" }
-            }
-            p { a #return href=(address(return_url)) { "Leave without finishing" } }
+    html! {
+        fieldset {
+            legend { "What the simulated review says" }
+            @for (value, _, label) in ends { (choice("outcome", value, chosen, label)) }
         }
-    };
-    let status = match problem {
-        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        None => StatusCode::OK,
-    };
-    page_with(status, "Onboarding", main)
+    }
 }
 
 pub(super) async fn submit(

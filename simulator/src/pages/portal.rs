@@ -25,9 +25,8 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    money,
+    money, routes,
     store::{Kind, Record, Tx},
-    table as routes,
 };
 
 struct View {
@@ -92,7 +91,7 @@ fn describe(tx: &Tx<'_>, subscription: &Record) -> (String, i64) {
         let price = &item.value["price"];
         let product = price["product"].as_str().and_then(|id| tx.get(id));
         let name = product.as_ref().map_or("Subscription", |p| p.text("name"));
-        let each = money::show(
+        let each = money::format(
             price["unit_amount"].as_i64().unwrap_or(0),
             price["currency"].as_str().unwrap_or_default(),
         );
@@ -278,7 +277,7 @@ enum Action {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Wish {
+pub(super) struct PortalForm {
     action: Action,
     #[serde(default)]
     subject: String,
@@ -291,28 +290,28 @@ pub(super) struct Wish {
 pub(super) async fn act(
     State(s): State<Simulator>,
     Path(id): Path<String>,
-    Form(wish): Form<Wish>,
+    Form(form): Form<PortalForm>,
 ) -> Response {
-    let session = match s.engine().work(|tx| grant(tx, &id, &wish)) {
+    let session = match s.engine().work(|tx| grant(tx, &id, &form)) {
         Ok(session) => session,
         Err(error) => {
-            let field = match wish.action {
+            let field = match form.action {
                 Action::AddCard => "card",
                 _ => "subscriptions",
             };
             return render(
                 &s,
                 &id,
-                &wish.card,
+                &form.card,
                 Some(&Problem::at(field, error.message)),
             );
         }
     };
     let flow = &session.value["flow"];
     let done = match flow["type"].as_str() {
-        Some("subscription_cancel") => wish.action == Action::Cancel,
+        Some("subscription_cancel") => form.action == Action::Cancel,
         Some("payment_method_update") => {
-            matches!(wish.action, Action::AddCard | Action::Default)
+            matches!(form.action, Action::AddCard | Action::Default)
         }
         _ => false,
     };
@@ -331,30 +330,30 @@ pub(super) async fn act(
 }
 
 /// Does what the configuration lets the customer do.
-fn grant(tx: &mut Tx<'_>, id: &str, wish: &Wish) -> Result<Arc<Record>, ApiError> {
+fn grant(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, ApiError> {
     let view = load(tx, id)?;
     let (owner, customer) = (view.session.owner.as_str(), view.customer.id.as_str());
     tx.on_clock_of(customer);
-    let (feature, own) = match wish.action {
+    let (feature, own) = match form.action {
         Action::Cancel | Action::Resume => (
             "subscription_cancel",
             view.subscriptions
                 .iter()
-                .any(|s| s.record.id == wish.subject),
+                .any(|s| s.record.id == form.subject),
         ),
         Action::AddCard => ("payment_method_update", true),
         Action::Default | Action::Detach => (
             "payment_method_update",
-            view.methods.iter().any(|m| m.id == wish.subject),
+            view.methods.iter().any(|m| m.id == form.subject),
         ),
     };
     let may = &view.features[feature];
     if !own || may["enabled"] != json!(true) {
         return Err(ApiError::invalid("The billing portal doesn't offer this."));
     }
-    let subject = &wish.subject;
-    match wish.action {
-        Action::Cancel => cancel(tx, owner, subject, may, &wish.feedback)?,
+    let subject = &form.subject;
+    match form.action {
+        Action::Cancel => cancel(tx, owner, subject, may, &form.feedback)?,
         Action::Resume => ask(
             tx,
             owner,
@@ -371,7 +370,7 @@ fn grant(tx: &mut Tx<'_>, id: &str, wish: &Wish) -> Result<Arc<Record>, ApiError
             &[],
         )?,
         Action::AddCard => {
-            let card = cards::find(&wish.card).ok_or_else(cards::unknown)?;
+            let card = cards::find(&form.card).ok_or_else(cards::unknown)?;
             let billing = json!({
                 "address": null, "email": view.customer.value["email"],
                 "name": view.customer.value["name"], "phone": null, "tax_id": null,

@@ -46,8 +46,8 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if amount > most {
         return Err(ApiError::invalid(format!(
             "The amount to capture ({}) is greater than the amount that can be captured ({}).",
-            money::show(amount, intent.text("currency")),
-            money::show(most, intent.text("currency"))
+            money::format(amount, intent.text("currency")),
+            money::format(most, intent.text("currency"))
         ))
         .code("amount_too_large")
         .param("amount_to_capture"));
@@ -73,7 +73,7 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     charges::capture(tx, &intent.id, amount)?;
     if let Some(session) = intent.hidden["session"].as_str() {
         // It looks at its intent once more.
-        let now = tx.own_now();
+        let now = tx.simulator_now();
         tx.update(session, |r| r.due = Some(now));
     }
     retrieve(tx, call, Kind::Intent, "intent")
@@ -116,7 +116,7 @@ fn increment(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         ))
         .param("amount"));
     }
-    money::enough(amount, intent.text("currency"))?;
+    money::check_amount(amount, intent.text("currency"))?;
     tx.update(intent.text("latest_charge"), |r| {
         r.value["amount"] = json!(amount);
         r.value["payment_method_details"]["card"]["amount_authorized"] = json!(amount);

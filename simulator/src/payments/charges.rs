@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::{disputes, intents};
 use crate::{
-    api::{Call, Route, find, lists, merge_metadata, retrieve},
-    balance::{Booking, DAY, FeePart, book, fees_fall_on_platform, tell_available},
+    api::{Call, Route, find, lists, merge_metadata, merged, retrieve},
+    balance::{Booking, DAY, FeePart, book, emit_available, fees_fall_on_platform},
     cards::Aftermath,
     customers::{
         banks::Debit,
-        methods::{self, Means},
+        methods::{self, MethodKind},
     },
     error::{Answer, ApiError},
     money,
@@ -82,7 +82,7 @@ enum Status {
 }
 
 /// A charge made without an intent: what [`attempt`] is to know stands in `terms`. Paid, reserved, or refused.
-pub(super) fn charge_once(
+pub(super) fn charge_without_intent(
     tx: &mut Tx<'_>,
     terms: &Record,
     method: &Record,
@@ -98,8 +98,8 @@ pub(super) fn charge_once(
     match charge.text("status") {
         "failed" => emit_charge(tx, "charge.failed", &charge),
         _ if captures => {
-            receive(tx, &charge)?;
-            arrived(tx, "", &charge)?;
+            book_success(tx, &charge)?;
+            after_success(tx, "", &charge)?;
         }
         _ => {
             let until = tx.now + AUTHORISED_FOR;
@@ -121,8 +121,8 @@ fn intent(tx: &Tx<'_>, id: &str) -> Result<Arc<Record>, ApiError> {
 pub(crate) fn succeed(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Result<(), ApiError> {
     let intent = intent(tx, intent_id)?;
     let charge = attempt(tx, &intent, method, Status::Succeeded);
-    receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge)
+    book_success(tx, &charge)?;
+    after_success(tx, intent_id, &charge)
 }
 
 /// The card's issuer reserves the money; nothing is booked before it is captured
@@ -175,7 +175,7 @@ pub(super) fn take(
     });
     let missing = || ApiError::missing("charge", charge, "charge");
     let captured = captured.ok_or_else(missing)?;
-    receive(tx, &captured)?;
+    book_success(tx, &captured)?;
     let captured = tx.get(charge).ok_or_else(missing)?;
     emit_charge(tx, "charge.captured", &captured);
     Ok(captured)
@@ -193,7 +193,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, charge: &str, event: &str) {
 }
 
 /// A debit that is still under way is called back.
-pub(crate) fn call_back(tx: &mut Tx<'_>, charge: &str) {
+pub(crate) fn cancel_debit(tx: &mut Tx<'_>, charge: &str) {
     if tx.assumptions.get("canceled_debit") == "pending" {
         return;
     }
@@ -235,15 +235,15 @@ pub(crate) fn debit_succeeds(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), Api
     let Some(charge) = tx.get(&charge) else {
         return Ok(());
     };
-    receive(tx, &charge)?;
-    arrived(tx, intent_id, &charge)
+    book_success(tx, &charge)?;
+    after_success(tx, intent_id, &charge)
 }
 
 pub(crate) fn debit_fails(tx: &mut Tx<'_>, intent_id: &str) -> Result<(), ApiError> {
     let charge = latest_charge(tx, intent_id)?;
     let method = tx.get(intent(tx, intent_id)?.text("payment_method"));
-    let (code, message) = match method.map(|m| methods::means(&m)) {
-        Some(Means::Debit(Debit::Fails(code, message), _)) => (code, message),
+    let (code, message) = match method.map(|m| methods::kind(&m)) {
+        Some(MethodKind::Debit(Debit::Fails(code, message), _)) => (code, message),
         // Decided by hand.
         _ => (
             "generic_could_not_process",
@@ -306,7 +306,7 @@ pub(crate) fn decline(
 
 /// The charge of one attempt, as the intent's `latest_charge`.
 fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) -> Arc<Record> {
-    let card = matches!(methods::means(method), Means::Card(_));
+    let card = matches!(methods::kind(method), MethodKind::Card(_));
     let id = tx.mint(if card { "ch_3" } else { "py_3" }, 23);
     let captured = matches!(status, Status::Succeeded);
     let paid = captured || matches!(status, Status::Authorised);
@@ -320,60 +320,25 @@ fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) ->
         Status::Failed(_) => "failed",
     };
     let amount = intent.int("amount");
-    let descriptor = tx.get(&intent.owner).and_then(|a| {
-        a.value["business_profile"]["name"]
-            .as_str()
-            .map(str::to_ascii_uppercase)
-    });
     let decline_code = failure["decline_code"].as_str().filter(|c| !c.is_empty());
-    let billing = match &intent.hidden["billing"] {
-        Value::Null => &method.value["billing_details"],
-        billing => billing,
-    };
-    let mut charge = json!({
-        "id": id,
-        "object": "charge",
-        "amount": amount,
-        "amount_captured": if captured { amount } else { 0 },
-        "amount_refunded": 0,
-        "application": intent.value["application"],
-        "application_fee": null,
-        "application_fee_amount": intent.value["application_fee_amount"],
-        "balance_transaction": null,
-        "billing_details": billing,
-        "calculated_statement_descriptor": descriptor,
-        "captured": captured,
-        "created": tx.now,
-        "currency": intent.value["currency"],
-        "customer": intent.value["customer"],
-        "description": intent.value["description"],
-        "disputed": false,
-        "failure_balance_transaction": null,
-        "failure_code": failure["code"],
-        "failure_message": failure["message"],
-        "fraud_details": {},
-        "livemode": false,
-        "metadata": intent.value["metadata"],
-        "on_behalf_of": intent.value["on_behalf_of"],
-        "outcome": outcome(state, decline_code),
-        "paid": paid,
-        "payment_intent": Some(&intent.id).filter(|id| !id.is_empty()),
-        "payment_method": method.id,
-        "payment_method_details": details(tx, method, amount),
-        "radar_options": {},
-        "receipt_email": intent.value["receipt_email"],
-        "receipt_number": null,
-        "receipt_url": paid.then(|| format!("{}/receipts/{id}", tx.base_url)),
-        "refunded": false,
-        "review": null,
-        "shipping": intent.value["shipping"],
-        "source_transfer": null,
-        "statement_descriptor": intent.value["statement_descriptor"],
-        "statement_descriptor_suffix": intent.value["statement_descriptor_suffix"],
-        "status": state,
-        "transfer_data": intent.value["transfer_data"],
-        "transfer_group": intent.value["transfer_group"],
-    });
+    let mut charge = merged(
+        charge_of(tx, intent, &id),
+        json!({
+            "amount_captured": if captured { amount } else { 0 },
+            "captured": captured,
+            "failure_code": failure["code"],
+            "failure_message": failure["message"],
+            "outcome": outcome(state, decline_code),
+            "paid": paid,
+            "payment_method": method.id,
+            "payment_method_details": details(tx, method, amount),
+            "receipt_url": paid.then(|| format!("{}/receipts/{id}", tx.base_url)),
+            "status": state,
+        }),
+    );
+    if charge["billing_details"].is_null() {
+        charge["billing_details"] = method.value["billing_details"].clone();
+    }
     if matches!(status, Status::Authorised) && card {
         charge["payment_method_details"]["card"]["capture_before"] = json!(tx.now + AUTHORISED_FOR);
     }
@@ -383,6 +348,49 @@ fn attempt(tx: &mut Tx<'_>, intent: &Record, method: &Record, status: Status) ->
         r.value["payment_method"] = json!(method.id);
     });
     charge
+}
+
+/// A charge's fields that don't depend on how the attempt went.
+fn charge_of(tx: &Tx<'_>, intent: &Record, id: &str) -> Value {
+    let descriptor = tx.get(&intent.owner).and_then(|a| {
+        a.value["business_profile"]["name"]
+            .as_str()
+            .map(str::to_ascii_uppercase)
+    });
+    json!({
+        "id": id,
+        "object": "charge",
+        "amount": intent.int("amount"),
+        "amount_refunded": 0,
+        "application": intent.value["application"],
+        "application_fee": null,
+        "application_fee_amount": intent.value["application_fee_amount"],
+        "balance_transaction": null,
+        "billing_details": intent.hidden["billing"],
+        "calculated_statement_descriptor": descriptor,
+        "created": tx.now,
+        "currency": intent.value["currency"],
+        "customer": intent.value["customer"],
+        "description": intent.value["description"],
+        "disputed": false,
+        "failure_balance_transaction": null,
+        "fraud_details": {},
+        "livemode": false,
+        "metadata": intent.value["metadata"],
+        "on_behalf_of": intent.value["on_behalf_of"],
+        "payment_intent": Some(&intent.id).filter(|id| !id.is_empty()),
+        "radar_options": {},
+        "receipt_email": intent.value["receipt_email"],
+        "receipt_number": null,
+        "refunded": false,
+        "review": null,
+        "shipping": intent.value["shipping"],
+        "source_transfer": null,
+        "statement_descriptor": intent.value["statement_descriptor"],
+        "statement_descriptor_suffix": intent.value["statement_descriptor_suffix"],
+        "transfer_data": intent.value["transfer_data"],
+        "transfer_group": intent.value["transfer_group"],
+    })
 }
 
 fn outcome(status: &str, decline_code: Option<&str>) -> Value {
@@ -417,8 +425,8 @@ fn outcome(status: &str, decline_code: Option<&str>) -> Value {
 fn details(tx: &mut Tx<'_>, method: &Record, amount: i64) -> Value {
     let kind = method.text("type");
     let mut details = method.value[kind].clone();
-    match methods::means(method) {
-        Means::Card(card) => {
+    match methods::kind(method) {
+        MethodKind::Card(card) => {
             for field in [
                 "display_brand",
                 "generated_from",
@@ -449,15 +457,15 @@ fn details(tx: &mut Tx<'_>, method: &Record, amount: i64) -> Value {
                 }
             }
         }
-        Means::Redirect => details = json!({}),
-        Means::Debit(..) if kind == "sepa_debit" => {
+        MethodKind::Redirect => details = json!({}),
+        MethodKind::Debit(..) if kind == "sepa_debit" => {
             if let Some(map) = details.as_object_mut() {
                 map.remove("generated_from");
             }
             details["branch_code"] = Value::Null;
             details["mandate"] = json!(tx.mint("mandate_1", 23));
         }
-        Means::Debit(..) => {
+        MethodKind::Debit(..) => {
             if let Some(map) = details.as_object_mut() {
                 for field in [
                     "financial_connections_account",
@@ -480,7 +488,7 @@ pub(super) fn emit_charge(tx: &mut Tx<'_>, name: &str, charge: &Record) {
 }
 
 /// `charge.succeeded`, what the card does next, `payment_intent.succeeded`.
-fn arrived(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
+fn after_success(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Result<(), ApiError> {
     if let Some(charge) = tx.get(&charge.id) {
         emit_charge(tx, "charge.succeeded", &charge);
     }
@@ -517,16 +525,16 @@ pub(super) fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Resu
 pub(crate) fn aftermath(tx: &Tx<'_>, charge: &Record) -> Aftermath {
     match tx
         .get(charge.text("payment_method"))
-        .map(|m| methods::means(&m))
+        .map(|m| methods::kind(&m))
     {
-        Some(Means::Card(card)) => card.aftermath,
-        Some(Means::Debit(Debit::Disputed(reason), _)) => Aftermath::Disputed(reason, false),
+        Some(MethodKind::Card(card)) => card.aftermath,
+        Some(MethodKind::Debit(Debit::Disputed(reason), _)) => Aftermath::Disputed(reason, false),
         _ => Aftermath::Nothing,
     }
 }
 
 /// Books a charge that succeeded: the seller's part, the platform's fee, Stripe's fee.
-fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
+fn book_success(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     let platform = tx.platform();
     let amount = charge.int("amount_captured");
     let currency = charge.text("currency").to_owned();
@@ -559,7 +567,7 @@ fn receive(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     };
     let txn = book(tx, &charge.owner, booking)?;
     if at_once {
-        tell_available(tx, &charge.owner);
+        emit_available(tx, &charge.owner);
     }
     let received = tx.update(&charge.id, |r| r.value["balance_transaction"] = json!(txn));
     if platform_pays && charge.owner != platform {

@@ -1,6 +1,8 @@
 //! Attempts to have an intent paid: confirmation, 3-D Secure, declines, debits that take days.
 //! <https://docs.stripe.com/api/payment_intents/confirm>, <https://docs.stripe.com/payments/3d-secure>.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{charges, intents};
@@ -9,7 +11,7 @@ use crate::{
     cards::{Behaviour, GENERIC_DECLINE},
     customers::{
         banks::Debit,
-        methods::{self, Means},
+        methods::{self, MethodKind},
     },
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
@@ -17,7 +19,7 @@ use crate::{
 
 /// Under which circumstances an attempt is made.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct How {
+pub(crate) struct AttemptOptions {
     /// The customer isn't there to authenticate.
     pub off_session: bool,
     pub return_url: Option<String>,
@@ -36,7 +38,7 @@ pub(crate) enum Challenge {
 
 /// How an attempt ended. All of them commit: a decline is an event too.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum End {
+pub(crate) enum AttemptOutcome {
     /// Paid, or reserved when capture is manual.
     Paid,
     Challenged,
@@ -75,57 +77,16 @@ pub(crate) fn confirm(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 /// Confirms an intent as a request asks for it: the intent, or 402 with the intent inside.
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     let args = call.args;
-    let refuse = |message: String| Err(intents::unexpected_state(intent, message));
-    match intent.text("status") {
-        "requires_payment_method" | "requires_confirmation" | "requires_action" => {}
-        "succeeded" => {
-            return refuse("You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.".to_owned());
-        }
-        status => {
-            return refuse(format!(
-                "You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be confirmed: requires_confirmation, requires_action, requires_payment_method."
-            ));
-        }
-    }
-    if intent.hidden["session"].is_string() {
-        return refuse(
-            "You cannot confirm a PaymentIntent that was created by a hosted Checkout Session."
-                .to_owned(),
-        );
-    }
-    let method = match intents::given_method(tx, call)? {
-        Some(method) => method,
-        None => match intent.value["payment_method"].as_str() {
-            Some(id) => find(tx, call, Kind::PaymentMethod, id, "payment_method")?,
-            None => {
-                return refuse("You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned());
-            }
-        },
-    };
+    check_confirmable(intent)?;
+    let method = method_to_confirm(tx, call, intent)?;
     intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
-    let how = How {
+    let how = AttemptOptions {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
         return_url: args.text("return_url").map(str::to_owned),
         error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
         challenge: None,
     };
-    if let Some(url) = &how.return_url
-        && url::Url::parse(url).is_err()
-    {
-        return Err(ApiError::invalid("Not a valid URL")
-            .code("url_invalid")
-            .param("return_url"));
-    }
-    if intent.text("confirmation_method") == "manual" && call.key == Key::Publishable {
-        return refuse("You cannot confirm this PaymentIntent with a publishable key because its confirmation_method is manual.".to_owned());
-    }
-    let automatic = &intent.value["automatic_payment_methods"];
-    if automatic["allow_redirects"] == "always" && how.return_url.is_none() && !how.off_session {
-        return Err(ApiError::invalid("This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
-    }
-    if matches!(methods::means(&method), Means::Redirect) && how.return_url.is_none() {
-        return Err(ApiError::parameter_missing("return_url"));
-    }
+    check_return_url(call, intent, &method, &how)?;
     let changes: Vec<(&str, Value)> = ["setup_future_usage", "receipt_email", "capture_method"]
         .iter()
         .filter_map(|name| Some((*name, json!(args.text(name)?))))
@@ -145,7 +106,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         .map(|r| r.value.clone())
         .unwrap_or_default();
     match end {
-        End::Declined(code, decline_code, message) => {
+        AttemptOutcome::Declined(code, decline_code, message) => {
             let error = methods::declined(code, decline_code, message)
                 .with("charge", value["latest_charge"].clone())
                 .with("payment_intent", value)
@@ -156,24 +117,94 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     }
 }
 
+fn check_confirmable(intent: &Record) -> Result<(), ApiError> {
+    let refuse = |message: String| Err(intents::unexpected_state(intent, message));
+    match intent.text("status") {
+        "requires_payment_method" | "requires_confirmation" | "requires_action" => {}
+        "succeeded" => {
+            return refuse("You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed.".to_owned());
+        }
+        status => {
+            return refuse(format!(
+                "You cannot confirm this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be confirmed: requires_confirmation, requires_action, requires_payment_method."
+            ));
+        }
+    }
+    if intent.hidden["session"].is_string() {
+        return refuse(
+            "You cannot confirm a PaymentIntent that was created by a hosted Checkout Session."
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The payment method that a request brings, else the intent's own.
+fn method_to_confirm(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    intent: &Record,
+) -> Result<Arc<Record>, ApiError> {
+    if let Some(method) = intents::given_method(tx, call)? {
+        return Ok(method);
+    }
+    match intent.value["payment_method"].as_str() {
+        Some(id) => find(tx, call, Kind::PaymentMethod, id, "payment_method"),
+        None => Err(intents::unexpected_state(
+            intent,
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned(),
+        )),
+    }
+}
+
+/// A `return_url` is a URL, and is there where the payment may lead to another page.
+fn check_return_url(
+    call: &Call<'_>,
+    intent: &Record,
+    method: &Record,
+    how: &AttemptOptions,
+) -> Result<(), ApiError> {
+    if let Some(url) = &how.return_url
+        && url::Url::parse(url).is_err()
+    {
+        return Err(ApiError::invalid("Not a valid URL")
+            .code("url_invalid")
+            .param("return_url"));
+    }
+    if intent.text("confirmation_method") == "manual" && call.key == Key::Publishable {
+        return Err(intents::unexpected_state(
+            intent,
+            "You cannot confirm this PaymentIntent with a publishable key because its confirmation_method is manual.".to_owned(),
+        ));
+    }
+    let automatic = &intent.value["automatic_payment_methods"];
+    if automatic["allow_redirects"] == "always" && how.return_url.is_none() && !how.off_session {
+        return Err(ApiError::invalid("This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
+    }
+    if matches!(methods::kind(method), MethodKind::Redirect) && how.return_url.is_none() {
+        return Err(ApiError::parameter_missing("return_url"));
+    }
+    Ok(())
+}
+
 /// One attempt to pay an intent with a payment method.
 pub(crate) fn attempt(
     tx: &mut Tx<'_>,
     id: &str,
     method: &Record,
-    how: &How,
-) -> Result<End, ApiError> {
+    how: &AttemptOptions,
+) -> Result<AttemptOutcome, ApiError> {
     tx.update(id, |r| {
         r.value["payment_method"] = json!(method.id);
         r.value["last_payment_error"] = Value::Null;
     });
-    let card = match methods::means(method) {
-        Means::Card(card) => card,
-        Means::Redirect => {
+    let card = match methods::kind(method) {
+        MethodKind::Card(card) => card,
+        MethodKind::Redirect => {
             requires_action(tx, id, how.return_url.as_deref());
-            return Ok(End::Challenged);
+            return Ok(AttemptOutcome::Challenged);
         }
-        Means::Debit(debit, when) => {
+        MethodKind::Debit(debit, when) => {
             charges::begin_debit(tx, id, method)?;
             let due = (debit != Debit::Never).then_some(tx.now + when.seconds(tx));
             tx.update(id, |r| {
@@ -181,7 +212,7 @@ pub(crate) fn attempt(
                 r.due = due.filter(|_| r.hidden["session"].is_null());
             });
             keep_method(tx, id, method, false);
-            return Ok(End::Processing);
+            return Ok(AttemptOutcome::Processing);
         }
     };
     let set_up = method.hidden["set_up"] == json!(true);
@@ -212,17 +243,17 @@ pub(crate) fn attempt(
     }
     requires_action(tx, id, how.return_url.as_deref());
     match how.challenge {
-        None => Ok(End::Challenged),
+        None => Ok(AttemptOutcome::Challenged),
         Some(answer) => challenge(tx, id, answer),
     }
 }
 
 /// Whether a challenge was asked for by `payment_method_options`.
 fn wants_challenge(tx: &Tx<'_>, id: &str) -> bool {
-    let obeyed = tx.assumptions.get("challenge_wish") == "obeyed";
-    tx.get(id).is_some_and(|i| {
-        obeyed && i.value["payment_method_options"]["card"]["request_three_d_secure"] == "challenge"
-    })
+    let asked = tx.get(id).is_some_and(|i| {
+        i.value["payment_method_options"]["card"]["request_three_d_secure"] == "challenge"
+    });
+    asked && tx.assumptions.get("challenge_wish") == "obeyed"
 }
 
 fn decline(
@@ -230,13 +261,18 @@ fn decline(
     id: &str,
     method: &Record,
     why: (&'static str, &'static str, &'static str),
-) -> Result<End, ApiError> {
+) -> Result<AttemptOutcome, ApiError> {
     charges::decline(tx, id, method, why)?;
-    Ok(End::Declined(why.0, why.1, why.2))
+    Ok(AttemptOutcome::Declined(why.0, why.1, why.2))
 }
 
-fn pay(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) -> Result<End, ApiError> {
-    if let Means::Card(card) = methods::means(method)
+fn pay(
+    tx: &mut Tx<'_>,
+    id: &str,
+    method: &Record,
+    authenticated: bool,
+) -> Result<AttemptOutcome, ApiError> {
+    if let MethodKind::Card(card) = methods::kind(method)
         && let Behaviour::ChallengesAndDeclines(code, decline_code, message) = card.behaviour
     {
         return decline(tx, id, method, (code, decline_code, message));
@@ -250,7 +286,7 @@ fn pay(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) -> Resul
         charges::succeed(tx, id, method)?;
     }
     keep_method(tx, id, method, authenticated);
-    Ok(End::Paid)
+    Ok(AttemptOutcome::Paid)
 }
 
 /// Saves the method to the customer if that was asked for; else it has been used up.
@@ -282,7 +318,11 @@ fn requires_action(tx: &mut Tx<'_>, id: &str, return_url: Option<&str>) {
 }
 
 /// The customer's answer to an intent's challenge.
-pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End, ApiError> {
+pub(crate) fn challenge(
+    tx: &mut Tx<'_>,
+    id: &str,
+    how: Challenge,
+) -> Result<AttemptOutcome, ApiError> {
     let waiting = tx
         .get(id)
         .filter(|i| i.kind == Kind::Intent && i.text("status") == "requires_action");
@@ -292,7 +332,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
     let Some(method) = method else {
         return Err(ApiError::invalid("There is no challenge to answer."));
     };
-    let redirected = matches!(methods::means(&method), Means::Redirect);
+    let redirected = matches!(methods::kind(&method), MethodKind::Redirect);
     let manual = waiting.is_some_and(|i| i.text("confirmation_method") == "manual");
     if how == Challenge::Complete && manual && !redirected {
         // <https://docs.stripe.com/payments/accept-a-payment-synchronously>
@@ -301,7 +341,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
             r.value["next_action"] = Value::Null;
             r.hidden["authenticated"] = json!(method.id);
         });
-        return Ok(End::Authenticated);
+        return Ok(AttemptOutcome::Authenticated);
     }
     if how == Challenge::Complete {
         return pay(tx, id, &method, true);
@@ -316,7 +356,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
             "payment_method": method.value,
         }),
     );
-    Ok(End::Declined(code, decline_code, message))
+    Ok(AttemptOutcome::Declined(code, decline_code, message))
 }
 
 /// Decides a debit by hand.
@@ -338,8 +378,9 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, intent: &Record) {
     match intent.text("status") {
         "processing" => {
             let method = tx.get(intent.text("payment_method"));
-            let fails = method
-                .is_some_and(|m| matches!(methods::means(&m), Means::Debit(Debit::Fails(..), _)));
+            let fails = method.is_some_and(|m| {
+                matches!(methods::kind(&m), MethodKind::Debit(Debit::Fails(..), _))
+            });
             let settled = settle(tx, &intent.id, !fails);
             debug_assert!(settled.is_ok(), "a processing intent has a charge");
         }

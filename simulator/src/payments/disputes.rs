@@ -72,7 +72,7 @@ const REASONS: [&str; 15] = [
 /// How a dispute begins. JSON of `POST /_simulator/charges/{ch}/dispute`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Opening {
+pub(crate) struct DisputeParams {
     pub reason: String,
     /// The bank only asks; no money moves yet.
     pub inquiry: bool,
@@ -80,7 +80,7 @@ pub(crate) struct Opening {
     pub amount: Option<i64>,
 }
 
-impl Default for Opening {
+impl Default for DisputeParams {
     fn default() -> Self {
         Self {
             reason: "fraudulent".to_owned(),
@@ -101,7 +101,7 @@ pub(crate) enum Verdict {
 }
 
 /// The buyer's bank disputes a charge.
-pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &Opening) -> Answer {
+pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &DisputeParams) -> Answer {
     let charge = tx
         .get(charge)
         .filter(|r| r.kind == Kind::Charge)
@@ -123,7 +123,7 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &Opening) -> Answer {
         ))
         .param("reason"));
     }
-    if undecided(tx, &charge).is_some() {
+    if open_dispute(tx, &charge).is_some() {
         return Err(ApiError::invalid(format!(
             "Charge {} is disputed already.",
             charge.id
@@ -138,9 +138,9 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &Opening) -> Answer {
         );
     }
     let id = tx.mint("du_1", 23);
-    let dispute = blank(tx, &id, &charge, amount, how);
+    let dispute = new_dispute(tx, &id, &charge, amount, how);
     let due = if !how.inquiry {
-        Some(answer_by(tx.now))
+        Some(evidence_due_by(tx.now))
     } else if tx.assumptions.get("inquiry_end") == "after_120_days" {
         Some(tx.now + INQUIRY_LASTS)
     } else {
@@ -151,9 +151,9 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &Opening) -> Answer {
     if !how.inquiry {
         withdraw(tx, &id)?;
     }
-    tell(tx, &id, "created");
+    emit(tx, &id, "created");
     if !how.inquiry {
-        tell(tx, &id, "funds_withdrawn");
+        emit(tx, &id, "funds_withdrawn");
     }
     if charge.value["payment_method_details"]["type"] == "sepa_debit" && !how.inquiry {
         // Nobody can answer a debit that was called back.
@@ -163,11 +163,11 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &Opening) -> Answer {
 }
 
 /// The end of the eighth day.
-fn answer_by(now: i64) -> i64 {
+fn evidence_due_by(now: i64) -> i64 {
     (now + 9 * DAY) / DAY * DAY - 1
 }
 
-fn blank(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &Opening) -> Value {
+fn new_dispute(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &DisputeParams) -> Value {
     let mut dispute = json!({
         "id": id,
         "object": "dispute",
@@ -177,9 +177,9 @@ fn blank(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &Opening) -> 
         "created": tx.now,
         "currency": charge.value["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": evidence::none(),
+        "evidence": evidence::empty(),
         "evidence_details": {
-            "due_by": answer_by(tx.now),
+            "due_by": evidence_due_by(tx.now),
             "enhanced_eligibility": {},
             "has_evidence": false,
             "past_due": false,
@@ -208,7 +208,7 @@ fn blank(tx: &Tx<'_>, id: &str, charge: &Record, amount: i64, how: &Opening) -> 
 }
 
 /// Visa's codes, where the reason has just one.
-fn reason_code(how: &Opening) -> Option<&'static str> {
+fn reason_code(how: &DisputeParams) -> Option<&'static str> {
     match how.reason.as_str() {
         _ if how.inquiry => Some("10"),
         "fraudulent" => Some("10.4"),
@@ -221,9 +221,9 @@ fn reason_code(how: &Opening) -> Option<&'static str> {
 }
 
 /// A dispute of this charge that isn't decided yet.
-fn undecided(tx: &Tx<'_>, charge: &Record) -> Option<std::sync::Arc<Record>> {
+fn open_dispute(tx: &Tx<'_>, charge: &Record) -> Option<std::sync::Arc<Record>> {
     let found = latest(tx, charge)?;
-    (!over(&found)).then_some(found)
+    (!is_closed(&found)).then_some(found)
 }
 
 fn latest(tx: &Tx<'_>, charge: &Record) -> Option<std::sync::Arc<Record>> {
@@ -234,11 +234,11 @@ fn latest(tx: &Tx<'_>, charge: &Record) -> Option<std::sync::Arc<Record>> {
         .cloned()
 }
 
-fn over(dispute: &Record) -> bool {
+fn is_closed(dispute: &Record) -> bool {
     matches!(dispute.text("status"), "won" | "lost" | "warning_closed")
 }
 
-fn inquiry(dispute: &Record) -> bool {
+fn is_inquiry(dispute: &Record) -> bool {
     dispute.text("status").starts_with("warning_")
 }
 
@@ -260,7 +260,7 @@ fn current(tx: &Tx<'_>, id: &str) -> Answer {
 }
 
 /// `charge.dispute.<what>` with the dispute as it is now.
-fn tell(tx: &mut Tx<'_>, id: &str, what: &str) {
+fn emit(tx: &mut Tx<'_>, id: &str, what: &str) {
     if let Some(dispute) = tx.get(id) {
         tx.emit(
             &format!("charge.dispute.{what}"),
@@ -270,7 +270,7 @@ fn tell(tx: &mut Tx<'_>, id: &str, what: &str) {
     }
 }
 
-fn tell_charge(tx: &mut Tx<'_>, dispute: &Record) {
+fn emit_charge_updated(tx: &mut Tx<'_>, dispute: &Record) {
     if let Some(charge) = tx.get(dispute.text("charge")) {
         tx.emit_change(
             "charge.updated",
@@ -365,35 +365,36 @@ pub(crate) fn refusal(tx: &Tx<'_>, charge: &Record) -> Option<ApiError> {
 
 /// A full refund answers an inquiry.
 pub(crate) fn after_refund(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
-    match undecided(tx, charge) {
-        Some(dispute) if inquiry(&dispute) && charge.value["refunded"] == json!(true) => {
+    match open_dispute(tx, charge) {
+        Some(dispute) if is_inquiry(&dispute) && charge.value["refunded"] == json!(true) => {
             end(tx, &dispute.id, "warning_closed").map(drop)
         }
         _ => Ok(()),
     }
 }
 
-fn closed() -> ApiError {
+fn already_closed() -> ApiError {
     ApiError::invalid("This dispute is already closed")
 }
 
 /// Evidence, metadata, and whether the bank gets to see it now.
 fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
-    if over(dispute) {
-        return Err(closed());
+    if is_closed(dispute) {
+        return Err(already_closed());
     }
     let mut value = dispute.value.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
     let given = args.at("evidence").is_some();
     let has = evidence::merge(&mut value["evidence"], args.sub("evidence"))?;
     value["evidence_details"]["has_evidence"] = json!(has);
-    let alone = tx.assumptions.get("dispute_metadata") == "submits";
-    let submit = args.flag("submit").unwrap_or(given || alone);
+    let submit = args
+        .flag("submit")
+        .unwrap_or_else(|| given || tx.assumptions.get("dispute_metadata") == "submits");
     let mut verdict = Value::Null;
     if submit {
         let count = value["evidence_details"]["submission_count"].as_i64();
         value["evidence_details"]["submission_count"] = json!(count.unwrap_or(0) + 1);
-        value["status"] = json!(if inquiry(dispute) {
+        value["status"] = json!(if is_inquiry(dispute) {
             "warning_under_review"
         } else {
             "under_review"
@@ -416,19 +417,19 @@ fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
             r.due = None;
         }
     });
-    tell(tx, &dispute.id, "updated");
+    emit(tx, &dispute.id, "updated");
     if submit {
-        tell_charge(tx, dispute);
+        emit_charge_updated(tx, dispute);
     }
     Ok(value)
 }
 
 /// The seller gives in.
 fn accept(tx: &mut Tx<'_>, dispute: &Record) -> Answer {
-    if over(dispute) {
-        return Err(closed());
+    if is_closed(dispute) {
+        return Err(already_closed());
     }
-    let status = if inquiry(dispute) {
+    let status = if is_inquiry(dispute) {
         "warning_closed"
     } else {
         "lost"
@@ -442,10 +443,10 @@ pub(crate) fn decide(tx: &mut Tx<'_>, id: &str, verdict: Verdict) -> Answer {
         .get(id)
         .filter(|r| r.kind == Kind::Dispute)
         .ok_or_else(|| ApiError::missing("dispute", id, "dispute"))?;
-    if over(&dispute) {
-        return Err(closed());
+    if is_closed(&dispute) {
+        return Err(already_closed());
     }
-    match (verdict, inquiry(&dispute)) {
+    match (verdict, is_inquiry(&dispute)) {
         (Verdict::Escalated, true) => escalate(tx, id),
         (Verdict::Escalated, false) => Err(ApiError::invalid("Only an inquiry can be escalated.")),
         (_, true) => end(tx, id, "warning_closed"),
@@ -456,7 +457,7 @@ pub(crate) fn decide(tx: &mut Tx<'_>, id: &str, verdict: Verdict) -> Answer {
 
 /// An inquiry becomes a chargeback.
 fn escalate(tx: &mut Tx<'_>, id: &str) -> Answer {
-    let due = answer_by(tx.now);
+    let due = evidence_due_by(tx.now);
     tx.update(id, |r| {
         r.value["status"] = json!("needs_response");
         r.value["is_charge_refundable"] = json!(false);
@@ -468,8 +469,8 @@ fn escalate(tx: &mut Tx<'_>, id: &str) -> Answer {
         r.due = Some(due);
     });
     withdraw(tx, id)?;
-    tell(tx, id, "updated");
-    tell(tx, id, "funds_withdrawn");
+    emit(tx, id, "updated");
+    emit(tx, id, "funds_withdrawn");
     current(tx, id)
 }
 
@@ -483,12 +484,12 @@ fn end(tx: &mut Tx<'_>, id: &str, status: &str) -> Answer {
     });
     if status == "won" {
         reinstate(tx, id)?;
-        tell(tx, id, "funds_reinstated");
+        emit(tx, id, "funds_reinstated");
     }
-    tell(tx, id, "closed");
+    emit(tx, id, "closed");
     let dispute = current(tx, id)?;
     if let Some(record) = tx.get(id) {
-        tell_charge(tx, &record);
+        emit_charge_updated(tx, &record);
     }
     Ok(dispute)
 }
@@ -497,7 +498,7 @@ fn end(tx: &mut Tx<'_>, id: &str, status: &str) -> Answer {
 pub(crate) fn falls_due(tx: &mut Tx<'_>, dispute: &Record) {
     let verdict = match dispute.hidden["verdict"].as_str() {
         Some("won") => Verdict::Won,
-        Some("escalated") if inquiry(dispute) => Verdict::Escalated,
+        Some("escalated") if is_inquiry(dispute) => Verdict::Escalated,
         _ => Verdict::Lost,
     };
     if let Err(error) = decide(tx, &dispute.id, verdict) {
@@ -509,7 +510,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, dispute: &Record) {
 pub(crate) fn after_charge(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     match charges::aftermath(tx, charge) {
         Aftermath::Disputed(reason, inquiry) => {
-            let how = Opening {
+            let how = DisputeParams {
                 reason: reason.to_owned(),
                 inquiry,
                 amount: None,

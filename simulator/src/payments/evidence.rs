@@ -39,7 +39,7 @@ const EVIDENCE: [&str; 27] = [
 ];
 
 /// Evidence before anybody gave any.
-pub(super) fn none() -> Value {
+pub(super) fn empty() -> Value {
     let mut evidence: Map<String, Value> = EVIDENCE
         .iter()
         .map(|name| ((*name).to_owned(), Value::Null))

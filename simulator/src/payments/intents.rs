@@ -33,7 +33,7 @@ pub(crate) const ROUTES: &[Route] = &[
         "/v1/payment_intents/{intent}/confirm",
         confirm::confirm,
     ),
-    ("POST", "/v1/payment_intents/{intent}/cancel", cancel_it),
+    ("POST", "/v1/payment_intents/{intent}/cancel", handle_cancel),
     (
         "GET",
         "/v1/payment_intents/{intent}/amount_details_line_items",
@@ -95,7 +95,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .text("currency")
         .unwrap_or_default()
         .to_ascii_lowercase();
-    money::enough(amount, &currency)?;
+    money::check_amount(amount, &currency)?;
     let destination = args.text("transfer_data.destination").is_some();
     let fee = args.int("application_fee_amount");
     check_fee(tx, call.owner, fee, amount, destination)?;
@@ -410,27 +410,8 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         intent.text("status"),
         "requires_payment_method" | "requires_confirmation" | "requires_action"
     );
-    let always = [
-        "metadata",
-        "description",
-        "expand",
-        "receipt_email",
-        "statement_descriptor",
-    ];
-    if !open
-        && let Some((name, _)) = args
-            .children()
-            .iter()
-            .find(|(name, _)| !always.contains(&name.as_str()))
-    {
-        return Err(unexpected_state(
-            &intent,
-            format!(
-                "This PaymentIntent's {name} could not be updated because it has a status of {}. You may only update the {name} of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.",
-                intent.text("status")
-            ),
-        )
-        .param(name.clone()));
+    if !open {
+        check_closed(&intent, args)?;
     }
     let mut value = intent.value.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
@@ -438,22 +419,11 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if let Some(id) = args.text("customer") {
         find(tx, call, Kind::Customer, id, "customer")?;
     }
-    if let Some(currency) = args.text("currency") {
-        value["currency"] = json!(currency.to_ascii_lowercase());
-    }
-    if let Some(amount) = args.int("amount") {
-        value["amount"] = json!(amount);
-    }
-    if let Some(text) = args.text("capture_method") {
-        value["capture_method"] = json!(text);
-    }
-    if args.at("application_fee_amount").is_some() {
-        value["application_fee_amount"] = json!(args.int("application_fee_amount"));
-    }
+    change_terms(args, &mut value);
     let currency = value["currency"].as_str().unwrap_or_default().to_owned();
     let amount = value["amount"].as_i64().unwrap_or(0);
     if open {
-        money::enough(amount, &currency)?;
+        money::check_amount(amount, &currency)?;
     }
     let fee = value["application_fee_amount"].as_i64();
     check_fee(
@@ -479,7 +449,46 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(value)
 }
 
-fn cancel_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+/// Little of an intent that is paid, canceled or under way can still be changed.
+fn check_closed(intent: &Record, args: &Node) -> Result<(), ApiError> {
+    let always = [
+        "metadata",
+        "description",
+        "expand",
+        "receipt_email",
+        "statement_descriptor",
+    ];
+    let mut names = args.children().iter().map(|(name, _)| name);
+    match names.find(|name| !always.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(unexpected_state(
+            intent,
+            format!(
+                "This PaymentIntent's {name} could not be updated because it has a status of {}. You may only update the {name} of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.",
+                intent.text("status")
+            ),
+        )
+        .param(name.clone())),
+    }
+}
+
+/// What is paid, how it is captured, and the platform's part.
+fn change_terms(args: &Node, intent: &mut Value) {
+    if let Some(currency) = args.text("currency") {
+        intent["currency"] = json!(currency.to_ascii_lowercase());
+    }
+    if let Some(amount) = args.int("amount") {
+        intent["amount"] = json!(amount);
+    }
+    if let Some(text) = args.text("capture_method") {
+        intent["capture_method"] = json!(text);
+    }
+    if args.at("application_fee_amount").is_some() {
+        intent["application_fee_amount"] = json!(args.int("application_fee_amount"));
+    }
+}
+
+fn handle_cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let intent = find(tx, call, Kind::Intent, call.id(), "intent")?;
     if !cancelable(&intent) {
         return Err(unexpected_state(
@@ -525,7 +534,7 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
         charges::release(tx, intent.text("latest_charge"), event);
     }
     if intent.text("status") == "processing" {
-        charges::call_back(tx, intent.text("latest_charge"));
+        charges::cancel_debit(tx, intent.text("latest_charge"));
     }
     let now = tx.now;
     step(tx, id, "payment_intent.canceled", |r| {
@@ -546,7 +555,7 @@ pub(crate) fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&
     tx.emit(event, &intent.owner, &intent.value);
     // An invoice that waits for this intent looks at it next.
     if let Some(payment) = intent.hidden["invoice_payment"].as_str() {
-        let now = tx.own_now();
+        let now = tx.simulator_now();
         tx.update(payment, |r| r.due = Some(now));
     }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     api::{Call, Route, find, metadata},
     cards::{Behaviour, GENERIC_DECLINE},
-    customers::methods::{self, Means},
+    customers::methods::{self, MethodKind},
     error::{Answer, ApiError},
     money,
     store::{Kind, Record, Tx},
@@ -36,7 +36,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .text("currency")
         .ok_or_else(|| ApiError::parameter_missing("currency"))?
         .to_ascii_lowercase();
-    money::enough(amount, &currency)?;
+    money::check_amount(amount, &currency)?;
     let fee = args
         .int("application_fee_amount")
         .or(args.int("application_fee"));
@@ -53,7 +53,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     describe(args, &mut terms)?;
     destination::check(tx, call.owner, &terms, "")?;
     let method = source(tx, call)?;
-    let Means::Card(card) = methods::means(&method) else {
+    let MethodKind::Card(card) = methods::kind(&method) else {
         return Err(
             ApiError::invalid("This source can't be charged without a PaymentIntent.")
                 .param("source"),
@@ -86,7 +86,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         clock: None,
     };
     let captures = args.flag("capture") != Some(false);
-    let charge = charges::charge_once(tx, &terms, &method, captures, failure)?;
+    let charge = charges::charge_without_intent(tx, &terms, &method, captures, failure)?;
     match refusal {
         None => Ok(charge.value.clone()),
         Some((code, decline_code, message)) => Err(methods::declined(code, decline_code, message)

@@ -30,7 +30,7 @@ pub(crate) const ROUTES: &[Route] = &[
         })
     }),
     ("GET", "/v1/refunds/{refund}", |tx, call| {
-        Ok(named(tx, call)?.value.clone())
+        Ok(from_path(tx, call)?.value.clone())
     }),
     ("POST", "/v1/refunds/{refund}", update),
     ("POST", "/v1/refunds/{refund}/cancel", cancel),
@@ -54,16 +54,16 @@ pub(crate) const ROUTES: &[Route] = &[
     (
         "GET",
         "/v1/charges/{charge}/refunds/{refund}",
-        |tx, call| Ok(named(tx, call)?.value.clone()),
+        |tx, call| Ok(from_path(tx, call)?.value.clone()),
     ),
     ("POST", "/v1/charges/{charge}/refunds/{refund}", update),
 ];
 
 /// How long a refund on the cards for asynchronous refunds takes to succeed, or to fail.
-const LATER: i64 = 60;
+const ASYNC_DELAY: i64 = 60;
 
 /// The refund that the path names, perhaps under its charge.
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     match call.ids.as_slice() {
         [charge, refund] => find(tx, call, Kind::Refund, refund, "refund").and_then(|r| {
             if r.value["charge"] == *charge {
@@ -100,35 +100,7 @@ fn no_charge(intent: &str) -> ApiError {
 }
 
 fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
-    if let Some(param) = ["origin", "customer"]
-        .into_iter()
-        .find(|p| args.text(p).is_some())
-    {
-        return Err(ApiError::invalid("There is no cash balance to refund from.").param(param));
-    }
-    let left = refundable(tx, charge)?;
-    let amount = args.int("amount").unwrap_or(left);
-    if amount < 1 {
-        return Err(
-            ApiError::invalid("This value must be greater than or equal to 1.")
-                .code("parameter_invalid_integer")
-                .param("amount"),
-        );
-    }
-    let currency = charge.text("currency").to_owned();
-    if amount > left {
-        let of = if left == charge.int("amount_captured") {
-            "charge amount"
-        } else {
-            "unrefunded amount on charge"
-        };
-        return Err(ApiError::invalid(format!(
-            "Refund amount ({}) is greater than {of} ({})",
-            shown(amount, &currency),
-            shown(left, &currency),
-        ))
-        .param("amount"));
-    }
+    let amount = requested_amount(tx, charge, args)?;
     let with_fee = args.flag("refund_application_fee").unwrap_or(false);
     if with_fee && charge.value["application_fee"].is_null() {
         return Err(ApiError::invalid(format!(
@@ -150,8 +122,8 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
         "balance_transaction": null,
         "charge": charge.id,
         "created": tx.now,
-        "currency": currency,
-        "destination_details": destination(charge),
+        "currency": charge.text("currency"),
+        "destination_details": destination_details(charge),
         "metadata": metadata(args, "metadata")?,
         "payment_intent": charge.value["payment_intent"],
         "reason": args.text("reason"),
@@ -166,9 +138,10 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
     }
     let hidden = json!({ "fee": with_fee, "reverse": reverses });
     tx.insert(Kind::Refund, &charge.owner, refund, hidden, None);
-    take(tx, &charge.id, amount);
-    let reports = tx.assumptions.get("fraudulent_refund") == "reported";
-    if args.text("reason") == Some("fraudulent") && reports {
+    count_refunded(tx, &charge.id, amount);
+    if args.text("reason") == Some("fraudulent")
+        && tx.assumptions.get("fraudulent_refund") == "reported"
+    {
         tx.update(&charge.id, |r| {
             r.value["fraud_details"] = json!({ "user_report": "fraudulent" });
         });
@@ -183,6 +156,40 @@ fn create(tx: &mut Tx<'_>, charge: &Record, args: &Node) -> Answer {
     fee_refunded(tx, done);
     disputes::after_refund(tx, &after)?;
     Ok(refund.value.clone())
+}
+
+/// The amount that is asked back, else all that is left.
+fn requested_amount(tx: &Tx<'_>, charge: &Record, args: &Node) -> Result<i64, ApiError> {
+    if let Some(param) = ["origin", "customer"]
+        .into_iter()
+        .find(|p| args.text(p).is_some())
+    {
+        return Err(ApiError::invalid("There is no cash balance to refund from.").param(param));
+    }
+    let left = refundable(tx, charge)?;
+    let amount = args.int("amount").unwrap_or(left);
+    if amount < 1 {
+        return Err(
+            ApiError::invalid("This value must be greater than or equal to 1.")
+                .code("parameter_invalid_integer")
+                .param("amount"),
+        );
+    }
+    if amount > left {
+        let currency = charge.text("currency");
+        let of = if left == charge.int("amount_captured") {
+            "charge amount"
+        } else {
+            "unrefunded amount on charge"
+        };
+        return Err(ApiError::invalid(format!(
+            "Refund amount ({}) is greater than {of} ({})",
+            amount_text(amount, currency),
+            amount_text(left, currency),
+        ))
+        .param("amount"));
+    }
+    Ok(amount)
 }
 
 /// What of a charge can still be given back.
@@ -224,8 +231,8 @@ fn given_back(charge: &Record) -> i64 {
 }
 
 /// An amount as Stripe's refusals write it.
-fn shown(amount: i64, currency: &str) -> String {
-    let text = money::show(amount, currency);
+fn amount_text(amount: i64, currency: &str) -> String {
+    let text = money::format(amount, currency);
     let number = text.split(' ').next().unwrap_or_default();
     match currency {
         "usd" => format!("${number}"),
@@ -236,7 +243,7 @@ fn shown(amount: i64, currency: &str) -> String {
     }
 }
 
-fn destination(charge: &Record) -> Value {
+fn destination_details(charge: &Record) -> Value {
     match charge.value["payment_method_details"]["type"].as_str() {
         Some("card") => json!({
             "type": "card",
@@ -249,7 +256,7 @@ fn destination(charge: &Record) -> Value {
 }
 
 /// Counts an amount as refunded on its charge; a negative one when a refund failed.
-fn take(tx: &mut Tx<'_>, charge: &str, amount: i64) {
+fn count_refunded(tx: &mut Tx<'_>, charge: &str, amount: i64) {
     tx.update(charge, |r| {
         let refunded = r.int("amount_refunded") + amount;
         let back = given_back(r) + amount;
@@ -280,19 +287,22 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     };
     let sums = tx.store().balances(&refund.owner);
     let (available, pending) = sums.get(&currency).copied().unwrap_or_default();
-    let has = match tx.assumptions.get("pending_money") {
-        "refundable" => available.saturating_add(pending),
-        _ => available,
+    let own = amount - fee - from_destination.unwrap_or(0);
+    let now = available >= own;
+    let with_pending = available.saturating_add(pending) >= own;
+    let covered = if now != with_pending && tx.assumptions.get("pending_money") == "refundable" {
+        with_pending
+    } else {
+        now
     };
-    let comes = fee + from_destination.unwrap_or(0);
-    if has < amount - comes {
+    if !covered {
         tx.update(id, |r| {
             r.value["pending_reason"] = json!("insufficient_funds")
         });
         return Ok(None);
     }
-    let inside = tx.assumptions.get("fee_refund") == "inside";
-    let parts = if fee > 0 && inside {
+    let inside = fee > 0 && tx.assumptions.get("fee_refund") == "inside";
+    let parts = if inside {
         vec![FeePart::Application(-fee)]
     } else {
         vec![]
@@ -316,7 +326,7 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     if fee == 0 {
         return Ok(None);
     }
-    fees::follow(tx, &charge, amount, fee, (!inside).then_some(when)).map(Some)
+    fees::refund_share(tx, &charge, amount, fee, (!inside).then_some(when)).map(Some)
 }
 
 /// The refund succeeds, now or later, and may fail after that: as the card has it.
@@ -326,7 +336,7 @@ fn settle(tx: &mut Tx<'_>, id: &str, charge: &Record, txn: &str) {
         Aftermath::RefundFailsLater => Some("fail"),
         _ => None,
     };
-    let due = later.map(|_| tx.now + tx.takes(LATER));
+    let due = later.map(|_| tx.now + tx.takes(ASYNC_DELAY));
     tx.update(id, |r| {
         r.value["balance_transaction"] = json!(txn);
         if later == Some("succeed") {
@@ -356,7 +366,7 @@ fn fee_refunded(tx: &mut Tx<'_>, fee: Option<Value>) {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let refund = named(tx, call)?;
+    let refund = from_path(tx, call)?;
     let mut value = refund.value.clone();
     merge_metadata(&mut value["metadata"], call.args, "metadata")?;
     tx.update(&refund.id, |r| r.value = value.clone());
@@ -379,14 +389,14 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, refund: &Record) {
     let done = match refund.hidden["later"].as_str() {
         Some("succeed") => succeed(tx, &refund.id),
         Some("fail") => fail(tx, &refund.id),
-        _ => try_again(tx, refund),
+        _ => retry(tx, refund),
     };
     if let Err(error) = done {
         tracing::error!(message = error.message, refund = refund.id, "not refunded");
     }
 }
 
-fn try_again(tx: &mut Tx<'_>, refund: &Record) -> Answer {
+fn retry(tx: &mut Tx<'_>, refund: &Record) -> Answer {
     let fee = execute(tx, &refund.id)?;
     let after = tx.get(&refund.id).map(|r| r.value.clone());
     if after.is_some_and(|value| value["balance_transaction"].is_string()) {
@@ -451,28 +461,28 @@ pub(crate) fn require_action(tx: &mut Tx<'_>, id: &str) -> Answer {
 }
 
 fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    if named(tx, call)?.text("status") != "requires_action" {
+    if from_path(tx, call)?.text("status") != "requires_action" {
         return Err(ApiError::invalid("Canceling this refund is unsupported."));
     }
-    put_back(tx, call.id(), "canceled", "merchant_request")
+    return_funds(tx, call.id(), "canceled", "merchant_request")
 }
 
 fn expire(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    if named(tx, call)?.text("status") != "requires_action" {
+    if from_path(tx, call)?.text("status") != "requires_action" {
         return Err(ApiError::invalid(
             "You can only expire a refund that requires action.",
         ));
     }
-    put_back(tx, call.id(), "failed", "unknown")
+    return_funds(tx, call.id(), "failed", "unknown")
 }
 
 /// A refund fails, perhaps after it succeeded (<https://docs.stripe.com/refunds#failed-refunds>).
 pub(crate) fn fail(tx: &mut Tx<'_>, id: &str) -> Answer {
-    put_back(tx, id, "failed", "lost_or_stolen_card")
+    return_funds(tx, id, "failed", "lost_or_stolen_card")
 }
 
 /// The money is back on the balance. A fee that went back stays back.
-fn put_back(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
+fn return_funds(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
     let refund = unfinished(tx, id)?;
     let mut back = Value::Null;
     if !refund.value["balance_transaction"].is_null() {
@@ -494,7 +504,7 @@ fn put_back(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
             r.value["failure_balance_transaction"] = back;
         }
     });
-    take(tx, refund.text("charge"), -refund.int("amount"));
+    count_refunded(tx, refund.text("charge"), -refund.int("amount"));
     let Some(ended) = ended else {
         return Ok(Value::Null);
     };

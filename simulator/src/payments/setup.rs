@@ -6,13 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    confirm::{Challenge, End, How},
+    confirm::{AttemptOptions, AttemptOutcome, Challenge},
     intents,
 };
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     cards::{Behaviour, Card},
-    customers::methods::{self, Means},
+    customers::methods::{self, MethodKind},
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
 };
@@ -308,9 +308,9 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         })
     });
     tx.update(&intent.id, |r| r.hidden["acceptance"] = json!(acceptance));
-    let how = How {
+    let how = AttemptOptions {
         return_url: return_url.map(str::to_owned),
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let end = attempt(tx, &intent.id, &method, &how)?;
     let value = tx
@@ -318,7 +318,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         .map(|r| r.value.clone())
         .unwrap_or_default();
     match end {
-        End::Declined(code, decline_code, message) => {
+        AttemptOutcome::Declined(code, decline_code, message) => {
             let error = methods::declined(code, decline_code, message)
                 .with("setup_intent", value)
                 .with("payment_method", method.value.clone());
@@ -333,28 +333,28 @@ pub(crate) fn attempt(
     tx: &mut Tx<'_>,
     id: &str,
     method: &Record,
-    how: &How,
-) -> Result<End, ApiError> {
+    how: &AttemptOptions,
+) -> Result<AttemptOutcome, ApiError> {
     let intent = tx
         .update(id, |r| {
             r.value["payment_method"] = json!(method.id);
             r.value["last_setup_error"] = Value::Null;
         })
         .ok_or_else(|| ApiError::missing(Kind::SetupIntent.noun(), id, "intent"))?;
-    let means = methods::means(method);
-    let card = match means {
-        Means::Card(card) => Some(card),
-        Means::Debit(..) | Means::Redirect => None,
+    let kind = methods::kind(method);
+    let card = match kind {
+        MethodKind::Card(card) => Some(card),
+        MethodKind::Debit(..) | MethodKind::Redirect => None,
     };
-    let set_up_asks = tx.assumptions.get("set_up_card") == "asked";
-    let asks = matches!(means, Means::Redirect)
+    let asks = matches!(kind, MethodKind::Redirect)
         || card.is_some_and(|c| {
             matches!(
                 c.behaviour,
                 Behaviour::Challenges
                     | Behaviour::ChallengesAlways
                     | Behaviour::ChallengesAndDeclines(..)
-            ) || (set_up_asks && c.behaviour == Behaviour::ChallengesOnSession)
+            ) || (c.behaviour == Behaviour::ChallengesOnSession
+                && tx.assumptions.get("set_up_card") == "asked")
         });
     let attempt = begin(tx, &intent, method, card);
     match card.map(|c| c.behaviour) {
@@ -369,7 +369,7 @@ pub(crate) fn attempt(
                 error["advice_code"] = json!("try_again_later");
             }
             fail(tx, id, error);
-            Ok(End::Declined(code, decline_code, message))
+            Ok(AttemptOutcome::Declined(code, decline_code, message))
         }
         _ if asks => {
             tx.update(&attempt, |r| r.value["status"] = json!("requires_action"));
@@ -380,13 +380,13 @@ pub(crate) fn attempt(
                 r.value["next_action"] = action;
             });
             match how.challenge {
-                None => Ok(End::Challenged),
+                None => Ok(AttemptOutcome::Challenged),
                 Some(answer) => challenge(tx, id, answer),
             }
         }
         _ => {
             succeed(tx, id)?;
-            Ok(End::Paid)
+            Ok(AttemptOutcome::Paid)
         }
     }
 }
@@ -534,7 +534,11 @@ fn mandate(tx: &mut Tx<'_>, intent: &Record, method: &Record) -> String {
 }
 
 /// The customer's answer to a setup intent's challenge.
-pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End, ApiError> {
+pub(crate) fn challenge(
+    tx: &mut Tx<'_>,
+    id: &str,
+    how: Challenge,
+) -> Result<AttemptOutcome, ApiError> {
     let waiting = tx
         .get(id)
         .filter(|i| i.kind == Kind::SetupIntent && i.text("status") == "requires_action")
@@ -556,7 +560,7 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
     });
     if passed {
         succeed(tx, id)?;
-        return Ok(End::Paid);
+        return Ok(AttemptOutcome::Paid);
     }
     let (code, message) = NOT_AUTHENTICATED;
     let method = tx.get(waiting.text("payment_method"));
@@ -569,5 +573,5 @@ pub(crate) fn challenge(tx: &mut Tx<'_>, id: &str, how: Challenge) -> Result<End
             "payment_method": method.map(|m| m.value.clone()),
         }),
     );
-    Ok(End::Declined(code, "", message))
+    Ok(AttemptOutcome::Declined(code, "", message))
 }

@@ -14,25 +14,26 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     Simulator,
     api::Key,
+    engine::Engine,
     error::ApiError,
     events::API_VERSION,
     faults::{FaultKind, Target},
     request_log::{self, RequestLog},
-    table,
+    routes,
 };
 
+mod api_versions;
+mod connection;
 mod identity;
 pub(crate) mod limits;
-mod line;
-mod older;
 mod run;
 
-pub(crate) use line::{Cuttable, Peer};
+pub(crate) use connection::{DroppableListener, Peer};
 
 pub(crate) use identity::authenticate;
 
+use connection::End;
 use identity::Version;
-use line::End;
 
 /// Bigger bodies than any API request has; they are refused.
 const MAX_BODY: usize = 1 << 20;
@@ -110,54 +111,62 @@ async fn api(
         key: request.key,
         header: text("simulator-fault"),
     };
-    let struck = {
+    let endpoint = routes::find(request.method, request.path)
+        .map_or_else(String::new, |(entry, _)| {
+            format!("{} {}", request.method, entry.path())
+        });
+    let fault = {
         let mut core = engine.lock();
-        let endpoint = table::find(request.method, request.path)
-            .map_or_else(String::new, |(entry, _)| {
-                format!("{} {}", request.method, entry.path())
-            });
         if let Err(reason) = core.limiter.admit(&endpoint, std::time::Instant::now()) {
-            let builder = Response::builder().header("Stripe-Rate-Limited-Reason", reason);
-            return build(
-                429,
-                limits::too_many().text(&request.id),
-                &request.id,
-                builder,
-            );
+            return over_limit(reason, &request.id);
         }
         let seed = core.store.seed;
-        core.faults.strike(seed, target)
-    };
-    let fault = match struck {
-        Ok(fault) => fault,
-        Err(error) => return refuse(&error, &request.id),
+        core.faults.take_matching(seed, target)
     };
     match fault {
-        Some(FaultKind::TimeoutBeforeCommit) => return cut(&peer, End::Close),
-        Some(FaultKind::Reset) => return cut(&peer, End::Reset),
+        Ok(fault) => run_with_fault(engine, &peer, &request, fault).await,
+        Err(error) => refuse(&error, &request.id),
+    }
+}
+
+fn over_limit(reason: &'static str, id: &str) -> Response<Body> {
+    let builder = Response::builder().header("Stripe-Rate-Limited-Reason", reason);
+    build(429, limits::too_many().text(id), id, builder)
+}
+
+/// Answers a request, or does to it what the fault says.
+async fn run_with_fault(
+    engine: &Engine,
+    peer: &Peer,
+    request: &Request<'_>,
+    fault: Option<FaultKind>,
+) -> Response<Body> {
+    match fault {
+        Some(FaultKind::TimeoutBeforeCommit) => return drop_connection(peer, End::Close),
+        Some(FaultKind::Reset) => return drop_connection(peer, End::Reset),
         Some(FaultKind::Error429) => return refuse(&limits::too_many(), &request.id),
         Some(FaultKind::LockTimeout) => return refuse(&limits::lock_timeout(), &request.id),
         Some(FaultKind::Slow { ms }) => {
-            let slow = run::Manner::Late(Duration::from_millis(ms));
-            return run::run(engine, &request, slow).await;
+            let slow = run::Injection::Delay(Duration::from_millis(ms));
+            return run::run(engine, request, slow).await;
         }
         _ => {}
     }
-    let manner = match fault {
-        Some(FaultKind::Error500) => run::Manner::Refused(ApiError::unexpected()),
-        Some(FaultKind::Error402) => run::Manner::Refused(declined()),
-        Some(FaultKind::CommitThenError500) => run::Manner::Spoiled,
-        _ => run::Manner::Plain,
+    let injection = match fault {
+        Some(FaultKind::Error500) => run::Injection::Error(ApiError::unexpected()),
+        Some(FaultKind::Error402) => run::Injection::Error(declined()),
+        Some(FaultKind::CommitThenError500) => run::Injection::ErrorAfterCommit,
+        _ => run::Injection::None,
     };
-    let answer = run::run(engine, &request, manner).await;
+    let answer = run::run(engine, request, injection).await;
     match fault {
-        Some(FaultKind::CommitThenTimeout) => cut(&peer, End::Close),
+        Some(FaultKind::CommitThenTimeout) => drop_connection(peer, End::Close),
         _ => answer,
     }
 }
 
-fn cut(peer: &Peer, how: End) -> Response<Body> {
-    peer.hang_up(how);
+fn drop_connection(peer: &Peer, how: End) -> Response<Body> {
+    peer.drop_connection(how);
     Response::new(Body::empty())
 }
 

@@ -4,25 +4,25 @@ use std::time::Duration;
 
 use axum::{body::Body, http::Response};
 
-use super::{Request, Version, build, identity, older, refuse};
+use super::{Request, Version, api_versions, build, identity, refuse};
 use crate::{
     api::{self, Call},
-    engine::{Engine, KEY_LIFE, Keep},
+    engine::{Engine, KEY_LIFE, SaveAnswer},
     error::ApiError,
     form::Node,
     journal::Saved,
-    store::{Asked, Kind, Tx},
-    table,
+    routes,
+    store::{Kind, RequestOrigin, Tx},
 };
 
-/// How a request is dealt with.
-pub(super) enum Manner {
-    Plain,
-    Late(Duration),
-    /// With this answer, and nothing is done.
-    Refused(ApiError),
-    /// What it asks for is done, and its answer is a 500 all the same.
-    Spoiled,
+/// What a fault does to a request.
+pub(super) enum Injection {
+    None,
+    Delay(Duration),
+    /// Nothing is done, and this is the answer.
+    Error(ApiError),
+    /// The work is done, and the answer is a 500 all the same.
+    ErrorAfterCommit,
 }
 
 /// Frees an idempotency key when its request ends, however it ends.
@@ -36,7 +36,11 @@ impl Drop for InFlight<'_> {
     }
 }
 
-pub(super) async fn run(engine: &Engine, request: &Request<'_>, manner: Manner) -> Response<Body> {
+pub(super) async fn run(
+    engine: &Engine,
+    request: &Request<'_>,
+    injection: Injection,
+) -> Response<Body> {
     // A key means one thing on one account (the platform's own key is the empty name).
     let scope = request
         .key
@@ -47,16 +51,16 @@ pub(super) async fn run(engine: &Engine, request: &Request<'_>, manner: Manner) 
         Err(error) => return refuse(&error, &request.id),
     }
     let flight = InFlight(engine, scope.clone());
-    if let Manner::Late(time) = manner {
+    if let Injection::Delay(time) = injection {
         tokio::time::sleep(time).await;
     }
-    let answer = match manner {
-        Manner::Refused(error) => Err(error),
-        manner => execute(
+    let answer = match injection {
+        Injection::Error(error) => Err(error),
+        injection => execute(
             engine,
             request,
             scope.as_deref(),
-            matches!(manner, Manner::Spoiled),
+            matches!(injection, Injection::ErrorAfterCommit),
         ),
     };
     let response = match answer {
@@ -146,14 +150,14 @@ fn execute(
             ),
         )
     };
-    let (entry, ids) = table::find(request.method, request.path).ok_or_else(unknown)?;
+    let (entry, ids) = routes::find(request.method, request.path).ok_or_else(unknown)?;
     let route = format!("{} {}", request.method, entry.path());
     identity::permit(request.auth, &route)?;
     let mut form = Node::parse(request.form)?;
-    older::translate(request.version, &route, entry.shape, &mut form);
+    api_versions::translate(request.version, &route, entry.shape, &mut form);
     entry.shape.check(&form)?;
     api::expands::check(&route, &form)?;
-    let asked = Asked {
+    let origin = RequestOrigin {
         request_id: Some(request.id.clone()),
         idempotency_key: request.key.map(str::to_owned),
     };
@@ -165,12 +169,12 @@ fn execute(
         };
         (scope.unwrap_or_default().to_owned(), kept)
     };
-    let keep: Option<Keep<'_, String>> = match scope {
+    let keep: Option<SaveAnswer<'_, String>> = match scope {
         Some(_) => Some(&keep),
         None => None,
     };
-    let answer = engine.lock().transact(asked, keep, |tx| {
-        let owner = acting(tx, request.account)?;
+    let answer = engine.lock().transact(origin, keep, |tx| {
+        let owner = acting_account(tx, request.account)?;
         let call = Call {
             args: &form,
             ids,
@@ -238,7 +242,7 @@ fn enter_clock(tx: &mut Tx<'_>, call: &Call<'_>) {
 }
 
 /// The account a request acts on: <https://docs.stripe.com/connect/authentication>.
-fn acting(tx: &Tx<'_>, account: Option<&str>) -> Result<String, ApiError> {
+fn acting_account(tx: &Tx<'_>, account: Option<&str>) -> Result<String, ApiError> {
     match account {
         None => Ok(tx.platform()),
         // A platform may name itself.

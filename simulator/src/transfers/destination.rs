@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    Sending, group_of, positive, receiver,
+    TransferParams, check_positive, group_of, receiver,
     reversals::{self, Reversal},
     send,
 };
@@ -64,7 +64,7 @@ pub(crate) fn check(
     let Some(amount) = data["amount"].as_i64() else {
         return Ok(());
     };
-    positive(amount, &named("transfer_data[amount]"))?;
+    check_positive(amount, &named("transfer_data[amount]"))?;
     if fields["application_fee_amount"].as_i64().is_some() {
         return Err(ApiError::invalid(
             "You may only specify one of these parameters: application_fee_amount, transfer_data[amount].",
@@ -92,7 +92,7 @@ pub(crate) fn after_charge(
     let most = charge.int("amount_captured");
     let amount = data["amount"].as_i64().map_or(most, |n| n.min(most));
     let group = group_of(tx, charge, None)?;
-    let sending = Sending {
+    let params = TransferParams {
         from: &charge.owner,
         to,
         amount,
@@ -105,7 +105,7 @@ pub(crate) fn after_charge(
             .as_i64()
             .filter(|fee| *fee > 0),
     };
-    let payment = send(tx, sending)?;
+    let payment = send(tx, params)?;
     tx.update(&charge.id, |r| {
         r.value["transfer"] = payment.value["source_transfer"].clone();
     });
@@ -120,8 +120,9 @@ pub(crate) fn check_refund(
     with_fee: bool,
 ) -> Result<(), ApiError> {
     let sent = charge.value["transfer"].is_string();
-    let refused = tx.assumptions.get("transferred_payment") == "not_refundable";
-    if charge.value["source_transfer"].is_string() && refused {
+    if charge.value["source_transfer"].is_string()
+        && tx.assumptions.get("transferred_payment") == "not_refundable"
+    {
         return Err(ApiError::invalid(format!(
             "Payment {} came by a transfer and cannot be refunded: reverse the transfer instead.",
             charge.id

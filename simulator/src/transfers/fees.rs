@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::positive;
+use super::check_positive;
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
     balance::{Booking, available_on, book},
@@ -36,7 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
     (
         "GET",
         "/v1/application_fees/{fee}/refunds/{id}",
-        |tx, call| Ok(named(tx, call)?.value.clone()),
+        |tx, call| Ok(from_path(tx, call)?.value.clone()),
     ),
     ("POST", "/v1/application_fees/{fee}/refunds/{id}", update),
     // The older way answers with the fee.
@@ -46,7 +46,7 @@ pub(crate) const ROUTES: &[Route] = &[
     }),
 ];
 
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     let id = call.ids.get(1).copied().unwrap_or_default();
     find(tx, call, Kind::FeeRefund, id, "id").and_then(|r| {
         if r.value["fee"] == call.id() {
@@ -58,7 +58,7 @@ fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let refund = named(tx, call)?;
+    let refund = from_path(tx, call)?;
     let mut value = refund.value.clone();
     merge_metadata(&mut value["metadata"], call.args, "metadata")?;
     let before = changes(&refund.value, &value);
@@ -143,7 +143,7 @@ pub(crate) fn take(
 
 /// The fee of a charge goes back with `amount` of it; `own` is when it reaches the connected account as a transaction
 /// of its own. Returns the fee as it is now.
-pub(crate) fn follow(
+pub(crate) fn refund_share(
     tx: &mut Tx<'_>,
     charge: &Record,
     amount: i64,
@@ -159,7 +159,7 @@ pub(crate) fn follow(
     let id = charge.text("application_fee");
     let back = give_back(tx, id, fee, json!({}))?;
     if let Some(when) = own {
-        arrive(tx, &charge.owner, &back, when)?;
+        book_on_account(tx, &charge.owner, &back, when)?;
     }
     Ok(tx.get(id).map(|f| f.value.clone()).unwrap_or_default())
 }
@@ -210,7 +210,12 @@ fn give_back(tx: &mut Tx<'_>, fee_id: &str, amount: i64, metadata: Value) -> Ans
 }
 
 /// The part of a fee that went back reaches the connected account as a transaction of its own.
-fn arrive(tx: &mut Tx<'_>, account: &str, refund: &Value, when: i64) -> Result<(), ApiError> {
+fn book_on_account(
+    tx: &mut Tx<'_>,
+    account: &str,
+    refund: &Value,
+    when: i64,
+) -> Result<(), ApiError> {
     let text = |field: &str| refund[field].as_str().unwrap_or_default();
     let booking = Booking::new(
         "application_fee_refund",
@@ -238,20 +243,20 @@ fn create_fee_refund(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         ))
         .param("id"));
     }
-    positive(amount, "amount")?;
+    check_positive(amount, "amount")?;
     if amount > left {
         let currency = fee.text("currency");
         return Err(ApiError::invalid(format!(
             "Refund amount ({}) is greater than unrefunded amount on application fee ({})",
-            money::show(amount, currency),
-            money::show(left, currency)
+            money::format(amount, currency),
+            money::format(left, currency)
         ))
         .param("amount"));
     }
     let metadata = metadata(call.args, "metadata")?;
     let refund = give_back(tx, call.id(), amount, metadata)?;
     let now = tx.now;
-    arrive(tx, fee.text("account"), &refund, now)?;
+    book_on_account(tx, fee.text("account"), &refund, now)?;
     if let Some(fee) = tx.get(call.id()) {
         tx.emit("application_fee.refunded", &fee.owner.clone(), &fee.value);
     }

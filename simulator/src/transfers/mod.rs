@@ -39,7 +39,7 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 /// What moves, and from where to where.
-struct Sending<'a> {
+struct TransferParams<'a> {
     from: &'a str,
     to: &'a str,
     amount: i64,
@@ -54,14 +54,14 @@ struct Sending<'a> {
 }
 
 /// Moves the money and returns the payment that arrives.
-fn send(tx: &mut Tx<'_>, sending: Sending<'_>) -> Result<Arc<Record>, ApiError> {
-    let Sending {
+fn send(tx: &mut Tx<'_>, params: TransferParams<'_>) -> Result<Arc<Record>, ApiError> {
+    let TransferParams {
         from, to, amount, ..
-    } = sending;
-    let currency = sending.currency;
-    let when = sending.charge.map_or(tx.now, |c| available_on(tx, c));
+    } = params;
+    let currency = params.currency;
+    let when = params.charge.map_or(tx.now, |c| available_on(tx, c));
     let id = tx.mint(
-        if sending.charge.is_some() {
+        if params.charge.is_some() {
             "tr_3"
         } else {
             "tr_1"
@@ -72,17 +72,17 @@ fn send(tx: &mut Tx<'_>, sending: Sending<'_>) -> Result<Arc<Record>, ApiError> 
     let mut booking = Booking::new("transfer", "transfer", -amount, currency)
         .source(&id)
         .at(when);
-    if let Some(text) = sending.description.as_str() {
+    if let Some(text) = params.description.as_str() {
         booking = booking.description(text);
     }
     let out = book(tx, from, booking)?;
-    let parts = sending.fee.map(FeePart::Application).into_iter().collect();
+    let parts = params.fee.map(FeePart::Application).into_iter().collect();
     let booking = Booking::new("payment", "charge", amount, currency)
         .source(&payment)
         .fees(parts)
         .at(when);
     let arrived = book(tx, to, booking)?;
-    let charge = payment_of(tx, &sending, &id, &payment, &arrived);
+    let charge = payment_of(tx, &params, &id, &payment, &arrived);
     let charge = tx.insert(Kind::Charge, to, charge, json!({}), None);
     let transfer = json!({
         "id": id,
@@ -92,33 +92,39 @@ fn send(tx: &mut Tx<'_>, sending: Sending<'_>) -> Result<Arc<Record>, ApiError> 
         "balance_transaction": out,
         "created": tx.now,
         "currency": currency,
-        "description": sending.description,
+        "description": params.description,
         "destination": to,
         "destination_payment": payment,
         "livemode": false,
-        "metadata": sending.metadata,
+        "metadata": params.metadata,
         "reversals": page(&format!("/v1/transfers/{id}/reversals"), vec![], false),
         "reversed": false,
-        "source_transaction": sending.charge.map(|c| &c.id),
+        "source_transaction": params.charge.map(|c| &c.id),
         "source_type": "card",
-        "transfer_group": sending.group,
+        "transfer_group": params.group,
     });
     tx.insert(Kind::Transfer, from, transfer.clone(), Value::Null, None);
     tx.emit("transfer.created", from, &transfer);
-    if tells(tx) {
+    if notifies_destination(tx) {
         tx.emit("charge.succeeded", to, &charge.value);
     }
     Ok(charge)
 }
 
 /// Whether the account at the other end hears of the payment.
-fn tells(tx: &Tx<'_>) -> bool {
+fn notifies_destination(tx: &Tx<'_>) -> bool {
     tx.assumptions.get("destination_events") == "charge"
 }
 
 /// The charge that stands for what arrives.
-fn payment_of(tx: &Tx<'_>, sending: &Sending<'_>, transfer: &str, id: &str, txn: &str) -> Value {
-    let amount = sending.amount;
+fn payment_of(
+    tx: &Tx<'_>,
+    params: &TransferParams<'_>,
+    transfer: &str,
+    id: &str,
+    txn: &str,
+) -> Value {
+    let amount = params.amount;
     json!({
         "id": id,
         "object": "charge",
@@ -127,13 +133,13 @@ fn payment_of(tx: &Tx<'_>, sending: &Sending<'_>, transfer: &str, id: &str, txn:
         "amount_refunded": 0,
         "application": tx.application(),
         "application_fee": null,
-        "application_fee_amount": sending.fee,
+        "application_fee_amount": params.fee,
         "balance_transaction": txn,
         "billing_details": { "address": null, "email": null, "name": null, "phone": null, "tax_id": null },
         "calculated_statement_descriptor": null,
         "captured": true,
         "created": tx.now,
-        "currency": sending.currency,
+        "currency": params.currency,
         "customer": null,
         "description": null,
         "disputed": false,
@@ -161,7 +167,7 @@ fn payment_of(tx: &Tx<'_>, sending: &Sending<'_>, transfer: &str, id: &str, txn:
         "statement_descriptor_suffix": null,
         "status": "succeeded",
         "transfer_data": null,
-        "transfer_group": sending.group,
+        "transfer_group": params.group,
     })
 }
 
@@ -192,7 +198,7 @@ pub(crate) fn receiver(
     Ok(account)
 }
 
-fn positive(amount: i64, param: &str) -> Result<(), ApiError> {
+fn check_positive(amount: i64, param: &str) -> Result<(), ApiError> {
     if amount < 1 {
         return Err(
             ApiError::invalid("This value must be greater than or equal to 1.")
@@ -225,13 +231,13 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         (None, Some(charge)) => charge.int("amount_captured"),
         (None, None) => return Err(ApiError::parameter_missing("amount")),
     };
-    positive(amount, "amount")?;
+    check_positive(amount, "amount")?;
     match &charge {
-        Some(charge) => within_source(tx, call.owner, charge, amount)?,
+        Some(charge) => check_source_amount(tx, call.owner, charge, amount)?,
         None => {
             let sums = tx.store().balances(call.owner);
             if sums.get(&currency).map_or(0, |b| b.0) < amount {
-                return Err(insufficient());
+                return Err(insufficient_funds());
             }
         }
     }
@@ -239,7 +245,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         None => json!(args.text("transfer_group")),
         Some(charge) => group_of(tx, charge, args.text("transfer_group"))?,
     };
-    let sending = Sending {
+    let params = TransferParams {
         from: call.owner,
         to: &to.id,
         amount,
@@ -250,7 +256,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         metadata: metadata(args, "metadata")?,
         fee: None,
     };
-    let payment = send(tx, sending)?;
+    let payment = send(tx, params)?;
     let transfer = find(
         tx,
         call,
@@ -261,7 +267,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(transfer.value.clone())
 }
 
-fn insufficient() -> ApiError {
+fn insufficient_funds() -> ApiError {
     ApiError::invalid(
         "You have insufficient available funds in your Stripe account. Try adding funds directly to your available balance by creating Charges using the 4000000000000077 test card. See: https://stripe.com/docs/testing#available-balance",
     )
@@ -289,7 +295,12 @@ fn source(tx: &Tx<'_>, call: &Call<'_>, id: &str, currency: &str) -> Result<Arc<
 }
 
 /// All transfers of a charge together are no more than the charge.
-fn within_source(tx: &Tx<'_>, owner: &str, charge: &Record, amount: i64) -> Result<(), ApiError> {
+fn check_source_amount(
+    tx: &Tx<'_>,
+    owner: &str,
+    charge: &Record,
+    amount: i64,
+) -> Result<(), ApiError> {
     let sent: i64 = tx
         .store()
         .list(Kind::Transfer, owner)
@@ -305,7 +316,7 @@ fn within_source(tx: &Tx<'_>, owner: &str, charge: &Record, amount: i64) -> Resu
         };
         return Err(ApiError::invalid(format!(
             "Transfers using this transaction as a source must not exceed the source amount of {}.{more}",
-            money::show(most, charge.text("currency"))
+            money::format(most, charge.text("currency"))
         ))
         .param("amount"));
     }
@@ -326,13 +337,12 @@ fn group_of(tx: &mut Tx<'_>, charge: &Record, wanted: Option<&str>) -> Answer {
     if let Some(has) = has {
         return Ok(json!(has));
     }
-    let maker = charge.value["payment_intent"]
-        .as_str()
-        .filter(|_| tx.assumptions.get("transfer_group") == "of_intent")
-        .unwrap_or(&charge.id);
-    let group = match wanted {
-        Some(wanted) => wanted.to_owned(),
-        None => format!("group_{maker}"),
+    let group = match (wanted, charge.value["payment_intent"].as_str()) {
+        (Some(wanted), _) => wanted.to_owned(),
+        (None, Some(intent)) if tx.assumptions.get("transfer_group") == "of_intent" => {
+            format!("group_{intent}")
+        }
+        (None, _) => format!("group_{}", charge.id),
     };
     tx.update(&charge.id, |r| r.value["transfer_group"] = json!(group));
     Ok(json!(group))

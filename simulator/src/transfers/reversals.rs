@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{fees, insufficient, positive, tells};
+use super::{check_positive, fees, insufficient_funds, notifies_destination};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata},
     balance::{Booking, FeePart, available_on, book},
@@ -25,12 +25,12 @@ pub(crate) const ROUTES: &[Route] = &[
     (
         "GET",
         "/v1/transfers/{transfer}/reversals/{id}",
-        |tx, call| Ok(named(tx, call)?.value.clone()),
+        |tx, call| Ok(from_path(tx, call)?.value.clone()),
     ),
     ("POST", "/v1/transfers/{transfer}/reversals/{id}", update),
 ];
 
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<Arc<Record>, ApiError> {
     let id = call.ids.get(1).copied().unwrap_or_default();
     find(tx, call, Kind::Transfer, call.id(), "transfer")?;
     find(tx, call, Kind::Reversal, id, "id").and_then(|r| {
@@ -53,13 +53,13 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             transfer.id
         )));
     }
-    positive(amount, "amount")?;
+    check_positive(amount, "amount")?;
     if amount > left {
         let currency = transfer.text("currency");
         return Err(ApiError::invalid(format!(
             "Reversal amount ({}) is greater than unreversed amount on transfer ({})",
-            money::show(amount, currency),
-            money::show(left, currency)
+            money::format(amount, currency),
+            money::format(left, currency)
         ))
         .param("amount"));
     }
@@ -72,7 +72,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         ))
         .param("refund_application_fee"));
     }
-    covered(tx, &transfer, &payment, amount)?;
+    check_covered(tx, &transfer, &payment, amount)?;
     let reversal = Reversal {
         amount,
         with_fee,
@@ -96,7 +96,12 @@ fn payment_of(tx: &Tx<'_>, transfer: &Record) -> Result<Arc<Record>, ApiError> {
 
 /// Only a destination charge's transfer may leave the account below zero. Money that is still on its way to it counts
 /// as long as the transfer's own is.
-fn covered(tx: &Tx<'_>, transfer: &Record, payment: &Record, amount: i64) -> Result<(), ApiError> {
+fn check_covered(
+    tx: &Tx<'_>,
+    transfer: &Record,
+    payment: &Record,
+    amount: i64,
+) -> Result<(), ApiError> {
     let sums = tx.store().balances(&payment.owner);
     let (available, pending) = sums
         .get(transfer.text("currency"))
@@ -107,9 +112,9 @@ fn covered(tx: &Tx<'_>, transfer: &Record, payment: &Record, amount: i64) -> Res
     let of_charge = tx
         .get(transfer.text("source_transaction"))
         .is_some_and(|c| c.value["transfer"] == transfer.id.as_str());
-    let may_owe = of_charge && tx.assumptions.get("destination_reversal") == "below_zero";
-    if !may_owe && has < amount {
-        return Err(insufficient());
+    let may_owe = || of_charge && tx.assumptions.get("destination_reversal") == "below_zero";
+    if has < amount && !may_owe() {
+        return Err(insufficient_funds());
     }
     Ok(())
 }
@@ -139,8 +144,6 @@ pub(super) fn reverse(
 ) -> Result<Reversed, ApiError> {
     let payment = payment_of(tx, transfer)?;
     let amount = reversal.amount;
-    let currency = transfer.text("currency").to_owned();
-    let when = available_on(tx, &payment);
     let id = tx.mint("trr_1", 23);
     let refund = tx.mint("pyr_1", 23);
     let fee = if reversal.with_fee {
@@ -148,26 +151,14 @@ pub(super) fn reverse(
     } else {
         0
     };
-    let inside = tx.assumptions.get("fee_refund") == "inside";
-    let parts = if fee > 0 && inside {
+    let inside = fee > 0 && tx.assumptions.get("fee_refund") == "inside";
+    let parts = if inside {
         vec![FeePart::Application(-fee)]
     } else {
         vec![]
     };
-    let booking = Booking::new("payment_refund", "refund", -amount, &currency)
-        .source(&refund)
-        .fees(parts)
-        .description("REFUND FOR PAYMENT")
-        .at(when);
-    let gone = book(tx, &payment.owner, booking)?;
-    let booking = Booking::new("transfer_refund", "transfer_reversal", amount, &currency)
-        .source(&id)
-        .at(when);
-    let booking = match reversal.description.as_str() {
-        Some(text) => booking.description(text),
-        None => booking,
-    };
-    let back = book(tx, &transfer.owner, booking)?;
+    let (gone, back) = move_back(tx, transfer, &payment, &reversal, (&id, &refund), parts)?;
+    let currency = transfer.text("currency");
     let value = json!({
         "id": id,
         "object": "transfer_reversal",
@@ -204,6 +195,48 @@ pub(super) fn reverse(
         "transfer_reversal": null,
     });
     tx.insert(Kind::Refund, &payment.owner, refund, json!({}), None);
+    let fee = count_reversed(tx, transfer, &payment, &value, (fee, inside))?;
+    Ok(Reversed { value, fee })
+}
+
+/// Books the payment's refund and the transfer's reversal; returns their balance transactions.
+fn move_back(
+    tx: &mut Tx<'_>,
+    transfer: &Record,
+    payment: &Record,
+    reversal: &Reversal<'_>,
+    (id, refund): (&str, &str),
+    parts: Vec<FeePart>,
+) -> Result<(String, String), ApiError> {
+    let (amount, currency) = (reversal.amount, transfer.text("currency"));
+    let when = available_on(tx, payment);
+    let booking = Booking::new("payment_refund", "refund", -amount, currency)
+        .source(refund)
+        .fees(parts)
+        .description("REFUND FOR PAYMENT")
+        .at(when);
+    let gone = book(tx, &payment.owner, booking)?;
+    let booking = Booking::new("transfer_refund", "transfer_reversal", amount, currency)
+        .source(id)
+        .at(when);
+    let booking = match reversal.description.as_str() {
+        Some(text) => booking.description(text),
+        None => booking,
+    };
+    let back = book(tx, &transfer.owner, booking)?;
+    Ok((gone, back))
+}
+
+/// Counts the amount as given back on the payment and its transfer, takes the fee's part back, and tells of it.
+/// Returns the fee's refund.
+fn count_reversed(
+    tx: &mut Tx<'_>,
+    transfer: &Record,
+    payment: &Record,
+    reversal: &Value,
+    (fee, inside): (i64, bool),
+) -> Result<Option<Value>, ApiError> {
+    let amount = reversal["amount"].as_i64().unwrap_or(0);
     let taken = tx.update(&payment.id, |r| {
         let refunded = r.int("amount_refunded") + amount;
         r.value["amount_refunded"] = json!(refunded);
@@ -211,36 +244,30 @@ pub(super) fn reverse(
         r.hidden["given_back"] = json!(refunded);
     });
     let fee = if fee > 0 {
-        Some(fees::follow(
-            tx,
-            &payment,
-            amount,
-            fee,
-            (!inside).then_some(when),
-        )?)
+        let own = (!inside).then(|| available_on(tx, payment));
+        Some(fees::refund_share(tx, payment, amount, fee, own)?)
     } else {
         None
     };
-    let shown = value.clone();
     let after = tx.update(&transfer.id, |r| {
         let reversed = r.int("amount_reversed") + amount;
         r.value["amount_reversed"] = json!(reversed);
         r.value["reversed"] = json!(reversed == r.int("amount"));
         if let Some(data) = r.value["reversals"]["data"].as_array_mut() {
-            data.insert(0, shown);
+            data.insert(0, reversal.clone());
         }
     });
     if let Some(after) = after {
         tx.emit("transfer.reversed", &after.owner, &after.value);
     }
-    if let Some(taken) = taken.filter(|_| tells(tx)) {
+    if let Some(taken) = taken.filter(|_| notifies_destination(tx)) {
         tx.emit("charge.refunded", &taken.owner, &taken.value);
     }
-    Ok(Reversed { value, fee })
+    Ok(fee)
 }
 
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let reversal = named(tx, call)?;
+    let reversal = from_path(tx, call)?;
     let mut value = reversal.value.clone();
     merge_metadata(&mut value["metadata"], call.args, "metadata")?;
     tx.update(&reversal.id, |r| r.value = value.clone());

@@ -17,7 +17,7 @@ pub(crate) const ROUTES: &[Route] = &[
     ("GET", "/v1/events", list_events),
     ("GET", "/v1/events/{id}", |tx, call| {
         let event = find(tx, call, Kind::Event, call.id(), "id")?;
-        if event.int("created") <= tx.now - SHOWN {
+        if event.int("created") <= tx.now - LISTED_FOR {
             return Err(ApiError::missing("event", call.id(), "id"));
         }
         Ok(event.shown())
@@ -36,7 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 /// Stripe shows events of the last 30 days.
-const SHOWN: i64 = 30 * 86_400;
+const LISTED_FOR: i64 = 30 * 86_400;
 
 /// How many endpoints an account can have.
 const MAX_ENDPOINTS: usize = 16;
@@ -58,7 +58,7 @@ fn list_events(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         );
     }
     let delivered = args.flag("delivery_success");
-    let oldest = tx.now - SHOWN;
+    let oldest = tx.now - LISTED_FOR;
     let fits = |pattern: &str, name: &str| match pattern.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
         None => name == pattern,

@@ -73,6 +73,15 @@ async fn a_disputed_card_takes_amount_and_fee_from_the_seller_at_once() {
     check_books(&s.simulator.oracle().await);
 }
 
+/// The events `charge.dispute.…`, oldest first.
+async fn dispute_events(s: &Stripe, acct: &str) -> Vec<String> {
+    let types = s.event_types(acct).await;
+    let of_disputes = types
+        .iter()
+        .filter_map(|t| t.strip_prefix("charge.dispute."));
+    of_disputes.map(str::to_owned).collect()
+}
+
 #[tokio::test]
 async fn winning_evidence_brings_the_money_back_and_the_charge_can_be_refunded_again() {
     let s = Stripe::start().await;
@@ -111,20 +120,15 @@ async fn winning_evidence_brings_the_money_back_and_the_charge_can_be_refunded_a
     let back = &won["balance_transactions"][1];
     assert_eq!((&back["amount"], &back["fee"]), (&json!(3000), &json!(0)));
     assert_eq!(total(&s, &acct).await, before + 3000 - 117 - 100 - 2000);
-    let types = s.event_types(&acct).await;
-    let told: Vec<_> = types
-        .iter()
-        .filter(|t| t.starts_with("charge.dispute."))
-        .collect();
     assert_eq!(
-        told,
+        dispute_events(&s, &acct).await,
         [
-            "charge.dispute.created",
-            "charge.dispute.funds_withdrawn",
-            "charge.dispute.updated",
-            "charge.dispute.updated",
-            "charge.dispute.funds_reinstated",
-            "charge.dispute.closed"
+            "created",
+            "funds_withdrawn",
+            "updated",
+            "updated",
+            "funds_reinstated",
+            "closed"
         ]
     );
     let again = s
@@ -251,78 +255,31 @@ async fn an_inquiry_takes_nothing_until_it_is_escalated_and_ends_with_a_full_ref
 }
 
 #[tokio::test]
-async fn a_dispute_is_opened_and_decided_by_hand_and_found_by_its_charge() {
+async fn a_dispute_is_opened_and_decided_by_hand() {
     let s = Stripe::start().await;
     let acct = s.seller().await;
     let charge = s.sale(&acct, 2000, 0).await;
     let other = s.sale(&acct, 2000, 0).await;
-    let id = charge["id"].as_str().expect("id");
-    let none = s
-        .send(
-            "GET",
-            &format!("/v1/charges/{id}/dispute"),
-            "",
-            &[("Stripe-Account", &acct)],
-        )
-        .await;
-    assert_eq!(
-        (none.status, none.error("message")),
-        (404, format!("No dispute for charge: {id}").as_str())
-    );
-    let open = format!("/_simulator/charges/{id}/dispute");
-    let d = s
-        .post(&open, r#"{"reason":"duplicate","amount":500}"#)
-        .await;
+    let opening = |charge: &Value| {
+        let id = charge["id"].as_str().expect("id");
+        format!("/_simulator/charges/{id}/dispute")
+    };
+    let body = r#"{"reason":"duplicate","amount":500}"#;
+    let d = s.post(&opening(&charge), body).await;
     assert_eq!(
         (&d["amount"], &d["reason"]),
         (&json!(500), &json!("duplicate"))
     );
-    assert_eq!(s.send("POST", &open, "{}", &[]).await.status, 400);
-    let bad = format!(
-        "/_simulator/charges/{}/dispute",
-        other["id"].as_str().expect("id")
-    );
+    let twice = s.send("POST", &opening(&charge), "{}", &[]).await;
+    assert_eq!(twice.status, 400);
     for body in [
         r#"{"reason":"mood"}"#,
         r#"{"amount":2001}"#,
         r#"{"amount":0}"#,
     ] {
-        assert_eq!(s.send("POST", &bad, body, &[]).await.status, 400, "{body}");
+        let bad = s.send("POST", &opening(&other), body, &[]).await;
+        assert_eq!(bad.status, 400, "{body}");
     }
-    let list = s
-        .get_on(
-            &acct,
-            &format!("/v1/disputes?charge={id}&expand[]=data.charge"),
-        )
-        .await;
-    assert_eq!(list["data"][0]["charge"]["disputed"], true);
-    let intent = charge["payment_intent"].as_str().expect("pi");
-    let list = s
-        .get_on(&acct, &format!("/v1/disputes?payment_intent={intent}"))
-        .await;
-    assert_eq!(list["data"].as_array().map(Vec::len), Some(1));
-    let list = s.get_on(&acct, "/v1/disputes?created[gt]=1990000000").await;
-    assert_eq!(list["data"], json!([]));
-    let older = format!("/v1/charges/{id}/dispute");
-    let sent = s
-        .on(
-            &acct,
-            &older,
-            "evidence[enhanced_evidence][visa_compliance][fee_acknowledged]=true&submit=false",
-        )
-        .await;
-    assert_eq!(
-        sent["evidence"]["enhanced_evidence"],
-        json!({ "visa_compliance": { "fee_acknowledged": true } })
-    );
-    let second = s.sale(&acct, 2000, 0).await;
-    let second = second["id"].as_str().expect("id");
-    s.post(&format!("/_simulator/charges/{second}/dispute"), "")
-        .await;
-    let closed = s
-        .on(&acct, &format!("/v1/charges/{second}/dispute/close"), "")
-        .await;
-    assert_eq!(closed["status"], "lost");
     let decide = format!(
         "/_simulator/disputes/{}/decide",
         d["id"].as_str().expect("id")
@@ -334,6 +291,47 @@ async fn a_dispute_is_opened_and_decided_by_hand_and_found_by_its_charge() {
         .send("GET", &path(&d), "", &[("Stripe-Account", &stranger)])
         .await;
     assert_eq!((theirs.status, theirs.error("param")), (404, "dispute"));
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn a_dispute_is_found_and_answered_by_its_charge() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let charge = s.sale(&acct, 2000, 0).await;
+    let id = charge["id"].as_str().expect("id");
+    let of_charge = format!("/v1/charges/{id}/dispute");
+    let none = s
+        .send("GET", &of_charge, "", &[("Stripe-Account", &acct)])
+        .await;
+    assert_eq!(
+        (none.status, none.error("message")),
+        (404, format!("No dispute for charge: {id}").as_str())
+    );
+    s.post(&format!("/_simulator/charges/{id}/dispute"), "")
+        .await;
+    let list = format!("/v1/disputes?charge={id}&expand[]=data.charge");
+    let list = s.get_on(&acct, &list).await;
+    assert_eq!(list["data"][0]["charge"]["disputed"], true);
+    let intent = charge["payment_intent"].as_str().expect("pi");
+    let list = format!("/v1/disputes?payment_intent={intent}");
+    let list = s.get_on(&acct, &list).await;
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(1));
+    let list = s.get_on(&acct, "/v1/disputes?created[gt]=1990000000").await;
+    assert_eq!(list["data"], json!([]));
+    let sent = s
+        .on(
+            &acct,
+            &of_charge,
+            "evidence[enhanced_evidence][visa_compliance][fee_acknowledged]=true&submit=false",
+        )
+        .await;
+    assert_eq!(
+        sent["evidence"]["enhanced_evidence"],
+        json!({ "visa_compliance": { "fee_acknowledged": true } })
+    );
+    let closed = s.on(&acct, &format!("{of_charge}/close"), "").await;
+    assert_eq!(closed["status"], "lost");
     check_books(&s.simulator.oracle().await);
 }
 

@@ -15,16 +15,25 @@ fn id(value: &Value) -> &str {
     value["id"].as_str().expect("id")
 }
 
+async fn told_of(stripe: &Stripe, event: &str) -> bool {
+    let events = stripe.get("/v1/events?limit=100").await;
+    let mut events = events["data"].as_array().expect("list").iter();
+    events.any(|e| e["type"] == event)
+}
+
+/// A card of 4242 that is attached to nobody, and its path.
+async fn loose_card(stripe: &Stripe) -> (Value, String) {
+    let body = format!("{CARD}&billing_details[name]=Ada&metadata[a]=b");
+    let made = stripe.post("/v1/payment_methods", &body).await;
+    let path = format!("/v1/payment_methods/{}", id(&made));
+    (made, path)
+}
+
 #[tokio::test]
-async fn a_card_is_saved_listed_changed_and_given_up() {
+async fn a_card_is_saved_and_listed() {
     let stripe = Stripe::start().await;
-    let ada = customer(&stripe).await;
-    let made = stripe
-        .post(
-            "/v1/payment_methods",
-            &format!("{CARD}&billing_details[name]=Ada&metadata[a]=b"),
-        )
-        .await;
+    let (ada, grace) = (customer(&stripe).await, customer(&stripe).await);
+    let (made, path) = loose_card(&stripe).await;
     assert_eq!(
         (
             &made["card"]["last4"],
@@ -34,41 +43,43 @@ async fn a_card_is_saved_listed_changed_and_given_up() {
         (&json!("4242"), &json!(2034), &Value::Null)
     );
     assert!(!made.to_string().contains("4242424242424242"), "{made}");
-    let path = format!("/v1/payment_methods/{}", id(&made));
-    let loose = stripe.send("POST", &path, "metadata[a]=c", &[]).await;
-    assert_eq!(loose.status, 400, "only a saved method can be changed");
+    let attach = format!("{path}/attach");
     let body = format!("customer={ada}");
-    let attached = stripe.post(&format!("{path}/attach"), &body).await;
+    let attached = stripe.post(&attach, &body).await;
     assert_eq!(attached["customer"], ada.as_str());
-    let grace = customer(&stripe).await;
-    let other = stripe
-        .send(
-            "POST",
-            &format!("{path}/attach"),
-            &format!("customer={grace}"),
-            &[],
-        )
-        .await;
+    assert!(told_of(&stripe, "payment_method.attached").await);
+    let theirs = format!("customer={grace}");
+    let other = stripe.send("POST", &attach, &theirs, &[]).await;
     assert_eq!(other.error("param"), "payment_method", "{}", other.body);
     let sepa = stripe
         .post("/v1/payment_methods/pm_success_de/attach", &body)
         .await;
     assert_eq!(sepa["sepa_debit"]["last4"], "3000");
     let list = format!("/v1/customers/{ada}/payment_methods");
-    let count = async |path: &str| stripe.get(path).await["data"].as_array().map(Vec::len);
-    assert_eq!(count(&list).await, Some(2));
-    assert_eq!(count(&format!("{list}?type=card")).await, Some(1));
-    assert_eq!(
-        count(&format!(
-            "/v1/payment_methods?customer={ada}&type=sepa_debit"
-        ))
-        .await,
-        Some(1)
-    );
+    let debits = format!("/v1/payment_methods?customer={ada}&type=sepa_debit");
+    for (path, wanted) in [
+        (list.clone(), 2),
+        (format!("{list}?type=card"), 1),
+        (debits, 1),
+    ] {
+        let found = stripe.get(&path).await;
+        let count = found["data"].as_array().map(Vec::len);
+        assert_eq!(count, Some(wanted), "{path}");
+    }
     let one = stripe.get(&format!("{list}/{}", id(&made))).await;
     assert_eq!(one["id"], made["id"]);
     let foreign = format!("/v1/customers/{grace}/payment_methods/{}", id(&made));
     assert_eq!(stripe.send("GET", &foreign, "", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_saved_card_is_changed_and_given_up() {
+    let stripe = Stripe::start().await;
+    let body = format!("customer={}", customer(&stripe).await);
+    let (_, path) = loose_card(&stripe).await;
+    let loose = stripe.send("POST", &path, "metadata[a]=c", &[]).await;
+    assert_eq!(loose.status, 400, "only a saved method can be changed");
+    stripe.post(&format!("{path}/attach"), &body).await;
     let changed = stripe
         .post(&path, "card[exp_month]=12&card[exp_year]=2035&billing_details[address][city]=Bonn&metadata[a]=")
         .await;
@@ -91,15 +102,8 @@ async fn a_card_is_saved_listed_changed_and_given_up() {
         .send("POST", &format!("{path}/detach"), "", &[])
         .await;
     assert_eq!(twice.status, 400);
-    let events = stripe.get("/v1/events?limit=100").await;
-    for name in ["attached", "updated", "detached"] {
-        let name = format!("payment_method.{name}");
-        let found = events["data"]
-            .as_array()
-            .expect("list")
-            .iter()
-            .any(|e| e["type"] == name);
-        assert!(found, "{name}");
+    for event in ["payment_method.updated", "payment_method.detached"] {
+        assert!(told_of(&stripe, event).await, "{event}");
     }
 }
 

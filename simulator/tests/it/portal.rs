@@ -118,27 +118,28 @@ async fn a_configuration_that_cannot_be_is_refused() {
     assert_eq!((refused.status, refused.error("param")), (400, "active"));
 }
 
+const CONFIGURATIONS: &str = "/v1/billing_portal/configurations";
+const SESSIONS: &str = "/v1/billing_portal/sessions";
+
+/// A configuration that lets the customer only see their invoices.
+async fn bare_configuration(s: &Stripe, acct: &str) -> String {
+    let body = "features[invoice_history][enabled]=true&default_return_url=https://d.example/";
+    let made = s.on(acct, CONFIGURATIONS, body).await;
+    made["id"].as_str().expect("id").to_owned()
+}
+
 #[tokio::test]
-async fn a_session_wants_a_customer_and_an_active_configuration_of_its_account() {
+async fn a_session_wants_a_customer_and_a_configuration_of_its_account() {
     let s = Stripe::start().await;
     let acct = s.seller().await;
     let (customer, subscription) = subscriber(&s, &acct).await;
-    let path = "/v1/billing_portal/sessions";
     let other = s
-        .post(
-            "/v1/billing_portal/configurations",
-            "features[invoice_history][enabled]=true",
-        )
+        .post(CONFIGURATIONS, "features[invoice_history][enabled]=true")
         .await;
     let other = other["id"].as_str().expect("id");
-    let bare = s
-        .on(
-            &acct,
-            "/v1/billing_portal/configurations",
-            "features[invoice_history][enabled]=true&default_return_url=https://d.example/",
-        )
-        .await;
-    let bare = bare["id"].as_str().expect("id");
+    let bare = bare_configuration(&s, &acct).await;
+    let cancel = "flow_data[type]=subscription_cancel";
+    let of = "flow_data[subscription_cancel][subscription]";
     for (body, param) in [
         (String::new(), "customer"),
         ("customer=cus_no".to_owned(), "customer"),
@@ -147,25 +148,15 @@ async fn a_session_wants_a_customer_and_an_active_configuration_of_its_account()
             format!("customer={customer}&configuration={other}"),
             "configuration",
         ),
+        (format!("customer={customer}&{cancel}"), of),
+        (format!("customer={customer}&{cancel}&{of}=sub_no"), of),
         (
-            format!("customer={customer}&flow_data[type]=subscription_cancel"),
-            "flow_data[subscription_cancel][subscription]",
-        ),
-        (
-            format!(
-                "customer={customer}&flow_data[type]=subscription_cancel&flow_data[subscription_cancel][subscription]=sub_no"
-            ),
-            "flow_data[subscription_cancel][subscription]",
-        ),
-        (
-            format!(
-                "customer={customer}&configuration={bare}&flow_data[type]=subscription_cancel&flow_data[subscription_cancel][subscription]={subscription}"
-            ),
+            format!("customer={customer}&configuration={bare}&{cancel}&{of}={subscription}"),
             "flow_data[type]",
         ),
     ] {
         let refused = s
-            .send("POST", path, &body, &[("Stripe-Account", &acct)])
+            .send("POST", SESSIONS, &body, &[("Stripe-Account", &acct)])
             .await;
         assert!(
             matches!(refused.status, 400 | 404),
@@ -174,48 +165,33 @@ async fn a_session_wants_a_customer_and_an_active_configuration_of_its_account()
         );
         assert_eq!(refused.error("param"), param, "{body}");
     }
-    let made = s
-        .on(
-            &acct,
-            path,
-            &format!("customer={customer}&configuration={bare}"),
-        )
-        .await;
-    assert_eq!(made["return_url"], "https://d.example/");
-    s.on(
-        &acct,
-        &format!("/v1/billing_portal/configurations/{bare}"),
-        "active=false",
-    )
-    .await;
+}
+
+#[tokio::test]
+async fn a_session_wants_an_active_configuration() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let (customer, _) = subscriber(&s, &acct).await;
+    let bare = bare_configuration(&s, &acct).await;
     let body = format!("customer={customer}&configuration={bare}");
-    let refused = s
-        .send("POST", path, &body, &[("Stripe-Account", &acct)])
+    let made = s.on(&acct, SESSIONS, &body).await;
+    assert_eq!(made["return_url"], "https://d.example/");
+    s.on(&acct, &format!("{CONFIGURATIONS}/{bare}"), "active=false")
         .await;
+    let on_account = [("Stripe-Account", acct.as_str())];
+    let refused = s.send("POST", SESSIONS, &body, &on_account).await;
     assert_eq!(
         (refused.status, refused.error("param")),
         (400, "configuration")
     );
-    assert!(
-        s.event_types(&acct)
-            .await
-            .contains(&"billing_portal.session.created".to_owned())
-    );
+    let types = s.event_types(&acct).await;
+    assert!(types.contains(&"billing_portal.session.created".to_owned()));
     s.post("/_simulator/assumptions", r#"{"portal_default":"missing"}"#)
         .await;
-    let refused = s
-        .send(
-            "POST",
-            path,
-            &format!("customer={customer}"),
-            &[("Stripe-Account", &acct)],
-        )
-        .await;
-    assert!(
-        refused
-            .error("message")
-            .starts_with("No configuration provided")
-    );
+    let body = format!("customer={customer}");
+    let refused = s.send("POST", SESSIONS, &body, &on_account).await;
+    let message = refused.error("message");
+    assert!(message.starts_with("No configuration provided"));
 }
 
 #[tokio::test]

@@ -13,16 +13,16 @@ use serde_json::Value;
 use souk_simulator::Options;
 
 use crate::{
-    deeds::{Op, op},
     invariants::check,
+    operations::{Operation, operation},
     support::{Stripe, file, options, without},
     world::World,
 };
 
-async fn run(options: Options, ops: &[Op]) -> World {
+async fn run(options: Options, ops: &[Operation]) -> World {
     let mut world = World::start(options).await;
-    for (n, op) in ops.iter().enumerate() {
-        world.do_it(op).await;
+    for (n, operation) in ops.iter().enumerate() {
+        world.perform(operation).await;
         if n % 8 == 0 {
             check(&world.s.simulator.oracle().await);
         }
@@ -65,7 +65,7 @@ fn same(one: &Value, other: &Value, after: &str) {
     );
 }
 
-async fn twice_and_again(ops: &[Op], choices: u8) {
+async fn twice_and_again(ops: &[Operation], choices: u8) {
     let first = run(assume(options(), choices), ops).await;
     let told = first.tell().await;
     check(&told);
@@ -98,7 +98,7 @@ fn the_books_hold_whatever_happens_and_one_seed_gives_the_same_bytes() {
         Some(_) => TestRunner::new(config),
         None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
     };
-    let ops = prop::collection::vec(op(), 1..70);
+    let ops = prop::collection::vec(operation(), 1..70);
     let done = runner.run(&(ops, any::<u8>()), |(ops, choices)| {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -34,8 +34,45 @@ fn last(types: &[String], n: usize) -> Vec<&str> {
         .collect()
 }
 
+const REFUNDS: &str = "/v1/refunds";
+
 #[tokio::test]
-async fn refusals_are_in_stripes_words() {
+async fn what_is_no_refund_is_refused_by_name() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let charge = s.sale(&acct, 1000, 0).await;
+    let (ch, pi) = (
+        charge["id"].as_str().expect("id"),
+        charge["payment_intent"].as_str().expect("id"),
+    );
+    let none = refused(&s, &acct, REFUNDS, "").await;
+    assert!(
+        none.error("message")
+            .starts_with("One of the following params")
+    );
+    let both = format!("charge={ch}&payment_intent={pi}");
+    assert_eq!(refused(&s, &acct, REFUNDS, &both).await.status, 400);
+    let missing = refused(&s, &acct, REFUNDS, "charge=ch_none").await;
+    assert_eq!((missing.status, missing.error("param")), (404, "id"));
+    let cash = "origin=customer_balance&charge=ch_1";
+    assert_eq!(refused(&s, &acct, REFUNDS, cash).await.status, 404);
+    for (more, param) in [
+        ("refund_application_fee=true", "refund_application_fee"),
+        ("reverse_transfer=true", "reverse_transfer"),
+        ("reason=expired_uncaptured_charge", "reason"),
+    ] {
+        let answer = refused(&s, &acct, REFUNDS, &format!("charge={ch}&{more}")).await;
+        assert_eq!(answer.error("param"), param);
+    }
+    let zero = refused(&s, &acct, REFUNDS, &format!("charge={ch}&amount=0")).await;
+    assert_eq!(
+        (zero.error("code"), zero.error("param")),
+        ("parameter_invalid_integer", "amount")
+    );
+}
+
+#[tokio::test]
+async fn refunds_beyond_the_charge_are_refused_in_stripes_words() {
     let s = Stripe::start().await;
     let acct = s.seller().await;
     s.sale(&acct, 9000, 0).await;
@@ -44,59 +81,14 @@ async fn refusals_are_in_stripes_words() {
         charge["id"].as_str().expect("id"),
         charge["payment_intent"].as_str().expect("id"),
     );
-    let make = "/v1/refunds";
-    let none = refused(&s, &acct, make, "").await;
-    assert!(
-        none.error("message")
-            .starts_with("One of the following params")
-    );
-    let both = refused(&s, &acct, make, &format!("charge={ch}&payment_intent={pi}")).await;
-    assert_eq!(both.status, 400);
-    let missing = refused(&s, &acct, make, "charge=ch_none").await;
-    assert_eq!((missing.status, missing.error("param")), (404, "id"));
-    let much = refused(&s, &acct, make, &format!("charge={ch}&amount=4000")).await;
+    let much = refused(&s, &acct, REFUNDS, &format!("charge={ch}&amount=4000")).await;
     assert_eq!(
         much.error("message"),
         "Refund amount (€40.00) is greater than charge amount (€10.00)"
     );
-    let zero = refused(&s, &acct, make, &format!("charge={ch}&amount=0")).await;
-    assert_eq!(
-        (zero.error("code"), zero.error("param")),
-        ("parameter_invalid_integer", "amount")
-    );
-    let fee = refused(
-        &s,
-        &acct,
-        make,
-        &format!("charge={ch}&refund_application_fee=true"),
-    )
-    .await;
-    assert_eq!(fee.error("param"), "refund_application_fee");
-    let back = refused(
-        &s,
-        &acct,
-        make,
-        &format!("charge={ch}&reverse_transfer=true"),
-    )
-    .await;
-    assert_eq!(back.error("param"), "reverse_transfer");
-    let cash = refused(&s, &acct, make, "origin=customer_balance&charge=ch_1").await;
-    assert_eq!(cash.status, 404);
-    let reason = refused(
-        &s,
-        &acct,
-        make,
-        &format!("charge={ch}&reason=expired_uncaptured_charge"),
-    )
-    .await;
-    assert_eq!(reason.error("param"), "reason");
-    s.on(
-        &acct,
-        make,
-        &format!("payment_intent={pi}&amount=400&reason=fraudulent"),
-    )
-    .await;
-    let much = refused(&s, &acct, make, &format!("charge={ch}&amount=601")).await;
+    let part = format!("payment_intent={pi}&amount=400&reason=fraudulent");
+    s.on(&acct, REFUNDS, &part).await;
+    let much = refused(&s, &acct, REFUNDS, &format!("charge={ch}&amount=601")).await;
     assert_eq!(
         much.error("message"),
         "Refund amount (€6.01) is greater than unrefunded amount on charge (€6.00)"
@@ -106,19 +98,21 @@ async fn refusals_are_in_stripes_words() {
         seen["fraud_details"],
         json!({ "user_report": "fraudulent" })
     );
+}
+
+#[tokio::test]
+async fn a_declined_payment_cannot_be_refunded() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
     let session = s.session(&acct, 1000, "").await;
     s.pay(&session, json!({ "card": "4000000000000002" })).await;
-    let failed = s
-        .get_on(
-            &acct,
-            &format!(
-                "/v1/checkout/sessions/{}",
-                session["id"].as_str().expect("id")
-            ),
-        )
-        .await;
+    let path = format!(
+        "/v1/checkout/sessions/{}",
+        session["id"].as_str().expect("id")
+    );
+    let failed = s.get_on(&acct, &path).await;
     let pi = failed["payment_intent"].as_str().expect("id");
-    let failed = refused(&s, &acct, make, &format!("payment_intent={pi}")).await;
+    let failed = refused(&s, &acct, REFUNDS, &format!("payment_intent={pi}")).await;
     assert_eq!(
         failed.error("message"),
         format!("This PaymentIntent ({pi}) does not have a successful charge to refund.")

@@ -287,8 +287,26 @@ async fn a_canceled_setup_stays_canceled() {
     assert_eq!(noted["metadata"]["why"], "test");
 }
 
+/// Each body is refused with its code and parameter, and no setup intent is left.
+async fn refused(stripe: &Stripe, bodies: &[(String, &str, &str)]) {
+    for (body, code, param) in bodies {
+        let answer = send(stripe, "/v1/setup_intents", body).await;
+        assert!(
+            answer.status == 400 || answer.status == 404,
+            "{body}: {}",
+            answer.body
+        );
+        assert_eq!(
+            (answer.error("code"), answer.error("param")),
+            (*code, *param),
+            "{body}"
+        );
+    }
+    assert_eq!(stripe.get("/v1/setup_intents").await["data"], json!([]));
+}
+
 #[tokio::test]
-async fn what_cannot_be_set_up_is_refused() {
+async fn methods_that_cannot_be_set_up_are_refused() {
     let stripe = Stripe::start().await;
     let ann = customer(&stripe).await;
     let bob = customer(&stripe).await;
@@ -299,7 +317,7 @@ async fn what_cannot_be_set_up_is_refused() {
         )
         .await;
     let card = card["id"].as_str().expect("id");
-    for (body, code, param) in [
+    let bodies = [
         (
             format!("{CARD}&customer=cus_none"),
             "resource_missing",
@@ -326,6 +344,24 @@ async fn what_cannot_be_set_up_is_refused() {
             "payment_method",
         ),
         (
+            format!("{CARD}&customer={ann}&attach_to_self=true"),
+            "",
+            "attach_to_self",
+        ),
+        (
+            "payment_method_types[]=card".to_owned(),
+            "parameter_unknown",
+            "payment_method_types",
+        ),
+    ];
+    refused(&stripe, &bodies).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_confirmed_is_refused() {
+    let stripe = Stripe::start().await;
+    let bodies = [
+        (
             format!("{CARD}&return_url=https://a.example"),
             "",
             "return_url",
@@ -345,30 +381,13 @@ async fn what_cannot_be_set_up_is_refused() {
             "",
             "return_url",
         ),
-        (
-            format!("{CARD}&customer={ann}&attach_to_self=true"),
-            "",
-            "attach_to_self",
-        ),
-        (
-            "payment_method_types[]=card".to_owned(),
-            "parameter_unknown",
-            "payment_method_types",
-        ),
-    ] {
-        let answer = send(&stripe, "/v1/setup_intents", &body).await;
-        assert!(
-            answer.status == 400 || answer.status == 404,
-            "{body}: {}",
-            answer.body
-        );
-        assert_eq!(
-            (answer.error("code"), answer.error("param")),
-            (code, param),
-            "{body}"
-        );
-    }
-    assert_eq!(stripe.get("/v1/setup_intents").await["data"], json!([]));
+    ];
+    refused(&stripe, &bodies).await;
+}
+
+#[tokio::test]
+async fn attempts_and_mandates_that_are_not_there_are_not_found() {
+    let stripe = Stripe::start().await;
     let none = stripe
         .get("/v1/setup_attempts?setup_intent=seti_none")
         .await;

@@ -12,7 +12,7 @@ use stripe_connect::account::{
     CreateAccountControllerLossesPayments as Losses,
     CreateAccountControllerRequirementCollection as Collection,
     CreateAccountControllerStripeDashboard, CreateAccountControllerStripeDashboardType as Type,
-    ListAccount, RetrieveAccount,
+    ListAccount, RetrieveAccount, RetrieveForMyAccountAccount,
 };
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::login_link::CreateAccountLoginLink;
@@ -61,6 +61,11 @@ pub fn create(new: &NewAccount<'_>) -> impl StripeRequest + use<> {
         request = request.business_type(kind);
     }
     request
+}
+
+/// The account that the key belongs to: the platform's own (docs.stripe.com/api/accounts/retrieve, `GET /v1/account`).
+pub fn retrieve_own() -> impl StripeRequest {
+    RetrieveForMyAccountAccount::new()
 }
 
 /// Who answers for losses, fees and requirements. With the full dashboard, as Stripe advises for direct charges:

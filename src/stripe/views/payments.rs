@@ -41,6 +41,8 @@ pub struct SessionView {
     /// The hosted page, while the session is open.
     pub url: Option<String>,
     /// Whole seconds.
+    pub created: Option<i64>,
+    /// Whole seconds.
     pub expires_at: Option<i64>,
     /// Ours, and a hint only: who made the session may be somebody else.
     pub metadata: Option<HashMap<String, String>>,

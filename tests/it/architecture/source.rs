@@ -20,7 +20,7 @@ pub struct Source {
     pub floats: Vec<String>,
     /// Functions that implement no trait, those in tests left out.
     pub functions: Vec<String>,
-    /// What would lead to code that no other field here shows.
+    /// Items that would lead to code which no other field shows.
     pub hidden: Vec<String>,
     /// Names that a `use` or a `mod` of this file brings into it.
     bound: Vec<String>,

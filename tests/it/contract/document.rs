@@ -317,16 +317,16 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where each operation and status that the suite met leaves an empty file, since each test is a process of its own.
-pub fn seen() -> PathBuf {
+/// The folder with an empty file for each operation and status that the suite met, since each test is a process of its own.
+pub fn met_folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract")
 }
 
 /// Notes that the suite met this.
-pub fn saw(operation: &Operation, status: u16) {
-    let file = seen().join(format!("{}.{status}", operation.id));
+pub fn record_met(operation: &Operation, status: u16) {
+    let file = met_folder().join(format!("{}.{status}", operation.id));
     if !file.exists() {
-        std::fs::create_dir_all(seen()).expect("a folder");
+        std::fs::create_dir_all(met_folder()).expect("a folder");
         std::fs::write(file, "").expect("a file");
     }
 }

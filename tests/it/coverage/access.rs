@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::scene::{Scene, Who, id_prefix};
+use super::fixture::{Fixture, Who, id_prefix};
 use crate::contract::{Operation, contract};
 
 type Row = (&'static str, [u16; 7]);
@@ -14,11 +14,12 @@ const ADMINS: [u16; 7] = [401, 401, 403, 403, 403, 403, 200];
 const ADMINS_AND_THEN_NOT: [u16; 7] = [401, 401, 403, 403, 403, 403, 409];
 const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
 
-/// What nobody, a guest with another order's secret, the order's buyer, another buyer, the seller's owner, another
-/// seller's owner and an admin are answered. `operation?parameter` is the operation narrowed to the shop's or order's.
+/// The status for nobody, a guest with another order's secret, the order's buyer, another buyer, the seller's owner,
+/// another seller's owner and an admin. `operation?parameter` is the operation narrowed to the shop's or the order's.
 ///
-/// What can be done only once is asked so that it is refused with 409 after it's known who asks: the order is paid, so
-/// it can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express; the event has had its effect, and the job is done.
+/// An operation that can succeed only once is refused with 409 as soon as it is known who asks: the order is paid, so it
+/// can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express; the event
+/// has had its effect, and the job is done.
 #[rustfmt::skip]
 const WHO_MAY: &[Row] = &[
     ("frontPage", ANYBODY),
@@ -63,7 +64,7 @@ const WHO_MAY: &[Row] = &[
     ("updatePromotionCode", SELLING),
 
     ("createCheckoutSession", [201; 7]),
-    // Those whom it doesn't concern see the status and nothing more.
+    // Strangers see the status and nothing more.
     ("getCheckoutSession", ANYBODY),
     ("verifyCheckoutSession", ANYBODY),
     ("expireCheckoutSession", [401, 404, 409, 404, 409, 404, 409]),
@@ -133,9 +134,9 @@ fn the_table_of_who_may_do_what_has_every_operation() {
     assert_eq!(table.len(), WHO_MAY.len(), "an operation is there twice");
 }
 
-/// One row of the table; what was answered otherwise.
+/// Tries one row of the table. Returns the answers that differ from it.
 async fn try_row(
-    scene: &Scene,
+    fixture: &Fixture,
     operation: &Operation,
     narrowed: Option<&str>,
     row: &[u16; 7],
@@ -149,20 +150,20 @@ async fn try_row(
     {
         query.push((
             parameter.name.as_str(),
-            scene.thing(&parameter.schema).expect("an id"),
+            fixture.thing(&parameter.schema).expect("an id"),
         ));
     }
-    let path = scene.path(operation, None, &query);
+    let path = fixture.path(operation, None, &query);
     let refused = |status: u16| [401, 403, 404].contains(&status);
     // The refused first, to see that they leave no trace.
     let mut order: Vec<(Who, u16)> = Who::ALL.into_iter().zip(*row).collect();
     order.sort_by_key(|(_, status)| !refused(*status));
     for (who, wanted) in order {
-        let body = scene.body(operation).await;
-        let call = scene
-            .by(who, scene.request(operation, &path, &body), operation)
+        let body = fixture.body(operation).await;
+        let call = fixture
+            .by(who, fixture.request(operation, &path, &body), operation)
             .await;
-        let before = scene.rows().await;
+        let before = fixture.rows().await;
         let answer = call.await;
         if answer.status != wanted {
             let (status, text) = (answer.status, &answer.text);
@@ -170,11 +171,11 @@ async fn try_row(
                 "{path} for {who:?}: {status}, not {wanted}: {text}"
             ));
         }
-        if refused(wanted) && scene.rows().await != before {
+        if refused(wanted) && fixture.rows().await != before {
             faults.push(format!("{path} for {who:?} is refused and has written"));
         }
         if who.is_outsider() && !operation.is_public() {
-            let told = scene
+            let told = fixture
                 .secrets()
                 .into_iter()
                 .filter(|secret| answer.text.contains(*secret));
@@ -185,28 +186,28 @@ async fn try_row(
 }
 
 #[tokio::test]
-async fn every_operation_is_open_to_whom_it_concerns_and_to_nobody_else() {
-    let scene = Scene::set().await;
+async fn every_operation_answers_each_caller_as_its_row_says() {
+    let fixture = Fixture::new().await;
     let mut faults = vec![];
     for (key, operation, narrowed) in all() {
-        // The other test says which is missing.
+        // The test of the table says which is missing.
         let row = WHO_MAY.iter().find(|(name, _)| *name == key);
         let (_, row) = row.unwrap_or_else(|| panic!("{key} is not in the table"));
-        faults.extend(try_row(&scene, operation, narrowed, row).await);
+        faults.extend(try_row(&fixture, operation, narrowed, row).await);
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    scene.app.settle().await;
+    fixture.app.settle().await;
 }
 
 #[tokio::test]
-async fn a_bad_token_is_refused_wherever_a_token_counts_and_passed_over_where_none_does() {
-    let scene = Scene::set().await;
+async fn a_bad_token_is_refused_wherever_a_token_counts_and_ignored_elsewhere() {
+    let fixture = Fixture::new().await;
     for operation in &contract().operations {
-        let body = scene.body(operation).await;
-        let path = scene.path(operation, None, &[]);
-        let call = scene.request(operation, &path, &body);
+        let body = fixture.body(operation).await;
+        let path = fixture.path(operation, None, &[]);
+        let call = fixture.request(operation, &path, &body);
         let answer = call.header("authorization", "Bearer nonsense").await;
-        let is_refused = (answer.status, answer.code()) == (401, "invalid_token");
+        let is_refused = answer.status_and_code() == (401, "invalid_token");
         assert_eq!(
             is_refused,
             !operation.is_public(),

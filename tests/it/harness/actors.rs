@@ -36,7 +36,7 @@ pub struct Checkout {
     pub secret: Option<String>,
 }
 
-/// A text of an object.
+/// A string field of an object.
 pub fn text(value: &Value, name: &str) -> String {
     value[name]
         .as_str()
@@ -94,7 +94,7 @@ impl TestApp {
 
     pub async fn shop_in(&self, name: &str, country: &str) -> Shop {
         let shop = self.new_shop(name, country).await;
-        self.stripe(&format!("/accounts/{}/onboard", shop.account), json!({}))
+        self.simulate(&format!("/accounts/{}/onboard", shop.account), json!({}))
             .await;
         self.settle().await;
         let seller = self
@@ -147,12 +147,12 @@ impl TestApp {
 
     pub async fn checkout_of(&self, lines: &[(&str, i64)]) -> Checkout {
         let body = json!({ "lines": lines_of(lines), "customer_email": "guest@example.com" });
-        opened(&self.post("/v1/checkout_sessions", body).expect(201).await)
+        checkout_from(&self.post("/v1/checkout_sessions", body).expect(201).await)
     }
 
     pub async fn checkout_by(&self, buyer: &User, product: &str) -> Checkout {
         let body = json!({ "lines": lines_of(&[(product, 1)]) });
-        opened(
+        checkout_from(
             &self
                 .post("/v1/checkout_sessions", body)
                 .by(buyer)
@@ -163,7 +163,7 @@ impl TestApp {
 
     /// The buyer pays on Stripe's page with a card that works.
     pub async fn pay(&self, checkout: &Checkout) {
-        // Where only available money can go back, by a card whose money is available at once.
+        // A card whose money is available at once, where only available money can be refunded.
         let how = match assumed("pending_money") {
             "waits" => json!({ "card": "4000000000000077" }),
             _ => json!({}),
@@ -171,9 +171,9 @@ impl TestApp {
         self.pay_with(checkout, how).await;
     }
 
-    /// The buyer sends Stripe's page with this in it.
+    /// The buyer sends off Stripe's page, filled in like this.
     pub async fn pay_with(&self, checkout: &Checkout, how: Value) -> Value {
-        self.stripe(&format!("/checkout/sessions/{}/pay", checkout.id), how)
+        self.simulate(&format!("/checkout/sessions/{}/pay", checkout.id), how)
             .await
     }
 
@@ -195,7 +195,7 @@ impl TestApp {
             .await
     }
 
-    /// What a guest hears who asks.
+    /// Verify's answer to a guest.
     pub async fn verify(&self, checkout: &Checkout) -> Value {
         let secret = checkout.secret.as_deref().expect("a guest's checkout");
         let path = format!("/v1/checkout_sessions/{}/verify", checkout.id);
@@ -205,7 +205,7 @@ impl TestApp {
             .await
     }
 
-    /// How many are left.
+    /// The stock of a product.
     pub async fn stock(&self, product: &str) -> Value {
         self.get(format!("/v1/products/{product}"))
             .expect(200)
@@ -213,7 +213,7 @@ impl TestApp {
             .clone()
     }
 
-    /// What an order's refunds came to, newest first.
+    /// An order's refunds, newest first.
     pub async fn refunds(&self, shop: &Shop, order: &str) -> Vec<Value> {
         let list = self
             .get(format!("/v1/refunds?order_id={order}"))
@@ -231,7 +231,7 @@ pub fn lines_of(lines: &[(&str, i64)]) -> Value {
         .collect()
 }
 
-pub fn opened(session: &Value) -> Checkout {
+pub fn checkout_from(session: &Value) -> Checkout {
     Checkout {
         id: text(session, "id"),
         order: text(session, "order_id"),

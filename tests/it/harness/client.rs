@@ -6,7 +6,7 @@ use std::pin::Pin;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::contract::{Answered, contract, saw};
+use crate::contract::{Answered, contract, record_met};
 
 use super::User;
 
@@ -34,6 +34,8 @@ pub struct Answer {
     /// Null when it is no JSON.
     pub body: Value,
     pub text: String,
+    /// The request, to be shown when a test fails.
+    request: String,
 }
 
 impl Client {
@@ -113,23 +115,12 @@ impl Call<'_> {
 
     /// Sends it and expects this status.
     pub async fn expect(self, status: u16) -> Value {
-        let what = format!("{} {}", self.method, self.path);
-        let answer = self.await;
-        assert_eq!(answer.status, status, "{what}: {}", answer.text);
-        answer.body
+        self.await.expect(status).clone()
     }
 
     /// Sends it and expects to be refused so.
     pub async fn refused(self, status: u16, code: &str) -> Value {
-        let what = format!("{} {}", self.method, self.path);
-        let answer = self.await;
-        assert_eq!(
-            (answer.status, answer.code()),
-            (status, code),
-            "{what}: {}",
-            answer.text
-        );
-        answer.body
+        self.await.refused(status, code).clone()
     }
 
     /// Sends it and expects 422, naming this field.
@@ -140,18 +131,18 @@ impl Call<'_> {
     }
 
     async fn send(self) -> Result<Answer, reqwest::Error> {
+        let (request, path) = (self.shown(), self.path.clone());
         let address = format!("{}{}", self.client.base, self.path);
-        let mut request = self.client.http.request(self.method.clone(), address);
+        let mut call = self.client.http.request(self.method.clone(), address);
         for (name, value) in &self.headers {
-            request = request.header(name, value);
+            call = call.header(name, value);
         }
-        let response = request.body(self.body).send().await?;
+        let response = call.body(self.body).send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await?;
-        let path = self.path.split('?').next().unwrap_or_default();
         let answered = Answered {
             method: self.method.as_str(),
-            path,
+            path: path.split('?').next().unwrap_or_default(),
             status,
             content_type: headers
                 .get("content-type")
@@ -160,12 +151,9 @@ impl Call<'_> {
         };
         let text = String::from_utf8_lossy(&bytes).into_owned();
         match contract().check(&answered) {
-            Ok(Some(operation)) => saw(operation, status),
+            Ok(Some(operation)) => record_met(operation, status),
             Ok(None) => {}
-            Err(fault) => panic!(
-                "{} {}: the answer {status} {fault}\n{text}",
-                self.method, self.path
-            ),
+            Err(fault) => panic!("{request}: the answer {status} {fault}\n{text}"),
         }
         assert!(
             headers.contains_key("x-request-id"),
@@ -177,7 +165,22 @@ impl Call<'_> {
             headers,
             body,
             text,
+            request,
         })
+    }
+
+    /// Method, path, and the beginnings of the headers that a test has chosen and of the body.
+    fn shown(&self) -> String {
+        let mut shown = format!("{} {}", self.method, self.path);
+        for (name, value) in &self.headers {
+            if !["authorization", "content-type"].contains(&name.as_str()) {
+                shown += &format!(" {name}: {value:.80}");
+            }
+        }
+        if !self.body.is_empty() {
+            shown += &format!(" {:.300}", String::from_utf8_lossy(&self.body));
+        }
+        shown
     }
 
     /// Sends it where there may be nobody to answer.
@@ -201,6 +204,46 @@ impl<'a> IntoFuture for Call<'a> {
 }
 
 impl Answer {
+    /// Fails unless it has this status. Its body.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> &Value {
+        assert_eq!(self.status, status, "{}: {}", self.request, self.text);
+        &self.body
+    }
+
+    /// Fails unless it is a problem with this status and code. Its body.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) -> &Value {
+        assert_eq!(
+            self.status_and_code(),
+            (status, code),
+            "{}: {}",
+            self.request,
+            self.text
+        );
+        &self.body
+    }
+
+    /// Fails unless it has this status and is the first answer under its idempotency key.
+    #[track_caller]
+    pub fn expect_first(&self, status: u16) -> &Value {
+        let replayed = self.header("idempotent-replayed");
+        assert_eq!(replayed, None, "{}", self.request);
+        self.expect(status)
+    }
+
+    /// Fails unless it has this status and repeats the first answer under its idempotency key.
+    #[track_caller]
+    pub fn expect_replay(&self, status: u16) -> &Value {
+        let replayed = self.header("idempotent-replayed");
+        assert_eq!(replayed, Some("true"), "{}", self.request);
+        self.expect(status)
+    }
+
+    pub fn status_and_code(&self) -> (u16, &str) {
+        (self.status, self.code())
+    }
+
     /// The problem's code.
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()

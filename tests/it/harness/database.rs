@@ -66,7 +66,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Some(name) = self.name.take() {
-            super::elsewhere(async move {
+            super::block_on_new_thread(async move {
                 let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
                 run(&server().await, &drop).await;
             });
@@ -98,7 +98,7 @@ async fn template(server: &DatabaseConnection) -> String {
     name
 }
 
-/// What tells one schema from another: the text of its migrations.
+/// The hash of the migrations' text, which tells one schema from another.
 fn schema() -> String {
     let folder = std::fs::read_dir(root().join("migration/src")).expect("migrations");
     let mut files: Vec<PathBuf> = folder

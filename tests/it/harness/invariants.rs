@@ -1,4 +1,4 @@
-//! What must never be false, asked of the database after every test.
+//! Rules that must hold in the database after every test.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
@@ -38,7 +38,7 @@ const RULES: [(&str, &str); 7] = [
     ),
 ];
 
-/// What a test must not leave behind unless it says so. `?` is the time.
+/// Rows that a test must not leave behind unless it says so. `?` is the time.
 const LEFT_OVER: [(&str, &str); 2] = [
     (
         "a job is due or dead",
@@ -63,11 +63,11 @@ async fn named(db: &DatabaseConnection, sql: &str) -> Vec<String> {
         .collect()
 }
 
-/// Says what is wrong.
-pub async fn broken(url: &str, now: i64, leftovers_too: bool) -> Vec<String> {
+/// The rows that break a rule.
+pub async fn violations(url: &str, now: i64, unfinished_work_too: bool) -> Vec<String> {
     let db = sea_orm::Database::connect(url).await.expect("connects");
     let mut faults = vec![];
-    let left_over = LEFT_OVER.iter().filter(|_| leftovers_too);
+    let left_over = LEFT_OVER.iter().filter(|_| unfinished_work_too);
     for (rule, sql) in RULES.iter().chain(left_over) {
         for who in named(&db, &sql.replace('?', &now.to_string())).await {
             faults.push(format!("{rule}: {who}"));

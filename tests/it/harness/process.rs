@@ -42,8 +42,8 @@ fn command(arguments: &[&str], settings: &HashMap<String, String>) -> Command {
     command
 }
 
-/// Runs a command to its end: whether it did well, and what it wrote to its output and to its errors.
-pub async fn tool(
+/// Runs a command to its end. Returns whether it succeeded, its output and its errors.
+pub async fn run_souk(
     arguments: &[&str],
     settings: &HashMap<String, String>,
 ) -> (bool, String, String) {
@@ -61,7 +61,7 @@ pub async fn tool(
 impl Souk {
     /// Starts a server and waits until it is ready.
     pub async fn serve(settings: &HashMap<String, String>) -> Self {
-        let souk = Self::begin(settings).await;
+        let souk = Self::spawn(settings).await;
         until("souk is ready", async || {
             souk.client
                 .get("/readyz")
@@ -74,7 +74,7 @@ impl Souk {
     }
 
     /// Starts a server without waiting for it.
-    pub async fn begin(settings: &HashMap<String, String>) -> Self {
+    pub async fn spawn(settings: &HashMap<String, String>) -> Self {
         let addr = free_port().await;
         let mut settings = settings.clone();
         settings.insert("BIND".to_owned(), addr.to_string());
@@ -86,8 +86,8 @@ impl Souk {
         }
     }
 
-    /// Starts a worker. Nothing tells when it is ready.
-    pub async fn work(settings: &HashMap<String, String>) -> Self {
+    /// Starts a worker, without waiting for it.
+    pub async fn worker(settings: &HashMap<String, String>) -> Self {
         let addr = free_port().await;
         Self {
             client: Client::new(format!("http://{addr}")),
@@ -112,7 +112,7 @@ impl Souk {
     }
 
     /// Waits for a process that somebody else has killed.
-    pub async fn gone(mut self) -> ExitStatus {
+    pub async fn killed(mut self) -> ExitStatus {
         self.child.wait().await.expect("ends")
     }
 }
@@ -125,8 +125,8 @@ fn signal(name: &str, pid: u32) {
     assert!(sent.expect("kill").success(), "no process {pid}");
 }
 
-/// Stands before a server, and kills it at the first byte of an answer, which it swallows: whatever was committed is,
-/// and nobody was told.
+/// Stands before a server and kills it at the first byte of an answer, which it drops: the work is committed, and nobody
+/// was told.
 pub struct Proxy {
     pub client: Client,
     struck: Arc<AtomicBool>,

@@ -12,11 +12,22 @@ pub const BUGS: [Bug; 28] = [
         does: "a payment that is paid already is confirmed again",
         found_as: "refund_needless",
         plan: busy,
-        patches: &[Patch {
-            file: "src/payments/confirm.rs",
-            find: ".filter(C::Status.is_in(OPEN))",
-            with: ".filter(if BUG_ON { C::Status.is_not_null() } else { C::Status.is_in(OPEN) })",
-        }],
+        patches: &[
+            Patch {
+                file: "src/payments/confirm/decide.rs",
+                find: "    if payment.status == PaymentStatus::Paid {",
+                with: "    if !BUG_ON && payment.status == PaymentStatus::Paid {",
+            },
+            Patch {
+                file: "src/payments/confirm/mod.rs",
+                find: "PAY.execute(tx, &self.paid, now()).await?;",
+                with: r#"{
+                let open = PAY.text.split(" AND payments.status").next().unwrap_or(PAY.text);
+                let pay = SetWise { text: if BUG_ON { open } else { PAY.text }, columns: PAY.columns };
+                pay.execute(tx, &self.paid, now()).await?
+            };"#,
+            },
+        ],
     },
     Bug {
         name: "any_account",
@@ -25,20 +36,21 @@ pub const BUGS: [Bug; 28] = [
         plan: forged_events,
         patches: &[
             Patch {
-                file: "src/payments/confirm.rs",
-                find: "payment.charge_account != *heard.account",
-                with: "!BUG_ON && payment.charge_account != *heard.account",
+                file: "src/payments/confirm/decide.rs",
+                find: "if payment.charge_account != snapshot.account {",
+                with: "if !BUG_ON && payment.charge_account != snapshot.account {",
             },
             Patch {
-                file: "src/payments/confirm.rs",
-                find: ".filter(C::ChargeAccount.eq(heard.account.clone()))",
-                with: ".filter(if BUG_ON { C::ChargeAccount.is_not_null() }
-                    else { C::ChargeAccount.eq(heard.account.clone()) })",
+                file: "src/payments/confirm/mod.rs",
+                find: "payments.charge_account = input.account",
+                with: "(payments.charge_account = input.account OR input.account = '')",
             },
             Patch {
-                file: "src/payments/together.rs",
-                find: "&& asked.charge_account == *account",
-                with: "&& (BUG_ON || asked.charge_account == *account)",
+                file: "src/payments/confirm/mod.rs",
+                find: r#"            snapshot.account.clone(),
+"#,
+                with: r#"            if BUG_ON { AccountId::from("") } else { snapshot.account.clone() },
+"#,
             },
         ],
     },
@@ -54,14 +66,16 @@ pub const BUGS: [Bug; 28] = [
                 with: "let ours = BUG_ON || mode == app.stripe.livemode();",
             },
             Patch {
-                file: "src/payments/confirm.rs",
-                find: ".filter(C::Livemode.eq(heard.livemode))",
-                with: ".filter(if BUG_ON { C::Livemode.is_not_null() } else { C::Livemode.eq(heard.livemode) })",
+                file: "src/payments/confirm/decide.rs",
+                find: "if payment.livemode != snapshot.livemode || payment.currency",
+                with: "if (!BUG_ON && payment.livemode != snapshot.livemode) || payment.currency",
             },
             Patch {
-                file: "src/payments/together.rs",
-                find: "&& asked.livemode == livemode",
-                with: "&& (BUG_ON || asked.livemode == livemode)",
+                file: "src/payments/confirm/mod.rs",
+                find: r#"            snapshot.livemode,
+"#,
+                with: r#"            !BUG_ON && snapshot.livemode,
+"#,
             },
         ],
     },
@@ -72,14 +86,23 @@ pub const BUGS: [Bug; 28] = [
         plan: forged_events,
         patches: &[
             Patch {
-                file: "src/payments/confirm.rs",
-                find: "        !self.extras\n",
-                with: "        BUG_ON || !self.extras\n",
+                file: "src/payments/confirm/decide.rs",
+                find: r#"        !self.extras
+"#,
+                with: r#"        BUG_ON || !self.extras
+"#,
             },
             Patch {
-                file: "src/payments/confirm.rs",
-                find: ".filter(C::AmountSubtotal.eq(sum.subtotal))",
-                with: ".filter(if BUG_ON { C::AmountSubtotal.is_not_null() } else { C::AmountSubtotal.eq(sum.subtotal) })",
+                file: "src/payments/confirm/mod.rs",
+                find: "payments.amount_subtotal = input.subtotal",
+                with: "(payments.amount_subtotal = input.subtotal OR input.subtotal < 0)",
+            },
+            Patch {
+                file: "src/payments/confirm/mod.rs",
+                find: r#"            snapshot.totals.subtotal,
+"#,
+                with: r#"            if BUG_ON { -1 } else { snapshot.totals.subtotal },
+"#,
             },
         ],
     },
@@ -89,13 +112,13 @@ pub const BUGS: [Bug; 28] = [
         found_as: "payment_unrecorded",
         plan: unanswered_sessions,
         patches: &[Patch {
-            file: "src/payments/confirm.rs",
-            find: "            Effect::Deferred {\n",
-            with: r#"
-            if BUG_ON {
-                return Ok(ControlFlow::Break(Effect::Ignored("not yet known")));
-            }
-            Effect::Deferred {
+            file: "src/payments/confirm/mod.rs",
+            find: r#"                return Ok(Effect::Deferred {
+"#,
+            with: r#"                if BUG_ON {
+                    return Ok(Effect::Ignored("not yet known"));
+                }
+                return Ok(Effect::Deferred {
 "#,
         }],
     },
@@ -104,18 +127,11 @@ pub const BUGS: [Bug; 28] = [
         does: "the payment is confirmed and its order is not",
         found_as: "order_behind",
         plan: busy,
-        patches: &[
-            Patch {
-                file: "src/payments/confirm.rs",
-                find: "if sold.contains(&order.id) {",
-                with: "if sold.contains(&order.id) { if BUG_ON { return Ok(()); }",
-            },
-            Patch {
-                file: "src/payments/together.rs",
-                find: "advance(tx, &ready).await?;",
-                with: "if !BUG_ON { advance(tx, &ready).await?; }",
-            },
-        ],
+        patches: &[Patch {
+            file: "src/payments/confirm/mod.rs",
+            find: "self.sold.push((order,));",
+            with: "if !BUG_ON { self.sold.push((order,)); }",
+        }],
     },
     Bug {
         name: "oversold_kept",
@@ -123,9 +139,9 @@ pub const BUGS: [Bug; 28] = [
         found_as: "order_behind",
         plan: sold_out,
         patches: &[Patch {
-            file: "src/payments/confirm.rs",
-            find: "refunds::stage_automatic(tx, payment, &order, origin, paid).await?;",
-            with: "if !BUG_ON { refunds::stage_automatic(tx, payment, &order, origin, paid).await?; }",
+            file: "src/payments/confirm/mod.rs",
+            find: "self.jobs.push(refunds::owe(tx, &owed, origin).await?);",
+            with: "if !BUG_ON { self.jobs.push(refunds::owe(tx, &owed, origin).await?); }",
         }],
     },
     Bug {
@@ -135,8 +151,10 @@ pub const BUGS: [Bug; 28] = [
         plan: flooded,
         patches: &[Patch {
             file: "src/catalog/stock.rs",
-            find: "*taken.entry(id).or_insert(0) += units;",
-            with: "let sum = taken.entry(id).or_insert(0); *sum = if BUG_ON { units } else { *sum + units };",
+            find: r#"let sum = taken.entry(&line.product).or_insert(0);
+                *sum = money::add(*sum, line.quantity)?;"#,
+            with: r#"let sum = taken.entry(&line.product).or_insert(0);
+                *sum = if BUG_ON { line.quantity } else { money::add(*sum, line.quantity)? };"#,
         }],
     },
     Bug {
@@ -145,19 +163,20 @@ pub const BUGS: [Bug; 28] = [
         found_as: "stock_sale",
         plan: scarce,
         patches: &[Patch {
-            file: "src/catalog/stock.rs",
-            find: "if !suffices(&left, &wanted) {",
-            with: r#"if !suffices(&left, &wanted) {
-            if BUG_ON
-                && let Some(line) = lines
-                    .iter()
-                    .find(|line| left[&line.product] >= Some(line.quantity))
-            {
-                add(tx, &line.product, -line.quantity).await?;
-                MOVEMENTS
-                    .execute(tx, &[sale(tx, order, line)], [tx.now().into()])
-                    .await?;
-            }"#,
+            file: "src/payments/confirm/decide.rs",
+            find: r#"                let to = match outcome {
+"#,
+            with: r#"                if BUG_ON
+                    && matches!(outcome, Outcome::GoesBack { origin: RefundOrigin::Oversold, .. })
+                    && let Some(oversold) = self.orders.get(order)
+                    && let Some(line) = oversold.lines.iter().find(|line| {
+                        self.stock.suffices(std::slice::from_ref(*line)).unwrap_or(false)
+                    })
+                {
+                    self.stock.take(order, &[line.clone()])?;
+                }
+                let to = match outcome {
+"#,
         }],
     },
     Bug {
@@ -167,8 +186,8 @@ pub const BUGS: [Bug; 28] = [
         plan: busy,
         patches: &[Patch {
             file: "src/catalog/stock.rs",
-            find: "if !movements.is_empty() {",
-            with: "if !BUG_ON && !movements.is_empty() {",
+            find: "MOVEMENTS.execute(tx, &movements, [tx.now().into()]).await?;",
+            with: "if !BUG_ON { MOVEMENTS.execute(tx, &movements, [tx.now().into()]).await?; }",
         }],
     },
     Bug {
@@ -178,14 +197,17 @@ pub const BUGS: [Bug; 28] = [
         plan: busy,
         patches: &[
             Patch {
-                file: "src/payments/confirm.rs",
-                find: "let sum = Sum::of(session);",
+                file: "src/payments/confirm/mod.rs",
+                find: "        let decision = decide(&known, snapshot)?;\n",
                 with: r#"
-    if BUG_ON {
-        let order = locked_order(tx, &payment.id).await?;
-        mail(tx, "order_paid", &order).await?;
-    }
-    let sum = Sum::of(session);"#,
+        if BUG_ON
+            && snapshot.status == SnapshotStatus::Paid
+            && let Some(payment) = known.payments.get(&snapshot.stripe_object)
+        {
+            writes.mail(tx, snapshot, "order_paid", &payment.order);
+        }
+        let decision = decide(&known, snapshot)?;
+"#,
             },
             Patch {
                 file: "src/jobs.rs",
@@ -202,21 +224,11 @@ pub const BUGS: [Bug; 28] = [
         does: "the buyer's mail is not staged",
         found_as: "mail",
         plan: busy,
-        patches: &[
-            Patch {
-                file: "src/payments/confirm.rs",
-                find: "async fn mail(tx: &Tx, what: &str, order: &order::Model) -> Result<()> {",
-                with: r#"async fn mail(tx: &Tx, what: &str, order: &order::Model) -> Result<()> {
-    if BUG_ON {
-        return Ok(());
-    }"#,
-            },
-            Patch {
-                file: "src/payments/together.rs",
-                find: "for one in ready {",
-                with: "for one in ready.iter().filter(|_| !BUG_ON) {",
-            },
-        ],
+        patches: &[Patch {
+            file: "src/payments/confirm/mod.rs",
+            find: "if is_news {",
+            with: "if !BUG_ON && is_news {",
+        }],
     },
     Bug {
         name: "inbox_in_savepoint",
@@ -397,7 +409,7 @@ enum Outcome {"#,
         found_as: "refund_unasked",
         plan: refunded,
         patches: &[Patch {
-            file: "src/payments/refunds.rs",
+            file: "src/payments/refunds/mod.rs",
             find: r#"let key = format!("refund:{id}:{n}");"#,
             with: r#"let mut key = format!("refund:{id}:{n}");
             if BUG_ON {
@@ -411,7 +423,7 @@ enum Outcome {"#,
         found_as: "refund_unasked",
         plan: refunded,
         patches: &[Patch {
-            file: "src/stripe/attempt.rs",
+            file: "src/stripe/idempotent_create.rs",
             find: "let answer = send(number).await;",
             with: r#"let answer = send(number).await;
         if BUG_ON && matches!(answer, Err(Error::StripeUnavailable(_))) {
@@ -426,7 +438,7 @@ enum Outcome {"#,
         found_as: "fee_kept",
         plan: sold_out,
         patches: &[Patch {
-            file: "src/payments/refunds.rs",
+            file: "src/payments/refunds/mod.rs",
             find: "let fee_back = payment.application_fee > 0;",
             with: "let fee_back = !BUG_ON && payment.application_fee > 0;",
         }],
@@ -437,7 +449,7 @@ enum Outcome {"#,
         found_as: "refund_",
         plan: sold_out,
         patches: &[Patch {
-            file: "src/payments/refunds.rs",
+            file: "src/payments/refunds/mod.rs",
             find: "        refund.amount,\n",
             with: "        if BUG_ON { refund.amount - 1 } else { refund.amount },\n",
         }],

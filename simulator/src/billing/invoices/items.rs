@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::lines::{self, Given, Line};
+use super::lines::{self, Line, LineParams};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
-    billing::discounts::{self, On},
+    billing::discounts::{self, DiscountTarget},
     error::{Answer, ApiError},
+    form::Node,
     money,
     store::{Kind, Record, Tx},
 };
@@ -29,39 +30,14 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .text("customer")
         .ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, id, "customer")?;
-    let invoice = match args.text("invoice") {
-        Some(id) => Some(find(tx, call, Kind::Invoice, id, "invoice")?),
-        None => None,
-    };
-    if invoice
-        .as_ref()
-        .is_some_and(|i| i.text("status") != "draft")
-    {
-        return Err(
-            ApiError::invalid("You can only add invoice items to draft invoices.")
-                .code("invoice_not_editable")
-                .param("invoice"),
-        );
-    }
-    let named = args
-        .text("pricing.price")
-        .and_then(|p| tx.get(p))
-        .map(|p| p.text("currency").to_owned());
-    let currency = match (args.text("currency"), &invoice, named) {
-        (Some(currency), _, _) => currency.to_ascii_lowercase(),
-        (None, Some(invoice), _) => invoice.text("currency").to_owned(),
-        (None, None, Some(currency)) => currency,
-        (None, None, None) => args.text("price_data.currency").map_or_else(
-            || super::currency(tx, args, &customer),
-            str::to_ascii_lowercase,
-        ),
-    };
+    let invoice = draft_named(tx, call)?;
+    let currency = currency(tx, args, invoice.as_deref(), &customer);
     money::minimum(&currency, "currency")?;
     let subscription = match args.text("subscription") {
         Some(id) => Some(find(tx, call, Kind::Subscription, id, "subscription")?),
         None => None,
     };
-    let given = lines::given(tx, call, args, "", &currency, None)?;
+    let given = lines::read(tx, call, args, "", &currency, None)?;
     let period = lines::period(args, "", (tx.now, tx.now))?;
     let parent = subscription.map(|s| {
         json!({
@@ -85,10 +61,10 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             metadata: metadata(args, "metadata")?,
         },
     );
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer.id),
         invoice_item: Some(&item.id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     let own = discounts::read(tx, call, args, "", on)?;
     let item = tx
@@ -107,6 +83,36 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         super::changed(tx, &invoice.id);
     }
     retrieve_value(tx, &item.id)
+}
+
+/// The draft that an item is to be on, if a request names one.
+fn draft_named(tx: &Tx<'_>, call: &Call<'_>) -> Result<Option<Arc<Record>>, ApiError> {
+    let Some(id) = call.args.text("invoice") else {
+        return Ok(None);
+    };
+    let invoice = find(tx, call, Kind::Invoice, id, "invoice")?;
+    if invoice.text("status") != "draft" {
+        return Err(
+            ApiError::invalid("You can only add invoice items to draft invoices.")
+                .code("invoice_not_editable")
+                .param("invoice"),
+        );
+    }
+    Ok(Some(invoice))
+}
+
+/// The currency that is asked for, else the invoice's, the price's, or the customer's.
+fn currency(tx: &Tx<'_>, args: &Node, invoice: Option<&Record>, customer: &Record) -> String {
+    let price = args.text("pricing.price").and_then(|p| tx.get(p));
+    match (args.text("currency"), invoice, price) {
+        (Some(currency), _, _) => currency.to_ascii_lowercase(),
+        (None, Some(invoice), _) => invoice.text("currency").to_owned(),
+        (None, None, Some(price)) => price.text("currency").to_owned(),
+        (None, None, None) => args.text("price_data.currency").map_or_else(
+            || super::currency(tx, args, customer),
+            str::to_ascii_lowercase,
+        ),
+    }
 }
 
 fn retrieve_value(tx: &Tx<'_>, id: &str) -> Answer {
@@ -273,12 +279,12 @@ fn editable(tx: &Tx<'_>, call: &Call<'_>) -> Result<(Arc<Record>, Option<Arc<Rec
 fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let (item, invoice) = editable(tx, call)?;
-    let old = Given {
+    let old = LineParams {
         amount: item.int("amount"),
         price: item.hidden["price"].as_str().and_then(|id| tx.get(id)),
         quantity: item.int("quantity"),
     };
-    let given = lines::given(tx, call, args, "", item.text("currency"), Some(&old))?;
+    let given = lines::read(tx, call, args, "", item.text("currency"), Some(&old))?;
     let ends = |name: &str| item.value["period"][name].as_i64().unwrap_or(0);
     let period = lines::period(args, "", (ends("start"), ends("end")))?;
     let mut value = item.value.clone();
@@ -297,10 +303,10 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if args.at("discounts").is_some() {
         let customer = item.text("customer").to_owned();
-        let on = On {
+        let on = DiscountTarget {
             customer: Some(&customer),
             invoice_item: Some(&item.id),
-            ..On::default()
+            ..DiscountTarget::default()
         };
         value["discounts"] = json!(discounts::read(tx, call, args, "", on)?);
     }

@@ -132,21 +132,21 @@ pub(crate) fn write(tx: &mut Tx<'_>, id: &str, mut all: Vec<Value>) -> Result<()
 }
 
 /// What a form of a line, or of an invoice item, asks for; `old` is what it was.
-pub(crate) struct Given {
+pub(crate) struct LineParams {
     pub amount: i64,
     pub price: Option<Arc<Record>>,
     pub quantity: i64,
 }
 
 /// Reads `amount`, or `pricing[price]` or `price_data` with a quantity, or `unit_amount_decimal`.
-pub(crate) fn given(
+pub(crate) fn read(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     form: &Node,
     at: &str,
     currency: &str,
-    old: Option<&Given>,
-) -> Result<Given, ApiError> {
+    old: Option<&LineParams>,
+) -> Result<LineParams, ApiError> {
     let param = |name: &str| {
         if at.is_empty() {
             name.to_owned()
@@ -187,17 +187,17 @@ pub(crate) fn given(
             .param(param("amount")));
         }
         (Some(amount), None, _) => amount,
-        (None, Some(price), _) => amounts::cost(tx.half(), price, quantity, currency)?,
+        (None, Some(price), _) => amounts::cost(tx.rounding(), price, quantity, currency)?,
         (None, None, Some(text)) => amounts::scaled(text)
             .and_then(|unit| unit.checked_mul(i128::from(quantity)))
-            .and_then(|sum| amounts::round(tx.half(), sum))
+            .and_then(|sum| amounts::round(tx.rounding(), sum))
             .ok_or_else(ApiError::overflow)?,
         (None, None, None) => old.map_or(0, |o| o.amount),
     };
     if amount.abs() > crate::money::MAX_AMOUNT {
         return Err(ApiError::overflow());
     }
-    Ok(Given {
+    Ok(LineParams {
         amount,
         price,
         quantity,
@@ -242,7 +242,7 @@ fn add(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             tx.update(&item.id, |r| r.value["invoice"] = json!(invoice.id));
             continue;
         }
-        let given = given(tx, call, form, &at, &currency, None)?;
+        let given = read(tx, call, form, &at, &currency, None)?;
         let line = Line {
             amount: given.amount,
             description: describe(tx, form, given.price.as_deref()),
@@ -311,12 +311,12 @@ fn change(
     line: &mut Value,
     currency: &str,
 ) -> Result<(), ApiError> {
-    let old = Given {
+    let old = LineParams {
         amount: line["amount"].as_i64().unwrap_or(0),
         price: None,
         quantity: line["quantity"].as_i64().unwrap_or(1),
     };
-    let given = given(tx, call, form, at, currency, Some(&old))?;
+    let given = read(tx, call, form, at, currency, Some(&old))?;
     let ends = |name: &str| line["period"][name].as_i64().unwrap_or(0);
     let period = period(form, at, (ends("start"), ends("end")))?;
     line["amount"] = json!(given.amount);

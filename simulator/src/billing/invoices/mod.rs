@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::discounts::{self, On};
+use super::discounts::{self, DiscountTarget};
 use crate::{
-    api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
+    api::{Call, Route, find, lists, merge_metadata, merged, metadata, retrieve},
     error::{Answer, ApiError},
     events,
     form::Node,
@@ -73,88 +73,33 @@ pub(crate) fn make(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Arc<Record> {
             "subscription_details": { "metadata": s.value["metadata"], "subscription": s.id },
         })
     });
-    let issuer = json!({ "type": "self" });
-    let invoice = json!({
-        "id": id,
-        "object": "invoice",
-        "account_country": account["country"],
-        "account_name": account["business_profile"]["name"],
-        "account_tax_ids": null,
-        "amount_due": 0,
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_paid_off_stripe": 0,
-        "amount_remaining": 0,
-        "amount_shipping": 0,
-        "application": connected.then(|| tx.application()),
-        "attempt_count": 0,
-        "attempted": false,
-        "auto_advance": draft.auto_advance,
-        "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null },
-        "automatically_finalizes_at": null,
-        "billing_reason": draft.reason,
-        "collection_method": if draft.send { "send_invoice" } else { "charge_automatically" },
-        "created": tx.now,
-        "currency": draft.currency,
-        "custom_fields": null,
-        "customer": customer.id,
-        "customer_account": null,
-        "customer_address": of("address"),
-        "customer_email": of("email"),
-        "customer_name": of("name"),
-        "customer_phone": of("phone"),
-        "customer_shipping": of("shipping"),
-        "customer_tax_exempt": customer.value["tax_exempt"].as_str().unwrap_or("none"),
-        "customer_tax_ids": [],
-        "default_payment_method": null,
-        "default_source": null,
-        "default_tax_rates": [],
-        "description": from_subscription("description"),
-        "discounts": [],
-        "due_date": draft.days_until_due.map(|days| tx.now + days * DAY),
-        "effective_at": null,
-        "ending_balance": null,
-        "footer": null,
-        "from_invoice": null,
-        "hosted_invoice_url": null,
-        "invoice_pdf": null,
-        "issuer": issuer,
-        "last_finalization_error": null,
-        "latest_revision": null,
-        "lines": page(&format!("/v1/invoices/{id}/lines"), vec![], false),
-        "livemode": false,
-        "metadata": {},
-        "next_payment_attempt": null,
-        "number": null,
-        "on_behalf_of": from_subscription("on_behalf_of"),
-        "parent": parent,
-        "payment_settings": {
-            "default_mandate": null, "payment_method_options": null, "payment_method_types": null,
-        },
-        "period_end": draft.period.1,
-        "period_start": draft.period.0,
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "receipt_number": null,
-        "rendering": null,
-        "shipping_cost": null,
-        "shipping_details": null,
-        "starting_balance": customer.int("balance"),
-        "statement_descriptor": null,
-        "status": "draft",
-        "status_transitions": {
-            "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null, "voided_at": null,
-        },
-        "subtotal": 0,
-        "subtotal_excluding_tax": 0,
-        "test_clock": customer.value["test_clock"],
-        "total": 0,
-        "total_discount_amounts": [],
-        "total_excluding_tax": 0,
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        "webhooks_delivered_at": tx.now,
-    });
+    let invoice = merged(
+        unbilled(&id, tx.now),
+        json!({
+            "account_country": account["country"],
+            "account_name": account["business_profile"]["name"],
+            "application": connected.then(|| tx.application()),
+            "auto_advance": draft.auto_advance,
+            "billing_reason": draft.reason,
+            "collection_method": if draft.send { "send_invoice" } else { "charge_automatically" },
+            "currency": draft.currency,
+            "customer": customer.id,
+            "customer_address": of("address"),
+            "customer_email": of("email"),
+            "customer_name": of("name"),
+            "customer_phone": of("phone"),
+            "customer_shipping": of("shipping"),
+            "customer_tax_exempt": customer.value["tax_exempt"].as_str().unwrap_or("none"),
+            "description": from_subscription("description"),
+            "due_date": draft.days_until_due.map(|days| tx.now + days * DAY),
+            "on_behalf_of": from_subscription("on_behalf_of"),
+            "parent": parent,
+            "period_end": draft.period.1,
+            "period_start": draft.period.0,
+            "starting_balance": customer.int("balance"),
+            "test_clock": customer.value["test_clock"],
+        }),
+    );
     let hidden = json!({
         "lines": [],
         "fee": null,
@@ -169,6 +114,69 @@ pub(crate) fn make(tx: &mut Tx<'_>, draft: &Draft<'_>) -> Arc<Record> {
         });
     }
     tx.insert(Kind::Invoice, &owner, invoice, hidden, None)
+}
+
+/// A draft's fields that are the same whoever it is for: nothing billed, nothing paid.
+fn unbilled(id: &str, now: i64) -> Value {
+    json!({
+        "id": id,
+        "object": "invoice",
+        "account_tax_ids": null,
+        "amount_due": 0,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_remaining": 0,
+        "amount_shipping": 0,
+        "attempt_count": 0,
+        "attempted": false,
+        "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null },
+        "automatically_finalizes_at": null,
+        "created": now,
+        "custom_fields": null,
+        "customer_account": null,
+        "customer_tax_ids": [],
+        "default_payment_method": null,
+        "default_source": null,
+        "default_tax_rates": [],
+        "discounts": [],
+        "effective_at": null,
+        "ending_balance": null,
+        "footer": null,
+        "from_invoice": null,
+        "hosted_invoice_url": null,
+        "invoice_pdf": null,
+        "issuer": { "type": "self" },
+        "last_finalization_error": null,
+        "latest_revision": null,
+        "lines": page(&format!("/v1/invoices/{id}/lines"), vec![], false),
+        "livemode": false,
+        "metadata": {},
+        "next_payment_attempt": null,
+        "number": null,
+        "payment_settings": {
+            "default_mandate": null, "payment_method_options": null, "payment_method_types": null,
+        },
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": null,
+        "rendering": null,
+        "shipping_cost": null,
+        "shipping_details": null,
+        "statement_descriptor": null,
+        "status": "draft",
+        "status_transitions": {
+            "finalized_at": null, "marked_uncollectible_at": null, "paid_at": null, "voided_at": null,
+        },
+        "subtotal": 0,
+        "subtotal_excluding_tax": 0,
+        "total": 0,
+        "total_discount_amounts": [],
+        "total_excluding_tax": 0,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": now,
+    })
 }
 
 /// An invoice as it now is.
@@ -198,38 +206,10 @@ fn draft_of(tx: &Tx<'_>, call: &Call<'_>, param: &str) -> Result<Arc<Record>, Ap
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
-    if args.at("from_invoice").is_some() {
-        return Err(
-            ApiError::invalid("The simulator doesn't know revisions of invoices.")
-                .param("from_invoice"),
-        );
-    }
-    let subscription = match args.text("subscription") {
-        Some(id) => Some(find(tx, call, Kind::Subscription, id, "subscription")?),
-        None => None,
-    };
-    let customer = match (args.text("customer"), &subscription) {
-        (Some(id), _) => id.to_owned(),
-        (None, Some(subscription)) => subscription.text("customer").to_owned(),
-        (None, None) => return Err(ApiError::parameter_missing("customer")),
-    };
-    let customer = find(tx, call, Kind::Customer, &customer, "customer")?;
+    let (customer, subscription) = billed(tx, call)?;
     let currency = currency(tx, args, &customer);
     money::minimum(&currency, "currency")?;
-    let send = args.text("collection_method") == Some("send_invoice");
-    let due = (args.int("days_until_due"), args.int("due_date"));
-    if !send && due != (None, None) {
-        return Err(ApiError::invalid(
-            "You can only pass in `days_until_due` or `due_date` if the `collection_method` is `send_invoice`.",
-        )
-        .param("days_until_due"));
-    }
-    if send && due == (None, None) {
-        return Err(ApiError::invalid(
-            "If invoices are set to `send_invoice` you must pass either `days_until_due` or `due_date`.",
-        )
-        .param("days_until_due"));
-    }
+    let (send, days_until_due) = collection(args)?;
     let invoice = make(
         tx,
         &Draft {
@@ -239,17 +219,17 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             subscription: subscription.as_deref(),
             period: (tx.now, tx.now),
             send,
-            days_until_due: due.0,
+            days_until_due,
             auto_advance: args.flag("auto_advance").unwrap_or(false),
         },
     );
     let mut value = invoice.value.clone();
     value["metadata"] = metadata(args, "metadata")?;
     describe(tx, call, &mut value)?;
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer.id),
         invoice: Some(&invoice.id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     value["discounts"] = if args.at("discounts").is_some() {
         json!(discounts::read(tx, call, args, "", on)?)
@@ -266,12 +246,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             r.hidden["transfer"] = transfer;
         }
     });
-    let include = args.text("pending_invoice_items_behavior") == Some("include");
-    let pending = match &subscription {
-        Some(s) => items::pending(tx, &customer, &currency, Some(&s.id)),
-        None if include => items::pending(tx, &customer, &currency, None),
-        None => Vec::new(),
-    };
+    let pending = pending_items(tx, args, &customer, &currency, subscription.as_deref());
     let written = items::take(tx, &pending, &invoice.id, &currency);
     lines::write(tx, &invoice.id, written)?;
     wait_to_finalize(tx, &invoice.id);
@@ -280,7 +255,65 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(value)
 }
 
-/// The discounts an invoice takes from its subscription, else from its customer.
+/// The customer an invoice is for, and the subscription if it is for one.
+fn billed(tx: &Tx<'_>, call: &Call<'_>) -> Result<(Arc<Record>, Option<Arc<Record>>), ApiError> {
+    let args = call.args;
+    if args.at("from_invoice").is_some() {
+        return Err(
+            ApiError::invalid("The simulator doesn't know revisions of invoices.")
+                .param("from_invoice"),
+        );
+    }
+    let subscription = match args.text("subscription") {
+        Some(id) => Some(find(tx, call, Kind::Subscription, id, "subscription")?),
+        None => None,
+    };
+    let customer = match (args.text("customer"), &subscription) {
+        (Some(id), _) => id.to_owned(),
+        (None, Some(subscription)) => subscription.text("customer").to_owned(),
+        (None, None) => return Err(ApiError::parameter_missing("customer")),
+    };
+    let customer = find(tx, call, Kind::Customer, &customer, "customer")?;
+    Ok((customer, subscription))
+}
+
+/// Whether an invoice is sent instead of charged, and in how many days it is due then.
+fn collection(args: &Node) -> Result<(bool, Option<i64>), ApiError> {
+    let send = args.text("collection_method") == Some("send_invoice");
+    let days = args.int("days_until_due");
+    let due = days.is_some() || args.int("due_date").is_some();
+    if !send && due {
+        return Err(ApiError::invalid(
+            "You can only pass in `days_until_due` or `due_date` if the `collection_method` is `send_invoice`.",
+        )
+        .param("days_until_due"));
+    }
+    if send && !due {
+        return Err(ApiError::invalid(
+            "If invoices are set to `send_invoice` you must pass either `days_until_due` or `due_date`.",
+        )
+        .param("days_until_due"));
+    }
+    Ok((send, days))
+}
+
+/// The items that wait for an invoice like this: a subscription's own, else the customer's if asked for.
+fn pending_items(
+    tx: &Tx<'_>,
+    args: &Node,
+    customer: &Record,
+    currency: &str,
+    subscription: Option<&Record>,
+) -> Vec<Arc<Record>> {
+    let include = args.text("pending_invoice_items_behavior") == Some("include");
+    match subscription {
+        Some(s) => items::pending(tx, customer, currency, Some(&s.id)),
+        None if include => items::pending(tx, customer, currency, None),
+        None => Vec::new(),
+    }
+}
+
+/// The discounts an invoice takes from/// The discounts an invoice takes from its subscription, else from its customer.
 pub(crate) fn inherited(
     tx: &Tx<'_>,
     customer: &Record,
@@ -460,10 +493,10 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     if args.at("discounts").is_some() {
         let customer = invoice.text("customer").to_owned();
-        let on = On {
+        let on = DiscountTarget {
             customer: Some(&customer),
             invoice: Some(&invoice.id),
-            ..On::default()
+            ..DiscountTarget::default()
         };
         value["discounts"] = json!(discounts::read(tx, call, args, "", on)?);
     }

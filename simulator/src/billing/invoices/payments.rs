@@ -131,13 +131,13 @@ fn attach(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let payment = tx.mint("inpay_1", 23);
     make(tx, &invoice, &intent, &payment, false);
     tx.update(id, |r| r.hidden["invoice_payment"] = json!(payment));
-    settle::look(tx, &payment);
+    settle::observe_intent(tx, &payment);
     Ok(changed(tx, call.id()))
 }
 
 /// An intent has moved: its invoice is told.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, payment: &Record) {
-    settle::look(tx, &payment.id);
+    settle::observe_intent(tx, &payment.id);
     tx.off_clock();
 }
 

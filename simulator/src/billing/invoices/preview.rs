@@ -24,7 +24,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
     }
     let id = tx.mint("upcoming_in_1", 23);
-    let mut invoice = tx.undone(|tx| foresee(tx, call))?;
+    let mut invoice = tx.dry_run(|tx| upcoming_invoice(tx, call))?;
     let own = invoice["id"].as_str().unwrap_or_default().to_owned();
     invoice["id"] = json!(id);
     invoice["status"] = json!("draft");
@@ -43,7 +43,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(invoice)
 }
 
-fn foresee(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn upcoming_invoice(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     add_items(tx, call)?;
     if call.args.text("subscription").is_some() || call.args.at("subscription_details").is_some() {
         return subscriptions::preview(tx, call);
@@ -110,7 +110,7 @@ fn add_items(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<(), ApiError> {
             || super::currency(tx, call.args, &customer),
             str::to_ascii_lowercase,
         );
-        let given = lines::given(tx, call, form, &at, &currency, None)?;
+        let given = lines::read(tx, call, form, &at, &currency, None)?;
         items::make(
             tx,
             &customer,

@@ -13,18 +13,22 @@ use crate::{
     error::{Answer, ApiError},
     money,
     payments::{
-        confirm::{self, End, How},
+        confirm::{self, AttemptOptions, AttemptOutcome},
         intents,
     },
     store::{Kind, Record, Tx},
 };
 
 pub(crate) const ROUTES: &[Route] = &[
-    ("POST", "/v1/invoices/{invoice}/finalize", finalize_it),
+    ("POST", "/v1/invoices/{invoice}/finalize", handle_finalize),
     ("POST", "/v1/invoices/{invoice}/pay", pay),
     ("POST", "/v1/invoices/{invoice}/send", send),
-    ("POST", "/v1/invoices/{invoice}/void", void_it),
-    ("POST", "/v1/invoices/{invoice}/mark_uncollectible", give_up),
+    ("POST", "/v1/invoices/{invoice}/void", handle_void),
+    (
+        "POST",
+        "/v1/invoices/{invoice}/mark_uncollectible",
+        mark_uncollectible,
+    ),
 ];
 
 const HOUR: i64 = 3600;
@@ -80,7 +84,7 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
             "applied_to_invoice"
         };
         let more = json!({ "invoice": id });
-        balance::enter(
+        balance::add_transaction(
             tx,
             invoice.text("customer"),
             end - start,
@@ -145,14 +149,14 @@ fn open_intent(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         invoice.hidden["fee_percent"].as_i64(),
     ) {
         (Some(fee), _) => Some(std::cmp::min(fee, due)),
-        (None, Some(percent)) => Some(money::percent_of(tx.half(), due, percent)?),
+        (None, Some(percent)) => Some(money::percent_of(tx.rounding(), due, percent)?),
         (None, None) => None,
     };
     let transfer = &invoice.hidden["transfer"];
     let transfer_data = transfer["destination"].as_str().map(|destination| {
         let percent = transfer["amount_percent"].to_string();
         let share =
-            money::percent(&percent).and_then(|p| money::percent_of(tx.half(), due, p).ok());
+            money::percent(&percent).and_then(|p| money::percent_of(tx.rounding(), due, p).ok());
         match transfer["amount"].as_i64().or(share) {
             Some(amount) => json!({ "amount": amount, "destination": destination }),
             None => json!({ "destination": destination }),
@@ -203,7 +207,7 @@ pub(crate) fn collect(
     tx: &mut Tx<'_>,
     id: &str,
     method: Option<Arc<Record>>,
-    how: &How,
+    how: &AttemptOptions,
 ) -> Result<Collected, ApiError> {
     let Some(invoice) = tx.get(id).filter(|i| i.text("status") != "paid") else {
         return Ok(Collected::Paid);
@@ -219,18 +223,20 @@ pub(crate) fn collect(
     }
     intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
     let end = confirm::attempt(tx, &intent.id, &method, how)?;
-    look(tx, &payment);
+    observe_intent(tx, &payment);
     Ok(match end {
-        End::Paid => Collected::Paid,
-        End::Challenged | End::Authenticated | End::Processing => Collected::Waiting,
-        End::Declined(code, decline_code, message) => {
+        AttemptOutcome::Paid => Collected::Paid,
+        AttemptOutcome::Challenged | AttemptOutcome::Authenticated | AttemptOutcome::Processing => {
+            Collected::Waiting
+        }
+        AttemptOutcome::Declined(code, decline_code, message) => {
             Collected::Declined(code, decline_code, message)
         }
     })
 }
 
 /// Takes note of what has become of the intent of an invoice's payment, once.
-pub(crate) fn look(tx: &mut Tx<'_>, payment: &str) {
+pub(crate) fn observe_intent(tx: &mut Tx<'_>, payment: &str) {
     let Some(payment) = tx.get(payment) else {
         return;
     };
@@ -383,9 +389,9 @@ pub(crate) fn advance(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
 }
 
 fn retry(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
-    let how = How {
+    let how = AttemptOptions {
         off_session: true,
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let payment = tx.get(id).and_then(|i| payments::default_of(tx, &i));
     if let Some((payment, _)) = &payment {
@@ -400,7 +406,7 @@ fn retry(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn finalize_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn handle_finalize(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
     if invoice.text("status") != "draft" {
         return Err(ApiError::invalid(
@@ -460,9 +466,9 @@ fn pay(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         Some(id) => Some(methods::resolve(tx, call.owner, id, "payment_method")?),
         None => None,
     };
-    let how = How {
+    let how = AttemptOptions {
         off_session: args.flag("off_session").unwrap_or(true),
-        ..How::default()
+        ..AttemptOptions::default()
     };
     match collect(tx, call.id(), method, &how)? {
         Collected::Paid => Ok(now(tx, call.id())),
@@ -509,7 +515,7 @@ fn send(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(now(tx, call.id()))
 }
 
-fn void_it(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn handle_void(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
     if !matches!(invoice.text("status"), "open" | "uncollectible") {
         return Err(ApiError::invalid(format!(
@@ -531,14 +537,15 @@ pub(crate) fn void(tx: &mut Tx<'_>, id: &str) {
     if used != 0 && !invoice.value["ending_balance"].is_null() {
         let (customer, currency) = (invoice.text("customer"), invoice.text("currency"));
         let more = json!({ "invoice": id });
-        let back = balance::enter(tx, customer, used, currency, "unapplied_from_invoice", more);
+        let back =
+            balance::add_transaction(tx, customer, used, currency, "unapplied_from_invoice", more);
         debug_assert!(back.is_ok(), "it came from there");
     }
     leave(tx, id, "void", "voided_at", "invoice.voided");
     subscriptions::cycle::paid(tx, id);
 }
 
-fn give_up(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn mark_uncollectible(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let invoice = find(tx, call, Kind::Invoice, call.id(), "invoice")?;
     if invoice.text("status") != "open" {
         return Err(ApiError::invalid(format!(

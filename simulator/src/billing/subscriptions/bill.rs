@@ -21,7 +21,7 @@ use crate::{
 
 /// `€10.00`, or `10.00 CHF`.
 fn price_text(amount: i64, currency: &str) -> String {
-    let text = money::show(amount, currency);
+    let text = money::format(amount, currency);
     let number = text.split(' ').next().unwrap_or_default().to_owned();
     match currency {
         "usd" => format!("${number}"),
@@ -43,7 +43,7 @@ pub(super) fn name_of(tx: &Tx<'_>, item: &Record) -> String {
 /// What the item's quantity costs for a whole period.
 pub(super) fn cost_of(tx: &Tx<'_>, item: &Record, currency: &str) -> Result<i64, ApiError> {
     match item.hidden["price"].as_str().and_then(|id| tx.get(id)) {
-        Some(price) => amounts::cost(tx.half(), &price, item.int("quantity"), currency),
+        Some(price) => amounts::cost(tx.rounding(), &price, item.int("quantity"), currency),
         None => Ok(0),
     }
 }
@@ -77,7 +77,7 @@ fn line(
         (Part::Stub { prorated: true }, Some(interval)) => {
             let whole = (interval.previous(period.1, period.1), period.1);
             let (part, whole) = left(whole, period.0);
-            money::part(tx.half(), full, part, whole)?
+            money::part(tx.rounding(), full, part, whole)?
         }
         _ => full,
     };
@@ -181,8 +181,8 @@ fn spend_discounts(
     subscription: &Record,
     billed: &[(std::sync::Arc<Record>, Part)],
 ) {
-    let first = tx.assumptions.get("once_coupon") == "first_invoice";
-    if !first && billed.iter().all(|(_, part)| matches!(part, Part::Trial)) {
+    let trial = billed.iter().all(|(_, part)| matches!(part, Part::Trial));
+    if trial && tx.assumptions.get("once_coupon") == "first_billed" {
         return;
     }
     let on =
@@ -261,7 +261,7 @@ pub(super) fn extra(
     let mut out = Vec::new();
     for (index, form) in forms.iter().enumerate() {
         let at = format!("add_invoice_items[{index}]");
-        let given = lines::given(tx, call, form, &at, &currency, None)?;
+        let given = lines::read(tx, call, form, &at, &currency, None)?;
         out.push(Line {
             amount: given.amount,
             description: lines::describe(tx, form, given.price.as_deref()),

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::{
     bill::{self, Bill, Part},
-    create::{Wanted, add_item, read_item},
-    cycle, emit_change, ending, has_ended, items_of, named, now, proration, show_items, terms,
+    create::{ItemParams, add_item, read_item},
+    cycle, emit_change, ending, from_path, has_ended, items_of, now, proration, show_items, terms,
 };
 use crate::{
-    api::{Call, find, merge_metadata},
+    api::{Call, find, merge_metadata, merged},
     billing::{
-        discounts::{self, On},
+        discounts::{self, DiscountTarget},
         invoices::{
             self, items,
             settle::{self, Collected},
@@ -23,13 +23,13 @@ use crate::{
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    payments::confirm::How,
+    payments::confirm::AttemptOptions,
     store::{Kind, Record, Tx},
 };
 
 /// One change of the items.
 pub(super) enum Change {
-    Add(Box<Wanted>),
+    Add(Box<ItemParams>),
     Set {
         item: String,
         price: Option<Arc<Record>>,
@@ -110,23 +110,13 @@ pub(super) fn changes_of(
 }
 
 pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let subscription = named(tx, call)?;
+    let subscription = from_path(tx, call)?;
     let (args, before, id) = (
         call.args,
         subscription.value.clone(),
         subscription.id.clone(),
     );
-    let open = ["metadata", "cancellation_details", "expand"];
-    if has_ended(&subscription)
-        && args
-            .children()
-            .iter()
-            .any(|(name, _)| !open.contains(&name.as_str()))
-    {
-        return Err(ApiError::invalid(
-            "A canceled subscription can only update its cancellation_details and metadata.",
-        ));
-    }
+    check_open(&subscription, args)?;
     let customer = find(
         tx,
         call,
@@ -136,11 +126,7 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     )?;
     let mut value = before.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
-    if let Value::Object(fields) = terms::describe(tx, call, args, &customer)? {
-        for (name, field) in fields {
-            value[name] = field;
-        }
-    }
+    let mut value = merged(value, terms::describe(tx, call, args, &customer)?);
     if value["collection_method"] != before["collection_method"]
         || args.int("days_until_due").is_some()
     {
@@ -148,32 +134,10 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     ending::cancellations(tx, args, &subscription, &mut value)?;
     if args.at("pause_collection").is_some() {
-        let pause = args.sub("pause_collection");
-        value["pause_collection"] = match pause.text("behavior") {
-            Some(behavior) => {
-                json!({ "behavior": behavior, "resumes_at": pause.int("resumes_at") })
-            }
-            None => Value::Null,
-        };
+        value["pause_collection"] = pause_collection(args.sub("pause_collection"));
     }
     if args.at("discounts").is_some() {
-        let on = On {
-            customer: Some(&customer.id),
-            subscription: Some(&id),
-            ..On::default()
-        };
-        let new = discounts::read(tx, call, args, "", on)?;
-        for gone in before["discounts"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-        {
-            if !new.iter().any(|n| n == gone) {
-                drop(discounts::delete(tx, gone));
-            }
-        }
-        value["discounts"] = json!(new);
+        value["discounts"] = json!(replace_discounts(tx, call, &subscription)?);
     }
     let fee = terms::fee_percent(tx, call, args)?;
     let resets_fee = args.at("application_fee_percent").is_some();
@@ -187,6 +151,46 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let changes = changes_of(tx, call, &subscription, args, "items")?;
     apply_to(tx, call, &id, &before, changes, args)?;
     Ok(now(tx, &id))
+}
+
+/// Little of a subscription that has ended can still be changed.
+fn check_open(subscription: &Record, args: &Node) -> Result<(), ApiError> {
+    let always = ["metadata", "cancellation_details", "expand"];
+    let mut names = args.children().iter().map(|(name, _)| name.as_str());
+    if has_ended(subscription) && names.any(|name| !always.contains(&name)) {
+        return Err(ApiError::invalid(
+            "A canceled subscription can only update its cancellation_details and metadata.",
+        ));
+    }
+    Ok(())
+}
+
+fn pause_collection(pause: &Node) -> Value {
+    match pause.text("behavior") {
+        Some(behavior) => json!({ "behavior": behavior, "resumes_at": pause.int("resumes_at") }),
+        None => Value::Null,
+    }
+}
+
+/// The discounts that a request names; those that it no longer names are deleted.
+fn replace_discounts(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    subscription: &Record,
+) -> Result<Vec<String>, ApiError> {
+    let on = DiscountTarget {
+        customer: Some(subscription.text("customer")),
+        subscription: Some(&subscription.id),
+        ..DiscountTarget::default()
+    };
+    let new = discounts::read(tx, call, call.args, "", on)?;
+    let old = subscription.value["discounts"].as_array();
+    for gone in old.into_iter().flatten().filter_map(Value::as_str) {
+        if !new.iter().any(|n| n == gone) {
+            drop(discounts::delete(tx, gone));
+        }
+    }
+    Ok(new)
 }
 
 /// `add_invoice_items` wait for the next invoice.
@@ -263,7 +267,7 @@ fn apply_to(
         .text("proration_behavior")
         .unwrap_or("create_prorations")
         .to_owned();
-    let (made, resets) = arrange(tx, call, id, changes, args, &how)?;
+    let (made, resets) = apply_changes(tx, call, id, changes, args, &how)?;
     let missing = &before["trial_settings"]["end_behavior"]["missing_payment_method"];
     if resets && before["status"] == "trialing" && missing == "pause" && !cycle::payable(tx, id) {
         cycle::pause(tx, id, before);
@@ -281,7 +285,7 @@ fn apply_to(
 }
 
 /// Makes the changes and their prorations; says whether a new period begins now.
-pub(super) fn arrange(
+pub(super) fn apply_changes(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     id: &str,
@@ -304,58 +308,20 @@ pub(super) fn arrange(
     }
     let trialing = subscription.text("status") == "trialing";
     let ends_trial = trialing && args.text("trial_end") == Some("now");
-    let prorates = how != "none" && !trialing;
-    let new_interval = |change: &Change| match change {
-        Change::Set {
-            item,
-            price: Some(price),
-            ..
-        } => tx
-            .get(item)
-            .is_some_and(|i| prices::interval(&i.value["price"]) != prices::interval(&price.value)),
-        _ => false,
-    };
-    let interval_changes = changes.iter().any(new_interval) && !trialing;
     let resets = ends_trial
-        || interval_changes
-        || args.text("billing_cycle_anchor") == Some("now") && !trialing;
-    let mut made = Vec::new();
+        || !trialing
+            && (args.text("billing_cycle_anchor") == Some("now")
+                || changes.iter().any(|c| changes_interval(tx, c)));
+    let prorates = how != "none" && !trialing;
     if resets && prorates {
         for item in &all {
             proration::credit(tx, &subscription, item, at)?;
         }
     }
+    let mut made = Vec::new();
     for change in changes {
-        let touched = match change {
-            Change::Remove(item) => {
-                if let Some(item) = tx.get(&item).filter(|_| prorates && !resets) {
-                    proration::credit(tx, &subscription, &item, at)?;
-                }
-                tx.remove(&item);
-                None
-            }
-            Change::Add(wanted) => {
-                let period = period_for(tx, &subscription, &wanted);
-                let item = add_item(tx, call, id, &wanted, period)?;
-                made.push(item.id.clone());
-                Some(item)
-            }
-            Change::Set {
-                item,
-                price,
-                quantity,
-                metadata,
-            } => set(
-                tx,
-                &subscription,
-                &item,
-                (price, quantity, metadata),
-                (prorates && !resets, at),
-            )?,
-        };
-        if let Some(item) = touched.filter(|_| prorates && !resets) {
-            proration::debit(tx, &subscription, &item, at)?;
-        }
+        let prorates = (prorates && !resets, at);
+        made.extend(make_change(tx, call, &subscription, change, prorates)?);
     }
     if items_of(tx, &subscription).is_empty() {
         return Err(ApiError::invalid(
@@ -381,8 +347,64 @@ pub(super) fn arrange(
     Ok((made, resets))
 }
 
+/// Whether a change puts an item on a price of another interval.
+fn changes_interval(tx: &Tx<'_>, change: &Change) -> bool {
+    match change {
+        Change::Set {
+            item,
+            price: Some(price),
+            ..
+        } => tx
+            .get(item)
+            .is_some_and(|i| prices::interval(&i.value["price"]) != prices::interval(&price.value)),
+        _ => false,
+    }
+}
+
+/// Makes one change, prorated if asked for; returns the id of an item that it adds.
+fn make_change(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    subscription: &Record,
+    change: Change,
+    (prorates, at): (bool, i64),
+) -> Result<Option<String>, ApiError> {
+    let mut made = None;
+    let touched = match change {
+        Change::Remove(item) => {
+            if let Some(item) = tx.get(&item).filter(|_| prorates) {
+                proration::credit(tx, subscription, &item, at)?;
+            }
+            tx.remove(&item);
+            None
+        }
+        Change::Add(wanted) => {
+            let period = period_for(tx, subscription, &wanted);
+            let item = add_item(tx, call, &subscription.id, &wanted, period)?;
+            made = Some(item.id.clone());
+            Some(item)
+        }
+        Change::Set {
+            item,
+            price,
+            quantity,
+            metadata,
+        } => set(
+            tx,
+            subscription,
+            &item,
+            (price, quantity, metadata),
+            (prorates, at),
+        )?,
+    };
+    if let Some(item) = touched.filter(|_| prorates) {
+        proration::debit(tx, subscription, &item, at)?;
+    }
+    Ok(made)
+}
+
 /// The period of an item that joins a subscription: to where one of the same interval ends.
-fn period_for(tx: &Tx<'_>, subscription: &Record, wanted: &Wanted) -> (i64, i64) {
+fn period_for(tx: &Tx<'_>, subscription: &Record, wanted: &ItemParams) -> (i64, i64) {
     let interval = prices::interval(&wanted.price.value);
     let anchor = subscription.int("billing_cycle_anchor");
     let same = items_of(tx, subscription)
@@ -539,9 +561,9 @@ fn collect(tx: &mut Tx<'_>, invoice: &str, args: &Node) -> Result<(), ApiError> 
     if !charges || behavior == Some("default_incomplete") {
         return Ok(());
     }
-    let how = How {
+    let how = AttemptOptions {
         off_session: args.flag("off_session").unwrap_or(false),
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let strict = behavior == Some("error_if_incomplete");
     match settle::collect(tx, invoice, None, &how)? {

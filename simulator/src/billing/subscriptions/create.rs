@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use super::{bill, cycle, now, show_items, terms};
 use crate::{
-    api::{Call, Key, find, metadata},
+    api::{Call, Key, find, merged, metadata},
     billing::{
         amounts,
-        discounts::{self, On},
+        discounts::{self, DiscountTarget},
         invoices::settle::{self, Collected},
         prices,
     },
     customers::methods,
     error::{Answer, ApiError},
     form::Node,
-    payments::{confirm::How, setup},
+    payments::{confirm::AttemptOptions, setup},
     store::{Kind, Record, Tx, page},
 };
 
@@ -29,11 +29,11 @@ pub(crate) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     };
     let customer = customer.ok_or_else(|| ApiError::parameter_missing("customer"))?;
     let customer = find(tx, call, Kind::Customer, customer, "customer")?;
-    begin(tx, call, call.args, &customer)
+    create_from_form(tx, call, call.args, &customer)
 }
 
 /// One item of a request.
-pub(super) struct Wanted {
+pub(super) struct ItemParams {
     pub price: Arc<Record>,
     pub quantity: i64,
     pub metadata: Value,
@@ -46,7 +46,7 @@ pub(super) fn read_item(
     call: &Call<'_>,
     form: &Node,
     at: &str,
-) -> Result<Wanted, ApiError> {
+) -> Result<ItemParams, ApiError> {
     let param = |name: &str| {
         if at.is_empty() {
             name.to_owned()
@@ -75,7 +75,7 @@ pub(super) fn read_item(
             .param(param(name)));
         }
     }
-    Ok(Wanted {
+    Ok(ItemParams {
         price,
         quantity,
         metadata: metadata(form, "metadata")?,
@@ -85,7 +85,12 @@ pub(super) fn read_item(
 }
 
 /// Begins a subscription from a form that has the parameters of its creation.
-pub(super) fn begin(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, customer: &Record) -> Answer {
+pub(super) fn create_from_form(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    args: &Node,
+    customer: &Record,
+) -> Answer {
     let forms: Vec<Node> = args.list("items").cloned().collect();
     if forms.is_empty() {
         return Err(ApiError::parameter_missing("items"));
@@ -97,7 +102,7 @@ pub(super) fn begin(tx: &mut Tx<'_>, call: &Call<'_>, args: &Node, customer: &Re
     for (index, form) in forms.iter().enumerate() {
         wanted.push(read_item(tx, call, form, &format!("items[{index}]"))?);
     }
-    begin_with(tx, call, args, customer, (wanted, None))
+    create_with_items(tx, call, args, customer, (wanted, None))
 }
 
 /// What a Checkout Session sold.
@@ -107,11 +112,11 @@ pub(crate) struct Sold<'a> {
     pub items: &'a [Value],
     /// `subscription_data`, and what else a subscription's creation takes.
     pub form: Node,
-    pub how: &'a How,
+    pub how: &'a AttemptOptions,
 }
 
 /// Begins the subscription that a Checkout Session sold, paid at once or not at all.
-pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
+pub(crate) fn create_for_checkout(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
     let call = Call {
         args: &sold.form,
         ids: Vec::new(),
@@ -123,7 +128,7 @@ pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
     let mut wanted = Vec::new();
     for (index, item) in sold.items.iter().enumerate() {
         let price = item["price"]["id"].as_str().unwrap_or_default();
-        wanted.push(Wanted {
+        wanted.push(ItemParams {
             price: find(tx, &call, Kind::Price, price, "price")?,
             quantity: item["quantity"].as_i64().unwrap_or(1),
             metadata: item["metadata"].clone(),
@@ -131,48 +136,25 @@ pub(crate) fn sell(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
             at: format!("line_items[{index}]"),
         });
     }
-    begin_with(tx, &call, &sold.form, &customer, (wanted, Some(sold.how)))
+    create_with_items(tx, &call, &sold.form, &customer, (wanted, Some(sold.how)))
 }
 
-fn begin_with(
+fn create_with_items(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     args: &Node,
     customer: &Record,
-    (wanted, paid): (Vec<Wanted>, Option<&How>),
+    (wanted, paid): (Vec<ItemParams>, Option<&AttemptOptions>),
 ) -> Answer {
     terms::simulated(args)?;
-    let currency = args
-        .text("currency")
-        .map(str::to_ascii_lowercase)
-        .or_else(|| wanted.first().map(|w| w.price.text("currency").to_owned()))
-        .unwrap_or_default();
-    for w in &wanted {
-        amounts::cost(tx.half(), &w.price, w.quantity, &currency).map_err(|e| {
-            match e.param.as_deref() {
-                Some("currency") => e.param(format!("{}[price]", w.at)),
-                _ => e,
-            }
-        })?;
-    }
-    for (index, w) in wanted.iter().enumerate() {
-        if wanted
-            .iter()
-            .skip(index + 1)
-            .any(|other| other.price.id == w.price.id)
-        {
-            return Err(ApiError::invalid(
-                "Cannot add multiple subscription items with the same price.",
-            )
-            .param(format!("items[{}][price]", index + 1)));
-        }
-    }
+    let currency = currency(args, &wanted);
+    check_items(tx, &wanted, &currency)?;
     let send = args.text("collection_method") == Some("send_invoice");
     terms::check_days(args, send)?;
     let (trial_end, anchor) = terms::times(tx, args)?;
     let id = tx.mint("sub_1", 23);
     let fields = terms::describe(tx, call, args, customer)?;
-    let value = shell(
+    let value = new_subscription(
         tx,
         call,
         args,
@@ -200,10 +182,10 @@ fn begin_with(
         add_item(tx, call, &id, w, (tx.now, end))?;
     }
     show_items(tx, &id);
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer.id),
         subscription: Some(&id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     let discounts = discounts::read(tx, call, args, "", on)?;
     tx.update(&id, |r| r.value["discounts"] = json!(discounts));
@@ -216,13 +198,46 @@ fn begin_with(
     Ok(now(tx, &id))
 }
 
+/// The currency that is asked for, else that of the first price.
+fn currency(args: &Node, wanted: &[ItemParams]) -> String {
+    args.text("currency")
+        .map(str::to_ascii_lowercase)
+        .or_else(|| wanted.first().map(|w| w.price.text("currency").to_owned()))
+        .unwrap_or_default()
+}
+
+/// Each price is known in the currency, and none comes twice.
+fn check_items(tx: &Tx<'_>, wanted: &[ItemParams], currency: &str) -> Result<(), ApiError> {
+    for w in wanted {
+        amounts::cost(tx.rounding(), &w.price, w.quantity, currency).map_err(|e| {
+            match e.param.as_deref() {
+                Some("currency") => e.param(format!("{}[price]", w.at)),
+                _ => e,
+            }
+        })?;
+    }
+    for (index, w) in wanted.iter().enumerate() {
+        if wanted
+            .iter()
+            .skip(index + 1)
+            .any(|other| other.price.id == w.price.id)
+        {
+            return Err(ApiError::invalid(
+                "Cannot add multiple subscription items with the same price.",
+            )
+            .param(format!("items[{}][price]", index + 1)));
+        }
+    }
+    Ok(())
+}
+
 /// Collects the first invoice as `payment_behavior` has it.
 fn start(
     tx: &mut Tx<'_>,
     id: &str,
     invoice: &str,
     args: &Node,
-    paid: Option<&How>,
+    paid: Option<&AttemptOptions>,
 ) -> Result<(), ApiError> {
     let before = now(tx, id);
     if before["collection_method"] == "send_invoice" {
@@ -236,9 +251,9 @@ fn start(
     if !open || args.text("payment_behavior") == Some("default_incomplete") {
         return Ok(());
     }
-    let on_session = How {
+    let on_session = AttemptOptions {
         off_session: args.flag("off_session").unwrap_or(false),
-        ..How::default()
+        ..AttemptOptions::default()
     };
     let strict = args.text("payment_behavior") == Some("error_if_incomplete");
     match settle::collect(tx, invoice, None, paid.unwrap_or(&on_session))? {
@@ -264,7 +279,8 @@ fn ask_for_method(tx: &mut Tx<'_>, id: &str) {
     tx.update(id, |r| r.value["pending_setup_intent"] = json!(intent.id));
 }
 
-fn shell(
+/// The subscription without items and discounts.
+fn new_subscription(
     tx: &Tx<'_>,
     call: &Call<'_>,
     args: &Node,
@@ -280,30 +296,38 @@ fn shell(
         None if send => "active",
         None => "incomplete",
     };
-    let config = args.at("billing_cycle_anchor_config").map(|c| {
-        json!({
-            "day_of_month": c.int("day_of_month"), "hour": c.int("hour"), "minute": c.int("minute"),
-            "month": c.int("month"), "second": c.int("second"),
-        })
+    let own = json!({
+        "application": connected.then(|| tx.application()),
+        "billing_cycle_anchor": anchor,
+        "billing_cycle_anchor_config": anchor_config(args),
+        "billing_mode": billing_mode(args),
+        "currency": currency,
+        "customer": customer.id,
+        "metadata": metadata(args, "metadata")?,
+        "status": status,
+        "test_clock": customer.value["test_clock"],
+        "trial_end": trial_end,
+        "trial_start": trial_end.map(|_| tx.now),
     });
-    let mode = match args.text("billing_mode.type") {
-        Some("classic") => json!({ "flexible": null, "type": "classic" }),
-        _ => json!({
-            "flexible": {
-                "proration_discounts": args.text("billing_mode.flexible.proration_discounts").unwrap_or("included"),
-            },
-            "type": "flexible",
-        }),
-    };
-    let mut value = json!({
+    let mut value = merged(merged(defaults(id, tx.now), own), fields);
+    if let Some(text) = args.text("cancel_at") {
+        if !matches!(text, "min_period_end" | "max_period_end") {
+            value["cancel_at"] = json!(terms::time(text, "cancel_at", tx.now)?);
+        } else {
+            value["cancel_at_period_end"] = json!(true);
+        }
+        value["canceled_at"] = json!(tx.now);
+    }
+    Ok(value)
+}
+
+/// The fields that every subscription begins with.
+fn defaults(id: &str, now: i64) -> Value {
+    json!({
         "id": id,
         "object": "subscription",
-        "application": connected.then(|| tx.application()),
         "application_fee_percent": null,
         "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null },
-        "billing_cycle_anchor": anchor,
-        "billing_cycle_anchor_config": config,
-        "billing_mode": mode,
         "billing_schedules": [],
         "billing_thresholds": null,
         "cancel_at": null,
@@ -311,9 +335,7 @@ fn shell(
         "canceled_at": null,
         "cancellation_details": { "comment": null, "feedback": null, "reason": null },
         "collection_method": "charge_automatically",
-        "created": tx.now,
-        "currency": currency,
-        "customer": customer.id,
+        "created": now,
         "customer_account": null,
         "days_until_due": null,
         "default_payment_method": null,
@@ -327,7 +349,6 @@ fn shell(
         "latest_invoice": null,
         "livemode": false,
         "managed_payments": { "enabled": false },
-        "metadata": metadata(args, "metadata")?,
         "next_pending_invoice_item_invoice": null,
         "on_behalf_of": null,
         "pause_collection": null,
@@ -340,28 +361,31 @@ fn shell(
         "pending_setup_intent": null,
         "pending_update": null,
         "schedule": null,
-        "start_date": tx.now,
-        "status": status,
-        "test_clock": customer.value["test_clock"],
+        "start_date": now,
         "transfer_data": null,
-        "trial_end": trial_end,
         "trial_settings": { "end_behavior": { "missing_payment_method": "create_invoice" } },
-        "trial_start": trial_end.map(|_| tx.now),
-    });
-    if let Value::Object(fields) = fields {
-        for (name, field) in fields {
-            value[name] = field;
-        }
+    })
+}
+
+fn anchor_config(args: &Node) -> Option<Value> {
+    args.at("billing_cycle_anchor_config").map(|c| {
+        json!({
+            "day_of_month": c.int("day_of_month"), "hour": c.int("hour"), "minute": c.int("minute"),
+            "month": c.int("month"), "second": c.int("second"),
+        })
+    })
+}
+
+fn billing_mode(args: &Node) -> Value {
+    match args.text("billing_mode.type") {
+        Some("classic") => json!({ "flexible": null, "type": "classic" }),
+        _ => json!({
+            "flexible": {
+                "proration_discounts": args.text("billing_mode.flexible.proration_discounts").unwrap_or("included"),
+            },
+            "type": "flexible",
+        }),
     }
-    if let Some(text) = args.text("cancel_at") {
-        if !matches!(text, "min_period_end" | "max_period_end") {
-            value["cancel_at"] = json!(terms::time(text, "cancel_at", tx.now)?);
-        } else {
-            value["cancel_at_period_end"] = json!(true);
-        }
-        value["canceled_at"] = json!(tx.now);
-    }
-    Ok(value)
 }
 
 /// Adds an item to a subscription; its list is shown by whoever adds the last one.
@@ -369,7 +393,7 @@ pub(super) fn add_item(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
     subscription: &str,
-    wanted: &Wanted,
+    wanted: &ItemParams,
     period: (i64, i64),
 ) -> Result<Arc<Record>, ApiError> {
     let id = tx.mint("si_", 14);
@@ -377,10 +401,10 @@ pub(super) fn add_item(
         .get(subscription)
         .map(|s| s.text("customer").to_owned())
         .unwrap_or_default();
-    let on = On {
+    let on = DiscountTarget {
         customer: Some(&customer),
         item: Some(&id),
-        ..On::default()
+        ..DiscountTarget::default()
     };
     let discounts = discounts::read(tx, call, &wanted.form, &wanted.at, on)?;
     let item = json!({

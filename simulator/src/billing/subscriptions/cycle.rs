@@ -24,7 +24,7 @@ const INCOMPLETE_FOR: i64 = 23 * HOUR;
 /// `customer.subscription.trial_will_end` comes this long before.
 const TRIAL_NOTICE: i64 = 3 * DAY;
 /// How long before `invoice.upcoming` comes; at Stripe it is a setting of the account.
-fn notice(tx: &Tx<'_>) -> i64 {
+fn upcoming_notice(tx: &Tx<'_>) -> i64 {
     match tx.assumptions.get("upcoming_notice") {
         "three_days" => 3 * DAY,
         _ => 7 * DAY,
@@ -57,7 +57,7 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
     let end = period_end(tx, subscription);
     let upcoming = end
         .filter(|end| subscription.hidden["noticed"].as_i64() != Some(*end))
-        .map(|end| end - notice(tx))
+        .map(|end| end - upcoming_notice(tx))
         .filter(|at| *at > tx.now);
     let trial = subscription.value["trial_end"]
         .as_i64()
@@ -118,19 +118,21 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
                 "a subscription couldn't be renewed"
             );
         }
-    } else if end - notice(tx) <= tx.now && subscription.hidden["noticed"].as_i64() != Some(end) {
+    } else if end - upcoming_notice(tx) <= tx.now
+        && subscription.hidden["noticed"].as_i64() != Some(end)
+    {
         tx.update(&id, |r| r.hidden["noticed"] = json!(end));
-        announce(tx, subscription);
+        emit_upcoming(tx, subscription);
     }
     schedule(tx, &id);
 }
 
 /// `invoice.upcoming`: the next invoice as it would be now; it has no id.
-fn announce(tx: &mut Tx<'_>, subscription: &Record) {
+fn emit_upcoming(tx: &mut Tx<'_>, subscription: &Record) {
     if subscription.value["cancel_at_period_end"] == json!(true) {
         return;
     }
-    let coming = tx.undone(|tx| upcoming(tx, &subscription.id));
+    let coming = tx.dry_run(|tx| upcoming(tx, &subscription.id));
     if let Ok(mut coming) = coming {
         if let Some(map) = coming.as_object_mut() {
             map.remove("id");
@@ -145,7 +147,7 @@ pub(super) fn upcoming(tx: &mut Tx<'_>, id: &str) -> Result<Value, ApiError> {
         return Err(ApiError::missing("subscription", id, "subscription"));
     };
     tx.now = period_end(tx, &subscription).unwrap_or(tx.now);
-    let invoice = roll(tx, id)?;
+    let invoice = bill_next_period(tx, id)?;
     let mut value = invoices::now(tx, &invoice);
     value["billing_reason"] = json!("upcoming");
     value["next_payment_attempt"] = json!(tx.now + HOUR);
@@ -153,7 +155,7 @@ pub(super) fn upcoming(tx: &mut Tx<'_>, id: &str) -> Result<Value, ApiError> {
 }
 
 /// Moves on the items whose period is over, and bills them.
-fn roll(tx: &mut Tx<'_>, id: &str) -> Result<String, ApiError> {
+fn bill_next_period(tx: &mut Tx<'_>, id: &str) -> Result<String, ApiError> {
     let Some(subscription) = tx.get(id) else {
         return Err(ApiError::missing("subscription", id, "subscription"));
     };
@@ -197,7 +199,7 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     }
     let trial_over = before["status"] == "trialing";
     if trial_over {
-        adopt_method(tx, id);
+        use_method_of_setup(tx, id);
         let payable = payable(tx, id);
         match before["trial_settings"]["end_behavior"]["missing_payment_method"].as_str() {
             Some("cancel") if !payable => {
@@ -212,7 +214,7 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         }
         tx.update(id, |r| r.value["status"] = json!("active"));
     }
-    let invoice = roll(tx, id)?;
+    let invoice = bill_next_period(tx, id)?;
     let pause = before["pause_collection"]["behavior"].as_str();
     match (pause, before["status"].as_str()) {
         (Some("void"), _) => {
@@ -241,7 +243,7 @@ pub(super) fn has_method(tx: &Tx<'_>, subscription: &Record) -> bool {
 }
 
 /// What a setup intent has brought since is what the subscription is paid with.
-fn adopt_method(tx: &mut Tx<'_>, id: &str) {
+fn use_method_of_setup(tx: &mut Tx<'_>, id: &str) {
     let intent = now(tx, id)["pending_setup_intent"]
         .as_str()
         .and_then(|i| tx.get(i));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    change, cycle, emit_change, has_ended, items_of, named, now, proration, show_items, terms,
+    change, cycle, emit_change, from_path, has_ended, items_of, now, proration, show_items, terms,
 };
 use crate::{
     api::Call,
@@ -88,7 +88,7 @@ pub(super) fn expire(tx: &mut Tx<'_>, id: &str) {
 }
 
 pub(super) fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let subscription = named(tx, call)?;
+    let subscription = from_path(tx, call)?;
     if has_ended(&subscription) {
         let id = &subscription.id;
         return Err(ApiError::missing("subscription", id, "id"));
@@ -113,7 +113,7 @@ pub(super) fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn resume(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let subscription = named(tx, call)?;
+    let subscription = from_path(tx, call)?;
     if subscription.text("status") != "paused" {
         return Err(ApiError::invalid(format!(
             "Only subscriptions with the status `paused` can be resumed; this one is `{}`.",
@@ -142,7 +142,7 @@ pub(super) fn resume(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn migrate(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let subscription = named(tx, call)?;
+    let subscription = from_path(tx, call)?;
     let before = subscription.value.clone();
     let discounts = call
         .args
@@ -160,7 +160,7 @@ pub(super) fn migrate(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 
 /// The subscription of a path that ends in `/discount`, and the first of its discounts.
 fn discounted(tx: &Tx<'_>, call: &Call<'_>) -> Result<(std::sync::Arc<Record>, String), ApiError> {
-    let subscription = named(tx, call)?;
+    let subscription = from_path(tx, call)?;
     match subscription.value["discounts"]
         .as_array()
         .and_then(|d| d.first())

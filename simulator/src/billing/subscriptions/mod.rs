@@ -122,7 +122,7 @@ const OF_CUSTOMERS: &[Route] = &[
 ];
 
 /// The subscription that the path names last.
-fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
+fn from_path(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiError> {
     let id = call.ids.last().copied().unwrap_or_default();
     let found = find(tx, call, Kind::Subscription, id, "id")?;
     let other = call.ids.len() > 1 && found.text("customer") != call.id();
@@ -134,7 +134,7 @@ fn named(tx: &Tx<'_>, call: &Call<'_>) -> Result<std::sync::Arc<Record>, ApiErro
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    named(tx, call).map(|r| r.value.clone())
+    from_path(tx, call).map(|r| r.value.clone())
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>, customer: Option<&str>) -> Answer {

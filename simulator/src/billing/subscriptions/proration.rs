@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     bill::{self, Bill},
-    change::{arrange, bill_now, changes_of},
+    change::{apply_changes, bill_now, changes_of},
     create, cycle, has_ended, items_of, left, period_of,
 };
 use crate::{
@@ -71,7 +71,7 @@ fn prorate(
     let share = discounts::net(
         tx,
         &subscription.value["discounts"],
-        money::part(tx.half(), full, part, of)?,
+        money::part(tx.rounding(), full, part, of)?,
         &product,
     )?;
     let quantity = item.int("quantity");
@@ -112,32 +112,9 @@ fn prorate(
 /// What the next invoice would be, were the subscription changed (or made) like this. Whoever calls
 /// this undoes it.
 pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let (args, details) = (call.args, call.args.sub("subscription_details"));
-    let Some(id) = args.text("subscription") else {
-        let customer = args
-            .text("customer")
-            .ok_or_else(|| ApiError::parameter_missing("customer"))?;
-        let customer = find(tx, call, Kind::Customer, customer, "customer")?;
-        let mut form: Vec<(String, Node)> = details
-            .children()
-            .iter()
-            .filter(|(name, _)| {
-                !matches!(name.as_str(), "proration_date" | "resume_at" | "start_date")
-            })
-            .cloned()
-            .collect();
-        for name in ["discounts", "currency"] {
-            form.extend(args.at(name).map(|node| (name.to_owned(), node.clone())));
-        }
-        form.push((
-            "payment_behavior".to_owned(),
-            Node::Leaf("default_incomplete".to_owned()),
-        ));
-        let made = create::begin(tx, call, &Node::Tree(form), &customer)?;
-        return Ok(invoices::now(
-            tx,
-            made["latest_invoice"].as_str().unwrap_or_default(),
-        ));
+    let details = call.args.sub("subscription_details");
+    let Some(id) = call.args.text("subscription") else {
+        return preview_creation(tx, call, details);
     };
     let subscription = find(tx, call, Kind::Subscription, id, "subscription")?;
     let how = details
@@ -152,27 +129,14 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "subscription_details[items]",
     )?;
     let changed = !changes.is_empty();
-    let (_, resets) = arrange(tx, call, id, changes, details, &how)?;
+    let (_, resets) = apply_changes(tx, call, id, changes, details, &how)?;
     let ends = details.flag("cancel_now") == Some(true);
     if resets {
         let invoice = bill_now(tx, id, Vec::new(), "upcoming")?;
         return Ok(invoices::now(tx, &invoice));
     }
     if changed && how == "always_invoice" || ends {
-        if ends {
-            for item in items_of(tx, &subscription) {
-                credit(tx, &subscription, &item, tx.now)?;
-            }
-        }
-        let period = (tx.now, tx.now);
-        let bill = Bill {
-            reason: "upcoming",
-            items: &[],
-            period,
-            more: Vec::new(),
-        };
-        let invoice = bill::bill(tx, id, bill)?;
-        return Ok(invoices::now(tx, &invoice));
+        return preview_prorations(tx, &subscription, ends);
     }
     if subscription.value["cancel_at_period_end"] == json!(true) || has_ended(&subscription) {
         return Err(ApiError::new(
@@ -186,4 +150,48 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .code("invoice_upcoming_none"));
     }
     cycle::upcoming(tx, id)
+}
+
+/// The first invoice of a subscription that would be made like this.
+fn preview_creation(tx: &mut Tx<'_>, call: &Call<'_>, details: &Node) -> Answer {
+    let args = call.args;
+    let customer = args
+        .text("customer")
+        .ok_or_else(|| ApiError::parameter_missing("customer"))?;
+    let customer = find(tx, call, Kind::Customer, customer, "customer")?;
+    let mut form: Vec<(String, Node)> = details
+        .children()
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "proration_date" | "resume_at" | "start_date"))
+        .cloned()
+        .collect();
+    for name in ["discounts", "currency"] {
+        form.extend(args.at(name).map(|node| (name.to_owned(), node.clone())));
+    }
+    form.push((
+        "payment_behavior".to_owned(),
+        Node::Leaf("default_incomplete".to_owned()),
+    ));
+    let made = create::create_from_form(tx, call, &Node::Tree(form), &customer)?;
+    Ok(invoices::now(
+        tx,
+        made["latest_invoice"].as_str().unwrap_or_default(),
+    ))
+}
+
+/// The invoice of prorations alone: those of a change that is invoiced at once, or of an end now.
+fn preview_prorations(tx: &mut Tx<'_>, subscription: &Record, ends: bool) -> Answer {
+    if ends {
+        for item in items_of(tx, subscription) {
+            credit(tx, subscription, &item, tx.now)?;
+        }
+    }
+    let bill = Bill {
+        reason: "upcoming",
+        items: &[],
+        period: (tx.now, tx.now),
+        more: Vec::new(),
+    };
+    let invoice = bill::bill(tx, &subscription.id, bill)?;
+    Ok(invoices::now(tx, &invoice))
 }

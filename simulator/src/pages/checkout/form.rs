@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use super::{Typed, View};
+use super::{Fields, View};
 use crate::{
     pages::html::{Field, Problem, choice},
     store::Record,
@@ -21,7 +21,7 @@ fn wants_card(session: &Record) -> bool {
     }
 }
 
-pub(super) fn show(view: &View, total: &str, typed: &Typed, problem: Option<&Problem>) -> Markup {
+pub(super) fn show(view: &View, total: &str, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
     let known = |name: &str| {
         let known = session.value["customer_details"][name].as_str();
@@ -67,7 +67,7 @@ fn choices(
     name: &str,
     legend: &str,
     options: &[(String, String)],
-    typed: &Typed,
+    typed: &Fields,
     wrong: Markup,
 ) -> Markup {
     let first = options.first().map_or("", |(value, _)| value);
@@ -87,7 +87,7 @@ fn wrong(id: &str, problem: Option<&Problem>) -> Markup {
 }
 
 /// What the session asks for besides a name and the money.
-fn asked(view: &View, typed: &Typed, problem: Option<&Problem>) -> Markup {
+fn asked(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let value = &view.session.value;
     let phone = Field {
         id: "phone",
@@ -122,7 +122,7 @@ fn asked(view: &View, typed: &Typed, problem: Option<&Problem>) -> Markup {
     }
 }
 
-fn custom(field: &Value, typed: &Typed) -> Markup {
+fn custom(field: &Value, typed: &Fields) -> Markup {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (kind, label) = (text(&field["type"]), text(&field["label"]["custom"]));
     let id = format!("field_{}", text(&field["key"]));
@@ -157,7 +157,7 @@ fn custom(field: &Value, typed: &Typed) -> Markup {
 }
 
 /// What is paid with.
-fn means(view: &View, typed: &Typed, problem: Option<&Problem>) -> Markup {
+fn means(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
     let methods = session.value["payment_method_types"].as_array();
     let debit = methods.is_some_and(|m| m.iter().any(|x| x == "sepa_debit"))
@@ -180,7 +180,7 @@ fn means(view: &View, typed: &Typed, problem: Option<&Problem>) -> Markup {
     }
 }
 
-fn card(typed: &Typed, problem: Option<&Problem>) -> Markup {
+fn card(typed: &Fields, problem: Option<&Problem>) -> Markup {
     let card = Field {
         id: "card",
         label: "Card number",

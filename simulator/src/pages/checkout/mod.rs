@@ -40,7 +40,7 @@ struct View {
 }
 
 /// What the buyer typed, by the names of the fields.
-type Typed = BTreeMap<String, String>;
+type Fields = BTreeMap<String, String>;
 
 fn view(simulator: &Simulator, id: &str) -> Result<View, ApiError> {
     simulator.engine().work(|tx| {
@@ -81,16 +81,16 @@ fn shipping(rate: &Record, currency: &str) -> (String, String) {
     let label = format!(
         "{}, {}",
         rate.text("display_name"),
-        money::show(price, currency)
+        money::format(price, currency)
     );
     (rate.id.clone(), label)
 }
 
 pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
-    render(&s, &id, &Typed::new(), None)
+    render(&s, &id, &Fields::new(), None)
 }
 
-fn render(simulator: &Simulator, id: &str, typed: &Typed, problem: Option<&Problem>) -> Response {
+fn render(simulator: &Simulator, id: &str, typed: &Fields, problem: Option<&Problem>) -> Response {
     let view = match view(simulator, id) {
         Ok(view) => view,
         Err(error) => return error_page(&error),
@@ -148,9 +148,9 @@ fn back_link(session: &Record) -> Markup {
     }
 }
 
-fn open(view: &View, title: &str, typed: &Typed, problem: Option<&Problem>) -> Markup {
+fn open(view: &View, title: &str, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
-    let total = money::show(session.int("amount_total"), session.text("currency"));
+    let total = money::format(session.int("amount_total"), session.text("currency"));
     let setup = session.text("mode") == "setup";
     html! {
         main.two {
@@ -173,7 +173,7 @@ fn open(view: &View, title: &str, typed: &Typed, problem: Option<&Problem>) -> M
 }
 
 /// The price's rhythm, as in `every 3 months`.
-fn rhythm(item: &Value) -> Option<String> {
+fn interval_text(item: &Value) -> Option<String> {
     let recurring = &item["price"]["recurring"];
     let interval = recurring["interval"].as_str()?;
     Some(match recurring["interval_count"].as_i64() {
@@ -219,7 +219,7 @@ fn summary(session: &Record, problem: Option<&Problem>) -> Markup {
                         tr {
                             td {
                                 (item["description"].as_str().unwrap_or("Item")) " × " (item["quantity"])
-                                @if let Some(rhythm) = rhythm(item) { br; span.soft { (rhythm) } }
+                                @if let Some(interval_text) = interval_text(item) { br; span.soft { (interval_text) } }
                                 (quantity(session, item))
                             }
                             (amount(item["amount_subtotal"].as_i64().unwrap_or(0), currency))
@@ -261,7 +261,7 @@ fn promotion(view: &View, problem: Option<&Problem>) -> Markup {
 }
 
 /// The field that an error of the API is about.
-fn field_of(error: &ApiError, typed: &Typed) -> &'static str {
+fn field_of(error: &ApiError, typed: &Fields) -> &'static str {
     match error.param.as_deref() {
         Some(param) if param.contains("email") => "email",
         Some(param) if param.contains("promotion_code") => "code",
@@ -272,7 +272,7 @@ fn field_of(error: &ApiError, typed: &Typed) -> &'static str {
 }
 
 /// Where the card is that was tried: among the saved ones, or typed.
-fn paid_with(typed: &Typed) -> &'static str {
+fn paid_with(typed: &Fields) -> &'static str {
     match typed.get("payment_method").is_some_and(|id| !id.is_empty()) {
         true => "saved",
         false => "card",
@@ -282,7 +282,7 @@ fn paid_with(typed: &Typed) -> &'static str {
 pub(super) async fn pay(
     State(s): State<Simulator>,
     Path(id): Path<String>,
-    Form(form): Form<Typed>,
+    Form(form): Form<Fields>,
 ) -> Response {
     let text = |name: &str| form.get(name).filter(|t| !t.is_empty()).cloned();
     let custom_fields = form
@@ -329,7 +329,7 @@ pub(super) async fn recover(State(s): State<Simulator>, Path(id): Path<String>) 
 fn after(
     simulator: &Simulator,
     id: &str,
-    typed: &Typed,
+    typed: &Fields,
     outcome: Result<Outcome, ApiError>,
 ) -> Response {
     let problem = match outcome {
@@ -364,7 +364,7 @@ pub(super) async fn promotion_code(
         Ok(_) => go(&format!("/c/pay/{id}")),
         Err(error) => {
             let problem = Problem::at("code", error.message);
-            render(&s, &id, &Typed::new(), Some(&problem))
+            render(&s, &id, &Fields::new(), Some(&problem))
         }
     }
 }
@@ -372,7 +372,7 @@ pub(super) async fn promotion_code(
 pub(super) async fn quantities(
     State(s): State<Simulator>,
     Path(id): Path<String>,
-    Form(form): Form<Typed>,
+    Form(form): Form<Fields>,
 ) -> Response {
     let read = |(name, text): (&String, &String)| {
         // Less than any bound, where it isn't a number at all.
@@ -383,7 +383,7 @@ pub(super) async fn quantities(
         Ok(()) => go(&format!("/c/pay/{id}")),
         Err(error) => {
             let problem = Problem::at("quantities", error.message);
-            render(&s, &id, &Typed::new(), Some(&problem))
+            render(&s, &id, &Fields::new(), Some(&problem))
         }
     }
 }
@@ -391,11 +391,11 @@ pub(super) async fn quantities(
 pub(super) async fn challenge(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
     let view = match view(&s, &id) {
         Ok(view) if view.session.text("status") == "open" => view,
-        Ok(_) => return render(&s, &id, &Typed::new(), None),
+        Ok(_) => return render(&s, &id, &Fields::new(), None),
         Err(error) => return error_page(&error),
     };
     let session = &view.session;
-    let total = money::show(session.int("amount_total"), session.text("currency"));
+    let total = money::format(session.int("amount_total"), session.text("currency"));
     challenge::question(&match session.text("mode") {
         "setup" => html! { "saving this card for " strong { (view.merchant) } },
         _ => html! { "paying " strong { (total) } " to " strong { (view.merchant) } },
@@ -408,5 +408,5 @@ pub(super) async fn answer(
     Form(form): Form<Answered>,
 ) -> Response {
     let outcome = s.engine().work(|tx| pay::challenge(tx, &id, form.outcome));
-    after(&s, &id, &Typed::new(), outcome)
+    after(&s, &id, &Fields::new(), outcome)
 }

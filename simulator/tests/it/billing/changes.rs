@@ -2,22 +2,48 @@
 
 use super::*;
 
+/// A monthly subscription with one item.
+struct Plan {
+    shop: Shop,
+    path: String,
+    subscription: String,
+    item: String,
+}
+
+impl Plan {
+    async fn start(amount: i64) -> Self {
+        let shop = Shop::open().await;
+        shop.card("pm_card_visa").await;
+        let price = shop.price(amount, "month").await;
+        let subscription = shop.subscribe(&price, "").await;
+        Self {
+            shop,
+            path: format!("/v1/subscriptions/{}", id(&subscription)),
+            item: id(&subscription["items"]["data"][0]),
+            subscription: id(&subscription),
+        }
+    }
+
+    /// Puts the item on another price.
+    async fn change_to(&self, price: &str, more: &str) -> Value {
+        let body = format!("items[0][id]={}&items[0][price]={price}{more}", self.item);
+        self.shop.post(&self.path, &body).await
+    }
+
+    async fn last_invoice(&self) -> Value {
+        self.shop.invoices().await.pop().expect("invoice")
+    }
+}
+
 #[tokio::test]
 async fn a_change_in_mid_period_is_prorated() {
-    let shop = Shop::open().await;
-    shop.card("pm_card_visa").await;
-    let (small, big) = (
-        shop.price(2800, "month").await,
-        shop.price(5600, "month").await,
-    );
-    let subscription = shop.subscribe(&small, "").await;
-    let item = id(&subscription["items"]["data"][0]);
+    let plan = Plan::start(2800).await;
+    let shop = &plan.shop;
+    let big = shop.price(5600, "month").await;
     shop.advance(MONTHS[0] + 14 * DAY).await;
-    let path = format!("/v1/subscriptions/{}", id(&subscription));
-    let body = format!("items[0][id]={item}&items[0][price]={big}");
     let details = format!(
-        "subscription={}&subscription_details[items][0][id]={item}&subscription_details[items][0][price]={big}",
-        id(&subscription)
+        "subscription={}&subscription_details[items][0][id]={}&subscription_details[items][0][price]={big}",
+        plan.subscription, plan.item
     );
     let preview = shop.post("/v1/invoices/create_preview", &details).await;
     assert_eq!(
@@ -25,7 +51,7 @@ async fn a_change_in_mid_period_is_prorated() {
         (&(1400 + 5600).into(), &"draft".into())
     );
     assert_eq!(shop.invoices().await.len(), 1);
-    shop.post(&path, &body).await;
+    plan.change_to(&big, "").await;
     let items = shop.get("/v1/invoiceitems?pending=true").await;
     let row = |i: usize| {
         (
@@ -43,19 +69,25 @@ async fn a_change_in_mid_period_is_prorated() {
     );
     assert_eq!(items["data"][0]["proration"], true);
     shop.advance(MONTHS[1] + 2 * HOUR).await;
-    let renewal = shop.invoices().await.pop().expect("invoice");
+    let renewal = plan.last_invoice().await;
     assert_eq!(
         (&renewal["amount_paid"], &renewal["total"]),
         (&7000.into(), &7000.into())
     );
-    // Fewer again, billed at once: the rest goes to the customer's balance, and pays the next month.
+    check_books(&shop.stripe.get("/_simulator/oracle").await);
+}
+
+#[tokio::test]
+async fn the_credit_of_a_cheaper_price_pays_the_next_month() {
+    let plan = Plan::start(5600).await;
+    let shop = &plan.shop;
+    let small = shop.price(2800, "month").await;
+    // 28 February to 31 March is 31 days; half of them are left.
+    shop.advance(MONTHS[1] + 2 * HOUR).await;
     shop.advance(MONTHS[1] + 31 * DAY / 2).await;
-    shop.post(
-        &path,
-        &format!("items[0][id]={item}&items[0][price]={small}&proration_behavior=always_invoice"),
-    )
-    .await;
-    let credit = shop.invoices().await.pop().expect("invoice");
+    plan.change_to(&small, "&proration_behavior=always_invoice")
+        .await;
+    let credit = plan.last_invoice().await;
     assert_eq!(
         (&credit["total"], &credit["amount_due"], &credit["status"]),
         (&(-1400).into(), &0.into(), &"paid".into())
@@ -65,7 +97,7 @@ async fn a_change_in_mid_period_is_prorated() {
         -1400
     );
     shop.advance(MONTHS[2] + 2 * HOUR).await;
-    let next = shop.invoices().await.pop().expect("invoice");
+    let next = plan.last_invoice().await;
     assert_eq!(
         (
             &next["total"],
@@ -75,22 +107,22 @@ async fn a_change_in_mid_period_is_prorated() {
         ),
         (&2800.into(), &1400.into(), &(-1400).into(), &0.into())
     );
-    // Another interval begins a new period at once.
+    check_books(&shop.stripe.get("/_simulator/oracle").await);
+}
+
+#[tokio::test]
+async fn another_interval_begins_a_new_period_at_once() {
+    let plan = Plan::start(2800).await;
+    let shop = &plan.shop;
     let year = shop.price(30_000, "year").await;
-    let yearly = shop
-        .post(
-            &path,
-            &format!("items[0][id]={item}&items[0][price]={year}&proration_behavior=none"),
-        )
-        .await;
+    shop.advance(MONTHS[1] + 2 * HOUR).await;
+    shop.advance(MONTHS[2] + 2 * HOUR).await;
+    let yearly = plan.change_to(&year, "&proration_behavior=none").await;
     assert_eq!(
         period(&yearly),
         (MONTHS[2] + 2 * HOUR, MONTHS[2] + 2 * HOUR + 366 * DAY)
     );
-    assert_eq!(
-        shop.invoices().await.pop().expect("invoice")["amount_paid"],
-        30_000
-    );
+    assert_eq!(plan.last_invoice().await["amount_paid"], 30_000);
     check_books(&shop.stripe.get("/_simulator/oracle").await);
 }
 

@@ -68,34 +68,41 @@ async fn coupons_come_off_invoices_once_or_for_months() {
     );
 }
 
+/// Drafts an invoice of one item.
+async fn draft(shop: &Shop, amount: i64, more: &str) -> String {
+    let item = format!(
+        "customer={}&amount={amount}&currency=eur&description=Work",
+        shop.customer
+    );
+    shop.post("/v1/invoiceitems", &item).await;
+    let body = format!(
+        "customer={}&pending_invoice_items_behavior=include{more}",
+        shop.customer
+    );
+    id(&shop.post("/v1/invoices", &body).await)
+}
+
+/// Events of these types came, and the books hold.
+async fn happened(shop: &Shop, wanted: &[&str]) {
+    let types = shop.stripe.event_types(&shop.seller).await;
+    for name in wanted {
+        assert!(types.iter().any(|t| t == name), "{name}: {types:?}");
+    }
+    check_books(&shop.stripe.get("/_simulator/oracle").await);
+}
+
 #[tokio::test]
-async fn an_invoice_by_hand_is_drafted_finalized_and_paid_in_each_way() {
+async fn an_invoice_by_hand_is_drafted_and_finalized() {
     let shop = Shop::open().await;
-    let make = async |amount: i64, more: &str| {
-        shop.post(
-            "/v1/invoiceitems",
-            &format!(
-                "customer={}&amount={amount}&currency=eur&description=Work",
-                shop.customer
-            ),
-        )
-        .await;
-        let body = format!(
-            "customer={}&pending_invoice_items_behavior=include{more}",
-            shop.customer
-        );
-        id(&shop.post("/v1/invoices", &body).await)
-    };
-    let paid = make(4000, "&application_fee_amount=100").await;
-    let path = format!("/v1/invoices/{paid}");
+    let path = format!("/v1/invoices/{}", draft(&shop, 4000, "").await);
     shop.post(
         &format!("{path}/add_lines"),
         "lines[0][amount]=500&lines[0][description]=More",
     )
     .await;
-    let draft = shop.get(&path).await;
+    let made = shop.get(&path).await;
     assert_eq!(
-        (&draft["total"], &draft["status"], &draft["number"]),
+        (&made["total"], &made["status"], &made["number"]),
         (&4500.into(), &"draft".into(), &Value::Null)
     );
     let open = shop.post(&format!("{path}/finalize"), "").await;
@@ -104,18 +111,20 @@ async fn an_invoice_by_hand_is_drafted_finalized_and_paid_in_each_way() {
         (&"open".into(), &4500.into())
     );
     assert!(open["hosted_invoice_url"].is_string());
-    assert_eq!(
-        shop.send("POST", &format!("{path}/finalize"), "")
-            .await
-            .error("code"),
-        "invoice_not_editable"
-    );
-    assert_eq!(
-        shop.send("POST", &format!("{path}/add_lines"), "lines[0][amount]=5")
-            .await
-            .status,
-        400
-    );
+    let again = shop.send("POST", &format!("{path}/finalize"), "").await;
+    assert_eq!(again.error("code"), "invoice_not_editable");
+    let line = "lines[0][amount]=5";
+    let late = shop.send("POST", &format!("{path}/add_lines"), line).await;
+    assert_eq!(late.status, 400);
+    happened(&shop, &["invoiceitem.created", "invoice.updated"]).await;
+}
+
+#[tokio::test]
+async fn an_invoice_is_paid_by_card_after_a_decline() {
+    let shop = Shop::open().await;
+    let invoice = draft(&shop, 4500, "&application_fee_amount=100").await;
+    let path = format!("/v1/invoices/{invoice}");
+    shop.post(&format!("{path}/finalize"), "").await;
     let nothing = shop.send("POST", &format!("{path}/pay"), "").await;
     assert_eq!(nothing.error("code"), "resource_missing");
     shop.card("pm_card_chargeCustomerFail").await;
@@ -137,14 +146,18 @@ async fn an_invoice_by_hand_is_drafted_finalized_and_paid_in_each_way() {
     );
     assert_eq!(done["payments"]["data"][0]["status"], "paid");
     let payments = shop
-        .get(&format!("/v1/invoice_payments?invoice={paid}"))
+        .get(&format!("/v1/invoice_payments?invoice={invoice}"))
         .await;
     assert_eq!(payments["data"][0]["amount_paid"], 4500);
-    assert_eq!(
-        shop.stripe.get("/v1/application_fees").await["data"][0]["amount"],
-        100
-    );
-    let cash = make(1000, "").await;
+    let fees = shop.stripe.get("/v1/application_fees").await;
+    assert_eq!(fees["data"][0]["amount"], 100);
+    happened(&shop, &["invoice.payment_failed", "invoice.paid"]).await;
+}
+
+#[tokio::test]
+async fn an_invoice_ends_in_each_other_way() {
+    let shop = Shop::open().await;
+    let cash = draft(&shop, 1000, "").await;
     let out = shop
         .post(&format!("/v1/invoices/{cash}/pay"), "paid_out_of_band=true")
         .await;
@@ -152,31 +165,22 @@ async fn an_invoice_by_hand_is_drafted_finalized_and_paid_in_each_way() {
         (&out["status"], &out["amount_paid_off_stripe"]),
         (&"paid".into(), &1000.into())
     );
-    let void = make(1000, "").await;
-    shop.post(&format!("/v1/invoices/{void}/finalize"), "")
-        .await;
-    assert_eq!(
-        shop.post(&format!("/v1/invoices/{void}/mark_uncollectible"), "")
-            .await["status"],
-        "uncollectible"
-    );
-    assert_eq!(
-        shop.post(&format!("/v1/invoices/{void}/void"), "").await["status"],
-        "void"
-    );
-    assert_eq!(
-        shop.send("POST", &format!("/v1/invoices/{void}/pay"), "")
-            .await
-            .status,
-        400
-    );
-    let sent = make(1000, "&collection_method=send_invoice&days_until_due=30").await;
+    let void = format!("/v1/invoices/{}", draft(&shop, 1000, "").await);
+    shop.post(&format!("{void}/finalize"), "").await;
+    for (action, status) in [("mark_uncollectible", "uncollectible"), ("void", "void")] {
+        let ended = shop.post(&format!("{void}/{action}"), "").await;
+        assert_eq!(ended["status"], status);
+    }
+    let late = shop.send("POST", &format!("{void}/pay"), "").await;
+    assert_eq!(late.status, 400);
+    let terms = "&collection_method=send_invoice&days_until_due=30";
+    let sent = draft(&shop, 1000, terms).await;
     let sent = shop.post(&format!("/v1/invoices/{sent}/send"), "").await;
     assert_eq!(
         (&sent["status"], &sent["due_date"]),
         (&"open".into(), &(MONTHS[0] + 30 * DAY).into())
     );
-    let small = make(20, "").await;
+    let small = draft(&shop, 20, "").await;
     let small = shop
         .post(&format!("/v1/invoices/{small}/finalize"), "")
         .await;
@@ -188,27 +192,17 @@ async fn an_invoice_by_hand_is_drafted_finalized_and_paid_in_each_way() {
         ),
         (&"paid".into(), &0.into(), &20.into())
     );
-    let draft = make(1000, "").await;
-    assert_eq!(
-        shop.send("DELETE", &format!("/v1/invoices/{draft}"), "")
-            .await
-            .body["deleted"],
-        true
-    );
-    let types = shop.stripe.event_types(&shop.seller).await;
-    for name in [
-        "invoiceitem.created",
-        "invoice.payment_failed",
+    let draft = format!("/v1/invoices/{}", draft(&shop, 1000, "").await);
+    let deleted = shop.send("DELETE", &draft, "").await;
+    assert_eq!(deleted.body["deleted"], true);
+    let types = [
         "invoice.paid",
         "invoice.voided",
         "invoice.marked_uncollectible",
         "invoice.sent",
         "invoice.deleted",
-        "invoice.updated",
-    ] {
-        assert!(types.iter().any(|t| t == name), "{name}: {types:?}");
-    }
-    check_books(&shop.stripe.get("/_simulator/oracle").await);
+    ];
+    happened(&shop, &types).await;
 }
 
 #[tokio::test]

@@ -145,54 +145,38 @@ async fn a_buyer_is_a_guest_unless_the_session_makes_a_customer() {
     }
 }
 
+/// What a session's page shows.
+async fn page(stripe: &Stripe, session: &Value) -> String {
+    let url = session["url"].as_str().expect("url");
+    let page = stripe.http.get(url).send().await.expect("page");
+    page.text().await.expect("text")
+}
+
+/// A customer with an e-mail address and a saved card; the ids of both.
+async fn ann_with_a_card(stripe: &Stripe, seller: &str) -> (String, String) {
+    let body = "email=ann@example.com&payment_method=pm_card_mastercard";
+    let ann = customer(stripe, seller, body).await;
+    let cards = stripe
+        .get_on(seller, &format!("/v1/customers/{ann}/payment_methods"))
+        .await;
+    let card = cards["data"][0]["id"].as_str().expect("id").to_owned();
+    (ann, card)
+}
+
 #[tokio::test]
 async fn a_known_customer_is_prefilled_and_pays_with_a_saved_card() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
-    let ann = customer(
-        &stripe,
-        &seller,
-        "email=ann@example.com&payment_method=pm_card_mastercard",
-    )
-    .await;
-    let cards = stripe
-        .get_on(&seller, &format!("/v1/customers/{ann}/payment_methods"))
-        .await;
-    let card = cards["data"][0]["id"].as_str().expect("id").to_owned();
-    let session = open(
-        &stripe,
-        &seller,
-        &format!("&customer={ann}&customer_update[name]=auto"),
-    )
-    .await;
+    let (ann, card) = ann_with_a_card(&stripe, &seller).await;
+    let more = format!("&customer={ann}&customer_update[name]=auto");
+    let session = open(&stripe, &seller, &more).await;
     assert_eq!(session["customer_details"]["email"], "ann@example.com");
     assert_eq!(session["customer_creation"], Value::Null);
-    let page = |session: &Value| {
-        stripe
-            .http
-            .get(session["url"].as_str().expect("url"))
-            .send()
-    };
-    let text = page(&session)
-        .await
-        .expect("page")
-        .text()
-        .await
-        .expect("text");
+    let text = page(&stripe, &session).await;
     assert!(!text.contains("4444"), "a card that may not be shown again");
-    stripe
-        .on(
-            &seller,
-            &format!("/v1/payment_methods/{card}"),
-            "allow_redisplay=always",
-        )
-        .await;
-    let text = page(&session)
-        .await
-        .expect("page")
-        .text()
-        .await
-        .expect("text");
+    let path = format!("/v1/payment_methods/{card}");
+    stripe.on(&seller, &path, "allow_redisplay=always").await;
+    let text = page(&stripe, &session).await;
     assert!(text.contains("mastercard •••• 4444"), "{text}");
 
     stripe
@@ -212,25 +196,30 @@ async fn a_known_customer_is_prefilled_and_pays_with_a_saved_card() {
     // What the customer has isn't changed by what is typed, except where the session says so.
     assert_eq!(done["customer"]["email"], "ann@example.com");
     assert_eq!(done["customer"]["name"], "Ann B");
+    let list = format!("/v1/checkout/sessions?customer={ann}");
+    assert_eq!(
+        stripe.get_on(&seller, &list).await["data"][0]["id"],
+        session["id"]
+    );
+}
 
+#[tokio::test]
+async fn a_customer_pays_with_nobody_elses_card_and_gains_what_was_missing() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let (_, card) = ann_with_a_card(&stripe, &seller).await;
     let bob = customer(&stripe, &seller, "name=Bob").await;
-    let other = open(&stripe, &seller, &format!("&customer={bob}")).await;
+    let session = open(&stripe, &seller, &format!("&customer={bob}")).await;
     let path = format!(
         "/_simulator/checkout/sessions/{}/pay",
-        other["id"].as_str().expect("id")
+        session["id"].as_str().expect("id")
     );
-    let refused = stripe
-        .send(
-            "POST",
-            &path,
-            &json!({ "payment_method": card }).to_string(),
-            &[],
-        )
-        .await;
+    let body = json!({ "payment_method": card }).to_string();
+    let refused = stripe.send("POST", &path, &body, &[]).await;
     assert_eq!(refused.error("code"), "resource_missing");
     stripe
         .pay(
-            &other,
+            &session,
             json!({ "email": "bob@example.com", "name": "Robert" }),
         )
         .await;
@@ -240,11 +229,6 @@ async fn a_known_customer_is_prefilled_and_pays_with_a_saved_card() {
     assert_eq!(
         (&bob["email"], &bob["name"]),
         (&json!("bob@example.com"), &json!("Bob"))
-    );
-    let list = format!("/v1/checkout/sessions?customer={ann}");
-    assert_eq!(
-        stripe.get_on(&seller, &list).await["data"][0]["id"],
-        session["id"]
     );
 }
 

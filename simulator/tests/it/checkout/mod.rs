@@ -1,7 +1,7 @@
 //! Checkout Sessions: who buys, what is asked, what it costs in the end.
 
-mod asked;
 mod buyers;
+mod collected;
 
 use serde_json::{Value, json};
 
@@ -162,11 +162,55 @@ async fn money_that_is_only_reserved_is_not_paid() {
     check_books(&stripe.simulator.oracle().await);
 }
 
+/// Each body is refused with its code and parameter, and no session is left.
+async fn refused(stripe: &Stripe, seller: &str, bodies: &[(String, &str, &str)]) {
+    for (body, code, param) in bodies {
+        let answer = send(stripe, seller, "/v1/checkout/sessions", body).await;
+        assert!(
+            answer.status == 400 || answer.status == 404,
+            "{body}: {}",
+            answer.body
+        );
+        assert_eq!(
+            (answer.error("code"), answer.error("param")),
+            (*code, *param),
+            "{body}: {}",
+            answer.body
+        );
+    }
+    let sessions = stripe.get_on(seller, "/v1/checkout/sessions").await;
+    assert_eq!(sessions["data"], json!([]));
+}
+
 #[tokio::test]
-async fn what_does_not_go_together_is_refused_by_name() {
+async fn customers_that_do_not_go_together_are_refused_by_name() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
     let ann = customer(&stripe, &seller, "name=Ann").await;
+    let pay = format!("mode=payment&{URL}&{TEA}");
+    let bodies = [
+        ("&customer=cus_none", "resource_missing", "customer"),
+        (
+            format!("&customer={ann}&customer_email=a@b.example").as_str(),
+            "",
+            "customer_email",
+        ),
+        (
+            format!("&customer={ann}&customer_creation=always").as_str(),
+            "",
+            "customer_creation",
+        ),
+        ("&customer_update[name]=auto", "", "customer_update"),
+        ("&customer_email=nobody", "email_invalid", "customer_email"),
+    ]
+    .map(|(more, code, param)| (format!("{pay}{more}"), code, param));
+    refused(&stripe, &seller, &bodies).await;
+}
+
+#[tokio::test]
+async fn what_another_mode_has_is_refused_by_name() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
     let recurring = stripe
         .on(
             &seller,
@@ -176,34 +220,8 @@ async fn what_does_not_go_together_is_refused_by_name() {
         .await;
     let recurring = recurring["id"].as_str().expect("id");
     let pay = format!("mode=payment&{URL}&{TEA}");
-    let field =
-        "[label][type]=custom&custom_fields[0][label][custom]=L&custom_fields[0][type]=text";
-    for (body, code, param) in [
-        (
-            format!("{pay}&customer=cus_none"),
-            "resource_missing",
-            "customer",
-        ),
-        (
-            format!("{pay}&customer={ann}&customer_email=a@b.example"),
-            "",
-            "customer_email",
-        ),
-        (
-            format!("{pay}&customer={ann}&customer_creation=always"),
-            "",
-            "customer_creation",
-        ),
-        (
-            format!("{pay}&customer_update[name]=auto"),
-            "",
-            "customer_update",
-        ),
-        (
-            format!("{pay}&customer_email=nobody"),
-            "email_invalid",
-            "customer_email",
-        ),
+    let set_up = format!("mode=setup&{URL}");
+    let bodies = [
         (
             format!("{pay}&setup_intent_data[description]=x"),
             "",
@@ -220,43 +238,6 @@ async fn what_does_not_go_together_is_refused_by_name() {
             "payment_method_collection",
         ),
         (
-            format!("{pay}&return_url=https://a.example"),
-            "",
-            "return_url",
-        ),
-        (
-            format!("{pay}&automatic_tax[enabled]=true"),
-            "",
-            "automatic_tax",
-        ),
-        (
-            format!("{pay}&shipping_options[0][shipping_rate]=shr_none"),
-            "resource_missing",
-            "shipping_options[0][shipping_rate]",
-        ),
-        (
-            format!(
-                "{pay}&shipping_options[0][shipping_rate_data][display_name]=x&shipping_options[0][shipping_rate_data][fixed_amount][amount]=100&shipping_options[0][shipping_rate_data][fixed_amount][currency]=usd"
-            ),
-            "",
-            "shipping_options",
-        ),
-        (
-            format!("{pay}&custom_fields[0][key]=a-b&custom_fields[0]{field}"),
-            "",
-            "custom_fields[0][key]",
-        ),
-        (
-            format!("{pay}&expires_at={}", START + 1700),
-            "",
-            "expires_at",
-        ),
-        (
-            format!("{pay}&expires_at={}", START + 2 * DAY),
-            "",
-            "expires_at",
-        ),
-        (
             format!("mode=payment&{URL}&line_items[0][price]={recurring}"),
             "",
             "line_items[0][price]",
@@ -265,6 +246,27 @@ async fn what_does_not_go_together_is_refused_by_name() {
             format!("mode=payment&{URL}"),
             "parameter_missing",
             "line_items",
+        ),
+        (set_up.clone(), "parameter_missing", "currency"),
+        (format!("{set_up}&currency=eur&{TEA}"), "", "line_items"),
+        (
+            format!("{set_up}&currency=eur&payment_intent_data[description]=x"),
+            "",
+            "payment_intent_data",
+        ),
+    ];
+    refused(&stripe, &seller, &bodies).await;
+}
+
+#[tokio::test]
+async fn what_another_page_has_is_refused_by_name() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let bodies = [
+        (
+            format!("mode=payment&{URL}&{TEA}&return_url=https://a.example"),
+            "",
+            "return_url",
         ),
         (
             format!("mode=payment&{TEA}"),
@@ -288,33 +290,35 @@ async fn what_does_not_go_together_is_refused_by_name() {
             "",
             "submit_type",
         ),
-        (format!("mode=setup&{URL}"), "parameter_missing", "currency"),
+    ];
+    refused(&stripe, &seller, &bodies).await;
+}
+
+#[tokio::test]
+async fn what_no_page_can_show_is_refused_by_name() {
+    let stripe = Stripe::start().await;
+    let seller = stripe.seller().await;
+    let pay = format!("mode=payment&{URL}&{TEA}");
+    let field =
+        "[label][type]=custom&custom_fields[0][label][custom]=L&custom_fields[0][type]=text";
+    let (early, late) = (START + 1700, START + 2 * DAY);
+    let dollars = "&shipping_options[0][shipping_rate_data][display_name]=x&shipping_options[0][shipping_rate_data][fixed_amount][amount]=100&shipping_options[0][shipping_rate_data][fixed_amount][currency]=usd";
+    let bodies = [
+        ("&automatic_tax[enabled]=true", "", "automatic_tax"),
         (
-            format!("mode=setup&currency=eur&{URL}&{TEA}"),
-            "",
-            "line_items",
+            "&shipping_options[0][shipping_rate]=shr_none",
+            "resource_missing",
+            "shipping_options[0][shipping_rate]",
         ),
+        (dollars, "", "shipping_options"),
         (
-            format!("mode=setup&currency=eur&{URL}&payment_intent_data[description]=x"),
+            format!("&custom_fields[0][key]=a-b&custom_fields[0]{field}").as_str(),
             "",
-            "payment_intent_data",
+            "custom_fields[0][key]",
         ),
-    ] {
-        let answer = send(&stripe, &seller, "/v1/checkout/sessions", &body).await;
-        assert!(
-            answer.status == 400 || answer.status == 404,
-            "{body}: {}",
-            answer.body
-        );
-        assert_eq!(
-            (answer.error("code"), answer.error("param")),
-            (code, param),
-            "{body}: {}",
-            answer.body
-        );
-    }
-    assert_eq!(
-        stripe.get_on(&seller, "/v1/checkout/sessions").await["data"],
-        json!([])
-    );
+        (format!("&expires_at={early}").as_str(), "", "expires_at"),
+        (format!("&expires_at={late}").as_str(), "", "expires_at"),
+    ]
+    .map(|(more, code, param)| (format!("{pay}{more}"), code, param));
+    refused(&stripe, &seller, &bodies).await;
 }

@@ -1,6 +1,6 @@
 //! Payment intents: confirmation, declines, 3-D Secure, capture, debits.
 
-mod later;
+mod delayed;
 
 use serde_json::{Value, json};
 
@@ -337,6 +337,7 @@ async fn currencies_without_and_with_three_decimals() {
 async fn what_can_never_be_paid_is_refused_by_name() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
+    let on_seller = [("Stripe-Account", seller.as_str())];
     for (body, param, code) in [
         ("amount=10&currency=eur", "amount", "amount_too_small"),
         (
@@ -376,19 +377,9 @@ async fn what_can_never_be_paid_is_refused_by_name() {
             "parameter_unknown",
         ),
     ] {
-        let answer = stripe
-            .send(
-                "POST",
-                "/v1/payment_intents",
-                body,
-                &[("Stripe-Account", &seller)],
-            )
-            .await;
-        assert!(
-            (400..=404).contains(&answer.status),
-            "{body}: {}",
-            answer.body
-        );
+        let path = "/v1/payment_intents";
+        let answer = stripe.send("POST", path, body, &on_seller).await;
+        assert!((400..=404).contains(&answer.status), "{body}");
         assert_eq!(
             (answer.error("param"), answer.error("code")),
             (param, code),
@@ -396,15 +387,6 @@ async fn what_can_never_be_paid_is_refused_by_name() {
             answer.body
         );
     }
-    let real = "type=card&card[number]=4111111111111111&card[exp_month]=1&card[exp_year]=40";
-    let refused = stripe.send("POST", "/v1/payment_methods", real, &[]).await;
-    assert_eq!(
-        (refused.status, refused.error("code")),
-        (402, "card_declined")
-    );
-    let old = "type=card&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=20";
-    let refused = stripe.send("POST", "/v1/payment_methods", old, &[]).await;
-    assert_eq!(refused.error("code"), "invalid_expiry_year");
     let platform = stripe
         .send(
             "POST",
@@ -416,6 +398,20 @@ async fn what_can_never_be_paid_is_refused_by_name() {
     assert_eq!(platform.error("param"), "application_fee_amount");
     let all = stripe.get_on(&seller, "/v1/payment_intents").await;
     assert_eq!(all["data"], json!([]), "nothing is half made");
+}
+
+#[tokio::test]
+async fn real_and_expired_cards_are_refused() {
+    let stripe = Stripe::start().await;
+    let real = "type=card&card[number]=4111111111111111&card[exp_month]=1&card[exp_year]=40";
+    let refused = stripe.send("POST", "/v1/payment_methods", real, &[]).await;
+    assert_eq!(
+        (refused.status, refused.error("code")),
+        (402, "card_declined")
+    );
+    let old = "type=card&card[number]=4242424242424242&card[exp_month]=1&card[exp_year]=20";
+    let refused = stripe.send("POST", "/v1/payment_methods", old, &[]).await;
+    assert_eq!(refused.error("code"), "invalid_expiry_year");
 }
 
 #[tokio::test]

@@ -1,0 +1,123 @@
+//! The table of all routes; each noun names its own.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use crate::{
+    accounts::{self, capabilities, externals, links, persons, sessions},
+    api::{Handler, Route, search},
+    balance::{self, payouts, topups},
+    billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
+    checkout,
+    customers::{self, methods},
+    payments::{capture, charges, disputes, intents, legacy, refunds, setup},
+    shape::{self, Shape},
+    tokens,
+    transfers::{self, fees, reversals},
+    webhooks,
+};
+
+pub(crate) struct Entry {
+    pub shape: &'static Shape,
+    pub run: Handler,
+    method: &'static str,
+    segments: Vec<&'static str>,
+}
+
+/// By first noun, so that a request looks at a handful of entries; what is named goes before what
+/// varies, as `/v1/customers/search` does before `/v1/customers/{customer}`.
+static ROUTES: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
+    static EMPTY: LazyLock<Shape> = LazyLock::new(Shape::default);
+    let mut table: HashMap<_, Vec<Entry>> = HashMap::new();
+    for (method, path, run) in all() {
+        let segments: Vec<_> = path.split('/').skip(2).collect();
+        let noun = segments.first().copied().unwrap_or_default();
+        table.entry(noun).or_default().push(Entry {
+            shape: shape::of(&format!("{method} {path}")).unwrap_or(&EMPTY),
+            run: *run,
+            method,
+            segments,
+        });
+    }
+    for entries in table.values_mut() {
+        entries.sort_by_key(|e| e.segments.iter().filter(|s| s.starts_with('{')).count());
+    }
+    table
+});
+
+/// Every route there is.
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
+    [
+        accounts::ROUTES,
+        externals::ROUTES,
+        links::ROUTES,
+        persons::ROUTES,
+        capabilities::ROUTES,
+        sessions::ROUTES,
+        customers::ROUTES,
+        customers::balance::ROUTES,
+        search::ROUTES,
+        tokens::ROUTES,
+        methods::ROUTES,
+        checkout::ROUTES,
+        intents::ROUTES,
+        capture::ROUTES,
+        setup::ROUTES,
+        charges::ROUTES,
+        legacy::ROUTES,
+        refunds::ROUTES,
+        fees::ROUTES,
+        disputes::ROUTES,
+        transfers::ROUTES,
+        reversals::ROUTES,
+        balance::ROUTES,
+        payouts::ROUTES,
+        topups::ROUTES,
+        catalog::ROUTES,
+        prices::ROUTES,
+        promotion::ROUTES,
+        portal::ROUTES,
+        test_clocks::ROUTES,
+        webhooks::ROUTES,
+    ]
+    .into_iter()
+    .chain(subscriptions::ROUTES.iter().copied())
+    .chain(invoices::ROUTES.iter().copied())
+    .flatten()
+}
+
+/// The route of a request and the ids in its path.
+pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Entry, Vec<&'p str>)> {
+    let parts: Vec<&str> = path
+        .strip_prefix("/v1/")?
+        .trim_end_matches('/')
+        .split('/')
+        .collect();
+    let entry = ROUTES
+        .get::<str>(parts.first()?)?
+        .iter()
+        .find(|entry| entry.method == method && entry.fits(&parts))?;
+    let ids = entry
+        .segments
+        .iter()
+        .zip(parts)
+        .filter(|(want, _)| want.starts_with('{'))
+        .map(|(_, have)| have)
+        .collect();
+    Some((entry, ids))
+}
+
+impl Entry {
+    /// As Stripe's description writes it.
+    pub fn path(&self) -> String {
+        format!("/v1/{}", self.segments.join("/"))
+    }
+
+    fn fits(&self, parts: &[&str]) -> bool {
+        self.segments.len() == parts.len()
+            && self
+                .segments
+                .iter()
+                .zip(parts)
+                .all(|(want, have)| want.starts_with('{') || want == have)
+    }
+}

@@ -1,0 +1,230 @@
+//! Which Stripe a database belongs to. Every start compares: simulated, test and live money never meet in one database,
+//! nor do two platforms.
+
+use std::time::Duration;
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait};
+use sea_orm::{QueryFilter, QuerySelect, Select};
+use serde_json::json;
+pub use souk_entity::installation::Mode;
+use souk_entity::{AccountId, inbox_event, installation, seller, user};
+
+use crate::app::App;
+use crate::db::{Db, Tx};
+use crate::error::{Error, Result};
+use crate::stripe::requests::accounts;
+use crate::stripe::views::IdView;
+use crate::{audit, identity};
+
+/// The demo's admin, seller and buyer. Everybody knows their password, so they exist beside simulated money alone.
+pub const SEEDED_USERS: [&str; 3] = [
+    "admin@demo.example",
+    "seller@demo.example",
+    "buyer@demo.example",
+];
+
+const ROW: i32 = 1;
+/// The pause between two tries of asking Stripe whose key this is.
+const RETRY: Duration = Duration::from_secs(30);
+
+/// Opens a database for one kind of money: writes the kind down the first time, and compares it ever after. A database
+/// from before this was written down is told by its rows.
+///
+/// # Errors
+/// [`Error::WrongDatabase`] where it holds another kind, or doesn't tell which.
+pub async fn open(db: &Db, mode: Mode) -> Result<()> {
+    let tx = db.begin_write().await?;
+    let recorded = match row(&tx).await? {
+        Some(row) => row.mode,
+        None => {
+            let found = match told_by_rows(&tx).await? {
+                Evidence::Empty => mode,
+                Evidence::Of(found) => found,
+                Evidence::Unclear => return Err(unclear()),
+            };
+            record(&tx, found).await?;
+            found
+        }
+    };
+    if recorded != mode {
+        return Err(other_mode(recorded, mode));
+    }
+    tx.commit().await
+}
+
+/// Writes down which kind of money a database from before holds, as an operator says it. With real keys the demo's users
+/// are closed.
+///
+/// # Errors
+/// [`Error::WrongDatabase`] where another kind is written down already.
+pub async fn settle(db: &Db, mode: Mode) -> Result<()> {
+    let tx = db.begin_write().await?;
+    match row(&tx).await? {
+        Some(row) if row.mode == mode => return Ok(()),
+        Some(row) => return Err(other_mode(row.mode, mode)),
+        None => record(&tx, mode).await?,
+    }
+    if mode != Mode::Simulated {
+        for user in identity::by_emails(&tx, &SEEDED_USERS).await? {
+            identity::close_user(&tx, &user, "cli").await?;
+        }
+    }
+    let data = json!({ "mode": mode });
+    audit::record(
+        &tx,
+        "cli",
+        "installation.mode_settled",
+        "installation",
+        data,
+    )
+    .await?;
+    tx.commit().await
+}
+
+/// Asks Stripe whose key this is, until it answers, and compares that with the database, which remembers the first
+/// answer. The start doesn't wait for it.
+///
+/// # Errors
+/// [`Error::WrongDatabase`] where the database belongs to another platform.
+pub async fn check_platform(app: App) -> Result<()> {
+    loop {
+        match compare_platform(&app).await {
+            Err(Error::StripeRefused(fault)) => {
+                tracing::warn!(error = %fault.message, "Stripe doesn't tell this key whose it is (GET /v1/account), so it can't be compared with the database");
+                return Ok(());
+            }
+            Err(e) if e.is_retryable() => {
+                tracing::warn!(error = %e, "whose key this is could not be asked; trying again");
+                tokio::time::sleep(RETRY).await;
+            }
+            compared => return compared,
+        }
+    }
+}
+
+async fn compare_platform(app: &App) -> Result<()> {
+    use installation::Column as C;
+    let own: IdView = app.stripe.platform().get(&accounts::retrieve_own()).await?;
+    let tx = app.db.begin_write().await?;
+    installation::Entity::update_many()
+        .col_expr(C::PlatformAccount, Expr::value(own.id.clone()))
+        .filter(C::Id.eq(ROW))
+        .filter(C::PlatformAccount.is_null())
+        .exec(&tx)
+        .await?;
+    let recorded = row(&tx).await?.and_then(|row| row.platform_account);
+    tx.commit().await?;
+    match recorded {
+        Some(AccountId(recorded)) if recorded != own.id => Err(Error::WrongDatabase(format!(
+            "This database belongs to the platform {recorded}, but Stripe says that the key is {}'s. Set the \
+             STRIPE_SECRET_KEY of {recorded}, or a DATABASE_URL of its own for {}{}.",
+            own.id,
+            own.id,
+            match app.config.mode() {
+                Mode::Simulated => " (the simulator keeps its state beside it, in DATA_DIR)",
+                Mode::Test | Mode::Live => "",
+            }
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn row(tx: &Tx) -> Result<Option<installation::Model>> {
+    let row = installation::Entity::find_by_id(ROW).lock_exclusive();
+    Ok(row.one(tx).await?)
+}
+
+/// Of two replicas that start at once the second finds the first's row.
+async fn record(tx: &Tx, mode: Mode) -> Result<()> {
+    let there = OnConflict::column(installation::Column::Id)
+        .do_nothing()
+        .to_owned();
+    installation::Entity::insert(installation::ActiveModel {
+        id: Set(ROW),
+        mode: Set(mode),
+        platform_account: Set(None),
+        created_at: Set(tx.now()),
+    })
+    .on_conflict(there)
+    .exec_without_returning(tx)
+    .await?;
+    match row(tx).await? {
+        Some(row) if row.mode == mode => Ok(()),
+        Some(row) => Err(other_mode(row.mode, mode)),
+        None => Err(Error::internal("the installation's row is missing")),
+    }
+}
+
+/// What the rows of a database from before tell of its money.
+enum Evidence {
+    /// Nothing was done in it yet.
+    Empty,
+    Of(Mode),
+    Unclear,
+}
+
+async fn told_by_rows(tx: &Tx) -> Result<Evidence> {
+    let (live, other) = (sellers_of(tx, true).await?, sellers_of(tx, false).await?);
+    if !identity::by_emails(tx, &SEEDED_USERS).await?.is_empty() {
+        // Only simulated money is seeded; a live seller beside it came by going live on that database.
+        return Ok(match live {
+            true => Evidence::Unclear,
+            false => Evidence::Of(Mode::Simulated),
+        });
+    }
+    if live || other {
+        return Ok(match (live, other) {
+            (true, false) => Evidence::Of(Mode::Live),
+            _ => Evidence::Unclear,
+        });
+    }
+    let used = any(tx, user::Entity::find()).await? || any(tx, inbox_event::Entity::find()).await?;
+    Ok(match used {
+        true => Evidence::Unclear,
+        false => Evidence::Empty,
+    })
+}
+
+async fn sellers_of(tx: &Tx, livemode: bool) -> Result<bool> {
+    any(
+        tx,
+        seller::Entity::find().filter(seller::Column::Livemode.eq(livemode)),
+    )
+    .await
+}
+
+async fn any<E: EntityTrait>(tx: &Tx, rows: Select<E>) -> Result<bool> {
+    let first = rows.select_only().expr(Expr::value(1)).limit(1);
+    Ok(first.into_tuple::<i32>().one(tx).await?.is_some())
+}
+
+fn name(mode: Mode) -> String {
+    mode.to_value()
+}
+
+fn other_mode(recorded: Mode, wanted: Mode) -> Error {
+    let wants = match wanted {
+        Mode::Simulated => "there is no STRIPE_SECRET_KEY, so money would be simulated",
+        Mode::Test => "STRIPE_SECRET_KEY is a test key",
+        Mode::Live => "STRIPE_SECRET_KEY is a live key",
+    };
+    let mut message = format!(
+        "This database holds {} money, but {wants}. Set DATABASE_URL (or DATA_DIR) to another database",
+        name(recorded),
+    );
+    message.push_str(match recorded {
+        Mode::Simulated => "; a new one is made if it is missing. This one has the demo's users, whose password everybody knows.",
+        Mode::Test | Mode::Live => ", or the key that belongs to this one.",
+    });
+    Error::WrongDatabase(message)
+}
+
+fn unclear() -> Error {
+    Error::WrongDatabase(
+        "This database was made by a version that did not write down whether its money is simulated, test or live, and \
+         its rows don't tell. Say it once with `souk migrate --mode simulated`, `--mode test` or `--mode live`; with \
+         test or live, the demo's users (…@demo.example) are closed if it has them."
+            .to_owned(),
+    )
+}

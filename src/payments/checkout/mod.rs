@@ -1,0 +1,458 @@
+//! From lines to an open Checkout Session on the seller's account.
+
+pub mod routes;
+pub mod session;
+
+use std::collections::HashMap;
+
+use sea_orm::{EntityTrait, IntoActiveModel};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use souk_entity::order::{self, OrderStatus};
+use souk_entity::payment::{self, PaymentKind, PaymentStatus};
+use souk_entity::product::{self, ProductStatus};
+use souk_entity::{
+    AccountId, JsonText, Metadata, OrderId, PaymentId, ProductId, payment_order, seller,
+};
+use validator::Validate;
+
+use crate::app::App;
+use crate::config::origin;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::http::{check_metadata, given, objects};
+use crate::identity::{self, Caller};
+use crate::jobs::{self, Job};
+use crate::orders::{self, PricedLine};
+use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
+use crate::stripe::{Prepared, key_until};
+use crate::{audit, catalog, ids, money, sellers};
+
+use super::of_order;
+use session::create_session;
+
+/// How long a create request may go unanswered before its job repeats it.
+const ANSWER_MS: i64 = 15_000;
+/// Stripe's own, where a request names no `expires_at`.
+const DEFAULT_LIFE_MS: i64 = 24 * 3_600_000;
+/// Stripe wants half an hour from the moment it gets the request, which may be repeated some seconds later: less than
+/// this is never asked for.
+const LEAST_LIFE_MS: i64 = 31 * 60_000;
+/// The `metadata` name that carries our payment's id.
+pub(super) const METADATA_PAYMENT: &str = "souk_payment";
+
+/// A checkout as the API asks for it.
+#[derive(Debug, Deserialize, Serialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewCheckout {
+    /// What is bought; products of one seller in one currency.
+    #[serde(deserialize_with = "objects")]
+    #[validate(
+        length(min = 1, max = 50, message = "lines has 1 to 50 lines."),
+        nested
+    )]
+    pub lines: Vec<NewLine>,
+    /// Where a guest is reached; needed without a login.
+    #[serde(default, deserialize_with = "given")]
+    #[validate(
+        email(message = "customer_email is not a mail address."),
+        length(max = 254, message = "customer_email is too long.")
+    )]
+    pub customer_email: Option<String>,
+    /// Where the buyer comes back to; by default our own page.
+    #[serde(default, deserialize_with = "given")]
+    pub success_url: Option<String>,
+    /// Where the buyer goes who gives up; by default our own page.
+    #[serde(default, deserialize_with = "given")]
+    pub cancel_url: Option<String>,
+    /// Whether promotion codes may be entered; by default they may.
+    #[serde(default, deserialize_with = "given")]
+    pub allow_promotion_codes: Option<bool>,
+    /// Seconds until the session expires; by default Stripe's 24 hours.
+    #[serde(default, deserialize_with = "given")]
+    #[validate(range(
+        min = 1800,
+        max = 86400,
+        message = "expires_in is 1800 to 86400 seconds."
+    ))]
+    pub expires_in: Option<i64>,
+    /// The caller's own.
+    #[serde(default, deserialize_with = "given")]
+    pub metadata: Option<Metadata>,
+}
+
+/// A line of it.
+#[derive(Debug, Deserialize, Serialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    /// What.
+    pub product_id: ProductId,
+    /// How many.
+    #[validate(range(min = 1, max = 999, message = "quantity is 1 to 999."))]
+    pub quantity: i64,
+}
+
+/// An open checkout.
+pub struct Opened {
+    /// Its payment, with the session's id.
+    pub payment: payment::Model,
+    /// Its order.
+    pub order: order::Model,
+    /// The hosted page; none once the session is no longer open.
+    pub url: Option<String>,
+    /// A guest's proof that the order is theirs.
+    pub secret: Option<String>,
+}
+
+/// Opens a checkout for a buyer, or for a guest. Called again with the same id it goes on where it stopped, if its caller
+/// says that it may have been begun. Without an answer from Stripe the payment stays pending, and a job repeats the very
+/// same request.
+pub async fn open_checkout(
+    app: &App,
+    buyer: Option<&Caller>,
+    id: OrderId,
+    may_resume: bool,
+    new: NewCheckout,
+) -> Result<Opened> {
+    let placed = match may_resume {
+        true => {
+            order::Entity::find_by_id(id.clone())
+                .one(&app.db.read)
+                .await?
+        }
+        false => None,
+    };
+    let (order, payment) = match placed {
+        None => place(app, buyer, id, new).await?,
+        Some(order) => {
+            let mut payments = of_order(&app.db.read, &id).await?.into_iter();
+            let first = payments.next();
+            (
+                order,
+                first.ok_or_else(|| Error::internal("an order without a payment"))?,
+            )
+        }
+    };
+    let (payment, url) = create_session(app, payment, &order.id).await?;
+    let secret = order
+        .secret_hash
+        .is_some()
+        .then(|| identity::order_secret(app, &order.id));
+    Ok(Opened {
+        payment,
+        order,
+        url,
+        secret,
+    })
+}
+
+/// What a checkout is opened for: everything that the database and the settings have to say about it.
+struct Priced {
+    seller: seller::Model,
+    account: AccountId,
+    lines: Vec<PricedLine>,
+    currency: String,
+    /// Minor units.
+    subtotal: i64,
+    /// Minor units.
+    application_fee: i64,
+    email: String,
+    success_url: String,
+    cancel_url: String,
+    allow_discounts: bool,
+    /// Milliseconds; none: Stripe's own.
+    life: Option<i64>,
+    metadata: Metadata,
+}
+
+/// Prices the lines, builds the request, and writes both down before anything is sent.
+async fn place(
+    app: &App,
+    buyer: Option<&Caller>,
+    id: OrderId,
+    new: NewCheckout,
+) -> Result<(order::Model, payment::Model)> {
+    let priced = price(app, buyer, new).await?;
+    let payment_id: PaymentId = ids::new(app.clock.now());
+    let request = session_request(app, &priced, &id, &payment_id);
+    let tx = app.db.begin_write().await?;
+    let order = order_row(app, &tx, buyer, id, &priced);
+    orders::place(&tx, &order, &priced.lines).await?;
+    let payment = payment_row(app, &tx, payment_id.clone(), priced, &request)?;
+    payment::Entity::insert(payment.clone().into_active_model())
+        .exec_without_returning(&tx)
+        .await?;
+    let link = payment_order::Model {
+        payment_id: payment_id.clone(),
+        order_id: order.id.clone(),
+    };
+    payment_order::Entity::insert(link.into_active_model())
+        .exec_without_returning(&tx)
+        .await?;
+    let repeat = Job::CreateSession {
+        payment: payment_id,
+    };
+    jobs::stage_at(&tx, &repeat, tx.now().plus_ms(ANSWER_MS)).await?;
+    let actor = buyer.map_or_else(|| "guest".to_owned(), Caller::principal);
+    let data = json!({ "amount_subtotal": order.amount_subtotal });
+    audit::record(&tx, &actor, "order.created", order.id.as_ref(), data).await?;
+    tx.commit().await?;
+    Ok((order, payment))
+}
+
+async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Priced> {
+    let email = new
+        .customer_email
+        .clone()
+        .or(buyer.map(|caller| caller.user.email.clone()));
+    let Some(email) = email else {
+        return Err(Error::invalid(
+            "customer_email",
+            "customer_email is missing: a guest needs one, or log in.",
+        ));
+    };
+    let metadata = new.metadata.clone().unwrap_or_default();
+    check_metadata(&metadata)?;
+    let (seller, account, lines) = price_lines(app, &new.lines).await?;
+    let first = lines.first().map(|line| line.product.currency.clone());
+    let currency = first.unwrap_or_default();
+    let subtotal = lines
+        .iter()
+        .try_fold(0, |sum, line| money::add(sum, line.amount))?;
+    check_total(subtotal, &currency)?;
+    let own_page = "/checkout/success?session_id={CHECKOUT_SESSION_ID}";
+    let life = new
+        .expires_in
+        .map(|seconds| seconds.saturating_mul(1000).max(LEAST_LIFE_MS));
+    Ok(Priced {
+        application_fee: sellers::fee_rule(app.config.application_fee, &seller).of(subtotal)?,
+        success_url: redirect(app, "success_url", new.success_url, own_page)?,
+        cancel_url: redirect(app, "cancel_url", new.cancel_url, "/checkout/cancelled")?,
+        allow_discounts: new.allow_promotion_codes.unwrap_or(true),
+        seller,
+        account,
+        lines,
+        currency,
+        subtotal,
+        email,
+        life,
+        metadata,
+    })
+}
+
+/// The request that will be sent, byte for byte however often.
+fn session_request(app: &App, priced: &Priced, order: &OrderId, payment: &PaymentId) -> Prepared {
+    let lines = priced.lines.iter().map(|line| SessionLine {
+        name: &line.product.name,
+        unit_amount: line.product.unit_amount,
+        quantity: line.quantity,
+    });
+    let expires_at = |life| app.clock.now().plus_ms(life).seconds();
+    let new = NewSession {
+        currency: &priced.currency,
+        lines: lines.collect(),
+        application_fee: priced.application_fee,
+        success_url: &priced.success_url,
+        cancel_url: &priced.cancel_url,
+        email: Some(&priced.email),
+        expires_at: priced.life.map(expires_at),
+        allow_promotion_codes: priced.allow_discounts,
+        metadata: HashMap::from([
+            ("souk_order".to_owned(), order.to_string()),
+            (METADATA_PAYMENT.to_owned(), payment.to_string()),
+        ]),
+        reference: order.as_ref(),
+    };
+    app.stripe
+        .on(&priced.account)
+        .prepare(&request::create(new))
+}
+
+fn order_row(
+    app: &App,
+    tx: &Tx,
+    buyer: Option<&Caller>,
+    id: OrderId,
+    priced: &Priced,
+) -> order::Model {
+    let guest_secret = buyer
+        .is_none()
+        .then(|| ids::sha256_hex(identity::order_secret(app, &id).as_bytes()));
+    order::Model {
+        id,
+        seller_id: priced.seller.id.clone(),
+        buyer_id: buyer.map(|caller| caller.id().clone()),
+        email: Some(priced.email.clone()),
+        status: OrderStatus::Pending,
+        livemode: app.stripe.livemode(),
+        currency: priced.currency.clone(),
+        amount_subtotal: priced.subtotal,
+        secret_hash: guest_secret,
+        refund_reason: None,
+        paid_at: None,
+        fulfilled_at: None,
+        tracking_number: None,
+        cancelled_at: None,
+        cancel_reason: None,
+        metadata: JsonText(priced.metadata.clone()),
+        created_at: tx.now(),
+        updated_at: tx.now(),
+    }
+}
+
+fn payment_row(
+    app: &App,
+    tx: &Tx,
+    id: PaymentId,
+    priced: Priced,
+    request: &Prepared,
+) -> Result<payment::Model> {
+    let request = serde_json::to_string(request).map_err(|e| Error::internal(e.to_string()))?;
+    Ok(payment::Model {
+        attempt: format!("session:{id}"),
+        id,
+        charge_account: priced.account,
+        livemode: app.stripe.livemode(),
+        kind: PaymentKind::CheckoutSession,
+        stripe_object: None,
+        payment_intent: None,
+        charge: None,
+        status: PaymentStatus::Pending,
+        currency: priced.currency,
+        amount_subtotal: priced.subtotal,
+        amount_discount: None,
+        amount_paid: None,
+        amount_refunded: 0,
+        application_fee: priced.application_fee,
+        allow_discounts: priced.allow_discounts,
+        key_number: 1,
+        key_until: key_until(tx.now()),
+        request,
+        success_url: priced.success_url,
+        cancel_url: priced.cancel_url,
+        expires_at: tx.now().plus_ms(priced.life.unwrap_or(DEFAULT_LIFE_MS)),
+        asked_at: None,
+        failure: None,
+        paid_at: None,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+    })
+}
+
+/// Looks every line up, and makes sure that they can be bought together now.
+async fn price_lines(
+    app: &App,
+    wanted: &[NewLine],
+) -> Result<(seller::Model, AccountId, Vec<PricedLine>)> {
+    let ids: Vec<ProductId> = wanted.iter().map(|line| line.product_id.clone()).collect();
+    let products = catalog::products(&app.db.read, &ids).await?;
+    let mut lines: Vec<PricedLine> = Vec::with_capacity(wanted.len());
+    for (line, at) in wanted.iter().zip(0..) {
+        let param = format!("lines[{at}].product_id");
+        let found = products
+            .iter()
+            .find(|(product, _)| product.id == line.product_id);
+        let (product, _) = found.ok_or_else(|| Error::no_such("product", param.clone()))?;
+        lines.push(price_line(product, line, &lines, param)?);
+    }
+    let seller = products.into_iter().next().map(|(_, seller)| seller);
+    let seller = seller.ok_or_else(|| Error::internal("a checkout without lines"))?;
+    let account = sellers::charging_account(app, &seller)?.clone();
+    Ok((seller, account, lines))
+}
+
+/// A line's price, if it can be bought together with those before it.
+fn price_line(
+    product: &product::Model,
+    line: &NewLine,
+    before: &[PricedLine],
+    param: String,
+) -> Result<PricedLine> {
+    if let Some(first) = before.first() {
+        if product.seller_id != first.product.seller_id {
+            return Err(Error::invalid_with(
+                "mixed_sellers",
+                "lines",
+                "A checkout holds products of one seller: open one for each.",
+            ));
+        }
+        if product.currency != first.product.currency {
+            return Err(Error::invalid_with(
+                "mixed_currencies",
+                "lines",
+                "A checkout holds prices in one currency.",
+            ));
+        }
+    }
+    if product.status != ProductStatus::Active {
+        return Err(line_conflict(
+            "product_archived",
+            param,
+            format!("{} is no longer for sale.", product.name),
+        ));
+    }
+    let same = before.iter().filter(|line| line.product.id == product.id);
+    let together = same
+        .map(|line| line.quantity)
+        .fold(line.quantity, i64::saturating_add);
+    if let Some(left) = product.available.filter(|left| *left < together) {
+        return Err(line_conflict(
+            "sold_out",
+            param,
+            format!("Only {left} of {} are left.", product.name),
+        ));
+    }
+    Ok(PricedLine {
+        amount: money::times(product.unit_amount, line.quantity)?,
+        product: product.clone(),
+        quantity: line.quantity,
+    })
+}
+
+fn line_conflict(code: &'static str, param: String, message: String) -> Error {
+    Error::Conflict {
+        code,
+        param: Some(param),
+        message,
+    }
+}
+
+fn check_total(subtotal: i64, currency: &str) -> Result<()> {
+    let minimum = money::minimum(currency).unwrap_or(1);
+    if subtotal < minimum {
+        let least = money::display(minimum, currency);
+        return Err(Error::invalid_with(
+            "amount_too_small",
+            "lines",
+            format!("Stripe takes no less than {least}."),
+        ));
+    }
+    if subtotal > money::MAX_AMOUNT {
+        let most = money::display(money::MAX_AMOUNT, currency);
+        return Err(Error::invalid(
+            "lines",
+            format!("Stripe takes no more than {most} at once."),
+        ));
+    }
+    Ok(())
+}
+
+/// A redirect address of an allowed origin, so that nobody can send buyers elsewhere through us.
+fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<String> {
+    let Some(given) = given else {
+        return Ok(app.config.page(own));
+    };
+    let allowed = given.len() <= 2048
+        && url::Url::parse(&given).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && app.config.redirect_origins.contains(&origin(&url))
+        });
+    if allowed {
+        Ok(given)
+    } else {
+        Err(Error::invalid(
+            param,
+            format!("{param} is not on an allowed origin (ALLOWED_REDIRECT_ORIGINS)."),
+        ))
+    }
+}

@@ -1,0 +1,285 @@
+//! Checkout Sessions over HTTP, and cancelling an order that one is open for.
+
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sea_orm::EntityTrait;
+use serde::{Deserialize, Serialize};
+use souk_entity::order::{self, OrderStatus};
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::{OrderId, PaymentId, SellerId, Timestamp};
+use validator::Validate;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::{Answer, Empty, Keyed, Path, Valid, given};
+use crate::identity::MaybeCaller;
+use crate::orders::{self, OrderAccess, OrderView, Proof};
+
+use super::super::sessions::{self, pages};
+use super::super::with_order;
+use super::{NewCheckout, Opened, open_checkout};
+
+/// The routes of checkout and the buyer's pages.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/checkout_sessions", post(create))
+        .route("/v1/checkout_sessions/{id}", get(read))
+        .route("/v1/checkout_sessions/{id}/expire", post(expire))
+        .route("/v1/checkout_sessions/{id}/verify", post(verify))
+        .route("/v1/orders/{id}/cancel", post(cancel))
+        .merge(pages::router())
+}
+
+#[derive(Serialize)]
+struct SessionResource {
+    id: Option<String>,
+    object: &'static str,
+    order_id: OrderId,
+    seller_id: SellerId,
+    payment_id: PaymentId,
+    livemode: bool,
+    status: &'static str,
+    payment_status: &'static str,
+    url: Option<String>,
+    currency: String,
+    amount_subtotal: i64,
+    amount_discount: Option<i64>,
+    amount_total: Option<i64>,
+    application_fee_amount: i64,
+    allow_promotion_codes: bool,
+    success_url: String,
+    cancel_url: String,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+    order_secret: Option<String>,
+}
+
+impl From<Opened> for SessionResource {
+    fn from(opened: Opened) -> Self {
+        let Opened {
+            payment,
+            order,
+            url,
+            secret,
+        } = opened;
+        Self {
+            object: "checkout_session",
+            order_id: order.id,
+            seller_id: order.seller_id,
+            livemode: payment.livemode,
+            status: session_status(payment.status),
+            payment_status: match (payment.status, payment.amount_paid) {
+                (PaymentStatus::Paid, Some(0)) => "no_payment_required",
+                (PaymentStatus::Paid, _) => "paid",
+                _ => "unpaid",
+            },
+            url: url.filter(|_| payment.status == PaymentStatus::Pending),
+            currency: payment.currency,
+            amount_subtotal: payment.amount_subtotal,
+            amount_discount: payment.amount_discount,
+            amount_total: payment.amount_paid,
+            application_fee_amount: payment.application_fee,
+            allow_promotion_codes: payment.allow_discounts,
+            success_url: payment.success_url,
+            cancel_url: payment.cancel_url,
+            expires_at: payment.expires_at,
+            created_at: payment.created_at,
+            order_secret: secret,
+            payment_id: payment.id,
+            id: payment.stripe_object,
+        }
+    }
+}
+
+fn session_status(status: PaymentStatus) -> &'static str {
+    match status {
+        PaymentStatus::Pending => "open",
+        PaymentStatus::Processing => "processing",
+        PaymentStatus::Paid => "complete",
+        PaymentStatus::Expired => "expired",
+        PaymentStatus::Failed => "failed",
+    }
+}
+
+async fn create(
+    State(app): State<App>,
+    MaybeCaller(buyer): MaybeCaller,
+    request: Keyed<NewCheckout>,
+) -> Result<Response> {
+    // Guests share no name, so a guest's key counts together with the e-mail: nobody is answered another's secret.
+    let principal = match &buyer {
+        Some(caller) => caller.principal(),
+        None => format!(
+            "guest:{}",
+            request.body().customer_email.as_deref().unwrap_or_default()
+        ),
+    };
+    let may_resume = request.may_resume();
+    let work = async |id, new| {
+        Ok(SessionResource::from(
+            open_checkout(&app, buyer.as_ref(), id, may_resume, new).await?,
+        ))
+    };
+    request.once(&app, &principal, work).await
+}
+
+/// The payment of a session and its order, as far as the caller may see them.
+async fn find(
+    app: &App,
+    session: &str,
+    proof: &Proof,
+) -> Result<(payment::Model, order::Model, Option<OrderAccess>)> {
+    let (payment, order) = with_order(&app.db.read, session)
+        .await?
+        .ok_or(Error::NotFound("checkout session"))?;
+    let access = orders::access(&app.db.read, order.clone(), proof).await?;
+    Ok((payment, order, access))
+}
+
+#[derive(Serialize)]
+struct SessionStatus {
+    id: String,
+    object: &'static str,
+    status: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SessionAnswer {
+    Whole(Box<SessionResource>),
+    Status(SessionStatus),
+}
+
+async fn read(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    proof: Proof,
+) -> Answer<SessionAnswer> {
+    let (payment, order, access) = find(&app, &id, &proof).await?;
+    Ok(Json(match access {
+        Some(_) => SessionAnswer::Whole(Box::new(
+            Opened {
+                payment,
+                order,
+                url: None,
+                secret: None,
+            }
+            .into(),
+        )),
+        None => SessionAnswer::Status(SessionStatus {
+            id,
+            object: "checkout_session_status",
+            status: session_status(payment.status),
+        }),
+    }))
+}
+
+async fn expire(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    proof: Proof,
+    Valid(Empty {}): Valid<Empty>,
+) -> Answer<SessionResource> {
+    if !proof.is_given() {
+        return Err(Error::Unauthenticated(
+            "unauthenticated",
+            "Log in, or send the Order-Secret header.",
+        ));
+    }
+    let (payment, order, access) = find(&app, &id, &proof).await?;
+    let access = access.ok_or(Error::NotFound("checkout session"))?;
+    let payment = sessions::expire(&app, &payment, &access.actor).await?;
+    Ok(Json(
+        Opened {
+            payment,
+            order,
+            url: None,
+            secret: None,
+        }
+        .into(),
+    ))
+}
+
+#[derive(Serialize)]
+struct Verification {
+    object: &'static str,
+    success: bool,
+    status: OrderStatus,
+    message: &'static str,
+    order: Option<OrderView>,
+}
+
+async fn verify(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    proof: Proof,
+    Valid(Empty {}): Valid<Empty>,
+) -> Answer<Verification> {
+    let stands = sessions::verify(&app, &id).await?;
+    let order = match proof.is_given() {
+        true => whole(&app, stands.order_id, &proof).await?,
+        false => None,
+    };
+    Ok(Json(Verification {
+        object: "verification",
+        success: stands.status == OrderStatus::Paid,
+        status: stands.status,
+        message: message(stands.status, stands.refund_reason.as_deref()),
+        order,
+    }))
+}
+
+/// The order, for those who may see it.
+async fn whole(app: &App, id: OrderId, proof: &Proof) -> Result<Option<OrderView>> {
+    let order = order::Entity::find_by_id(id).one(&app.db.read).await?;
+    let order = order.ok_or(Error::NotFound("order"))?;
+    match orders::access(&app.db.read, order, proof).await? {
+        Some(access) => Ok(Some(orders::view(&app.db.read, access.order).await?)),
+        None => Ok(None),
+    }
+}
+
+/// What is true, in a sentence that a buyer understands.
+fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
+    match (status, refund_reason) {
+        (OrderStatus::Pending, _) => "The payment is still being confirmed.",
+        (OrderStatus::Processing, _) => "The payment is on its way; this method takes a few days.",
+        (OrderStatus::Paid, _) => "The payment is confirmed.",
+        (OrderStatus::RefundDue, Some("oversold")) => {
+            "It sold out before your payment arrived. Your money is going back."
+        }
+        (OrderStatus::RefundDue, _) => {
+            "The order had ended before your payment arrived. Your money is going back."
+        }
+        (OrderStatus::Refunded, Some("oversold")) => {
+            "It sold out before your payment arrived. Your money has been refunded."
+        }
+        (OrderStatus::Refunded, Some(_)) => {
+            "The order had ended before your payment arrived. Your money has been refunded."
+        }
+        (OrderStatus::Refunded, None) => "The order has been refunded.",
+        (OrderStatus::Cancelled, _) => "The order was cancelled; nothing was charged.",
+        (OrderStatus::CancelledSoldOut, _) => "It sold out; nothing was charged.",
+        (OrderStatus::Expired, _) => "The checkout has expired; nothing was charged.",
+        (OrderStatus::Failed, _) => "The payment failed; nothing was charged.",
+    }
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Cancellation {
+    #[serde(default, deserialize_with = "given")]
+    #[validate(length(max = 500, message = "reason has at most 500 characters."))]
+    reason: Option<String>,
+}
+
+async fn cancel(
+    State(app): State<App>,
+    access: OrderAccess,
+    Valid(new): Valid<Cancellation>,
+) -> Answer<OrderView> {
+    let order = sessions::cancel(&app, access, new.reason).await?;
+    Ok(Json(orders::view(&app.db.read, order).await?))
+}

@@ -1,0 +1,225 @@
+//! The Checkout Session of a payment: made once at Stripe, on the seller's account.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde_json::json;
+use souk_entity::order::OrderStatus;
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::{OrderId, PaymentId, Timestamp, inbox_event};
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job, Settled};
+use crate::ledger::{self, NewFinding};
+use crate::stripe::requests::checkout as request;
+use crate::stripe::views::SessionView;
+use crate::stripe::{IdempotentCreate, Prepared};
+use crate::{money, orders};
+
+use super::super::{by_session, find, locked, order_id, order_of, tries};
+use super::METADATA_PAYMENT;
+
+/// The job: makes the payment's session by its stored request, if it isn't made yet.
+pub async fn make(app: &App, id: &PaymentId) -> Result<()> {
+    let (payment, order) = (find(app, id).await?, order_id(&app.db.read, id).await?);
+    match create_session(app, payment, &order).await {
+        // The no is written down; there is nothing to try again.
+        Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
+        Err(e) => Err(e),
+    }
+}
+
+/// A session's making was given up. The payment stays pending, since Stripe may have made the session; nobody was
+/// given its page, so no money comes by it.
+pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> Result<()> {
+    let payment = locked(tx, id).await?;
+    if payment.status != PaymentStatus::Pending || payment.stripe_object.is_some() {
+        return Ok(());
+    }
+    let order = order_of(tx, id).await?;
+    let finding = NewFinding {
+        kind: "inconclusive",
+        stripe_account: Some(payment.charge_account.clone()),
+        subject: id.to_string(),
+        message: format!(
+            "The checkout session of order {}, over {}, was given up after {}, and whether Stripe made it isn't known: \
+             {error}. Nobody was given its page. Once Stripe answers, let the buyer repeat their request under the \
+             same Idempotency-Key, or cancel the order.",
+            order.id,
+            money::display(payment.amount_subtotal, &payment.currency),
+            tries(attempts),
+        ),
+        amount: Some(payment.amount_subtotal),
+        currency: Some(payment.currency),
+    };
+    ledger::raise(tx, finding).await
+}
+
+/// Makes sure that the payment's session exists at Stripe, by the stored request under its key; where that can't be
+/// trusted any more, the session is looked for first. Answers the payment and the hosted page, while it is open.
+pub async fn create_session(
+    app: &App,
+    payment: payment::Model,
+    order: &OrderId,
+) -> Result<(payment::Model, Option<String>)> {
+    let id = &payment.id;
+    if let Some(session) = &payment.stripe_object {
+        // The page's address is a link: asked for anew, never kept.
+        let view: SessionView = app
+            .stripe
+            .on(&payment.charge_account)
+            .get(&request::retrieve(session))
+            .await?;
+        return Ok((payment, view.url));
+    }
+    if payment.status == PaymentStatus::Failed {
+        let why = payment.failure.as_deref();
+        let why = why.unwrap_or("Stripe refused this checkout.");
+        return Err(Error::conflict("stripe_refused", why));
+    }
+    let stored: Prepared =
+        serde_json::from_str(&payment.request).map_err(|e| Error::internal(e.to_string()))?;
+    let answer = IdempotentCreate::of(payment::Entity, id, payment.key_number, payment.key_until)
+        .make(
+            &app.db,
+            app.clock.now(),
+            made_before(app, &payment),
+            async |n| {
+                let key = format!("{}:{n}", payment.attempt);
+                app.stripe.send(&stored, &key).await
+            },
+        )
+        .await;
+    match answer {
+        Ok(view) => {
+            let payment = attach(app, id, order, &view).await?;
+            Ok((payment, view.url))
+        }
+        Err(Error::StripeRefused(fault)) => {
+            refuse(app, id, &fault.message).await?;
+            Err(Error::StripeRefused(fault))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// The session that was made for a payment that doesn't know of it. Metadata only finds it: it must be what was asked
+/// for, and confirm still decides about its money.
+async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<SessionView>> {
+    let mark = (METADATA_PAYMENT, payment.id.as_ref());
+    let marked: Vec<SessionView> = app
+        .stripe
+        .on(&payment.charge_account)
+        .marked(mark, |last| request::list(payment.created_at, last))
+        .await?;
+    // The oldest first: it can't be somebody's answer to ours.
+    let fits = |session: &SessionView| {
+        session.livemode == payment.livemode
+            && session.currency.as_ref() == Some(&payment.currency)
+            && session.amount_subtotal == Some(payment.amount_subtotal)
+    };
+    Ok(marked.into_iter().rev().find(fits))
+}
+
+/// Stripe has answered: the job that would repeat the request has nothing to do, and nothing is in doubt.
+async fn answered(tx: &Tx, id: &PaymentId) -> Result<()> {
+    let payment = id.clone();
+    match jobs::settle(tx, &Job::CreateSession { payment }).await? {
+        Settled::Unneeded => Ok(()),
+        Settled::Otherwise => ledger::resolve(tx, "inconclusive", id.as_ref()).await,
+    }
+}
+
+/// Stores the session's id, and wakes the events that came before it.
+async fn attach(
+    app: &App,
+    id: &PaymentId,
+    order: &OrderId,
+    view: &SessionView,
+) -> Result<payment::Model> {
+    use payment::Column as C;
+    let tx = app.db.begin_write().await?;
+    let mut update = payment::Entity::update_many()
+        .col_expr(C::StripeObject, Expr::value(view.id.clone()))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::StripeObject.is_null());
+    if let Some(at) = view.expires_at {
+        update = update.col_expr(C::ExpiresAt, Expr::value(Timestamp::from_seconds(at)));
+    }
+    let attached = update.exec_with_returning(&tx).await?.pop();
+    if attached.is_some() {
+        orders::log(
+            &tx,
+            order,
+            "session_created",
+            json!({ "checkout_session": view.id }),
+        )
+        .await?;
+        answered(&tx, id).await?;
+        wake_deferred(&tx, &view.id).await?;
+        if view.status.as_deref() != Some("open") {
+            // Found when it was over: its events may have come and gone.
+            let payment = id.clone();
+            jobs::stage(&tx, &Job::RereadPayment { payment }).await?;
+        }
+    }
+    tx.commit().await?;
+    let payment = match attached {
+        Some(payment) => Some(payment),
+        None => by_session(&app.db.read, &view.id).await?,
+    };
+    payment
+        .filter(|payment| payment.id == *id)
+        .ok_or_else(|| Error::internal("a session belongs to another payment"))
+}
+
+/// Stages a retry of the events that wait for a session, if there are any.
+async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
+    use inbox_event::Column as C;
+    let waiting: Option<String> = inbox_event::Entity::find()
+        .select_only()
+        .column(C::Id)
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("state = 'deferred'"))
+        .filter(C::WaitsFor.eq(session))
+        .into_tuple()
+        .one(tx)
+        .await?;
+    if waiting.is_some() {
+        let waits_for = session.to_owned();
+        jobs::stage(tx, &Job::RetryDeferred { waits_for }).await?;
+    }
+    Ok(())
+}
+
+/// Stripe said a definite no: there is no session, and there won't be one.
+async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
+    use payment::Column as C;
+    let tx = app.db.begin_write().await?;
+    let payment = locked(&tx, id).await?;
+    let failed = payment::Entity::update_many()
+        .col_expr(C::Status, Expr::value(PaymentStatus::Failed))
+        .col_expr(C::Failure, Expr::value(message))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(PaymentStatus::Pending))
+        .filter(C::StripeObject.is_null())
+        .exec(&tx)
+        .await?;
+    if failed.rows_affected == 1 {
+        let order = order_of(&tx, &payment.id).await?;
+        let data = json!({ "reason": message });
+        orders::advance(
+            &tx,
+            &order.id,
+            &[OrderStatus::Pending],
+            OrderStatus::Failed,
+            data,
+        )
+        .await?;
+        answered(&tx, id).await?;
+    }
+    tx.commit().await
+}

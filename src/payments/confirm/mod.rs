@@ -1,0 +1,537 @@
+//! The one confirm: webhook, verify and re-read all end here, and whoever comes first wins.
+//!
+//! It takes a slice of snapshots, of which one event is a slice of one. Rows are loaded and locked in the house's order
+//! (payments with their orders and lines, then products), each snapshot is decided by a pure function (`decide`), and
+//! what an ordinary sale writes is written set-wise. Whatever fails is an error of the whole slice, and the caller's
+//! savepoint undoes all of it.
+
+mod decide;
+
+pub(super) use decide::{PaymentSnapshot, SnapshotStatus};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
+use serde_json::{Value, json};
+use souk_entity::order::OrderStatus;
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::refund::RefundOrigin;
+use souk_entity::{AccountId, OrderEventId, OrderId, OrderLineId, PaymentId, ProductId, SellerId};
+
+use crate::catalog::{SoldLine, Stock};
+use crate::db::Tx;
+use crate::db::set_wise::SetWise;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::ledger::{self, NewFinding};
+use crate::stripe::views::SessionView;
+use crate::stripe::{Effect, Event};
+use crate::{ids, money, orders};
+
+use super::refunds;
+use decide::{Candidate, Decision, Known, KnownOrder, KnownPayment, Outcome, closed, decide};
+
+/// How long after its session was made a payment is news. What is found later, by a version that knows an event's type
+/// or after a long outage, moves money and stock all the same, but nobody is written to about it.
+const NEWS_MS: i64 = 30 * 24 * 3_600_000;
+
+/// `checkout.session.*`: each session says where it stands.
+pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    let mut snapshots = Vec::with_capacity(events.len());
+    let mut effects = Vec::with_capacity(events.len());
+    for event in events {
+        let Some(account) = &event.account else {
+            effects.push(Some(super::events::PLATFORM));
+            continue;
+        };
+        let session = event.object::<SessionView>()?;
+        let mut snapshot = PaymentSnapshot::of_session(account, event.livemode()?, &session);
+        if event.kind == "checkout.session.async_payment_failed" {
+            // The session itself still says `complete` and `unpaid`.
+            snapshot.status = SnapshotStatus::Failed;
+        }
+        snapshots.push(snapshot);
+        effects.push(None);
+    }
+    let mut confirmed = confirm(tx, &snapshots).await?.into_iter();
+    let effects = effects.into_iter().map(|ignored| {
+        let effect = ignored.or_else(|| confirmed.next());
+        effect.ok_or_else(|| Error::internal("a snapshot without an effect"))
+    });
+    effects.collect()
+}
+
+/// Brings payments to where their snapshots are, as far forward as each goes and never back; of several snapshots of one
+/// payment or order each is decided on what the ones before it came to. Answers the effect of each, in their order.
+///
+/// # Errors
+/// Fewer rows changed than were decided on, under their locks; and whatever `decide` can't tell.
+pub(super) async fn confirm(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Vec<Effect>> {
+    let mut known = load(tx, snapshots).await?;
+    let mut writes = Writes::default();
+    let mut effects = Vec::with_capacity(snapshots.len());
+    for snapshot in snapshots {
+        let decision = decide(&known, snapshot)?;
+        known.apply(&snapshot.stripe_object, &decision)?;
+        effects.push(writes.write(tx, snapshot, decision, &known).await?);
+    }
+    writes.flush(tx, known.stock).await?;
+    Ok(effects)
+}
+
+#[derive(FromQueryResult)]
+struct Loaded {
+    id: PaymentId,
+    stripe_object: String,
+    charge_account: AccountId,
+    livemode: bool,
+    status: PaymentStatus,
+    currency: String,
+    amount_subtotal: i64,
+    allow_discounts: bool,
+    order_id: OrderId,
+    order_status: OrderStatus,
+    seller_id: SellerId,
+    line_id: OrderLineId,
+    product_id: ProductId,
+    quantity: i64,
+}
+
+const LOAD: SetWise = SetWise {
+    text: "SELECT p.id, p.stripe_object, p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
+               p.allow_discounts, o.id AS order_id, o.status AS order_status, o.seller_id, \
+               l.id AS line_id, l.product_id, l.quantity \
+           FROM {input} JOIN payments p ON p.stripe_object = input.stripe_object \
+           JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id \
+           JOIN order_lines l ON l.order_id = o.id \
+           ORDER BY p.id, o.id, l.position FOR UPDATE OF p, o",
+    columns: &[("stripe_object", "text")],
+};
+
+/// What the database says of the snapshots' payments and orders, locked; and of the stock of those that may be sold now.
+async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Known> {
+    let mut known = Known::default();
+    let objects = snapshots.iter().map(|one| one.stripe_object.as_str());
+    load_payments(tx, &mut known, objects.collect()).await?;
+    load_candidates(tx, &mut known, snapshots).await?;
+    let paid = snapshots
+        .iter()
+        .filter(|one| one.status == SnapshotStatus::Paid);
+    let may_be_sold = paid.filter_map(|one| {
+        let order = known
+            .orders
+            .get(&known.payments.get(&one.stripe_object)?.order)?;
+        matches!(order.status, OrderStatus::Pending | OrderStatus::Processing).then_some(order)
+    });
+    let products: BTreeSet<&ProductId> = may_be_sold
+        .flat_map(|order| order.lines.iter().map(|line| &line.product))
+        .collect();
+    known.stock = Stock::lock(tx, &products).await?;
+    Ok(known)
+}
+
+async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> Result<()> {
+    let objects: Vec<(&str,)> = objects.into_iter().map(|id| (id,)).collect();
+    for row in LOAD.all::<_, Loaded>(tx, &objects, []).await? {
+        let order = known.orders.entry(row.order_id.clone());
+        let order = order.or_insert_with(|| KnownOrder {
+            status: row.order_status,
+            seller: row.seller_id,
+            lines: Vec::new(),
+        });
+        // An order that two of these payments pay for comes twice.
+        if !order.lines.iter().any(|line| line.id == row.line_id) {
+            order.lines.push(SoldLine {
+                id: row.line_id,
+                product: row.product_id,
+                quantity: row.quantity,
+            });
+        }
+        let payment = KnownPayment {
+            id: row.id,
+            charge_account: row.charge_account,
+            livemode: row.livemode,
+            status: row.status,
+            currency: row.currency,
+            amount_subtotal: row.amount_subtotal,
+            allow_discounts: row.allow_discounts,
+            order: row.order_id,
+        };
+        let order = payment.order.clone();
+        let payment = known.payments.entry(row.stripe_object).or_insert(payment);
+        if payment.order != order {
+            let id = &payment.id;
+            return Err(Error::internal(format!("{id} pays for several orders")));
+        }
+    }
+    Ok(())
+}
+
+/// Looks for the payments that snapshots of no known object name. Each is locked, so that its object's id is stored
+/// before, and is seen, or after, and then finds who waits for it; between the two looks it may have been.
+async fn load_candidates(tx: &Tx, known: &mut Known, snapshots: &[PaymentSnapshot]) -> Result<()> {
+    let unknown = snapshots
+        .iter()
+        .filter(|one| !known.payments.contains_key(&one.stripe_object));
+    let named: BTreeMap<_, _> = unknown
+        .filter_map(|one| Some((one.payment_hint.clone()?, one.stripe_object.as_str())))
+        .collect();
+    let mut stored_meanwhile = BTreeSet::new();
+    for (id, object) in named {
+        let payment = payment::Entity::find_by_id(id.clone()).lock_exclusive();
+        let Some(payment) = payment.one(tx).await? else {
+            continue;
+        };
+        if payment.stripe_object.as_deref() == Some(object) {
+            stored_meanwhile.insert(object);
+        }
+        let candidate = Candidate {
+            charge_account: payment.charge_account,
+            waits: payment.stripe_object.is_none(),
+        };
+        known.candidates.insert(id, candidate);
+    }
+    if stored_meanwhile.is_empty() {
+        return Ok(());
+    }
+    load_payments(tx, known, stored_meanwhile.clone()).await?;
+    match stored_meanwhile
+        .iter()
+        .find(|object| !known.payments.contains_key(**object))
+    {
+        None => Ok(()),
+        Some(object) => Err(Error::internal(format!("{object} pays for no order"))),
+    }
+}
+
+/// A paid payment, as its row must still be.
+type PaidRow = (
+    PaymentId,
+    String,
+    AccountId,
+    bool,
+    String,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+);
+
+const PAY: SetWise = SetWise {
+    text: "UPDATE payments SET status = 'paid', amount_paid = input.total, amount_discount = input.discount, \
+               payment_intent = input.intent, paid_at = $2, updated_at = $2 \
+           FROM {input} WHERE payments.id = input.id AND payments.stripe_object = input.stripe_object \
+           AND payments.charge_account = input.account AND payments.livemode = input.livemode \
+           AND payments.currency = input.currency AND payments.amount_subtotal = input.subtotal \
+           AND payments.status IN ('pending', 'processing', 'expired', 'failed')",
+    columns: &[
+        ("id", "text"),
+        ("stripe_object", "text"),
+        ("account", "text"),
+        ("livemode", "boolean"),
+        ("currency", "text"),
+        ("subtotal", "bigint"),
+        ("total", "bigint"),
+        ("discount", "bigint"),
+        ("intent", "text"),
+    ],
+};
+
+const SELL: SetWise = SetWise {
+    text: "UPDATE orders SET status = 'paid', paid_at = $2, updated_at = $2 FROM {input} \
+           WHERE orders.id = input.id AND orders.status IN ('pending', 'processing')",
+    columns: &[("id", "text")],
+};
+
+const TIMELINE: SetWise = SetWise {
+    text: "INSERT INTO order_events (id, order_id, at, kind, data) \
+           SELECT id, entry_of, $2, kind, data FROM {input}",
+    columns: &[
+        ("id", "text"),
+        ("entry_of", "text"),
+        ("kind", "text"),
+        ("data", "text"),
+    ],
+};
+
+/// What the decisions of a slice write: what every sale does is gathered and written set-wise in the end; the rare rest
+/// is written at once. No later decision touches a row that an earlier one has gathered, since a paid payment and its
+/// order go no further here.
+#[derive(Default)]
+struct Writes {
+    paid: Vec<PaidRow>,
+    sold: Vec<(OrderId,)>,
+    timeline: Vec<(OrderEventId, OrderId, String, String)>,
+    jobs: Vec<Job>,
+}
+
+impl Writes {
+    async fn write(
+        &mut self,
+        tx: &Tx,
+        snapshot: &PaymentSnapshot,
+        decision: Decision,
+        known: &Known,
+    ) -> Result<Effect> {
+        match decision {
+            Decision::Ignore(why) => return Ok(Effect::Ignored(why)),
+            Decision::Nothing => {}
+            Decision::Defer(payment) => {
+                self.jobs.push(Job::CreateSession { payment });
+                return Ok(Effect::Deferred {
+                    waits_for: snapshot.stripe_object.clone(),
+                });
+            }
+            Decision::Orphan(named) => return raise_orphan(tx, snapshot, &named).await,
+            Decision::Mismatch(payment) => {
+                return raise_mismatch(tx, snapshot, &payment, known).await;
+            }
+            Decision::Process {
+                payment,
+                order,
+                advances,
+            } => {
+                let from = [PaymentStatus::Pending];
+                move_payment(tx, &payment, &from, PaymentStatus::Processing).await?;
+                if advances {
+                    let from = [OrderStatus::Pending];
+                    advance(tx, &order, &from, OrderStatus::Processing, json!({})).await?;
+                }
+            }
+            Decision::Close {
+                payment,
+                to,
+                order,
+                advances,
+            } => {
+                let from = [PaymentStatus::Pending, PaymentStatus::Processing];
+                move_payment(tx, &payment, &from, to).await?;
+                if advances {
+                    let why = match to {
+                        PaymentStatus::Failed => "the asynchronous payment failed",
+                        _ => "expired",
+                    };
+                    let from = [OrderStatus::Pending, OrderStatus::Processing];
+                    advance(tx, &order, &from, closed(to), json!({ "reason": why })).await?;
+                }
+            }
+            Decision::Pay {
+                payment,
+                order,
+                outcome,
+            } => {
+                let seller = &known.order(&order)?.seller;
+                self.pay(tx, snapshot, payment, (order, seller), outcome)
+                    .await?;
+            }
+        }
+        Ok(Effect::Applied)
+    }
+
+    async fn pay(
+        &mut self,
+        tx: &Tx,
+        snapshot: &PaymentSnapshot,
+        payment: PaymentId,
+        (order, seller): (OrderId, &SellerId),
+        outcome: Outcome,
+    ) -> Result<()> {
+        let total = snapshot.totals.total;
+        self.paid.push((
+            payment.clone(),
+            snapshot.stripe_object.clone(),
+            snapshot.account.clone(),
+            snapshot.livemode,
+            snapshot.currency.clone(),
+            snapshot.totals.subtotal,
+            total,
+            snapshot.totals.discount,
+            snapshot.payment_intent.clone(),
+        ));
+        match outcome {
+            Outcome::Sold => {
+                let data = json!({ "payment": payment, "amount_paid": total });
+                self.log(tx, &order, "paid", &data);
+                self.mail(tx, snapshot, "order_paid", &order);
+                self.sold.push((order,));
+            }
+            Outcome::SoldOutUnpaid => {
+                let from = [OrderStatus::Pending, OrderStatus::Processing];
+                let data = json!({ "reason": "sold_out" });
+                advance(tx, &order, &from, OrderStatus::CancelledSoldOut, data).await?;
+                self.mail(tx, snapshot, "order_sold_out", &order);
+            }
+            Outcome::GoesBack { origin, advances } => {
+                let data = json!({ "reason": origin.to_value(), "amount": total });
+                match advances {
+                    true => {
+                        let from = before_refund_due(origin);
+                        advance(tx, &order, from, OrderStatus::RefundDue, data).await?;
+                    }
+                    false => self.log(tx, &order, "refund_due", &data),
+                }
+                let owed = refunds::Owed {
+                    payment: &payment,
+                    order: &order,
+                    seller,
+                    amount: total,
+                    currency: &snapshot.currency,
+                };
+                self.jobs.push(refunds::owe(tx, &owed, origin).await?);
+                self.mail(tx, snapshot, "refund_due", &order);
+            }
+            Outcome::Nothing => {}
+        }
+        self.jobs.push(Job::RereadPayment { payment });
+        self.jobs.push(Job::Pull {
+            account: snapshot.account.clone(),
+            livemode: snapshot.livemode,
+        });
+        Ok(())
+    }
+
+    fn log(&mut self, tx: &Tx, order: &OrderId, kind: &str, data: &Value) {
+        let entry = (
+            ids::new(tx.now()),
+            order.clone(),
+            kind.to_owned(),
+            data.to_string(),
+        );
+        self.timeline.push(entry);
+    }
+
+    fn mail(&mut self, tx: &Tx, snapshot: &PaymentSnapshot, what: &str, order: &OrderId) {
+        let is_news = snapshot
+            .created
+            .is_none_or(|at| at.plus_ms(NEWS_MS) > tx.now());
+        if is_news {
+            self.jobs.push(Job::Mail {
+                what: what.to_owned(),
+                subject: order.to_string(),
+            });
+        }
+    }
+
+    /// Writes what was gathered, in the house's order: payments, orders, products, jobs.
+    async fn flush(self, tx: &Tx, stock: Stock) -> Result<()> {
+        let now = || [tx.now().into()];
+        if !self.paid.is_empty() {
+            let changed = PAY.execute(tx, &self.paid, now()).await?;
+            all_changed(changed, self.paid.len(), "payments")?;
+        }
+        if !self.sold.is_empty() {
+            let changed = SELL.execute(tx, &self.sold, now()).await?;
+            all_changed(changed, self.sold.len(), "orders")?;
+        }
+        if !self.timeline.is_empty() {
+            TIMELINE.execute(tx, &self.timeline, now()).await?;
+        }
+        stock.write(tx).await?;
+        jobs::stage_all(tx, &self.jobs).await
+    }
+}
+
+/// The states that an order may leave for `refund_due`.
+fn before_refund_due(origin: RefundOrigin) -> &'static [OrderStatus] {
+    match origin {
+        RefundOrigin::Late => &[
+            OrderStatus::Cancelled,
+            OrderStatus::CancelledSoldOut,
+            OrderStatus::Expired,
+            OrderStatus::Failed,
+        ],
+        _ => &[OrderStatus::Pending, OrderStatus::Processing],
+    }
+}
+
+async fn move_payment(
+    tx: &Tx,
+    payment: &PaymentId,
+    from: &[PaymentStatus],
+    to: PaymentStatus,
+) -> Result<()> {
+    use payment::Column as C;
+    let moved = payment::Entity::update_many()
+        .col_expr(C::Status, Expr::value(to))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(payment.clone()))
+        .filter(C::Status.is_in(from.iter().copied()))
+        .exec(tx)
+        .await?;
+    all_changed(moved.rows_affected, 1, "payments")
+}
+
+async fn advance(
+    tx: &Tx,
+    order: &OrderId,
+    from: &[OrderStatus],
+    to: OrderStatus,
+    data: Value,
+) -> Result<()> {
+    let advanced = orders::advance(tx, order, from, to, data).await?;
+    all_changed(u64::from(advanced), 1, "orders")
+}
+
+/// The rows are locked and were decided on, so that each must have changed.
+fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
+    match usize::try_from(changed) == Ok(decided) {
+        true => Ok(()),
+        false => Err(Error::internal(format!(
+            "{changed} of {decided} {what} changed under their locks"
+        ))),
+    }
+}
+
+/// Paid, and it names a payment that isn't here: lost with a database that went back to a backup, or made up by
+/// whoever made the session. Nothing moves, and a person is told.
+async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) -> Result<Effect> {
+    let (session, total) = (&snapshot.stripe_object, snapshot.totals.total);
+    let paid = money::display(total.max(0), &snapshot.currency);
+    let finding = NewFinding {
+        kind: "orphan_payment",
+        stripe_account: Some(snapshot.account.clone()),
+        subject: session.clone(),
+        message: format!(
+            "Checkout session {session} was paid with {paid} for payment {named}, which is not in the database: perhaps \
+             its order was lost with a backup. Look the session up in the Stripe dashboard, and fulfil it by hand or \
+             refund it there."
+        ),
+        amount: (total >= 0).then_some(total),
+        currency: Some(snapshot.currency.clone()),
+    };
+    ledger::raise(tx, finding).await?;
+    Ok(Effect::Ignored("it names a payment that isn't here"))
+}
+
+/// What Stripe says is not what was asked for: nothing moves, and a person is told.
+async fn raise_mismatch(
+    tx: &Tx,
+    snapshot: &PaymentSnapshot,
+    payment: &PaymentId,
+    known: &Known,
+) -> Result<Effect> {
+    let session = &snapshot.stripe_object;
+    let asked = known.payments.get(session);
+    let asked = asked.ok_or_else(|| Error::internal("a mismatch of no payment"))?;
+    let kind = if snapshot.currency == asked.currency {
+        "amount_mismatch"
+    } else {
+        "currency_mismatch"
+    };
+    let got = money::display(snapshot.totals.subtotal.max(0), &snapshot.currency);
+    let asked = money::display(asked.amount_subtotal, &asked.currency);
+    let finding = NewFinding {
+        kind,
+        stripe_account: Some(snapshot.account.clone()),
+        subject: payment.to_string(),
+        message: format!(
+            "Checkout session {session} says {got} before discounts, but {asked} was asked for; the order was not \
+             confirmed. Compare the session in the Stripe dashboard and refund it there if it was paid."
+        ),
+        amount: (snapshot.totals.total >= 0).then_some(snapshot.totals.total),
+        currency: Some(snapshot.currency.clone()),
+    };
+    ledger::raise(tx, finding).await?;
+    Ok(Effect::Ignored("the session does not match the payment"))
+}

@@ -1,0 +1,246 @@
+//! Where refunds are at Stripe: ours, and those made there.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use souk_entity::order::{self, OrderStatus};
+use souk_entity::refund::{self, RefundStatus};
+use souk_entity::{AccountId, RefundId, payment};
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
+use crate::stripe::views::{RefundView, hint};
+use crate::stripe::{Effect, Page};
+use crate::{ids, ledger, money, orders};
+
+use super::super::{locked, locked_order, of_order};
+use super::{Owed, find, is_void, new_row, sum};
+
+/// Reads all refunds of a payment from Stripe, and stores where they are.
+pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
+    let Some(intent) = &payment.payment_intent else {
+        return Ok(());
+    };
+    let scope = app.stripe.on(&payment.charge_account);
+    let mut last: Option<String> = None;
+    loop {
+        let page: Page = scope.get(&request::list(intent, last.as_deref())).await?;
+        let views: Vec<RefundView> = page
+            .data
+            .into_iter()
+            .map(|value| {
+                serde_json::from_value(value)
+                    .map_err(|e| Error::internal(format!("a refund of Stripe's: {e}")))
+            })
+            .collect::<Result<_>>()?;
+        let tx = app.db.begin_write().await?;
+        for view in &views {
+            store(&tx, &payment.charge_account, payment.livemode, view).await?;
+        }
+        tx.commit().await?;
+        match views.last() {
+            Some(view) if page.has_more => last = Some(view.id.clone()),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Stores where a refund is at Stripe: one of ours by its id or metadata, or one made at Stripe. Never backwards.
+pub async fn store(
+    tx: &Tx,
+    account: &AccountId,
+    livemode: bool,
+    view: &RefundView,
+) -> Result<Effect> {
+    use refund::Column as C;
+    let Some(payment) = payment_of(tx, account, livemode, view).await? else {
+        // A payment that is confirmed later re-reads its refunds from Stripe.
+        return Ok(Effect::Ignored("a refund of no payment of ours"));
+    };
+    let payment = locked(tx, &payment.id).await?;
+    let order = locked_order(tx, &payment.id).await?;
+    let status = status_of(view);
+    let row = match ours(tx, &payment, view).await? {
+        Some(row) => row,
+        None => insert_mirrored(tx, &payment, &order, view).await?,
+    };
+    let forward = rank(status) > rank(row.status);
+    let fee = view
+        .application_fee_refunded()
+        .or(row.application_fee_refunded);
+    let fresh = row.stripe_refund.is_none();
+    if forward || fresh || fee != row.application_fee_refunded {
+        let status = if forward { status } else { row.status };
+        refund::Entity::update_many()
+            .col_expr(C::Status, Expr::value(status))
+            .col_expr(C::StripeRefund, Expr::value(view.id.clone()))
+            .col_expr(C::ApplicationFeeRefunded, Expr::value(fee))
+            .col_expr(C::FailureReason, Expr::value(view.failure_reason.clone()))
+            .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+            .filter(C::Id.eq(row.id.clone()))
+            .exec(tx)
+            .await?;
+    }
+    if forward {
+        let kind = match status {
+            RefundStatus::Succeeded => Some("refund_succeeded"),
+            RefundStatus::Failed | RefundStatus::Canceled => Some("refund_failed"),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            orders::log(
+                tx,
+                &order.id,
+                kind,
+                json!({ "refund": row.id, "amount": row.amount }),
+            )
+            .await?;
+        }
+        if status == RefundStatus::Succeeded {
+            ledger::resolve(tx, "refund_missing", row.id.as_ref()).await?;
+        }
+        settle(tx, &payment, &order).await?;
+        jobs::stage(
+            tx,
+            &Job::Pull {
+                account: account.clone(),
+                livemode,
+            },
+        )
+        .await?;
+    }
+    Ok(Effect::Applied)
+}
+
+async fn payment_of(
+    tx: &Tx,
+    account: &AccountId,
+    livemode: bool,
+    view: &RefundView,
+) -> Result<Option<payment::Model>> {
+    use payment::Column as C;
+    let ours = payment::Entity::find()
+        .filter(C::ChargeAccount.eq(account.clone()))
+        .filter(C::Livemode.eq(livemode));
+    let found = match (&view.payment_intent, &view.charge) {
+        (Some(intent), _) => ours.filter(C::PaymentIntent.eq(intent.id())),
+        (None, Some(charge)) => ours.filter(C::Charge.eq(charge.id())),
+        (None, None) => return Ok(None),
+    };
+    Ok(found.one(tx).await?)
+}
+
+/// Our row of a refund: by Stripe's id; else by our id in its metadata, if that row is of this payment and unsent.
+async fn ours(
+    tx: &Tx,
+    payment: &payment::Model,
+    view: &RefundView,
+) -> Result<Option<refund::Model>> {
+    use refund::Column as C;
+    let of_payment = || refund::Entity::find().filter(C::PaymentId.eq(payment.id.clone()));
+    if let Some(row) = of_payment()
+        .filter(C::StripeRefund.eq(view.id.as_str()))
+        .one(tx)
+        .await?
+    {
+        return Ok(Some(row));
+    }
+    let metadata = view.metadata.as_ref();
+    let Some(id) = metadata.and_then(|all| hint(all, METADATA_REFUND)) else {
+        return Ok(None);
+    };
+    Ok(of_payment()
+        .filter(C::Id.eq(id))
+        .filter(C::StripeRefund.is_null())
+        .one(tx)
+        .await?)
+}
+
+async fn insert_mirrored(
+    tx: &Tx,
+    payment: &payment::Model,
+    order: &order::Model,
+    view: &RefundView,
+) -> Result<refund::Model> {
+    let id: RefundId = ids::new(tx.now());
+    let owed = Owed {
+        payment: &payment.id,
+        order: &order.id,
+        seller: &order.seller_id,
+        amount: view.amount,
+        currency: &payment.currency,
+    };
+    let row = refund::ActiveModel {
+        reason: Set(view.reason.clone()),
+        requested_by: Set("stripe".to_owned()),
+        ..new_row(tx, id.clone(), &owed)
+    };
+    refund::Entity::insert(row)
+        .exec_without_returning(tx)
+        .await?;
+    orders::log(
+        tx,
+        &order.id,
+        "refund_requested",
+        json!({ "refund": id, "amount": view.amount, "origin": "stripe" }),
+    )
+    .await?;
+    find(tx, &id).await
+}
+
+fn status_of(view: &RefundView) -> RefundStatus {
+    let text = view.status.clone().unwrap_or_default();
+    RefundStatus::try_from_value(&text).unwrap_or(RefundStatus::Pending)
+}
+
+/// How far along a status is; only forward steps count, since events come in any order. A refund can fail after it
+/// had succeeded, and Stripe's word ends a block of ours.
+fn rank(status: RefundStatus) -> u8 {
+    match status {
+        RefundStatus::Requested | RefundStatus::Blocked => 0,
+        RefundStatus::Pending => 1,
+        RefundStatus::RequiresAction => 2,
+        RefundStatus::Succeeded => 3,
+        RefundStatus::Failed | RefundStatus::Canceled => 4,
+    }
+}
+
+/// Recounts what has gone back, and with it whether the order is refunded.
+async fn settle(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
+    let moving = sum(tx, &payment.id, |status| {
+        !is_void(status) && status != RefundStatus::Requested
+    })
+    .await?;
+    payment::Entity::update_many()
+        .col_expr(payment::Column::AmountRefunded, Expr::value(moving))
+        .col_expr(payment::Column::UpdatedAt, Expr::value(tx.now()))
+        .filter(payment::Column::Id.eq(payment.id.clone()))
+        .exec(tx)
+        .await?;
+    let (mut paid, mut back) = (0, 0);
+    for payment in of_order(tx, &order.id).await? {
+        paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
+        back = money::add(
+            back,
+            sum(tx, &payment.id, |status| status == RefundStatus::Succeeded).await?,
+        )?;
+    }
+    let data = json!({ "amount_refunded": back });
+    if back >= paid {
+        let from = [OrderStatus::Paid, OrderStatus::RefundDue];
+        orders::advance(tx, &order.id, &from, OrderStatus::Refunded, data).await?;
+    } else if order.status == OrderStatus::Refunded {
+        // A refund failed after all: the money is still here.
+        let to = if order.refund_reason.is_some() {
+            OrderStatus::RefundDue
+        } else {
+            OrderStatus::Paid
+        };
+        let data = json!({ "reason": order.refund_reason });
+        orders::advance(tx, &order.id, &[OrderStatus::Refunded], to, data).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,344 @@
+//! Refunds: ours first, then Stripe's; and those made at Stripe, mirrored.
+
+mod mirror;
+pub mod routes;
+
+pub use mirror::{mirror, store};
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use souk_entity::order;
+use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::refund::{self, RefundOrigin, RefundStatus};
+use souk_entity::{OrderId, PaymentId, RefundId, SellerId};
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result, StripeFault};
+use crate::jobs::{self, Job};
+use crate::ledger::{self, NewFinding};
+use crate::orders::{self, OrderAccess, Side};
+use crate::stripe::requests::refunds as request;
+use crate::stripe::views::RefundView;
+use crate::stripe::{IdempotentCreate, key_until};
+use crate::{audit, ids, money};
+
+use super::{locked, locked_order, of_order, tries};
+
+/// A refund as it is asked for.
+pub struct NewRefund {
+    /// Minor units; none: all that is left.
+    pub amount: Option<i64>,
+    /// Stripe's `reason`.
+    pub reason: Option<String>,
+    /// For the timeline.
+    pub note: Option<String>,
+}
+
+/// Writes down a refund that a seller or an admin asks for; a job sends it. Called again with the same id it answers
+/// the same refund.
+pub async fn request(
+    app: &App,
+    access: &OrderAccess,
+    id: RefundId,
+    new: NewRefund,
+) -> Result<refund::Model> {
+    if access.side == Side::Buyer {
+        return Err(Error::Forbidden(
+            "Only the seller or an admin refunds an order.",
+        ));
+    }
+    if let Some(stored) = refund::Entity::find_by_id(id.clone())
+        .one(&app.db.read)
+        .await?
+    {
+        return Ok(stored);
+    }
+    let tx = app.db.begin_write().await?;
+    let (payment, left) = refundable(&tx, &access.order).await?;
+    let amount = new.amount.unwrap_or(left);
+    if amount > left {
+        return Err(Error::Conflict {
+            code: "refund_exceeds_paid",
+            param: Some("amount".to_owned()),
+            message: format!(
+                "Only {} of what was paid is left.",
+                money::display(left, &payment.currency)
+            ),
+        });
+    }
+    let owed = Owed {
+        payment: &payment.id,
+        order: &access.order.id,
+        seller: &access.order.seller_id,
+        amount,
+        currency: &payment.currency,
+    };
+    let row = new_row(&tx, id.clone(), &owed);
+    refund::Entity::insert(refund::ActiveModel {
+        reason: Set(new.reason),
+        note: Set(new.note.clone()),
+        origin: Set(RefundOrigin::Requested),
+        requested_by: Set(access.actor.clone()),
+        ..row
+    })
+    .exec_without_returning(&tx)
+    .await?;
+    let data = json!({ "refund": id, "amount": amount, "note": new.note });
+    orders::log(&tx, &access.order.id, "refund_requested", data).await?;
+    audit::record(
+        &tx,
+        &access.actor,
+        "refund.requested",
+        id.as_ref(),
+        json!({ "amount": amount }),
+    )
+    .await?;
+    jobs::stage(&tx, &Job::Refund { refund: id.clone() }).await?;
+    tx.commit().await?;
+    find(&app.db.read, &id).await
+}
+
+/// The order's payment that still has money to give back, locked, and how much.
+async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i64)> {
+    let mut any_paid = false;
+    for payment in of_order(tx, &order.id).await? {
+        let payment = locked(tx, &payment.id).await?;
+        let paid = match (payment.status, payment.amount_paid) {
+            (PaymentStatus::Paid, Some(paid)) if paid > 0 => paid,
+            _ => continue,
+        };
+        any_paid = true;
+        let spoken_for = sum(tx, &payment.id, |status| !is_void(status)).await?;
+        let left = money::sub(paid, spoken_for)?;
+        if left > 0 {
+            return Ok((payment, left));
+        }
+    }
+    Err(if any_paid {
+        Error::conflict(
+            "already_refunded",
+            "All that was paid has gone back, or is on its way.",
+        )
+    } else {
+        Error::conflict("order_not_paid", "Nothing was paid for this order.")
+    })
+}
+
+/// Whether it takes no money of the payment.
+fn is_void(status: RefundStatus) -> bool {
+    matches!(
+        status,
+        RefundStatus::Failed | RefundStatus::Canceled | RefundStatus::Blocked
+    )
+}
+
+async fn sum(tx: &Tx, payment: &PaymentId, counts: impl Fn(RefundStatus) -> bool) -> Result<i64> {
+    let rows = refund::Entity::find()
+        .filter(refund::Column::PaymentId.eq(payment.clone()))
+        .all(tx)
+        .await?;
+    rows.iter()
+        .filter(|row| counts(row.status))
+        .try_fold(0, |total, row| money::add(total, row.amount))
+}
+
+/// The money of a payment that goes back, and whose it was.
+pub struct Owed<'a> {
+    pub payment: &'a PaymentId,
+    pub order: &'a OrderId,
+    pub seller: &'a SellerId,
+    /// Minor units.
+    pub amount: i64,
+    /// Lower case.
+    pub currency: &'a str,
+}
+
+fn new_row(tx: &Tx, id: RefundId, owed: &Owed<'_>) -> refund::ActiveModel {
+    refund::ActiveModel {
+        id: Set(id),
+        payment_id: Set(owed.payment.clone()),
+        order_id: Set(owed.order.clone()),
+        seller_id: Set(owed.seller.clone()),
+        amount: Set(owed.amount),
+        currency: Set(owed.currency.to_owned()),
+        application_fee_refunded: Set(None),
+        reason: Set(None),
+        note: Set(None),
+        origin: Set(RefundOrigin::Stripe),
+        status: Set(RefundStatus::Requested),
+        failure_reason: Set(None),
+        stripe_refund: Set(None),
+        key_number: Set(1),
+        key_until: Set(key_until(tx.now())),
+        requested_by: Set("system".to_owned()),
+        created_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+    }
+}
+
+/// Writes down, in confirm's own transaction, that a payment goes back whole; a unique index allows it once. Answers the
+/// job that sends it, for the caller to stage.
+pub async fn owe(tx: &Tx, owed: &Owed<'_>, origin: RefundOrigin) -> Result<Job> {
+    let id: RefundId = ids::new(tx.now());
+    refund::Entity::insert(refund::ActiveModel {
+        origin: Set(origin),
+        ..new_row(tx, id.clone(), owed)
+    })
+    .exec_without_returning(tx)
+    .await?;
+    Ok(Job::Refund { refund: id })
+}
+
+/// A refund by its id.
+pub async fn find<C: ConnectionTrait>(db: &C, id: &RefundId) -> Result<refund::Model> {
+    refund::Entity::find_by_id(id.clone())
+        .one(db)
+        .await?
+        .ok_or(Error::NotFound("refund"))
+}
+
+/// The job: sends a refund to Stripe: the same key as long as the answer is unknown; where it can't be trusted any more, the
+/// payment's refunds are read first, and only then is it tried anew.
+pub async fn send(app: &App, id: &RefundId) -> Result<()> {
+    let refund = find(&app.db.read, id).await?;
+    if refund.status != RefundStatus::Requested {
+        return Ok(());
+    }
+    let payment = payment::Entity::find_by_id(refund.payment_id.clone())
+        .one(&app.db.read)
+        .await?;
+    let payment = payment.ok_or_else(|| Error::internal(format!("refund {id} has no payment")))?;
+    let intent = payment
+        .payment_intent
+        .clone()
+        .ok_or_else(|| Error::internal("a paid payment without an intent"))?;
+    let fee_back = payment.application_fee > 0;
+    let create = request::create(
+        &intent,
+        refund.amount,
+        refund.reason.as_deref(),
+        fee_back,
+        id.as_ref(),
+    );
+    let find_existing = async {
+        mirror(app, &payment).await?;
+        let found = find(&app.db.read, id).await?.status != RefundStatus::Requested;
+        Ok(found.then_some(()))
+    };
+    let made = IdempotentCreate::of(refund::Entity, id, refund.key_number, refund.key_until)
+        .make(&app.db, app.clock.now(), find_existing, async |n| {
+            let key = format!("refund:{id}:{n}");
+            let stripe = app.stripe.on(&payment.charge_account);
+            let view: RefundView = stripe.post(&create, &key).await?;
+            let tx = app.db.begin_write().await?;
+            store(&tx, &payment.charge_account, payment.livemode, &view).await?;
+            tx.commit().await
+        })
+        .await;
+    match made {
+        Err(Error::StripeRefused(fault)) => {
+            match mirror(app, &payment).await {
+                // An account that has left refuses the look too; the no stands, and a person must hear of it.
+                Ok(()) | Err(Error::StripeRefused(_)) => block(app, id, &fault).await,
+                Err(e) => Err(e),
+            }
+        }
+        made => made,
+    }
+}
+
+/// A refund's job was given up. Stripe may have made the refund, so it stays requested and its money spoken for.
+pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Result<()> {
+    let refund = find(tx, id).await?;
+    let payment = locked(tx, &refund.payment_id).await?;
+    if !note_given_up(tx, id, &error.to_string()).await? {
+        return Ok(());
+    }
+    let finding = NewFinding {
+        kind: "refund_missing",
+        stripe_account: Some(payment.charge_account),
+        subject: id.to_string(),
+        message: format!(
+            "The refund of {} of order {} was given up after {}, and whether Stripe made it isn't known: {error}. \
+             Once Stripe answers, have its job tried again (docs/operating.md), which makes it once at most.",
+            money::display(refund.amount, &refund.currency),
+            refund.order_id,
+            tries(attempts),
+        ),
+        amount: Some(refund.amount),
+        currency: Some(refund.currency),
+    };
+    ledger::raise(tx, finding).await
+}
+
+/// Notes why an unanswered refund is no longer tried. `false`: Stripe has answered after all.
+async fn note_given_up(tx: &Tx, id: &RefundId, why: &str) -> Result<bool> {
+    use refund::Column as C;
+    let noted = refund::Entity::update_many()
+        .col_expr(C::FailureReason, Expr::value(why))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(RefundStatus::Requested))
+        .exec(tx)
+        .await?;
+    Ok(noted.rows_affected == 1)
+}
+
+/// Stripe's definite no. If the money has gone back otherwise there is nothing left to do; else a person is told.
+async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
+    use refund::Column as C;
+    let tx = app.db.begin_write().await?;
+    let refund = find(&tx, id).await?;
+    let payment = locked(&tx, &refund.payment_id).await?;
+    let order = locked_order(&tx, &payment.id).await?;
+    let gone_back = payment.amount_paid == Some(payment.amount_refunded);
+    let to = if gone_back {
+        RefundStatus::Canceled
+    } else {
+        RefundStatus::Blocked
+    };
+    let changed = refund::Entity::update_many()
+        .col_expr(C::Status, Expr::value(to))
+        .col_expr(C::FailureReason, Expr::value(fault.message.clone()))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(RefundStatus::Requested))
+        .exec(&tx)
+        .await?;
+    if changed.rows_affected == 1 && gone_back {
+        ledger::resolve(&tx, "refund_missing", id.as_ref()).await?;
+    } else if changed.rows_affected == 1 {
+        orders::log(
+            &tx,
+            &order.id,
+            "refund_blocked",
+            json!({ "refund": id, "reason": fault.message }),
+        )
+        .await?;
+        let amount = money::display(refund.amount, &refund.currency);
+        let finding = NewFinding {
+            kind: "refund_missing",
+            stripe_account: Some(payment.charge_account.clone()),
+            subject: id.to_string(),
+            message: format!(
+                "Stripe refused to refund {amount} of order {}: {}. Refund it in the Stripe dashboard, or settle it \
+                 with the buyer.",
+                order.id, fault.message
+            ),
+            amount: Some(refund.amount),
+            currency: Some(refund.currency.clone()),
+        };
+        ledger::raise(&tx, finding).await?;
+        jobs::stage(
+            &tx,
+            &Job::Mail {
+                what: "refund_blocked".to_owned(),
+                subject: order.id.to_string(),
+            },
+        )
+        .await?;
+    }
+    tx.commit().await
+}

@@ -1,0 +1,199 @@
+//! Refunds over HTTP.
+
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
+use serde::{Deserialize, Serialize};
+use souk_entity::order;
+use souk_entity::refund::{self, RefundOrigin, RefundStatus};
+use souk_entity::{OrderId, PaymentId, RefundId, SellerId, Timestamp};
+use validator::Validate;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::{Answer, Filters, Keyed, List, Pages, Path, given};
+use crate::identity::Caller;
+use crate::orders::{self, OrderAccess, Proof};
+use crate::sellers;
+
+use super::{NewRefund, find};
+
+/// The routes of refunds.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/refunds", post(create).get(list))
+        .route("/v1/refunds/{id}", get(read))
+}
+
+#[derive(Serialize)]
+struct RefundResource {
+    id: RefundId,
+    object: &'static str,
+    order_id: OrderId,
+    payment_id: PaymentId,
+    seller_id: SellerId,
+    amount: i64,
+    currency: String,
+    application_fee_refunded: Option<i64>,
+    reason: Option<String>,
+    note: Option<String>,
+    origin: RefundOrigin,
+    status: RefundStatus,
+    failure_reason: Option<String>,
+    stripe_refund: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl From<refund::Model> for RefundResource {
+    fn from(row: refund::Model) -> Self {
+        Self {
+            id: row.id,
+            object: "refund",
+            order_id: row.order_id,
+            payment_id: row.payment_id,
+            seller_id: row.seller_id,
+            amount: row.amount,
+            currency: row.currency,
+            application_fee_refunded: row.application_fee_refunded,
+            reason: row.reason,
+            note: row.note,
+            origin: row.origin,
+            status: row.status,
+            failure_reason: row.failure_reason,
+            stripe_refund: row.stripe_refund,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Reason {
+    Duplicate,
+    Fraudulent,
+    RequestedByCustomer,
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct RefundCreate {
+    order_id: OrderId,
+    #[serde(default, deserialize_with = "given")]
+    #[validate(range(
+        min = 1,
+        max = 99_999_999,
+        message = "amount is 1 to 99999999 minor units."
+    ))]
+    amount: Option<i64>,
+    #[serde(default, deserialize_with = "given")]
+    reason: Option<Reason>,
+    #[serde(default, deserialize_with = "given")]
+    #[validate(length(max = 500, message = "note has at most 500 characters."))]
+    note: Option<String>,
+}
+
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    request: Keyed<RefundCreate>,
+) -> Result<Response> {
+    let principal = caller.principal();
+    let proof = Proof {
+        caller: Some(caller),
+        secret: None,
+    };
+    let work = async |id: RefundId, new: RefundCreate| {
+        let access = order_for(&app, new.order_id, &proof).await?;
+        let reason = new.reason.map(|reason| match reason {
+            Reason::Duplicate => "duplicate".to_owned(),
+            Reason::Fraudulent => "fraudulent".to_owned(),
+            Reason::RequestedByCustomer => "requested_by_customer".to_owned(),
+        });
+        let new = NewRefund {
+            amount: new.amount,
+            reason,
+            note: new.note,
+        };
+        Ok(RefundResource::from(
+            super::request(&app, &access, id, new).await?,
+        ))
+    };
+    request.once(&app, &principal, work).await
+}
+
+async fn order_for(app: &App, id: OrderId, proof: &Proof) -> Result<OrderAccess> {
+    let none = || Error::no_such("order", "order_id");
+    let order = order::Entity::find_by_id(id)
+        .one(&app.db.read)
+        .await?
+        .ok_or_else(none)?;
+    orders::access(&app.db.read, order, proof)
+        .await?
+        .ok_or_else(none)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RefundFilters {
+    order_id: Option<OrderId>,
+    seller_id: Option<SellerId>,
+    status: Option<RefundStatus>,
+}
+
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Filters(filters, paging): Filters<RefundFilters>,
+) -> Answer<List<RefundResource>> {
+    use refund::Column as C;
+    let mut query = refund::Entity::find();
+    if let Some(seller) = &filters.seller_id {
+        sellers::owned(&app.db.read, &caller, seller, "seller_id").await?;
+        query = query.filter(C::SellerId.eq(seller.clone()));
+    }
+    if let Some(status) = filters.status {
+        query = query.filter(C::Status.eq(status));
+    }
+    let scoped = filters.seller_id.is_some() || caller.is_admin();
+    if let Some(id) = filters.order_id {
+        let proof = Proof {
+            caller: Some(caller),
+            secret: None,
+        };
+        let access = order_for(&app, id, &proof).await?;
+        query = query.filter(C::OrderId.eq(access.order.id));
+    } else if !scoped {
+        let bought = order::Entity::find()
+            .select_only()
+            .column(order::Column::Id)
+            .filter(order::Column::BuyerId.eq(caller.id().clone()));
+        let bought = bought.into_query();
+        query = query.filter(C::OrderId.in_subquery(bought));
+    }
+    let page = query.page(&paging, C::Id, &app.db.read).await?;
+    Ok(Json(paging.list(page, RefundResource::from)))
+}
+
+async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<RefundId>,
+) -> Answer<RefundResource> {
+    let refund = find(&app.db.read, &id).await?;
+    let order = order::Entity::find_by_id(refund.order_id.clone())
+        .one(&app.db.read)
+        .await?;
+    let order = order.ok_or(Error::NotFound("refund"))?;
+    let proof = Proof {
+        caller: Some(caller),
+        secret: None,
+    };
+    orders::access(&app.db.read, order, &proof)
+        .await?
+        .ok_or(Error::NotFound("refund"))?;
+    Ok(Json(refund.into()))
+}

@@ -1,0 +1,78 @@
+//! The plain pages that a buyer comes back to. They ask `verify` with growing delays and say what is true.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::Result;
+use crate::http::{Query, escape, page};
+
+use super::super::by_session;
+
+pub(in crate::payments) fn router() -> Router<App> {
+    Router::new()
+        .route("/checkout/success", get(success))
+        .route("/checkout/cancelled", get(cancelled))
+        .route("/assets/checkout.js", get(script))
+}
+
+#[derive(Deserialize)]
+struct Back {
+    session_id: Option<String>,
+}
+
+async fn success(State(app): State<App>, Query(back): Query<Back>) -> Result<Response> {
+    let session = back.session_id.unwrap_or_default();
+    verifying(&app, &session, "Your payment is being confirmed").await
+}
+
+/// Stripe puts no session's id into a `cancel_url`, so there is mostly none. Who has one can be told more.
+async fn cancelled(State(app): State<App>, Query(back): Query<Back>) -> Result<Response> {
+    if let Some(session) = back.session_id {
+        return verifying(&app, &session, "You left the checkout").await;
+    }
+    let body = "<h1>You left the checkout</h1>\n\
+                <p>Unless you had paid before, nothing was charged. Your checkout stays open until it expires: go back \
+                to it to pay after all.</p>";
+    Ok(page(StatusCode::OK, "Checkout left", body))
+}
+
+/// A page that asks `verify` and says what it answers.
+async fn verifying(app: &App, session: &str, headline: &str) -> Result<Response> {
+    if by_session(&app.db.read, session).await?.is_none() {
+        return Ok(unknown());
+    }
+    let simulated = if app.config.simulated() {
+        "<p class=\"note\">Simulated money: nothing is charged.</p>"
+    } else {
+        ""
+    };
+    let body = format!(
+        "<h1 id=\"title\">{headline}</h1>\n\
+         <p id=\"message\" role=\"status\" aria-live=\"polite\" data-session=\"{}\">One moment, please.</p>\n\
+         {simulated}\n\
+         <noscript><p>This page asks for your payment's state with JavaScript. Without it, the mail you get says \
+         whether the payment was confirmed.</p></noscript>\n\
+         <script src=\"/assets/checkout.js\"></script>",
+        escape(session)
+    );
+    Ok(page(StatusCode::OK, "Your payment", &body))
+}
+
+fn unknown() -> Response {
+    let body = "<h1>We don't know this checkout</h1>\n\
+                <p>The address is incomplete or wrong. If you have paid, your order is confirmed all the same, and a \
+                mail says so.</p>";
+    page(StatusCode::NOT_FOUND, "Unknown checkout", body)
+}
+
+async fn script() -> impl IntoResponse {
+    (
+        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8")],
+        include_str!("checkout.js"),
+    )
+}

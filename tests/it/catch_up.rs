@@ -1,0 +1,251 @@
+//! Catch-up reads events that were never delivered; schedules repeat what is done again and again.
+
+use serde_json::json;
+use souk::error::Error;
+use souk::jobs::{self, Job};
+use souk::{payments, webhooks};
+use souk_entity::AccountId;
+
+use crate::harness::{TestApp, text};
+
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
+async fn catch_up(app: &TestApp, account: &str) {
+    let account = AccountId::from(account);
+    let done = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+    done.expect("catches up");
+}
+
+async fn found(app: &TestApp) -> i64 {
+    app.count("inbox_events WHERE source = 'catch_up'").await
+}
+
+#[tokio::test]
+async fn an_event_that_was_never_delivered_is_found_and_counts_once() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay(&checkout).await;
+    let lost = app.intercept().await;
+    assert_eq!(app.order(&checkout).await["status"], "pending");
+
+    catch_up(&app, &shop.account).await;
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    assert_eq!(found(&app).await, app.count("inbox_events WHERE source = 'catch_up' AND account IS NOT NULL AND endpoint = 'connect'").await);
+    let completed = lost
+        .iter()
+        .find(|e| e["type"] == "checkout.session.completed");
+    assert_eq!(
+        app.deliver(completed.expect("completed")).await,
+        "duplicate"
+    );
+    app.settle().await;
+    assert_eq!(app.stock(&lamp).await, 4);
+    assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
+
+    // Catch-up adds no event that was delivered, and none twice.
+    let before = found(&app).await;
+    app.sale(&lamp).await;
+    catch_up(&app, &shop.account).await;
+    assert_eq!(found(&app).await, before);
+}
+
+#[tokio::test]
+async fn many_lost_events_are_read_page_by_page_and_later_only_new_ones() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    catch_up(&app, &shop.account).await;
+    let before = found(&app).await;
+    let path = format!("/accounts/{}", shop.account);
+    for n in 0..130 {
+        let n = n.to_string();
+        app.stripe_api("POST", &path, &shop.account, &[("metadata[n]", &n)])
+            .await;
+    }
+    app.advance(1).await;
+    app.intercept().await;
+    catch_up(&app, &shop.account).await;
+    assert_eq!(found(&app).await - before, 130);
+
+    app.advance(DAY).await;
+    app.stripe_api("POST", &path, &shop.account, &[("metadata[n]", "last")])
+        .await;
+    app.intercept().await;
+    app.fault(
+        "GET",
+        "/v1/events",
+        souk_simulator::FaultKind::Error500,
+        None,
+    )
+    .await;
+    let account = AccountId::from(shop.account.as_str());
+    let failed = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+    assert!(failed.is_err_and(|e| e.is_retryable()));
+    assert_eq!(found(&app).await - before, 130);
+    app.simulator.clear_faults().await;
+    catch_up(&app, &shop.account).await;
+    assert_eq!(found(&app).await - before, 131);
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn objects_are_read_themselves_after_more_than_stripes_thirty_days() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    catch_up(&app, &shop.account).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay(&checkout).await;
+    app.advance(31 * DAY).await;
+    app.intercept().await;
+    catch_up(&app, &shop.account).await;
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    assert!(app.count("balance_transactions").await >= 1);
+}
+
+#[tokio::test]
+async fn an_account_that_left_without_an_event_is_noticed() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let path = format!("/accounts/{}/deauthorize", shop.account);
+    app.simulate(&path, json!({})).await;
+    app.intercept().await;
+    catch_up(&app, &shop.account).await;
+    assert_eq!(
+        app.count("event_cursors WHERE access_lost_at IS NOT NULL")
+            .await,
+        1
+    );
+    app.settle().await;
+    assert_eq!(
+        app.count("sellers WHERE deauthorized_at IS NOT NULL").await,
+        1
+    );
+
+    webhooks::later::catch_all_up(&app.app)
+        .await
+        .expect("stages");
+    assert_eq!(
+        app.count("jobs WHERE kind = 'catch_up'").await,
+        1,
+        "the platform's own alone"
+    );
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn one_job_catches_up_with_every_account_again_and_again_and_is_never_given_up() {
+    let app = TestApp::start().await;
+    let (one, two) = (app.shop("mira").await, app.shop("noor").await);
+    let schedule = async || {
+        let tx = app.app.db.begin_write().await.expect("begins");
+        jobs::schedule(&tx, &Job::CatchAllUp).await.expect("stages");
+        tx.commit().await.expect("commits");
+    };
+    schedule().await;
+    app.settle().await;
+    assert_eq!(app.count("event_cursors").await, 3);
+    let listed = |account: &str| {
+        format!("SELECT listed_at AS it FROM event_cursors WHERE scope = '{account}'")
+    };
+    let first: i64 = app.query(&listed(&one.account)).await;
+    app.advance(14 * 60).await;
+    app.settle().await;
+    assert_eq!(
+        app.query::<i64>(&listed(&one.account)).await,
+        first,
+        "not yet"
+    );
+    app.advance(2 * 60).await;
+    app.settle().await;
+    let second: i64 = app.query(&listed(&two.account)).await;
+    assert!(second > first);
+
+    // Another replica's start runs it at once, and a failure makes it wait, not die.
+    schedule().await;
+    app.advance(1).await;
+    let taken = jobs::lease(&app.app.db, "one", 8, app.app.config.job_lease)
+        .await
+        .expect("leases");
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    let failed = Err(Error::internal("whatever it was"));
+    assert!(
+        jobs::finish(&app.app.db, &taken[0], &failed)
+            .await
+            .expect("ends")
+    );
+    assert_eq!(
+        app.count("jobs WHERE kind = 'catch_all_up' AND state = 'ready'")
+            .await,
+        1
+    );
+    app.advance(HOUR).await;
+    app.settle().await;
+    assert!(app.query::<i64>(&listed(&two.account)).await > second);
+}
+
+#[tokio::test]
+async fn a_payment_whose_session_is_over_is_read_again_from_stripe() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let (paid, left) = (app.checkout(&lamp).await, app.checkout(&lamp).await);
+    app.pay(&paid).await;
+    app.advance(DAY + 60).await;
+    app.intercept().await;
+    payments::sessions::sweep(&app.app).await.expect("sweeps");
+    assert_eq!(
+        app.count("jobs WHERE kind = 'reread_payment' AND state = 'ready'")
+            .await,
+        0,
+        "the event may still come"
+    );
+    app.advance(HOUR).await;
+    payments::sessions::sweep(&app.app).await.expect("sweeps");
+    app.settle().await;
+    assert_eq!(app.order(&paid).await["status"], "paid");
+    assert_eq!(app.order(&left).await["status"], "expired");
+}
+
+#[tokio::test]
+async fn idempotency_keys_and_logins_are_deleted_when_their_time_is_over() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let make = async || {
+        let body =
+            json!({ "seller_id": shop.id, "name": "Lamp", "unit_amount": 100, "currency": "eur" });
+        let made = app
+            .post("/v1/products", body)
+            .by(&shop.owner)
+            .header("idempotency-key", "one")
+            .expect(201)
+            .await;
+        text(&made, "id")
+    };
+    let tidy = async || {
+        let tx = app.app.db.begin_write().await.expect("begins");
+        jobs::schedule(&tx, &Job::Tidy).await.expect("stages");
+        tx.commit().await.expect("commits");
+        app.settle().await;
+    };
+    let first = make().await;
+    app.advance(60).await;
+    tidy().await;
+    assert_eq!(make().await, first);
+    let (keys, logins) = (
+        app.count("idempotency_keys").await,
+        app.count("sessions").await,
+    );
+    assert!(keys > 0 && logins > 0);
+    app.advance(DAY).await;
+    tidy().await;
+    assert_eq!(app.count("idempotency_keys").await, 0);
+    assert_eq!(app.count("sessions").await, logins);
+    app.advance(90 * DAY).await;
+    tidy().await;
+    assert_eq!(app.count("sessions").await, 0);
+    assert_eq!(app.count("refresh_tokens").await, 0);
+}

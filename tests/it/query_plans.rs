@@ -1,0 +1,171 @@
+//! Frequent statements use an index on SQLite, and never read a whole table, which would grow slower with every sale.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::json;
+use souk::{jobs, payments, webhooks, worker};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+
+use crate::harness::{Checkout, Shop, TestApp, User, on_postgres};
+
+/// The statements that sqlx says it has done.
+#[derive(Clone, Default)]
+struct Statements(Arc<Mutex<BTreeSet<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Statements {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let whole = match text.statement.is_empty() {
+            true => text.summary,
+            false => text.statement,
+        };
+        if event.metadata().target() == "sqlx::query" && !whole.is_empty() {
+            self.0.lock().expect("a lock").insert(whole);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Text {
+    summary: String,
+    statement: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "summary" => value.clone_into(&mut self.summary),
+            "db.statement" => value.clone_into(&mut self.statement),
+            _ => {}
+        }
+    }
+}
+
+/// Indexes of unfinished rows, of which there are never many.
+const FEW: [&str; 2] = ["jobs_due", "payments_open"];
+
+/// The steps of the plan of a statement.
+async fn plan(app: &TestApp, statement: &str) -> Vec<String> {
+    let query = format!("EXPLAIN QUERY PLAN {statement}");
+    let query = Statement::from_string(app.app.db.backend(), query);
+    let steps = app.app.db.read.query_all_raw(query).await;
+    let steps = steps.unwrap_or_else(|e| panic!("{statement}: {e}"));
+    let detail = |step: &sea_orm::QueryResult| step.try_get("", "detail").expect("a text");
+    steps.iter().map(detail).collect()
+}
+
+/// Does what a server does again and again, and what people ask of it.
+async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &User) {
+    worker::work(&app.app, "suite").await.expect("works");
+    webhooks::later::retry_deferred(&app.app, "nothing")
+        .await
+        .expect("looks");
+    payments::sessions::sweep(&app.app).await.expect("sweeps");
+    let tx = app.app.db.begin_write().await.expect("begins");
+    jobs::schedule(&tx, &jobs::Job::Tidy).await.expect("wakes");
+    tx.rollback().await.expect("ends");
+    app.verify(sale).await;
+    // A sale, its refund and a payout, with all that follows from them.
+    let sold = app.sale(lamp).await;
+    let order = json!({ "order_id": sold.order });
+    app.post("/v1/refunds", order)
+        .by(&shop.owner)
+        .expect(201)
+        .await;
+    app.settle().await;
+    confirm_in_one_batch(app, lamp).await;
+    for path in [
+        "events",
+        "events?state=dead",
+        "events?received_gte=2026-11-01T00:00:00Z",
+        "jobs",
+        "jobs?state=dead",
+        "jobs?subject=all",
+        "audit_log",
+        "audit_log?subject=all",
+    ] {
+        let path = format!("/v1/admin/{path}");
+        app.get(path).by(admin).expect(200).await;
+    }
+}
+
+/// Three sales, confirmed in one batch (or one and two), since nobody else can write until all are queued.
+async fn confirm_in_one_batch(app: &TestApp, lamp: &str) {
+    for _ in 0..3 {
+        let checkout = app.checkout(lamp).await;
+        app.pay(&checkout).await;
+    }
+    let mut events = app.intercept().await;
+    events.retain(|event| event["type"] == "checkout.session.completed");
+    let held = app.app.db.begin_write().await.expect("begins");
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        held.rollback().await.expect("ends");
+    };
+    let deliveries = join_all(events.iter().map(|event| app.deliver(event)));
+    let (states, ()) = tokio::join!(deliveries, release);
+    assert_eq!(states, ["processed", "processed", "processed"]);
+    app.settle().await;
+}
+
+/// The steps by which a statement would read a whole table.
+async fn whole_tables(app: &TestApp, statement: &str) -> Vec<String> {
+    let is_whole = |step: &String| {
+        // A list of values in the statement is no table.
+        let given = ["VALUES CLAUSE", "CONSTANT ROW", "SCAN jsonb_each"];
+        let given = given.iter().any(|what| step.contains(what));
+        let whole = step.starts_with("SCAN ") && !given;
+        let page = step.contains(" USING ") && statement.contains("LIMIT");
+        whole && !page && !FEW.iter().any(|index| step.ends_with(index))
+    };
+    let mut steps = plan(app, statement).await;
+    steps.retain(is_whole);
+    steps
+}
+
+#[tokio::test]
+async fn statements_that_run_again_and_again_read_no_table_from_end_to_end() {
+    if on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(50)).await;
+    let sale = app.sale(&lamp).await;
+    let admin = app.admin().await;
+    app.settle().await;
+
+    let statements = Statements::default();
+    // For the whole process, since SQLite's statements are done in threads of their own.
+    let seen = tracing_subscriber::registry().with(statements.clone());
+    tracing::subscriber::set_global_default(seen).expect("nobody else listens");
+    work(&app, &shop, &lamp, &sale, &admin).await;
+    let statements = statements.0.lock().expect("a lock").clone();
+    let plain = |text: &&String| {
+        ["SELECT", "UPDATE", "DELETE"]
+            .iter()
+            .any(|v| text.trim().starts_with(v))
+    };
+    let asked: Vec<&String> = statements.iter().filter(plain).collect();
+    assert!(asked.len() >= 15, "only {asked:?} were seen");
+    let mut faults = vec![];
+    for statement in &asked {
+        for step in whole_tables(&app, statement).await {
+            faults.push(format!("{step}: {statement}"));
+        }
+    }
+    let dead = asked.iter().find(|text| text.contains("'discarded')"));
+    let dead = plan(&app, dead.expect("asked")).await.join("; ");
+    assert!(dead.contains("inbox_events_unfinished"), "{dead}");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
