@@ -14,8 +14,9 @@ use crate::jobs::{self, Job};
 use crate::stripe::{Event, Page, requests};
 use crate::{payments, sellers};
 
-use super::effects::TypeGroup;
-use super::{Incoming, Receipt, committer, effects};
+use super::committer;
+use super::effects::{self, TypeGroup};
+use super::inbox::{Incoming, Receipt};
 
 /// How far a reading looks back behind the last, since Stripe may list an event late.
 const OVERLAP_MS: i64 = 60 * 60_000;

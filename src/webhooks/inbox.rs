@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
-use souk_entity::inbox_event::{self, Endpoint, EventState};
+use souk_entity::inbox_event::{self, Endpoint, EventState, Source};
 
 use crate::app::App;
 use crate::db::set_wise::SetWise;
@@ -14,12 +14,44 @@ use crate::jobs;
 use crate::metrics;
 use crate::stripe::{Effect, Event};
 
-use super::{Incoming, Receipt, effects};
+use super::effects;
 
 /// Tries of an effect before it is given up.
 const MAX_ATTEMPTS: i32 = 12;
 /// Characters kept of why an effect failed: it may name a field as the event does.
 const LONGEST_ERROR: usize = 2000;
+
+/// A verified event on its way into the inbox.
+#[derive(Clone, Debug)]
+pub(super) struct Incoming {
+    pub(super) endpoint: Endpoint,
+    pub(super) source: Source,
+    pub(super) event: Event,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receipt {
+    /// It was in the inbox already.
+    Duplicate,
+    /// It is in the inbox now.
+    Stored(EventState),
+    /// It is of the other mode: nothing was kept.
+    OtherMode,
+}
+
+impl Receipt {
+    /// What Stripe, and whoever counts, is told.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::OtherMode | Self::Stored(EventState::Ignored) => "ignored",
+            Self::Stored(EventState::Processed) => "processed",
+            Self::Stored(EventState::Deferred) => "deferred",
+            Self::Stored(EventState::Failed | EventState::Dead | EventState::Discarded) => "failed",
+        }
+    }
+}
 
 /// Puts events into the inbox and does their effects, in the caller's transaction: the rows first, so that only one
 /// delivery of each gets there; then, behind a savepoint, the effects. Only an engine failure is an error.
