@@ -254,18 +254,21 @@ async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()>
 
 async fn perform(app: &App, job: &Job) -> Result<()> {
     match job {
-        Job::CreateAccount { seller } => sellers::later::create_account(app, seller).await,
-        Job::SyncAccount { seller } => sellers::later::sync_account(app, seller).await,
-        Job::CreatePromotionCode { code } => catalog::later::create_promotion_code(app, code).await,
+        Job::CreateAccount { seller } => sellers::account::create(app, seller).await.map(drop),
+        Job::SyncAccount { seller } => sellers::account::refresh(app, seller).await.map(drop),
+        Job::CreatePromotionCode { code } => {
+            let created = catalog::promotions::create_at_stripe(app, code).await;
+            created.map(drop)
+        }
         Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
         Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
-        Job::Pull { account, livemode } => ledger::later::pull(app, account, *livemode).await,
+        Job::Pull { account, livemode } => ledger::pull(app, account, *livemode).await,
         Job::SyncPayout {
             account,
             livemode,
             payout,
-        } => ledger::later::sync_payout(app, account, *livemode, payout).await,
+        } => ledger::payouts::sync(app, account, *livemode, payout).await,
         Job::RetryDeferred { waits_for } => webhooks::later::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
             webhooks::later::catch_up(app, account.as_ref(), *livemode).await

@@ -1,6 +1,5 @@
 //! What sellers offer: products, their stock, and promotion codes.
 
-pub mod later;
 pub mod promotions;
 pub mod routes;
 mod stock;

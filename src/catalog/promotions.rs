@@ -201,15 +201,28 @@ async fn insert(
     tx.commit().await
 }
 
-/// Sees to it that coupon and code are at Stripe. The keys are the row's, so whoever repeats them makes no second; where
-/// they can't be trusted any more, the code is looked for first.
-pub(super) async fn ensure(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
+/// The promotion code with its coupon and code at Stripe, which are created now if they aren't yet.
+async fn ensure(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
+    let row = create_at_stripe(app, id).await?;
+    row.ok_or(Error::NotFound("promotion code"))
+}
+
+/// Creates coupon and promotion code at Stripe, if they aren't created yet. The keys are the row's, so a repetition makes
+/// no second ones. Once a key can't be trusted any more, Stripe is searched for the code first. `None`: there is no such
+/// promotion code (any more, where Stripe refused it).
+pub async fn create_at_stripe(
+    app: &App,
+    id: &PromotionCodeId,
+) -> Result<Option<promotion_code::Model>> {
+    if find(&app.db.read, id).await?.is_none() {
+        return Ok(None);
+    }
     match make(app, id).await {
         Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
             forget(app, id, &fault).await?;
             Err(Error::StripeRefused(fault))
         }
-        outcome => outcome,
+        outcome => outcome.map(Some),
     }
 }
 

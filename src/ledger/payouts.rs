@@ -3,16 +3,19 @@
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use souk_entity::payout::{self, PayoutStatus, Reconciliation};
-use souk_entity::{Timestamp, book};
+use souk_entity::{AccountId, Timestamp, book};
 
+use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
 use crate::money;
+use crate::stripe::requests;
 use crate::stripe::views::PayoutView;
 
 use super::findings::{NewFinding, raise};
 use super::posting::{self, Line};
-use super::write_journal;
+use super::{open_book, pulling, write_journal};
 
 /// What a snapshot did to the stored payout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,30 @@ pub(super) enum Stored {
     Same,
     /// Another account has a payout of this id: nothing was touched.
     NotOurs,
+}
+
+/// Re-reads a payout from Stripe. A change of it stages a pull, which may close it.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, payout: &str) -> Result<()> {
+    pulling::in_our_mode(app, account, livemode)?;
+    let request = requests::balance::payout(payout);
+    let snapshot: PayoutView = app.stripe.on(account).get(&request).await?;
+    let tx = app.db.begin_write().await?;
+    let Some(book) = open_book(&tx, account, livemode).await? else {
+        return Ok(());
+    };
+    match store(&tx, &book, &snapshot).await? {
+        Stored::Changed => {
+            let account = account.clone();
+            jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
+        }
+        Stored::Same => {}
+        Stored::NotOurs => {
+            return Err(Error::internal(format!(
+                "payout {payout} of {account} stands in another account's book"
+            )));
+        }
+    }
+    tx.commit().await
 }
 
 /// Stores a snapshot of a payout, from an event or from Stripe's answer. A status moves only forward, and each move

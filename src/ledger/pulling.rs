@@ -47,7 +47,7 @@ pub(super) fn read(page: &Page) -> Result<Vec<Pulled>> {
 
 /// Pulls what is new on an account, and what is not older than the overlap, into its book. `None`: no seller has the
 /// account.
-pub(super) async fn pull(
+pub(super) async fn pull_transactions(
     app: &App,
     account: &AccountId,
     livemode: bool,

@@ -24,13 +24,20 @@ pub(super) const REFRESH: &str = "onboarding_refresh";
 /// How long somebody may take over Stripe's form.
 const STATE_MS: i64 = 7 * 24 * 3_600_000;
 
-/// Sees to it that the seller has an account at Stripe. The key is the seller's, so whoever repeats it makes no second;
-/// where it can't be trusted any more, the account is looked for first.
+/// The seller with its account, which is created now if it isn't yet.
 pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
-    let row = find(&app.db.read, id).await?;
-    let row = row.ok_or(Error::NotFound("seller"))?;
+    create(app, id).await?.ok_or(Error::NotFound("seller"))
+}
+
+/// Creates the seller's account at Stripe, if it isn't created yet. The key is the seller's, so a repetition makes no
+/// second account. Once the key can't be trusted any more, Stripe is searched for the account first. `None`: there is no
+/// such seller (any more, where Stripe refused it).
+pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
+    let Some(row) = find(&app.db.read, id).await? else {
+        return Ok(None);
+    };
     if row.stripe_account.is_some() {
-        return Ok(row);
+        return Ok(Some(row));
     }
     let request = accounts::create(&accounts::NewAccount {
         seller: id.as_ref(),
@@ -51,7 +58,7 @@ pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
         )
         .await;
     match made {
-        Ok(view) => attach(app, id, &view).await,
+        Ok(view) => attach(app, id, &view).await.map(Some),
         Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
             forget(app, id, &fault).await?;
             Err(Error::StripeRefused(fault))
@@ -130,23 +137,27 @@ async fn forget(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
 /// Re-reads the account because somebody asked for it. An account that can be read again, read wholly after it was
 /// found disconnected, counts as connected again.
 pub async fn sync(app: &App, id: &SellerId) -> Result<seller::Model> {
-    reread(app, id, true).await
+    reread(app, id, true)
+        .await?
+        .ok_or(Error::NotFound("seller"))
 }
 
-/// Re-reads the account by the way. Events come in any order, so a disconnection stands until somebody asks.
-pub(super) async fn refresh(app: &App, id: &SellerId) -> Result<seller::Model> {
+/// Re-reads the account because something hinted that it changed. Events come in any order, so a disconnection stands
+/// until somebody asks for a `sync`. `None`: there is no such seller.
+pub async fn refresh(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
     reread(app, id, false).await
 }
 
 /// A read is stored only if none was stored since it began: so of two at once the one that saw the older state never
 /// has the last word. `synced_at` counts up with each and is compared under the row's lock. Whoever loses twice is
 /// done: what was stored second was read after what was stored first, and so after this began.
-async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<seller::Model> {
+async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<Option<seller::Model>> {
     for _ in 0..2 {
-        let before = find(&app.db.read, id).await?;
-        let before = before.ok_or(Error::NotFound("seller"))?;
+        let Some(before) = find(&app.db.read, id).await? else {
+            return Ok(None);
+        };
         let Some(account) = &before.stripe_account else {
-            return ensure(app, id).await;
+            return create(app, id).await;
         };
         let request = accounts::retrieve(account);
         let read = match app.stripe.platform().get(&request).await {
@@ -155,11 +166,10 @@ async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<seller::Mo
             Err(e) => return Err(e),
         };
         if let Some(stored) = store_read(app, &before, read, reconnects).await? {
-            return Ok(stored);
+            return Ok(Some(stored));
         }
     }
-    let row = find(&app.db.read, id).await?;
-    row.ok_or(Error::NotFound("seller"))
+    find(&app.db.read, id).await
 }
 
 /// Stores what was read of an account that was `before` as the read began; `read` is none where it has disconnected.
@@ -389,7 +399,7 @@ fn deauthorized() -> Error {
 async fn noticing<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
     match answer {
         Err(refused @ Error::StripeRefused(_)) => match refresh(app, id).await {
-            Ok(row) if row.deauthorized_at.is_some() => Err(deauthorized()),
+            Ok(Some(row)) if row.deauthorized_at.is_some() => Err(deauthorized()),
             _ => Err(refused),
         },
         answer => answer,

@@ -1,8 +1,7 @@
 //! Sellers: who owns them, their connected accounts, and whether they can take money.
 
-mod account;
+pub mod account;
 pub mod events;
-pub mod later;
 mod pages;
 pub mod routes;
 mod status;

@@ -50,7 +50,7 @@ pub(super) async fn come_back(
         return Ok(not_valid());
     };
     let (seller, is_fresh) = match account::refresh(&app, &known.id).await {
-        Ok(seller) => (seller, true),
+        Ok(seller) => (seller.ok_or(Error::NotFound("seller"))?, true),
         Err(e @ (Error::StripeUnavailable(_) | Error::StripeRefused(_) | Error::Busy(_))) => {
             tracing::warn!(seller = %known.id, error = %e, "the account could not be read again");
             (known, false)
