@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, MatchedPath, Request};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use souk_entity::{IdempotencyId, RowId, Timestamp, idempotency_key};
@@ -114,6 +114,7 @@ impl<T> Keyed<T> {
     }
 }
 
+/// The id to make the thing under: a new one, or that of an earlier request with this key.
 async fn claim<I: RowId>(
     app: &App,
     scope: &str,
@@ -121,39 +122,30 @@ async fn claim<I: RowId>(
     hash: &str,
 ) -> Result<Claim<I>> {
     use idempotency_key::Column as C;
-    let fresh: I = ids::new(app.clock.now());
+    let new_id: I = ids::new(app.clock.now());
     let Some(key) = key else {
         return Ok(Claim {
-            id: fresh,
+            id: new_id,
             row: None,
             replayed: false,
         });
     };
     let tx = app.db.begin_write().await?;
-    let lease = tx.now().plus_ms(LEASE_MS);
-    let row_id: IdempotencyId = ids::new(tx.now());
-    let insert = idempotency_key::Entity::insert(idempotency_key::ActiveModel {
-        id: Set(row_id.clone()),
-        scope: Set(scope.to_owned()),
-        key: Set(key.to_owned()),
-        request_hash: Set(hash.to_owned()),
-        resource_id: Set(fresh.as_ref().to_owned()),
-        status: Set(None),
-        lease_until: Set(lease),
-        created_at: Set(tx.now()),
-    })
-    .on_conflict(
-        OnConflict::columns([C::Scope, C::Key])
-            .do_nothing()
-            .to_owned(),
-    )
-    .exec_without_returning(&tx)
-    .await;
-    if db::inserted(insert)?.is_some_and(|rows| rows > 0) {
+    let new_row = idempotency_key::Model {
+        id: ids::new(tx.now()),
+        scope: scope.to_owned(),
+        key: key.to_owned(),
+        request_hash: hash.to_owned(),
+        resource_id: new_id.as_ref().to_owned(),
+        status: None,
+        lease_until: tx.now().plus_ms(LEASE_MS),
+        created_at: tx.now(),
+    };
+    if insert(&tx, &new_row).await? {
         tx.commit().await?;
         return Ok(Claim {
-            id: fresh,
-            row: Some((row_id, lease)),
+            id: new_id,
+            row: Some((new_row.id, new_row.lease_until)),
             replayed: false,
         });
     }
@@ -163,6 +155,31 @@ async fn claim<I: RowId>(
         .one(&tx)
         .await?
         .ok_or_else(|| Error::internal("an idempotency key went away"))?;
+    let claim = resume(&tx, row, hash).await?;
+    tx.commit().await?;
+    Ok(claim)
+}
+
+/// Writes the row of a key. `false`: there is one for this scope and key already.
+async fn insert(tx: &Tx, row: &idempotency_key::Model) -> Result<bool> {
+    use idempotency_key::Column as C;
+    let insert = idempotency_key::Entity::insert(row.clone().into_active_model())
+        .on_conflict(
+            OnConflict::columns([C::Scope, C::Key])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await;
+    Ok(db::inserted(insert)?.is_some_and(|rows| rows > 0))
+}
+
+/// Goes on with the request that used this key first: replays it if it is done, takes it over if its lease has ended.
+///
+/// # Errors
+/// `idempotency_mismatch` where the body was another, `idempotency_in_flight` while the lease runs.
+async fn resume<I: RowId>(tx: &Tx, row: idempotency_key::Model, hash: &str) -> Result<Claim<I>> {
+    use idempotency_key::Column as C;
     if row.request_hash != hash {
         return Err(Error::invalid_with(
             "idempotency_mismatch",
@@ -178,12 +195,13 @@ async fn claim<I: RowId>(
             replayed: true,
         });
     }
+    let lease = tx.now().plus_ms(LEASE_MS);
     let taken = idempotency_key::Entity::update_many()
         .col_expr(C::LeaseUntil, Expr::value(lease))
         .filter(C::Id.eq(row.id.clone()))
         .filter(C::Status.is_null())
         .filter(C::LeaseUntil.lt(tx.now()))
-        .exec(&tx)
+        .exec(tx)
         .await?;
     if taken.rows_affected == 0 {
         return Err(Error::conflict(
@@ -191,7 +209,6 @@ async fn claim<I: RowId>(
             "The first request with this Idempotency-Key is still at work. Try again shortly.",
         ));
     }
-    tx.commit().await?;
     Ok(Claim {
         id,
         row: Some((row.id, lease)),
