@@ -257,7 +257,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::CreateAccount { seller } => sellers::account::create(app, seller).await.map(drop),
         Job::SyncAccount { seller } => sellers::account::refresh(app, seller).await.map(drop),
         Job::CreatePromotionCode { code } => {
-            let created = catalog::promotions::create_at_stripe(app, code).await;
+            let created = catalog::promotions::at_stripe::create(app, code).await;
             created.map(drop)
         }
         Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,

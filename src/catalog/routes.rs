@@ -344,6 +344,7 @@ async fn update_code(
     access: PromotionCodeAccess,
     Valid(body): Valid<CodeUpdate>,
 ) -> Answer<CodeView> {
-    let row = promotions::set_active(&app, &access.caller, &access.code.id, body.active).await?;
+    let row = promotions::at_stripe::set_active(&app, &access.caller, &access.code.id, body.active)
+        .await?;
     Ok(Json(code_view(row)))
 }

@@ -12,7 +12,7 @@ use crate::money;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
 use super::findings::{NewFinding, raise, resolve};
-use super::pulling::{self, Pulled};
+use super::transactions::{self, Pulled};
 
 /// Transactions a statement; databases bound how many values one takes.
 const AT_ONCE: usize = 100;
@@ -47,7 +47,7 @@ async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Vec<Pull
     loop {
         let request = requests::balance::payout_transactions(payout, after.as_deref());
         let page: Page = stripe.get(&request).await?;
-        let pulled = pulling::read(&page)?;
+        let pulled = transactions::read(&page)?;
         after = pulled.last().map(|last| last.txn.id.clone());
         all.extend(pulled.into_iter().filter(|p| !is_own(&p.txn, payout)));
         if after.is_none() || !page.has_more {
@@ -101,7 +101,7 @@ async fn assign(tx: &Tx, book: &book::Model, payout: &str, transactions: &[Pulle
     let mut taken = 0;
     for some in transactions.chunks(AT_ONCE) {
         // They may be older than any pull looked back.
-        pulling::store(tx, book, some).await?;
+        transactions::store(tx, book, some).await?;
         let ids = some.iter().map(|p| p.txn.id.as_str());
         let assigned = of_book()
             .col_expr(C::PayoutId, Expr::value(payout))

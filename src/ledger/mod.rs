@@ -11,6 +11,7 @@ pub mod payouts;
 mod posting;
 mod pulling;
 pub mod routes;
+mod transactions;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{

@@ -1,28 +1,20 @@
-//! The Stripe side of a seller: making its account, re-reading it, and the links into it.
+//! The Stripe side of a seller: its account is created, re-read and disconnected, and its balance is read.
 
-use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
-use souk_entity::seller::{self, Dashboard, Requirements, SellerStatus};
+use souk_entity::seller::{self, Dashboard, Requirements};
 use souk_entity::{AccountId, JsonText, SellerId, Timestamp};
 
 use super::status::{self, Facts};
 use super::{by_account, find, locked};
 use crate::app::App;
+use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::jobs::{self, Job};
 use crate::stripe::IdempotentCreate;
 use crate::stripe::requests::accounts;
-use crate::stripe::views::{AccountView, BalanceView, LinkView};
-use crate::{audit, identity, ids};
-
-/// For what the states of `return_url` and `refresh_url` are signed.
-pub(super) const RETURN: &str = "onboarding_return";
-/// As `RETURN`.
-pub(super) const REFRESH: &str = "onboarding_refresh";
-/// How long somebody may take over Stripe's form.
-const STATE_MS: i64 = 7 * 24 * 3_600_000;
+use crate::stripe::views::{AccountView, BalanceView};
 
 /// The seller with its account, which is created now if it isn't yet.
 pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
@@ -279,88 +271,6 @@ async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<
     Ok(())
 }
 
-/// A link into Stripe's onboarding, for the owner's browser at once: it works one time, for some minutes, and is
-/// neither stored nor logged. `seller_deauthorized`, `seller_rejected`.
-pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(String, Timestamp)> {
-    let row = connected(app, id).await?;
-    if row.status == SellerStatus::Rejected {
-        return Err(Error::conflict(
-            "seller_rejected",
-            "Stripe has rejected this account. Ask Stripe's support; there is nothing to onboard.",
-        ));
-    }
-    let account = account_of(&row)?;
-    let page = |purpose, path: &str| {
-        let state = identity::sign_state(app, purpose, id.as_ref(), STATE_MS);
-        app.config.page(&format!("{path}?state={state}"))
-    };
-    let refresh_url = page(REFRESH, "/onboarding/refresh");
-    let return_url = page(RETURN, "/onboarding/return");
-    let request = accounts::onboarding_link(account, &refresh_url, &return_url);
-    // Each click wants a link of its own, so no key is used twice.
-    let key = format!("onboarding_link:{}", ids::random_token());
-    let made = app.stripe.platform().post(&request, &key).await;
-    let link: LinkView = noticing(app, id, made).await?;
-    started(app, actor, id).await?;
-    let soon = app.clock.now().plus_ms(5 * 60_000);
-    let expires_at = link.expires_at.map_or(soon, Timestamp::from_seconds);
-    Ok((link.url, expires_at))
-}
-
-/// Writes down that onboarding has begun, the first time.
-async fn started(app: &App, actor: &str, id: &SellerId) -> Result<()> {
-    let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, id).await?;
-    if row.onboarding_started_at.is_none() {
-        row.onboarding_started_at = Some(tx.now());
-        let status = status::derive(&Facts::of(&row));
-        seller::Entity::update_many()
-            .col_expr(seller::Column::OnboardingStartedAt, Expr::value(tx.now()))
-            .col_expr(seller::Column::Status, Expr::value(status))
-            .col_expr(seller::Column::UpdatedAt, Expr::value(tx.now()))
-            .filter(seller::Column::Id.eq(id.clone()))
-            .exec(&tx)
-            .await?;
-    }
-    let data = json!({});
-    audit::record(
-        &tx,
-        actor,
-        "seller.onboarding_link_created",
-        id.as_ref(),
-        data,
-    )
-    .await?;
-    tx.commit().await
-}
-
-/// A link into the Express dashboard. `dashboard_not_express`, `seller_deauthorized`.
-pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<String> {
-    let row = connected(app, id).await?;
-    if row.dashboard != Dashboard::Express {
-        return Err(Error::conflict(
-            "dashboard_not_express",
-            "This account has Stripe's full dashboard: log in at https://dashboard.stripe.com.",
-        ));
-    }
-    let request = accounts::login_link(account_of(&row)?);
-    let key = format!("login_link:{}", ids::random_token());
-    let made = app.stripe.platform().post(&request, &key).await;
-    let link: LinkView = noticing(app, id, made).await?;
-    let tx = app.db.begin_write().await?;
-    let data = json!({});
-    audit::record(
-        &tx,
-        actor,
-        "seller.dashboard_link_created",
-        id.as_ref(),
-        data,
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(link.url)
-}
-
 /// What Stripe holds for the seller at this moment; nothing while the account isn't made.
 pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
     let Some(account) = &seller.stripe_account else {
@@ -373,21 +283,7 @@ pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
     noticing(app, &seller.id, read).await
 }
 
-/// The seller with an account that we may use, made now if it isn't yet.
-async fn connected(app: &App, id: &SellerId) -> Result<seller::Model> {
-    let row = ensure(app, id).await?;
-    if row.deauthorized_at.is_some() {
-        return Err(deauthorized());
-    }
-    Ok(row)
-}
-
-fn account_of(row: &seller::Model) -> Result<&AccountId> {
-    let account = row.stripe_account.as_ref();
-    account.ok_or_else(|| Error::internal("an account was ensured, but isn't there"))
-}
-
-fn deauthorized() -> Error {
+pub(super) fn deauthorized() -> Error {
     Error::conflict(
         "seller_deauthorized",
         "This seller's Stripe account has disconnected from the platform.",
@@ -396,7 +292,7 @@ fn deauthorized() -> Error {
 
 /// Takes note when a refusal comes of the account's having disconnected. Stripe puts that in other words on each path,
 /// so the account itself is asked.
-async fn noticing<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
+pub(super) async fn noticing<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
     match answer {
         Err(refused @ Error::StripeRefused(_)) => match refresh(app, id).await {
             Ok(Some(row)) if row.deauthorized_at.is_some() => Err(deauthorized()),

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod events;
+mod links;
 mod pages;
 pub mod routes;
 mod status;
@@ -15,7 +16,8 @@ use souk_entity::seller::{self, SellerStatus};
 use souk_entity::{AccountId, JsonText, Metadata, SellerId, UserId, user};
 use validator::{ValidateEmail, ValidateLength};
 
-pub use account::{balance, dashboard_link, onboarding_link, sync};
+pub use account::{balance, sync};
+pub use links::{dashboard_link, onboarding_link};
 
 use crate::app::App;
 use crate::audit;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use souk_entity::SellerId;
 use souk_entity::seller::{self, SellerStatus};
 
-use super::account::{REFRESH, RETURN};
-use super::{account, find};
+use super::links::{REFRESH, RETURN};
+use super::{account, find, onboarding_link};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Form, Query, escape, page};
@@ -233,7 +233,7 @@ pub(super) async fn go_on(State(app): State<App>, Form(login): Form<Login>) -> R
             "This is not the account that this seller belongs to.",
         ));
     }
-    match account::onboarding_link(&app, user.id.as_ref(), &seller.id).await {
+    match onboarding_link(&app, user.id.as_ref(), &seller.id).await {
         Ok((url, _)) => Ok(Redirect::to(&url).into_response()),
         Err(e) => turned_away(e),
     }
