@@ -16,9 +16,9 @@ use super::Paging;
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// A JSON body that holds to its type and its rules.
-pub struct Valid<T>(pub T);
+pub struct ValidJson<T>(pub T);
 
-impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Valid<T> {
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJson<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
@@ -66,7 +66,7 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
     well_formed(bytes)?;
     refuse_nul(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
+    let JsonObject(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|e| field_error(&e.path().to_string(), &e.into_inner().to_string()))?;
     check(&value)?;
     Ok(value)
@@ -74,13 +74,13 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
 
 /// A JSON object read as a `T`. serde's derive would take an array too, as the fields' values in their order, in which
 /// no field is known by its name any more.
-struct Object<T>(T);
+struct JsonObject<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reads<T>(std::marker::PhantomData<T>);
+        struct ObjectVisitor<T>(std::marker::PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reads<T> {
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
             type Value = T;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -92,28 +92,28 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
         }
         deserializer
-            .deserialize_map(Reads(std::marker::PhantomData))
+            .deserialize_map(ObjectVisitor(std::marker::PhantomData))
             .map(Self)
     }
 }
 
-/// For a field that is an object: `#[serde(deserialize_with = "object")]`.
-pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// For a field that is an object: `#[serde(deserialize_with = "json_object")]`.
+pub fn json_object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Object::deserialize(deserializer).map(|Object(one)| one)
+    JsonObject::deserialize(deserializer).map(|JsonObject(one)| one)
 }
 
-/// For a field that is a list of objects: `#[serde(deserialize_with = "objects")]`.
-pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// For a field that is a list of objects: `#[serde(deserialize_with = "json_objects")]`.
+pub fn json_objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let all: Vec<Object<T>> = Deserialize::deserialize(deserializer)?;
-    Ok(all.into_iter().map(|Object(one)| one).collect())
+    let all: Vec<JsonObject<T>> = Deserialize::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|JsonObject(one)| one).collect())
 }
 
 /// Whether it is JSON at all is asked first: reading a field, serde_json calls a number where a name is wanted malformed,
@@ -316,9 +316,9 @@ fn refuse_repeated(pairs: &[(String, String)]) -> Result<()> {
 /// else would find nothing, and say so only by an empty list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Word(String);
+pub struct FilterValue(String);
 
-impl TryFrom<String> for Word {
+impl TryFrom<String> for FilterValue {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -331,13 +331,13 @@ impl TryFrom<String> for Word {
     }
 }
 
-impl AsRef<str> for Word {
+impl AsRef<str> for FilterValue {
     fn as_ref(&self) -> &str {
         &self.0
     }
 }
 
-impl std::str::FromStr for Word {
+impl std::str::FromStr for FilterValue {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

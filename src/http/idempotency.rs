@@ -27,14 +27,14 @@ const KEPT_MS: i64 = 24 * 60 * 60_000;
 const LEASE_MS: i64 = 60_000;
 
 /// A checked JSON body together with the request's `Idempotency-Key`.
-pub struct Keyed<T> {
+pub struct IdempotentJson<T> {
     body: T,
     key: Option<String>,
     route: String,
     hash: String,
 }
 
-impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Keyed<T> {
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for IdempotentJson<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
@@ -74,7 +74,7 @@ struct Claim<I> {
     replayed: bool,
 }
 
-impl<T> Keyed<T> {
+impl<T> IdempotentJson<T> {
     /// The body.
     pub fn body(&self) -> &T {
         &self.body

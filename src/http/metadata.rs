@@ -34,9 +34,9 @@ pub fn merge_metadata(mut stored: Metadata, change: Metadata) -> Result<Metadata
     Ok(stored)
 }
 
-/// For a PATCH field with `#[serde(default, deserialize_with = "given")]`: `None` only where the field is left out.
+/// For a PATCH field with `#[serde(default, deserialize_with = "deserialize_some")]`: `None` only where the field is left out.
 /// With `Option<T>` a null is refused; with `Option<Option<T>>` it is `Some(None)`, which sets null.
-pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub fn deserialize_some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -74,9 +74,9 @@ mod tests {
     fn a_null_is_not_the_same_as_a_field_left_out() {
         #[derive(Deserialize)]
         struct Change {
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "deserialize_some")]
             name: Option<String>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "deserialize_some")]
             fee: Option<Option<i32>>,
         }
         let read = serde_json::from_str::<Change>;

@@ -14,9 +14,11 @@ mod problem;
 pub use address::ClientAddress;
 pub use by_time::page_by_time;
 pub use extract::BODY_LIMIT;
-pub use extract::{Filters, Form, Path, Query, Unpaged, Valid, Word, object, objects};
-pub use idempotency::{Keyed, forget_keys};
-pub use metadata::{check_metadata, given, merge_metadata};
+pub use extract::{
+    FilterValue, Filters, Form, Path, Query, Unpaged, ValidJson, json_object, json_objects,
+};
+pub use idempotency::{IdempotentJson, forget_keys};
+pub use metadata::{check_metadata, deserialize_some, merge_metadata};
 pub use paging::{List, Pages, Paging};
 
 use axum::Json;

@@ -13,7 +13,7 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Empty, Keyed, Path, Valid, given};
+use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson, deserialize_some};
 use crate::identity::MaybeCaller;
 use crate::orders::{self, OrderAccess, OrderView, Proof};
 
@@ -106,7 +106,7 @@ fn session_status(status: PaymentStatus) -> &'static str {
 async fn create(
     State(app): State<App>,
     MaybeCaller(buyer): MaybeCaller,
-    request: Keyed<NewCheckout>,
+    request: IdempotentJson<NewCheckout>,
 ) -> Result<Response> {
     // Guests share no name, so a guest's key counts together with the e-mail: nobody is answered another's secret.
     let principal = match &buyer {
@@ -180,7 +180,7 @@ async fn expire(
     State(app): State<App>,
     Path(id): Path<String>,
     proof: Proof,
-    Valid(Empty {}): Valid<Empty>,
+    ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<SessionResource> {
     if !proof.is_given() {
         return Err(Error::Unauthenticated(
@@ -215,7 +215,7 @@ async fn verify(
     State(app): State<App>,
     Path(id): Path<String>,
     proof: Proof,
-    Valid(Empty {}): Valid<Empty>,
+    ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<Verification> {
     let stands = sessions::verify(&app, &id).await?;
     let order = match proof.is_given() {
@@ -270,7 +270,7 @@ fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct Cancellation {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(max = 500, message = "reason has at most 500 characters."))]
     reason: Option<String>,
 }
@@ -278,7 +278,7 @@ struct Cancellation {
 async fn cancel(
     State(app): State<App>,
     access: OrderAccess,
-    Valid(new): Valid<Cancellation>,
+    ValidJson(new): ValidJson<Cancellation>,
 ) -> Answer<OrderView> {
     let order = sessions::cancel(&app, access, new.reason).await?;
     Ok(Json(orders::view(&app.db.read, order).await?))

@@ -13,7 +13,7 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, Keyed, List, Pages, Path, given};
+use crate::http::{Answer, Filters, IdempotentJson, List, Pages, Path, deserialize_some};
 use crate::identity::Caller;
 use crate::orders::{self, OrderAccess, Proof};
 use crate::sellers;
@@ -82,16 +82,16 @@ enum Reason {
 #[serde(deny_unknown_fields)]
 struct RefundCreate {
     order_id: OrderId,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 1,
         max = 99_999_999,
         message = "amount is 1 to 99999999 minor units."
     ))]
     amount: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     reason: Option<Reason>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(max = 500, message = "note has at most 500 characters."))]
     note: Option<String>,
 }
@@ -99,7 +99,7 @@ struct RefundCreate {
 async fn create(
     State(app): State<App>,
     caller: Caller,
-    request: Keyed<RefundCreate>,
+    request: IdempotentJson<RefundCreate>,
 ) -> Result<Response> {
     let principal = caller.principal();
     let proof = Proof {
