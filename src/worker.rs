@@ -283,7 +283,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
 /// Deletes answered requests' keys, and logins, whose time is over.
 async fn tidy(app: &App) -> Result<()> {
     let tx = app.db.begin_write().await?;
-    http::forget_keys(&tx).await?;
-    identity::forget_sessions(&tx).await?;
+    http::delete_expired_keys(&tx).await?;
+    identity::delete_expired_sessions(&tx).await?;
     tx.commit().await
 }

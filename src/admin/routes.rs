@@ -16,7 +16,7 @@ use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Empty, FilterValue, Filters, List, Pages, Paging, Path, ValidJson, deserialize_some,
+    Answer, Empty, FilterValue, Filters, List, Paginate, Paging, Path, ValidJson, deserialize_some,
     json_object, page_by_time,
 };
 use crate::identity::{Admin, Caller};
@@ -105,7 +105,7 @@ async fn replay_events(
     for id in ids {
         replays.push(replay::replay(&app, &caller.principal(), &id, body.dry_run).await?);
     }
-    let paging = Paging::whole("/v1/admin/events/replay");
+    let paging = Paging::new("/v1/admin/events/replay");
     Ok(Json(paging.list((replays, has_more), ReplayView::from)))
 }
 

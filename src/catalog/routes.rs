@@ -19,7 +19,7 @@ use super::{Adjustment, NewProduct, ProductAccess, ProductChange};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Filters, IdempotentJson, List, NoFilters, Pages, Path, ValidJson, deserialize_some,
+    Answer, Filters, IdempotentJson, List, NoFilters, Paginate, Path, ValidJson, deserialize_some,
 };
 use crate::identity::{Caller, MaybeCaller};
 use crate::sellers;

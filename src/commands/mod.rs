@@ -103,7 +103,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args).await,
             Command::Admin(command) => admin::run(command).await,
             Command::Openapi => {
-                print!("{}", souk::http::open::OPENAPI);
+                print!("{}", souk::http::public::OPENAPI);
                 Ok(())
             }
         };

@@ -263,7 +263,7 @@ impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Unpaged<F> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
-        Ok(Self(from_pairs(all)?, Paging::whole(parts.uri.path())))
+        Ok(Self(from_pairs(all)?, Paging::new(parts.uri.path())))
     }
 }
 

@@ -236,7 +236,7 @@ async fn settle(
 }
 
 /// Forgets the keys whose time is over.
-pub async fn forget_keys(tx: &Tx) -> Result<()> {
+pub async fn delete_expired_keys(tx: &Tx) -> Result<()> {
     use idempotency_key::Column as C;
     idempotency_key::Entity::delete_many()
         .filter(C::CreatedAt.lt(tx.now().plus_ms(-KEPT_MS)))

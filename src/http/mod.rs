@@ -1,25 +1,23 @@
 //! What all routes share: bodies and queries in, answers and problems out, paging, idempotency, headers.
 
 mod address;
-pub mod again;
-mod by_time;
 mod extract;
 pub mod headers;
 mod idempotency;
 mod metadata;
-pub mod open;
 mod paging;
 mod problem;
+pub mod public;
+pub mod retry_contention;
 
 pub use address::ClientAddress;
-pub use by_time::page_by_time;
 pub use extract::BODY_LIMIT;
 pub use extract::{
     FilterValue, Filters, Form, Path, Query, Unpaged, ValidJson, json_object, json_objects,
 };
-pub use idempotency::{IdempotentJson, forget_keys};
+pub use idempotency::{IdempotentJson, delete_expired_keys};
 pub use metadata::{check_metadata, deserialize_some, merge_metadata};
-pub use paging::{List, Pages, Paging};
+pub use paging::{List, Paginate, Paging, page_by_time};
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -1,10 +1,11 @@
-//! Lists a page at a time, newest first, by the ids of their rows.
+//! Lists a page at a time, newest first.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Select,
 };
 use serde::Serialize;
+use souk_entity::Timestamp;
 
 use crate::error::{Error, Result};
 
@@ -37,7 +38,7 @@ impl Paging {
         pairs: Vec<(String, String)>,
         path: &str,
     ) -> Result<(Self, Vec<(String, String)>)> {
-        let mut paging = Self::whole(path);
+        let mut paging = Self::new(path);
         let mut rest = Vec::new();
         for (name, value) in pairs {
             match name.as_str() {
@@ -65,7 +66,7 @@ impl Paging {
     }
 
     /// Of a list that isn't asked for by a query, at this path.
-    pub fn whole(path: &str) -> Self {
+    pub fn new(path: &str) -> Self {
         Self {
             limit: DEFAULT_LIMIT,
             starting_after: None,
@@ -107,7 +108,7 @@ fn cursor(param: String, value: String) -> Result<String> {
 }
 
 /// Reads one page of a query.
-pub trait Pages {
+pub trait Paginate {
     /// The rows.
     type Row;
     /// A page by a column that sorts by age, such as our ids, newest first; and whether there are more.
@@ -119,7 +120,7 @@ pub trait Pages {
     ) -> impl Future<Output = Result<(Vec<Self::Row>, bool)>> + Send;
 }
 
-impl<E, M> Pages for Select<E>
+impl<E, M> Paginate for Select<E>
 where
     E: EntityTrait<Model = M>,
     M: FromQueryResult + Sized + Send + Sync,
@@ -149,4 +150,61 @@ where
         }
         Ok((rows, has_more))
     }
+}
+
+/// A page of rows with Stripe's ids, newest first, and whether there are more. Such ids don't sort by age, so the page
+/// goes by a time, then by id. The row that the cursor names is looked for in
+/// `visible`: what the caller may see, filtered or not, so that a row that left the filter still holds the place.
+pub async fn page_by_time<E, M, C>(
+    query: Select<E>,
+    visible: Select<E>,
+    paging: &Paging,
+    (at, id): (E::Column, E::Column),
+    db: &C,
+) -> Result<(Vec<M>, bool)>
+where
+    E: EntityTrait<Model = M>,
+    M: FromQueryResult + Send + Sync,
+    C: ConnectionTrait,
+{
+    let (cursor, param, backwards) = match (&paging.starting_after, &paging.ending_before) {
+        (_, Some(newer_than)) => (Some(newer_than), "ending_before", true),
+        (older_than, None) => (older_than.as_ref(), "starting_after", false),
+    };
+    let mut query = query.limit(paging.limit + 1);
+    if let Some(cursor) = cursor {
+        let seen: Option<Timestamp> = visible
+            .filter(id.eq(cursor.as_str()))
+            .select_only()
+            .column(at)
+            .into_tuple()
+            .one(db)
+            .await?;
+        let seen = seen.ok_or_else(|| {
+            Error::invalid(
+                param,
+                format!("{param} names nothing in this list. Give the id of a row of it."),
+            )
+        })?;
+        let beyond = if backwards {
+            at.gt(seen).or(at.eq(seen).and(id.gt(cursor.as_str())))
+        } else {
+            at.lt(seen).or(at.eq(seen).and(id.lt(cursor.as_str())))
+        };
+        query = query.filter(beyond);
+    }
+    query = if backwards {
+        query.order_by_asc(at).order_by_asc(id)
+    } else {
+        query.order_by_desc(at).order_by_desc(id)
+    };
+    let mut rows = query.all(db).await?;
+    let has_more = rows.len() as u64 > paging.limit;
+    if has_more {
+        rows.pop();
+    }
+    if backwards {
+        rows.reverse();
+    }
+    Ok((rows, has_more))
 }

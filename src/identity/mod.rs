@@ -18,7 +18,7 @@ use souk_entity::{Timestamp, UserId};
 use validator::ValidateEmail;
 
 pub use caller::{Admin, Caller, MaybeCaller};
-pub use sessions::forget_sessions;
+pub use sessions::delete_expired_sessions;
 pub use tokens::{open_state, order_secret, sign_state};
 
 use crate::app::App;

@@ -113,7 +113,7 @@ pub(super) async fn revoke_all(tx: &Tx, user: &UserId, actor: &str, reason: &str
 }
 
 /// Deletes the sessions that have expired, with their tokens.
-pub async fn forget_sessions(tx: &Tx) -> Result<()> {
+pub async fn delete_expired_sessions(tx: &Tx) -> Result<()> {
     let mut expired = Query::select();
     expired
         .column(session::Column::Id)

@@ -18,7 +18,7 @@ use validator::Validate;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, FilterValue, Filters, List, NoFilters, Pages, Path, Unpaged, ValidJson, page_by_time,
+    Answer, FilterValue, Filters, List, NoFilters, Paginate, Path, Unpaged, ValidJson, page_by_time,
 };
 use crate::identity::{Admin, Caller};
 use crate::money;

@@ -10,7 +10,7 @@ use souk_entity::{OrderEventId, OrderId, SellerId, Timestamp, order_event};
 use validator::Validate;
 
 use crate::app::App;
-use crate::http::{Answer, Filters, List, NoFilters, Pages, ValidJson, deserialize_some};
+use crate::http::{Answer, Filters, List, NoFilters, Paginate, ValidJson, deserialize_some};
 use crate::identity::Caller;
 use crate::sellers;
 

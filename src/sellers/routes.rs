@@ -15,7 +15,7 @@ use super::{NewSeller, SellerAccess, SellerChange, pages};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::{
-    Answer, Empty, Filters, IdempotentJson, List, Pages, ValidJson, deserialize_some,
+    Answer, Empty, Filters, IdempotentJson, List, Paginate, ValidJson, deserialize_some,
 };
 use crate::identity::Caller;
 use crate::stripe::views::{BalanceAmountView, BalanceView};

@@ -13,7 +13,7 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, IdempotentJson, List, Pages, Path, deserialize_some};
+use crate::http::{Answer, Filters, IdempotentJson, List, Paginate, Path, deserialize_some};
 use crate::identity::Caller;
 use crate::orders::{self, OrderAccess, Proof};
 use crate::sellers;
