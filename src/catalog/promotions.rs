@@ -20,7 +20,7 @@ use crate::stripe::key_until;
 use crate::{audit, db, money, sellers};
 
 /// How long a request may be at work with Stripe before the job that repeats it begins.
-const ANSWER_MS: i64 = 15_000;
+const RETRY_DELAY_MS: i64 = 15_000;
 
 /// A promotion code named by the path's `{id}`, and its seller's owner or an admin, who calls; else 404.
 pub struct PromotionCodeAccess {
@@ -192,7 +192,7 @@ async fn insert(
         });
     }
     let job = Job::CreatePromotionCode { code: id.clone() };
-    jobs::stage_at(&tx, &job, tx.now().plus_ms(ANSWER_MS)).await?;
+    jobs::stage_at(&tx, &job, tx.now().plus_ms(RETRY_DELAY_MS)).await?;
     let actor = caller.principal();
     audit::record(&tx, &actor, "promotion_code.created", id.as_ref(), data).await?;
     tx.commit().await

@@ -108,7 +108,7 @@ async fn register(
 /// a wrong password; 429 after too many wrong ones for one address.
 pub async fn authenticate(app: &App, email: &str, password: &str) -> Result<user::Model> {
     let address = email_address(email);
-    let attempt = throttle::Try::begin(address.as_deref().unwrap_or(email))?;
+    let attempt = throttle::PasswordAttempt::begin(address.as_deref().unwrap_or(email))?;
     let user = match &address {
         Some(email) => by_email(&app.db.read, email).await?,
         None => None,

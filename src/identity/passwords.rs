@@ -17,20 +17,20 @@ const LANES: u32 = 1;
 
 /// Verified against where there is no user, so that an unknown address costs what a known one does. Its digest was
 /// made from no password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dT6XtiBkN4uW0rd9feIVUg$\
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$dT6XtiBkN4uW0rd9feIVUg$\
                       ImkYGNwtAu1ipVfwGg8UMBjKYTWMSAZMhMob+oiaD7s";
 
 /// How long a login waits for its turn before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
 });
 
 /// A new hash as a PHC string. `Busy` when too many wait.
 pub(super) async fn hash(password: &str) -> Result<String> {
     let password = password.to_owned();
-    in_turn(move || {
+    with_slot(move || {
         let hash: PasswordHash = hasher()?.hash_password(password.as_bytes())?;
         Ok(hash.to_string())
     })
@@ -40,9 +40,9 @@ pub(super) async fn hash(password: &str) -> Result<String> {
 /// Whether the password is the one behind `stored`, a PHC string; with none, no password is, at the same cost.
 pub(super) async fn verify(password: &str, stored: Option<&str>) -> Result<bool> {
     let known = stored.is_some();
-    let stored = stored.unwrap_or(NOBODY).to_owned();
+    let stored = stored.unwrap_or(DUMMY_HASH).to_owned();
     let password = password.to_owned();
-    in_turn(move || {
+    with_slot(move || {
         let stored = PasswordHash::new(&stored)?;
         match hasher()?.verify_password(password.as_bytes(), &stored) {
             Ok(()) => Ok(known),
@@ -59,16 +59,16 @@ fn hasher() -> argon2::password_hash::Result<Argon2<'static>> {
 }
 
 /// Runs on the blocking pool. The turn goes along, so that one who hangs up does not make room for another hash.
-async fn in_turn<T: Send + 'static>(
+async fn with_slot<T: Send + 'static>(
     work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
 ) -> Result<T> {
-    let turn = tokio::time::timeout(PATIENCE, TURNS.acquire())
+    let slot = tokio::time::timeout(MAX_WAIT, SLOTS.acquire())
         .await
         .map_err(|_| Error::Busy("Too many logins at once; try again shortly.".to_owned()))?
         .map_err(|_| Error::internal("no more passwords are hashed"))?;
     tokio::task::spawn_blocking(move || {
         let done = work();
-        drop(turn);
+        drop(slot);
         done
     })
     .await
@@ -102,8 +102,8 @@ mod tests {
             cost(&anybody).as_deref(),
             Some("$argon2id$v=19$m=19456,t=2,p=1")
         );
-        assert_eq!(cost(NOBODY), cost(&anybody));
-        assert_eq!(NOBODY.len(), anybody.len());
+        assert_eq!(cost(DUMMY_HASH), cost(&anybody));
+        assert_eq!(DUMMY_HASH.len(), anybody.len());
     }
 
     #[tokio::test]

@@ -45,9 +45,9 @@ impl FromRequestParts<App> for RateLimited {
 
 /// One try at an account's password; 429 when it had too many. It counts as failed until `succeeded` is called, so
 /// that tries made at the same time count too.
-pub(super) struct Try(String);
+pub(super) struct PasswordAttempt(String);
 
-impl Try {
+impl PasswordAttempt {
     pub(super) fn begin(email: &str) -> Result<Self> {
         let key = format!("account {email}");
         ALLOWANCES.take(key.clone(), PER_ACCOUNT, Instant::now())?;

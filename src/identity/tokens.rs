@@ -54,7 +54,7 @@ pub(super) fn access_token(
         iat: now.seconds(),
         exp: now.seconds() + ACCESS_SECONDS,
     };
-    let key = EncodingKey::from_secret(&derived(config, ACCESS_KEY));
+    let key = EncodingKey::from_secret(&derived_key(config, ACCESS_KEY));
     jsonwebtoken::encode(&header, &claims, &key)
         .map_err(|e| Error::internal(format!("signing an access token: {e}")))
 }
@@ -71,7 +71,7 @@ pub(super) fn read_access_token(
     rules.set_audience(&[AUDIENCE]);
     // The library would read the machine's clock; ours is compared below.
     rules.validate_exp = false;
-    let key = DecodingKey::from_secret(&derived(config, ACCESS_KEY));
+    let key = DecodingKey::from_secret(&derived_key(config, ACCESS_KEY));
     let token = jsonwebtoken::decode::<Claims>(token, &key, &rules)
         .map_err(|_| invalid("The access token is not one of ours. Log in again."))?;
     if token.header.typ.as_deref() != Some(ACCESS_TYPE) {
@@ -105,7 +105,10 @@ pub fn open_state(app: &App, purpose: &str, state: &str) -> Option<String> {
 /// The secret that a guest proves an order with. The same for the same order, so that it need not be kept: what is
 /// stored is its `ids::sha256_hex`.
 pub fn order_secret(app: &App, order: &OrderId) -> String {
-    let mac = mac(&derived(&app.config, ORDER_KEY), order.as_ref().as_bytes());
+    let mac = mac(
+        &derived_key(&app.config, ORDER_KEY),
+        order.as_ref().as_bytes(),
+    );
     format!(
         "ors_{}",
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
@@ -136,11 +139,11 @@ fn read_state(config: &Config, now: Timestamp, purpose: &str, state: &str) -> Op
 /// A purpose holds no line break and a time only digits, so that no two states share a text.
 fn state_mac(config: &Config, purpose: &str, subject: &str, expires: Timestamp) -> Hmac<Sha256> {
     let text = format!("{purpose}\n{}\n{subject}", expires.0);
-    mac(&derived(config, STATE_KEY), text.as_bytes())
+    mac(&derived_key(config, STATE_KEY), text.as_bytes())
 }
 
 /// The key of one kind of signature. An installation without a signing key must not sign at all.
-fn derived(config: &Config, kind: &str) -> [u8; 32] {
+fn derived_key(config: &Config, kind: &str) -> [u8; 32] {
     let key = config.jwt_key();
     assert!(!key.is_empty(), "JWT_SECRET is neither given nor made");
     mac(key, kind.as_bytes()).finalize().into_bytes().into()
@@ -178,7 +181,7 @@ mod tests {
     }
 
     fn signed(header: &Header, claims: &Value) -> String {
-        let key = EncodingKey::from_secret(&derived(&ours(), ACCESS_KEY));
+        let key = EncodingKey::from_secret(&derived_key(&ours(), ACCESS_KEY));
         jsonwebtoken::encode(header, claims, &key).expect("signs")
     }
 

@@ -5,8 +5,8 @@ use serde_json::json;
 use souk_entity::seller::{self, Dashboard, Requirements};
 use souk_entity::{AccountId, JsonText, SellerId, Timestamp};
 
-use super::status::{self, Facts};
-use super::{by_account, find, locked};
+use super::status::{self, AccountState};
+use super::{by_account, find, find_locked};
 use crate::app::App;
 use crate::audit;
 use crate::db::Tx;
@@ -42,7 +42,7 @@ pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
         .make(
             &app.db,
             app.clock.now(),
-            made_before(app, &row),
+            find_existing(app, &row),
             async |n| {
                 let key = format!("account:{id}:{n}");
                 app.stripe.platform().post(&request, &key).await
@@ -52,7 +52,7 @@ pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
     match made {
         Ok(view) => attach(app, id, &view).await.map(Some),
         Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
-            forget(app, id, &fault).await?;
+            delete_refused(app, id, &fault).await?;
             Err(Error::StripeRefused(fault))
         }
         Err(e) => Err(e),
@@ -61,7 +61,7 @@ pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
 
 /// The account that was made for a seller who doesn't know of it. Metadata only finds it: whoever holds an account can
 /// change that, so it must be nobody's and what was asked for.
-async fn made_before(app: &App, row: &seller::Model) -> Result<Option<AccountView>> {
+async fn find_existing(app: &App, row: &seller::Model) -> Result<Option<AccountView>> {
     let mark = (accounts::METADATA_SELLER, row.id.as_ref());
     let marked: Vec<AccountView> = app
         .stripe
@@ -91,7 +91,7 @@ fn concerns_the_request(fault: &StripeFault) -> bool {
 
 async fn attach(app: &App, id: &SellerId, view: &AccountView) -> Result<seller::Model> {
     let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, id).await?;
+    let mut row = find_locked(&tx, id).await?;
     if row.stripe_account.is_none() {
         let account = AccountId(view.id.clone());
         row.stripe_account = Some(account.clone());
@@ -109,7 +109,7 @@ async fn attach(app: &App, id: &SellerId, view: &AccountView) -> Result<seller::
 
 /// Takes back a seller whose account Stripe won't make. One that something refers to already stays, and can be asked
 /// about; whoever asked hears Stripe's reason in any case.
-async fn forget(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
+async fn delete_refused(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
     let tx = app.db.begin_write().await?;
     let deleted = seller::Entity::delete_many()
         .filter(seller::Column::Id.eq(id.clone()))
@@ -154,7 +154,7 @@ async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<Option<sel
         let request = accounts::retrieve(account);
         let read = match app.stripe.platform().get(&request).await {
             Ok(view) => Some(view),
-            Err(e) if is_gone(&e) => None,
+            Err(e) if is_disconnected(&e) => None,
             Err(e) => return Err(e),
         };
         if let Some(stored) = store_read(app, &before, read, reconnects).await? {
@@ -173,7 +173,7 @@ async fn store_read(
     reconnects: bool,
 ) -> Result<Option<seller::Model>> {
     let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, &before.id).await?;
+    let mut row = find_locked(&tx, &before.id).await?;
     if row.synced_at != before.synced_at {
         return Ok(None);
     }
@@ -194,7 +194,7 @@ async fn store_read(
 }
 
 /// Whether Stripe says that the account is not, or no longer, connected to the platform.
-fn is_gone(error: &Error) -> bool {
+fn is_disconnected(error: &Error) -> bool {
     matches!(error, Error::StripeRefused(fault)
         if fault.status == Some(403) && fault.code.as_deref() == Some("account_invalid"))
 }
@@ -246,7 +246,7 @@ pub(super) async fn disconnect(tx: &Tx, row: &mut seller::Model, actor: &str) ->
 
 /// Writes what belongs to the account, under the row's lock.
 async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<()> {
-    row.status = status::derive(&Facts::of(row));
+    row.status = status::derive(&AccountState::of(row));
     if row != old {
         row.updated_at = tx.now();
     }
@@ -280,7 +280,7 @@ pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
         return Err(deauthorized());
     }
     let read = app.stripe.on(account).get(&accounts::balance()).await;
-    noticing(app, &seller.id, read).await
+    detect_deauthorized(app, &seller.id, read).await
 }
 
 pub(super) fn deauthorized() -> Error {
@@ -292,7 +292,11 @@ pub(super) fn deauthorized() -> Error {
 
 /// Takes note when a refusal comes of the account's having disconnected. Stripe puts that in other words on each path,
 /// so the account itself is asked.
-pub(super) async fn noticing<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
+pub(super) async fn detect_deauthorized<T>(
+    app: &App,
+    id: &SellerId,
+    answer: Result<T>,
+) -> Result<T> {
     match answer {
         Err(refused @ Error::StripeRefused(_)) => match refresh(app, id).await {
             Ok(Some(row)) if row.deauthorized_at.is_some() => Err(deauthorized()),
@@ -317,13 +321,15 @@ mod tests {
 
     #[test]
     fn only_a_403_with_its_code_means_that_the_account_is_gone() {
-        let gone = |fault| is_gone(&Error::StripeRefused(Box::new(fault)));
+        let gone = |fault| is_disconnected(&Error::StripeRefused(Box::new(fault)));
         let kind = "invalid_request_error";
         assert!(gone(refusal(403, kind, Some("account_invalid"))));
         assert!(!gone(refusal(403, kind, None)));
         assert!(!gone(refusal(401, kind, Some("api_key_expired"))));
         let unknown = refusal(500, "api_error", Some("account_invalid"));
-        assert!(!is_gone(&Error::StripeUnavailable(Box::new(unknown))));
+        assert!(!is_disconnected(&Error::StripeUnavailable(Box::new(
+            unknown
+        ))));
     }
 
     #[test]

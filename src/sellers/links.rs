@@ -6,9 +6,9 @@ use serde_json::json;
 use souk_entity::seller::{self, Dashboard, SellerStatus};
 use souk_entity::{AccountId, SellerId, Timestamp};
 
-use super::account::{deauthorized, ensure, noticing};
-use super::locked;
-use super::status::{self, Facts};
+use super::account::{deauthorized, detect_deauthorized, ensure};
+use super::find_locked;
+use super::status::{self, AccountState};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::stripe::requests::accounts;
@@ -25,7 +25,7 @@ const STATE_MS: i64 = 7 * 24 * 3_600_000;
 /// A link into Stripe's onboarding, for the owner's browser at once: it works one time, for some minutes, and is
 /// neither stored nor logged. `seller_deauthorized`, `seller_rejected`.
 pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(String, Timestamp)> {
-    let row = connected(app, id).await?;
+    let row = connected_seller(app, id).await?;
     if row.status == SellerStatus::Rejected {
         return Err(Error::conflict(
             "seller_rejected",
@@ -43,20 +43,20 @@ pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(S
     // Each click wants a link of its own, so no key is used twice.
     let key = format!("onboarding_link:{}", ids::random_token());
     let made = app.stripe.platform().post(&request, &key).await;
-    let link: LinkView = noticing(app, id, made).await?;
-    started(app, actor, id).await?;
+    let link: LinkView = detect_deauthorized(app, id, made).await?;
+    mark_onboarding_started(app, actor, id).await?;
     let soon = app.clock.now().plus_ms(5 * 60_000);
     let expires_at = link.expires_at.map_or(soon, Timestamp::from_seconds);
     Ok((link.url, expires_at))
 }
 
 /// Writes down that onboarding has begun, the first time.
-async fn started(app: &App, actor: &str, id: &SellerId) -> Result<()> {
+async fn mark_onboarding_started(app: &App, actor: &str, id: &SellerId) -> Result<()> {
     let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, id).await?;
+    let mut row = find_locked(&tx, id).await?;
     if row.onboarding_started_at.is_none() {
         row.onboarding_started_at = Some(tx.now());
-        let status = status::derive(&Facts::of(&row));
+        let status = status::derive(&AccountState::of(&row));
         seller::Entity::update_many()
             .col_expr(seller::Column::OnboardingStartedAt, Expr::value(tx.now()))
             .col_expr(seller::Column::Status, Expr::value(status))
@@ -79,7 +79,7 @@ async fn started(app: &App, actor: &str, id: &SellerId) -> Result<()> {
 
 /// A link into the Express dashboard. `dashboard_not_express`, `seller_deauthorized`.
 pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<String> {
-    let row = connected(app, id).await?;
+    let row = connected_seller(app, id).await?;
     if row.dashboard != Dashboard::Express {
         return Err(Error::conflict(
             "dashboard_not_express",
@@ -89,7 +89,7 @@ pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<Str
     let request = accounts::login_link(account_of(&row)?);
     let key = format!("login_link:{}", ids::random_token());
     let made = app.stripe.platform().post(&request, &key).await;
-    let link: LinkView = noticing(app, id, made).await?;
+    let link: LinkView = detect_deauthorized(app, id, made).await?;
     let tx = app.db.begin_write().await?;
     let data = json!({});
     audit::record(
@@ -105,7 +105,7 @@ pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<Str
 }
 
 /// The seller with an account that we may use, made now if it isn't yet.
-async fn connected(app: &App, id: &SellerId) -> Result<seller::Model> {
+async fn connected_seller(app: &App, id: &SellerId) -> Result<seller::Model> {
     let row = ensure(app, id).await?;
     if row.deauthorized_at.is_some() {
         return Err(deauthorized());

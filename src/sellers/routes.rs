@@ -30,10 +30,10 @@ pub fn router() -> Router<App> {
         .route("/v1/sellers/{id}/sync", post(sync))
         .route("/v1/sellers/{id}/requirements", get(requirements))
         .route("/v1/sellers/{id}/balance", get(balance))
-        .route("/onboarding/return", get(pages::come_back))
+        .route("/onboarding/return", get(pages::onboarding_return))
         .route(
             "/onboarding/refresh",
-            get(pages::ask_for_login).post(pages::go_on),
+            get(pages::login_page).post(pages::log_in),
         )
 }
 

@@ -32,9 +32,9 @@ pub async fn create(app: &App, id: &PromotionCodeId) -> Result<Option<promotion_
     if find(&app.db.read, id).await?.is_none() {
         return Ok(None);
     }
-    match make(app, id).await {
+    match create_missing(app, id).await {
         Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
-            forget(app, id, &fault).await?;
+            delete_refused(app, id, &fault).await?;
             Err(Error::StripeRefused(fault))
         }
         outcome => outcome.map(Some),
@@ -46,28 +46,28 @@ fn concerns_the_request(fault: &StripeFault) -> bool {
     fault.status == Some(400) && fault.kind == "invalid_request_error"
 }
 
-async fn make(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
-    let mut row = present(app, id).await?;
+async fn create_missing(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
+    let mut row = require(app, id).await?;
     if row.stripe_promotion_code.is_some() {
         return Ok(row);
     }
     let account = account_of(app, &row).await?;
     if row.stripe_coupon.is_none() {
-        let coupon = make_coupon(app, &account, &row).await?;
-        set(app, id, C::StripeCoupon, &coupon).await?;
-        row = present(app, id).await?;
+        let coupon = create_coupon(app, &account, &row).await?;
+        store_stripe_id(app, id, C::StripeCoupon, &coupon).await?;
+        row = require(app, id).await?;
     }
-    let code = make_code(app, &account, &row).await?;
-    set(app, id, C::StripePromotionCode, &code).await?;
-    present(app, id).await
+    let code = create_code(app, &account, &row).await?;
+    store_stripe_id(app, id, C::StripePromotionCode, &code).await?;
+    require(app, id).await
 }
 
-async fn present(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
+async fn require(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
     let row = find(&app.db.read, id).await?;
     row.ok_or(Error::NotFound("promotion code"))
 }
 
-fn attempt(row: &promotion_code::Model) -> IdempotentCreate {
+fn idempotent_create(row: &promotion_code::Model) -> IdempotentCreate {
     IdempotentCreate::of(
         promotion_code::Entity,
         &row.id,
@@ -77,14 +77,14 @@ fn attempt(row: &promotion_code::Model) -> IdempotentCreate {
 }
 
 /// The coupon's id, which is our row's: no second can be made, so that nothing need be looked for.
-async fn make_coupon(
+async fn create_coupon(
     app: &App,
     account: &AccountId,
     row: &promotion_code::Model,
 ) -> Result<String> {
     let id = &row.id;
     let request = requests::create_coupon(id.as_ref(), &row.code, discount(row)?);
-    let made = attempt(row)
+    let made = idempotent_create(row)
         .make(&app.db, app.clock.now(), ready(Ok(None)), async |n| {
             let key = format!("coupon:{id}:{n}");
             let made: CouponView = app.stripe.on(account).post(&request, &key).await?;
@@ -102,7 +102,11 @@ async fn make_coupon(
 }
 
 /// The promotion code's id.
-async fn make_code(app: &App, account: &AccountId, row: &promotion_code::Model) -> Result<String> {
+async fn create_code(
+    app: &App,
+    account: &AccountId,
+    row: &promotion_code::Model,
+) -> Result<String> {
     let id = &row.id;
     let coupon = row.stripe_coupon.as_deref().unwrap_or_default();
     let request = requests::create_code(&NewCode {
@@ -119,7 +123,7 @@ async fn make_code(app: &App, account: &AccountId, row: &promotion_code::Model) 
         let marked: Vec<PromotionCodeView> = stripe.marked(mark, page).await?;
         Ok(marked.into_iter().next().map(|code| code.id))
     };
-    attempt(row)
+    idempotent_create(row)
         .make(&app.db, app.clock.now(), find_existing, async |n| {
             let key = format!("promotion_code:{id}:{n}");
             let made: PromotionCodeView = stripe.post(&request, &key).await?;
@@ -129,7 +133,7 @@ async fn make_code(app: &App, account: &AccountId, row: &promotion_code::Model) 
 }
 
 /// Stores an id of Stripe's, once; the code's own ends the job.
-async fn set(app: &App, id: &PromotionCodeId, column: C, value: &str) -> Result<()> {
+async fn store_stripe_id(app: &App, id: &PromotionCodeId, column: C, value: &str) -> Result<()> {
     let tx = app.db.begin_write().await?;
     promotion_code::Entity::update_many()
         .col_expr(column, Expr::value(value))
@@ -144,7 +148,7 @@ async fn set(app: &App, id: &PromotionCodeId, column: C, value: &str) -> Result<
     tx.commit().await
 }
 
-async fn forget(app: &App, id: &PromotionCodeId, fault: &StripeFault) -> Result<()> {
+async fn delete_refused(app: &App, id: &PromotionCodeId, fault: &StripeFault) -> Result<()> {
     let tx = app.db.begin_write().await?;
     promotion_code::Entity::delete_many()
         .filter(C::Id.eq(id.clone()))
