@@ -24,7 +24,7 @@ pub(super) async fn pull_transactions(
     account: &AccountId,
     livemode: bool,
 ) -> Result<Option<book::Model>> {
-    in_our_mode(app, account, livemode)?;
+    check_mode(app, account, livemode)?;
     let tx = app.db.begin_write().await?;
     let Some(book) = open_book(&tx, account, livemode).await? else {
         return Ok(None);
@@ -59,7 +59,7 @@ pub(super) async fn pull_transactions(
 }
 
 /// A test key reads test money only: an answer must not come into the book of the other mode.
-pub(super) fn in_our_mode(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
+pub(super) fn check_mode(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
     if app.stripe.livemode() == livemode {
         return Ok(());
     }

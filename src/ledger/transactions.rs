@@ -23,15 +23,15 @@ use super::{balances, entries, posting, write_journal};
 
 /// A balance transaction as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Pulled {
+pub(super) struct RawTransaction {
     pub(super) txn: BalanceTransactionView,
     raw: String,
 }
 
 /// Reads a page of balance transactions.
-pub(super) fn read(page: &Page) -> Result<Vec<Pulled>> {
+pub(super) fn read(page: &Page) -> Result<Vec<RawTransaction>> {
     let read = |raw: &serde_json::Value| {
-        Ok(Pulled {
+        Ok(RawTransaction {
             txn: BalanceTransactionView::read(raw)?,
             raw: raw.to_string(),
         })
@@ -40,10 +40,10 @@ pub(super) fn read(page: &Page) -> Result<Vec<Pulled>> {
 }
 
 /// Stores transactions and posts those that are new; looks at those that are not.
-pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[Pulled]) -> Result<()> {
+pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]) -> Result<()> {
     use balance_transaction::Column as C;
     // One order, so that two pulls of an account queue instead of locking each other out.
-    let mut pulled: Vec<&Pulled> = pulled.iter().collect();
+    let mut pulled: Vec<&RawTransaction> = pulled.iter().collect();
     pulled.sort_by(|a, b| a.txn.id.cmp(&b.txn.id));
     let ids = pulled.iter().map(|p| p.txn.id.as_str());
     let stored: BTreeMap<String, balance_transaction::Model> = balance_transaction::Entity::find()
@@ -55,24 +55,24 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[Pulled]) -> Res
         .map(|row| (row.id.clone(), row))
         .collect();
     let orders = orders_by_source(tx, book, &pulled).await?;
-    let mut unheard = BTreeSet::new();
+    let mut payouts = BTreeSet::new();
     let mut suspense = false;
     for pulled in pulled {
         let txn = &pulled.txn;
         let order = txn.source.as_ref().and_then(|id| orders.get(id)).cloned();
         if let Some(row) = stored.get(&txn.id) {
-            revisit(tx, book, row, txn, order).await?;
+            update_stored(tx, book, row, txn, order).await?;
         } else if insert(tx, book, pulled, order).await? {
             let lines = posting::post(txn)?;
             suspense |= lines.iter().any(|line| line.account == posting::SUSPENSE);
             write_journal(tx, &book.id, &txn.id, &lines).await?;
-            unheard.extend(txn.source.clone().filter(|id| id.starts_with("po_")));
+            payouts.extend(txn.source.clone().filter(|id| id.starts_with("po_")));
         }
     }
     if suspense {
-        judge_suspense(tx, book).await?;
+        check_suspense(tx, book).await?;
     }
-    for payout in unheard {
+    for payout in payouts {
         jobs::stage(tx, &reread_payout(book, payout)).await?;
     }
     Ok(())
@@ -82,7 +82,7 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[Pulled]) -> Res
 async fn insert(
     tx: &Tx,
     book: &book::Model,
-    pulled: &Pulled,
+    pulled: &RawTransaction,
     order: Option<OrderId>,
 ) -> Result<bool> {
     use balance_transaction::Column as C;
@@ -131,7 +131,7 @@ fn fee_details(txn: &BalanceTransactionView) -> Vec<FeeDetail> {
 
 /// Takes over what may change of a stored transaction (`status`, `available_on`), an order that was found since, and
 /// raises a finding when anything else is different: what was posted no longer says what Stripe says.
-async fn revisit(
+async fn update_stored(
     tx: &Tx,
     book: &book::Model,
     row: &balance_transaction::Model,
@@ -209,7 +209,7 @@ fn changed_fields(
 async fn orders_by_source(
     tx: &Tx,
     book: &book::Model,
-    pulled: &[&Pulled],
+    pulled: &[&RawTransaction],
 ) -> Result<BTreeMap<String, OrderId>> {
     let sources: BTreeSet<&str> = pulled
         .iter()
@@ -268,7 +268,7 @@ where
 }
 
 /// Raises or resolves the finding about what a book holds in suspense, by currency.
-async fn judge_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
+async fn check_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
     let in_suspense = Condition::all()
         .add(entry::Column::BookId.eq(book.id.clone()))
         .add(entry::Column::Account.eq(posting::SUSPENSE));

@@ -66,7 +66,7 @@ async fn find_existing(app: &App, row: &seller::Model) -> Result<Option<AccountV
     let marked: Vec<AccountView> = app
         .stripe
         .platform()
-        .marked(mark, |last| accounts::list(row.created_at, last))
+        .find_by_metadata(mark, |last| accounts::list(row.created_at, last))
         .await?;
     // The oldest first: it can't be somebody's answer to ours.
     for view in marked.into_iter().rev() {

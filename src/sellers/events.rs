@@ -12,7 +12,7 @@ use crate::db::set_wise::SetWise;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::accounts::METADATA_SELLER;
-use crate::stripe::views::hint;
+use crate::stripe::views::metadata_value;
 use crate::stripe::{Effect, Event};
 
 const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
@@ -98,7 +98,8 @@ async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Opti
         metadata: HashMap<String, String>,
     }
     let account = event.object::<Account>().ok();
-    let Some(id) = account.and_then(|account| hint(&account.metadata, METADATA_SELLER)) else {
+    let Some(id) = account.and_then(|account| metadata_value(&account.metadata, METADATA_SELLER))
+    else {
         return Ok(None);
     };
     let seller = seller::Entity::find_by_id(SellerId(id))

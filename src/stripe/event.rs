@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// Characters of Stripe's ids at most (docs.stripe.com/upgrades, backwards-compatible changes), and of what else is
 /// kept of an envelope.
-const LONGEST: usize = 255;
+const MAX_CHARS: usize = 255;
 /// The last second of the year 9999: what is later is no date that can be shown.
 const LAST_SECOND: i64 = 253_402_300_799;
 /// The `object` of a thin event.
@@ -95,7 +95,7 @@ impl Event {
         let context = last.filter(|account| !account.is_empty());
         Some(Self {
             // Cut short, two ids could become one, and the second event be taken for the first.
-            id: whole_text(id).filter(|id| id.chars().count() <= LONGEST)?,
+            id: whole_text(id).filter(|id| id.chars().count() <= MAX_CHARS)?,
             kind: text(kind).unwrap_or_default(),
             account: text(account).or(context).map(AccountId),
             thin,
@@ -236,7 +236,7 @@ fn read<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
 
 /// A text as the database can hold and show it.
 fn text(raw: Option<&RawValue>) -> Option<String> {
-    Some(db::fit(&whole_text(raw)?, LONGEST))
+    Some(db::fit(&whole_text(raw)?, MAX_CHARS))
 }
 
 /// The same, however long.

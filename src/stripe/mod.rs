@@ -11,4 +11,4 @@ pub mod views;
 
 pub use event::{Effect, Event};
 pub use idempotent_create::{IdempotentCreate, key_until};
-pub use transport::{API_VERSION, Page, Prepared, Scope, Stripe};
+pub use transport::{API_VERSION, Page, PreparedRequest, Scope, Stripe};

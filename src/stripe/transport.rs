@@ -45,7 +45,7 @@ pub struct Scope {
 
 /// A request as it goes over the wire: stored before its first send, so that a retry repeats it byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prepared {
+pub struct PreparedRequest {
     /// With its query.
     pub path: String,
     /// The connected account; none: the platform.
@@ -106,7 +106,11 @@ impl Stripe {
     }
 
     /// Sends a stored request, again or for the first time, on the account it was made for.
-    pub async fn send<V: DeserializeOwned>(&self, request: &Prepared, key: &str) -> Result<V> {
+    pub async fn send<V: DeserializeOwned>(
+        &self,
+        request: &PreparedRequest,
+        key: &str,
+    ) -> Result<V> {
         let scope = Scope {
             stripe: self.clone(),
             account: request.account.clone(),
@@ -117,7 +121,7 @@ impl Stripe {
             reqwest::Method::GET
         };
         let value = scope
-            .exchange(
+            .send_with_retries(
                 method,
                 &request.path,
                 request.body.clone(),
@@ -131,9 +135,9 @@ impl Stripe {
 
 impl Scope {
     /// The request as it would be sent, to be stored first.
-    pub fn prepare<R: StripeRequest>(&self, request: &R) -> Prepared {
+    pub fn prepare<R: StripeRequest>(&self, request: &R) -> PreparedRequest {
         let (_, path, body) = parts(request.build());
-        Prepared {
+        PreparedRequest {
             path,
             account: self.account.clone(),
             version: API_VERSION.to_owned(),
@@ -145,13 +149,13 @@ impl Scope {
     pub async fn get<V: DeserializeOwned, R: StripeRequest>(&self, request: &R) -> Result<V> {
         let (method, path, _) = parts(request.build());
         view(
-            self.exchange(method, &path, None, None, API_VERSION)
+            self.send_with_retries(method, &path, None, None, API_VERSION)
                 .await?,
         )
     }
 
     /// What of a list carries this in its `metadata`, newest first. `page` asks for what comes after an id.
-    pub async fn marked<V: DeserializeOwned, R: StripeRequest>(
+    pub async fn find_by_metadata<V: DeserializeOwned, R: StripeRequest>(
         &self,
         (name, value): (&str, &str),
         page: impl Fn(Option<&str>) -> R,
@@ -183,12 +187,12 @@ impl Scope {
     ) -> Result<V> {
         let (method, path, body) = parts(request.build());
         view(
-            self.exchange(method, &path, body, Some(key), API_VERSION)
+            self.send_with_retries(method, &path, body, Some(key), API_VERSION)
                 .await?,
         )
     }
 
-    async fn exchange(
+    async fn send_with_retries(
         &self,
         method: reqwest::Method,
         path: &str,
@@ -200,11 +204,13 @@ impl Scope {
         let may_repeat = method == reqwest::Method::GET || key.is_some();
         let mut attempt = 1;
         loop {
-            let outcome = self.once(&method, path, body.clone(), key, version).await;
+            let outcome = self
+                .try_once(&method, path, body.clone(), key, version)
+                .await;
             let Err(failure) = outcome else {
                 return outcome.map_err(|failure| failure.error);
             };
-            if !may_repeat || !failure.again || attempt >= TRIES {
+            if !may_repeat || !failure.retryable || attempt >= TRIES {
                 return Err(failure.error);
             }
             let pause = ids::random_below(200 << attempt);
@@ -213,7 +219,7 @@ impl Scope {
         }
     }
 
-    async fn once(
+    async fn try_once(
         &self,
         method: &reqwest::Method,
         path: &str,
@@ -258,14 +264,14 @@ impl Scope {
 /// A try that failed, and whether the same request may be sent again at once.
 struct Failure {
     error: Error,
-    again: bool,
+    retryable: bool,
 }
 
 impl Failure {
     fn unknown(fault: StripeFault) -> Self {
         Self {
             error: Error::StripeUnavailable(Box::new(fault)),
-            again: true,
+            retryable: true,
         }
     }
 
@@ -304,7 +310,7 @@ impl Failure {
             request_id: header("request-id").map(str::to_owned),
         };
         let passing = matches!(status, 409 | 429) || status >= 500;
-        let again = match header("stripe-should-retry") {
+        let retryable = match header("stripe-should-retry") {
             Some("true") => true,
             Some("false") => false,
             _ => passing,
@@ -314,7 +320,7 @@ impl Failure {
         } else {
             Error::StripeRefused(Box::new(fault))
         };
-        Self { error, again }
+        Self { error, retryable }
     }
 }
 

@@ -120,7 +120,7 @@ async fn create_code(
     let find_existing = async {
         let mark = (METADATA_PROMOTION_CODE, id.as_ref());
         let page = |last: Option<&str>| requests::list(coupon, last);
-        let marked: Vec<PromotionCodeView> = stripe.marked(mark, page).await?;
+        let marked: Vec<PromotionCodeView> = stripe.find_by_metadata(mark, page).await?;
         Ok(marked.into_iter().next().map(|code| code.id))
     };
     idempotent_create(row)

@@ -25,7 +25,7 @@ use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
 use crate::orders::{self, PricedLine};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
-use crate::stripe::{Prepared, key_until};
+use crate::stripe::{PreparedRequest, key_until};
 use crate::{audit, catalog, ids, money, sellers};
 
 use super::of_order;
@@ -241,7 +241,12 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
 }
 
 /// The request that will be sent, byte for byte however often.
-fn session_request(app: &App, priced: &Priced, order: &OrderId, payment: &PaymentId) -> Prepared {
+fn session_request(
+    app: &App,
+    priced: &Priced,
+    order: &OrderId,
+    payment: &PaymentId,
+) -> PreparedRequest {
     let lines = priced.lines.iter().map(|line| SessionLine {
         name: &line.product.name,
         unit_amount: line.product.unit_amount,
@@ -305,7 +310,7 @@ fn payment_row(
     tx: &Tx,
     id: PaymentId,
     priced: Priced,
-    request: &Prepared,
+    request: &PreparedRequest,
 ) -> Result<payment::Model> {
     let request = serde_json::to_string(request).map_err(|e| Error::internal(e.to_string()))?;
     Ok(payment::Model {

@@ -18,7 +18,7 @@ use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::login_link::CreateAccountLoginLink;
 use stripe_core::balance::RetrieveForMyAccountBalance;
 
-use super::{LIMIT, made_since};
+use super::{LIMIT, created_since};
 
 /// The `metadata` name that carries our seller's id. A hint for people: whoever holds the account can change it.
 pub const METADATA_SELLER: &str = "souk_seller";
@@ -97,7 +97,9 @@ pub fn retrieve(account: &AccountId) -> impl StripeRequest + use<> {
 
 /// A page of the platform's connected accounts made since, newest first.
 pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListAccount {
-    let list = ListAccount::new().limit(LIMIT).created(made_since(since));
+    let list = ListAccount::new()
+        .limit(LIMIT)
+        .created(created_since(since));
     match starting_after {
         Some(last) => list.starting_after(last),
         None => list,

@@ -11,7 +11,7 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_client_core::StripeRequest;
 
-use super::{LIMIT, made_since};
+use super::{LIMIT, created_since};
 
 /// What a one-time Checkout Session is made from. Amounts in minor units.
 pub struct NewSession<'a> {
@@ -98,7 +98,7 @@ pub fn retrieve(session: &str) -> impl StripeRequest + use<> {
 pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListCheckoutSession {
     let list = ListCheckoutSession::new()
         .limit(LIMIT)
-        .created(made_since(since));
+        .created(created_since(since));
     match starting_after {
         Some(last) => list.starting_after(last),
         None => list,

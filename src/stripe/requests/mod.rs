@@ -17,7 +17,7 @@ const LIMIT: i64 = 100;
 const CLOCKS_APART_MS: i64 = 10 * 60_000;
 
 /// What Stripe has made since a moment of ours.
-fn made_since(at: Timestamp) -> RangeQueryTs {
+fn created_since(at: Timestamp) -> RangeQueryTs {
     RangeQueryTs::gte(at.plus_ms(-CLOCKS_APART_MS).seconds())
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer};
 use crate::db;
 
 /// What metadata says under this name, as the database can be asked for it. Anybody may have written it.
-pub fn hint(metadata: &HashMap<String, String>, name: &str) -> Option<String> {
+pub fn metadata_value(metadata: &HashMap<String, String>, name: &str) -> Option<String> {
     metadata.get(name).map(|text| db::fit(text, 255))
 }
 
