@@ -138,7 +138,7 @@ async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     let db = Db::connect(&config.database_url, Clock::System).await?;
     db.migrate().await?;
     if let Some(mode) = args.mode {
-        installation::settle(&db, mode).await?;
+        installation::set_mode(&db, mode).await?;
     }
     installation::open(&db, config.mode()).await?;
     db.close().await?;
