@@ -1,7 +1,7 @@
-//! `Idempotency-Key`: a POST sent twice makes one thing.
+//! `Idempotency-Key`: a POST that is sent twice creates one resource.
 //!
-//! The key's row holds the id of the thing before it is made. A retry, even after a crash, goes on with the same id,
-//! so the handler's work must be one that can be resumed by id; no answer, and so no secret, is stored.
+//! The key's row holds the resource's id before the resource is created. A retry, even after a crash, goes on with the
+//! same id, so a handler must be able to resume by id. No response is stored, and so no secret.
 
 use axum::Json;
 use axum::extract::{FromRequest, MatchedPath, Request};
@@ -21,9 +21,9 @@ use crate::ids;
 
 use super::extract::{json_bytes, parse};
 
-/// How long a key is known, as at Stripe (docs.stripe.com/api/idempotent_requests).
+/// How long a key is kept, as at Stripe (docs.stripe.com/api/idempotent_requests).
 const KEPT_MS: i64 = 24 * 60 * 60_000;
-/// How long a request may be at work before a retry takes over.
+/// How long a request may run before a retry takes it over.
 const LEASE_MS: i64 = 60_000;
 
 /// A checked JSON body together with the request's `Idempotency-Key`.
@@ -80,13 +80,16 @@ impl<T> IdempotentJson<T> {
         &self.body
     }
 
-    /// Whether something may have been begun under the id that `work` is given; without a key nothing can be.
+    /// Whether an earlier request may have begun under the id that `work` is given. Without a key none can have.
     pub fn may_resume(&self) -> bool {
         self.key.is_some()
     }
 
-    /// Does `work` once for this principal, route and key, and answers 201. `work` is given the id of what it makes;
-    /// called again with the same id it must go on where it stopped, and answer alike when all is done.
+    /// Runs `work` once for this principal, route and key, and answers 201. `work` is given the id of the resource. If it
+    /// is called again with the same id, it must resume, and answer the same once all is done.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` for another body, `idempotency_in_flight` while the first request runs, and `work`'s own.
     pub async fn once<I, V>(
         self,
         app: &App,
@@ -216,7 +219,8 @@ async fn resume<I: RowId>(tx: &Tx, row: idempotency_key::Model, hash: &str) -> R
     })
 }
 
-/// Stores that it is done, or lets a retry go on at once. Only while the lease is still ours.
+/// Stores the status of a request that is done, or ends the lease of one that failed so that a retry can go on at once.
+/// Writes only while the lease is still ours.
 async fn settle(
     app: &App,
     row: &IdempotencyId,
@@ -235,7 +239,7 @@ async fn settle(
     tx.commit().await
 }
 
-/// Forgets the keys whose time is over.
+/// Deletes the keys that are older than a day.
 pub async fn delete_expired_keys(tx: &Tx) -> Result<()> {
     use idempotency_key::Column as C;
     idempotency_key::Entity::delete_many()

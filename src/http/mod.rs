@@ -1,4 +1,4 @@
-//! What all routes share: bodies and queries in, answers and problems out, paging, idempotency, headers.
+//! Shared by all routes: extractors, problems, paging, idempotency, headers.
 
 mod address;
 mod extract;
@@ -31,12 +31,12 @@ pub type Answer<T> = crate::error::Result<Json<T>>;
 #[serde(deny_unknown_fields)]
 pub struct NoFilters {}
 
-/// A JSON body of `{}`: a POST that needs no more.
+/// The JSON body `{}` of a POST without parameters.
 #[derive(Debug, serde::Deserialize, validator::Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
-/// An embedded page with a status; `body` is HTML whose variable parts went through `escape`.
+/// An HTML page. The variable parts of `body` must have gone through `escape`.
 pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let html = include_str!("page.html")
         .replace("{title}", &escape(title))
@@ -44,7 +44,7 @@ pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
     (status, Html(html)).into_response()
 }
 
-/// Makes a text safe inside HTML text and attributes.
+/// Escapes a text for HTML content and attributes.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -14,7 +14,7 @@ const DEFAULT_LIMIT: u64 = 10;
 /// `limit`, `starting_after` and `ending_before` of a list query.
 #[derive(Clone, Debug)]
 pub struct Paging {
-    /// Rows wanted, 1 to 100.
+    /// Rows a page, 1 to 100.
     pub limit: u64,
     /// Rows older than this one.
     pub starting_after: Option<String>,
@@ -23,7 +23,7 @@ pub struct Paging {
     url: String,
 }
 
-/// A list, as every list route answers it.
+/// The response of every list route.
 #[derive(Debug, Serialize)]
 pub struct List<T> {
     object: &'static str,
@@ -33,7 +33,7 @@ pub struct List<T> {
 }
 
 impl Paging {
-    /// Takes the paging out of a query, and leaves the rest.
+    /// Splits a query into its paging and the other parameters.
     pub(super) fn split(
         pairs: Vec<(String, String)>,
         path: &str,
@@ -65,7 +65,7 @@ impl Paging {
         Ok((paging, rest))
     }
 
-    /// Of a list that isn't asked for by a query, at this path.
+    /// The first page of the list at a path, with the default limit.
     pub fn new(path: &str) -> Self {
         Self {
             limit: DEFAULT_LIMIT,
@@ -75,7 +75,7 @@ impl Paging {
         }
     }
 
-    /// The list of rows that were read with one more than `limit`, already newest first, each as `view` shows it.
+    /// The list of a page's rows, each as `view` shows it.
     pub fn list<M, T>(
         &self,
         (rows, has_more): (Vec<M>, bool),
@@ -90,7 +90,7 @@ impl Paging {
     }
 }
 
-/// What can't be an id would give a page from nowhere in particular.
+/// Checks that a cursor has the form of an id.
 fn cursor(param: String, value: String) -> Result<String> {
     let is_id = value.split_once('_').is_some_and(|(prefix, tail)| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -111,7 +111,7 @@ fn cursor(param: String, value: String) -> Result<String> {
 pub trait Paginate {
     /// The rows.
     type Row;
-    /// A page by a column that sorts by age, such as our ids, newest first; and whether there are more.
+    /// A page, newest first, and whether there are more. `by` is a column that sorts by age, such as our ids.
     fn page<C: ConnectionTrait>(
         self,
         paging: &Paging,
@@ -153,8 +153,9 @@ where
 }
 
 /// A page of rows with Stripe's ids, newest first, and whether there are more. Such ids don't sort by age, so the page
-/// goes by a time, then by id. The row that the cursor names is looked for in
-/// `visible`: what the caller may see, filtered or not, so that a row that left the filter still holds the place.
+/// goes by a time, then by id. The cursor's
+/// row is looked up in `visible`, the rows that the caller may see without the filters, so that a row that no longer
+/// passes the filters still marks the position.
 pub async fn page_by_time<E, M, C>(
     query: Select<E>,
     visible: Select<E>,

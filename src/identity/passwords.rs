@@ -1,4 +1,4 @@
-//! Passwords as argon2id hashes, at one cost for everybody, and never more at once than there are cores.
+//! Passwords as argon2id hashes. All have the same cost, and no more are computed at once than there are cores.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,19 +15,19 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Verified against where there is no user, so that an unknown address costs what a known one does. Its digest was
-/// made from no password.
+/// The hash to verify against if there is no user, so that an unknown address costs as much as a known one. No password
+/// matches it.
 const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$dT6XtiBkN4uW0rd9feIVUg$\
                       ImkYGNwtAu1ipVfwGg8UMBjKYTWMSAZMhMob+oiaD7s";
 
-/// How long a login waits for its turn before it is told to come back.
+/// How long a login waits for a slot before it gets 503.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
 static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
 });
 
-/// A new hash as a PHC string. `Busy` when too many wait.
+/// A new hash as a PHC string. `Busy`: too many wait.
 pub(super) async fn hash(password: &str) -> Result<String> {
     let password = password.to_owned();
     with_slot(move || {
@@ -37,7 +37,7 @@ pub(super) async fn hash(password: &str) -> Result<String> {
     .await
 }
 
-/// Whether the password is the one behind `stored`, a PHC string; with none, no password is, at the same cost.
+/// Whether the password matches `stored`, a PHC string. With none it never does, at the same cost.
 pub(super) async fn verify(password: &str, stored: Option<&str>) -> Result<bool> {
     let known = stored.is_some();
     let stored = stored.unwrap_or(DUMMY_HASH).to_owned();
@@ -58,7 +58,7 @@ fn hasher() -> argon2::password_hash::Result<Argon2<'static>> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// Runs on the blocking pool. The turn goes along, so that one who hangs up does not make room for another hash.
+/// Runs on the blocking pool. The slot moves there, so that a client who hangs up doesn't free it before the hash is done.
 async fn with_slot<T: Send + 'static>(
     work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
 ) -> Result<T> {

@@ -1,4 +1,4 @@
-//! Registering, logging in and out, and who you are.
+//! Routes for registering, logging in and out, and for the caller's own user.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -26,7 +26,7 @@ pub fn router() -> Router<App> {
         .route("/v1/users/me", get(read_me).patch(update_me))
 }
 
-/// The domain checks these, for `souk admin create` too.
+/// Checked by the domain, which `souk admin create` uses too.
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct RegisterRequest {

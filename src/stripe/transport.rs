@@ -20,10 +20,10 @@ use crate::ids;
 pub const API_VERSION: &str = "2026-09-30.endive";
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Tries within one call; a job then goes on with the same key.
+/// Tries within one call. After that a job repeats the request under the same key.
 const TRIES: u32 = 3;
 
-/// Stripe, or what stands in its place. Cheap to clone.
+/// A client of Stripe, or of the simulator at `STRIPE_API_BASE`. Cheap to clone.
 #[derive(Clone)]
 pub struct Stripe {
     inner: Arc<Inner>,
@@ -43,7 +43,7 @@ pub struct Scope {
     account: Option<AccountId>,
 }
 
-/// A request as it goes over the wire: stored before its first send, so that a retry repeats it byte for byte.
+/// A request as it goes over the wire. It is stored before its first send, so that a retry repeats it byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreparedRequest {
     /// With its query.
@@ -67,6 +67,9 @@ pub struct Page {
 
 impl Stripe {
     /// A client for the settings' key and address.
+    ///
+    /// # Errors
+    /// The HTTP client could not be built.
     pub fn new(config: &Config) -> Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
@@ -106,6 +109,9 @@ impl Stripe {
     }
 
     /// Sends a stored request, again or for the first time, on the account it was made for.
+    ///
+    /// # Errors
+    /// [`Error::StripeRefused`]: Stripe did nothing. [`Error::StripeUnavailable`]: whether it did is unknown.
     pub async fn send<V: DeserializeOwned>(
         &self,
         request: &PreparedRequest,
@@ -134,7 +140,7 @@ impl Stripe {
 }
 
 impl Scope {
-    /// The request as it would be sent, to be stored first.
+    /// The request as it will be sent, for a caller that stores it first.
     pub fn prepare<R: StripeRequest>(&self, request: &R) -> PreparedRequest {
         let (_, path, body) = parts(request.build());
         PreparedRequest {
@@ -145,7 +151,10 @@ impl Scope {
         }
     }
 
-    /// Reads.
+    /// Reads an object or a page.
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
     pub async fn get<V: DeserializeOwned, R: StripeRequest>(&self, request: &R) -> Result<V> {
         let (method, path, _) = parts(request.build());
         view(
@@ -154,7 +163,11 @@ impl Scope {
         )
     }
 
-    /// What of a list carries this in its `metadata`, newest first. `page` asks for what comes after an id.
+    /// The objects of a list whose `metadata` has this value under this name, newest first. `page` makes the request for
+    /// the page after an id. Every page is read (docs.stripe.com/api/pagination).
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
     pub async fn find_by_metadata<V: DeserializeOwned, R: StripeRequest>(
         &self,
         (name, value): (&str, &str),
@@ -179,7 +192,11 @@ impl Scope {
         }
     }
 
-    /// Writes, under an idempotency key: repeating the call with the same key does it once.
+    /// Writes under an idempotency key: a repetition with the same key has no second effect
+    /// (docs.stripe.com/api/idempotent_requests).
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
     pub async fn post<V: DeserializeOwned, R: StripeRequest>(
         &self,
         request: &R,
@@ -261,7 +278,7 @@ impl Scope {
     }
 }
 
-/// A try that failed, and whether the same request may be sent again at once.
+/// A failed try. `retryable`: the same request may be sent again at once.
 struct Failure {
     error: Error,
     retryable: bool,
@@ -276,7 +293,7 @@ impl Failure {
     }
 
     fn no_answer(e: &reqwest::Error) -> Self {
-        // `without_url`: an address may hold an id, a message of ours should not.
+        // Words of our own, since reqwest's error shows the URL, and that may hold an id.
         let message = if e.is_timeout() {
             "timed out".to_owned()
         } else if e.is_connect() {
@@ -290,7 +307,7 @@ impl Failure {
         })
     }
 
-    /// docs.stripe.com/error-low-level: `Stripe-Should-Retry` decides; else 409, 429 and 5xx may pass.
+    /// `Stripe-Should-Retry` decides; without it 409, 429 and 5xx are retryable (docs.stripe.com/error-low-level).
     fn answered(status: u16, headers: &HeaderMap, bytes: &[u8]) -> Self {
         let header = |name| {
             headers
@@ -341,7 +358,7 @@ fn parts(request: RequestBuilder) -> (reqwest::Method, String, Option<String>) {
 fn view<V: DeserializeOwned>(value: Value) -> Result<V> {
     let id = value["id"].as_str().unwrap_or("an object").to_owned();
     serde_path_to_error::deserialize(value).map_err(|e| {
-        // Nothing of the value itself: it may hold a link or a secret.
+        // The path without the value, which may hold a link or a secret.
         Error::internal(format!(
             "Stripe's {id} has an unexpected shape at {}",
             e.path()
