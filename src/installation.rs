@@ -38,10 +38,10 @@ pub async fn open(db: &Db, mode: Mode) -> Result<()> {
     let recorded = match row(&tx).await? {
         Some(row) => row.mode,
         None => {
-            let found = match told_by_rows(&tx).await? {
-                Evidence::Empty => mode,
-                Evidence::Of(found) => found,
-                Evidence::Unclear => return Err(unclear()),
+            let found = match infer_mode(&tx).await? {
+                InferredMode::Empty => mode,
+                InferredMode::Is(found) => found,
+                InferredMode::Unclear => return Err(unclear()),
             };
             record(&tx, found).await?;
             found
@@ -58,7 +58,7 @@ pub async fn open(db: &Db, mode: Mode) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::WrongDatabase`] where another kind is written down already.
-pub async fn settle(db: &Db, mode: Mode) -> Result<()> {
+pub async fn set_mode(db: &Db, mode: Mode) -> Result<()> {
     let tx = db.begin_write().await?;
     match row(&tx).await? {
         Some(row) if row.mode == mode => return Ok(()),
@@ -156,33 +156,33 @@ async fn record(tx: &Tx, mode: Mode) -> Result<()> {
     }
 }
 
-/// What the rows of a database from before tell of its money.
-enum Evidence {
+/// The mode of a database from an older version, as its rows show it.
+enum InferredMode {
     /// Nothing was done in it yet.
     Empty,
-    Of(Mode),
+    Is(Mode),
     Unclear,
 }
 
-async fn told_by_rows(tx: &Tx) -> Result<Evidence> {
+async fn infer_mode(tx: &Tx) -> Result<InferredMode> {
     let (live, other) = (sellers_of(tx, true).await?, sellers_of(tx, false).await?);
     if !identity::by_emails(tx, &SEEDED_USERS).await?.is_empty() {
         // Only simulated money is seeded; a live seller beside it came by going live on that database.
         return Ok(match live {
-            true => Evidence::Unclear,
-            false => Evidence::Of(Mode::Simulated),
+            true => InferredMode::Unclear,
+            false => InferredMode::Is(Mode::Simulated),
         });
     }
     if live || other {
         return Ok(match (live, other) {
-            (true, false) => Evidence::Of(Mode::Live),
-            _ => Evidence::Unclear,
+            (true, false) => InferredMode::Is(Mode::Live),
+            _ => InferredMode::Unclear,
         });
     }
     let used = any(tx, user::Entity::find()).await? || any(tx, inbox_event::Entity::find()).await?;
     Ok(match used {
-        true => Evidence::Unclear,
-        false => Evidence::Empty,
+        true => InferredMode::Unclear,
+        false => InferredMode::Empty,
     })
 }
 

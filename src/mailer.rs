@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub struct Mailer {
     from: Mailbox,
-    way: Arc<Way>,
+    transport: Arc<Transport>,
 }
 
-enum Way {
+enum Transport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     Files(PathBuf),
 }
@@ -30,17 +30,17 @@ impl Mailer {
             .mail_from
             .parse()
             .map_err(|e| Error::internal(format!("MAIL_FROM is no mail address: {e}")))?;
-        let way = match &config.smtp_url {
-            Some(url) => Way::Smtp(
+        let transport = match &config.smtp_url {
+            Some(url) => Transport::Smtp(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
                     .map_err(|_| Error::internal("SMTP_URL is no smtp:// or smtps:// address"))?
                     .build(),
             ),
-            None => Way::Files(config.data_dir.join("mail")),
+            None => Transport::Files(config.data_dir.join("mail")),
         };
         Ok(Self {
             from,
-            way: Arc::new(way),
+            transport: Arc::new(transport),
         })
     }
 
@@ -56,13 +56,13 @@ impl Mailer {
             .header(ContentType::TEXT_PLAIN)
             .body(text.to_owned())
             .map_err(|e| Error::internal(format!("mail: {e}")))?;
-        match &*self.way {
-            Way::Smtp(smtp) => {
+        match &*self.transport {
+            Transport::Smtp(smtp) => {
                 smtp.send(message)
                     .await
                     .map_err(|e| Error::Busy(format!("SMTP: {e}")))?;
             }
-            Way::Files(folder) => {
+            Transport::Files(folder) => {
                 tokio::fs::create_dir_all(folder)
                     .await
                     .map_err(|e| Error::Busy(format!("mail: {e}")))?;

@@ -79,12 +79,12 @@ fn last_received(endpoint: Endpoint, at_ms: i64) {
 
 /// So many events wait for the committer.
 pub fn queue(events: usize) {
-    gauge!(QUEUE).set(float(events));
+    gauge!(QUEUE).set(size_as_float(events));
 }
 
 /// So many events were committed together; rows and effects took so long, and the commit.
 pub fn batch(events: usize, effects: Duration, commit: Duration) {
-    histogram!(BATCH).record(float(events));
+    histogram!(BATCH).record(size_as_float(events));
     histogram!(EFFECTS).record(effects);
     histogram!(COMMIT).record(commit);
 }
@@ -101,7 +101,7 @@ pub fn job(kind: &'static str, outcome: &'static str, took: Duration) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn float(count: usize) -> f64 {
+fn size_as_float(count: usize) -> f64 {
     count as f64
 }
 
@@ -122,7 +122,7 @@ impl Exporter {
     /// Answers `GET /metrics` until it is told to stop.
     pub async fn serve(self, db: Db, clock: Clock, stop: CancellationToken) {
         let Self { listener, handle } = self;
-        if let Err(e) = remember(&db, &clock).await {
+        if let Err(e) = restore_last_received(&db, &clock).await {
             tracing::warn!(error = %e, "when the last events came could not be read");
         }
         let upkeep = async {
@@ -146,7 +146,7 @@ impl Exporter {
 type Parts = (PrometheusHandle, Db, Clock);
 
 async fn scrape(State((handle, db, clock)): State<Parts>) -> impl IntoResponse {
-    let asked = ask(&db, &clock).await;
+    let asked = read_gauges(&db, &clock).await;
     if let Err(e) = &asked {
         tracing::warn!(error = %e, "the database could not be asked for its metrics");
     }
@@ -156,7 +156,7 @@ async fn scrape(State((handle, db, clock)): State<Parts>) -> impl IntoResponse {
 }
 
 /// What only the database knows, as it is now.
-async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
+async fn read_gauges(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     // The conditions as the indexes say them, word for word: else SQLite reads every row there ever was.
     let events: Vec<(EventState, i64)> = inbox_event::Entity::find()
         .select_only()
@@ -172,7 +172,7 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     for state in [EventState::Deferred, EventState::Failed, EventState::Dead] {
         let count = events.iter().find(|(of, _)| *of == state);
         let count = count.map_or(0, |(_, count)| *count);
-        gauge!(UNFINISHED_EVENTS, "state" => state.to_value()).set(counted(count));
+        gauge!(UNFINISHED_EVENTS, "state" => state.to_value()).set(count_as_float(count));
     }
     let mut jobs = Vec::new();
     for unfinished in [
@@ -193,7 +193,7 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     for state in [JobState::Ready, JobState::Leased, JobState::Dead] {
         let count = jobs.iter().find(|(of, _)| *of == state);
         let count = count.map_or(0, |(_, count)| *count);
-        gauge!(UNFINISHED_JOBS, "state" => state.to_value()).set(counted(count));
+        gauge!(UNFINISHED_JOBS, "state" => state.to_value()).set(count_as_float(count));
     }
     let oldest: Option<i64> = job::Entity::find()
         .select_only()
@@ -205,7 +205,7 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
         .one(&db.read)
         .await?;
     let lag_ms = oldest.map_or(0, |due| (clock.now().0 - due).max(0));
-    gauge!(JOB_LAG).set(counted(lag_ms) / 1000.0);
+    gauge!(JOB_LAG).set(count_as_float(lag_ms) / 1000.0);
     let findings: Option<i64> = finding::Entity::find()
         .select_only()
         .column_as(finding::Column::Id.count(), "count")
@@ -213,18 +213,18 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
         .into_tuple()
         .one(&db.read)
         .await?;
-    gauge!(FINDINGS).set(counted(findings.unwrap_or_default()));
+    gauge!(FINDINGS).set(count_as_float(findings.unwrap_or_default()));
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn counted(count: i64) -> f64 {
+fn count_as_float(count: i64) -> f64 {
     count as f64
 }
 
 /// When each door was last knocked at, so that a restart doesn't forget it. A door that nobody has come to has 0: its
 /// endpoint may never have been registered at Stripe.
-async fn remember(db: &Db, clock: &Clock) -> Result<(), DbErr> {
+async fn restore_last_received(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     use inbox_event::Column as C;
     for endpoint in Endpoint::iter() {
         let last: Option<i64> = inbox_event::Entity::find()

@@ -261,18 +261,21 @@ async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()>
 
 async fn perform(app: &App, job: &Job) -> Result<()> {
     match job {
-        Job::CreateAccount { seller } => sellers::later::create_account(app, seller).await,
-        Job::SyncAccount { seller } => sellers::later::sync_account(app, seller).await,
-        Job::CreatePromotionCode { code } => catalog::later::create_promotion_code(app, code).await,
+        Job::CreateAccount { seller } => sellers::account::create(app, seller).await.map(drop),
+        Job::SyncAccount { seller } => sellers::account::refresh(app, seller).await.map(drop),
+        Job::CreatePromotionCode { code } => {
+            let created = catalog::promotions::at_stripe::create(app, code).await;
+            created.map(drop)
+        }
         Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
         Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
-        Job::Pull { account, livemode } => ledger::later::pull(app, account, *livemode).await,
+        Job::Pull { account, livemode } => ledger::pull(app, account, *livemode).await,
         Job::SyncPayout {
             account,
             livemode,
             payout,
-        } => ledger::later::sync_payout(app, account, *livemode, payout).await,
+        } => ledger::payouts::sync(app, account, *livemode, payout).await,
         Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
             webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await
@@ -293,7 +296,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
 /// Deletes answered requests' keys, and logins, whose time is over.
 async fn tidy(app: &App) -> Result<()> {
     let tx = app.db.begin_write().await?;
-    http::forget_keys(&tx).await?;
-    identity::forget_sessions(&tx).await?;
+    http::delete_expired_keys(&tx).await?;
+    identity::delete_expired_sessions(&tx).await?;
     tx.commit().await
 }

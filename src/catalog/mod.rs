@@ -1,6 +1,5 @@
 //! What sellers offer: products, their stock, and promotion codes.
 
-pub mod later;
 pub mod promotions;
 pub mod routes;
 mod stock;
@@ -139,7 +138,7 @@ pub async fn create_product(
         .await?;
     let actor = caller.principal();
     if let Some(units) = row.available.filter(|units| *units > 0) {
-        stock::begin(&tx, &row.id, units, StockReason::Initial, &actor).await?;
+        stock::record_initial(&tx, &row.id, units, StockReason::Initial, &actor).await?;
     }
     let data = json!({ "unit_amount": row.unit_amount, "currency": row.currency });
     audit::record(&tx, &actor, "product.created", row.id.as_ref(), data).await?;

@@ -134,7 +134,7 @@ async fn add(tx: &Tx, product: &ProductId, delta: i64) -> Result<bool> {
 }
 
 /// The movement that a product's stock begins with.
-pub(super) async fn begin(
+pub(super) async fn record_initial(
     tx: &Tx,
     product: &ProductId,
     units: i64,
@@ -181,8 +181,8 @@ impl Stock {
             return Ok(Self::default());
         }
         let wanted: Vec<(&ProductId,)> = products.iter().map(|id| (*id,)).collect();
-        let stocked: Vec<Stocked> = STOCKED.all(tx, &wanted, []).await?;
-        let left = stocked.into_iter().map(|row| (row.id, row.available));
+        let rows: Vec<StockRow> = LOCK_STOCK.all(tx, &wanted, []).await?;
+        let left = rows.into_iter().map(|row| (row.id, row.available));
         Ok(Self::of(left))
     }
 
@@ -259,12 +259,12 @@ impl Stock {
 }
 
 #[derive(FromQueryResult)]
-struct Stocked {
+struct StockRow {
     id: ProductId,
     available: Option<i64>,
 }
 
-const STOCKED: SetWise = SetWise {
+const LOCK_STOCK: SetWise = SetWise {
     text: "SELECT p.id, p.available FROM {input} JOIN products p ON p.id = input.id ORDER BY p.id FOR UPDATE OF p",
     columns: &[("id", "text")],
 };

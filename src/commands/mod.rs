@@ -110,7 +110,7 @@ impl Cli {
             }
             Command::Admin(command) => admin::run(command).await,
             Command::Openapi => {
-                print!("{}", souk::http::open::OPENAPI);
+                print!("{}", souk::http::public::OPENAPI);
                 Ok(())
             }
         };
@@ -162,7 +162,7 @@ async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     let db = Db::connect(&config.database_url, Clock::System).await?;
     db.migrate().await?;
     if let Some(mode) = args.mode {
-        installation::settle(&db, mode).await?;
+        installation::set_mode(&db, mode).await?;
     }
     installation::open(&db, config.mode()).await?;
     db.close().await?;

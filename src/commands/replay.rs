@@ -3,7 +3,7 @@
 use sea_orm::{ActiveEnum, Iterable};
 use souk::app::App;
 use souk::clock::Clock;
-use souk::http::Word;
+use souk::http::FilterValue;
 use souk::webhooks::replay::{self, Endpoint, EventFilters, EventState, Replay, Source, Timestamp};
 
 use super::{Failure, settings};
@@ -33,10 +33,10 @@ struct Filters {
     state: Option<EventState>,
     /// Of this of Stripe's types.
     #[arg(long = "type", value_name = "TYPE")]
-    kind: Option<Word>,
+    kind: Option<FilterValue>,
     /// Of this connected account (acct_…).
     #[arg(long)]
-    account: Option<Word>,
+    account: Option<FilterValue>,
     /// That came through this door.
     #[arg(long, value_parser = one_of::<Endpoint>)]
     endpoint: Option<Endpoint>,
@@ -45,7 +45,7 @@ struct Filters {
     source: Option<Source>,
     /// About this object of Stripe.
     #[arg(long)]
-    object: Option<Word>,
+    object: Option<FilterValue>,
     /// Received then or later, such as 2026-11-24T00:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,

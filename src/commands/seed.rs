@@ -50,7 +50,7 @@ const PRODUCTS: [(&str, &str, &str, i64, Option<i64>); 3] = [
 const SELLER: &str = "sel_00000000000070008000000000000001";
 
 /// How long the simulator may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What there is to log in with and to buy.
 pub struct Seeded {
@@ -118,7 +118,7 @@ async fn onboard(stripe_base: &str, account: &str) -> Result<(), Failure> {
     let details = json!({ "business_name": "Samira's Souk", "url": "https://souk.example.com" });
     let url = format!("{stripe_base}/_simulator/accounts/{account}/onboard");
     let client = reqwest::Client::builder()
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .no_proxy()
         .build()?;
     client

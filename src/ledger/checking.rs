@@ -57,7 +57,7 @@ pub async fn check_book(app: &App, account: &AccountId, livemode: bool) -> Resul
     let mut tries = 0;
     loop {
         let before = stripe_side(app, account).await?;
-        let book = pulling::pull(app, account, livemode)
+        let book = pulling::pull_transactions(app, account, livemode)
             .await?
             .ok_or(Error::NotFound("book"))?;
         // Before the second look, so that what another worker pulls later is in neither side.

@@ -12,10 +12,10 @@ use crate::money;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
 use super::findings::{NewFinding, raise, resolve};
-use super::pulling::{self, Pulled};
+use super::transactions::{self, RawTransaction};
 
 /// Transactions a statement; databases bound how many values one takes.
-const AT_ONCE: usize = 100;
+const CHUNK: usize = 100;
 
 /// Closes what can be closed of a book: automatic payouts whose reconciliation Stripe has completed. Those that did
 /// not add up before are looked at again.
@@ -40,14 +40,14 @@ pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
 
 /// Pages through what a payout pays out, without the payout's own transaction. That of an earlier payout that failed
 /// may be among them, and counts.
-async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Vec<Pulled>> {
+async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Vec<RawTransaction>> {
     let stripe = app.stripe.on(&book.stripe_account);
-    let mut all: Vec<Pulled> = Vec::new();
+    let mut all: Vec<RawTransaction> = Vec::new();
     let mut after: Option<String> = None;
     loop {
         let request = requests::balance::payout_transactions(payout, after.as_deref());
         let page: Page = stripe.get(&request).await?;
-        let pulled = pulling::read(&page)?;
+        let pulled = transactions::read(&page)?;
         after = pulled.last().map(|last| last.txn.id.clone());
         all.extend(pulled.into_iter().filter(|p| !is_own(&p.txn, payout)));
         if after.is_none() || !page.has_more {
@@ -60,7 +60,12 @@ fn is_own(txn: &BalanceTransactionView, payout: &str) -> bool {
     txn.reporting_category == "payout" && txn.source.as_deref() == Some(payout)
 }
 
-async fn close(tx: &Tx, book: &book::Model, id: &str, transactions: &[Pulled]) -> Result<()> {
+async fn close(
+    tx: &Tx,
+    book: &book::Model,
+    id: &str,
+    transactions: &[RawTransaction],
+) -> Result<()> {
     let row = payout::Entity::find_by_id(id.to_owned())
         .lock_exclusive()
         .one(tx)
@@ -88,7 +93,12 @@ async fn close(tx: &Tx, book: &book::Model, id: &str, transactions: &[Pulled]) -
 }
 
 /// Writes the payout on its transactions, and answers how many another payout has.
-async fn assign(tx: &Tx, book: &book::Model, payout: &str, transactions: &[Pulled]) -> Result<u64> {
+async fn assign(
+    tx: &Tx,
+    book: &book::Model,
+    payout: &str,
+    transactions: &[RawTransaction],
+) -> Result<u64> {
     use balance_transaction::Column as C;
     let of_book =
         || balance_transaction::Entity::update_many().filter(C::BookId.eq(book.id.clone()));
@@ -99,9 +109,9 @@ async fn assign(tx: &Tx, book: &book::Model, payout: &str, transactions: &[Pulle
         .exec(tx)
         .await?;
     let mut taken = 0;
-    for some in transactions.chunks(AT_ONCE) {
+    for some in transactions.chunks(CHUNK) {
         // They may be older than any pull looked back.
-        pulling::store(tx, book, some).await?;
+        transactions::store(tx, book, some).await?;
         let ids = some.iter().map(|p| p.txn.id.as_str());
         let assigned = of_book()
             .col_expr(C::PayoutId, Expr::value(payout))

@@ -7,7 +7,7 @@ use crate::stripe::views::PayoutView;
 use crate::stripe::{Effect, Event, EventObject};
 
 use super::open_book;
-use super::payouts::{self, Stored};
+use super::payouts::{self, StoreOutcome};
 
 /// `payout.created`, `.updated`, `.paid`, `.failed`, `.canceled` and `.reconciliation_completed`. The event's snapshot
 /// is stored as far as it is news; then the payout is re-read and its account pulled, so that the order and the shape
@@ -24,7 +24,7 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
         return Ok(Effect::Ignored("no seller has this account"));
     };
     if let Ok(snapshot) = event.object::<PayoutView>()
-        && payouts::store(tx, &book, &snapshot).await? == Stored::NotOurs
+        && payouts::store(tx, &book, &snapshot).await? == StoreOutcome::OtherAccount
     {
         return Ok(Effect::Ignored("the payout is another account's"));
     }

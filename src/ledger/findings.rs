@@ -28,7 +28,7 @@ pub struct NewFinding {
     pub currency: Option<String>,
 }
 
-/// Opens a finding. One that stands already, or was resolved, is told anew and is open.
+/// Opens a finding. One that is there already, open or resolved, is opened again with the new message.
 pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
     use finding::Column as C;
     let again = OnConflict::columns([C::Kind, C::Subject])

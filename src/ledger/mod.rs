@@ -7,11 +7,11 @@ mod checking;
 mod closing;
 pub mod events;
 mod findings;
-pub mod later;
-mod payouts;
+pub mod payouts;
 mod posting;
 mod pulling;
 pub mod routes;
+mod transactions;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -20,6 +20,7 @@ use sea_orm::{
 };
 use souk_entity::{AccountId, BookId, EntryId, JournalId, SellerId, book, entry, journal};
 
+use crate::app::App;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -29,6 +30,15 @@ pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book};
 pub use findings::{NewFinding, raise, resolve};
 
 use posting::Line;
+
+/// Pulls an account's balance transactions into its book, and closes the payouts that they explain. An account without a
+/// seller has no book: nothing is pulled.
+pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
+    match pulling::pull_transactions(app, account, livemode).await? {
+        Some(book) => closing::close_payouts(app, &book).await,
+        None => Ok(()),
+    }
+}
 
 /// The book of a connected account, opened if it isn't yet. `None`: no seller has the account.
 async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Option<book::Model>> {

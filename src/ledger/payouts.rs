@@ -3,31 +3,62 @@
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use souk_entity::payout::{self, PayoutStatus, Reconciliation};
-use souk_entity::{Timestamp, book};
+use souk_entity::{AccountId, Timestamp, book};
 
+use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
 use crate::money;
+use crate::stripe::requests;
 use crate::stripe::views::PayoutView;
 
 use super::findings::{NewFinding, raise};
 use super::posting::{self, Line};
-use super::write_journal;
+use super::{open_book, pulling, write_journal};
 
 /// What a snapshot did to the stored payout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    /// It told something new.
+pub(super) enum StoreOutcome {
+    /// The snapshot had something new.
     Changed,
-    /// It told nothing new.
-    Same,
+    /// The snapshot had nothing new.
+    Unchanged,
     /// Another account has a payout of this id: nothing was touched.
-    NotOurs,
+    OtherAccount,
+}
+
+/// Re-reads a payout from Stripe. A change of it stages a pull, which may close it.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, payout: &str) -> Result<()> {
+    pulling::check_mode(app, account, livemode)?;
+    let request = requests::balance::payout(payout);
+    let snapshot: PayoutView = app.stripe.on(account).get(&request).await?;
+    let tx = app.db.begin_write().await?;
+    let Some(book) = open_book(&tx, account, livemode).await? else {
+        return Ok(());
+    };
+    match store(&tx, &book, &snapshot).await? {
+        StoreOutcome::Changed => {
+            let account = account.clone();
+            jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
+        }
+        StoreOutcome::Unchanged => {}
+        StoreOutcome::OtherAccount => {
+            return Err(Error::internal(format!(
+                "payout {payout} of {account} stands in another account's book"
+            )));
+        }
+    }
+    tx.commit().await
 }
 
 /// Stores a snapshot of a payout, from an event or from Stripe's answer. A status moves only forward, and each move
 /// that moves money is its own journal, in the same transaction.
-pub(super) async fn store(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<Stored> {
+pub(super) async fn store(
+    tx: &Tx,
+    book: &book::Model,
+    snapshot: &PayoutView,
+) -> Result<StoreOutcome> {
     let fresh = insert(tx, book, snapshot).await?;
     let row = payout::Entity::find_by_id(snapshot.id.clone())
         .lock_exclusive()
@@ -35,21 +66,25 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, snapshot: &PayoutView) ->
         .await?
         .ok_or_else(|| Error::internal(format!("payout {} went away", snapshot.id)))?;
     if row.book_id != book.id {
-        return Ok(Stored::NotOurs);
+        return Ok(StoreOutcome::OtherAccount);
     }
-    let told = status(&snapshot.status).unwrap_or(row.status);
-    if !follows(row.status, told) {
-        return Ok(Stored::Same);
+    let reported = status(&snapshot.status).unwrap_or(row.status);
+    if !follows(row.status, reported) {
+        return Ok(StoreOutcome::Unchanged);
     }
-    let next = merge(&row, told, snapshot);
+    let next = merge(&row, reported, snapshot);
     if next == row {
-        return Ok(if fresh { Stored::Changed } else { Stored::Same });
+        return Ok(if fresh {
+            StoreOutcome::Changed
+        } else {
+            StoreOutcome::Unchanged
+        });
     }
     save(tx, &next).await?;
-    if told != row.status {
-        moved(tx, book, &row, &next).await?;
+    if reported != row.status {
+        post_status_change(tx, book, &row, &next).await?;
     }
-    Ok(Stored::Changed)
+    Ok(StoreOutcome::Changed)
 }
 
 /// A new payout's row begins as `pending`, so that every status it has had since is a move.
@@ -118,7 +153,7 @@ fn follows(old: PayoutStatus, new: PayoutStatus) -> bool {
 
 /// The row with what the snapshot tells. Amount, currency and kind never change; a completed reconciliation and the
 /// reason of a failure stay.
-fn merge(row: &payout::Model, told: PayoutStatus, snapshot: &PayoutView) -> payout::Model {
+fn merge(row: &payout::Model, reported: PayoutStatus, snapshot: &PayoutView) -> payout::Model {
     let reconciliation_status = match (&snapshot.reconciliation_status, row) {
         (Some(status), row) if row.reconciliation_status != "completed" => status.clone(),
         _ => row.reconciliation_status.clone(),
@@ -126,7 +161,7 @@ fn merge(row: &payout::Model, told: PayoutStatus, snapshot: &PayoutView) -> payo
     let failure_code = snapshot.failure_code.clone();
     let failure_message = snapshot.failure_message.clone();
     payout::Model {
-        status: told,
+        status: reported,
         arrival_date: Timestamp::from_seconds(snapshot.arrival_date),
         reconciliation_status,
         failure_code: failure_code.or_else(|| row.failure_code.clone()),
@@ -154,7 +189,7 @@ async fn save(tx: &Tx, next: &payout::Model) -> Result<()> {
 }
 
 /// Books what a change of status means, and says so when it is a failure.
-async fn moved(
+async fn post_status_change(
     tx: &Tx,
     book: &book::Model,
     old: &payout::Model,

@@ -43,22 +43,22 @@ pub struct OrderAccess {
     pub actor: String,
 }
 
-/// How somebody proves who they are: by a token, by the `Order-Secret` header, or not at all.
-pub struct Proof {
+/// What somebody proves their access to an order by: a token, the `Order-Secret` header, or nothing.
+pub struct Credentials {
     /// The bearer token's user.
     pub caller: Option<Caller>,
     /// The header.
     pub secret: Option<String>,
 }
 
-impl Proof {
+impl Credentials {
     /// Whether there is any.
     pub fn is_given(&self) -> bool {
         self.caller.is_some() || self.secret.is_some()
     }
 }
 
-impl axum::extract::FromRequestParts<App> for Proof {
+impl axum::extract::FromRequestParts<App> for Credentials {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
@@ -76,8 +76,8 @@ impl axum::extract::FromRequestParts<App> for OrderAccess {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
-        let proof = Proof::from_request_parts(parts, app).await?;
-        if !proof.is_given() {
+        let credentials = Credentials::from_request_parts(parts, app).await?;
+        if !credentials.is_given() {
             return Err(Error::Unauthenticated(
                 "unauthenticated",
                 "Log in, or send the Order-Secret header.",
@@ -89,7 +89,7 @@ impl axum::extract::FromRequestParts<App> for OrderAccess {
             .one(&app.db.read)
             .await?
             .ok_or(Error::NotFound("order"))?;
-        access(&app.db.read, order, &proof)
+        access(&app.db.read, order, &credentials)
             .await?
             .ok_or(Error::NotFound("order"))
     }
@@ -99,9 +99,9 @@ impl axum::extract::FromRequestParts<App> for OrderAccess {
 pub async fn access<C: ConnectionTrait>(
     db: &C,
     order: order::Model,
-    proof: &Proof,
+    credentials: &Credentials,
 ) -> Result<Option<OrderAccess>> {
-    if let (Some(secret), Some(hash)) = (&proof.secret, &order.secret_hash)
+    if let (Some(secret), Some(hash)) = (&credentials.secret, &order.secret_hash)
         && bool::from(
             ids::sha256_hex(secret.as_bytes())
                 .as_bytes()
@@ -114,7 +114,7 @@ pub async fn access<C: ConnectionTrait>(
             actor: "guest".to_owned(),
         }));
     }
-    let Some(caller) = &proof.caller else {
+    let Some(caller) = &credentials.caller else {
         return Ok(None);
     };
     let seller = sellers::find(db, &order.seller_id).await?;

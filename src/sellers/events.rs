@@ -6,13 +6,13 @@ use sea_orm::{EntityTrait, FromQueryResult, QuerySelect};
 use serde::Deserialize;
 use souk_entity::{AccountId, SellerId, seller};
 
-use super::{account, by_account, locked};
+use super::{account, by_account, find_locked};
 use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::accounts::METADATA_SELLER;
-use crate::stripe::views::hint;
+use crate::stripe::views::metadata_value;
 use crate::stripe::{Effect, Event, EventObject};
 
 const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
@@ -24,13 +24,13 @@ fn updated_account(event: &Event) -> Option<AccountId> {
 }
 
 #[derive(FromQueryResult)]
-struct Known {
+struct KnownAccount {
     id: SellerId,
     account: AccountId,
     livemode: bool,
 }
 
-const KNOWN: SetWise = SetWise {
+const KNOWN_ACCOUNTS: SetWise = SetWise {
     text: "SELECT s.id, input.account, s.livemode FROM {input} JOIN sellers s \
            ON s.stripe_account = input.account AND s.livemode = input.livemode",
     columns: &[("account", "text"), ("livemode", "boolean")],
@@ -49,9 +49,9 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>>
     }
     let accounts: BTreeSet<_> = updated.iter().flatten().collect();
     let accounts: Vec<_> = accounts.into_iter().collect();
-    let known: Vec<Known> = KNOWN.all(tx, &accounts, []).await?;
+    let known: Vec<KnownAccount> = KNOWN_ACCOUNTS.all(tx, &accounts, []).await?;
     let (mut jobs, mut ours) = (Vec::new(), HashSet::new());
-    for Known {
+    for KnownAccount {
         id,
         account,
         livemode,
@@ -82,7 +82,7 @@ async fn unknown_updated(
     livemode: bool,
     jobs: &mut Vec<Job>,
 ) -> Result<Effect> {
-    match being_made(tx, event, livemode).await? {
+    match find_by_metadata(tx, event, livemode).await? {
         Some(seller) if seller.stripe_account.is_none() => {
             let waits_for = account.to_string();
             Ok(Effect::Deferred { waits_for })
@@ -110,13 +110,14 @@ pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<bool> {
 
 /// The seller whose account this may be, since it had none yet: Stripe's event can be faster than its answer. Locked, so
 /// that the account's id is stored before, and is seen, or after, and finds who waits for it.
-async fn being_made(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<seller::Model>> {
+async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<seller::Model>> {
     #[derive(Deserialize)]
     struct Account {
         metadata: HashMap<String, String>,
     }
     let account = event.object::<Account>().ok();
-    let Some(id) = account.and_then(|account| hint(&account.metadata, METADATA_SELLER)) else {
+    let Some(id) = account.and_then(|account| metadata_value(&account.metadata, METADATA_SELLER))
+    else {
         return Ok(None);
     };
     let seller = seller::Entity::find_by_id(SellerId(id))
@@ -134,7 +135,7 @@ pub async fn account_application_deauthorized(tx: &Tx, event: &Event) -> Result<
     let Some(seller) = by_account(tx, account, event.livemode()?).await? else {
         return Ok(NOT_OURS);
     };
-    let mut row = locked(tx, &seller.id).await?;
+    let mut row = find_locked(tx, &seller.id).await?;
     account::disconnect(tx, &mut row, "stripe").await?;
     Ok(Effect::Applied)
 }

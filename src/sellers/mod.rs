@@ -1,8 +1,8 @@
 //! Sellers: who owns them, their connected accounts, and whether they can take money.
 
-mod account;
+pub mod account;
 pub mod events;
-pub mod later;
+mod links;
 mod pages;
 pub mod routes;
 mod status;
@@ -16,7 +16,8 @@ use souk_entity::seller::{self, SellerStatus};
 use souk_entity::{AccountId, JsonText, Metadata, SellerId, UserId, user};
 use validator::{ValidateEmail, ValidateLength};
 
-pub use account::{balance, dashboard_link, onboarding_link, sync};
+pub use account::{balance, sync};
+pub use links::{dashboard_link, onboarding_link};
 
 use crate::app::App;
 use crate::audit;
@@ -28,7 +29,7 @@ use crate::money::FeeRule;
 use crate::stripe::key_until;
 
 /// How long a request may be at work with Stripe before the job that repeats it begins.
-const ANSWER_MS: i64 = 15_000;
+const RETRY_DELAY_MS: i64 = 15_000;
 
 /// A seller named by the path's `{id}`, and its owner or an admin, who calls. For anyone else there is none: 404.
 pub struct SellerAccess {
@@ -45,13 +46,13 @@ impl FromRequestParts<App> for SellerAccess {
         let caller = Caller::from_request_parts(parts, app).await?;
         let Path(id) = Path::<SellerId>::from_request_parts(parts, app).await?;
         let seller = find(&app.db.read, &id).await?;
-        let seller = seller.filter(|seller| may(&caller, seller));
+        let seller = seller.filter(|seller| may_access(&caller, seller));
         let seller = seller.ok_or(Error::NotFound("seller"))?;
         Ok(Self { seller, caller })
     }
 }
 
-fn may(caller: &Caller, seller: &seller::Model) -> bool {
+fn may_access(caller: &Caller, seller: &seller::Model) -> bool {
     caller.is_admin() || seller.owner_id == *caller.id()
 }
 
@@ -67,7 +68,9 @@ pub async fn owned<C: ConnectionTrait>(
     id: &SellerId,
     param: &str,
 ) -> Result<seller::Model> {
-    let seller = find(db, id).await?.filter(|seller| may(caller, seller));
+    let seller = find(db, id)
+        .await?
+        .filter(|seller| may_access(caller, seller));
     seller.ok_or_else(|| Error::no_such("seller", param))
 }
 
@@ -225,7 +228,7 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         .exec_without_returning(&tx)
         .await?;
     let job = Job::CreateAccount { seller: id.clone() };
-    jobs::stage_at(&tx, &job, tx.now().plus_ms(ANSWER_MS)).await?;
+    jobs::stage_at(&tx, &job, tx.now().plus_ms(RETRY_DELAY_MS)).await?;
     let data = json!({ "country": country });
     audit::record(&tx, owner.id.as_ref(), "seller.created", id.as_ref(), data).await?;
     tx.commit().await
@@ -269,7 +272,7 @@ pub async fn update(
         ));
     }
     let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, id).await?;
+    let mut row = find_locked(&tx, id).await?;
     let mut changed = Vec::new();
     if let Some(name) = change.name {
         row.name = display_name(&name)?;
@@ -324,7 +327,7 @@ pub fn visible(caller: &Caller, owner: Option<UserId>) -> Result<sea_orm::Select
     }
 }
 
-async fn locked(tx: &crate::db::Tx, id: &SellerId) -> Result<seller::Model> {
+async fn find_locked(tx: &crate::db::Tx, id: &SellerId) -> Result<seller::Model> {
     let row = seller::Entity::find_by_id(id.clone())
         .lock_exclusive()
         .one(tx)

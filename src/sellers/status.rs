@@ -2,8 +2,8 @@
 
 use souk_entity::seller::{self, Requirements, SellerStatus};
 
-/// The facts that a status is made of.
-pub struct Facts<'a> {
+/// The fields of an account that its seller's status is derived from.
+pub struct AccountState<'a> {
     /// The account has disconnected from the platform.
     pub deauthorized: bool,
     /// The first onboarding link was made.
@@ -16,7 +16,7 @@ pub struct Facts<'a> {
     pub requirements: &'a Requirements,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> AccountState<'a> {
     /// Those of a row.
     pub fn of(seller: &'a seller::Model) -> Self {
         Self {
@@ -30,25 +30,25 @@ impl<'a> Facts<'a> {
 }
 
 /// The status. Nothing outranks a disconnection, then a rejection; `active` takes charges and no `disabled_reason`.
-pub fn derive(facts: &Facts<'_>) -> SellerStatus {
-    let wanted = facts.requirements;
+pub fn derive(state: &AccountState<'_>) -> SellerStatus {
+    let wanted = state.requirements;
     let reason = wanted.disabled_reason.as_deref();
-    if facts.deauthorized {
+    if state.deauthorized {
         return SellerStatus::Deauthorized;
     }
     if reason.is_some_and(|reason| reason.starts_with("rejected.")) {
         return SellerStatus::Rejected;
     }
-    if facts.charges_enabled {
+    if state.charges_enabled {
         // With a reason and charges still on, it is payouts that Stripe has switched off.
         return match reason {
             None => SellerStatus::Active,
             Some(_) => SellerStatus::Restricted,
         };
     }
-    if !facts.details_submitted {
+    if !state.details_submitted {
         // A new account has a reason from its first moment, since everything is wanted of it.
-        return if facts.onboarding_started {
+        return if state.onboarding_started {
             SellerStatus::Onboarding
         } else {
             SellerStatus::Created
@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn status(case: &Case) -> SellerStatus {
-        derive(&Facts {
+        derive(&AccountState {
             deauthorized: case.deauthorized,
             onboarding_started: case.started,
             charges_enabled: case.charges,

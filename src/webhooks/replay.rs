@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::audit;
 use crate::db::{RowCounts, Tx};
 use crate::error::{Error, Result};
-use crate::http::{Word, given};
+use crate::http::{FilterValue, deserialize_some};
 
 use super::inbox;
 
@@ -26,28 +26,28 @@ use super::inbox;
 #[serde(default, deny_unknown_fields)]
 pub struct EventFilters {
     /// What became of them.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "deserialize_some")]
     pub state: Option<EventState>,
     /// Stripe's `type`.
-    #[serde(rename = "type", deserialize_with = "given")]
-    pub kind: Option<Word>,
+    #[serde(rename = "type", deserialize_with = "deserialize_some")]
+    pub kind: Option<FilterValue>,
     /// Whose they are; the platform's own have none.
-    #[serde(deserialize_with = "given")]
-    pub stripe_account: Option<Word>,
+    #[serde(deserialize_with = "deserialize_some")]
+    pub stripe_account: Option<FilterValue>,
     /// Which door they came through.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "deserialize_some")]
     pub endpoint: Option<Endpoint>,
     /// How they came.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "deserialize_some")]
     pub source: Option<Source>,
     /// The id of the object they are about.
-    #[serde(deserialize_with = "given")]
-    pub object_id: Option<Word>,
+    #[serde(deserialize_with = "deserialize_some")]
+    pub object_id: Option<FilterValue>,
     /// Received then or later.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "deserialize_some")]
     pub received_gte: Option<Timestamp>,
     /// Received before.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "deserialize_some")]
     pub received_lt: Option<Timestamp>,
 }
 

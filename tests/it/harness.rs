@@ -234,7 +234,7 @@ impl TestApp {
         if assumed("late_transactions") == "after_a_minute" {
             self.advance(61).await;
             let account = souk_entity::AccountId(account.to_owned());
-            let pulled = souk::ledger::later::pull(&self.app, &account, false).await;
+            let pulled = souk::ledger::pull(&self.app, &account, false).await;
             pulled.expect("pulls");
         }
     }

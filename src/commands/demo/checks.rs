@@ -6,9 +6,9 @@ use serde_json::Value;
 use souk::money::display;
 
 use super::evidence::{Evidence, Story, gather, int, list};
-use super::shapes::LedgerBalance;
+use super::responses::LedgerBalance;
 use super::shop::Shop;
-use super::{Failure, Look, Stage, until};
+use super::{Failure, Poll, Stage, until};
 
 /// What was found, or what is wrong.
 type Verdict = Result<String, String>;
@@ -69,9 +69,9 @@ async fn everything_delivered(stage: &Stage, shop: &Shop) -> Result<(), Failure>
             };
             let left = list(&pending).filter(ours).count();
             Ok(if left == 0 {
-                Look::There(())
+                Poll::Ready(())
             } else {
-                Look::NotYet(format!("{left} on their way"))
+                Poll::Pending(format!("{left} on their way"))
             })
         },
     )
@@ -85,10 +85,10 @@ async fn books_caught_up(stage: &Stage, shop: &Shop) {
         "the books to catch up with Stripe",
         async || {
             let oracle = shop.stripe.oracle().await?;
-            let balances: Vec<LedgerBalance> = stage.admin.whole("/v1/ledger/balances").await?;
+            let balances: Vec<LedgerBalance> = stage.admin.get_list("/v1/ledger/balances").await?;
             Ok(match compare_books(&shop.account, &oracle, &balances) {
-                Ok(_) => Look::There(()),
-                Err(drift) => Look::NotYet(drift),
+                Ok(_) => Poll::Ready(()),
+                Err(drift) => Poll::Pending(drift),
             })
         },
     );

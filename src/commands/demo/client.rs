@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use super::super::Failure;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn client(redirects: Policy) -> Result<Client, Failure> {
     // What is talked to is as a rule on this machine, and a proxy of the environment isn't for it.
     Ok(Client::builder()
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .redirect(redirects)
         .no_proxy()
         .build()?)
@@ -114,7 +114,7 @@ impl Api {
     }
 
     /// A list that one answer gives whole.
-    pub async fn whole<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+    pub async fn get_list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
         Ok(self.get::<Page<T>>(path).await?.data)
     }
 

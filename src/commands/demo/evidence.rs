@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::sales::Purchase;
-use super::shapes::{
+use super::responses::{
     Finding, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
     Transaction,
 };
+use super::sales::Purchase;
 use super::shop::Shop;
 use super::{Failure, Stage};
 
@@ -72,7 +72,7 @@ pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>,
         stock: admin
             .all(&format!("/v1/products/{}/stock_adjustments", story.lamp.id))
             .await?,
-        balances: admin.whole("/v1/ledger/balances").await?,
+        balances: admin.get_list("/v1/ledger/balances").await?,
         payouts,
         findings: admin.all("/v1/ledger/findings?state=open").await?,
     })

@@ -2,12 +2,12 @@
 
 mod checks;
 mod client;
+mod environment;
 mod evidence;
-mod house;
 mod payday;
 mod print;
+mod responses;
 mod sales;
-mod shapes;
 mod shop;
 
 use std::time::Duration;
@@ -18,8 +18,8 @@ use tracing_subscriber::EnvFilter;
 use super::serve::Stop;
 use super::{Failure, seed};
 use client::Api;
+use environment::Environment;
 use evidence::Story;
-use house::House;
 use print::Screen;
 
 /// What may be said to `souk demo`.
@@ -41,7 +41,7 @@ pub struct Args {
 
 /// How long something that happens by itself may take.
 const DEADLINE: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// After this long it is said what is waited for.
 const QUIET: Duration = Duration::from_millis(400);
 
@@ -56,13 +56,13 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     }
     // A stop ends the play and not the process, so that what was started is put away.
     let stop = Stop::listen()?;
-    let mut house = None;
+    let mut environment = None;
     let played = tokio::select! {
-        played = async { perform(house.insert(House::enter(args).await?)).await } => played,
+        played = async { perform(environment.insert(Environment::start(args).await?)).await } => played,
         () = stop.wanted() => Err("stopped before the end".into()),
     };
-    if let Some(house) = house {
-        house.leave().await;
+    if let Some(environment) = environment {
+        environment.stop().await;
     }
     played
 }
@@ -78,15 +78,15 @@ struct Stage {
 }
 
 impl Stage {
-    async fn set(house: &House) -> Result<Self, Failure> {
-        let server = Api::new(&house.url)?;
+    async fn set(environment: &Environment) -> Result<Self, Failure> {
+        let server = Api::new(&environment.url)?;
         let admin = server
-            .login(&house.admin_email, &house.admin_password)
+            .login(&environment.admin_email, &environment.admin_password)
             .await
             .map_err(|e| {
                 format!(
                     "the admin {} could not log in (--admin-email, --admin-password): {e}",
-                    house.admin_email
+                    environment.admin_email
                 )
             })?;
         let tag = souk::ids::sha256_hex(souk::ids::random_token().as_bytes())[..8].to_owned();
@@ -104,12 +104,12 @@ impl Stage {
 }
 
 /// The story, from the first step to the last count.
-async fn perform(house: &House) -> Result<(), Failure> {
+async fn perform(environment: &Environment) -> Result<(), Failure> {
     let began = Instant::now();
-    let stage = Stage::set(house).await?;
+    let stage = Stage::set(environment).await?;
     stage.screen.title(
         "A marketplace's whole life, with simulated money",
-        &house.describe(),
+        &environment.describe(),
     );
 
     let shop = shop::seller_onboards(&stage).await?;
@@ -143,25 +143,25 @@ async fn perform(house: &House) -> Result<(), Failure> {
     }
 }
 
-/// What a look at something showed.
-enum Look<T> {
+/// What a poll showed.
+enum Poll<T> {
     /// It has happened.
-    There(T),
+    Ready(T),
     /// It hasn't; how far it has come.
-    NotYet(String),
+    Pending(String),
 }
 
-/// Looks until something has happened, and says meanwhile what is waited for.
+/// Polls until something has happened, and says meanwhile what is waited for.
 async fn until<T>(
     screen: &Screen,
     what: &str,
-    mut look: impl AsyncFnMut() -> Result<Look<T>, Failure>,
+    mut poll: impl AsyncFnMut() -> Result<Poll<T>, Failure>,
 ) -> Result<T, Failure> {
     let began = Instant::now();
     loop {
-        let seen = match look().await? {
-            Look::There(found) => return Ok(found),
-            Look::NotYet(seen) => seen,
+        let seen = match poll().await? {
+            Poll::Ready(found) => return Ok(found),
+            Poll::Pending(seen) => seen,
         };
         let waited = began.elapsed();
         if waited > DEADLINE {
@@ -174,7 +174,7 @@ async fn until<T>(
         if waited > QUIET {
             screen.waiting(&format!("waiting for {what} ({seen})"));
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use souk::money::display;
 
-use super::shapes::{Payout, Transaction};
+use super::responses::{Payout, Transaction};
 use super::shop::{CURRENCY, Shop};
-use super::{Failure, Look, Stage, short, until};
+use super::{Failure, Poll, Stage, short, until};
 
 const DAY: i64 = 86_400;
 /// Money is paid out days after a charge; by then all of it has been.
@@ -72,12 +72,12 @@ async fn closed(stage: &Stage, shop: &Shop, count: usize) -> Result<Vec<Payout>,
                 .iter()
                 .all(|payout| payout.status == "paid" && payout.reconciliation == "closed");
             if done && payouts.len() == count {
-                return Ok(Look::There(payouts));
+                return Ok(Poll::Ready(payouts));
             }
             let seen = payouts
                 .iter()
                 .map(|payout| format!("{}, {}", payout.status, payout.reconciliation));
-            Ok(Look::NotYet(
+            Ok(Poll::Pending(
                 seen.reduce(|all, one| format!("{all}; {one}"))
                     .unwrap_or_else(|| "none yet".to_owned()),
             ))

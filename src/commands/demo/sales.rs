@@ -4,9 +4,9 @@ use futures_util::future::try_join_all;
 use serde_json::json;
 
 use super::client::Api;
-use super::shapes::{Order, Product, Refund, Session, Verification};
+use super::responses::{Order, Product, Refund, Session, Verification};
 use super::shop::{CODE, PASSWORD, Shop};
-use super::{Failure, Look, Stage, is_back_at, short, until};
+use super::{Failure, Poll, Stage, is_back_at, short, until};
 
 const CARD: &str = "4242 4242 4242 4242";
 /// Minor units.
@@ -76,9 +76,9 @@ async fn outcome(stage: &Stage, purchase: &Purchase, wanted: &str) -> Result<Ord
     until(&stage.screen, &what, async || {
         let said = verify(purchase).await?;
         Ok(if said.status == wanted {
-            Look::There(())
+            Poll::Ready(())
         } else {
-            Look::NotYet(said.status)
+            Poll::Pending(said.status)
         })
     })
     .await?;
@@ -304,9 +304,9 @@ pub async fn scratch_is_made_good(
     let refund = until(screen, "the refund to succeed", async || {
         let refund: Refund = shop.owner.get(&format!("/v1/refunds/{}", asked.id)).await?;
         Ok(if refund.status == "succeeded" {
-            Look::There(refund)
+            Poll::Ready(refund)
         } else {
-            Look::NotYet(refund.status)
+            Poll::Pending(refund.status)
         })
     })
     .await?;

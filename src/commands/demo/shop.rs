@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::client::{Api, Stripe};
-use super::shapes::{Link, Product, PromotionCode, Seller};
-use super::{Failure, Look, Stage, is_back_at, until};
+use super::responses::{Link, Product, PromotionCode, Seller};
+use super::{Failure, Poll, Stage, is_back_at, until};
 
 /// Everybody's in the story.
 pub const PASSWORD: &str = "a lamp in every window";
@@ -78,9 +78,9 @@ pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
         let seller: Seller = owner.get(&format!("/v1/sellers/{}", seller.id)).await?;
         let ready = seller.status == "active" && seller.charges_enabled && seller.payouts_enabled;
         Ok(if ready {
-            Look::There(seller)
+            Poll::Ready(seller)
         } else {
-            Look::NotYet(seller.status)
+            Poll::Pending(seller.status)
         })
     })
     .await?;

@@ -20,12 +20,12 @@ use crate::app::App;
 use crate::config::origin;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::http::{check_metadata, given, objects};
+use crate::http::{check_metadata, deserialize_some, json_objects};
 use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
 use crate::orders::{self, PricedLine};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
-use crate::stripe::{Prepared, key_until};
+use crate::stripe::{PreparedRequest, key_until};
 use crate::{audit, catalog, ids, money, sellers};
 
 use super::of_order;
@@ -46,30 +46,30 @@ pub(super) const METADATA_PAYMENT: &str = "souk_payment";
 #[serde(deny_unknown_fields)]
 pub struct NewCheckout {
     /// What is bought; products of one seller in one currency.
-    #[serde(deserialize_with = "objects")]
+    #[serde(deserialize_with = "json_objects")]
     #[validate(
         length(min = 1, max = 50, message = "lines has 1 to 50 lines."),
         nested
     )]
     pub lines: Vec<NewLine>,
     /// Where a guest is reached; needed without a login.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(
         email(message = "customer_email is not a mail address."),
         length(max = 254, message = "customer_email is too long.")
     )]
     pub customer_email: Option<String>,
     /// Where the buyer comes back to; by default our own page.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub success_url: Option<String>,
     /// Where the buyer goes who gives up; by default our own page.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub cancel_url: Option<String>,
     /// Whether promotion codes may be entered; by default they may.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub allow_promotion_codes: Option<bool>,
     /// Seconds until the session expires; by default Stripe's 24 hours.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 1800,
         max = 86400,
@@ -77,7 +77,7 @@ pub struct NewCheckout {
     ))]
     pub expires_in: Option<i64>,
     /// The caller's own.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
 }
 
@@ -241,7 +241,12 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
 }
 
 /// The request that will be sent, byte for byte however often.
-fn session_request(app: &App, priced: &Priced, order: &OrderId, payment: &PaymentId) -> Prepared {
+fn session_request(
+    app: &App,
+    priced: &Priced,
+    order: &OrderId,
+    payment: &PaymentId,
+) -> PreparedRequest {
     let lines = priced.lines.iter().map(|line| SessionLine {
         name: &line.product.name,
         unit_amount: line.product.unit_amount,
@@ -305,7 +310,7 @@ fn payment_row(
     tx: &Tx,
     id: PaymentId,
     priced: Priced,
-    request: &Prepared,
+    request: &PreparedRequest,
 ) -> Result<payment::Model> {
     let request = serde_json::to_string(request).map_err(|e| Error::internal(e.to_string()))?;
     Ok(payment::Model {

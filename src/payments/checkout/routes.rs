@@ -13,9 +13,9 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Empty, Keyed, Path, Valid, given};
+use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson, deserialize_some};
 use crate::identity::MaybeCaller;
-use crate::orders::{self, OrderAccess, OrderView, Proof};
+use crate::orders::{self, Credentials, OrderAccess, OrderView};
 
 use super::super::sessions::{self, pages};
 use super::super::with_order;
@@ -106,7 +106,7 @@ fn session_status(status: PaymentStatus) -> &'static str {
 async fn create(
     State(app): State<App>,
     MaybeCaller(buyer): MaybeCaller,
-    request: Keyed<NewCheckout>,
+    request: IdempotentJson<NewCheckout>,
 ) -> Result<Response> {
     // Guests share no name, so a guest's key counts together with the e-mail: nobody is answered another's secret.
     let principal = match &buyer {
@@ -129,12 +129,12 @@ async fn create(
 async fn find(
     app: &App,
     session: &str,
-    proof: &Proof,
+    credentials: &Credentials,
 ) -> Result<(payment::Model, order::Model, Option<OrderAccess>)> {
     let (payment, order) = with_order(&app.db.read, session)
         .await?
         .ok_or(Error::NotFound("checkout session"))?;
-    let access = orders::access(&app.db.read, order.clone(), proof).await?;
+    let access = orders::access(&app.db.read, order.clone(), credentials).await?;
     Ok((payment, order, access))
 }
 
@@ -155,9 +155,9 @@ enum SessionAnswer {
 async fn read(
     State(app): State<App>,
     Path(id): Path<String>,
-    proof: Proof,
+    credentials: Credentials,
 ) -> Answer<SessionAnswer> {
-    let (payment, order, access) = find(&app, &id, &proof).await?;
+    let (payment, order, access) = find(&app, &id, &credentials).await?;
     Ok(Json(match access {
         Some(_) => SessionAnswer::Whole(Box::new(
             Opened {
@@ -179,16 +179,16 @@ async fn read(
 async fn expire(
     State(app): State<App>,
     Path(id): Path<String>,
-    proof: Proof,
-    Valid(Empty {}): Valid<Empty>,
+    credentials: Credentials,
+    ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<SessionResource> {
-    if !proof.is_given() {
+    if !credentials.is_given() {
         return Err(Error::Unauthenticated(
             "unauthenticated",
             "Log in, or send the Order-Secret header.",
         ));
     }
-    let (payment, order, access) = find(&app, &id, &proof).await?;
+    let (payment, order, access) = find(&app, &id, &credentials).await?;
     let access = access.ok_or(Error::NotFound("checkout session"))?;
     let payment = sessions::expire(&app, &payment, &access.actor).await?;
     Ok(Json(
@@ -214,12 +214,12 @@ struct Verification {
 async fn verify(
     State(app): State<App>,
     Path(id): Path<String>,
-    proof: Proof,
-    Valid(Empty {}): Valid<Empty>,
+    credentials: Credentials,
+    ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<Verification> {
     let stands = sessions::verify(&app, &id).await?;
-    let order = match proof.is_given() {
-        true => whole(&app, stands.order_id, &proof).await?,
+    let order = match credentials.is_given() {
+        true => whole(&app, stands.order_id, &credentials).await?,
         false => None,
     };
     Ok(Json(Verification {
@@ -232,10 +232,10 @@ async fn verify(
 }
 
 /// The order, for those who may see it.
-async fn whole(app: &App, id: OrderId, proof: &Proof) -> Result<Option<OrderView>> {
+async fn whole(app: &App, id: OrderId, credentials: &Credentials) -> Result<Option<OrderView>> {
     let order = order::Entity::find_by_id(id).one(&app.db.read).await?;
     let order = order.ok_or(Error::NotFound("order"))?;
-    match orders::access(&app.db.read, order, proof).await? {
+    match orders::access(&app.db.read, order, credentials).await? {
         Some(access) => Ok(Some(orders::view(&app.db.read, access.order).await?)),
         None => Ok(None),
     }
@@ -270,7 +270,7 @@ fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct Cancellation {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(max = 500, message = "reason has at most 500 characters."))]
     reason: Option<String>,
 }
@@ -278,7 +278,7 @@ struct Cancellation {
 async fn cancel(
     State(app): State<App>,
     access: OrderAccess,
-    Valid(new): Valid<Cancellation>,
+    ValidJson(new): ValidJson<Cancellation>,
 ) -> Answer<OrderView> {
     let order = sessions::cancel(&app, access, new.reason).await?;
     Ok(Json(orders::view(&app.db.read, order).await?))

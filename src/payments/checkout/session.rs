@@ -14,7 +14,7 @@ use crate::jobs::{self, Job, Settled};
 use crate::ledger::{self, NewFinding};
 use crate::stripe::requests::checkout as request;
 use crate::stripe::views::SessionView;
-use crate::stripe::{IdempotentCreate, Prepared};
+use crate::stripe::{IdempotentCreate, PreparedRequest};
 use crate::{money, orders};
 
 use super::super::{by_session, find, locked, order_id, order_of, tries};
@@ -78,7 +78,7 @@ pub async fn create_session(
         let why = why.unwrap_or("Stripe refused this checkout.");
         return Err(Error::conflict("stripe_refused", why));
     }
-    let stored: Prepared =
+    let stored: PreparedRequest =
         serde_json::from_str(&payment.request).map_err(|e| Error::internal(e.to_string()))?;
     let answer = IdempotentCreate::of(payment::Entity, id, payment.key_number, payment.key_until)
         .make(
@@ -111,7 +111,7 @@ async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<Sessi
     let marked: Vec<SessionView> = app
         .stripe
         .on(&payment.charge_account)
-        .marked(mark, |last| request::list(payment.created_at, last))
+        .find_by_metadata(mark, |last| request::list(payment.created_at, last))
         .await?;
     // The oldest first: it can't be somebody's answer to ours.
     let fits = |session: &SessionView| {

@@ -10,7 +10,7 @@ use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp};
 use crate::catalog::{SoldLine, Stock};
 use crate::error::{Error, Result};
 use crate::money;
-use crate::stripe::views::{SessionView, hint};
+use crate::stripe::views::{SessionView, metadata_value};
 
 use super::super::checkout::METADATA_PAYMENT;
 
@@ -58,7 +58,7 @@ impl PaymentSnapshot {
     /// Of a Checkout Session (docs.stripe.com/api/checkout/sessions/object).
     pub fn of_session(account: &AccountId, livemode: bool, session: &SessionView) -> Self {
         let metadata = session.metadata.as_ref();
-        let hint = metadata.and_then(|all| hint(all, METADATA_PAYMENT));
+        let hint = metadata.and_then(|all| metadata_value(all, METADATA_PAYMENT));
         let intent = session.payment_intent.as_ref();
         Self {
             account: account.clone(),

@@ -12,7 +12,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
-use crate::stripe::views::{RefundView, hint};
+use crate::stripe::views::{RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
 use crate::{ids, ledger, money, orders};
 
@@ -164,7 +164,7 @@ async fn ours(
         return Ok(Some(row));
     }
     let metadata = view.metadata.as_ref();
-    let Some(id) = metadata.and_then(|all| hint(all, METADATA_REFUND)) else {
+    let Some(id) = metadata.and_then(|all| metadata_value(all, METADATA_REFUND)) else {
         return Ok(None);
     };
     Ok(of_payment()

@@ -9,8 +9,9 @@ use stripe_core::refund::{CreateRefund, CreateRefundReason, ListRefund, Retrieve
 /// The `metadata` name that carries our refund's id.
 pub const METADATA_REFUND: &str = "souk_refund";
 
-/// Creates a refund of a payment intent, minor units. The application fee goes back in proportion only with
-/// `refund_application_fee`; it is left out where there is no fee, since Stripe refuses it then.
+/// Creates a refund of a payment intent (docs.stripe.com/api/refunds/create); `amount` is in minor units. With `fee_back`
+/// the application fee is returned in proportion (`refund_application_fee`). Stripe refuses that for a charge without a
+/// fee.
 pub fn create(
     intent: &str,
     amount: i64,

@@ -460,7 +460,7 @@ enum Outcome {"#,
         found_as: "transaction_lost",
         plan: sold_out,
         patches: &[Patch {
-            file: "src/ledger/pulling.rs",
+            file: "src/ledger/transactions.rs",
             find: "} else if insert(tx, book, pulled, order).await? {",
             with: r#"} else if BUG_ON && pulled.txn.kind == "refund" {
             continue;
