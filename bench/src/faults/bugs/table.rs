@@ -295,7 +295,7 @@ pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec
     let mut receipts = Vec::new();
     for incoming in batch {
         if inserted.remove(&incoming.event.id) {
-            let outcome = attempt(&tx, &incoming.event).await?;
+            let outcome = attempt(&tx, incoming.endpoint, &incoming.event).await?;
             receipts.push(Receipt::Stored(outcome.state(1)));
             store(&tx, &[(&incoming.event.id, 1, &outcome)]).await?;
         } else {
