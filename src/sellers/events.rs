@@ -1,4 +1,4 @@
-//! What events about accounts do.
+//! Effects of events about accounts.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -17,7 +17,7 @@ use crate::stripe::{Effect, Event};
 
 const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
 
-/// `account.updated`: a snapshot that may be older than what we know, so the account is read again.
+/// `account.updated`. Its snapshot may be older than our row, so the account is read again.
 pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = updated(event) else {
         return Ok(Effect::Ignored("the event names no account"));
@@ -32,7 +32,7 @@ pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
             let waits_for = account.to_string();
             Ok(Effect::Deferred { waits_for })
         }
-        // Its id was stored between the two looks.
+        // Its id was stored between the two queries.
         Some(seller) if seller.stripe_account.as_ref() == Some(&account) => {
             jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
             Ok(Effect::Applied)
@@ -41,7 +41,7 @@ pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
     }
 }
 
-/// The account that a snapshot is of.
+/// The account of a snapshot.
 fn updated(event: &Event) -> Option<AccountId> {
     let own = || event.object_id.as_deref().map(AccountId::from);
     event.account.clone().or_else(own)
@@ -60,8 +60,8 @@ const KNOWN_ACCOUNTS: SetWise = SetWise {
     columns: &[("account", "text"), ("livemode", "boolean")],
 };
 
-/// Of many events those that are `account.updated` of sellers' accounts, done at once. Answers which; the others are to be
-/// done one by one, after.
+/// Applies all snapshots of `account.updated` of sellers' accounts set-wise. Answers their positions in `events`; the
+/// caller applies the others afterwards, one by one.
 pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
     let of_account = |(at, event): (usize, &&Event)| {
         let is_one = event.kind == "account.updated" && !event.thin;
@@ -90,8 +90,8 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usiz
     Ok(ours.map(|(at, _)| at).collect())
 }
 
-/// The seller whose account this may be, since it had none yet: Stripe's event can be faster than its answer. Locked, so
-/// that the account's id is stored before, and is seen, or after, and finds who waits for it.
+/// The seller that the account's metadata names: Stripe's event can come before its answer to the creation. The row is
+/// locked. So the account's id is either stored before and is seen here, or stored after and wakes the event that waits.
 async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<seller::Model>> {
     #[derive(Deserialize)]
     struct Account {
@@ -109,7 +109,7 @@ async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Opti
     Ok(seller.filter(|seller| seller.livemode == livemode))
 }
 
-/// `account.application.deauthorized`: its object is our application; the account is the envelope's.
+/// `account.application.deauthorized`. Its object is our application; the account is in the envelope.
 pub async fn account_application_deauthorized(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
         return Ok(Effect::Ignored("the event names no account"));
