@@ -40,6 +40,12 @@ pub enum Job {
         livemode: bool,
         payout: String,
     },
+    /// Re-read a refund from Stripe.
+    SyncRefund {
+        account: AccountId,
+        livemode: bool,
+        refund: String,
+    },
     /// Try again the events that wait for this.
     RetryDeferred { waits_for: String },
     /// Read what Stripe lists of the account's events, or of the platform's own.
@@ -49,6 +55,8 @@ pub enum Job {
     },
     /// Again and again: stage a catch-up for everybody.
     CatchAllUp,
+    /// Again and again: look at events again that an older version ignored.
+    ReviewIgnoredEvents,
     /// Again and again: ask Stripe about payments whose session's life is over.
     SweepPayments,
     /// Again and again: delete what nobody can use any more.
@@ -65,6 +73,7 @@ impl Job {
             Self::Mail { what, .. } => format!("{kind}:{what}:{subject}"),
             Self::Pull { livemode, .. }
             | Self::SyncPayout { livemode, .. }
+            | Self::SyncRefund { livemode, .. }
             | Self::CatchUp { livemode, .. } => {
                 format!("{kind}:{subject}:{livemode}")
             }
@@ -83,9 +92,11 @@ impl Job {
             Self::Refund { .. } => "refund",
             Self::Pull { .. } => "pull",
             Self::SyncPayout { .. } => "sync_payout",
+            Self::SyncRefund { .. } => "sync_refund",
             Self::RetryDeferred { .. } => "retry_deferred",
             Self::CatchUp { .. } => "catch_up",
             Self::CatchAllUp => "catch_all_up",
+            Self::ReviewIgnoredEvents => "review_ignored_events",
             Self::SweepPayments => "sweep_payments",
             Self::Tidy => "tidy",
             Self::Mail { .. } => "mail",
@@ -100,9 +111,12 @@ impl Job {
             Self::Refund { refund } => refund.as_ref(),
             Self::Pull { account, .. } => account.as_ref(),
             Self::SyncPayout { payout, .. } => payout,
+            Self::SyncRefund { refund, .. } => refund,
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),
-            Self::CatchAllUp | Self::SweepPayments | Self::Tidy => "all",
+            Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments | Self::Tidy => {
+                "all"
+            }
             Self::Mail { subject, .. } => subject,
         }
     }
@@ -110,7 +124,7 @@ impl Job {
     /// How often it is done, for what is done again and again: on whichever replica leases it, and never given up.
     fn every_ms(&self) -> Option<i64> {
         match self {
-            Self::CatchAllUp | Self::SweepPayments => Some(15 * 60_000),
+            Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments => Some(15 * 60_000),
             Self::Tidy => Some(60 * 60_000),
             _ => None,
         }

@@ -102,7 +102,7 @@ impl RunningJobs {
                 .spawn(async move { work_on(&app, &mine).await });
             self.leases.insert(task.id(), lease);
         }
-        Ok(taken + webhooks::later::sweep(app).await?)
+        Ok(taken + webhooks::retry::sweep(app).await?)
     }
 
     /// Waits until one of them is done.
@@ -142,7 +142,12 @@ impl RunningJobs {
 async fn schedule(app: &App) {
     let begin = async || {
         let tx = app.db.begin_write().await?;
-        for job in [Job::CatchAllUp, Job::SweepPayments, Job::Tidy] {
+        for job in [
+            Job::CatchAllUp,
+            Job::ReviewIgnoredEvents,
+            Job::SweepPayments,
+            Job::Tidy,
+        ] {
             jobs::schedule(&tx, &job).await?;
         }
         tx.commit().await
@@ -246,6 +251,8 @@ async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()>
         | Job::RetryDeferred { .. }
         | Job::CatchUp { .. }
         | Job::CatchAllUp
+        | Job::ReviewIgnoredEvents
+        | Job::SyncRefund { .. }
         | Job::SweepPayments
         | Job::Tidy
         | Job::Mail { .. } => Ok(()),
@@ -269,11 +276,17 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             livemode,
             payout,
         } => ledger::payouts::sync(app, account, *livemode, payout).await,
-        Job::RetryDeferred { waits_for } => webhooks::later::retry_deferred(app, waits_for).await,
+        Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
-            webhooks::later::catch_up(app, account.as_ref(), *livemode).await
+            webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await
         }
-        Job::CatchAllUp => webhooks::later::catch_all_up(app).await,
+        Job::CatchAllUp => webhooks::catch_up::catch_all_up(app).await,
+        Job::ReviewIgnoredEvents => webhooks::review::review_ignored(app).await,
+        Job::SyncRefund {
+            account,
+            livemode,
+            refund,
+        } => payments::refunds::sync(app, account, *livemode, refund).await,
         Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
         Job::Mail { what, subject } => notify::send(app, what, subject).await,

@@ -91,6 +91,8 @@ pub struct Model {
     pub received_at: Timestamp,
     pub processed_at: Option<Timestamp>,
     pub source: Source,
+    /// The version of the table of effects that looked at it last.
+    pub effects_version: i32,
 }
 
 /// None: queries name their joins.

@@ -14,6 +14,7 @@ use souk::clock::Clock;
 use souk::config::{Config, ConfigFaults};
 use souk::db::Db;
 use souk::installation::{self, Mode};
+use souk_entity::inbox_event::Endpoint;
 
 const AFTER_HELP: &str = "\
 Settings are environment variables, or lines of a .env file in the working directory:
@@ -72,6 +73,8 @@ enum Command {
     Migrate(MigrateArgs),
     /// Play a marketplace's whole life against a server, and check that every cent is where it belongs.
     Demo(demo::Args),
+    /// Say which events Stripe is to send to which webhook endpoint.
+    Webhooks,
     /// Look after admins.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -101,6 +104,10 @@ impl Cli {
             Command::Replay(args) => replay::run(args).await,
             Command::Migrate(args) => migrate(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Webhooks => {
+                print_webhooks();
+                Ok(())
+            }
             Command::Admin(command) => admin::run(command).await,
             Command::Openapi => {
                 print!("{}", souk::http::public::OPENAPI);
@@ -131,6 +138,23 @@ pub fn settings() -> Result<Config, Failure> {
     souk::config::ensure_jwt_secret(&mut config)
         .map_err(|e| format!("DATA_DIR {}: {e}", config.data_dir.display()))?;
     Ok(config)
+}
+
+/// What to enter in Stripe's dashboard: an endpoint's path, what it listens to, and its event types.
+fn print_webhooks() {
+    for (endpoint, path, listens_to) in [
+        (Endpoint::Platform, "/webhooks/stripe", "your account"),
+        (
+            Endpoint::Connect,
+            "/webhooks/stripe/connect",
+            "connected accounts",
+        ),
+    ] {
+        println!("{path}, events on {listens_to}:");
+        for kind in souk::webhooks::types(endpoint) {
+            println!("  {kind}");
+        }
+    }
 }
 
 async fn migrate(args: MigrateArgs) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::views::PayoutView;
-use crate::stripe::{Effect, Event};
+use crate::stripe::{Effect, Event, EventObject};
 
 use super::open_book;
 use super::payouts::{self, StoreOutcome};
@@ -37,4 +37,23 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     jobs::stage(tx, &Job::Pull { account, livemode }).await?;
     jobs::stage(tx, &reread).await?;
     Ok(Effect::Applied)
+}
+
+/// Stages a re-read of a payout, and a pull of its account.
+pub async fn reread_payout(tx: &Tx, object: &EventObject) -> Result<bool> {
+    let (Some(account), Some(id)) = (&object.account, &object.id) else {
+        return Ok(false);
+    };
+    let livemode = object.livemode;
+    if open_book(tx, account, livemode).await?.is_none() {
+        return Ok(false);
+    }
+    let account = account.clone();
+    let reread = Job::SyncPayout {
+        account: account.clone(),
+        livemode,
+        payout: id.clone(),
+    };
+    jobs::stage_all(tx, &[Job::Pull { account, livemode }, reread]).await?;
+    Ok(true)
 }

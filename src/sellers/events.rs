@@ -13,36 +13,12 @@ use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::accounts::METADATA_SELLER;
 use crate::stripe::views::metadata_value;
-use crate::stripe::{Effect, Event};
+use crate::stripe::{Effect, Event, EventObject};
 
 const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
 
-/// `account.updated`. Its snapshot may be older than our row, so the account is read again.
-pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
-    let Some(account) = updated(event) else {
-        return Ok(Effect::Ignored("the event names no account"));
-    };
-    let livemode = event.livemode()?;
-    if let Some(seller) = by_account(tx, &account, livemode).await? {
-        jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
-        return Ok(Effect::Applied);
-    }
-    match find_by_metadata(tx, event, livemode).await? {
-        Some(seller) if seller.stripe_account.is_none() => {
-            let waits_for = account.to_string();
-            Ok(Effect::Deferred { waits_for })
-        }
-        // Its id was stored between the two queries.
-        Some(seller) if seller.stripe_account.as_ref() == Some(&account) => {
-            jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
-            Ok(Effect::Applied)
-        }
-        _ => Ok(NOT_OURS),
-    }
-}
-
 /// The account of a snapshot.
-fn updated(event: &Event) -> Option<AccountId> {
+fn updated_account(event: &Event) -> Option<AccountId> {
     let own = || event.object_id.as_deref().map(AccountId::from);
     event.account.clone().or_else(own)
 }
@@ -60,19 +36,18 @@ const KNOWN_ACCOUNTS: SetWise = SetWise {
     columns: &[("account", "text"), ("livemode", "boolean")],
 };
 
-/// Applies all snapshots of `account.updated` of sellers' accounts set-wise. Answers their positions in `events`; the
-/// caller applies the others afterwards, one by one.
-pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
-    let of_account = |(at, event): (usize, &&Event)| {
-        let is_one = event.kind == "account.updated" && !event.thin;
-        let of = is_one.then(|| Some((updated(event)?, event.livemode().ok()?)));
-        Some((at, of.flatten()?))
-    };
-    let updated: Vec<_> = events.iter().enumerate().filter_map(of_account).collect();
-    if updated.len() < 2 {
-        return Ok(HashSet::new());
+/// `account.updated`. A snapshot may be older than our row, so each account is read again. Events of sellers' accounts are
+/// applied set-wise. The rare others, of accounts that are being created or are no seller's, are applied one by one.
+pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    let mut updated = Vec::with_capacity(events.len());
+    for event in events {
+        let account = updated_account(event);
+        updated.push(match account {
+            Some(account) => Some((account, event.livemode()?)),
+            None => None,
+        });
     }
-    let accounts: BTreeSet<_> = updated.iter().map(|(_, of)| of).collect();
+    let accounts: BTreeSet<_> = updated.iter().flatten().collect();
     let accounts: Vec<_> = accounts.into_iter().collect();
     let known: Vec<KnownAccount> = KNOWN_ACCOUNTS.all(tx, &accounts, []).await?;
     let (mut jobs, mut ours) = (Vec::new(), HashSet::new());
@@ -85,9 +60,52 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usiz
         jobs.push(Job::SyncAccount { seller: id });
         ours.insert((account, livemode));
     }
+    let mut effects = Vec::with_capacity(events.len());
+    for (event, updated) in events.iter().zip(&updated) {
+        effects.push(match updated {
+            None => Effect::Ignored("the event names no account"),
+            Some(of) if ours.contains(of) => Effect::Applied,
+            Some((account, livemode)) => {
+                unknown_updated(tx, event, account, *livemode, &mut jobs).await?
+            }
+        });
+    }
     jobs::stage_all(tx, &jobs).await?;
-    let ours = updated.into_iter().filter(|(_, of)| ours.contains(of));
-    Ok(ours.map(|(at, _)| at).collect())
+    Ok(effects)
+}
+
+/// `account.updated` of an account that no seller had when the batch was read.
+async fn unknown_updated(
+    tx: &Tx,
+    event: &Event,
+    account: &AccountId,
+    livemode: bool,
+    jobs: &mut Vec<Job>,
+) -> Result<Effect> {
+    match find_by_metadata(tx, event, livemode).await? {
+        Some(seller) if seller.stripe_account.is_none() => {
+            let waits_for = account.to_string();
+            Ok(Effect::Deferred { waits_for })
+        }
+        // Its id was stored between the two queries.
+        Some(seller) if seller.stripe_account.as_ref() == Some(account) => {
+            jobs.push(Job::SyncAccount { seller: seller.id });
+            Ok(Effect::Applied)
+        }
+        _ => Ok(NOT_OURS),
+    }
+}
+
+/// Stages a re-read of an event's account. `false`: no seller has it.
+pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<bool> {
+    let Some(account) = &object.account else {
+        return Ok(false);
+    };
+    let Some(seller) = by_account(tx, account, object.livemode).await? else {
+        return Ok(false);
+    };
+    jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
+    Ok(true)
 }
 
 /// The seller that the account's metadata names: Stripe's event can come before its answer to the creation. The row is

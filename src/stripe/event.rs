@@ -57,6 +57,17 @@ pub struct Event {
     pub payload: Bytes,
 }
 
+/// What an event was about, where its payload may be gone.
+#[derive(Clone, Debug)]
+pub struct EventObject {
+    /// The connected account it happened on; none: the platform's own.
+    pub account: Option<AccountId>,
+    /// Live money, or test.
+    pub livemode: bool,
+    /// The id of `data.object`.
+    pub id: Option<String>,
+}
+
 /// What an event did to our database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {

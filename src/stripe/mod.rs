@@ -9,6 +9,6 @@ pub mod requests;
 mod transport;
 pub mod views;
 
-pub use event::{Effect, Event};
+pub use event::{Effect, Event, EventObject};
 pub use idempotent_create::{IdempotentCreate, key_until};
 pub use transport::{API_VERSION, Page, PreparedRequest, Scope, Stripe};

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::metrics;
 
-use super::{Incoming, Receipt, inbox};
+use super::inbox::{self, Incoming, Receipt};
 
 /// Deliveries that may wait; one more is turned away with 503, and Stripe sends it again.
 const QUEUE: usize = 1024;

@@ -3,11 +3,8 @@
 use std::collections::HashSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-};
-use souk_entity::Timestamp;
-use souk_entity::inbox_event::{self, EventState};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use souk_entity::inbox_event::{self, Endpoint, EventState, Source};
 
 use crate::app::App;
 use crate::db::set_wise::SetWise;
@@ -17,12 +14,44 @@ use crate::jobs;
 use crate::metrics;
 use crate::stripe::{Effect, Event};
 
-use super::{Incoming, Receipt, effects};
+use super::effects;
 
 /// Tries of an effect before it is given up.
 const MAX_ATTEMPTS: i32 = 12;
 /// Characters kept of why an effect failed: it may name a field as the event does.
 const LONGEST_ERROR: usize = 2000;
+
+/// A verified event on its way into the inbox.
+#[derive(Clone, Debug)]
+pub(super) struct Incoming {
+    pub(super) endpoint: Endpoint,
+    pub(super) source: Source,
+    pub(super) event: Event,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receipt {
+    /// It was in the inbox already.
+    Duplicate,
+    /// It is in the inbox now.
+    Stored(EventState),
+    /// It is of the other mode: nothing was kept.
+    OtherMode,
+}
+
+impl Receipt {
+    /// What Stripe, and whoever counts, is told.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::OtherMode | Self::Stored(EventState::Ignored) => "ignored",
+            Self::Stored(EventState::Processed) => "processed",
+            Self::Stored(EventState::Deferred) => "deferred",
+            Self::Stored(EventState::Failed | EventState::Dead | EventState::Discarded) => "failed",
+        }
+    }
+}
 
 /// Puts events into the inbox and does their effects, in the caller's transaction: the rows first, so that only one
 /// delivery of each gets there; then, behind a savepoint, the effects. Only an engine failure is an error.
@@ -37,16 +66,18 @@ pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>
         .map(|incoming| inserted.remove(&incoming.event.id))
         .collect();
     let fresh = batch.iter().zip(&first).filter(|(_, first)| **first);
-    let events: Vec<&Event> = fresh.map(|(incoming, _)| &incoming.event).collect();
-    let outcomes = match together(tx, &events).await? {
+    let events: Vec<_> = fresh
+        .map(|(incoming, _)| (incoming.endpoint, &incoming.event))
+        .collect();
+    let outcomes = match apply_together(tx, &events).await? {
         Some(outcomes) => outcomes,
-        None => each_alone(tx, &events).await?,
+        None => apply_each(tx, &events).await?,
     };
     let others: Vec<_> = events
         .iter()
         .zip(&outcomes)
         .filter(|(_, outcome)| outcome.state(1) != EventState::Processed)
-        .map(|(event, outcome)| (event.id.as_str(), 1, outcome))
+        .map(|((_, event), outcome)| (event.id.as_str(), 1, outcome))
         .collect();
     store(tx, &others).await?;
     let mut states = outcomes.iter().map(|outcome| outcome.state(1));
@@ -61,9 +92,9 @@ pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>
 /// says which part of it is its own.
 const INSERT: SetWise = SetWise {
     text: "INSERT INTO inbox_events (id, endpoint, source, kind, account, livemode, api_version, object, \
-               stripe_created, payload, state, attempts, received_at, processed_at) \
+               stripe_created, payload, state, attempts, received_at, processed_at, effects_version) \
            SELECT id, endpoint, source, kind, account, livemode, api_version, object, created, {slice of $3}, \
-               'processed', 1, $2, $2 FROM {input} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
+               'processed', 1, $2, $2, $4 FROM {input} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
     columns: &[
         ("id", "text"),
         ("endpoint", "text"),
@@ -106,18 +137,18 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
             )
         })
         .collect();
-    let values = [tx.now().into(), payloads.into()];
+    let values = [tx.now().into(), payloads.into(), effects::VERSION.into()];
     let inserted: Vec<Inserted> = INSERT.all(tx, &rows, values).await?;
     Ok(inserted.into_iter().map(|row| row.id).collect())
 }
 
 /// All effects behind one savepoint. `None`: one of several failed, and none was done.
-async fn together(tx: &Tx, events: &[&Event]) -> Result<Option<Vec<Outcome>>> {
+async fn apply_together(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Option<Vec<Outcome>>> {
     if events.len() <= 1 {
-        return each_alone(tx, events).await.map(Some);
+        return apply_each(tx, events).await.map(Some);
     }
     let savepoint = tx.savepoint().await?;
-    match effects::apply_all(&savepoint, events).await {
+    match effects::apply(&savepoint, events).await {
         Ok(effects) => {
             savepoint.commit().await?;
             Ok(Some(effects.into_iter().map(Outcome::Done).collect()))
@@ -133,10 +164,10 @@ async fn together(tx: &Tx, events: &[&Event]) -> Result<Option<Vec<Outcome>>> {
 }
 
 /// Each effect behind a savepoint of its own, so that one that fails leaves the others alone.
-async fn each_alone(tx: &Tx, events: &[&Event]) -> Result<Vec<Outcome>> {
+async fn apply_each(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(events.len());
-    for event in events {
-        outcomes.push(attempt(tx, event).await?);
+    for (endpoint, event) in events {
+        outcomes.push(attempt(tx, *endpoint, event).await?);
     }
     Ok(outcomes)
 }
@@ -174,11 +205,13 @@ impl Outcome {
 
 /// Does an event's effect behind a savepoint. A failure by its own rules undoes the effect alone; an engine failure
 /// may have ended the whole transaction, and is the caller's.
-async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
+async fn attempt(tx: &Tx, endpoint: Endpoint, event: &Event) -> Result<Outcome> {
     let savepoint = tx.savepoint().await?;
-    match effects::apply(&savepoint, event).await {
-        Ok(effect) => {
+    match effects::apply(&savepoint, &[(endpoint, event)]).await {
+        Ok(effects) => {
             savepoint.commit().await?;
+            let effect = effects.into_iter().next();
+            let effect = effect.ok_or_else(|| Error::internal("an event without an effect"))?;
             Ok(Outcome::Done(effect))
         }
         Err(e) if e.is_engine_error() => Err(e),
@@ -192,7 +225,7 @@ async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
 
 const STORE: SetWise = SetWise {
     text: "UPDATE inbox_events SET state = input.state, waits_for = input.waits_for, error = input.error, \
-               discard_reason = NULL, retry_at = input.retry_at, processed_at = input.processed_at \
+               discard_reason = NULL, retry_at = input.retry_at, processed_at = input.processed_at, effects_version = $2 \
            FROM {input} WHERE inbox_events.id = input.id",
     columns: &[
         ("id", "text"),
@@ -219,7 +252,7 @@ async fn store(tx: &Tx, outcomes: &[(&str, i32, &Outcome)]) -> Result<()> {
         })
         .collect();
     if !rows.is_empty() {
-        STORE.execute(tx, &rows, []).await?;
+        STORE.execute(tx, &rows, [effects::VERSION.into()]).await?;
     }
     Ok(())
 }
@@ -230,7 +263,7 @@ pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<bool> {
     let tx = app.db.begin_write().await?;
     let claimed = claim(&tx, row).await?;
     if claimed {
-        let outcome = attempt(&tx, &event_of(row)?).await?;
+        let outcome = attempt(&tx, row.endpoint, &event_of(row)?).await?;
         let state = outcome.state(row.attempts + 1);
         store(&tx, &[(&row.id, row.attempts + 1, &outcome)]).await?;
         tx.commit().await?;
@@ -274,7 +307,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
     }
     let event = event_of(row)?;
     tx.count_rows();
-    let outcome = attempt(tx, &event).await?;
+    let outcome = attempt(tx, row.endpoint, &event).await?;
     let row_counts = tx.row_counts();
     let (waits_for, error) = outcome.told();
     let state = match row.state {
@@ -291,31 +324,4 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
         error,
         row_counts,
     })
-}
-
-/// As their indexes say it, word for word: with a value to be bound SQLite can't tell that the index will do, and reads
-/// every event there ever was.
-const RETRIED: &str = "state IN ('deferred', 'failed')";
-const WAITS: &str = "state = 'deferred'";
-
-/// Unfinished events whose time has come, oldest first.
-pub(super) async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
-    use inbox_event::Column as C;
-    Ok(inbox_event::Entity::find()
-        .filter(Expr::cust(RETRIED))
-        .filter(C::RetryAt.lte(now))
-        .order_by_asc(C::RetryAt)
-        .limit(100)
-        .all(&app.db.read)
-        .await?)
-}
-
-/// Events that wait for something.
-pub(super) async fn waiting(app: &App, waits_for: &str) -> Result<Vec<inbox_event::Model>> {
-    use inbox_event::Column as C;
-    Ok(inbox_event::Entity::find()
-        .filter(Expr::cust(WAITS))
-        .filter(C::WaitsFor.eq(waits_for))
-        .all(&app.db.read)
-        .await?)
 }

@@ -15,7 +15,12 @@ use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::metrics;
 
-use super::{BODY_LIMIT, Intake, Receipt, check_signature};
+use super::Intake;
+use super::inbox::Receipt;
+use super::signature::check_signature;
+
+/// Bytes that an event may have.
+const BODY_LIMIT: usize = 512 * 1024;
 
 /// What the two endpoints are given.
 #[derive(Clone)]

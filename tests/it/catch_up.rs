@@ -13,7 +13,7 @@ const DAY: i64 = 24 * HOUR;
 
 async fn catch_up(app: &TestApp, account: &str) {
     let account = AccountId::from(account);
-    let done = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+    let done = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
     done.expect("catches up");
 }
 
@@ -81,7 +81,7 @@ async fn many_lost_events_are_read_page_by_page_and_later_only_new_ones() {
     )
     .await;
     let account = AccountId::from(shop.account.as_str());
-    let failed = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+    let failed = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
     assert!(failed.is_err_and(|e| e.is_retryable()));
     assert_eq!(found(&app).await - before, 130);
     app.simulator.clear_faults().await;
@@ -125,7 +125,7 @@ async fn an_account_that_left_without_an_event_is_noticed() {
         1
     );
 
-    webhooks::later::catch_all_up(&app.app)
+    webhooks::catch_up::catch_all_up(&app.app)
         .await
         .expect("stages");
     assert_eq!(

@@ -48,6 +48,21 @@ pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     }
 }
 
+/// The job: re-reads one refund from Stripe, which may be of none of our payments.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, refund: &str) -> Result<()> {
+    if app.stripe.livemode() != livemode {
+        return Ok(());
+    }
+    let view: RefundView = app
+        .stripe
+        .on(account)
+        .get(&request::retrieve(refund))
+        .await?;
+    let tx = app.db.begin_write().await?;
+    store(&tx, account, livemode, &view).await?;
+    tx.commit().await
+}
+
 /// Stores where a refund is at Stripe: one of ours by its id or metadata, or one made at Stripe. Never backwards.
 pub async fn store(
     tx: &Tx,

@@ -3,7 +3,7 @@
 mod mirror;
 pub mod routes;
 
-pub use mirror::{mirror, store};
+pub use mirror::{mirror, store, sync};
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};

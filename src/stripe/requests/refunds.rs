@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use stripe_client_core::StripeRequest;
 use stripe_core::payment_intent::RetrievePaymentIntent;
-use stripe_core::refund::{CreateRefund, CreateRefundReason, ListRefund};
+use stripe_core::refund::{CreateRefund, CreateRefundReason, ListRefund, RetrieveRefund};
 
 /// The `metadata` name that carries our refund's id.
 pub const METADATA_REFUND: &str = "souk_refund";
@@ -46,6 +46,11 @@ pub fn list(intent: &str, starting_after: Option<&str>) -> impl StripeRequest + 
         request = request.starting_after(last);
     }
     request
+}
+
+/// A refund with its balance transaction.
+pub fn retrieve(refund: &str) -> impl StripeRequest + use<> {
+    RetrieveRefund::new(refund).expand(vec!["balance_transaction".to_owned()])
 }
 
 /// A payment intent, which names its latest charge.

@@ -331,7 +331,7 @@ enum Outcome {"#,
         found_as: "event_lost",
         plan: lossy,
         patches: &[Patch {
-            file: "src/webhooks/catching_up.rs",
+            file: "src/webhooks/catch_up.rs",
             find: "let batch: Vec<&Incoming> = events.iter().collect();",
             with: r#"
         if BUG_ON {
