@@ -1,4 +1,4 @@
-//! Settings from the environment, every fault of them named at once.
+//! Settings from the environment. All faults are named at once.
 
 mod reader;
 
@@ -16,12 +16,12 @@ use crate::money::FeeRule;
 use souk_entity::installation::Mode;
 use souk_entity::seller::Dashboard;
 
-/// Where Stripe is.
+/// Whether Stripe is simulated.
 #[derive(Clone, Debug)]
 pub enum StripeMode {
-    /// Simulated money: a simulator in this process. Nothing was said of Stripe.
+    /// Simulated money: there is no key, and a simulator runs in this process.
     Simulated,
-    /// Stripe, or whatever stands at `STRIPE_API_BASE`.
+    /// Stripe, or another server at `STRIPE_API_BASE`.
     Remote,
 }
 
@@ -34,13 +34,13 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `BIND`.
     pub bind: SocketAddr,
-    /// `TRUSTED_PROXIES`: who is believed about the address of whom they pass on.
+    /// `TRUSTED_PROXIES`: their `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// `PUBLIC_URL`, without a slash at the end: how browsers reach us.
+    /// `PUBLIC_URL`, without a slash at the end: the address for browsers.
     pub public_url: Url,
-    /// `ALLOWED_REDIRECT_ORIGINS`, and `PUBLIC_URL`'s: where buyers may be sent back to.
+    /// `ALLOWED_REDIRECT_ORIGINS` and `PUBLIC_URL`'s: buyers may be redirected to these.
     pub redirect_origins: Vec<String>,
-    /// Whether Stripe is simulated.
+    /// Simulated or remote.
     pub stripe_mode: StripeMode,
     /// `STRIPE_API_BASE`, without a slash at the end.
     pub stripe_api_base: String,
@@ -52,13 +52,13 @@ pub struct Config {
     pub platform_webhook_secrets: Vec<SecretString>,
     /// `STRIPE_CONNECT_WEBHOOK_SECRET`, each of them.
     pub connect_webhook_secrets: Vec<SecretString>,
-    /// `JWT_SECRET`; none: made at the first start and kept in the data directory.
+    /// `JWT_SECRET`. None: one is made at the first start and kept in the data directory.
     pub jwt_secret: Option<SecretString>,
     /// `APPLICATION_FEE_BPS` and `APPLICATION_FEE_FIXED`.
     pub application_fee: FeeRule,
     /// `SELLER_DASHBOARD`.
     pub seller_dashboard: Dashboard,
-    /// `SMTP_URL`; none: mails are written as files.
+    /// `SMTP_URL`. None: mails are written as files.
     pub smtp_url: Option<SecretString>,
     /// `MAIL_FROM`.
     pub mail_from: String,
@@ -66,26 +66,32 @@ pub struct Config {
     pub seed_demo: bool,
     /// `SIMULATOR_BIND`.
     pub simulator_bind: SocketAddr,
-    /// `WORKER`: whether `serve` does the jobs, too.
+    /// `WORKER`: whether `serve` runs jobs, too.
     pub worker: bool,
-    /// `JOB_LEASE_SECONDS`: how long a worker may say nothing before another does its jobs.
+    /// `JOB_LEASE_SECONDS`: the life of a worker's lease of a job, unless it is renewed.
     pub job_lease: Duration,
-    /// `METRICS_BIND`; none: nothing is counted.
+    /// `METRICS_BIND`. None: there are no metrics.
     pub metrics_bind: Option<SocketAddr>,
 }
 
-/// What is wrong with the settings, one sentence each.
+/// The faults of the settings, one sentence each.
 #[derive(Debug, thiserror::Error)]
 #[error("{} wrong:\n  {}", if .0.len() == 1 { "a setting is" } else { "settings are" }, .0.join("\n  "))]
 pub struct ConfigFaults(pub Vec<String>);
 
 impl Config {
     /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
     pub fn from_env() -> Result<Self, ConfigFaults> {
         Self::read(&std::env::vars().collect())
     }
 
-    /// Reads settings by name. Every fault is named, not only the first.
+    /// Reads settings by name.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
     pub fn read(vars: &HashMap<String, String>) -> Result<Self, ConfigFaults> {
         reader::read(vars)
     }
@@ -96,8 +102,8 @@ impl Config {
             || (!self.livemode && self.stripe_api_base != STRIPE_API)
     }
 
-    /// Which money the database may hold. A simulator of its own, at `STRIPE_API_BASE`, counts as Stripe's test mode:
-    /// the simulated kind is seeded with users whose password everybody knows.
+    /// The mode that the database must have. A separate simulator at `STRIPE_API_BASE` counts as Stripe's test mode, since
+    /// only the simulated mode is seeded with users whose password is public.
     pub fn mode(&self) -> Mode {
         match self.stripe_mode {
             StripeMode::Simulated => Mode::Simulated,
@@ -106,26 +112,29 @@ impl Config {
         }
     }
 
-    /// The signing key, once `serve` has made sure that there is one.
+    /// The signing key. Empty unless it was set or [`ensure_jwt_secret`] made one.
     pub fn jwt_key(&self) -> &[u8] {
         self.jwt_secret
             .as_ref()
             .map_or(b"", |secret| secret.expose_secret().as_bytes())
     }
 
-    /// A page of ours, from its path with a leading slash.
+    /// The public address of a path, which begins with a slash.
     pub fn page(&self, path: &str) -> String {
         format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
     }
 }
 
 const STRIPE_API: &str = "https://api.stripe.com";
-/// `https://shop.example`, the way browsers compare.
+/// A URL's origin as browsers compare it, such as `https://shop.example`.
 pub fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// Makes the signing key of an installation that was given none, and keeps it, readable by its owner only.
+/// Makes a signing key if none is set, and keeps it in the data directory, readable by its owner only.
+///
+/// # Errors
+/// The file can't be written or read.
 pub fn ensure_jwt_secret(config: &mut Config) -> std::io::Result<()> {
     if config.jwt_secret.is_some() {
         return Ok(());

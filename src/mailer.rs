@@ -1,4 +1,4 @@
-//! Mail out: by SMTP, or as files where no server is set.
+//! Outgoing mail, by SMTP or as files if no server is set.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +25,9 @@ enum Transport {
 
 impl Mailer {
     /// By `SMTP_URL`, or into `mail/` of the data directory.
+    ///
+    /// # Errors
+    /// `MAIL_FROM` or `SMTP_URL` is no address.
     pub fn new(config: &Config) -> Result<Self> {
         let from = config
             .mail_from
@@ -44,7 +47,10 @@ impl Mailer {
         })
     }
 
-    /// Sends a plain text. A failure may pass: the caller's job tries again.
+    /// Sends a plain text.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if it may be retried.
     pub async fn send(&self, to: &str, subject: &str, text: &str) -> Result<()> {
         let to: Mailbox = to
             .parse()

@@ -227,7 +227,7 @@ async fn list_audit_log(
     Ok(Json(paging.list(page, AuditView::from)))
 }
 
-/// An event as it is kept, without its payload: that may hold buyers' names and addresses.
+/// A stored event without its payload, which may hold buyers' names and addresses.
 #[derive(Serialize)]
 struct EventView {
     id: String,

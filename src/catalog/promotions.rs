@@ -1,4 +1,4 @@
-//! Promotion codes: what a buyer types on Stripe's page, with a coupon behind it on the seller's account.
+//! Promotion codes, which buyers type on Stripe's page. Each has a coupon on the seller's account.
 
 pub mod at_stripe;
 
@@ -19,14 +19,14 @@ use crate::jobs::{self, Job};
 use crate::stripe::key_until;
 use crate::{audit, db, money, sellers};
 
-/// How long a request may be at work with Stripe before the job that repeats it begins.
+/// How long a request to Stripe may take before the job that repeats it begins.
 const RETRY_DELAY_MS: i64 = 15_000;
 
-/// A promotion code named by the path's `{id}`, and its seller's owner or an admin, who calls; else 404.
+/// The promotion code of the path's `{id}`, for its seller's owner and for admins; 404 for anyone else.
 pub struct PromotionCodeAccess {
     /// The row.
     pub code: promotion_code::Model,
-    /// Who calls.
+    /// The seller's owner, or an admin.
     pub caller: Caller,
 }
 
@@ -56,7 +56,7 @@ pub async fn find<D: ConnectionTrait>(
         .await?)
 }
 
-/// What a promotion code is made from: exactly one of `percent_off` and `amount_off`.
+/// The details of a new promotion code, with exactly one of `percent_off` and `amount_off`.
 #[derive(Clone, Debug)]
 pub struct NewPromotionCode {
     /// One of the caller's, who can take money.
@@ -75,8 +75,11 @@ pub struct NewPromotionCode {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Makes a promotion code. Resumable by `id`: with a row there it goes on at Stripe. Without an answer the row stands
-/// and a job goes on; after a definite no about what was asked it is gone again. `promotion_code_taken`.
+/// Creates a promotion code. Resumable by `id`: if the row exists, it goes on at Stripe. Without an answer the row stays,
+/// and a job goes on. If Stripe refuses the request, the row is deleted.
+///
+/// # Errors
+/// Names the field that is wrong; `promotion_code_taken`, `seller_not_active`; Stripe's errors otherwise.
 pub async fn create_code(
     app: &App,
     caller: &Caller,
@@ -136,7 +139,7 @@ fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
             "max_redemptions is 1 or more.",
         ));
     }
-    // Stripe counts in whole seconds.
+    // Stripe's times are in whole seconds.
     if new
         .expires_at
         .is_some_and(|at| at.seconds() <= now.seconds())
@@ -159,7 +162,7 @@ async fn insert(
     let row = promotion_code::Model {
         id: id.clone(),
         seller_id: new.seller_id,
-        // Stripe takes no notice of case: two spellings are one code.
+        // Stripe ignores case, so two spellings are one code.
         code: new.code.to_ascii_uppercase(),
         percent_off: new.percent_off,
         amount_off: new.amount_off,

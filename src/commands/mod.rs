@@ -96,7 +96,7 @@ fn mode(text: &str) -> Result<Mode, String> {
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Runs the command.
     pub async fn run(self) -> ExitCode {
         let done = match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run().await,
@@ -124,7 +124,7 @@ impl Cli {
     }
 }
 
-/// What ends a command: the text for whoever typed it.
+/// The error of a command, shown to whoever typed it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The settings, `.env` included, with a signing key.

@@ -8,9 +8,9 @@ use souk::webhooks::replay::{self, Endpoint, EventFilters, EventState, Replay, S
 
 use super::{Failure, settings};
 
-/// Who the audit log says it was.
+/// The actor in the audit log.
 const ACTOR: &str = "cli";
-/// Events that are looked up at a time.
+/// Events of a page.
 const PAGE: u64 = 100;
 
 #[derive(clap::Args)]
@@ -37,7 +37,7 @@ struct Filters {
     /// Of this connected account (acct_…).
     #[arg(long)]
     account: Option<FilterValue>,
-    /// That came through this door.
+    /// That came to this endpoint.
     #[arg(long, value_parser = one_of::<Endpoint>)]
     endpoint: Option<Endpoint>,
     /// That came in this way.
@@ -81,7 +81,7 @@ impl From<Filters> for EventFilters {
     }
 }
 
-/// Does it. An event whose effect fails again is a failure, after the others.
+/// Runs `souk replay`. If an effect fails again, the other events are still replayed, and the command fails at the end.
 pub async fn run(args: Args) -> Result<(), Failure> {
     let filters = EventFilters::from(args.filters.unwrap_or_default());
     if args.ids.is_empty() && filters.is_empty() {

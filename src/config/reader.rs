@@ -1,4 +1,4 @@
-//! How settings are read: each from its text, with a fault where that won't do.
+//! Reads each setting from its text, and collects the faults.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -13,10 +13,10 @@ use url::Url;
 use super::{Config, ConfigFaults, STRIPE_API, StripeMode, origin};
 use crate::money::{FeeRule, MAX_AMOUNT};
 
-/// Accepted by the simulator only; Stripe knows no such key.
+/// Only the simulator accepts this key.
 const SIMULATED_KEY: &str = "sk_test_simulated";
 
-/// Reads settings by name. Every fault is named, not only the first.
+/// Reads settings by name.
 pub(super) fn read(vars: &HashMap<String, String>) -> Result<Config, ConfigFaults> {
     let mut reader = Reader {
         vars,
@@ -268,7 +268,7 @@ impl Reader<'_> {
     }
 }
 
-/// What stands in for a setting that could not be read; never used, since the faults refuse the start.
+/// A value in place of a setting that could not be read. It is never used, since the fault refuses the start.
 trait FallbackValue {
     fn fallback() -> Self;
 }

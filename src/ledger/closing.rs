@@ -1,4 +1,5 @@
-//! Closing a payout: its transactions, as Stripe itemises them, must make its amount.
+//! Closing a payout: the net of its transactions, as Stripe itemises them, must be its amount
+//! (docs.stripe.com/api/payouts/object).
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -14,11 +15,11 @@ use crate::stripe::{Page, requests, views::BalanceTransactionView};
 use super::findings::{NewFinding, raise, resolve};
 use super::transactions::{self, RawTransaction};
 
-/// Transactions a statement; databases bound how many values one takes.
+/// Transactions a statement. Databases limit the number of values of a statement.
 const CHUNK: usize = 100;
 
-/// Closes what can be closed of a book: automatic payouts whose reconciliation Stripe has completed. Those that did
-/// not add up before are looked at again.
+/// Closes a book's automatic payouts whose reconciliation Stripe has completed. Payouts that didn't add up before are
+/// tried again.
 pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
     use payout::Column as C;
     let due = payout::Entity::find()
@@ -38,8 +39,8 @@ pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
     Ok(())
 }
 
-/// Pages through what a payout pays out, without the payout's own transaction. That of an earlier payout that failed
-/// may be among them, and counts.
+/// The transactions of a payout, without the payout's own. The transaction of an earlier, failed payout may be among them
+/// and counts.
 async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Vec<RawTransaction>> {
     let stripe = app.stripe.on(&book.stripe_account);
     let mut all: Vec<RawTransaction> = Vec::new();
@@ -83,7 +84,7 @@ async fn close(
         return raise(tx, mismatch(&payout, net, &fault)?).await;
     }
     resolve(tx, "payout_mismatch", id).await?;
-    // The money of an earlier payout that failed has now gone out.
+    // The money of an earlier, failed payout has now been paid out.
     for txn in txns {
         if let (Some(failed), "payout_reversal") = (&txn.source, txn.reporting_category.as_str()) {
             resolve(tx, "payout_failed", failed).await?;
@@ -92,7 +93,7 @@ async fn close(
     Ok(())
 }
 
-/// Writes the payout on its transactions, and answers how many another payout has.
+/// Assigns transactions to the payout, and answers how many of them belong to another payout.
 async fn assign(
     tx: &Tx,
     book: &book::Model,
@@ -102,7 +103,7 @@ async fn assign(
     use balance_transaction::Column as C;
     let of_book =
         || balance_transaction::Entity::update_many().filter(C::BookId.eq(book.id.clone()));
-    // What an earlier look had, this one need not have.
+    // Transactions that an earlier try assigned may not be in the payout any more.
     of_book()
         .col_expr(C::PayoutId, Expr::value(None::<String>))
         .filter(C::PayoutId.eq(payout))
@@ -110,7 +111,7 @@ async fn assign(
         .await?;
     let mut taken = 0;
     for some in transactions.chunks(CHUNK) {
-        // They may be older than any pull looked back.
+        // They may be older than any pull has read.
         transactions::store(tx, book, some).await?;
         let ids = some.iter().map(|p| p.txn.id.as_str());
         let assigned = of_book()
@@ -128,7 +129,7 @@ fn net(txns: &[&BalanceTransactionView]) -> Result<i64> {
     txns.iter().try_fold(0, |sum, txn| money::add(sum, txn.net))
 }
 
-/// Why the transactions do not explain the payout, as the end of a sentence.
+/// Why the transactions don't explain the payout, as the end of a sentence. None: they do.
 fn fault(
     payout: &payout::Model,
     net: i64,

@@ -10,8 +10,8 @@ use super::open_book;
 use super::payouts::{self, StoreOutcome};
 
 /// `payout.created`, `.updated`, `.paid`, `.failed`, `.canceled` and `.reconciliation_completed`. The event's snapshot
-/// is stored as far as it is news; then the payout is re-read and its account pulled, so that the order and the shape
-/// of events never matter.
+/// is stored if it is newer. Then the payout is re-read and its account pulled, so that the order and the shape of events
+/// never matter.
 pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
         return Ok(Effect::Ignored("the platform's own book is not kept yet"));

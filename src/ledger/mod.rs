@@ -1,7 +1,7 @@
 //! The books: one for each Stripe account and mode, filled from its balance transactions by one posting rule.
 //!
-//! Balance transactions pulled from the API are the truth; events only say when to look. Books are kept of
-//! connected accounts; the platform's own waits until the platform's account id is known to us.
+//! Balance transactions pulled from the API are the truth; events only say when to pull. Only connected accounts have
+//! books; there is none of the platform's own account yet.
 
 mod checking;
 mod closing;
@@ -40,7 +40,7 @@ pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> 
     }
 }
 
-/// The book of a connected account, opened if it isn't yet. `None`: no seller has the account.
+/// The book of a connected account, created if there is none. `None`: no seller has the account.
 async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Option<book::Model>> {
     use book::Column as C;
     let Some(seller) = sellers::by_account(tx, account, livemode).await? else {
@@ -110,18 +110,18 @@ async fn write_journal(tx: &Tx, book: &BookId, source: &str, lines: &[Line]) -> 
     Ok(true)
 }
 
-/// What stands on a ledger account.
+/// The balance of a ledger account.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 struct Balance {
     stripe_account: AccountId,
     seller_id: Option<SellerId>,
     account: String,
     currency: String,
-    /// Debit positive, minor units.
+    /// Minor units, debit positive.
     balance: i64,
 }
 
-/// Entries, to be narrowed and handed to `balances`.
+/// A query of entries, to be filtered and given to `balances`.
 fn entries() -> Select<entry::Entity> {
     let of_book = entry::Entity::belongs_to(book::Entity)
         .from(entry::Column::BookId)
@@ -129,7 +129,7 @@ fn entries() -> Select<entry::Entity> {
     entry::Entity::find().join(JoinType::InnerJoin, of_book.into())
 }
 
-/// The balances that these entries make, by book, account and currency.
+/// The balances of these entries, by book, account and currency.
 async fn balances<C: ConnectionTrait>(
     entries: Select<entry::Entity>,
     db: &C,
@@ -153,7 +153,7 @@ async fn balances<C: ConnectionTrait>(
         .await?)
 }
 
-/// A sum of minor units: PostgreSQL would make it a numeric.
+/// A sum of minor units, cast because PostgreSQL sums to a numeric.
 fn sum(column: impl ColumnTrait) -> Expr {
     column.sum().cast_as("BIGINT")
 }

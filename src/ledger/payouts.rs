@@ -1,4 +1,4 @@
-//! Payouts: what Stripe says of them, never taken back by something older.
+//! Payouts, as Stripe reports them. An older snapshot never takes back a newer one.
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -17,18 +17,21 @@ use super::findings::{NewFinding, raise};
 use super::posting::{self, Line};
 use super::{open_book, pulling, write_journal};
 
-/// What a snapshot did to the stored payout.
+/// The result of storing a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StoreOutcome {
     /// The snapshot had something new.
     Changed,
     /// The snapshot had nothing new.
     Unchanged,
-    /// Another account has a payout of this id: nothing was touched.
+    /// Another account has a payout with this id. Nothing was changed.
     OtherAccount,
 }
 
-/// Re-reads a payout from Stripe. A change of it stages a pull, which may close it.
+/// Re-reads a payout from Stripe (docs.stripe.com/api/payouts/retrieve). A change of it stages a pull, which may close it.
+///
+/// # Errors
+/// Stripe's errors, and a payout that is in another account's book.
 pub async fn sync(app: &App, account: &AccountId, livemode: bool, payout: &str) -> Result<()> {
     pulling::check_mode(app, account, livemode)?;
     let request = requests::balance::payout(payout);
@@ -52,8 +55,8 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, payout: &str) 
     tx.commit().await
 }
 
-/// Stores a snapshot of a payout, from an event or from Stripe's answer. A status moves only forward, and each move
-/// that moves money is its own journal, in the same transaction.
+/// Stores a snapshot of a payout, from an event or from Stripe's answer. A status only moves forward. Each change of
+/// status that moves money has its own journal, in the same transaction.
 pub(super) async fn store(
     tx: &Tx,
     book: &book::Model,
@@ -87,7 +90,7 @@ pub(super) async fn store(
     Ok(StoreOutcome::Changed)
 }
 
-/// A new payout's row begins as `pending`, so that every status it has had since is a move.
+/// A new payout's row begins as `pending`, so that its present status is posted as a change.
 async fn insert(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<bool> {
     let reconciliation = if snapshot.automatic {
         Reconciliation::Open
@@ -126,7 +129,7 @@ async fn insert(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<bo
     Ok(crate::db::inserted(insert)?.is_some_and(|rows| rows > 0))
 }
 
-/// Stripe's status; `None`: one that we do not know yet.
+/// Stripe's status. `None`: one that we don't know.
 fn status(text: &str) -> Option<PayoutStatus> {
     Some(match text {
         "pending" => PayoutStatus::Pending,
@@ -138,8 +141,8 @@ fn status(text: &str) -> Option<PayoutStatus> {
     })
 }
 
-/// Whether `new` may stand where `old` stood: the same, or further on. `failed` may follow `paid`; nothing follows
-/// `failed` or `canceled`.
+/// Whether `new` may replace `old`: the same, or further on. `failed` may follow `paid`; nothing follows `failed` or
+/// `canceled`.
 fn follows(old: PayoutStatus, new: PayoutStatus) -> bool {
     use PayoutStatus::{Canceled, Failed, InTransit, Paid, Pending};
     let rank = |status| match status {
@@ -151,8 +154,8 @@ fn follows(old: PayoutStatus, new: PayoutStatus) -> bool {
     old == new || (rank(new) > rank(old) && old != Canceled)
 }
 
-/// The row with what the snapshot tells. Amount, currency and kind never change; a completed reconciliation and the
-/// reason of a failure stay.
+/// The row with the snapshot merged in. Amount, currency and kind never change. A completed reconciliation and the reason
+/// of a failure stay.
 fn merge(row: &payout::Model, reported: PayoutStatus, snapshot: &PayoutView) -> payout::Model {
     let reconciliation_status = match (&snapshot.reconciliation_status, row) {
         (Some(status), row) if row.reconciliation_status != "completed" => status.clone(),
@@ -188,7 +191,7 @@ async fn save(tx: &Tx, next: &payout::Model) -> Result<()> {
     Ok(())
 }
 
-/// Books what a change of status means, and says so when it is a failure.
+/// Posts the journal of a change of status, and raises a finding about a failure.
 async fn post_status_change(
     tx: &Tx,
     book: &book::Model,
@@ -204,8 +207,8 @@ async fn post_status_change(
     Ok(())
 }
 
-/// Paid: from clearing to the bank. Failed after it was paid: back. Everything else moves no money of itself, since
-/// what leaves or comes back to Stripe's balance has its own balance transaction.
+/// The journal of a change of status. Paid: from clearing to the bank. Failed after it was paid: back. No other change has
+/// one, since money that leaves Stripe's balance or returns to it has its own balance transaction.
 fn journal(old: PayoutStatus, new: &payout::Model) -> Result<Option<(String, Vec<Line>)>> {
     let (amount, currency) = (new.amount, new.currency.as_str());
     Ok(match (old, new.status) {

@@ -14,10 +14,10 @@ use crate::stripe::{Page, requests};
 use super::open_book;
 use super::transactions::{self, reread_payout};
 
-/// How far a pull looks back behind its cursor, since Stripe may list a transaction late.
+/// How far a pull goes back behind its cursor, since Stripe may list a transaction late.
 const OVERLAP_MS: i64 = 48 * 60 * 60 * 1000;
 
-/// Pulls what is new on an account, and what is not older than the overlap, into its book. `None`: no seller has the
+/// Pulls an account's balance transactions since the cursor, with the overlap, into its book. `None`: no seller has the
 /// account.
 pub(super) async fn pull_transactions(
     app: &App,
@@ -34,7 +34,7 @@ pub(super) async fn pull_transactions(
     let stripe = app.stripe.on(account);
     let mut newest = book.pulled_to;
     let mut after: Option<String> = None;
-    // Newest first, a transaction a page; the cursor moves only when all pages are in.
+    // Newest first. Each page has its own database transaction; the cursor moves only after the last page.
     loop {
         let request = requests::balance::transactions(since, after.as_deref());
         let page: Page = stripe.get(&request).await?;
@@ -58,7 +58,7 @@ pub(super) async fn pull_transactions(
     Ok(Some(book))
 }
 
-/// A test key reads test money only: an answer must not come into the book of the other mode.
+/// Checks that our key is of the mode of a book, so that test money never gets into a live book.
 pub(super) fn check_mode(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
     if app.stripe.livemode() == livemode {
         return Ok(());
@@ -83,7 +83,7 @@ async fn move_cursor(tx: &Tx, book: &BookId, to: Option<Timestamp>) -> Result<()
     Ok(())
 }
 
-/// Stages a re-read of the payouts that should have arrived and have not, as far as we have heard.
+/// Stages a re-read of the payouts that should have arrived by now, but have not as far as we know.
 async fn stage_rereads(tx: &Tx, book: &book::Model) -> Result<()> {
     use payout::Column as C;
     let unsettled = Condition::any()

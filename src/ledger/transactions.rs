@@ -21,7 +21,7 @@ use crate::stripe::{Page, views::BalanceTransactionView};
 use super::findings::{NewFinding, raise, resolve};
 use super::{balances, entries, posting, write_journal};
 
-/// A balance transaction as it came.
+/// A balance transaction with its raw JSON.
 #[derive(Clone, Debug)]
 pub(super) struct RawTransaction {
     pub(super) txn: BalanceTransactionView,
@@ -39,10 +39,10 @@ pub(super) fn read(page: &Page) -> Result<Vec<RawTransaction>> {
     page.data.iter().map(read).collect()
 }
 
-/// Stores transactions and posts those that are new; looks at those that are not.
+/// Stores and posts new transactions; updates the stored ones.
 pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]) -> Result<()> {
     use balance_transaction::Column as C;
-    // One order, so that two pulls of an account queue instead of locking each other out.
+    // Sorted, so that two pulls of an account wait for each other instead of deadlocking.
     let mut pulled: Vec<&RawTransaction> = pulled.iter().collect();
     pulled.sort_by(|a, b| a.txn.id.cmp(&b.txn.id));
     let ids = pulled.iter().map(|p| p.txn.id.as_str());
@@ -78,7 +78,7 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
     Ok(())
 }
 
-/// `false`: another pull has just stored it.
+/// Stores a new transaction. `false`: another pull has just stored it.
 async fn insert(
     tx: &Tx,
     book: &book::Model,
@@ -129,8 +129,8 @@ fn fee_details(txn: &BalanceTransactionView) -> Vec<FeeDetail> {
     .collect()
 }
 
-/// Takes over what may change of a stored transaction (`status`, `available_on`), an order that was found since, and
-/// raises a finding when anything else is different: what was posted no longer says what Stripe says.
+/// Updates the fields of a stored transaction that may change (`status`, `available_on`), and an order that was found
+/// since. If any other field differs from Stripe's, raises a finding, since the posted journal is then wrong.
 async fn update_stored(
     tx: &Tx,
     book: &book::Model,
@@ -159,7 +159,7 @@ async fn update_stored(
     }
     let available_on = Timestamp::from_seconds(txn.available_on);
     let order = row.order_id.clone().or(order);
-    // A page read before another one must not take `available` back.
+    // A page that was read earlier must not take `available` back.
     let status = if row.status == "available" {
         &row.status
     } else {
@@ -179,7 +179,7 @@ async fn update_stored(
     Ok(())
 }
 
-/// The fields that should never change and did, by Stripe's names.
+/// The immutable fields that differ, by Stripe's names.
 fn changed_fields(
     row: &balance_transaction::Model,
     txn: &BalanceTransactionView,
@@ -205,7 +205,7 @@ fn changed_fields(
     .collect()
 }
 
-/// The orders that charges and refunds of this page belong to. A payment for several orders names none.
+/// The orders of this page's charges and refunds, by charge or refund. The charge of several orders has none.
 async fn orders_by_source(
     tx: &Tx,
     book: &book::Model,
@@ -215,7 +215,7 @@ async fn orders_by_source(
         .iter()
         .filter_map(|p| p.txn.source.as_deref())
         .collect();
-    // Asked about none of them, SQLite would read all payments to find that out.
+    // With an empty list SQLite would read all payments.
     if sources.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -256,7 +256,7 @@ async fn orders_by_source(
     Ok(orders.into_iter().filter_map(only).collect())
 }
 
-/// The join from a row that names its payment.
+/// The join from a row with a payment's id to the payment.
 fn payment_of<C: ColumnTrait>(payment_id: C) -> RelationDef
 where
     C::EntityName: EntityTrait<Column = C>,
@@ -267,7 +267,7 @@ where
         .into()
 }
 
-/// Raises or resolves the finding about what a book holds in suspense, by currency.
+/// Raises or resolves the finding about a book's suspense account, for each currency.
 async fn check_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
     let in_suspense = Condition::all()
         .add(entry::Column::BookId.eq(book.id.clone()))

@@ -21,9 +21,12 @@ pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
     create(app, id).await?.ok_or(Error::NotFound("seller"))
 }
 
-/// Creates the seller's account at Stripe, if it isn't created yet. The key is the seller's, so a repetition makes no
-/// second account. Once the key can't be trusted any more, Stripe is searched for the account first. `None`: there is no
-/// such seller (any more, where Stripe refused it).
+/// Creates the seller's account at Stripe (docs.stripe.com/api/accounts/create), if it isn't created yet. The key is the
+/// seller's, so a repetition creates no second account. Once the key can't be trusted any more, Stripe is searched for the
+/// account first. `None`: there is no such seller, for one because Stripe refused it.
+///
+/// # Errors
+/// [`Error::StripeRefused`]: no account was created; if the request was at fault, the seller is deleted.
 pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
     let Some(row) = find(&app.db.read, id).await? else {
         return Ok(None);
@@ -59,8 +62,8 @@ pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
     }
 }
 
-/// The account that was made for a seller who doesn't know of it. Metadata only finds it: whoever holds an account can
-/// change that, so it must be nobody's and what was asked for.
+/// Searches Stripe for an account that was created for a seller whose row doesn't have it. Metadata only finds candidates,
+/// since an account's holder can change it. The account must belong to no seller and must be what was asked for.
 async fn find_existing(app: &App, row: &seller::Model) -> Result<Option<AccountView>> {
     let mark = (accounts::METADATA_SELLER, row.id.as_ref());
     let marked: Vec<AccountView> = app
@@ -68,7 +71,7 @@ async fn find_existing(app: &App, row: &seller::Model) -> Result<Option<AccountV
         .platform()
         .find_by_metadata(mark, |last| accounts::list(row.created_at, last))
         .await?;
-    // The oldest first: it can't be somebody's answer to ours.
+    // The oldest first: an account that was made to imitate ours is younger.
     for view in marked.into_iter().rev() {
         let fits =
             view.country.as_ref() == Some(&row.country) && dashboard(&view) == Some(row.dashboard);
@@ -84,7 +87,7 @@ async fn find_existing(app: &App, row: &seller::Model) -> Result<Option<AccountV
     Ok(None)
 }
 
-/// Whether it is what we asked for that was refused, not who asked: then nothing was made, now or earlier.
+/// Whether Stripe refused the request itself and not our key. Then nothing was created, now or earlier.
 fn concerns_the_request(fault: &StripeFault) -> bool {
     fault.status == Some(400) && fault.kind == "invalid_request_error"
 }
@@ -97,7 +100,7 @@ async fn attach(app: &App, id: &SellerId, view: &AccountView) -> Result<seller::
         row.stripe_account = Some(account.clone());
         write(&tx, &mut row, view).await?;
         jobs::settle(&tx, &Job::CreateAccount { seller: id.clone() }).await?;
-        // Events of the account that came before we knew it was ours.
+        // Events of the account that came before its id was stored.
         let waits_for = account.to_string();
         jobs::stage(&tx, &Job::RetryDeferred { waits_for }).await?;
         let data = json!({ "stripe_account": account });
@@ -107,8 +110,7 @@ async fn attach(app: &App, id: &SellerId, view: &AccountView) -> Result<seller::
     Ok(row)
 }
 
-/// Takes back a seller whose account Stripe won't make. One that something refers to already stays, and can be asked
-/// about; whoever asked hears Stripe's reason in any case.
+/// Deletes a seller whose account Stripe refused to create. A seller that other rows refer to stays.
 async fn delete_refused(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
     let tx = app.db.begin_write().await?;
     let deleted = seller::Entity::delete_many()
@@ -126,8 +128,11 @@ async fn delete_refused(app: &App, id: &SellerId, fault: &StripeFault) -> Result
     tx.commit().await
 }
 
-/// Re-reads the account because somebody asked for it. An account that can be read again, read wholly after it was
-/// found disconnected, counts as connected again.
+/// Re-reads the account because somebody asked for it. An account that was disconnected and can be read again counts as
+/// connected again.
+///
+/// # Errors
+/// 404 without such a seller; Stripe's errors otherwise.
 pub async fn sync(app: &App, id: &SellerId) -> Result<seller::Model> {
     reread(app, id, true)
         .await?
@@ -140,9 +145,9 @@ pub async fn refresh(app: &App, id: &SellerId) -> Result<Option<seller::Model>> 
     reread(app, id, false).await
 }
 
-/// A read is stored only if none was stored since it began: so of two at once the one that saw the older state never
-/// has the last word. `synced_at` counts up with each and is compared under the row's lock. Whoever loses twice is
-/// done: what was stored second was read after what was stored first, and so after this began.
+/// A read is stored only if no other was stored since it began, so that of two concurrent reads the older state never
+/// stays. `synced_at` grows with each and is compared under the row's lock. A caller that loses twice is done: the second
+/// of the stored reads began after the first was stored, and so after this call began.
 async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<Option<seller::Model>> {
     for _ in 0..2 {
         let Some(before) = find(&app.db.read, id).await? else {
@@ -164,8 +169,8 @@ async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<Option<sel
     find(&app.db.read, id).await
 }
 
-/// Stores what was read of an account that was `before` as the read began; `read` is none where it has disconnected.
-/// None: another read was stored meanwhile.
+/// Stores a read of the account. `before` is the row as the read began; `read` is none if the account has disconnected.
+/// `None`: another read was stored meanwhile.
 async fn store_read(
     app: &App,
     before: &seller::Model,
@@ -193,13 +198,13 @@ async fn store_read(
     Ok(Some(row))
 }
 
-/// Whether Stripe says that the account is not, or no longer, connected to the platform.
+/// Whether Stripe says that the account isn't connected to the platform (docs.stripe.com/error-codes#account-invalid).
 fn is_disconnected(error: &Error) -> bool {
     matches!(error, Error::StripeRefused(fault)
         if fault.status == Some(403) && fault.code.as_deref() == Some("account_invalid"))
 }
 
-/// Stores what an account says, and the status that follows.
+/// Stores an account's fields, and the status that they give.
 async fn write(tx: &Tx, row: &mut seller::Model, view: &AccountView) -> Result<()> {
     let old = row.clone();
     row.charges_enabled = view.charges_enabled;
@@ -244,7 +249,7 @@ pub(super) async fn disconnect(tx: &Tx, row: &mut seller::Model, actor: &str) ->
     audit::record(tx, actor, "seller.deauthorized", row.id.as_ref(), data).await
 }
 
-/// Writes what belongs to the account, under the row's lock.
+/// Writes the columns that belong to the account, under the row's lock.
 async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<()> {
     row.status = status::derive(&AccountState::of(row));
     if row != old {
@@ -271,7 +276,10 @@ async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<
     Ok(())
 }
 
-/// What Stripe holds for the seller at this moment; nothing while the account isn't made.
+/// The seller's balance at Stripe at this moment. It is empty while there is no account.
+///
+/// # Errors
+/// `seller_deauthorized`; Stripe's errors otherwise.
 pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
     let Some(account) = &seller.stripe_account else {
         return Ok(BalanceView::default());
@@ -290,8 +298,8 @@ pub(super) fn deauthorized() -> Error {
     )
 }
 
-/// Takes note when a refusal comes of the account's having disconnected. Stripe puts that in other words on each path,
-/// so the account itself is asked.
+/// Turns a refusal into `seller_deauthorized` if the account has disconnected, and stores that. Each of Stripe's routes
+/// has other words for it, so the account itself is read.
 pub(super) async fn detect_deauthorized<T>(
     app: &App,
     id: &SellerId,

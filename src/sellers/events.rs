@@ -1,4 +1,4 @@
-//! What events about accounts do.
+//! Effects of events about accounts.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -17,7 +17,7 @@ use crate::stripe::{Effect, Event, EventObject};
 
 const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
 
-/// The account that a snapshot is of.
+/// The account of a snapshot.
 fn updated_account(event: &Event) -> Option<AccountId> {
     let own = || event.object_id.as_deref().map(AccountId::from);
     event.account.clone().or_else(own)
@@ -36,8 +36,8 @@ const KNOWN_ACCOUNTS: SetWise = SetWise {
     columns: &[("account", "text"), ("livemode", "boolean")],
 };
 
-/// `account.updated`: a snapshot may be older than what we know, so each account is read again. The events of sellers'
-/// accounts are done at once; the rare others, of accounts that are being made or are no seller's, one by one.
+/// `account.updated`. A snapshot may be older than our row, so each account is read again. Events of sellers' accounts are
+/// applied set-wise. The rare others, of accounts that are being created or are no seller's, are applied one by one.
 pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     let mut updated = Vec::with_capacity(events.len());
     for event in events {
@@ -74,7 +74,7 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>>
     Ok(effects)
 }
 
-/// `account.updated` of an account that no seller had when we looked.
+/// `account.updated` of an account that no seller had when the batch was read.
 async fn unknown_updated(
     tx: &Tx,
     event: &Event,
@@ -87,7 +87,7 @@ async fn unknown_updated(
             let waits_for = account.to_string();
             Ok(Effect::Deferred { waits_for })
         }
-        // Its id was stored between the two looks.
+        // Its id was stored between the two queries.
         Some(seller) if seller.stripe_account.as_ref() == Some(account) => {
             jobs.push(Job::SyncAccount { seller: seller.id });
             Ok(Effect::Applied)
@@ -96,7 +96,7 @@ async fn unknown_updated(
     }
 }
 
-/// Stages a re-read of the account that an event was about.
+/// Stages a re-read of an event's account. `false`: no seller has it.
 pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<bool> {
     let Some(account) = &object.account else {
         return Ok(false);
@@ -108,8 +108,8 @@ pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<bool> {
     Ok(true)
 }
 
-/// The seller whose account this may be, since it had none yet: Stripe's event can be faster than its answer. Locked, so
-/// that the account's id is stored before, and is seen, or after, and finds who waits for it.
+/// The seller that the account's metadata names: Stripe's event can come before its answer to the creation. The row is
+/// locked. So the account's id is either stored before and is seen here, or stored after and wakes the event that waits.
 async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<seller::Model>> {
     #[derive(Deserialize)]
     struct Account {
@@ -127,7 +127,7 @@ async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Opti
     Ok(seller.filter(|seller| seller.livemode == livemode))
 }
 
-/// `account.application.deauthorized`: its object is our application; the account is the envelope's.
+/// `account.application.deauthorized`. Its object is our application; the account is in the envelope.
 pub async fn account_application_deauthorized(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
         return Ok(Effect::Ignored("the event names no account"));

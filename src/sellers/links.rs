@@ -15,15 +15,18 @@ use crate::stripe::requests::accounts;
 use crate::stripe::views::LinkView;
 use crate::{audit, identity, ids};
 
-/// For what the states of `return_url` and `refresh_url` are signed.
+/// The purpose that the state of a `return_url` is signed for.
 pub(super) const RETURN: &str = "onboarding_return";
-/// As `RETURN`.
+/// The purpose that the state of a `refresh_url` is signed for.
 pub(super) const REFRESH: &str = "onboarding_refresh";
-/// How long somebody may take over Stripe's form.
+/// How long a seller may take for Stripe's form.
 const STATE_MS: i64 = 7 * 24 * 3_600_000;
 
-/// A link into Stripe's onboarding, for the owner's browser at once: it works one time, for some minutes, and is
-/// neither stored nor logged. `seller_deauthorized`, `seller_rejected`.
+/// A link into Stripe's onboarding (docs.stripe.com/api/account_links), for the owner's browser at once. It works one time,
+/// for some minutes, and is neither stored nor logged.
+///
+/// # Errors
+/// `seller_deauthorized`, `seller_rejected`; Stripe's errors otherwise.
 pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(String, Timestamp)> {
     let row = connected_seller(app, id).await?;
     if row.status == SellerStatus::Rejected {
@@ -40,7 +43,7 @@ pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(S
     let refresh_url = page(REFRESH, "/onboarding/refresh");
     let return_url = page(RETURN, "/onboarding/return");
     let request = accounts::onboarding_link(account, &refresh_url, &return_url);
-    // Each click wants a link of its own, so no key is used twice.
+    // A new key each time, since each click wants a link of its own.
     let key = format!("onboarding_link:{}", ids::random_token());
     let made = app.stripe.platform().post(&request, &key).await;
     let link: LinkView = detect_deauthorized(app, id, made).await?;
@@ -50,7 +53,7 @@ pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(S
     Ok((link.url, expires_at))
 }
 
-/// Writes down that onboarding has begun, the first time.
+/// Stores when onboarding began, the first time.
 async fn mark_onboarding_started(app: &App, actor: &str, id: &SellerId) -> Result<()> {
     let tx = app.db.begin_write().await?;
     let mut row = find_locked(&tx, id).await?;
@@ -77,7 +80,10 @@ async fn mark_onboarding_started(app: &App, actor: &str, id: &SellerId) -> Resul
     tx.commit().await
 }
 
-/// A link into the Express dashboard. `dashboard_not_express`, `seller_deauthorized`.
+/// A link into the Express dashboard (docs.stripe.com/api/accounts/login_link).
+///
+/// # Errors
+/// `dashboard_not_express`, `seller_deauthorized`; Stripe's errors otherwise.
 pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<String> {
     let row = connected_seller(app, id).await?;
     if row.dashboard != Dashboard::Express {
@@ -104,7 +110,7 @@ pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<Str
     Ok(link.url)
 }
 
-/// The seller with an account that we may use, made now if it isn't yet.
+/// The seller with a connected account, which is created now if it isn't yet.
 async fn connected_seller(app: &App, id: &SellerId) -> Result<seller::Model> {
     let row = ensure(app, id).await?;
     if row.deauthorized_at.is_some() {

@@ -28,14 +28,14 @@ use crate::jobs::{self, Job};
 use crate::money::FeeRule;
 use crate::stripe::key_until;
 
-/// How long a request may be at work with Stripe before the job that repeats it begins.
+/// How long a request to Stripe may take before the job that repeats it begins.
 const RETRY_DELAY_MS: i64 = 15_000;
 
-/// A seller named by the path's `{id}`, and its owner or an admin, who calls. For anyone else there is none: 404.
+/// The seller of the path's `{id}`, for its owner and for admins; 404 for anyone else.
 pub struct SellerAccess {
     /// The row.
     pub seller: seller::Model,
-    /// Who calls.
+    /// The seller's owner, or an admin.
     pub caller: Caller,
 }
 
@@ -61,7 +61,10 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &SellerId) -> Result<Option<se
     Ok(seller::Entity::find_by_id(id.clone()).one(db).await?)
 }
 
-/// The seller that a request's field `param` names, if the caller owns it or is an admin; else 404.
+/// The seller that a request's field `param` names.
+///
+/// # Errors
+/// 404 if the caller neither owns it nor is an admin.
 pub async fn owned<C: ConnectionTrait>(
     db: &C,
     caller: &Caller,
@@ -74,7 +77,7 @@ pub async fn owned<C: ConnectionTrait>(
     seller.ok_or_else(|| Error::no_such("seller", param))
 }
 
-/// The sellers that the caller owns, an admin's own too: not those of others.
+/// The sellers that the caller owns. An admin gets only their own, too.
 pub async fn owned_ids<C: ConnectionTrait>(db: &C, caller: &Caller) -> Result<Vec<SellerId>> {
     let ids = seller::Entity::find()
         .select_only()
@@ -100,7 +103,7 @@ pub async fn by_account<C: ConnectionTrait>(
     Ok(seller)
 }
 
-/// The accounts of this mode that are connected to us, as far as we have heard.
+/// The accounts of this mode that have not disconnected, as far as we know.
 pub async fn connected_accounts<C: ConnectionTrait>(
     db: &C,
     livemode: bool,
@@ -118,7 +121,7 @@ pub async fn connected_accounts<C: ConnectionTrait>(
     Ok(accounts.collect())
 }
 
-/// What the platform keeps of this seller's payments: the seller's own terms, where set, over the platform's.
+/// The application fee of this seller's payments. Each of the seller's own terms, if set, replaces the platform's.
 pub fn fee_rule(platform: FeeRule, seller: &seller::Model) -> FeeRule {
     FeeRule {
         bps: seller.application_fee_bps.unwrap_or(platform.bps),
@@ -126,7 +129,10 @@ pub fn fee_rule(platform: FeeRule, seller: &seller::Model) -> FeeRule {
     }
 }
 
-/// The account of a seller who can be bought from now; `seller_not_active` otherwise.
+/// The account to charge on.
+///
+/// # Errors
+/// `seller_not_active` if the seller can't take payments now.
 pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a AccountId> {
     // Only `charges_enabled` counts: a seller whose payouts Stripe holds back can still take money.
     let can = seller.charges_enabled && seller.livemode == app.stripe.livemode();
@@ -142,7 +148,7 @@ pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a 
         })
 }
 
-/// What a seller is made from.
+/// The details of a new seller.
 #[derive(Clone, Debug, Default)]
 pub struct NewSeller {
     /// Shown to buyers, 1 to 200 characters.
@@ -157,9 +163,11 @@ pub struct NewSeller {
     pub metadata: Metadata,
 }
 
-/// Makes a seller and then its account at Stripe. Resumable by `id`: with a row there it goes on with the account.
-/// Without an answer from Stripe the seller stands, and a job goes on; after a definite no about what was asked it is
-/// gone again.
+/// Creates a seller and then its account at Stripe. Resumable by `id`: if the row exists, it goes on with the account.
+/// Without an answer from Stripe the seller stays, and a job goes on. If Stripe refuses the request, the seller is deleted.
+///
+/// # Errors
+/// Names the field that is wrong; Stripe's errors otherwise.
 pub async fn create(
     app: &App,
     owner: &user::Model,
@@ -245,20 +253,23 @@ fn display_name(text: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// What to change of a seller; `None` leaves it as it is.
+/// A change of a seller. `None` leaves a field as it is.
 #[derive(Debug, Default)]
 pub struct SellerChange {
     /// Shown to buyers.
     pub name: Option<String>,
-    /// Merged in; an empty value removes its name.
+    /// Merged name by name; an empty value removes its name.
     pub metadata: Option<Metadata>,
-    /// For admins: hundredths of a per cent, null for the platform's.
+    /// For admins. Hundredths of a per cent; null: the platform's.
     pub application_fee_bps: Option<Option<i32>>,
-    /// For admins: minor units, null for the platform's.
+    /// For admins. Minor units; null: the platform's.
     pub application_fee_fixed: Option<Option<i64>>,
 }
 
-/// Changes a seller. The fee is for admins: it counts for checkouts opened from then on.
+/// Changes a seller. Only admins set the fee, which applies to checkouts opened from then on.
+///
+/// # Errors
+/// Names the field that is wrong; 403 for a fee by anyone but an admin.
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -316,7 +327,7 @@ pub async fn update(
     Ok(row)
 }
 
-/// Who may have a seller listed: an admin all of them, anybody else their own.
+/// The sellers that the caller may list: all for an admin, their own for anybody else.
 pub fn visible(caller: &Caller, owner: Option<UserId>) -> Result<sea_orm::Select<seller::Entity>> {
     let query = seller::Entity::find();
     match owner {

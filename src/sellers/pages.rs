@@ -1,4 +1,4 @@
-//! The pages that Stripe sends a seller back to. Coming back proves nothing, so they say what the account says.
+//! The pages that Stripe sends a seller back to. Coming back proves nothing, so they show the account's own state.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::http::{Form, Query, escape, page};
 use crate::identity;
 
-/// A page's way on needs no longer life than a visit.
+/// The life of a link on a page: as long as a visit.
 const VISIT_MS: i64 = 3_600_000;
 
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ pub(super) struct StateQuery {
     state: Option<String>,
 }
 
-/// The seller that a signed state names; none when it was altered, is too old, or was never there.
+/// The seller of a signed state. None: the state was altered or has expired, or there is no such seller.
 async fn seller_of_state(
     app: &App,
     purpose: &str,
@@ -44,7 +44,7 @@ fn invalid_link_page() -> Response {
     )
 }
 
-/// `GET /onboarding/return`: re-reads the account and says where it stands.
+/// `GET /onboarding/return`: re-reads the account and shows its status.
 pub(super) async fn onboarding_return(
     State(app): State<App>,
     query: Result<Query<StateQuery>>,
@@ -84,11 +84,11 @@ pub(super) async fn onboarding_return(
     Ok(page(StatusCode::OK, &words.headline, &body))
 }
 
-/// What a page says of a seller.
+/// A seller's status in words.
 struct StatusText {
     headline: String,
     text: String,
-    /// Whether Stripe's form has more to ask.
+    /// Whether Stripe's form is to be filled in further.
     needs_form: bool,
 }
 
@@ -150,7 +150,7 @@ fn status_text(seller: &seller::Model) -> StatusText {
     }
 }
 
-/// The reason and the list of what Stripe wants, as Stripe names them.
+/// The disabled reason and the requirements that are due, by Stripe's names.
 fn requirements_html(seller: &seller::Model) -> String {
     let gone = [SellerStatus::Rejected, SellerStatus::Deauthorized];
     if gone.contains(&seller.status) {
@@ -181,8 +181,7 @@ fn requirements_html(seller: &seller::Model) -> String {
     body
 }
 
-/// `GET /onboarding/refresh`: a link to Stripe's form lets its holder fill in the seller's details, so a new one takes
-/// a login.
+/// `GET /onboarding/refresh`: a login form, since the holder of a link to Stripe's form can fill in the seller's details.
 pub(super) async fn login_page(
     State(app): State<App>,
     query: Result<Query<StateQuery>>,
@@ -222,7 +221,7 @@ pub(super) struct Login {
     password: String,
 }
 
-/// `POST /onboarding/refresh`: the owner, or an admin, goes straight on to a fresh link.
+/// `POST /onboarding/refresh`: redirects the owner, or an admin, to a new link.
 pub(super) async fn log_in(State(app): State<App>, Form(login): Form<Login>) -> Result<Response> {
     let Some(seller) = seller_of_state(&app, REFRESH, Some(&login.state)).await? else {
         return Ok(invalid_link_page());
@@ -246,7 +245,7 @@ pub(super) async fn log_in(State(app): State<App>, Form(login): Form<Login>) -> 
     }
 }
 
-/// Says on a page why there is no link.
+/// A page that says why there is no link.
 fn link_error_page(error: Error) -> Result<Response> {
     let sentence = |text: &str| format!("<h1>You can't go on now</h1>\n<p>{}</p>", escape(text));
     let (status, _) = error.status_and_code();

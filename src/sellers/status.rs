@@ -1,4 +1,4 @@
-//! Where a seller stands, from nothing but the account's own fields.
+//! A seller's status, derived from the account's own fields alone.
 
 use souk_entity::seller::{self, Requirements, SellerStatus};
 
@@ -17,7 +17,7 @@ pub struct AccountState<'a> {
 }
 
 impl<'a> AccountState<'a> {
-    /// Those of a row.
+    /// The fields of a row.
     pub fn of(seller: &'a seller::Model) -> Self {
         Self {
             deauthorized: seller.deauthorized_at.is_some(),
@@ -29,7 +29,8 @@ impl<'a> AccountState<'a> {
     }
 }
 
-/// The status. Nothing outranks a disconnection, then a rejection; `active` takes charges and no `disabled_reason`.
+/// The status. A disconnection outranks everything, then a rejection. `active` needs enabled charges and no
+/// `disabled_reason` (docs.stripe.com/connect/handling-api-verification).
 pub fn derive(state: &AccountState<'_>) -> SellerStatus {
     let wanted = state.requirements;
     let reason = wanted.disabled_reason.as_deref();
@@ -40,14 +41,14 @@ pub fn derive(state: &AccountState<'_>) -> SellerStatus {
         return SellerStatus::Rejected;
     }
     if state.charges_enabled {
-        // With a reason and charges still on, it is payouts that Stripe has switched off.
+        // A reason while charges are enabled means that Stripe has disabled payouts.
         return match reason {
             None => SellerStatus::Active,
             Some(_) => SellerStatus::Restricted,
         };
     }
     if !state.details_submitted {
-        // A new account has a reason from its first moment, since everything is wanted of it.
+        // A new account has a reason from its first moment, since everything is due.
         return if state.onboarding_started {
             SellerStatus::Onboarding
         } else {

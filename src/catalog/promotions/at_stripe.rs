@@ -25,9 +25,12 @@ pub(super) async fn ensure(app: &App, id: &PromotionCodeId) -> Result<promotion_
     row.ok_or(Error::NotFound("promotion code"))
 }
 
-/// Creates coupon and promotion code at Stripe, if they aren't created yet. The keys are the row's, so a repetition makes
+/// Creates coupon and promotion code at Stripe, if they aren't created yet. The keys are the row's, so a repetition creates
 /// no second ones. Once a key can't be trusted any more, Stripe is searched for the code first. `None`: there is no such
-/// promotion code (any more, where Stripe refused it).
+/// promotion code, for one because Stripe refused it.
+///
+/// # Errors
+/// [`Error::StripeRefused`]: nothing was created; if the request was at fault, the row is deleted.
 pub async fn create(app: &App, id: &PromotionCodeId) -> Result<Option<promotion_code::Model>> {
     if find(&app.db.read, id).await?.is_none() {
         return Ok(None);
@@ -41,7 +44,7 @@ pub async fn create(app: &App, id: &PromotionCodeId) -> Result<Option<promotion_
     }
 }
 
-/// Whether it is what we asked for that was refused, not who asked.
+/// Whether Stripe refused the request itself and not our key.
 fn concerns_the_request(fault: &StripeFault) -> bool {
     fault.status == Some(400) && fault.kind == "invalid_request_error"
 }
@@ -76,7 +79,7 @@ fn idempotent_create(row: &promotion_code::Model) -> IdempotentCreate {
     )
 }
 
-/// The coupon's id, which is our row's: no second can be made, so that nothing need be looked for.
+/// Creates the coupon. Its id is our row's, so there can't be a second one and no search is needed.
 async fn create_coupon(
     app: &App,
     account: &AccountId,
@@ -101,7 +104,7 @@ async fn create_coupon(
     }
 }
 
-/// The promotion code's id.
+/// Creates the promotion code, and answers its id.
 async fn create_code(
     app: &App,
     account: &AccountId,
@@ -132,7 +135,7 @@ async fn create_code(
         .await
 }
 
-/// Stores an id of Stripe's, once; the code's own ends the job.
+/// Stores an id of Stripe's, once. The promotion code's id also settles the job.
 async fn store_stripe_id(app: &App, id: &PromotionCodeId, column: C, value: &str) -> Result<()> {
     let tx = app.db.begin_write().await?;
     promotion_code::Entity::update_many()
@@ -175,7 +178,11 @@ async fn account_of(app: &App, row: &promotion_code::Model) -> Result<AccountId>
     account.ok_or_else(|| Error::internal(format!("{} has no account", row.seller_id)))
 }
 
-/// Switches a code on or off, first at Stripe: buyers are held to what Stripe says.
+/// Switches a code on or off, first at Stripe, since only Stripe's side counts for buyers
+/// (docs.stripe.com/api/promotion_codes/update).
+///
+/// # Errors
+/// Stripe's errors.
 pub async fn set_active(
     app: &App,
     caller: &Caller,
@@ -189,7 +196,7 @@ pub async fn set_active(
     let account = account_of(app, &row).await?;
     let at_stripe = row.stripe_promotion_code.as_deref().unwrap_or_default();
     let request = requests::set_active(at_stripe, active);
-    // Twice is as good as once, so no key is used twice: one could be spoiled.
+    // A new key each time: the update may safely be repeated, and a saved 500 would spoil a fixed key.
     let key = format!("promotion_code_active:{}", ids::random_token());
     let now: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
     let tx = app.db.begin_write().await?;

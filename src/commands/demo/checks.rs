@@ -1,4 +1,4 @@
-//! What must be true at the end, counted from outside.
+//! The checks at the end, made from outside of the server.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use super::responses::LedgerBalance;
 use super::shop::Shop;
 use super::{Failure, Poll, Stage, until};
 
-/// What was found, or what is wrong.
+/// What a check found, or what is wrong.
 type Verdict = Result<String, String>;
 
-/// How an order comes to hold a payment: exactly one of these, once.
+/// The timeline entries of a confirmed payment: an order has exactly one of them, once.
 const CONFIRMED: [&str; 3] = ["paid", "refund_due", "cancelled_sold_out"];
 
-/// Checks everything, shows it, and answers how many checks failed.
+/// Runs and shows all checks, and answers how many failed.
 pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
     stage.screen.step("Counting");
     everything_delivered(stage, &story.shop).await?;
@@ -92,7 +92,7 @@ async fn books_caught_up(stage: &Stage, shop: &Shop) {
             })
         },
     );
-    // Whatever keeps it, the counting says it.
+    // If it fails, the checks say why.
     drop(caught_up.await);
 }
 

@@ -1,4 +1,4 @@
-//! The server that is played against: one of our own with temporary data, or somebody else's.
+//! The server that the demo runs against: one of its own with temporary data, or a running one.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub struct Environment {
     own: Option<OwnServer>,
 }
 
-/// What we started, and have to put away.
+/// A server that the demo started and has to stop.
 struct OwnServer {
     served: Served,
     data: TempDir,
@@ -31,7 +31,7 @@ struct OwnServer {
 }
 
 impl Environment {
-    /// Starts a server, or makes sure that the one at `--url` has simulated money.
+    /// Starts a server, or checks that the one at `--url` has simulated money.
     pub async fn start(args: Args) -> Result<Self, Failure> {
         let Some(url) = args.url else {
             return Self::start_own().await;
@@ -60,7 +60,7 @@ impl Environment {
             Some(url) => check_empty(url).await?,
             None => "SQLite with temporary data",
         };
-        // Of the environment only the database counts: the demo is the same everywhere, and never real.
+        // Only the database is taken from the environment, so that the demo is the same everywhere and never real.
         let mut settings = HashMap::from(
             [
                 ("BIND", "127.0.0.1:0"),
@@ -89,7 +89,7 @@ impl Environment {
         })
     }
 
-    /// Which server it is, in a line.
+    /// The server in one line.
     pub fn describe(&self) -> String {
         match &self.own {
             Some(ours) => format!("at {}, started for this, on {}", self.url, ours.database),
@@ -97,7 +97,7 @@ impl Environment {
         }
     }
 
-    /// Stops what was started, and removes its data.
+    /// Stops the own server, and removes its data.
     pub async fn stop(self) {
         if let Some(OwnServer { served, data, .. }) = self.own {
             served.stop().await;
@@ -106,7 +106,7 @@ impl Environment {
     }
 }
 
-/// Refuses a database that somebody uses: its jobs would be done with simulated money.
+/// Refuses a database that is in use: its jobs would run with simulated money.
 async fn check_empty(url: &str) -> Result<&'static str, Failure> {
     let db = Db::connect(url, Clock::System)
         .await

@@ -1,4 +1,4 @@
-//! What both sides say at the end: our API as an admin reads it, and Stripe's own books.
+//! The data of both sides at the end: our API as an admin reads it, and the simulator's own books.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::sales::Purchase;
 use super::shop::Shop;
 use super::{Failure, Stage};
 
-/// What was played.
+/// The purchases and payouts that were played.
 pub struct Story {
     pub shop: Shop,
     pub lamp: Product,
@@ -23,7 +23,7 @@ pub struct Story {
     pub payouts: Vec<Payout>,
 }
 
-/// All that both sides say, read once nothing is on its way any more.
+/// The data of both sides, read when no event is on its way any more.
 pub struct Evidence<'a> {
     pub story: &'a Story,
     pub oracle: Value,
@@ -36,7 +36,7 @@ pub struct Evidence<'a> {
     pub findings: Vec<Finding>,
 }
 
-/// Reads it all.
+/// Reads all of it.
 pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>, Failure> {
     let (admin, seller) = (&stage.admin, &story.shop.seller.id);
     let mut orders = Vec::new();

@@ -1,4 +1,4 @@
-//! `souk demo`: a marketplace's whole life over HTTP, and at the end a count of every cent.
+//! `souk demo`: plays a marketplace's whole life over HTTP, and checks every cent at the end.
 
 mod checks;
 mod client;
@@ -22,7 +22,7 @@ use environment::Environment;
 use evidence::Story;
 use print::Screen;
 
-/// What may be said to `souk demo`.
+/// The arguments of `souk demo`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Play against this server, such as http://127.0.0.1:8080; its simulated clock is moved by days.
@@ -39,13 +39,13 @@ pub struct Args {
     admin_password: String,
 }
 
-/// How long something that happens by itself may take.
+/// How long to wait for something that happens by itself.
 const DEADLINE: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// After this long it is said what is waited for.
+/// After this time the screen says what the demo waits for.
 const QUIET: Duration = Duration::from_millis(400);
 
-/// Plays. Fails when a step does, or when a check at the end does not hold.
+/// Runs `souk demo`. Fails if a step fails, or a check at the end.
 pub async fn run(args: Args) -> Result<(), Failure> {
     if std::env::var_os("RUST_LOG").is_some() {
         let filter = EnvFilter::from_default_env();
@@ -54,7 +54,7 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             .with_writer(std::io::stderr)
             .init();
     }
-    // A stop ends the play and not the process, so that what was started is put away.
+    // A signal ends the play and not the process, so that the own server is stopped.
     let stop = Stop::listen()?;
     let mut environment = None;
     let played = tokio::select! {
@@ -67,13 +67,13 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     played
 }
 
-/// Where the story is played, and who looks on.
+/// The screen, the server and the admin of a run.
 struct Stage {
     screen: Screen,
-    /// The server, spoken to by nobody in particular.
+    /// The server, without a login.
     server: Api,
     admin: Api,
-    /// Makes this run's mail addresses its own.
+    /// Makes this run's mail addresses unique.
     tag: String,
 }
 
@@ -147,11 +147,11 @@ async fn perform(environment: &Environment) -> Result<(), Failure> {
 enum Poll<T> {
     /// It has happened.
     Ready(T),
-    /// It hasn't; how far it has come.
+    /// It has not happened; the text says how far it is.
     Pending(String),
 }
 
-/// Polls until something has happened, and says meanwhile what is waited for.
+/// Polls until something has happened, and shows meanwhile what it waits for.
 async fn until<T>(
     screen: &Screen,
     what: &str,
@@ -178,7 +178,7 @@ async fn until<T>(
     }
 }
 
-/// Makes sure that Stripe has sent the browser back to a page of the server, whatever its public address is.
+/// Checks that Stripe has redirected the browser to a page of the server, whatever its public address is.
 fn is_back_at(page: &str, url: &str) -> Result<(), Failure> {
     let at = url::Url::parse(url).map_err(|e| format!("{url}: {e}"))?;
     if at.path().ends_with(page) {

@@ -1,4 +1,4 @@
-//! The money leaves Stripe, and the admin sees what it was made of.
+//! Days pass until Stripe pays out, and the admin sees the payout's transactions.
 
 use serde_json::{Value, json};
 use souk::money::display;
@@ -8,7 +8,7 @@ use super::shop::{CURRENCY, Shop};
 use super::{Failure, Poll, Stage, short, until};
 
 const DAY: i64 = 86_400;
-/// Money is paid out days after a charge; by then all of it has been.
+/// After so many days all money has been paid out, since a charge is paid out some days later.
 const PATIENT_DAYS: u32 = 7;
 const MOST_DAYS: u32 = 14;
 
@@ -94,7 +94,7 @@ async fn closed(stage: &Stage, shop: &Shop, count: usize) -> Result<Vec<Payout>,
     Ok(payouts)
 }
 
-/// The admin sees what each payout is made of.
+/// The admin reads the transactions of each payout.
 pub async fn admin_explains(stage: &Stage, payouts: &[Payout]) -> Result<(), Failure> {
     let screen = &stage.screen;
     screen.step("The platform's admin looks at the payout");
