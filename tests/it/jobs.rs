@@ -5,7 +5,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, Statement};
 use serde_json::{Value, json};
 use souk::clock::Clock;
-use souk::db::Db;
+use souk::db::{Db, Tx};
 use souk::error::{Error, Result};
 use souk::jobs::Job;
 use souk::{jobs, worker};
@@ -244,6 +244,42 @@ async fn jobs_that_end_together_end_as_they_would_one_by_one_and_a_lost_lease_is
         is(Ready, 0, (1, 1), now + 15 * minutes, ended, None);
         is(Ready, 0, (2, 1), now, ended, None);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_jobs_that_end_together_are_locked_in_the_order_in_which_they_are_staged() {
+    if !on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    app.allow_unfinished_work();
+    let stage = async |tx: &Tx, job| jobs::stage(tx, &job).await.expect("stages");
+    let begin = async || app.app.db.begin_write().await.expect("begins");
+    let tx = begin().await;
+    stage(&tx, Job::CatchAllUp).await;
+    stage(&tx, Job::Tidy).await;
+    tx.commit().await.expect("commits");
+    let mut leases = app.lease_jobs("one").await;
+    leases.sort_by_key(|lease| std::cmp::Reverse(lease.job.kind()));
+
+    let tx = begin().await;
+    stage(&tx, Job::CatchAllUp).await;
+    let finish = async {
+        let ends: Vec<_> = leases.iter().map(|lease| (lease, &Ok(()))).collect();
+        app.finish_jobs(&ends).await
+    };
+    let stage_the_other = async {
+        until("the ends wait for the staged job", async || {
+            let waits = "pg_stat_activity WHERE datname = current_database()
+                AND wait_event_type = 'Lock'";
+            (app.count(waits).await == 1).then_some(())
+        })
+        .await;
+        stage(&tx, Job::Tidy).await;
+        tx.commit().await.expect("commits");
+    };
+    let (written, ()) = tokio::join!(finish, stage_the_other);
+    assert_eq!(written, [true, true]);
 }
 
 #[tokio::test]
