@@ -94,11 +94,12 @@ fn close(to: P, advances: bool) -> Decision {
     }
 }
 
-#[test]
-fn a_payment_goes_as_far_forward_as_its_snapshot_and_never_back() {
+/// The payment, its order, what Stripe says, and what is decided.
+fn forward_table() -> Vec<(P, O, S, Decision)> {
     let still_open = || Ignore("the session is still open");
-    // The payment, its order, what Stripe says, and what is decided.
-    let table = [
+    let late = || back(RefundOrigin::Late, true);
+    let duplicate = || back(RefundOrigin::DuplicatePayment, false);
+    vec![
         (P::Pending, O::Pending, S::Open, still_open()),
         (P::Paid, O::Paid, S::Open, still_open()),
         (P::Pending, O::Pending, S::Processing, process(true)),
@@ -124,52 +125,21 @@ fn a_payment_goes_as_far_forward_as_its_snapshot_and_never_back() {
         (P::Failed, O::Failed, S::Expired, Nothing),
         (P::Pending, O::Pending, S::Paid, pays(Outcome::Sold)),
         (P::Processing, O::Processing, S::Paid, pays(Outcome::Sold)),
-        (
-            P::Expired,
-            O::Expired,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Failed,
-            O::Failed,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Expired,
-            O::Cancelled,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Pending,
-            O::CancelledSoldOut,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Pending,
-            O::Paid,
-            S::Paid,
-            back(RefundOrigin::DuplicatePayment, false),
-        ),
-        (
-            P::Pending,
-            O::Refunded,
-            S::Paid,
-            back(RefundOrigin::DuplicatePayment, false),
-        ),
-        (
-            P::Pending,
-            O::RefundDue,
-            S::Paid,
-            back(RefundOrigin::DuplicatePayment, false),
-        ),
+        (P::Expired, O::Expired, S::Paid, late()),
+        (P::Failed, O::Failed, S::Paid, late()),
+        (P::Expired, O::Cancelled, S::Paid, late()),
+        (P::Pending, O::CancelledSoldOut, S::Paid, late()),
+        (P::Pending, O::Paid, S::Paid, duplicate()),
+        (P::Pending, O::Refunded, S::Paid, duplicate()),
+        (P::Pending, O::RefundDue, S::Paid, duplicate()),
         (P::Paid, O::Paid, S::Paid, Nothing),
         (P::Paid, O::RefundDue, S::Paid, Nothing),
-    ];
-    for (payment, order, says, wanted) in table {
+    ]
+}
+
+#[test]
+fn a_payment_goes_as_far_forward_as_its_snapshot_and_never_back() {
+    for (payment, order, says, wanted) in forward_table() {
         let decided = decide(&known(payment, order, Some(2)), &snapshot(says));
         let case = format!("{payment:?} {order:?} {says:?}");
         assert_eq!(decided.expect("decided"), wanted, "{case}");
