@@ -14,7 +14,7 @@ use souk::clock::Clock;
 use souk::config::{Config, ConfigFaults};
 use souk::db::Db;
 use souk::installation::{self, Mode};
-use souk_entity::inbox_event::Endpoint;
+use souk::webhooks::replay::Endpoint;
 
 const AFTER_HELP: &str = "\
 Settings are environment variables, or lines of a .env file in the working directory:
