@@ -14,7 +14,7 @@ use souk::clock::Clock;
 use souk::config::{Config, ConfigFaults};
 use souk::db::Db;
 use souk::installation::{self, Mode};
-use souk::webhooks::replay::Endpoint;
+use souk::webhooks::{self, Endpoint};
 
 const AFTER_HELP: &str = "\
 Settings are environment variables, or lines of a .env file in the working directory:
@@ -151,7 +151,7 @@ fn print_webhooks() {
         ),
     ] {
         println!("{path}, events on {listens_to}:");
-        for kind in souk::webhooks::types(endpoint) {
+        for kind in webhooks::types(endpoint) {
             println!("  {kind}");
         }
     }

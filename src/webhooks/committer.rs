@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::metrics;
 
-use super::inbox::{self, Incoming, Receipt};
+use super::inbox::{self, Incoming, Isolation, Receipt};
 
 /// Deliveries that may wait; one more is turned away with 503, and Stripe sends it again.
 const QUEUE: usize = 1024;
@@ -131,10 +131,33 @@ async fn commit_retrying_contention(app: &App, batch: &[&Incoming]) -> Result<Ve
     commit(app, batch).await
 }
 
+/// The effects together, as nearly every batch can be done; if one fails by its own rules, all of it once more, with each
+/// effect behind a savepoint of its own.
 async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    match commit_with(app, batch, Isolation::None).await {
+        Err(e) if !e.is_engine_error() => {
+            if batch.len() > 1 {
+                // Right, and slow: were it never said, nobody would know that the fast way is lost.
+                tracing::warn!(events = batch.len(), error = %e, "the effects of a batch failed together; trying each alone");
+            }
+            commit_with(app, batch, Isolation::Savepoints).await
+        }
+        committed => committed,
+    }
+}
+
+async fn commit_with(app: &App, batch: &[&Incoming], isolation: Isolation) -> Result<Vec<Receipt>> {
     let tx = app.db.begin_batch().await?;
     let effects = Stopwatch::start();
-    let receipts = inbox::receive(&tx, batch).await?;
+    let receipts = match inbox::receive(&tx, batch, isolation).await {
+        Ok(receipts) => receipts,
+        // The transaction may be over already; what is left of it goes with its connection.
+        Err(e) if e.is_engine_error() => return Err(e),
+        Err(e) => {
+            tx.rollback().await?;
+            return Err(e);
+        }
+    };
     let (effects, committing) = (effects.elapsed(), Stopwatch::start());
     tx.commit().await?;
     metrics::batch(batch.len(), effects, committing.elapsed());

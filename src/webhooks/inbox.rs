@@ -53,9 +53,25 @@ impl Receipt {
     }
 }
 
+/// How effects that fail by their own rules are kept from the others of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Isolation {
+    /// Not at all: the effects are done together, and one that fails is an error of the batch.
+    None,
+    /// Each effect behind a savepoint of its own: one that fails leaves a row that says so.
+    Savepoints,
+}
+
 /// Puts events into the inbox and does their effects, in the caller's transaction: the rows first, so that only one
-/// delivery of each gets there; then, behind a savepoint, the effects. Only an engine failure is an error.
-pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+/// delivery of each gets there; then the effects.
+///
+/// # Errors
+/// An engine failure; and without isolation an effect that failed. The transaction is then to be rolled back.
+pub(super) async fn receive(
+    tx: &Tx,
+    batch: &[&Incoming],
+    isolation: Isolation,
+) -> Result<Vec<Receipt>> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
@@ -69,9 +85,12 @@ pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>
     let events: Vec<_> = fresh
         .map(|(incoming, _)| (incoming.endpoint, &incoming.event))
         .collect();
-    let outcomes = match apply_together(tx, &events).await? {
-        Some(outcomes) => outcomes,
-        None => apply_each(tx, &events).await?,
+    let outcomes: Vec<Outcome> = match isolation {
+        Isolation::None => {
+            let effects = effects::apply(tx, &events).await?;
+            effects.into_iter().map(Outcome::Done).collect()
+        }
+        Isolation::Savepoints => apply_each(tx, &events).await?,
     };
     let others: Vec<_> = events
         .iter()
@@ -140,27 +159,6 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
     let values = [tx.now().into(), payloads.into(), effects::VERSION.into()];
     let inserted: Vec<Inserted> = INSERT.all(tx, &rows, values).await?;
     Ok(inserted.into_iter().map(|row| row.id).collect())
-}
-
-/// All effects behind one savepoint. `None`: one of several failed, and none was done.
-async fn apply_together(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Option<Vec<Outcome>>> {
-    if events.len() <= 1 {
-        return apply_each(tx, events).await.map(Some);
-    }
-    let savepoint = tx.savepoint().await?;
-    match effects::apply(&savepoint, events).await {
-        Ok(effects) => {
-            savepoint.commit().await?;
-            Ok(Some(effects.into_iter().map(Outcome::Done).collect()))
-        }
-        Err(e) if e.is_engine_error() => Err(e),
-        Err(e) => {
-            savepoint.rollback().await?;
-            // Right, and slow: were it never said, nobody would know that the fast way is lost.
-            tracing::warn!(events = events.len(), error = %e, "the effects of a batch failed together; trying each alone");
-            Ok(None)
-        }
-    }
 }
 
 /// Each effect behind a savepoint of its own, so that one that fails leaves the others alone.

@@ -16,3 +16,4 @@ pub use effects::types;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use signature::check as check_signature;
+pub use souk_entity::inbox_event::Endpoint;

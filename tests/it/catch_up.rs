@@ -167,16 +167,10 @@ async fn one_job_catches_up_with_every_account_again_and_again_and_is_never_give
     // Another replica's start runs it at once, and a failure makes it wait, not die.
     schedule().await;
     app.advance(1).await;
-    let taken = jobs::lease(&app.app.db, "one", 8, app.app.config.job_lease)
-        .await
-        .expect("leases");
+    let taken = app.lease_jobs("one").await;
     assert_eq!(taken.len(), 1, "{taken:?}");
     let failed = Err(Error::internal("whatever it was"));
-    assert!(
-        jobs::finish(&app.app.db, &taken[0], &failed)
-            .await
-            .expect("ends")
-    );
+    assert_eq!(app.finish_jobs(&[(&taken[0], &failed)]).await, [true]);
     assert_eq!(
         app.count("jobs WHERE kind = 'catch_all_up' AND state = 'ready'")
             .await,

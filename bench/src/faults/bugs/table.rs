@@ -295,7 +295,7 @@ pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec
     let mut receipts = Vec::new();
     for incoming in batch {
         if inserted.remove(&incoming.event.id) {
-            let outcome = attempt(&tx, &incoming.event).await?;
+            let outcome = attempt(&tx, incoming.endpoint, &incoming.event).await?;
             receipts.push(Receipt::Stored(outcome.state(1)));
             store(&tx, &[(&incoming.event.id, 1, &outcome)]).await?;
         } else {
@@ -383,14 +383,29 @@ enum Outcome {"#,
         does: "a worker that lost its lease still writes how the job went",
         found_as: "stale_write",
         plan: stopped,
-        patches: &[Patch {
-            file: "src/jobs.rs",
-            find: "fn mine(&self) -> UpdateMany<job::Entity> {",
-            with: r#"fn mine(&self) -> UpdateMany<job::Entity> {
+        patches: &[
+            Patch {
+                file: "src/jobs.rs",
+                find: "fn mine(&self) -> UpdateMany<job::Entity> {",
+                with: r#"fn mine(&self) -> UpdateMany<job::Entity> {
         if BUG_ON {
             return job::Entity::update_many().filter(job::Column::Id.eq(self.id.clone()));
         }"#,
-        }],
+            },
+            Patch {
+                file: "src/jobs.rs",
+                find: "let finished: Vec<Finished> = FINISH.all(",
+                with: r#"
+        static UNFENCED: std::sync::LazyLock<SetWise> = std::sync::LazyLock::new(|| {
+            let fence = " AND jobs.state = 'leased'";
+            let unfenced = FINISH.text.split_once(fence).map_or("", |(before, _)| before);
+            let text = format!("{unfenced} RETURNING jobs.id").leak();
+            SetWise { text, columns: FINISH.columns }
+        });
+        let finish = if BUG_ON { &*UNFENCED } else { &FINISH };
+        let finished: Vec<Finished> = finish.all("#,
+            },
+        ],
     },
     Bug {
         name: "given_up_at_once",
