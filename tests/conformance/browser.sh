@@ -29,5 +29,5 @@ if ! cmp -s "$here/browser/package.json" "$folder/installed.json"; then
   (cd "$folder" && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error) || exit 1
   cp "$here/browser/package.json" "$folder/installed.json"
 fi
-cargo build --quiet -p souk-simulator || exit 1
+cargo build --quiet --workspace --bins --examples || exit 1
 PACKAGES=$folder/package.json SIMULATOR=$target/debug/souk-simulator exec node "$here/browser/pages.mjs" "$@"

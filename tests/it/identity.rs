@@ -1,6 +1,7 @@
 //! Registering, logging in and out, and what a token is good for.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -110,17 +111,18 @@ async fn an_unknown_address_and_a_wrong_password_get_the_same_answer() {
 async fn an_unknown_address_takes_as_long_as_a_known_one() {
     let app = TestApp::start().await;
     register(&app, "mira@example.com").await;
-    let time = async |email| {
-        let start = tokio::time::Instant::now();
-        for _ in 0..5 {
+    let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
+    // The fastest of each, in turn, since a busy machine holds up some.
+    for _ in 0..5 {
+        for (email, fastest) in [
+            ("mira@example.com", &mut known),
+            ("nobody@example.com", &mut unknown),
+        ] {
+            let start = tokio::time::Instant::now();
             login(&app, email, "wrong horse battery").await;
+            *fastest = start.elapsed().min(*fastest);
         }
-        start.elapsed()
-    };
-    let (known, unknown) = (
-        time("mira@example.com").await,
-        time("nobody@example.com").await,
-    );
+    }
     // Without the hash it would take a twentieth.
     assert!(
         unknown * 3 > known && known * 3 > unknown,

@@ -11,7 +11,7 @@ use crate::database::Place;
 /// How long a run is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// Part of `./test`.
+    /// Part of `./test --full`.
     Small,
     /// As long as the promise asks for.
     Large,

@@ -7,6 +7,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use jsonschema::{Registry, Validator};
 use serde_json::{Value, json};
 
+use crate::harness::on_postgres;
+
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 const URN: &str = "urn:openapi";
 
@@ -318,8 +320,12 @@ pub fn root() -> PathBuf {
 }
 
 /// The folder with an empty file for each operation and status that the suite met, since each test is a process of its own.
+/// The two databases' runs may be under way at the same time.
 pub fn met_folder() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("contract")
+    let database = if on_postgres() { "postgres" } else { "sqlite" };
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("contract")
+        .join(database)
 }
 
 /// Notes that the suite met this.
