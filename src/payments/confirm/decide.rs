@@ -134,11 +134,11 @@ impl Totals {
 
 /// What the database says of the payments of a slice, and what earlier snapshots of the slice have changed of it.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct SliceState {
     /// By the Stripe object's id.
-    pub payments: HashMap<String, KnownPayment>,
+    pub payments: HashMap<String, LoadedPayment>,
     /// The orders that they pay for.
-    pub orders: HashMap<OrderId, KnownOrder>,
+    pub orders: HashMap<OrderId, LoadedOrder>,
     /// The stock of the products of orders that may be paid now.
     pub stock: Stock,
     /// Payments that a snapshot of no known object names.
@@ -147,7 +147,7 @@ pub struct Known {
 
 /// A payment with a Stripe object.
 #[derive(Clone, Debug)]
-pub struct KnownPayment {
+pub struct LoadedPayment {
     pub id: PaymentId,
     pub charge_account: AccountId,
     pub livemode: bool,
@@ -160,7 +160,7 @@ pub struct KnownPayment {
 
 /// An order and its lines.
 #[derive(Clone, Debug)]
-pub struct KnownOrder {
+pub struct LoadedOrder {
     pub status: OrderStatus,
     pub seller: SellerId,
     pub lines: Vec<SoldLine>,
@@ -227,19 +227,19 @@ pub enum Outcome {
 ///
 /// # Errors
 /// A status that isn't known, of a payment of ours.
-pub fn decide(known: &Known, snapshot: &PaymentSnapshot) -> Result<Decision> {
-    let Some(payment) = known.payments.get(&snapshot.stripe_object) else {
-        return Ok(decide_unknown(known, snapshot));
+pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision> {
+    let Some(payment) = state.payments.get(&snapshot.stripe_object) else {
+        return Ok(decide_unknown(state, snapshot));
     };
     if payment.charge_account != snapshot.account {
         return Ok(Decision::Ignore(
             "another account's event names our session",
         ));
     }
-    let order = known.order(&payment.order)?;
+    let order = state.order(&payment.order)?;
     let waits = matches!(order.status, OrderStatus::Pending | OrderStatus::Processing);
     match snapshot.status {
-        SnapshotStatus::Paid => decide_paid(known, payment, order, snapshot),
+        SnapshotStatus::Paid => decide_paid(state, payment, order, snapshot),
         SnapshotStatus::Open => Ok(Decision::Ignore("the session is still open")),
         SnapshotStatus::Unknown => Err(Error::internal(format!(
             "session {} has no status we know",
@@ -277,11 +277,11 @@ pub fn decide(known: &Known, snapshot: &PaymentSnapshot) -> Result<Decision> {
 
 /// The object is of no payment that we know. Metadata only finds who may be meant: a payment of this account that still
 /// waits for its object's id has the snapshot wait with it.
-fn decide_unknown(known: &Known, snapshot: &PaymentSnapshot) -> Decision {
+fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
     let Some(hint) = &snapshot.payment_hint else {
         return Decision::Ignore("a session of the seller's own");
     };
-    match known.candidates.get(hint) {
+    match state.candidates.get(hint) {
         Some(payment) if payment.charge_account == snapshot.account && payment.waits => {
             Decision::Defer(hint.clone())
         }
@@ -291,9 +291,9 @@ fn decide_unknown(known: &Known, snapshot: &PaymentSnapshot) -> Decision {
 }
 
 fn decide_paid(
-    known: &Known,
-    payment: &KnownPayment,
-    order: &KnownOrder,
+    state: &SliceState,
+    payment: &LoadedPayment,
+    order: &LoadedOrder,
     snapshot: &PaymentSnapshot,
 ) -> Result<Decision> {
     let totals = &snapshot.totals;
@@ -310,7 +310,7 @@ fn decide_paid(
     }
     let outcome = match order.status {
         OrderStatus::Pending | OrderStatus::Processing => {
-            match (known.stock.suffices(&order.lines)?, totals.total) {
+            match (state.stock.suffices(&order.lines)?, totals.total) {
                 (true, _) => Outcome::Sold,
                 (false, 0) => Outcome::SoldOutUnpaid,
                 (false, _) => Outcome::GoesBack {
@@ -340,12 +340,12 @@ fn decide_paid(
     })
 }
 
-impl Known {
+impl SliceState {
     /// An order of one of the payments.
     ///
     /// # Errors
     /// It was not loaded.
-    pub fn order(&self, id: &OrderId) -> Result<&KnownOrder> {
+    pub fn order(&self, id: &OrderId) -> Result<&LoadedOrder> {
         let order = self.orders.get(id);
         order.ok_or_else(|| Error::internal(format!("order {id} was not loaded")))
     }

@@ -30,7 +30,9 @@ use crate::stripe::{Effect, Event};
 use crate::{ids, money, orders};
 
 use super::refunds;
-use decide::{Candidate, Decision, Known, KnownOrder, KnownPayment, Outcome, closed, decide};
+use decide::{
+    Candidate, Decision, LoadedOrder, LoadedPayment, Outcome, SliceState, closed, decide,
+};
 
 /// How long after its session was made a payment is news. What is found later, by a version that knows an event's type
 /// or after a long outage, moves money and stock all the same, but nobody is written to about it.
@@ -68,20 +70,20 @@ pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>
 /// # Errors
 /// Fewer rows changed than were decided on, under their locks; and whatever `decide` can't tell.
 pub(super) async fn confirm(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Vec<Effect>> {
-    let mut known = load(tx, snapshots).await?;
+    let mut state = load(tx, snapshots).await?;
     let mut writes = Writes::default();
     let mut effects = Vec::with_capacity(snapshots.len());
     for snapshot in snapshots {
-        let decision = decide(&known, snapshot)?;
-        known.apply(&snapshot.stripe_object, &decision)?;
-        effects.push(writes.write(tx, snapshot, decision, &known).await?);
+        let decision = decide(&state, snapshot)?;
+        state.apply(&snapshot.stripe_object, &decision)?;
+        effects.push(writes.write(tx, snapshot, decision, &state).await?);
     }
-    writes.flush(tx, known.stock).await?;
+    writes.flush(tx, state.stock).await?;
     Ok(effects)
 }
 
 #[derive(FromQueryResult)]
-struct Loaded {
+struct LoadedRow {
     id: PaymentId,
     stripe_object: String,
     charge_account: AccountId,
@@ -110,32 +112,32 @@ const LOAD: SetWise = SetWise {
 };
 
 /// What the database says of the snapshots' payments and orders, locked; and of the stock of those that may be sold now.
-async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Known> {
-    let mut known = Known::default();
+async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<SliceState> {
+    let mut state = SliceState::default();
     let objects = snapshots.iter().map(|one| one.stripe_object.as_str());
-    load_payments(tx, &mut known, objects.collect()).await?;
-    load_candidates(tx, &mut known, snapshots).await?;
+    load_payments(tx, &mut state, objects.collect()).await?;
+    load_candidates(tx, &mut state, snapshots).await?;
     let paid = snapshots
         .iter()
         .filter(|one| one.status == SnapshotStatus::Paid);
     let may_be_sold = paid.filter_map(|one| {
-        let order = known
+        let order = state
             .orders
-            .get(&known.payments.get(&one.stripe_object)?.order)?;
+            .get(&state.payments.get(&one.stripe_object)?.order)?;
         matches!(order.status, OrderStatus::Pending | OrderStatus::Processing).then_some(order)
     });
     let products: BTreeSet<&ProductId> = may_be_sold
         .flat_map(|order| order.lines.iter().map(|line| &line.product))
         .collect();
-    known.stock = Stock::lock(tx, &products).await?;
-    Ok(known)
+    state.stock = Stock::lock(tx, &products).await?;
+    Ok(state)
 }
 
-async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> Result<()> {
+async fn load_payments(tx: &Tx, state: &mut SliceState, objects: BTreeSet<&str>) -> Result<()> {
     let objects: Vec<(&str,)> = objects.into_iter().map(|id| (id,)).collect();
-    for row in LOAD.all::<_, Loaded>(tx, &objects, []).await? {
-        let order = known.orders.entry(row.order_id.clone());
-        let order = order.or_insert_with(|| KnownOrder {
+    for row in LOAD.all::<_, LoadedRow>(tx, &objects, []).await? {
+        let order = state.orders.entry(row.order_id.clone());
+        let order = order.or_insert_with(|| LoadedOrder {
             status: row.order_status,
             seller: row.seller_id,
             lines: Vec::new(),
@@ -148,7 +150,7 @@ async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> R
                 quantity: row.quantity,
             });
         }
-        let payment = KnownPayment {
+        let payment = LoadedPayment {
             id: row.id,
             charge_account: row.charge_account,
             livemode: row.livemode,
@@ -159,7 +161,7 @@ async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> R
             order: row.order_id,
         };
         let order = payment.order.clone();
-        let payment = known.payments.entry(row.stripe_object).or_insert(payment);
+        let payment = state.payments.entry(row.stripe_object).or_insert(payment);
         if payment.order != order {
             let id = &payment.id;
             return Err(Error::internal(format!("{id} pays for several orders")));
@@ -170,10 +172,14 @@ async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> R
 
 /// Looks for the payments that snapshots of no known object name. Each is locked, so that its object's id is stored
 /// before, and is seen, or after, and then finds who waits for it; between the two looks it may have been.
-async fn load_candidates(tx: &Tx, known: &mut Known, snapshots: &[PaymentSnapshot]) -> Result<()> {
+async fn load_candidates(
+    tx: &Tx,
+    state: &mut SliceState,
+    snapshots: &[PaymentSnapshot],
+) -> Result<()> {
     let unknown = snapshots
         .iter()
-        .filter(|one| !known.payments.contains_key(&one.stripe_object));
+        .filter(|one| !state.payments.contains_key(&one.stripe_object));
     let named: BTreeMap<_, _> = unknown
         .filter_map(|one| Some((one.payment_hint.clone()?, one.stripe_object.as_str())))
         .collect();
@@ -190,15 +196,15 @@ async fn load_candidates(tx: &Tx, known: &mut Known, snapshots: &[PaymentSnapsho
             charge_account: payment.charge_account,
             waits: payment.stripe_object.is_none(),
         };
-        known.candidates.insert(id, candidate);
+        state.candidates.insert(id, candidate);
     }
     if stored_meanwhile.is_empty() {
         return Ok(());
     }
-    load_payments(tx, known, stored_meanwhile.clone()).await?;
+    load_payments(tx, state, stored_meanwhile.clone()).await?;
     match stored_meanwhile
         .iter()
-        .find(|object| !known.payments.contains_key(**object))
+        .find(|object| !state.payments.contains_key(**object))
     {
         None => Ok(()),
         Some(object) => Err(Error::internal(format!("{object} pays for no order"))),
@@ -272,7 +278,7 @@ impl Writes {
         tx: &Tx,
         snapshot: &PaymentSnapshot,
         decision: Decision,
-        known: &Known,
+        state: &SliceState,
     ) -> Result<Effect> {
         match decision {
             Decision::Ignore(why) => return Ok(Effect::Ignored(why)),
@@ -285,7 +291,7 @@ impl Writes {
             }
             Decision::Orphan(named) => return raise_orphan(tx, snapshot, &named).await,
             Decision::Mismatch(payment) => {
-                return raise_mismatch(tx, snapshot, &payment, known).await;
+                return raise_mismatch(tx, snapshot, &payment, state).await;
             }
             Decision::Process {
                 payment,
@@ -321,7 +327,7 @@ impl Writes {
                 order,
                 outcome,
             } => {
-                let seller = &known.order(&order)?.seller;
+                let seller = &state.order(&order)?.seller;
                 self.pay(tx, snapshot, payment, (order, seller), outcome)
                     .await?;
             }
@@ -509,10 +515,10 @@ async fn raise_mismatch(
     tx: &Tx,
     snapshot: &PaymentSnapshot,
     payment: &PaymentId,
-    known: &Known,
+    state: &SliceState,
 ) -> Result<Effect> {
     let session = &snapshot.stripe_object;
-    let asked = known.payments.get(session);
+    let asked = state.payments.get(session);
     let asked = asked.ok_or_else(|| Error::internal("a mismatch of no payment"))?;
     let kind = if snapshot.currency == asked.currency {
         "amount_mismatch"

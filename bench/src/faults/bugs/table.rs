@@ -198,15 +198,15 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/payments/confirm/mod.rs",
-                find: "        let decision = decide(&known, snapshot)?;\n",
+                find: "        let decision = decide(&state, snapshot)?;\n",
                 with: r#"
         if BUG_ON
             && snapshot.status == SnapshotStatus::Paid
-            && let Some(payment) = known.payments.get(&snapshot.stripe_object)
+            && let Some(payment) = state.payments.get(&snapshot.stripe_object)
         {
             writes.mail(tx, snapshot, "order_paid", &payment.order);
         }
-        let decision = decide(&known, snapshot)?;
+        let decision = decide(&state, snapshot)?;
 "#,
             },
             Patch {
