@@ -213,9 +213,9 @@ pub enum Outcome {
     /// The order is paid, and its lines are taken from stock.
     Sold,
     /// There is not enough left, and nothing was paid: the order is cancelled.
-    SoldOutUnpaid,
+    SoldOutFree,
     /// The money goes back. `advances`: the order waits for that; else another payment of it stands.
-    GoesBack {
+    Refund {
         origin: RefundOrigin,
         advances: bool,
     },
@@ -312,8 +312,8 @@ fn decide_paid(
         OrderStatus::Pending | OrderStatus::Processing => {
             match (state.stock.suffices(&order.lines)?, totals.total) {
                 (true, _) => Outcome::Sold,
-                (false, 0) => Outcome::SoldOutUnpaid,
-                (false, _) => Outcome::GoesBack {
+                (false, 0) => Outcome::SoldOutFree,
+                (false, _) => Outcome::Refund {
                     origin: RefundOrigin::Oversold,
                     advances: true,
                 },
@@ -321,14 +321,14 @@ fn decide_paid(
         }
         _ if totals.total == 0 => Outcome::Nothing,
         // Its own payment stands; only this one goes back.
-        OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => Outcome::GoesBack {
+        OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => Outcome::Refund {
             origin: RefundOrigin::DuplicatePayment,
             advances: false,
         },
         OrderStatus::Cancelled
         | OrderStatus::CancelledSoldOut
         | OrderStatus::Expired
-        | OrderStatus::Failed => Outcome::GoesBack {
+        | OrderStatus::Failed => Outcome::Refund {
             origin: RefundOrigin::Late,
             advances: true,
         },
@@ -377,9 +377,9 @@ impl SliceState {
                 }
                 let to = match outcome {
                     Outcome::Sold => Some(OrderStatus::Paid),
-                    Outcome::SoldOutUnpaid => Some(OrderStatus::CancelledSoldOut),
-                    Outcome::GoesBack { advances: true, .. } => Some(OrderStatus::RefundDue),
-                    Outcome::GoesBack { .. } | Outcome::Nothing => None,
+                    Outcome::SoldOutFree => Some(OrderStatus::CancelledSoldOut),
+                    Outcome::Refund { advances: true, .. } => Some(OrderStatus::RefundDue),
+                    Outcome::Refund { .. } | Outcome::Nothing => None,
                 };
                 (PaymentStatus::Paid, order, to)
             }

@@ -362,13 +362,13 @@ impl Writes {
                 self.mail(tx, snapshot, "order_paid", &order);
                 self.sold.push((order,));
             }
-            Outcome::SoldOutUnpaid => {
+            Outcome::SoldOutFree => {
                 let from = [OrderStatus::Pending, OrderStatus::Processing];
                 let data = json!({ "reason": "sold_out" });
                 advance(tx, &order, &from, OrderStatus::CancelledSoldOut, data).await?;
                 self.mail(tx, snapshot, "order_sold_out", &order);
             }
-            Outcome::GoesBack { origin, advances } => {
+            Outcome::Refund { origin, advances } => {
                 let data = json!({ "reason": origin.to_value(), "amount": total });
                 match advances {
                     true => {

@@ -167,7 +167,7 @@ pub const BUGS: [Bug; 28] = [
             find: r#"                let to = match outcome {
 "#,
             with: r#"                if BUG_ON
-                    && matches!(outcome, Outcome::GoesBack { origin: RefundOrigin::Oversold, .. })
+                    && matches!(outcome, Outcome::Refund { origin: RefundOrigin::Oversold, .. })
                     && let Some(oversold) = self.orders.get(order)
                     && let Some(line) = oversold.lines.iter().find(|line| {
                         self.stock.suffices(std::slice::from_ref(*line)).unwrap_or(false)

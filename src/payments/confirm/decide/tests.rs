@@ -74,7 +74,7 @@ fn pays(outcome: Outcome) -> Decision {
 }
 
 fn back(origin: RefundOrigin, advances: bool) -> Decision {
-    pays(Outcome::GoesBack { origin, advances })
+    pays(Outcome::Refund { origin, advances })
 }
 
 fn process(advances: bool) -> Decision {
@@ -195,7 +195,7 @@ fn all_lines_are_sold_or_none() {
             back(RefundOrigin::Oversold, true),
         ),
         (Some(2), free(), pays(Outcome::Sold)),
-        (Some(1), free(), pays(Outcome::SoldOutUnpaid)),
+        (Some(1), free(), pays(Outcome::SoldOutFree)),
     ];
     for (left, snapshot, wanted) in table {
         let decided = decide(&state(P::Pending, O::Pending, left), &snapshot);
