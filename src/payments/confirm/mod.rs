@@ -377,14 +377,15 @@ impl Writes {
                     }
                     false => self.log(tx, &order, "refund_due", &data),
                 }
-                let owed = refunds::Owed {
+                let details = refunds::RefundDetails {
                     payment: &payment,
                     order: &order,
                     seller,
                     amount: total,
                     currency: &snapshot.currency,
                 };
-                self.jobs.push(refunds::owe(tx, &owed, origin).await?);
+                self.jobs
+                    .push(refunds::record_full_refund(tx, &details, origin).await?);
                 self.mail(tx, snapshot, "refund_due", &order);
             }
             Outcome::Nothing => {}

@@ -17,7 +17,7 @@ use crate::stripe::{Effect, Page};
 use crate::{ids, ledger, money, orders};
 
 use super::super::{locked, locked_order, of_order};
-use super::{Owed, find, is_void, new_row, sum};
+use super::{RefundDetails, find, is_void, new_row, sum};
 
 /// Reads all refunds of a payment from Stripe, and stores where they are.
 pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
@@ -181,7 +181,7 @@ async fn insert_mirrored(
     view: &RefundView,
 ) -> Result<refund::Model> {
     let id: RefundId = ids::new(tx.now());
-    let owed = Owed {
+    let details = RefundDetails {
         payment: &payment.id,
         order: &order.id,
         seller: &order.seller_id,
@@ -191,7 +191,7 @@ async fn insert_mirrored(
     let row = refund::ActiveModel {
         reason: Set(view.reason.clone()),
         requested_by: Set("stripe".to_owned()),
-        ..new_row(tx, id.clone(), &owed)
+        ..new_row(tx, id.clone(), &details)
     };
     refund::Entity::insert(row)
         .exec_without_returning(tx)

@@ -68,14 +68,14 @@ pub async fn request(
             ),
         });
     }
-    let owed = Owed {
+    let details = RefundDetails {
         payment: &payment.id,
         order: &access.order.id,
         seller: &access.order.seller_id,
         amount,
         currency: &payment.currency,
     };
-    let row = new_row(&tx, id.clone(), &owed);
+    let row = new_row(&tx, id.clone(), &details);
     refund::Entity::insert(refund::ActiveModel {
         reason: Set(new.reason),
         note: Set(new.note.clone()),
@@ -145,7 +145,7 @@ async fn sum(tx: &Tx, payment: &PaymentId, counts: impl Fn(RefundStatus) -> bool
 }
 
 /// The money of a payment that goes back, and whose it was.
-pub struct Owed<'a> {
+pub struct RefundDetails<'a> {
     pub payment: &'a PaymentId,
     pub order: &'a OrderId,
     pub seller: &'a SellerId,
@@ -155,14 +155,14 @@ pub struct Owed<'a> {
     pub currency: &'a str,
 }
 
-fn new_row(tx: &Tx, id: RefundId, owed: &Owed<'_>) -> refund::ActiveModel {
+fn new_row(tx: &Tx, id: RefundId, details: &RefundDetails<'_>) -> refund::ActiveModel {
     refund::ActiveModel {
         id: Set(id),
-        payment_id: Set(owed.payment.clone()),
-        order_id: Set(owed.order.clone()),
-        seller_id: Set(owed.seller.clone()),
-        amount: Set(owed.amount),
-        currency: Set(owed.currency.to_owned()),
+        payment_id: Set(details.payment.clone()),
+        order_id: Set(details.order.clone()),
+        seller_id: Set(details.seller.clone()),
+        amount: Set(details.amount),
+        currency: Set(details.currency.to_owned()),
         application_fee_refunded: Set(None),
         reason: Set(None),
         note: Set(None),
@@ -180,11 +180,15 @@ fn new_row(tx: &Tx, id: RefundId, owed: &Owed<'_>) -> refund::ActiveModel {
 
 /// Writes down, in confirm's own transaction, that a payment goes back whole; a unique index allows it once. Answers the
 /// job that sends it, for the caller to stage.
-pub async fn owe(tx: &Tx, owed: &Owed<'_>, origin: RefundOrigin) -> Result<Job> {
+pub async fn record_full_refund(
+    tx: &Tx,
+    details: &RefundDetails<'_>,
+    origin: RefundOrigin,
+) -> Result<Job> {
     let id: RefundId = ids::new(tx.now());
     refund::Entity::insert(refund::ActiveModel {
         origin: Set(origin),
-        ..new_row(tx, id.clone(), owed)
+        ..new_row(tx, id.clone(), details)
     })
     .exec_without_returning(tx)
     .await?;

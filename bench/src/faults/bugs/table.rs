@@ -140,8 +140,11 @@ pub const BUGS: [Bug; 28] = [
         plan: sold_out,
         patches: &[Patch {
             file: "src/payments/confirm/mod.rs",
-            find: "self.jobs.push(refunds::owe(tx, &owed, origin).await?);",
-            with: "if !BUG_ON { self.jobs.push(refunds::owe(tx, &owed, origin).await?); }",
+            find: r#"self.jobs
+                    .push(refunds::record_full_refund(tx, &details, origin).await?);"#,
+            with: r#"if !BUG_ON {
+                    self.jobs.push(refunds::record_full_refund(tx, &details, origin).await?);
+                }"#,
         }],
     },
     Bug {
