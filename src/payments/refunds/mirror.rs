@@ -17,7 +17,7 @@ use crate::stripe::{Effect, Page};
 use crate::{ids, ledger, money, orders};
 
 use super::super::{locked, locked_order, of_order};
-use super::{RefundDetails, find, is_void, new_row, sum};
+use super::{RefundDetails, find, is_unsuccessful, new_row, sum};
 
 /// Reads all refunds of a payment from Stripe, and stores where they are.
 pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
@@ -226,7 +226,7 @@ fn rank(status: RefundStatus) -> u8 {
 /// Recounts what has gone back, and with it whether the order is refunded.
 async fn settle(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
     let moving = sum(tx, &payment.id, |status| {
-        !is_void(status) && status != RefundStatus::Requested
+        !is_unsuccessful(status) && status != RefundStatus::Requested
     })
     .await?;
     payment::Entity::update_many()

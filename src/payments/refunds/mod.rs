@@ -110,8 +110,8 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
             _ => continue,
         };
         any_paid = true;
-        let spoken_for = sum(tx, &payment.id, |status| !is_void(status)).await?;
-        let left = money::sub(paid, spoken_for)?;
+        let reserved = sum(tx, &payment.id, |status| !is_unsuccessful(status)).await?;
+        let left = money::sub(paid, reserved)?;
         if left > 0 {
             return Ok((payment, left));
         }
@@ -127,7 +127,7 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
 }
 
 /// Whether it takes no money of the payment.
-fn is_void(status: RefundStatus) -> bool {
+fn is_unsuccessful(status: RefundStatus) -> bool {
     matches!(
         status,
         RefundStatus::Failed | RefundStatus::Canceled | RefundStatus::Blocked
