@@ -17,7 +17,7 @@ use crate::stripe::{Effect, Page};
 use crate::{ids, ledger, money, orders};
 
 use super::super::{locked, locked_order, of_order};
-use super::{RefundDetails, find, is_unsuccessful, new_row, sum};
+use super::{RefundDetails, find, is_unsuccessful, new_row, sum_refunds};
 
 /// Reads all refunds of a payment from Stripe, and stores where they are.
 pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
@@ -78,7 +78,7 @@ pub async fn store(
     let payment = locked(tx, &payment.id).await?;
     let order = locked_order(tx, &payment.id).await?;
     let status = status_of(view);
-    let row = match ours(tx, &payment, view).await? {
+    let row = match find_row(tx, &payment, view).await? {
         Some(row) => row,
         None => insert_mirrored(tx, &payment, &order, view).await?,
     };
@@ -86,8 +86,8 @@ pub async fn store(
     let fee = view
         .application_fee_refunded()
         .or(row.application_fee_refunded);
-    let fresh = row.stripe_refund.is_none();
-    if forward || fresh || fee != row.application_fee_refunded {
+    let first_seen = row.stripe_refund.is_none();
+    if forward || first_seen || fee != row.application_fee_refunded {
         let status = if forward { status } else { row.status };
         refund::Entity::update_many()
             .col_expr(C::Status, Expr::value(status))
@@ -117,7 +117,7 @@ pub async fn store(
         if status == RefundStatus::Succeeded {
             ledger::resolve(tx, "refund_missing", row.id.as_ref()).await?;
         }
-        settle(tx, &payment, &order).await?;
+        recount_refunded(tx, &payment, &order).await?;
         jobs::stage(
             tx,
             &Job::Pull {
@@ -137,19 +137,19 @@ async fn payment_of(
     view: &RefundView,
 ) -> Result<Option<payment::Model>> {
     use payment::Column as C;
-    let ours = payment::Entity::find()
+    let payments = payment::Entity::find()
         .filter(C::ChargeAccount.eq(account.clone()))
         .filter(C::Livemode.eq(livemode));
     let found = match (&view.payment_intent, &view.charge) {
-        (Some(intent), _) => ours.filter(C::PaymentIntent.eq(intent.id())),
-        (None, Some(charge)) => ours.filter(C::Charge.eq(charge.id())),
+        (Some(intent), _) => payments.filter(C::PaymentIntent.eq(intent.id())),
+        (None, Some(charge)) => payments.filter(C::Charge.eq(charge.id())),
         (None, None) => return Ok(None),
     };
     Ok(found.one(tx).await?)
 }
 
 /// Our row of a refund: by Stripe's id; else by our id in its metadata, if that row is of this payment and unsent.
-async fn ours(
+async fn find_row(
     tx: &Tx,
     payment: &payment::Model,
     view: &RefundView,
@@ -224,8 +224,8 @@ fn rank(status: RefundStatus) -> u8 {
 }
 
 /// Recounts what has gone back, and with it whether the order is refunded.
-async fn settle(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
-    let moving = sum(tx, &payment.id, |status| {
+async fn recount_refunded(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
+    let moving = sum_refunds(tx, &payment.id, |status| {
         !is_unsuccessful(status) && status != RefundStatus::Requested
     })
     .await?;
@@ -240,7 +240,7 @@ async fn settle(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Resu
         paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
         back = money::add(
             back,
-            sum(tx, &payment.id, |status| status == RefundStatus::Succeeded).await?,
+            sum_refunds(tx, &payment.id, |status| status == RefundStatus::Succeeded).await?,
         )?;
     }
     let data = json!({ "amount_refunded": back });

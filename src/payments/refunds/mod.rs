@@ -110,7 +110,7 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
             _ => continue,
         };
         any_paid = true;
-        let reserved = sum(tx, &payment.id, |status| !is_unsuccessful(status)).await?;
+        let reserved = sum_refunds(tx, &payment.id, |status| !is_unsuccessful(status)).await?;
         let left = money::sub(paid, reserved)?;
         if left > 0 {
             return Ok((payment, left));
@@ -134,7 +134,11 @@ fn is_unsuccessful(status: RefundStatus) -> bool {
     )
 }
 
-async fn sum(tx: &Tx, payment: &PaymentId, counts: impl Fn(RefundStatus) -> bool) -> Result<i64> {
+async fn sum_refunds(
+    tx: &Tx,
+    payment: &PaymentId,
+    counts: impl Fn(RefundStatus) -> bool,
+) -> Result<i64> {
     let rows = refund::Entity::find()
         .filter(refund::Column::PaymentId.eq(payment.clone()))
         .all(tx)
