@@ -36,7 +36,7 @@ use decide::{
 
 /// How long after its session was made a payment is news. What is found later, by a version that knows an event's type
 /// or after a long outage, moves money and stock all the same, but nobody is written to about it.
-const NEWS_MS: i64 = 30 * 24 * 3_600_000;
+const NOTIFY_WITHIN_MS: i64 = 30 * 24 * 3_600_000;
 
 /// `checkout.session.*`: each session says where it stands.
 pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
@@ -409,10 +409,10 @@ impl Writes {
     }
 
     fn mail(&mut self, tx: &Tx, snapshot: &PaymentSnapshot, what: &str, order: &OrderId) {
-        let is_news = snapshot
+        let is_recent = snapshot
             .created
-            .is_none_or(|at| at.plus_ms(NEWS_MS) > tx.now());
-        if is_news {
+            .is_none_or(|at| at.plus_ms(NOTIFY_WITHIN_MS) > tx.now());
+        if is_recent {
             self.jobs.push(Job::Mail {
                 what: what.to_owned(),
                 subject: order.to_string(),

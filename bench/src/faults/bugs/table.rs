@@ -229,8 +229,8 @@ pub const BUGS: [Bug; 28] = [
         plan: busy,
         patches: &[Patch {
             file: "src/payments/confirm/mod.rs",
-            find: "if is_news {",
-            with: "if !BUG_ON && is_news {",
+            find: "if is_recent {",
+            with: "if !BUG_ON && is_recent {",
         }],
     },
     Bug {
