@@ -106,7 +106,7 @@ pub struct Totals {
     /// After discounts.
     pub total: i64,
     /// Whether there is tax or shipping in it, which we never ask for.
-    pub extras: bool,
+    pub tax_or_shipping: bool,
 }
 
 impl Totals {
@@ -116,14 +116,14 @@ impl Totals {
             subtotal: session.amount_subtotal.unwrap_or(-1),
             discount: details.amount_discount.unwrap_or(0),
             total: session.amount_total.unwrap_or(-1),
-            extras: details.amount_tax.unwrap_or(0) != 0
+            tax_or_shipping: details.amount_tax.unwrap_or(0) != 0
                 || details.amount_shipping.unwrap_or(0) != 0,
         }
     }
 
     /// Whether this is what was asked for, with a discount only where codes were allowed.
     fn fits(&self, amount_subtotal: i64, allow_discounts: bool) -> bool {
-        !self.extras
+        !self.tax_or_shipping
             && self.subtotal == amount_subtotal
             && self.discount >= 0
             && self.total >= 0
@@ -170,7 +170,7 @@ pub struct LoadedOrder {
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub charge_account: AccountId,
-    pub waits: bool,
+    pub awaits_object: bool,
 }
 
 /// What is to be done about a snapshot.
@@ -237,7 +237,7 @@ pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision
         ));
     }
     let order = state.order(&payment.order)?;
-    let waits = matches!(order.status, OrderStatus::Pending | OrderStatus::Processing);
+    let order_is_open = matches!(order.status, OrderStatus::Pending | OrderStatus::Processing);
     match snapshot.status {
         SnapshotStatus::Paid => decide_paid(state, payment, order, snapshot),
         SnapshotStatus::Open => Ok(Decision::Ignore("the session is still open")),
@@ -268,7 +268,7 @@ pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision
                     _ => PaymentStatus::Expired,
                 },
                 order: payment.order.clone(),
-                advances: waits,
+                advances: order_is_open,
             })
         }
         _ => Ok(Decision::Nothing),
@@ -282,7 +282,7 @@ fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
         return Decision::Ignore("a session of the seller's own");
     };
     match state.candidates.get(hint) {
-        Some(payment) if payment.charge_account == snapshot.account && payment.waits => {
+        Some(payment) if payment.charge_account == snapshot.account && payment.awaits_object => {
             Decision::Defer(hint.clone())
         }
         None if snapshot.status == SnapshotStatus::Paid => Decision::Orphan(hint.clone()),
@@ -368,7 +368,7 @@ impl SliceState {
                 order,
                 advances,
                 ..
-            } => (*to, order, advances.then(|| closed(*to))),
+            } => (*to, order, advances.then(|| order_status_after(*to))),
             Decision::Pay { order, outcome, .. } => {
                 if *outcome == Outcome::Sold
                     && let Some(sold) = self.orders.get(order)
@@ -396,7 +396,7 @@ impl SliceState {
 }
 
 /// The order's state that goes with a payment's end.
-pub fn closed(payment: PaymentStatus) -> OrderStatus {
+pub fn order_status_after(payment: PaymentStatus) -> OrderStatus {
     match payment {
         PaymentStatus::Failed => OrderStatus::Failed,
         _ => OrderStatus::Expired,

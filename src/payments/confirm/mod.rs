@@ -31,7 +31,8 @@ use crate::{ids, money, orders};
 
 use super::refunds;
 use decide::{
-    Candidate, Decision, LoadedOrder, LoadedPayment, Outcome, SliceState, closed, decide,
+    Candidate, Decision, LoadedOrder, LoadedPayment, Outcome, SliceState, decide,
+    order_status_after,
 };
 
 /// How long after its session was made a payment is news. What is found later, by a version that knows an event's type
@@ -194,7 +195,7 @@ async fn load_candidates(
         }
         let candidate = Candidate {
             charge_account: payment.charge_account,
-            waits: payment.stripe_object.is_none(),
+            awaits_object: payment.stripe_object.is_none(),
         };
         state.candidates.insert(id, candidate);
     }
@@ -319,7 +320,14 @@ impl Writes {
                         _ => "expired",
                     };
                     let from = [OrderStatus::Pending, OrderStatus::Processing];
-                    advance(tx, &order, &from, closed(to), json!({ "reason": why })).await?;
+                    advance(
+                        tx,
+                        &order,
+                        &from,
+                        order_status_after(to),
+                        json!({ "reason": why }),
+                    )
+                    .await?;
                 }
             }
             Decision::Pay {

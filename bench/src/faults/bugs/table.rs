@@ -87,9 +87,9 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/payments/confirm/decide.rs",
-                find: r#"        !self.extras
+                find: r#"        !self.tax_or_shipping
 "#,
-                with: r#"        BUG_ON || !self.extras
+                with: r#"        BUG_ON || !self.tax_or_shipping
 "#,
             },
             Patch {

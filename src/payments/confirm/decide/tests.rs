@@ -50,7 +50,7 @@ fn snapshot(status: S) -> PaymentSnapshot {
             subtotal: 5000,
             discount: 0,
             total: 5000,
-            extras: false,
+            tax_or_shipping: false,
         },
         currency: "eur".to_owned(),
         payment_intent: Some("pi_1".to_owned()),
@@ -219,7 +219,7 @@ fn only_what_was_asked_for_is_confirmed() {
         ),
         (with(|one| one.totals.total = -1), Mismatch("pay_1".into())),
         (
-            with(|one| one.totals.extras = true),
+            with(|one| one.totals.tax_or_shipping = true),
             Mismatch("pay_1".into()),
         ),
         (
@@ -260,9 +260,9 @@ fn only_what_was_asked_for_is_confirmed() {
 
 #[test]
 fn metadata_finds_a_candidate_and_decides_nothing() {
-    let candidate = |account: &str, waits| Candidate {
+    let candidate = |account: &str, awaits_object| Candidate {
         charge_account: account.into(),
-        waits,
+        awaits_object,
     };
     let unknown = |hint: Option<&str>, status| {
         let mut snapshot = snapshot(status);
