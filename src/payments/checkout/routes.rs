@@ -217,16 +217,16 @@ async fn verify(
     credentials: Credentials,
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<Verification> {
-    let stands = sessions::verify(&app, &id).await?;
+    let checkout = sessions::verify(&app, &id).await?;
     let order = match credentials.is_given() {
-        true => whole(&app, stands.order_id, &credentials).await?,
+        true => whole(&app, checkout.order_id, &credentials).await?,
         false => None,
     };
     Ok(Json(Verification {
         object: "verification",
-        success: stands.status == OrderStatus::Paid,
-        status: stands.status,
-        message: message(stands.status, stands.refund_reason.as_deref()),
+        success: checkout.status == OrderStatus::Paid,
+        status: checkout.status,
+        message: message(checkout.status, checkout.refund_reason.as_deref()),
         order,
     }))
 }

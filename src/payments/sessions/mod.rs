@@ -26,11 +26,11 @@ use super::confirm::{PaymentSnapshot, confirm};
 use super::{find, of_order, order_id, refunds};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
-const ASK_EVERY_MS: i64 = 2_000;
+const POLL_INTERVAL_MS: i64 = 2_000;
 
 /// How a session's payment and its order stand: all that a buyer needs to be told.
 #[derive(FromQueryResult)]
-pub(super) struct Standing {
+pub(super) struct CheckoutStatus {
     payment_id: PaymentId,
     payment_status: PaymentStatus,
     /// The order that it pays for.
@@ -41,9 +41,9 @@ pub(super) struct Standing {
     pub refund_reason: Option<String>,
 }
 
-impl Standing {
+impl CheckoutStatus {
     /// By the session's id. As SQL and no more than it takes: every buyer's page asks, some of them again and again.
-    async fn of(app: &App, session: &str) -> Result<Self> {
+    async fn find(app: &App, session: &str) -> Result<Self> {
         let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason \
                     FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
                     WHERE p.stripe_object = $1";
@@ -55,8 +55,8 @@ impl Standing {
 
 /// The second of the two confirmations: whoever holds a session's id may ask, and Stripe answers, not the caller.
 /// Runs the same confirm as the webhook.
-pub(super) async fn verify(app: &App, session: &str) -> Result<Standing> {
-    let before = Standing::of(app, session).await?;
+pub(super) async fn verify(app: &App, session: &str) -> Result<CheckoutStatus> {
+    let before = CheckoutStatus::find(app, session).await?;
     let open = matches!(
         before.payment_status,
         PaymentStatus::Pending | PaymentStatus::Processing
@@ -64,17 +64,17 @@ pub(super) async fn verify(app: &App, session: &str) -> Result<Standing> {
     if !open {
         return Ok(before);
     }
-    if claim_question(app, &before.payment_id).await? {
+    if claim_poll(app, &before.payment_id).await? {
         read_session(app, &before.payment_id).await?;
     }
-    Standing::of(app, session).await
+    CheckoutStatus::find(app, session).await
 }
 
 /// Whether it is this caller's turn to ask.
-async fn claim_question(app: &App, id: &PaymentId) -> Result<bool> {
+async fn claim_poll(app: &App, id: &PaymentId) -> Result<bool> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
-    let before = tx.now().plus_ms(-ASK_EVERY_MS);
+    let before = tx.now().plus_ms(-POLL_INTERVAL_MS);
     let claimed = payment::Entity::update_many()
         .col_expr(C::AskedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
