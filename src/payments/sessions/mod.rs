@@ -190,7 +190,7 @@ pub(super) async fn expire(
     if payment.status != PaymentStatus::Pending {
         return Err(not_open());
     }
-    close(app, payment).await?;
+    expire_at_stripe(app, payment).await?;
     let payment = find(app, &payment.id).await?;
     if payment.status != PaymentStatus::Expired {
         return Err(not_open());
@@ -214,7 +214,7 @@ fn not_open() -> Error {
 
 /// Asks Stripe to expire a payment's session, and stores what the session then is. A session that was never answered
 /// is made first: otherwise it could still come to be, and be paid.
-async fn close(app: &App, payment: &payment::Model) -> Result<()> {
+async fn expire_at_stripe(app: &App, payment: &payment::Model) -> Result<()> {
     if payment.status != PaymentStatus::Pending {
         return Ok(());
     }
@@ -263,7 +263,7 @@ pub(super) async fn cancel(
     let id = access.order.id.clone();
     if access.order.status == OrderStatus::Pending {
         for payment in of_order(&app.db.read, &id).await? {
-            close(app, &payment).await?;
+            expire_at_stripe(app, &payment).await?;
         }
     }
     let tx = app.db.begin_write().await?;
