@@ -84,7 +84,7 @@ pub async fn create_session(
         .make(
             &app.db,
             app.clock.now(),
-            made_before(app, &payment),
+            find_existing(app, &payment),
             async |n| {
                 let key = format!("{}:{n}", payment.attempt);
                 app.stripe.send(&stored, &key).await
@@ -106,7 +106,7 @@ pub async fn create_session(
 
 /// The session that was made for a payment that doesn't know of it. Metadata only finds it: it must be what was asked
 /// for, and confirm still decides about its money.
-async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<SessionView>> {
+async fn find_existing(app: &App, payment: &payment::Model) -> Result<Option<SessionView>> {
     let mark = (METADATA_PAYMENT, payment.id.as_ref());
     let marked: Vec<SessionView> = app
         .stripe
@@ -123,7 +123,7 @@ async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<Sessi
 }
 
 /// Stripe has answered: the job that would repeat the request has nothing to do, and nothing is in doubt.
-async fn answered(tx: &Tx, id: &PaymentId) -> Result<()> {
+async fn cancel_retry(tx: &Tx, id: &PaymentId) -> Result<()> {
     let payment = id.clone();
     match jobs::settle(tx, &Job::CreateSession { payment }).await? {
         Settled::Unneeded => Ok(()),
@@ -157,7 +157,7 @@ async fn attach(
             json!({ "checkout_session": view.id }),
         )
         .await?;
-        answered(&tx, id).await?;
+        cancel_retry(&tx, id).await?;
         wake_deferred(&tx, &view.id).await?;
         if view.status.as_deref() != Some("open") {
             // Found when it was over: its events may have come and gone.
@@ -219,7 +219,7 @@ async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
             data,
         )
         .await?;
-        answered(&tx, id).await?;
+        cancel_retry(&tx, id).await?;
     }
     tx.commit().await
 }
