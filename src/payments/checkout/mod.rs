@@ -93,7 +93,7 @@ pub struct NewLine {
 }
 
 /// An open checkout.
-pub struct Opened {
+pub struct Checkout {
     /// Its payment, with the session's id.
     pub payment: payment::Model,
     /// Its order.
@@ -113,7 +113,7 @@ pub async fn open_checkout(
     id: OrderId,
     may_resume: bool,
     new: NewCheckout,
-) -> Result<Opened> {
+) -> Result<Checkout> {
     let placed = match may_resume {
         true => {
             order::Entity::find_by_id(id.clone())
@@ -138,7 +138,7 @@ pub async fn open_checkout(
         .secret_hash
         .is_some()
         .then(|| identity::order_secret(app, &order.id));
-    Ok(Opened {
+    Ok(Checkout {
         payment,
         order,
         url,

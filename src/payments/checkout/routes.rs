@@ -19,7 +19,7 @@ use crate::orders::{self, Credentials, OrderAccess, OrderView};
 
 use super::super::sessions::{self, pages};
 use super::super::with_order;
-use super::{NewCheckout, Opened, open_checkout};
+use super::{Checkout, NewCheckout, open_checkout};
 
 /// The routes of checkout and the buyer's pages.
 pub fn router() -> Router<App> {
@@ -56,14 +56,14 @@ struct SessionResource {
     order_secret: Option<String>,
 }
 
-impl From<Opened> for SessionResource {
-    fn from(opened: Opened) -> Self {
-        let Opened {
+impl From<Checkout> for SessionResource {
+    fn from(checkout: Checkout) -> Self {
+        let Checkout {
             payment,
             order,
             url,
             secret,
-        } = opened;
+        } = checkout;
         Self {
             object: "checkout_session",
             order_id: order.id,
@@ -148,7 +148,7 @@ struct SessionStatus {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum SessionAnswer {
-    Whole(Box<SessionResource>),
+    Full(Box<SessionResource>),
     Status(SessionStatus),
 }
 
@@ -159,8 +159,8 @@ async fn read(
 ) -> Answer<SessionAnswer> {
     let (payment, order, access) = find(&app, &id, &credentials).await?;
     Ok(Json(match access {
-        Some(_) => SessionAnswer::Whole(Box::new(
-            Opened {
+        Some(_) => SessionAnswer::Full(Box::new(
+            Checkout {
                 payment,
                 order,
                 url: None,
@@ -192,7 +192,7 @@ async fn expire(
     let access = access.ok_or(Error::NotFound("checkout session"))?;
     let payment = sessions::expire(&app, &payment, &access.actor).await?;
     Ok(Json(
-        Opened {
+        Checkout {
             payment,
             order,
             url: None,
@@ -219,7 +219,7 @@ async fn verify(
 ) -> Answer<Verification> {
     let checkout = sessions::verify(&app, &id).await?;
     let order = match credentials.is_given() {
-        true => whole(&app, checkout.order_id, &credentials).await?,
+        true => visible_order(&app, checkout.order_id, &credentials).await?,
         false => None,
     };
     Ok(Json(Verification {
@@ -232,7 +232,11 @@ async fn verify(
 }
 
 /// The order, for those who may see it.
-async fn whole(app: &App, id: OrderId, credentials: &Credentials) -> Result<Option<OrderView>> {
+async fn visible_order(
+    app: &App,
+    id: OrderId,
+    credentials: &Credentials,
+) -> Result<Option<OrderView>> {
     let order = order::Entity::find_by_id(id).one(&app.db.read).await?;
     let order = order.ok_or(Error::NotFound("order"))?;
     match orders::access(&app.db.read, order, credentials).await? {
