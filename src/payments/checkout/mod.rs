@@ -32,12 +32,12 @@ use super::of_order;
 use session::create_session;
 
 /// How long a create request may go unanswered before its job repeats it.
-const ANSWER_MS: i64 = 15_000;
+const RETRY_AFTER_MS: i64 = 15_000;
 /// Stripe's own, where a request names no `expires_at`.
-const DEFAULT_LIFE_MS: i64 = 24 * 3_600_000;
+const DEFAULT_LIFETIME_MS: i64 = 24 * 3_600_000;
 /// Stripe wants half an hour from the moment it gets the request, which may be repeated some seconds later: less than
 /// this is never asked for.
-const LEAST_LIFE_MS: i64 = 31 * 60_000;
+const MIN_LIFETIME_MS: i64 = 31 * 60_000;
 /// The `metadata` name that carries our payment's id.
 pub(super) const METADATA_PAYMENT: &str = "souk_payment";
 
@@ -161,7 +161,7 @@ struct Priced {
     cancel_url: String,
     allow_discounts: bool,
     /// Milliseconds; none: Stripe's own.
-    life: Option<i64>,
+    lifetime_ms: Option<i64>,
     metadata: Metadata,
 }
 
@@ -192,7 +192,7 @@ async fn place(
     let repeat = Job::CreateSession {
         payment: payment_id,
     };
-    jobs::stage_at(&tx, &repeat, tx.now().plus_ms(ANSWER_MS)).await?;
+    jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;
     let actor = buyer.map_or_else(|| "guest".to_owned(), Caller::principal);
     let data = json!({ "amount_subtotal": order.amount_subtotal });
     audit::record(&tx, &actor, "order.created", order.id.as_ref(), data).await?;
@@ -221,9 +221,9 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         .try_fold(0, |sum, line| money::add(sum, line.amount))?;
     check_total(subtotal, &currency)?;
     let own_page = "/checkout/success?session_id={CHECKOUT_SESSION_ID}";
-    let life = new
+    let lifetime_ms = new
         .expires_in
-        .map(|seconds| seconds.saturating_mul(1000).max(LEAST_LIFE_MS));
+        .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     Ok(Priced {
         application_fee: sellers::fee_rule(app.config.application_fee, &seller).of(subtotal)?,
         success_url: redirect(app, "success_url", new.success_url, own_page)?,
@@ -235,7 +235,7 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         currency,
         subtotal,
         email,
-        life,
+        lifetime_ms,
         metadata,
     })
 }
@@ -252,7 +252,7 @@ fn session_request(
         unit_amount: line.product.unit_amount,
         quantity: line.quantity,
     });
-    let expires_at = |life| app.clock.now().plus_ms(life).seconds();
+    let expires_at = |lifetime_ms| app.clock.now().plus_ms(lifetime_ms).seconds();
     let new = NewSession {
         currency: &priced.currency,
         lines: lines.collect(),
@@ -260,7 +260,7 @@ fn session_request(
         success_url: &priced.success_url,
         cancel_url: &priced.cancel_url,
         email: Some(&priced.email),
-        expires_at: priced.life.map(expires_at),
+        expires_at: priced.lifetime_ms.map(expires_at),
         allow_promotion_codes: priced.allow_discounts,
         metadata: HashMap::from([
             ("souk_order".to_owned(), order.to_string()),
@@ -335,7 +335,9 @@ fn payment_row(
         request,
         success_url: priced.success_url,
         cancel_url: priced.cancel_url,
-        expires_at: tx.now().plus_ms(priced.life.unwrap_or(DEFAULT_LIFE_MS)),
+        expires_at: tx
+            .now()
+            .plus_ms(priced.lifetime_ms.unwrap_or(DEFAULT_LIFETIME_MS)),
         asked_at: None,
         failure: None,
         paid_at: None,
@@ -397,10 +399,10 @@ fn price_line(
         ));
     }
     let same = before.iter().filter(|line| line.product.id == product.id);
-    let together = same
+    let total_quantity = same
         .map(|line| line.quantity)
         .fold(line.quantity, i64::saturating_add);
-    if let Some(left) = product.available.filter(|left| *left < together) {
+    if let Some(left) = product.available.filter(|left| *left < total_quantity) {
         return Err(line_conflict(
             "sold_out",
             param,
