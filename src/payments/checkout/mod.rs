@@ -28,7 +28,7 @@ use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine
 use crate::stripe::{PreparedRequest, key_until};
 use crate::{audit, catalog, ids, money, sellers};
 
-use super::of_order;
+use super::payments_of_order;
 use session::create_session;
 
 /// How long a create request may go unanswered before its job repeats it.
@@ -125,7 +125,7 @@ pub async fn open_checkout(
     let (order, payment) = match placed {
         None => place(app, buyer, id, new).await?,
         Some(order) => {
-            let mut payments = of_order(&app.db.read, &id).await?.into_iter();
+            let mut payments = payments_of_order(&app.db.read, &id).await?.into_iter();
             let first = payments.next();
             (
                 order,

@@ -17,8 +17,8 @@ use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson, deserialize_so
 use crate::identity::MaybeCaller;
 use crate::orders::{self, Credentials, OrderAccess, OrderView};
 
+use super::super::payment_with_order;
 use super::super::sessions::{self, pages};
-use super::super::with_order;
 use super::{Checkout, NewCheckout, open_checkout};
 
 /// The routes of checkout and the buyer's pages.
@@ -131,7 +131,7 @@ async fn find(
     session: &str,
     credentials: &Credentials,
 ) -> Result<(payment::Model, order::Model, Option<OrderAccess>)> {
-    let (payment, order) = with_order(&app.db.read, session)
+    let (payment, order) = payment_with_order(&app.db.read, session)
         .await?
         .ok_or(Error::NotFound("checkout session"))?;
     let access = orders::access(&app.db.read, order.clone(), credentials).await?;

@@ -17,7 +17,9 @@ use crate::stripe::views::SessionView;
 use crate::stripe::{IdempotentCreate, PreparedRequest};
 use crate::{money, orders};
 
-use super::super::{by_session, find, locked, order_id, order_of, tries};
+use super::super::{
+    attempts_text, find, lock_payment, order_id, order_of_payment, payment_by_session,
+};
 use super::METADATA_PAYMENT;
 
 /// The job: makes the payment's session by its stored request, if it isn't made yet.
@@ -33,11 +35,11 @@ pub async fn make(app: &App, id: &PaymentId) -> Result<()> {
 /// A session's making was given up. The payment stays pending, since Stripe may have made the session; nobody was
 /// given its page, so no money comes by it.
 pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> Result<()> {
-    let payment = locked(tx, id).await?;
+    let payment = lock_payment(tx, id).await?;
     if payment.status != PaymentStatus::Pending || payment.stripe_object.is_some() {
         return Ok(());
     }
-    let order = order_of(tx, id).await?;
+    let order = order_of_payment(tx, id).await?;
     let finding = NewFinding {
         kind: "inconclusive",
         stripe_account: Some(payment.charge_account.clone()),
@@ -48,7 +50,7 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
              same Idempotency-Key, or cancel the order.",
             order.id,
             money::display(payment.amount_subtotal, &payment.currency),
-            tries(attempts),
+            attempts_text(attempts),
         ),
         amount: Some(payment.amount_subtotal),
         currency: Some(payment.currency),
@@ -168,7 +170,7 @@ async fn attach(
     tx.commit().await?;
     let payment = match attached {
         Some(payment) => Some(payment),
-        None => by_session(&app.db.read, &view.id).await?,
+        None => payment_by_session(&app.db.read, &view.id).await?,
     };
     payment
         .filter(|payment| payment.id == *id)
@@ -198,7 +200,7 @@ async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
 async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
-    let payment = locked(&tx, id).await?;
+    let payment = lock_payment(&tx, id).await?;
     let failed = payment::Entity::update_many()
         .col_expr(C::Status, Expr::value(PaymentStatus::Failed))
         .col_expr(C::Failure, Expr::value(message))
@@ -209,7 +211,7 @@ async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
         .exec(&tx)
         .await?;
     if failed.rows_affected == 1 {
-        let order = order_of(&tx, &payment.id).await?;
+        let order = order_of_payment(&tx, &payment.id).await?;
         let data = json!({ "reason": message });
         orders::advance(
             &tx,

@@ -16,7 +16,7 @@ use crate::stripe::views::{RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
 use crate::{ids, ledger, money, orders};
 
-use super::super::{locked, locked_order, of_order};
+use super::super::{lock_order, lock_payment, payments_of_order};
 use super::{RefundDetails, find, is_unsuccessful, new_row, sum_refunds};
 
 /// Reads all refunds of a payment from Stripe, and stores where they are.
@@ -75,8 +75,8 @@ pub async fn store(
         // A payment that is confirmed later re-reads its refunds from Stripe.
         return Ok(Effect::Ignored("a refund of no payment of ours"));
     };
-    let payment = locked(tx, &payment.id).await?;
-    let order = locked_order(tx, &payment.id).await?;
+    let payment = lock_payment(tx, &payment.id).await?;
+    let order = lock_order(tx, &payment.id).await?;
     let status = status_of(view);
     let row = match find_row(tx, &payment, view).await? {
         Some(row) => row,
@@ -236,7 +236,7 @@ async fn recount_refunded(tx: &Tx, payment: &payment::Model, order: &order::Mode
         .exec(tx)
         .await?;
     let (mut paid, mut back) = (0, 0);
-    for payment in of_order(tx, &order.id).await? {
+    for payment in payments_of_order(tx, &order.id).await? {
         paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
         back = money::add(
             back,

@@ -24,7 +24,7 @@ use crate::stripe::views::RefundView;
 use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, ids, money};
 
-use super::{locked, locked_order, of_order, tries};
+use super::{attempts_text, lock_order, lock_payment, payments_of_order};
 
 /// A refund as it is asked for.
 pub struct NewRefund {
@@ -103,8 +103,8 @@ pub async fn request(
 /// The order's payment that still has money to give back, locked, and how much.
 async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i64)> {
     let mut any_paid = false;
-    for payment in of_order(tx, &order.id).await? {
-        let payment = locked(tx, &payment.id).await?;
+    for payment in payments_of_order(tx, &order.id).await? {
+        let payment = lock_payment(tx, &payment.id).await?;
         let paid = match (payment.status, payment.amount_paid) {
             (PaymentStatus::Paid, Some(paid)) if paid > 0 => paid,
             _ => continue,
@@ -260,7 +260,7 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
 /// A refund's job was given up. Stripe may have made the refund, so it stays requested and its money spoken for.
 pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Result<()> {
     let refund = find(tx, id).await?;
-    let payment = locked(tx, &refund.payment_id).await?;
+    let payment = lock_payment(tx, &refund.payment_id).await?;
     if !note_given_up(tx, id, &error.to_string()).await? {
         return Ok(());
     }
@@ -273,7 +273,7 @@ pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Re
              Once Stripe answers, have its job tried again (docs/operating.md), which makes it once at most.",
             money::display(refund.amount, &refund.currency),
             refund.order_id,
-            tries(attempts),
+            attempts_text(attempts),
         ),
         amount: Some(refund.amount),
         currency: Some(refund.currency),
@@ -299,8 +299,8 @@ async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
     use refund::Column as C;
     let tx = app.db.begin_write().await?;
     let refund = find(&tx, id).await?;
-    let payment = locked(&tx, &refund.payment_id).await?;
-    let order = locked_order(&tx, &payment.id).await?;
+    let payment = lock_payment(&tx, &refund.payment_id).await?;
+    let order = lock_order(&tx, &payment.id).await?;
     let gone_back = payment.amount_paid == Some(payment.amount_refunded);
     let to = if gone_back {
         RefundStatus::Canceled

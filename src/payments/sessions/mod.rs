@@ -23,7 +23,7 @@ use crate::{audit, ids};
 
 use super::checkout::session::create_session;
 use super::confirm::{PaymentSnapshot, confirm};
-use super::{find, of_order, order_id, refunds};
+use super::{find, order_id, payments_of_order, refunds};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const POLL_INTERVAL_MS: i64 = 2_000;
@@ -262,7 +262,7 @@ pub(super) async fn cancel(
 ) -> Result<order::Model> {
     let id = access.order.id.clone();
     if access.order.status == OrderStatus::Pending {
-        for payment in of_order(&app.db.read, &id).await? {
+        for payment in payments_of_order(&app.db.read, &id).await? {
             expire_at_stripe(app, &payment).await?;
         }
     }

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::{Query, escape, page};
 
-use super::super::by_session;
+use super::super::payment_by_session;
 
 pub(in crate::payments) fn router() -> Router<App> {
     Router::new()
@@ -43,7 +43,7 @@ async fn cancelled(State(app): State<App>, Query(back): Query<Back>) -> Result<R
 
 /// A page that asks `verify` and says what it answers.
 async fn verifying(app: &App, session: &str, headline: &str) -> Result<Response> {
-    if by_session(&app.db.read, session).await?.is_none() {
+    if payment_by_session(&app.db.read, session).await?.is_none() {
         return Ok(unknown());
     }
     let simulated = if app.config.simulated() {
