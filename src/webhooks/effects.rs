@@ -192,7 +192,7 @@ pub(super) async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<
 
 /// Stages a re-read of the object of an event that a version of the table ignored which did not know its type. `false`:
 /// this version has nothing to do with it either, or the object is none of ours.
-pub(super) async fn look_again(
+pub(super) async fn stage_reread(
     tx: &Tx,
     endpoint: Endpoint,
     kind: &str,

@@ -65,7 +65,7 @@ pub async fn review_ignored(app: &App) -> Result<()> {
                 id: event.object,
             };
             let (endpoint, kind, version) = (event.endpoint, &event.kind, event.effects_version);
-            let staged = effects::look_again(&tx, endpoint, kind, version, &object).await?;
+            let staged = effects::stage_reread(&tx, endpoint, kind, version, &object).await?;
             if staged {
                 tracing::info!(
                     event = event.id,
