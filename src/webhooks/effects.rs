@@ -17,18 +17,18 @@ pub(super) enum PayloadStyle {
     Thin,
 }
 
-type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// How events have their effect.
 enum Apply {
     /// One by one.
-    Each(for<'a> fn(&'a Tx, &'a Event) -> Pending<'a, Effect>),
+    Each(for<'a> fn(&'a Tx, &'a Event) -> BoxFuture<'a, Effect>),
     /// All of a batch at once, each with an effect of its own; one event is a batch of one.
-    SetWise(for<'a> fn(&'a Tx, &'a [&'a Event]) -> Pending<'a, Vec<Effect>>),
+    SetWise(for<'a> fn(&'a Tx, &'a [&'a Event]) -> BoxFuture<'a, Vec<Effect>>),
 }
 
 /// Stages a re-read of an event's object, whose payload may be gone. `false`: the object is none of ours.
-type Reread = for<'a> fn(&'a Tx, &'a EventObject) -> Pending<'a, bool>;
+type Reread = for<'a> fn(&'a Tx, &'a EventObject) -> BoxFuture<'a, bool>;
 
 /// Events of some types, and their effect.
 pub(super) struct EffectRow {
@@ -171,12 +171,12 @@ pub(super) async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<
         if places.is_empty() {
             continue;
         }
-        let together: Vec<&Event> = places.iter().map(|at| events[*at].1).collect();
+        let row_events: Vec<&Event> = places.iter().map(|at| events[*at].1).collect();
         let done = match apply {
-            Apply::SetWise(apply) => apply(tx, &together).await?,
+            Apply::SetWise(apply) => apply(tx, &row_events).await?,
             Apply::Each(apply) => {
-                let mut done = Vec::with_capacity(together.len());
-                for event in together {
+                let mut done = Vec::with_capacity(row_events.len());
+                for event in row_events {
                     done.push(apply(tx, event).await?);
                 }
                 done
