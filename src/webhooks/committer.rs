@@ -13,11 +13,11 @@ use crate::metrics;
 use super::inbox::{self, Incoming, Isolation, Receipt};
 
 /// Deliveries that may wait; one more is turned away with 503, and Stripe sends it again.
-const QUEUE: usize = 1024;
+const QUEUE_CAPACITY: usize = 1024;
 /// Deliveries that share a commit at most.
-const BATCH: usize = 64;
+const MAX_BATCH: usize = 64;
 /// Tries of a batch that gets in others' way.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 
 /// The way into the committer. Cheap to clone; the committer ends when the last one is gone and its queue is empty.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ struct Delivery {
 impl Intake {
     /// Starts a committer. The task ends after the last `Intake` is dropped, with everything queued committed.
     pub fn start(app: App) -> (Self, tokio::task::JoinHandle<()>) {
-        let (queue, deliveries) = mpsc::channel(QUEUE);
+        let (queue, deliveries) = mpsc::channel(QUEUE_CAPACITY);
         (Self { queue }, tokio::spawn(run(app, deliveries)))
     }
 
@@ -51,9 +51,9 @@ impl Intake {
 }
 
 async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(MAX_BATCH);
     // Whatever waits is taken at once: an idle system pays a commit for each event, a busy one shares it.
-    while deliveries.recv_many(&mut batch, BATCH).await > 0 {
+    while deliveries.recv_many(&mut batch, MAX_BATCH).await > 0 {
         gather(&mut deliveries, &mut batch).await;
         metrics::queue(deliveries.len());
         // Two replicas given the same events in another order would lock each other out of the inbox's key.
@@ -72,10 +72,10 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
 async fn gather(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Delivery>) {
     // Twice in vain, since who yields is woken together with those whose sockets have something, and runs before them.
     let mut in_vain = 0;
-    while in_vain < 2 && batch.len() < BATCH {
+    while in_vain < 2 && batch.len() < MAX_BATCH {
         let before = batch.len();
         tokio::task::yield_now().await;
-        while batch.len() < BATCH
+        while batch.len() < MAX_BATCH
             && let Ok(delivery) = deliveries.try_recv()
         {
             batch.push(delivery);
@@ -118,7 +118,7 @@ async fn commit_isolating_failures(app: &App, batch: &[&Incoming]) -> Vec<Result
 /// Again as long as it only got in another transaction's way: a batch of mixed events can't take all its locks in one
 /// order, and one of two that wait for each other is ended by PostgreSQL.
 async fn commit_retrying_contention(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
-    for attempt in 1..TRIES {
+    for attempt in 1..MAX_ATTEMPTS {
         match commit(app, batch).await {
             Err(e) if e.is_contention() => {
                 tracing::debug!(events = batch.len(), error = %e, "a batch of events is tried again");
@@ -184,8 +184,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_at_the_door_shares_the_commit_and_nobody_waits_for_more() {
-        for (come, share) in [(0, 1), (9, 10), (100, BATCH)] {
-            let (queue, mut deliveries) = mpsc::channel(QUEUE);
+        for (come, share) in [(0, 1), (9, 10), (100, MAX_BATCH)] {
+            let (queue, mut deliveries) = mpsc::channel(QUEUE_CAPACITY);
             for n in 1..=come {
                 let queue = queue.clone();
                 tokio::spawn(async move { queue.try_send(delivery(n)).expect("room") });

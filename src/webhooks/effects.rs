@@ -222,7 +222,7 @@ pub(super) struct TypeGroup {
 }
 
 /// Types that Stripe lists in one request (docs.stripe.com/api/events/list, `types`).
-const LISTED_AT_ONCE: usize = 20;
+const MAX_LISTED_TYPES: usize = 20;
 
 /// The endpoint's types, by the version that first had them, in groups that Stripe lists in one request. A group never
 /// changes, so that its cursor holds for all its types.
@@ -237,7 +237,7 @@ fn groups_of(rows: &[EffectRow], endpoint: Endpoint) -> Vec<TypeGroup> {
             .iter()
             .filter(|row| row.since == version && row.endpoints.contains(&endpoint));
         let types: Vec<&'static str> = rows.flat_map(|row| row.types).copied().collect();
-        let chunks: Vec<_> = types.chunks(LISTED_AT_ONCE).map(<[_]>::to_vec).collect();
+        let chunks: Vec<_> = types.chunks(MAX_LISTED_TYPES).map(<[_]>::to_vec).collect();
         chunks
             .into_iter()
             .enumerate()
@@ -285,7 +285,7 @@ mod tests {
             assert!(
                 groups
                     .iter()
-                    .all(|group| group.types.len() <= LISTED_AT_ONCE)
+                    .all(|group| group.types.len() <= MAX_LISTED_TYPES)
             );
             let names: BTreeSet<_> = groups.iter().map(|group| &group.name).collect();
             assert_eq!(names.len(), groups.len());

@@ -19,7 +19,7 @@ use super::effects;
 /// Tries of an effect before it is given up.
 const MAX_ATTEMPTS: i32 = 12;
 /// Characters kept of why an effect failed: it may name a field as the event does.
-const LONGEST_ERROR: usize = 2000;
+const MAX_ERROR_CHARS: usize = 2000;
 
 /// A verified event on its way into the inbox.
 #[derive(Clone, Debug)]
@@ -196,7 +196,7 @@ impl Outcome {
                 Some(waits_for.clone()),
                 Some(format!("waits for {waits_for}")),
             ),
-            Self::Failed(e) => (None, Some(db::fit(&e.to_string(), LONGEST_ERROR))),
+            Self::Failed(e) => (None, Some(db::fit(&e.to_string(), MAX_ERROR_CHARS))),
         }
     }
 }

@@ -11,14 +11,14 @@ use crate::error::{Error, Result};
 use super::inbox;
 
 /// How often events that somebody else had in hand are looked at: that may have been before what they wait for came.
-const LOOKS: u32 = 5;
+const MAX_PASSES: u32 = 5;
 
 /// The job: tries the events again that wait for this.
 ///
 /// # Errors
 /// `Busy` while somebody else is at them.
 pub async fn retry_deferred(app: &App, waits_for: &str) -> Result<()> {
-    for _ in 0..LOOKS {
+    for _ in 0..MAX_PASSES {
         let mut all = true;
         for row in waiting(app, waits_for).await? {
             all &= inbox::retry(app, &row).await?;

@@ -16,7 +16,7 @@ use crate::stripe::EventObject;
 use super::effects;
 
 /// Events a transaction.
-const AT_ONCE: u64 = 200;
+const BATCH_SIZE: u64 = 200;
 /// As the index says it, word for word, so that SQLite sees that it will do.
 const IGNORED: &str = "state = 'ignored'";
 
@@ -50,7 +50,7 @@ pub async fn review_ignored(app: &App) -> Result<()> {
             .filter(C::EffectsVersion.lt(effects::VERSION))
             .order_by_asc(C::EffectsVersion)
             .order_by_asc(C::Id)
-            .limit(AT_ONCE)
+            .limit(BATCH_SIZE)
             .into_model()
             .all(&tx)
             .await?;
