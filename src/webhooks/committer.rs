@@ -54,7 +54,7 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
     // Whatever waits is taken at once: an idle system pays a commit for each event, a busy one shares it.
     while deliveries.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        gather(&mut deliveries, &mut batch).await;
+        fill_batch(&mut deliveries, &mut batch).await;
         metrics::queue(deliveries.len());
         // Two replicas given the same events in another order would lock each other out of the inbox's key.
         batch.sort_by(|a, b| a.incoming.event.id.cmp(&b.incoming.event.id));
@@ -69,10 +69,10 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
 
 /// Adds what is at the door already: as long as letting everybody else run brings more. Nothing waits for a clock; but
 /// without this the first delivery behind a full batch would have a commit of its own, and all others wait for it.
-async fn gather(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Delivery>) {
+async fn fill_batch(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Delivery>) {
     // Twice in vain, since who yields is woken together with those whose sockets have something, and runs before them.
-    let mut in_vain = 0;
-    while in_vain < 2 && batch.len() < MAX_BATCH {
+    let mut empty_polls = 0;
+    while empty_polls < 2 && batch.len() < MAX_BATCH {
         let before = batch.len();
         tokio::task::yield_now().await;
         while batch.len() < MAX_BATCH
@@ -80,7 +80,11 @@ async fn gather(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Deliv
         {
             batch.push(delivery);
         }
-        in_vain = if batch.len() > before { 0 } else { in_vain + 1 };
+        empty_polls = if batch.len() > before {
+            0
+        } else {
+            empty_polls + 1
+        };
     }
 }
 
@@ -183,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_at_the_door_shares_the_commit_and_nobody_waits_for_more() {
+    async fn queued_deliveries_share_a_commit_and_none_waits_for_more() {
         for (come, share) in [(0, 1), (9, 10), (100, MAX_BATCH)] {
             let (queue, mut deliveries) = mpsc::channel(QUEUE_CAPACITY);
             for n in 1..=come {
@@ -192,7 +196,7 @@ mod tests {
             }
             let mut batch = vec![delivery(0)];
             // The queue is open: whoever waited for one more would wait for ever.
-            gather(&mut deliveries, &mut batch).await;
+            fill_batch(&mut deliveries, &mut batch).await;
             assert_eq!(batch.len(), share);
             drop(queue);
         }
