@@ -81,8 +81,8 @@ pub(super) async fn receive(
         .iter()
         .map(|incoming| inserted.remove(&incoming.event.id))
         .collect();
-    let fresh = batch.iter().zip(&first).filter(|(_, first)| **first);
-    let events: Vec<_> = fresh
+    let new_events = batch.iter().zip(&first).filter(|(_, first)| **first);
+    let events: Vec<_> = new_events
         .map(|(incoming, _)| (incoming.endpoint, &incoming.event))
         .collect();
     let outcomes: Vec<Outcome> = match isolation {
@@ -188,7 +188,7 @@ impl Outcome {
     }
 
     /// What it waits for, and what is said of it.
-    fn told(&self) -> (Option<String>, Option<String>) {
+    fn row_columns(&self) -> (Option<String>, Option<String>) {
         match self {
             Self::Done(Effect::Applied) => (None, None),
             Self::Done(Effect::Ignored(why)) => (None, Some((*why).to_owned())),
@@ -241,10 +241,10 @@ async fn store(tx: &Tx, outcomes: &[(&str, i32, &Outcome)]) -> Result<()> {
         .iter()
         .map(|(id, attempts, outcome)| {
             let state = outcome.state(*attempts);
-            let again = matches!(state, EventState::Failed | EventState::Deferred);
-            let retry_at = again.then(|| tx.now().plus_ms(jobs::backoff_ms(*attempts)).0);
-            let (waits_for, error) = outcome.told();
-            let processed_at = (!again).then_some(tx.now().0);
+            let is_unfinished = matches!(state, EventState::Failed | EventState::Deferred);
+            let retry_at = is_unfinished.then(|| tx.now().plus_ms(jobs::backoff_ms(*attempts)).0);
+            let (waits_for, error) = outcome.row_columns();
+            let processed_at = (!is_unfinished).then_some(tx.now().0);
             let state = state.to_value();
             (id, state, waits_for, error, retry_at, processed_at)
         })
@@ -289,7 +289,7 @@ fn event_of(row: &inbox_event::Model) -> Result<Event> {
 }
 
 /// What an event came to when it was done again.
-pub(super) struct Again {
+pub(super) struct Replayed {
     pub(super) state: EventState,
     pub(super) waits_for: Option<String>,
     pub(super) error: Option<String>,
@@ -299,7 +299,7 @@ pub(super) struct Again {
 
 /// Does an event's effect again in the caller's transaction, whatever became of it before; the row is locked. What has
 /// had its effect keeps its state: a second time must find nothing to do.
-pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Again> {
+pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Replayed> {
     if !claim(tx, row).await? {
         return Err(Error::internal("a locked event was changed"));
     }
@@ -307,7 +307,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
     tx.count_rows();
     let outcome = attempt(tx, row.endpoint, &event).await?;
     let row_counts = tx.row_counts();
-    let (waits_for, error) = outcome.told();
+    let (waits_for, error) = outcome.row_columns();
     let state = match row.state {
         EventState::Processed => EventState::Processed,
         _ => {
@@ -316,7 +316,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
             state
         }
     };
-    Ok(Again {
+    Ok(Replayed {
         state,
         waits_for,
         error,

@@ -129,16 +129,16 @@ pub struct Replay {
 pub async fn replay(app: &App, by: &str, id: &str, dry_run: bool) -> Result<Replay> {
     let mut tx = app.db.begin_write().await?;
     let row = locked(&tx, id).await?;
-    let again = inbox::replay(&mut tx, &row).await?;
+    let replayed = inbox::replay(&mut tx, &row).await?;
     let replay = Replay {
         id: row.id,
         kind: row.kind,
         dry_run,
         state_before: row.state,
-        state: again.state,
-        waits_for: again.waits_for,
-        error: again.error,
-        changes: again.row_counts,
+        state: replayed.state,
+        waits_for: replayed.waits_for,
+        error: replayed.error,
+        changes: replayed.row_counts,
     };
     if dry_run {
         tx.rollback().await?;
