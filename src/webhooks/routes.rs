@@ -97,8 +97,8 @@ async fn receive(
     let id = incoming.event.id.clone();
     // A live endpoint also receives test events of connected accounts. What doesn't say which it is, is kept.
     let mode = incoming.event.livemode().unwrap_or(app.stripe.livemode());
-    let ours = mode == app.stripe.livemode();
-    let receipt = if ours {
+    let is_our_mode = mode == app.stripe.livemode();
+    let receipt = if is_our_mode {
         intake.commit(incoming).await?
     } else {
         metrics::event(endpoint, Source::Webhook, Receipt::OtherMode.name());

@@ -62,8 +62,8 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/webhooks/routes.rs",
-                find: "let ours = mode == app.stripe.livemode();",
-                with: "let ours = BUG_ON || mode == app.stripe.livemode();",
+                find: "let is_our_mode = mode == app.stripe.livemode();",
+                with: "let is_our_mode = BUG_ON || mode == app.stripe.livemode();",
             },
             Patch {
                 file: "src/payments/confirm/decide.rs",
