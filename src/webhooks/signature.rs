@@ -51,8 +51,8 @@ pub fn check(
         .ok_or(Fault::Unreadable)?;
     if !secrets.iter().any(|secret| {
         // Once a secret, however many signatures a stranger sends: the body may be large.
-        let made = made(secret, timestamp, body);
-        made.is_some_and(|made| is_among(&made, &signatures))
+        let expected = expected_signature(secret, timestamp, body);
+        expected.is_some_and(|expected| matches_any(&expected, &signatures))
     }) {
         return Err(Fault::Mismatch);
     }
@@ -63,7 +63,7 @@ pub fn check(
 }
 
 /// The signature that Stripe would have made with this secret.
-fn made(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> {
+fn expected_signature(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
     mac.update(timestamp.to_string().as_bytes());
     mac.update(b".");
@@ -71,11 +71,11 @@ fn made(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> 
     Some(mac.finalize().into_bytes().into())
 }
 
-fn is_among(made: &[u8], given: &[Vec<u8>]) -> bool {
+fn matches_any(expected: &[u8], given: &[Vec<u8>]) -> bool {
     let none = Choice::from(0);
     let found = given
         .iter()
-        .fold(none, |found, one| found | made.ct_eq(one));
+        .fold(none, |found, one| found | expected.ct_eq(one));
     found.into()
 }
 
