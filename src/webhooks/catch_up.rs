@@ -52,8 +52,8 @@ pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) ->
     let mut gap = false;
     for group in effects::type_groups(endpoint) {
         match read_group(app, account, livemode, seller.as_ref(), &group).await {
-            Err(e) if is_gone(&e) => {
-                return access_lost(app, account, livemode, seller.as_ref()).await;
+            Err(e) if is_access_lost(&e) => {
+                return record_access_lost(app, account, livemode, seller.as_ref()).await;
             }
             read => gap |= read?,
         }
@@ -61,7 +61,7 @@ pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) ->
     if let (Some(account), Some(seller), true) = (account, &seller, gap) {
         tracing::warn!(%account, "not read for longer than Stripe lists events; its objects are read instead");
         let tx = app.db.begin_write().await?;
-        reread(&tx, account, seller).await?;
+        stage_rereads(&tx, account, seller).await?;
         tx.commit().await?;
     }
     Ok(())
@@ -75,13 +75,13 @@ async fn read_group(
     seller: Option<&seller::Model>,
     group: &TypeGroup,
 ) -> Result<bool> {
-    let cursor = cursor(app, scope(account), livemode, seller, &group.name).await?;
+    let cursor = load_cursor(app, scope(account), livemode, seller, &group.name).await?;
     let began = app.clock.now();
     let gap = cursor
         .listed_at
         .is_some_and(|at| began.plus_ms(-LISTED_MS) > at);
     let since = cursor.listed_to.plus_ms(-OVERLAP_MS);
-    let listed = read(app, account, &group.types, since).await?;
+    let listed = read_events(app, account, &group.types, since).await?;
     if listed.new > 0 {
         let (scope, events) = (scope(account), listed.new);
         tracing::info!(
@@ -97,7 +97,7 @@ async fn read_group(
         access_lost_at: None,
         ..cursor
     };
-    store(&tx, moved).await?;
+    store_cursor(&tx, moved).await?;
     tx.commit().await?;
     Ok(gap)
 }
@@ -115,7 +115,7 @@ struct Listed {
     new: usize,
 }
 
-async fn read(
+async fn read_events(
     app: &App,
     account: Option<&AccountId>,
     types: &[&str],
@@ -167,7 +167,7 @@ fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
 }
 
 /// The stored cursor, or one that begins now, or where the account began.
-async fn cursor(
+async fn load_cursor(
     app: &App,
     scope: &str,
     livemode: bool,
@@ -189,9 +189,9 @@ async fn cursor(
     })
 }
 
-async fn store(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
+async fn store_cursor(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
     use event_cursor::Column as C;
-    let again = OnConflict::columns([C::Scope, C::Livemode, C::TypeGroup])
+    let update = OnConflict::columns([C::Scope, C::Livemode, C::TypeGroup])
         .update_columns([C::ListedTo, C::ListedAt, C::AccessLostAt])
         .to_owned();
     event_cursor::Entity::insert(event_cursor::ActiveModel {
@@ -202,14 +202,14 @@ async fn store(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
         listed_at: Set(cursor.listed_at),
         access_lost_at: Set(cursor.access_lost_at),
     })
-    .on_conflict(again)
+    .on_conflict(update)
     .exec_without_returning(tx)
     .await?;
     Ok(())
 }
 
 /// Stages a reading of whatever may have changed on an account while nobody listened.
-async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
+async fn stage_rereads(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
     payments::sessions::reread_open(tx, account).await?;
     let (seller, livemode) = (seller.id.clone(), seller.livemode);
     jobs::stage(tx, &Job::SyncAccount { seller }).await?;
@@ -217,12 +217,12 @@ async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<
     jobs::stage(tx, &Job::Pull { account, livemode }).await
 }
 
-fn is_gone(error: &Error) -> bool {
+fn is_access_lost(error: &Error) -> bool {
     matches!(error, Error::StripeRefused(fault) if fault.status == Some(403))
 }
 
 /// The account is not connected to us any more: its seller is read again, which writes that down.
-async fn access_lost(
+async fn record_access_lost(
     app: &App,
     account: Option<&AccountId>,
     livemode: bool,
@@ -230,7 +230,7 @@ async fn access_lost(
 ) -> Result<()> {
     let mut cursors = Vec::new();
     for group in effects::type_groups(Endpoint::Connect) {
-        cursors.push(cursor(app, scope(account), livemode, seller, &group.name).await?);
+        cursors.push(load_cursor(app, scope(account), livemode, seller, &group.name).await?);
     }
     let tx = app.db.begin_write().await?;
     if let Some(seller) = seller {
@@ -242,7 +242,7 @@ async fn access_lost(
             access_lost_at: cursor.access_lost_at.or(Some(tx.now())),
             ..cursor
         };
-        store(&tx, lost).await?;
+        store_cursor(&tx, lost).await?;
     }
     tx.commit().await
 }

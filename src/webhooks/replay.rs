@@ -126,9 +126,9 @@ pub struct Replay {
 
 /// Does an event again, in one transaction that begins with its row. `by` is a user id or `cli`. A dry run does the
 /// same, tells what it changed, and undoes it.
-pub async fn replay(app: &App, by: &str, id: &str, dry_run: bool) -> Result<Replay> {
+pub async fn replay(app: &App, actor: &str, id: &str, dry_run: bool) -> Result<Replay> {
     let mut tx = app.db.begin_write().await?;
-    let row = locked(&tx, id).await?;
+    let row = lock_event(&tx, id).await?;
     let replayed = inbox::replay(&mut tx, &row).await?;
     let replay = Replay {
         id: row.id,
@@ -144,10 +144,10 @@ pub async fn replay(app: &App, by: &str, id: &str, dry_run: bool) -> Result<Repl
         tx.rollback().await?;
         return Ok(replay);
     }
-    let what = json!({
+    let data = json!({
         "state_before": replay.state_before, "state": replay.state, "error": replay.error, "changes": replay.changes,
     });
-    audit::record(&tx, by, "event.replayed", &replay.id, what).await?;
+    audit::record(&tx, actor, "event.replayed", &replay.id, data).await?;
     tx.commit().await?;
     Ok(replay)
 }
@@ -157,7 +157,7 @@ pub async fn range(
     app: &App,
     filters: &EventFilters,
     starting_after: Option<&str>,
-    most: u64,
+    limit: u64,
 ) -> Result<(Vec<String>, bool)> {
     use inbox_event::Column as C;
     let mut query = filters.query();
@@ -177,20 +177,20 @@ pub async fn range(
         .column(C::Id)
         .order_by_asc(C::ReceivedAt)
         .order_by_asc(C::Id)
-        .limit(most + 1)
+        .limit(limit + 1)
         .into_tuple()
         .all(&app.db.read)
         .await?;
-    let has_more = ids.len() as u64 > most;
-    ids.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    let has_more = ids.len() as u64 > limit;
+    ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok((ids, has_more))
 }
 
 /// Says of an unfinished event that it isn't wanted: it is tried no more, unless somebody replays it.
-pub async fn discard(app: &App, by: &str, id: &str, reason: &str) -> Result<inbox_event::Model> {
+pub async fn discard(app: &App, actor: &str, id: &str, reason: &str) -> Result<inbox_event::Model> {
     use inbox_event::Column as C;
     let tx = app.db.begin_write().await?;
-    let row = locked(&tx, id).await?;
+    let row = lock_event(&tx, id).await?;
     if matches!(
         row.state,
         EventState::Processed | EventState::Ignored | EventState::Discarded
@@ -206,15 +206,15 @@ pub async fn discard(app: &App, by: &str, id: &str, reason: &str) -> Result<inbo
         .filter(C::Id.eq(id))
         .exec(&tx)
         .await?;
-    let what = json!({ "state_before": row.state, "reason": reason });
-    audit::record(&tx, by, "event.discarded", id, what).await?;
+    let data = json!({ "state_before": row.state, "reason": reason });
+    audit::record(&tx, actor, "event.discarded", id, data).await?;
     let row = find(&tx, id).await?;
     tx.commit().await?;
     Ok(row)
 }
 
 /// The event's row, which nobody else changes until the transaction ends.
-async fn locked(tx: &Tx, id: &str) -> Result<inbox_event::Model> {
+async fn lock_event(tx: &Tx, id: &str) -> Result<inbox_event::Model> {
     let query = inbox_event::Entity::find_by_id(id).lock_exclusive();
     query.one(tx).await?.ok_or(Error::NotFound("event"))
 }

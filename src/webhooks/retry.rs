@@ -20,7 +20,7 @@ const MAX_PASSES: u32 = 5;
 pub async fn retry_deferred(app: &App, waits_for: &str) -> Result<()> {
     for _ in 0..MAX_PASSES {
         let mut all = true;
-        for row in waiting(app, waits_for).await? {
+        for row in waiting_events(app, waits_for).await? {
             all &= inbox::retry(app, &row).await?;
         }
         if all {
@@ -34,7 +34,7 @@ pub async fn retry_deferred(app: &App, waits_for: &str) -> Result<()> {
 
 /// Tries all unfinished events whose time has come. Answers how many there were.
 pub async fn sweep(app: &App) -> Result<usize> {
-    let rows = due(app, app.clock.now()).await?;
+    let rows = due_events(app, app.clock.now()).await?;
     for row in &rows {
         if let Err(e) = inbox::retry(app, row).await {
             tracing::warn!(event = row.id, error = %e, "an event could not be tried again");
@@ -49,7 +49,7 @@ const RETRIED: &str = "state IN ('deferred', 'failed')";
 const WAITS: &str = "state = 'deferred'";
 
 /// Unfinished events whose time has come, oldest first.
-async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
+async fn due_events(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
     use inbox_event::Column as C;
     Ok(inbox_event::Entity::find()
         .filter(Expr::cust(RETRIED))
@@ -61,7 +61,7 @@ async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
 }
 
 /// Events that wait for something.
-async fn waiting(app: &App, waits_for: &str) -> Result<Vec<inbox_event::Model>> {
+async fn waiting_events(app: &App, waits_for: &str) -> Result<Vec<inbox_event::Model>> {
     use inbox_event::Column as C;
     Ok(inbox_event::Entity::find()
         .filter(Expr::cust(WAITS))
