@@ -63,7 +63,7 @@ async fn lock_payment(tx: &Tx, id: &PaymentId) -> Result<payment::Model> {
     found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
 }
 
-/// The order that a payment pays for. Checkout opens one payment for one order; a cart will open one for several.
+/// A payment's order. Checkout opens one payment for one order; a cart will open one for several.
 async fn order_of_payment<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<order::Model> {
     let order = order::Entity::find_by_id(order_id(db, payment).await?)
         .one(db)
@@ -71,7 +71,7 @@ async fn order_of_payment<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Re
     order.ok_or_else(|| missing_order(payment))
 }
 
-/// The same, locked until the transaction ends. The payment is locked first.
+/// A payment's order, locked until the transaction ends. The caller locks the payment first.
 async fn lock_order(tx: &Tx, payment: &PaymentId) -> Result<order::Model> {
     let mut paid_for = Query::select();
     paid_for
@@ -115,7 +115,7 @@ async fn payments_of_order<C: ConnectionTrait>(
     Ok(payments)
 }
 
-/// So many tries, in words.
+/// A number of attempts, in words.
 fn attempts_text(attempts: i32) -> String {
     match attempts {
         1 => "one try".to_owned(),

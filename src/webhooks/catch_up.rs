@@ -18,15 +18,15 @@ use super::committer;
 use super::effects::{self, TypeGroup};
 use super::inbox::{Incoming, Receipt};
 
-/// How far a reading looks back behind the last, since Stripe may list an event late.
+/// How far each reading goes back before the last one's end, since Stripe may list an event late.
 const OVERLAP_MS: i64 = 60 * 60_000;
-/// How long Stripe lists an event (docs.stripe.com/api/events), less a day.
+/// How long Stripe lists an event (docs.stripe.com/api/events), less a day to be safe.
 const LISTED_MS: i64 = 29 * 24 * 60 * 60_000;
 
 /// The platform's own scope.
 const PLATFORM: &str = "platform";
 
-/// The job: stages a reading of the platform's own events, and of each account's that is still connected.
+/// The job: stages a catch-up of the platform, and of each account that is still connected.
 pub async fn catch_all_up(app: &App) -> Result<()> {
     let livemode = app.stripe.livemode();
     let tx = app.db.begin_write().await?;
@@ -37,9 +37,12 @@ pub async fn catch_all_up(app: &App) -> Result<()> {
     tx.commit().await
 }
 
-/// The job: reads an account's events since the last reading, or the platform's own, and puts those into the inbox that
-/// aren't there; a group of types at a time, each from where it was read to. After a gap that is longer than Stripe's list,
-/// everything is read again that could have changed.
+/// The job: reads the events of an account or of the platform since the last catch-up, into the inbox. It goes through the
+/// groups of types, each with a cursor of its own. After a gap longer than Stripe's list it stages a re-read of the
+/// account's objects.
+///
+/// # Errors
+/// Stripe has not answered, or an event could not be committed. A lost access is stored and is no error.
 pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) -> Result<()> {
     if app.stripe.livemode() != livemode {
         return Ok(());
@@ -67,7 +70,7 @@ pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) ->
     Ok(())
 }
 
-/// Reads a group of types to the list's end. Answers whether it had not been read for longer than Stripe lists events.
+/// Reads a group of types to the list's end. Returns whether the last reading is longer ago than Stripe lists events.
 async fn read_group(
     app: &App,
     account: Option<&AccountId>,
@@ -106,12 +109,12 @@ fn scope(account: Option<&AccountId>) -> &str {
     account.map_or(PLATFORM, |account| account.as_ref())
 }
 
-/// What a reading came to.
+/// The result of a reading.
 #[derive(Default)]
 struct Listed {
-    /// `created` of the newest.
+    /// `created` of the newest event.
     to: Option<Timestamp>,
-    /// How many were not in the inbox.
+    /// How many events were not in the inbox.
     new: usize,
 }
 
@@ -138,7 +141,7 @@ async fn read_events(
             .chain(listed.to)
             .max();
         after = events.last().map(|last| last.event.id.clone());
-        // In one order, as the committer takes them.
+        // In the committer's order, so that the two don't deadlock.
         events.sort_by(|a, b| a.event.id.cmp(&b.event.id));
         let batch: Vec<&Incoming> = events.iter().collect();
         for receipt in committer::commit_all(app, &batch).await {
@@ -152,7 +155,7 @@ async fn read_events(
     }
 }
 
-/// An event of the list, as its delivery would have been: on an account's own list it need not name the account.
+/// An event of the list in the form of its delivery. An account's own list need not name the account.
 fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
     if let Some(account) = account {
         raw["account"] = json!(account);
@@ -166,7 +169,7 @@ fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
     })
 }
 
-/// The stored cursor, or one that begins now, or where the account began.
+/// The stored cursor. A new one begins where the seller began, and the platform's begins now.
 async fn load_cursor(
     app: &App,
     scope: &str,
@@ -208,7 +211,7 @@ async fn store_cursor(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
     Ok(())
 }
 
-/// Stages a reading of whatever may have changed on an account while nobody listened.
+/// Stages re-reads of the objects that may have changed on an account during the gap.
 async fn stage_rereads(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
     payments::sessions::reread_open(tx, account).await?;
     let (seller, livemode) = (seller.id.clone(), seller.livemode);
@@ -221,7 +224,7 @@ fn is_access_lost(error: &Error) -> bool {
     matches!(error, Error::StripeRefused(fault) if fault.status == Some(403))
 }
 
-/// The account is not connected to us any more: its seller is read again, which writes that down.
+/// Notes the lost access in the account's cursors, and has its seller re-read: that stores the disconnection.
 async fn record_access_lost(
     app: &App,
     account: Option<&AccountId>,

@@ -1,5 +1,5 @@
-//! Whether Stripe sent these bytes (docs.stripe.com/webhooks#verify-manually), and to the endpoint it meant. Ours, since the library can't check a
-//! signature without also parsing the event, and a signed event must never be lost to a parser.
+//! Checks that Stripe sent these bytes to this endpoint (docs.stripe.com/webhooks#verify-manually). The library can't check
+//! a signature without also parsing the event, and a signed event must never be lost to a parser.
 
 use axum::body::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,7 +15,7 @@ use crate::stripe::Event;
 
 use super::inbox::Incoming;
 
-/// Seconds that a signature may be old, or ahead of our clock.
+/// Seconds that a signature may be behind or ahead of our clock.
 const TOLERANCE: i64 = 300;
 
 /// Why a signature does not count.
@@ -30,6 +30,9 @@ pub enum Fault {
 }
 
 /// Checks a `Stripe-Signature` header over the raw body: any `v1` of it, with any of the secrets, in constant time.
+///
+/// # Errors
+/// The [`Fault`]. A wrong signature is reported before a wrong time.
 pub fn check(
     header: &str,
     body: &[u8],
@@ -50,7 +53,7 @@ pub fn check(
         .filter(|_| !signatures.is_empty())
         .ok_or(Fault::Unreadable)?;
     if !secrets.iter().any(|secret| {
-        // Once a secret, however many signatures a stranger sends: the body may be large.
+        // One HMAC for each secret, however many signatures a stranger sends: the body may be large.
         let expected = expected_signature(secret, timestamp, body);
         expected.is_some_and(|expected| matches_any(&expected, &signatures))
     }) {
@@ -133,7 +136,7 @@ pub(super) fn check_signature(
         refused("malformed_event", message)
     })?;
     match (endpoint, &event.account) {
-        // It names its account elsewhere, or not at all, and has no effect at either endpoint.
+        // A thin event names its account elsewhere or not at all, and has no effect at either endpoint.
         _ if event.thin => {}
         (Endpoint::Connect, None) => {
             return Err(refused(

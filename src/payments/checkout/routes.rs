@@ -108,7 +108,7 @@ async fn create(
     MaybeCaller(buyer): MaybeCaller,
     request: IdempotentJson<NewCheckout>,
 ) -> Result<Response> {
-    // Guests share no name, so a guest's key counts together with the e-mail: nobody is answered another's secret.
+    // Guests have no id, so a guest's key counts together with the e-mail: nobody gets another guest's secret.
     let principal = match &buyer {
         Some(caller) => caller.principal(),
         None => format!(
@@ -125,7 +125,7 @@ async fn create(
     request.once(&app, &principal, work).await
 }
 
-/// The payment of a session and its order, as far as the caller may see them.
+/// A session's payment and order, and the caller's access to the order.
 async fn find(
     app: &App,
     session: &str,
@@ -231,7 +231,7 @@ async fn verify(
     }))
 }
 
-/// The order, for those who may see it.
+/// The order, if the caller may see it.
 async fn visible_order(
     app: &App,
     id: OrderId,
@@ -245,7 +245,7 @@ async fn visible_order(
     }
 }
 
-/// What is true, in a sentence that a buyer understands.
+/// The order's state as a sentence for the buyer.
 fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
     match (status, refund_reason) {
         (OrderStatus::Pending, _) => "The payment is still being confirmed.",

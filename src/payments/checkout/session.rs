@@ -1,4 +1,5 @@
-//! The Checkout Session of a payment: made once at Stripe, on the seller's account.
+//! A payment's Checkout Session, created once at Stripe on the seller's account
+//! (docs.stripe.com/api/checkout/sessions/create).
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -22,18 +23,21 @@ use super::super::{
 };
 use super::METADATA_PAYMENT;
 
-/// The job: makes the payment's session by its stored request, if it isn't made yet.
+/// The job: creates the payment's session from its stored request, unless it exists.
+///
+/// # Errors
+/// Stripe has not answered. A refusal is stored and is no error.
 pub async fn make(app: &App, id: &PaymentId) -> Result<()> {
     let (payment, order) = (find(app, id).await?, order_id(&app.db.read, id).await?);
     match create_session(app, payment, &order).await {
-        // The no is written down; there is nothing to try again.
+        // The refusal is stored; there is nothing to retry.
         Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
         Err(e) => Err(e),
     }
 }
 
-/// A session's making was given up. The payment stays pending, since Stripe may have made the session; nobody was
-/// given its page, so no money comes by it.
+/// Raises a finding when the job is given up. The payment stays pending, since Stripe may have created the session. Nobody
+/// was given its page, so nobody pays it.
 pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> Result<()> {
     let payment = lock_payment(tx, id).await?;
     if payment.status != PaymentStatus::Pending || payment.stripe_object.is_some() {
@@ -58,8 +62,11 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
     ledger::raise(tx, finding).await
 }
 
-/// Makes sure that the payment's session exists at Stripe, by the stored request under its key; where that can't be
-/// trusted any more, the session is looked for first. Answers the payment and the hosted page, while it is open.
+/// Makes sure that the payment's session exists at Stripe, by the stored request under its key. Once the key can't be
+/// trusted any more, Stripe is searched first. Returns the payment, and the hosted page while the session is open.
+///
+/// # Errors
+/// Stripe's refusal, now or earlier (`stripe_refused`), or no answer.
 pub async fn create_session(
     app: &App,
     payment: payment::Model,
@@ -67,7 +74,7 @@ pub async fn create_session(
 ) -> Result<(payment::Model, Option<String>)> {
     let id = &payment.id;
     if let Some(session) = &payment.stripe_object {
-        // The page's address is a link: asked for anew, never kept.
+        // The page's address lets anybody pay: it is read from Stripe each time and never stored.
         let view: SessionView = app
             .stripe
             .on(&payment.charge_account)
@@ -106,8 +113,8 @@ pub async fn create_session(
     }
 }
 
-/// The session that was made for a payment that doesn't know of it. Metadata only finds it: it must be what was asked
-/// for, and confirm still decides about its money.
+/// Searches Stripe for a session that was created without our knowing. Metadata only finds it: mode, currency and amount
+/// must be what was asked for, and confirm still decides about its money.
 async fn find_existing(app: &App, payment: &payment::Model) -> Result<Option<SessionView>> {
     let mark = (METADATA_PAYMENT, payment.id.as_ref());
     let marked: Vec<SessionView> = app
@@ -115,7 +122,7 @@ async fn find_existing(app: &App, payment: &payment::Model) -> Result<Option<Ses
         .on(&payment.charge_account)
         .find_by_metadata(mark, |last| request::list(payment.created_at, last))
         .await?;
-    // The oldest first: it can't be somebody's answer to ours.
+    // The oldest one: a copy of our metadata can only be younger than ours.
     let fits = |session: &SessionView| {
         session.livemode == payment.livemode
             && session.currency.as_ref() == Some(&payment.currency)
@@ -124,7 +131,7 @@ async fn find_existing(app: &App, payment: &payment::Model) -> Result<Option<Ses
     Ok(marked.into_iter().rev().find(fits))
 }
 
-/// Stripe has answered: the job that would repeat the request has nothing to do, and nothing is in doubt.
+/// Ends the job that would repeat the request, since Stripe has answered, and resolves the finding of its giving up.
 async fn cancel_retry(tx: &Tx, id: &PaymentId) -> Result<()> {
     let payment = id.clone();
     match jobs::settle(tx, &Job::CreateSession { payment }).await? {
@@ -133,7 +140,7 @@ async fn cancel_retry(tx: &Tx, id: &PaymentId) -> Result<()> {
     }
 }
 
-/// Stores the session's id, and wakes the events that came before it.
+/// Stores the session's id, and has the events retried that came before it.
 async fn attach(
     app: &App,
     id: &PaymentId,
@@ -162,7 +169,7 @@ async fn attach(
         cancel_retry(&tx, id).await?;
         wake_deferred(&tx, &view.id).await?;
         if view.status.as_deref() != Some("open") {
-            // Found when it was over: its events may have come and gone.
+            // The session is over already: its events may have come and gone.
             let payment = id.clone();
             jobs::stage(&tx, &Job::RereadPayment { payment }).await?;
         }
@@ -177,7 +184,7 @@ async fn attach(
         .ok_or_else(|| Error::internal("a session belongs to another payment"))
 }
 
-/// Stages a retry of the events that wait for a session, if there are any.
+/// Stages a retry of the events that wait for a session.
 async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
     use inbox_event::Column as C;
     let waiting: Option<String> = inbox_event::Entity::find()
@@ -196,7 +203,7 @@ async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
     Ok(())
 }
 
-/// Stripe said a definite no: there is no session, and there won't be one.
+/// Stores Stripe's refusal: there is no session and there won't be one.
 async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;

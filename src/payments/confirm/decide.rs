@@ -1,4 +1,4 @@
-//! What a snapshot means for what we know: pure, without a transaction, a clock or new ids.
+//! Decides what a snapshot changes: a pure function, without a transaction, a clock or new ids.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::stripe::views::{SessionView, metadata_value};
 
 use super::super::checkout::METADATA_PAYMENT;
 
-/// What Stripe says of a payment's object, and where it was said: on which account, in which mode.
+/// A payment's Stripe object at one moment, with the account and the mode that it was read in.
 #[derive(Clone, Debug)]
 pub struct PaymentSnapshot {
     /// The connected account that the event or the answer came from.
@@ -25,13 +25,13 @@ pub struct PaymentSnapshot {
     pub stripe_object: String,
     /// How far the payment is.
     pub status: SnapshotStatus,
-    /// What was asked and paid.
+    /// The amounts asked for and paid.
     pub totals: Totals,
-    /// Lower case; empty where Stripe left it out, which fits no payment.
+    /// Lower case. Empty where Stripe left it out; that fits no payment.
     pub currency: String,
     /// The payment intent; none where nothing was to be paid.
     pub payment_intent: Option<String>,
-    /// The payment that the metadata names. A hint: whoever made the object may be somebody else.
+    /// The payment that the metadata names. Only a hint: somebody else may have made the object.
     pub payment_hint: Option<PaymentId>,
     /// When Stripe made the object.
     pub created: Option<Timestamp>,
@@ -48,7 +48,7 @@ pub enum SnapshotStatus {
     Paid,
     /// The asynchronous payment failed.
     Failed,
-    /// Nobody paid in time, or we closed it.
+    /// Nobody paid in time, or we expired it.
     Expired,
     /// A status that Stripe did not have when this was written.
     Unknown,
@@ -85,7 +85,7 @@ fn session_status(session: &SessionView) -> SnapshotStatus {
     }
 }
 
-/// A session never says that its asynchronous payment failed; the intent does, where it was expanded.
+/// A session never says that its asynchronous payment failed. The intent does, where it was expanded.
 fn intent_failed(session: &SessionView) -> bool {
     let intent = session.payment_intent.as_ref();
     intent
@@ -96,16 +96,16 @@ fn intent_failed(session: &SessionView) -> bool {
         })
 }
 
-/// What was asked and paid, minor units. An amount that Stripe left out is -1, which fits no payment.
+/// The amounts asked for and paid, in minor units. An amount that Stripe left out is -1 and fits no payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// Before discounts.
     pub subtotal: i64,
-    /// What promotion codes took off.
+    /// Taken off by promotion codes.
     pub discount: i64,
     /// After discounts.
     pub total: i64,
-    /// Whether there is tax or shipping in it, which we never ask for.
+    /// Whether tax or shipping is included. We never ask for either.
     pub tax_or_shipping: bool,
 }
 
@@ -132,7 +132,7 @@ impl Totals {
     }
 }
 
-/// What the database says of the payments of a slice, and what earlier snapshots of the slice have changed of it.
+/// The loaded rows of a slice's payments, with the changes of the snapshots that are decided already.
 #[derive(Debug, Default)]
 pub struct SliceState {
     /// By the Stripe object's id.
@@ -141,7 +141,7 @@ pub struct SliceState {
     pub orders: HashMap<OrderId, LoadedOrder>,
     /// The stock of the products of orders that may be paid now.
     pub stock: Stock,
-    /// Payments that a snapshot of no known object names.
+    /// Payments named by the metadata of objects that belong to no loaded payment.
     pub candidates: HashMap<PaymentId, Candidate>,
 }
 
@@ -166,33 +166,33 @@ pub struct LoadedOrder {
     pub lines: Vec<SoldLine>,
 }
 
-/// A payment that metadata names, and whether it still waits for its object's id.
+/// A payment named by metadata only.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub charge_account: AccountId,
     pub awaits_object: bool,
 }
 
-/// What is to be done about a snapshot.
+/// The change that a snapshot leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It concerns nothing of ours, for this reason.
+    /// Nothing of ours is concerned, for this reason.
     Ignore(&'static str),
-    /// We are as far already.
+    /// The payment is as far already.
     Nothing,
-    /// The payment that may be meant still waits for its object's id, and the snapshot with it.
+    /// The named payment has no object yet: the snapshot waits until it has one.
     Defer(PaymentId),
-    /// It is paid and names a payment that is not here.
+    /// A paid object names a payment that is not here.
     Orphan(PaymentId),
-    /// It is not what was asked for.
+    /// The object is not what was asked for.
     Mismatch(PaymentId),
-    /// The money is on its way. `advances`: the order still waited.
+    /// The money is on its way. `advances`: the order was still open and moves too.
     Process {
         payment: PaymentId,
         order: OrderId,
         advances: bool,
     },
-    /// No money comes by it. `advances`: the order still waited.
+    /// The payment ended without money. `advances`: the order was still open and moves too.
     Close {
         payment: PaymentId,
         to: PaymentStatus,
@@ -207,26 +207,26 @@ pub enum Decision {
     },
 }
 
-/// What a payment does to its order.
+/// The effect of a payment on its order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The order is paid, and its lines are taken from stock.
+    /// The order is paid and its lines are taken from stock.
     Sold,
-    /// There is not enough left, and nothing was paid: the order is cancelled.
+    /// Too little stock is left and the total is 0: the order is cancelled, and there is nothing to refund.
     SoldOutFree,
-    /// The money goes back. `advances`: the order waits for that; else another payment of it stands.
+    /// The money goes back. `advances`: the order becomes `refund_due`; else another payment of the order stands.
     Refund {
         origin: RefundOrigin,
         advances: bool,
     },
-    /// Nothing was paid for an order that had ended.
+    /// The order had ended and the total is 0.
     Nothing,
 }
 
-/// Decides one snapshot: as far forward as it goes, and never back.
+/// Decides one snapshot: forward only.
 ///
 /// # Errors
-/// A status that isn't known, of a payment of ours.
+/// A payment of ours whose object has an unknown status.
 pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision> {
     let Some(payment) = state.payments.get(&snapshot.stripe_object) else {
         return Ok(decide_unknown(state, snapshot));
@@ -275,8 +275,8 @@ pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision
     }
 }
 
-/// The object is of no payment that we know. Metadata only finds who may be meant: a payment of this account that still
-/// waits for its object's id has the snapshot wait with it.
+/// Decides a snapshot whose object belongs to no loaded payment. Metadata is only a hint: the snapshot waits if it names a
+/// payment of this account that has no object yet.
 fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
     let Some(hint) = &snapshot.payment_hint else {
         return Decision::Ignore("a session of the seller's own");
@@ -300,8 +300,8 @@ fn decide_paid(
     if !totals.fits(payment.amount_subtotal, payment.allow_discounts) {
         return Ok(Decision::Mismatch(payment.id.clone()));
     }
-    // Stripe never pays an expired or failed session, but if it did, the money must not be lost sight of: such a payment
-    // is paid, and goes back as late.
+    // Stripe never pays an expired or failed session. If it did, the money must not be lost: such a payment becomes paid
+    // and is refunded as late.
     if payment.status == PaymentStatus::Paid {
         return Ok(Decision::Nothing);
     }
@@ -320,7 +320,7 @@ fn decide_paid(
             }
         }
         _ if totals.total == 0 => Outcome::Nothing,
-        // Its own payment stands; only this one goes back.
+        // The order's first payment stands; only this one goes back.
         OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => Outcome::Refund {
             origin: RefundOrigin::DuplicatePayment,
             advances: false,
@@ -350,7 +350,7 @@ impl SliceState {
         order.ok_or_else(|| Error::internal(format!("order {id} was not loaded")))
     }
 
-    /// Takes a decision as done, for the snapshots that come after it.
+    /// Applies a decision, so that the snapshots after it are decided on its result.
     ///
     /// # Errors
     /// A sum that does not fit.
@@ -395,7 +395,7 @@ impl SliceState {
     }
 }
 
-/// The order's state that goes with a payment's end.
+/// The order's state after its payment failed or expired.
 pub fn order_status_after(payment: PaymentStatus) -> OrderStatus {
     match payment {
         PaymentStatus::Failed => OrderStatus::Failed,

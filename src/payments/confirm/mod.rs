@@ -1,9 +1,9 @@
-//! The one confirm: webhook, verify and re-read all end here, and whoever comes first wins.
+//! The one confirm: webhook, verify and re-read all end here, and the first of them wins.
 //!
-//! It takes a slice of snapshots, of which one event is a slice of one. Rows are loaded and locked in the house's order
-//! (payments with their orders and lines, then products), each snapshot is decided by a pure function (`decide`), and
-//! what an ordinary sale writes is written set-wise. Whatever fails is an error of the whole slice, and the caller's
-//! savepoint undoes all of it.
+//! It takes a slice of snapshots; one event is a slice of one. Rows are loaded and locked in the one lock order
+//! (payments with their orders and lines, then products). A pure function (`decide`) decides each snapshot. The rows of
+//! an ordinary sale are written set-wise. Any failure is an error of the whole slice, and the caller's savepoint or
+//! transaction undoes all of it.
 
 mod decide;
 
@@ -35,11 +35,14 @@ use decide::{
     order_status_after,
 };
 
-/// How long after its session was made a payment is news. What is found later, by a version that knows an event's type
-/// or after a long outage, moves money and stock all the same, but nobody is written to about it.
+/// How long after its session was made a payment still sends mail. A later one (found after a long outage, or by the first
+/// version that knows its event's type) moves money and stock all the same.
 const NOTIFY_WITHIN_MS: i64 = 30 * 24 * 3_600_000;
 
-/// `checkout.session.*`: each session says where it stands.
+/// `checkout.session.*`: confirms each event's session.
+///
+/// # Errors
+/// An event without a session or a mode, and the errors of `confirm`.
 pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     let mut snapshots = Vec::with_capacity(events.len());
     let mut effects = Vec::with_capacity(events.len());
@@ -65,11 +68,11 @@ pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>
     effects.collect()
 }
 
-/// Brings payments to where their snapshots are, as far forward as each goes and never back; of several snapshots of one
-/// payment or order each is decided on what the ones before it came to. Answers the effect of each, in their order.
+/// Moves payments to the state of their snapshots: forward only. Several snapshots of one payment or order are decided in
+/// turn, each on the result of those before it. Returns the effects in the snapshots' order.
 ///
 /// # Errors
-/// Fewer rows changed than were decided on, under their locks; and whatever `decide` can't tell.
+/// Fewer rows changed than were decided on, under their locks; and the errors of `decide`.
 pub(super) async fn confirm(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Vec<Effect>> {
     let mut state = load(tx, snapshots).await?;
     let mut writes = Writes::default();
@@ -112,7 +115,7 @@ const LOAD: SetWise = SetWise {
     columns: &[("stripe_object", "text")],
 };
 
-/// What the database says of the snapshots' payments and orders, locked; and of the stock of those that may be sold now.
+/// Loads and locks the snapshots' payments and orders, then the stock of those orders that may be sold now.
 async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<SliceState> {
     let mut state = SliceState::default();
     let objects = snapshots.iter().map(|one| one.stripe_object.as_str());
@@ -143,7 +146,7 @@ async fn load_payments(tx: &Tx, state: &mut SliceState, objects: BTreeSet<&str>)
             seller: row.seller_id,
             lines: Vec::new(),
         });
-        // An order that two of these payments pay for comes twice.
+        // Two of these payments may pay for one order, whose lines then come twice.
         if !order.lines.iter().any(|line| line.id == row.line_id) {
             order.lines.push(SoldLine {
                 id: row.line_id,
@@ -171,8 +174,9 @@ async fn load_payments(tx: &Tx, state: &mut SliceState, objects: BTreeSet<&str>)
     Ok(())
 }
 
-/// Looks for the payments that snapshots of no known object name. Each is locked, so that its object's id is stored
-/// before, and is seen, or after, and then finds who waits for it; between the two looks it may have been.
+/// Loads the payments that are only named by metadata: their snapshots' objects belong to no loaded payment. The lock
+/// orders this with `attach`: either the object's id is stored already and is read here, or `attach` comes later and finds
+/// the deferred event. The id may also have been stored since `load_payments`; such a payment is loaded now.
 async fn load_candidates(
     tx: &Tx,
     state: &mut SliceState,
@@ -212,7 +216,7 @@ async fn load_candidates(
     }
 }
 
-/// A paid payment, as its row must still be.
+/// A paid payment, with the values that its row must still have.
 type PaidRow = (
     PaymentId,
     String,
@@ -262,9 +266,8 @@ const TIMELINE: SetWise = SetWise {
     ],
 };
 
-/// What the decisions of a slice write: what every sale does is gathered and written set-wise in the end; the rare rest
-/// is written at once. No later decision touches a row that an earlier one has gathered, since a paid payment and its
-/// order go no further here.
+/// The writes of a slice's decisions. Those of every sale are collected and written set-wise at the end; the rare rest is
+/// written at once. No later decision touches a collected row, since a paid payment and its order go no further here.
 #[derive(Default)]
 struct Writes {
     paid: Vec<PaidRow>,
@@ -428,7 +431,7 @@ impl Writes {
         }
     }
 
-    /// Writes what was gathered, in the house's order: payments, orders, products, jobs.
+    /// Writes the collected rows in the one lock order: payments, orders, products, jobs.
     async fn flush(self, tx: &Tx, stock: Stock) -> Result<()> {
         let now = || [tx.now().into()];
         if !self.paid.is_empty() {
@@ -447,7 +450,7 @@ impl Writes {
     }
 }
 
-/// The states that an order may leave for `refund_due`.
+/// The order's states before `refund_due`.
 fn before_refund_due(origin: RefundOrigin) -> &'static [OrderStatus] {
     match origin {
         RefundOrigin::Late => &[
@@ -488,7 +491,7 @@ async fn advance(
     all_changed(u64::from(advanced), 1, "orders")
 }
 
-/// The rows are locked and were decided on, so that each must have changed.
+/// Checks that every row changed: each was decided on under its lock.
 fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
     match usize::try_from(changed) == Ok(decided) {
         true => Ok(()),
@@ -498,8 +501,8 @@ fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
     }
 }
 
-/// Paid, and it names a payment that isn't here: lost with a database that went back to a backup, or made up by
-/// whoever made the session. Nothing moves, and a person is told.
+/// Raises a finding about a paid session whose metadata names a payment that isn't here. The payment was lost when the
+/// database went back to a backup, or the session's maker made it up. Nothing moves; a person must look.
 async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) -> Result<Effect> {
     let (session, total) = (&snapshot.stripe_object, snapshot.totals.total);
     let paid = money::display(total.max(0), &snapshot.currency);
@@ -519,7 +522,7 @@ async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) ->
     Ok(Effect::Ignored("it names a payment that isn't here"))
 }
 
-/// What Stripe says is not what was asked for: nothing moves, and a person is told.
+/// Raises a finding about a session that is not what was asked for. Nothing moves; a person must look.
 async fn raise_mismatch(
     tx: &Tx,
     snapshot: &PaymentSnapshot,

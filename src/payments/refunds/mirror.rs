@@ -1,4 +1,4 @@
-//! Where refunds are at Stripe: ours, and those made there.
+//! The state of refunds at Stripe, ours and those made there, stored in our rows.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -19,7 +19,10 @@ use crate::{ids, ledger, money, orders};
 use super::super::{lock_order, lock_payment, payments_of_order};
 use super::{RefundDetails, find, is_unsuccessful, new_row, sum_refunds};
 
-/// Reads all refunds of a payment from Stripe, and stores where they are.
+/// Reads all refunds of a payment from Stripe and stores their states.
+///
+/// # Errors
+/// Stripe has not answered or refuses, or a refund can't be read.
 pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     let Some(intent) = &payment.payment_intent else {
         return Ok(());
@@ -48,7 +51,10 @@ pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     }
 }
 
-/// The job: re-reads one refund from Stripe, which may be of none of our payments.
+/// The job: re-reads one refund from Stripe. It may belong to no payment of ours.
+///
+/// # Errors
+/// Stripe has not answered or refuses.
 pub async fn sync(app: &App, account: &AccountId, livemode: bool, refund: &str) -> Result<()> {
     if app.stripe.livemode() != livemode {
         return Ok(());
@@ -63,7 +69,11 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, refund: &str) 
     tx.commit().await
 }
 
-/// Stores where a refund is at Stripe: one of ours by its id or metadata, or one made at Stripe. Never backwards.
+/// Stores a refund's state at Stripe, forward only. Our row is found by Stripe's id or by metadata; a refund made at Stripe
+/// gets a new row.
+///
+/// # Errors
+/// Sums that don't fit.
 pub async fn store(
     tx: &Tx,
     account: &AccountId,
@@ -148,7 +158,7 @@ async fn payment_of(
     Ok(found.one(tx).await?)
 }
 
-/// Our row of a refund: by Stripe's id; else by our id in its metadata, if that row is of this payment and unsent.
+/// Our row of a refund: by Stripe's id, else by our id in its metadata if that row is of this payment and has no Stripe id.
 async fn find_row(
     tx: &Tx,
     payment: &payment::Model,
@@ -211,8 +221,8 @@ fn status_of(view: &RefundView) -> RefundStatus {
     RefundStatus::try_from_value(&text).unwrap_or(RefundStatus::Pending)
 }
 
-/// How far along a status is; only forward steps count, since events come in any order. A refund can fail after it
-/// had succeeded, and Stripe's word ends a block of ours.
+/// The order of statuses. Only forward steps count, since events come in any order. A refund can fail after it had
+/// succeeded. A status from Stripe replaces `blocked`, which is ours.
 fn rank(status: RefundStatus) -> u8 {
     match status {
         RefundStatus::Requested | RefundStatus::Blocked => 0,
@@ -223,7 +233,7 @@ fn rank(status: RefundStatus) -> u8 {
     }
 }
 
-/// Recounts what has gone back, and with it whether the order is refunded.
+/// Recounts the refunded amounts, and moves the order to or from `refunded`.
 async fn recount_refunded(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
     let moving = sum_refunds(tx, &payment.id, |status| {
         !is_unsuccessful(status) && status != RefundStatus::Requested

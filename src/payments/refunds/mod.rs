@@ -1,4 +1,4 @@
-//! Refunds: ours first, then Stripe's; and those made at Stripe, mirrored.
+//! Refunds: our row first, then Stripe's refund; and mirrored rows of those made at Stripe.
 
 mod mirror;
 pub mod routes;
@@ -26,9 +26,9 @@ use crate::{audit, ids, money};
 
 use super::{attempts_text, lock_order, lock_payment, payments_of_order};
 
-/// A refund as it is asked for.
+/// A refund as the API asks for it.
 pub struct NewRefund {
-    /// Minor units; none: all that is left.
+    /// Minor units. None: the whole rest.
     pub amount: Option<i64>,
     /// Stripe's `reason`.
     pub reason: Option<String>,
@@ -36,8 +36,11 @@ pub struct NewRefund {
     pub note: Option<String>,
 }
 
-/// Writes down a refund that a seller or an admin asks for; a job sends it. Called again with the same id it answers
-/// the same refund.
+/// Stores a refund that a seller or an admin asks for; a job sends it. A second call with the same id returns the same
+/// refund.
+///
+/// # Errors
+/// A buyer asks, nothing was paid, or less is left than is asked for.
 pub async fn request(
     app: &App,
     access: &OrderAccess,
@@ -100,7 +103,7 @@ pub async fn request(
     find(&app.db.read, &id).await
 }
 
-/// The order's payment that still has money to give back, locked, and how much.
+/// The order's first payment with money left to refund, locked, and how much is left.
 async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i64)> {
     let mut any_paid = false;
     for payment in payments_of_order(tx, &order.id).await? {
@@ -126,7 +129,7 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
     })
 }
 
-/// Whether it takes no money of the payment.
+/// Whether a refund ended without money going back.
 fn is_unsuccessful(status: RefundStatus) -> bool {
     matches!(
         status,
@@ -148,7 +151,7 @@ async fn sum_refunds(
         .try_fold(0, |total, row| money::add(total, row.amount))
 }
 
-/// The money of a payment that goes back, and whose it was.
+/// The amount of a refund, and the payment, order and seller that it belongs to.
 pub struct RefundDetails<'a> {
     pub payment: &'a PaymentId,
     pub order: &'a OrderId,
@@ -182,8 +185,11 @@ fn new_row(tx: &Tx, id: RefundId, details: &RefundDetails<'_>) -> refund::Active
     }
 }
 
-/// Writes down, in confirm's own transaction, that a payment goes back whole; a unique index allows it once. Answers the
-/// job that sends it, for the caller to stage.
+/// Stores the refund of a whole payment in confirm's own transaction. A unique index allows one. Returns the job that sends
+/// it, for the caller to stage.
+///
+/// # Errors
+/// The payment has such a refund already.
 pub async fn record_full_refund(
     tx: &Tx,
     details: &RefundDetails<'_>,
@@ -200,6 +206,9 @@ pub async fn record_full_refund(
 }
 
 /// A refund by its id.
+///
+/// # Errors
+/// [`Error::NotFound`].
 pub async fn find<C: ConnectionTrait>(db: &C, id: &RefundId) -> Result<refund::Model> {
     refund::Entity::find_by_id(id.clone())
         .one(db)
@@ -207,8 +216,11 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &RefundId) -> Result<refund::M
         .ok_or(Error::NotFound("refund"))
 }
 
-/// The job: sends a refund to Stripe: the same key as long as the answer is unknown; where it can't be trusted any more, the
-/// payment's refunds are read first, and only then is it tried anew.
+/// The job: creates a refund at Stripe, under the same key as long as the answer is unknown. Once the key can't be trusted
+/// any more, the payment's refunds are read first.
+///
+/// # Errors
+/// Stripe has not answered. A refusal is stored and is no error.
 pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     let refund = find(&app.db.read, id).await?;
     if refund.status != RefundStatus::Requested {
@@ -248,7 +260,7 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     match made {
         Err(Error::StripeRefused(fault)) => {
             match mirror(app, &payment).await {
-                // An account that has left refuses the look too; the no stands, and a person must hear of it.
+                // A disconnected account refuses this read too. The refusal stands, and a person must hear of it.
                 Ok(()) | Err(Error::StripeRefused(_)) => block(app, id, &fault).await,
                 Err(e) => Err(e),
             }
@@ -257,7 +269,8 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     }
 }
 
-/// A refund's job was given up. Stripe may have made the refund, so it stays requested and its money spoken for.
+/// Raises a finding when the job is given up. Stripe may have made the refund, so it stays requested and its money stays
+/// reserved.
 pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Result<()> {
     let refund = find(tx, id).await?;
     let payment = lock_payment(tx, &refund.payment_id).await?;
@@ -281,7 +294,7 @@ pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Re
     ledger::raise(tx, finding).await
 }
 
-/// Notes why an unanswered refund is no longer tried. `false`: Stripe has answered after all.
+/// Stores why an unanswered refund is no longer tried. `false`: Stripe has answered after all.
 async fn note_given_up(tx: &Tx, id: &RefundId, why: &str) -> Result<bool> {
     use refund::Column as C;
     let noted = refund::Entity::update_many()
@@ -294,7 +307,8 @@ async fn note_given_up(tx: &Tx, id: &RefundId, why: &str) -> Result<bool> {
     Ok(noted.rows_affected == 1)
 }
 
-/// Stripe's definite no. If the money has gone back otherwise there is nothing left to do; else a person is told.
+/// Stores Stripe's refusal. If all the money has gone back by other refunds, nothing is left to do; else a finding is
+/// raised and mail is sent.
 async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
     use refund::Column as C;
     let tx = app.db.begin_write().await?;

@@ -1,4 +1,4 @@
-//! The plain pages that a buyer comes back to. They ask `verify` with growing delays and say what is true.
+//! The plain pages for a returning buyer. They poll `verify` with growing delays and show its answer.
 
 use axum::Router;
 use axum::extract::State;
@@ -30,7 +30,7 @@ async fn success(State(app): State<App>, Query(query): Query<ReturnQuery>) -> Re
     verify_page(&app, &session, "Your payment is being confirmed").await
 }
 
-/// Stripe puts no session's id into a `cancel_url`, so there is mostly none. Who has one can be told more.
+/// Stripe puts no session's id into a `cancel_url`, so there is mostly none. With an id the page can say more.
 async fn cancelled(State(app): State<App>, Query(query): Query<ReturnQuery>) -> Result<Response> {
     if let Some(session) = query.session_id {
         return verify_page(&app, &session, "You left the checkout").await;
@@ -41,7 +41,7 @@ async fn cancelled(State(app): State<App>, Query(query): Query<ReturnQuery>) -> 
     Ok(page(StatusCode::OK, "Checkout left", body))
 }
 
-/// A page that asks `verify` and says what it answers.
+/// A page that polls `verify` and shows its answer.
 async fn verify_page(app: &App, session: &str, headline: &str) -> Result<Response> {
     if payment_by_session(&app.db.read, session).await?.is_none() {
         return Ok(unknown_checkout_page());
