@@ -1,4 +1,4 @@
-//! Effects of Stripe's events on refunds. They may come twice, late and in any order.
+//! Effects of Stripe's refund events, and re-reads of their objects. Events may come twice, late and in any order.
 
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -13,7 +13,7 @@ use crate::stripe::{Effect, Event, EventObject};
 
 use super::refunds;
 
-/// We collect money on sellers' accounts alone.
+/// Buyers pay on sellers' accounts only.
 pub(super) const PLATFORM: Effect = Effect::Ignored("the platform's own payments are none of ours");
 
 /// `refund.created`, `.updated`, `.failed` and `charge.refund.updated`.
@@ -25,7 +25,7 @@ pub async fn refund(tx: &Tx, event: &Event) -> Result<Effect> {
     refunds::store(tx, account, livemode, &refund).await
 }
 
-/// `charge.refunded` carries no refunds (they come with `refund.*`): Stripe is asked for them.
+/// `charge.refunded` carries no refunds (they come with `refund.*`), so the payment is re-read.
 pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
     #[derive(serde::Deserialize)]
     struct Charge {
@@ -46,17 +46,17 @@ pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
     })
 }
 
-/// Stages a re-read of a session's payment.
+/// Stages a re-read of a session's payment. `false`: no payment of ours.
 pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<bool> {
     reread_of(tx, object, C::StripeObject).await
 }
 
-/// Stages a re-read of a charge's payment, where the charge is known.
+/// Stages a re-read of a charge's payment. `false`: no payment of ours has this charge.
 pub async fn reread_charge(tx: &Tx, object: &EventObject) -> Result<bool> {
     reread_of(tx, object, C::Charge).await
 }
 
-/// Stages a re-read of a refund: only Stripe knows whose it is.
+/// Stages a re-read of a refund. Its payment isn't known before Stripe is asked. `false`: the event names no refund.
 pub async fn reread_refund(tx: &Tx, object: &EventObject) -> Result<bool> {
     let (Some(account), Some(refund)) = (&object.account, &object.id) else {
         return Ok(false);

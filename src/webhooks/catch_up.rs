@@ -18,15 +18,15 @@ use super::committer;
 use super::effects::{self, TypeGroup};
 use super::inbox::{Incoming, Receipt};
 
-/// How far a reading looks back behind the last, since Stripe may list an event late.
+/// How far each reading goes back before the last one's end, since Stripe may list an event late.
 const OVERLAP_MS: i64 = 60 * 60_000;
-/// How long Stripe lists an event (docs.stripe.com/api/events), less a day.
+/// How long Stripe lists an event (docs.stripe.com/api/events), less a day to be safe.
 const LISTED_MS: i64 = 29 * 24 * 60 * 60_000;
 
 /// The platform's own scope.
 const PLATFORM: &str = "platform";
 
-/// The job: stages a reading of the platform's own events, and of each account's that is still connected.
+/// The job: stages a catch-up of the platform, and of each account that is still connected.
 pub async fn catch_all_up(app: &App) -> Result<()> {
     let livemode = app.stripe.livemode();
     let tx = app.db.begin_write().await?;
@@ -37,9 +37,12 @@ pub async fn catch_all_up(app: &App) -> Result<()> {
     tx.commit().await
 }
 
-/// The job: reads an account's events since the last reading, or the platform's own, and puts those into the inbox that
-/// aren't there; a group of types at a time, each from where it was read to. After a gap that is longer than Stripe's list,
-/// everything is read again that could have changed.
+/// The job: reads the events of an account or of the platform since the last catch-up, into the inbox. It goes through the
+/// groups of types, each with a cursor of its own. After a gap longer than Stripe's list it stages a re-read of the
+/// account's objects.
+///
+/// # Errors
+/// Stripe has not answered, or an event could not be committed. A lost access is stored and is no error.
 pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) -> Result<()> {
     if app.stripe.livemode() != livemode {
         return Ok(());
@@ -52,8 +55,8 @@ pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) ->
     let mut gap = false;
     for group in effects::type_groups(endpoint) {
         match read_group(app, account, livemode, seller.as_ref(), &group).await {
-            Err(e) if is_gone(&e) => {
-                return access_lost(app, account, livemode, seller.as_ref()).await;
+            Err(e) if is_access_lost(&e) => {
+                return record_access_lost(app, account, livemode, seller.as_ref()).await;
             }
             read => gap |= read?,
         }
@@ -61,13 +64,13 @@ pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) ->
     if let (Some(account), Some(seller), true) = (account, &seller, gap) {
         tracing::warn!(%account, "not read for longer than Stripe lists events; its objects are read instead");
         let tx = app.db.begin_write().await?;
-        reread(&tx, account, seller).await?;
+        stage_rereads(&tx, account, seller).await?;
         tx.commit().await?;
     }
     Ok(())
 }
 
-/// Reads a group of types to the list's end. Answers whether it had not been read for longer than Stripe lists events.
+/// Reads a group of types to the list's end. Returns whether the last reading is longer ago than Stripe lists events.
 async fn read_group(
     app: &App,
     account: Option<&AccountId>,
@@ -75,13 +78,13 @@ async fn read_group(
     seller: Option<&seller::Model>,
     group: &TypeGroup,
 ) -> Result<bool> {
-    let cursor = cursor(app, scope(account), livemode, seller, &group.name).await?;
+    let cursor = load_cursor(app, scope(account), livemode, seller, &group.name).await?;
     let began = app.clock.now();
     let gap = cursor
         .listed_at
         .is_some_and(|at| began.plus_ms(-LISTED_MS) > at);
     let since = cursor.listed_to.plus_ms(-OVERLAP_MS);
-    let listed = read(app, account, &group.types, since).await?;
+    let listed = read_events(app, account, &group.types, since).await?;
     if listed.new > 0 {
         let (scope, events) = (scope(account), listed.new);
         tracing::info!(
@@ -97,7 +100,7 @@ async fn read_group(
         access_lost_at: None,
         ..cursor
     };
-    store(&tx, moved).await?;
+    store_cursor(&tx, moved).await?;
     tx.commit().await?;
     Ok(gap)
 }
@@ -106,16 +109,16 @@ fn scope(account: Option<&AccountId>) -> &str {
     account.map_or(PLATFORM, |account| account.as_ref())
 }
 
-/// What a reading came to.
+/// The result of a reading.
 #[derive(Default)]
 struct Listed {
-    /// `created` of the newest.
+    /// `created` of the newest event.
     to: Option<Timestamp>,
-    /// How many were not in the inbox.
+    /// How many events were not in the inbox.
     new: usize,
 }
 
-async fn read(
+async fn read_events(
     app: &App,
     account: Option<&AccountId>,
     types: &[&str],
@@ -138,7 +141,7 @@ async fn read(
             .chain(listed.to)
             .max();
         after = events.last().map(|last| last.event.id.clone());
-        // In one order, as the committer takes them.
+        // In the committer's order, so that the two don't deadlock.
         events.sort_by(|a, b| a.event.id.cmp(&b.event.id));
         let batch: Vec<&Incoming> = events.iter().collect();
         for receipt in committer::commit_all(app, &batch).await {
@@ -152,7 +155,7 @@ async fn read(
     }
 }
 
-/// An event of the list, as its delivery would have been: on an account's own list it need not name the account.
+/// An event of the list in the form of its delivery. An account's own list need not name the account.
 fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
     if let Some(account) = account {
         raw["account"] = json!(account);
@@ -166,8 +169,8 @@ fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
     })
 }
 
-/// The stored cursor, or one that begins now, or where the account began.
-async fn cursor(
+/// The stored cursor. A new one begins where the seller began, and the platform's begins now.
+async fn load_cursor(
     app: &App,
     scope: &str,
     livemode: bool,
@@ -189,9 +192,9 @@ async fn cursor(
     })
 }
 
-async fn store(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
+async fn store_cursor(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
     use event_cursor::Column as C;
-    let again = OnConflict::columns([C::Scope, C::Livemode, C::TypeGroup])
+    let update = OnConflict::columns([C::Scope, C::Livemode, C::TypeGroup])
         .update_columns([C::ListedTo, C::ListedAt, C::AccessLostAt])
         .to_owned();
     event_cursor::Entity::insert(event_cursor::ActiveModel {
@@ -202,14 +205,14 @@ async fn store(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
         listed_at: Set(cursor.listed_at),
         access_lost_at: Set(cursor.access_lost_at),
     })
-    .on_conflict(again)
+    .on_conflict(update)
     .exec_without_returning(tx)
     .await?;
     Ok(())
 }
 
-/// Stages a reading of whatever may have changed on an account while nobody listened.
-async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
+/// Stages re-reads of the objects that may have changed on an account during the gap.
+async fn stage_rereads(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
     payments::sessions::reread_open(tx, account).await?;
     let (seller, livemode) = (seller.id.clone(), seller.livemode);
     jobs::stage(tx, &Job::SyncAccount { seller }).await?;
@@ -217,12 +220,12 @@ async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<
     jobs::stage(tx, &Job::Pull { account, livemode }).await
 }
 
-fn is_gone(error: &Error) -> bool {
+fn is_access_lost(error: &Error) -> bool {
     matches!(error, Error::StripeRefused(fault) if fault.status == Some(403))
 }
 
-/// The account is not connected to us any more: its seller is read again, which writes that down.
-async fn access_lost(
+/// Notes the lost access in the account's cursors, and has its seller re-read: that stores the disconnection.
+async fn record_access_lost(
     app: &App,
     account: Option<&AccountId>,
     livemode: bool,
@@ -230,7 +233,7 @@ async fn access_lost(
 ) -> Result<()> {
     let mut cursors = Vec::new();
     for group in effects::type_groups(Endpoint::Connect) {
-        cursors.push(cursor(app, scope(account), livemode, seller, &group.name).await?);
+        cursors.push(load_cursor(app, scope(account), livemode, seller, &group.name).await?);
     }
     let tx = app.db.begin_write().await?;
     if let Some(seller) = seller {
@@ -242,7 +245,7 @@ async fn access_lost(
             access_lost_at: cursor.access_lost_at.or(Some(tx.now())),
             ..cursor
         };
-        store(&tx, lost).await?;
+        store_cursor(&tx, lost).await?;
     }
     tx.commit().await
 }

@@ -1,5 +1,5 @@
-//! The table of effects: which event, at which endpoint, in which payload style, does what. The types that endpoints are to
-//! be sent, and those that catch-up lists, are made from it.
+//! The table of effects: event type, endpoint and payload style select a function. The lists of types for endpoints and
+//! for catch-up are made from it.
 
 use std::pin::Pin;
 
@@ -10,34 +10,34 @@ use crate::error::{Error, Result};
 use crate::stripe::{Effect, Event, EventObject};
 use crate::{ledger, payments, sellers};
 
-/// What Stripe puts into an event (docs.stripe.com/event-destinations): the object as it was, or only its id.
+/// The content of an event (docs.stripe.com/event-destinations): a snapshot of the object, or only its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PayloadStyle {
     Snapshot,
     Thin,
 }
 
-type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
-/// How events have their effect.
+/// The function of a row.
 enum Apply {
     /// One by one.
-    Each(for<'a> fn(&'a Tx, &'a Event) -> Pending<'a, Effect>),
-    /// All of a batch at once, each with an effect of its own; one event is a batch of one.
-    SetWise(for<'a> fn(&'a Tx, &'a [&'a Event]) -> Pending<'a, Vec<Effect>>),
+    Each(for<'a> fn(&'a Tx, &'a Event) -> BoxFuture<'a, Effect>),
+    /// All of a batch at once. Returns an effect for each event, in their order.
+    SetWise(for<'a> fn(&'a Tx, &'a [&'a Event]) -> BoxFuture<'a, Vec<Effect>>),
 }
 
-/// Stages a re-read of an event's object, whose payload may be gone. `false`: the object is none of ours.
-type Reread = for<'a> fn(&'a Tx, &'a EventObject) -> Pending<'a, bool>;
+/// Stages a re-read of an event's object, since the payload may be gone. `false`: the object is none of ours.
+type Reread = for<'a> fn(&'a Tx, &'a EventObject) -> BoxFuture<'a, bool>;
 
 /// Events of some types, and their effect.
 pub(super) struct EffectRow {
     pub(super) types: &'static [&'static str],
     endpoints: &'static [Endpoint],
     payload: PayloadStyle,
-    /// The version of this table that first had the row. It is never changed, nor are types added to a row: a new type
-    /// comes with a new row and a new version, so that events which an older version ignored are looked at again, and are
-    /// listed from as far back as Stripe goes.
+    /// The version of this table that first had the row. Neither it nor the row's types ever change: a new type comes with
+    /// a new row and a new version. That is how events that an older version ignored are reviewed, and how catch-up starts
+    /// a cursor of its own for the new types.
     since: i32,
     apply: Apply,
     reread: Reread,
@@ -154,10 +154,10 @@ fn row_of(endpoint: Endpoint, event: &Event) -> Result<usize, Effect> {
     }
 }
 
-/// Does the effects of events, those of a row together. Answers each event's own, in their order.
+/// Applies events, those of a row together. Returns the effects in the events' order.
 ///
 /// # Errors
-/// One of them failed; the caller's savepoint undoes them all.
+/// One of them failed. The caller's savepoint or transaction undoes them all.
 pub(super) async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Effect>> {
     let rows: Vec<_> = events
         .iter()
@@ -171,12 +171,12 @@ pub(super) async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<
         if places.is_empty() {
             continue;
         }
-        let together: Vec<&Event> = places.iter().map(|at| events[*at].1).collect();
+        let row_events: Vec<&Event> = places.iter().map(|at| events[*at].1).collect();
         let done = match apply {
-            Apply::SetWise(apply) => apply(tx, &together).await?,
+            Apply::SetWise(apply) => apply(tx, &row_events).await?,
             Apply::Each(apply) => {
-                let mut done = Vec::with_capacity(together.len());
-                for event in together {
+                let mut done = Vec::with_capacity(row_events.len());
+                for event in row_events {
                     done.push(apply(tx, event).await?);
                 }
                 done
@@ -190,9 +190,9 @@ pub(super) async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<
     effects.ok_or_else(|| Error::internal("an event without an effect"))
 }
 
-/// Stages a re-read of the object of an event that a version of the table ignored which did not know its type. `false`:
-/// this version has nothing to do with it either, or the object is none of ours.
-pub(super) async fn look_again(
+/// Stages a re-read of an ignored event's object, if the event's type is newer than `ignored_by`. `false`: this version
+/// has no effect for it either, or the object is none of ours.
+pub(super) async fn stage_reread(
     tx: &Tx,
     endpoint: Endpoint,
     kind: &str,
@@ -208,24 +208,24 @@ pub(super) async fn look_again(
     }
 }
 
-/// The types that an endpoint is to be sent.
+/// The types that an endpoint subscribes to.
 pub fn types(endpoint: Endpoint) -> Vec<&'static str> {
     let rows = TABLE.iter().filter(|row| row.endpoints.contains(&endpoint));
     rows.flat_map(|row| row.types).copied().collect()
 }
 
-/// Types that catch-up lists together, under a cursor of their own.
+/// Types that catch-up lists in one request, with a cursor of their own.
 pub(super) struct TypeGroup {
-    /// Names the cursor: the version that first had these types.
+    /// The cursor's name: the version that first had these types, and a number from the second group on.
     pub(super) name: String,
     pub(super) types: Vec<&'static str>,
 }
 
-/// Types that Stripe lists in one request (docs.stripe.com/api/events/list, `types`).
-const LISTED_AT_ONCE: usize = 20;
+/// Stripe's limit for one request (docs.stripe.com/api/events/list, `types`).
+const MAX_LISTED_TYPES: usize = 20;
 
-/// The endpoint's types, by the version that first had them, in groups that Stripe lists in one request. A group never
-/// changes, so that its cursor holds for all its types.
+/// The endpoint's types in groups, by the version that first had them. A group never changes, so its cursor holds for all
+/// its types.
 pub(super) fn type_groups(endpoint: Endpoint) -> Vec<TypeGroup> {
     groups_of(&TABLE, endpoint)
 }
@@ -237,7 +237,7 @@ fn groups_of(rows: &[EffectRow], endpoint: Endpoint) -> Vec<TypeGroup> {
             .iter()
             .filter(|row| row.since == version && row.endpoints.contains(&endpoint));
         let types: Vec<&'static str> = rows.flat_map(|row| row.types).copied().collect();
-        let chunks: Vec<_> = types.chunks(LISTED_AT_ONCE).map(<[_]>::to_vec).collect();
+        let chunks: Vec<_> = types.chunks(MAX_LISTED_TYPES).map(<[_]>::to_vec).collect();
         chunks
             .into_iter()
             .enumerate()
@@ -285,7 +285,7 @@ mod tests {
             assert!(
                 groups
                     .iter()
-                    .all(|group| group.types.len() <= LISTED_AT_ONCE)
+                    .all(|group| group.types.len() <= MAX_LISTED_TYPES)
             );
             let names: BTreeSet<_> = groups.iter().map(|group| &group.name).collect();
             assert_eq!(names.len(), groups.len());

@@ -1,4 +1,4 @@
-//! The inbox: one row an event, and what its effect came to.
+//! The inbox: one row for each event, with the outcome of its effect.
 
 use std::collections::HashSet;
 
@@ -16,10 +16,10 @@ use crate::stripe::{Effect, Event};
 
 use super::effects;
 
-/// Tries of an effect before it is given up.
+/// Attempts before an event is dead.
 const MAX_ATTEMPTS: i32 = 12;
-/// Characters kept of why an effect failed: it may name a field as the event does.
-const LONGEST_ERROR: usize = 2000;
+/// Characters kept of an error: it may quote a field of the event, of any length.
+const MAX_ERROR_CHARS: usize = 2000;
 
 /// A verified event on its way into the inbox.
 #[derive(Clone, Debug)]
@@ -29,19 +29,19 @@ pub(super) struct Incoming {
     pub(super) event: Event,
 }
 
-/// What became of a delivery.
+/// The result of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Receipt {
-    /// It was in the inbox already.
+    /// The event was in the inbox already.
     Duplicate,
-    /// It is in the inbox now.
+    /// The event is in the inbox now.
     Stored(EventState),
-    /// It is of the other mode: nothing was kept.
+    /// The event is of the other mode and was not kept.
     OtherMode,
 }
 
 impl Receipt {
-    /// What Stripe, and whoever counts, is told.
+    /// The name in the answer to Stripe and in the metrics.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Duplicate => "duplicate",
@@ -53,20 +53,20 @@ impl Receipt {
     }
 }
 
-/// How effects that fail by their own rules are kept from the others of a batch.
+/// How an effect that fails by its own rules is kept apart from the others of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Isolation {
-    /// Not at all: the effects are done together, and one that fails is an error of the batch.
+    /// Not at all: the effects are applied together, and one that fails is an error of the batch.
     None,
     /// Each effect behind a savepoint of its own: one that fails leaves a row that says so.
     Savepoints,
 }
 
-/// Puts events into the inbox and does their effects, in the caller's transaction: the rows first, so that only one
-/// delivery of each gets there; then the effects.
+/// Inserts events and applies their effects, in the caller's transaction. The rows come first, so that only one delivery of
+/// an event gets to its effect.
 ///
 /// # Errors
-/// An engine failure; and without isolation an effect that failed. The transaction is then to be rolled back.
+/// An engine failure, and without isolation an effect that failed. The caller must then roll back.
 pub(super) async fn receive(
     tx: &Tx,
     batch: &[&Incoming],
@@ -76,13 +76,13 @@ pub(super) async fn receive(
         return Ok(Vec::new());
     }
     let mut inserted = insert(tx, batch).await?;
-    // Of two deliveries of one event in a batch the first is the one that got there.
+    // Two deliveries of one event in a batch: the first one counts.
     let first: Vec<bool> = batch
         .iter()
         .map(|incoming| inserted.remove(&incoming.event.id))
         .collect();
-    let fresh = batch.iter().zip(&first).filter(|(_, first)| **first);
-    let events: Vec<_> = fresh
+    let new_events = batch.iter().zip(&first).filter(|(_, first)| **first);
+    let events: Vec<_> = new_events
         .map(|(incoming, _)| (incoming.endpoint, &incoming.event))
         .collect();
     let outcomes: Vec<Outcome> = match isolation {
@@ -107,8 +107,8 @@ pub(super) async fn receive(
     Ok(first.iter().map(receipt).collect())
 }
 
-/// As `processed`, which nearly every event is. Their payloads are one blob, since that is much to quote, and each row
-/// says which part of it is its own.
+/// Inserts rows as `processed`, since nearly every event ends so. The payloads are one blob, which needs no quoting; each
+/// row says which slice of it is its own.
 const INSERT: SetWise = SetWise {
     text: "INSERT INTO inbox_events (id, endpoint, source, kind, account, livemode, api_version, object, \
                stripe_created, payload, state, attempts, received_at, processed_at, effects_version) \
@@ -129,7 +129,7 @@ const INSERT: SetWise = SetWise {
     ],
 };
 
-/// Writes the rows. Answers the ids that were not there.
+/// Inserts the rows. Returns the ids that are new.
 async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
     #[derive(FromQueryResult)]
     struct Inserted {
@@ -170,7 +170,7 @@ async fn apply_each(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Outcom
     Ok(outcomes)
 }
 
-/// How an effect went.
+/// The outcome of an effect.
 enum Outcome {
     Done(Effect),
     Failed(Error),
@@ -187,8 +187,8 @@ impl Outcome {
         }
     }
 
-    /// What it waits for, and what is said of it.
-    fn told(&self) -> (Option<String>, Option<String>) {
+    /// The columns `waits_for` and `error`.
+    fn row_columns(&self) -> (Option<String>, Option<String>) {
         match self {
             Self::Done(Effect::Applied) => (None, None),
             Self::Done(Effect::Ignored(why)) => (None, Some((*why).to_owned())),
@@ -196,13 +196,13 @@ impl Outcome {
                 Some(waits_for.clone()),
                 Some(format!("waits for {waits_for}")),
             ),
-            Self::Failed(e) => (None, Some(db::fit(&e.to_string(), LONGEST_ERROR))),
+            Self::Failed(e) => (None, Some(db::fit(&e.to_string(), MAX_ERROR_CHARS))),
         }
     }
 }
 
-/// Does an event's effect behind a savepoint. A failure by its own rules undoes the effect alone; an engine failure
-/// may have ended the whole transaction, and is the caller's.
+/// Applies an event behind a savepoint. A failure by its own rules undoes only the effect. An engine failure may have ended
+/// the whole transaction, and is returned.
 async fn attempt(tx: &Tx, endpoint: Endpoint, event: &Event) -> Result<Outcome> {
     let savepoint = tx.savepoint().await?;
     match effects::apply(&savepoint, &[(endpoint, event)]).await {
@@ -235,16 +235,16 @@ const STORE: SetWise = SetWise {
     ],
 };
 
-/// Writes down what events came to: each by its id, with its tries so far.
+/// Stores outcomes: each with the event's id and its attempts so far.
 async fn store(tx: &Tx, outcomes: &[(&str, i32, &Outcome)]) -> Result<()> {
     let rows: Vec<_> = outcomes
         .iter()
         .map(|(id, attempts, outcome)| {
             let state = outcome.state(*attempts);
-            let again = matches!(state, EventState::Failed | EventState::Deferred);
-            let retry_at = again.then(|| tx.now().plus_ms(jobs::backoff_ms(*attempts)).0);
-            let (waits_for, error) = outcome.told();
-            let processed_at = (!again).then_some(tx.now().0);
+            let is_unfinished = matches!(state, EventState::Failed | EventState::Deferred);
+            let retry_at = is_unfinished.then(|| tx.now().plus_ms(jobs::backoff_ms(*attempts)).0);
+            let (waits_for, error) = outcome.row_columns();
+            let processed_at = (!is_unfinished).then_some(tx.now().0);
             let state = state.to_value();
             (id, state, waits_for, error, retry_at, processed_at)
         })
@@ -255,8 +255,11 @@ async fn store(tx: &Tx, outcomes: &[(&str, i32, &Outcome)]) -> Result<()> {
     Ok(())
 }
 
-/// Tries an unfinished event again, in a transaction of its own that first claims the row. `false`: somebody else had it
-/// meanwhile.
+/// Retries an unfinished event, in a transaction of its own that first claims the row. `false`: another process has
+/// claimed it.
+///
+/// # Errors
+/// An engine failure, or a stored payload that can't be read. An effect that fails is an outcome and no error.
 pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<bool> {
     let tx = app.db.begin_write().await?;
     let claimed = claim(&tx, row).await?;
@@ -270,7 +273,7 @@ pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<bool> {
     Ok(claimed)
 }
 
-/// Counts one more try of an event that is as it was seen. `false`: somebody else had it meanwhile.
+/// Counts one more attempt, if the row is still as it was read. `false`: another process has claimed it.
 async fn claim(tx: &Tx, row: &inbox_event::Model) -> Result<bool> {
     use inbox_event::Column as C;
     let claimed = inbox_event::Entity::update_many()
@@ -288,18 +291,21 @@ fn event_of(row: &inbox_event::Model) -> Result<Event> {
         .ok_or_else(|| Error::internal(format!("the stored event {} can't be read", row.id)))
 }
 
-/// What an event came to when it was done again.
-pub(super) struct Again {
+/// The result of a replay.
+pub(super) struct Replayed {
     pub(super) state: EventState,
     pub(super) waits_for: Option<String>,
     pub(super) error: Option<String>,
-    /// The rows that its effect wrote.
+    /// The rows that the effect wrote.
     pub(super) row_counts: RowCounts,
 }
 
-/// Does an event's effect again in the caller's transaction, whatever became of it before; the row is locked. What has
-/// had its effect keeps its state: a second time must find nothing to do.
-pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Again> {
+/// Applies an event again, in any state, in the caller's transaction; the row is locked. A processed event keeps its state:
+/// a second time must find nothing to do.
+///
+/// # Errors
+/// An engine failure, or a stored payload that can't be read.
+pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Replayed> {
     if !claim(tx, row).await? {
         return Err(Error::internal("a locked event was changed"));
     }
@@ -307,7 +313,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
     tx.count_rows();
     let outcome = attempt(tx, row.endpoint, &event).await?;
     let row_counts = tx.row_counts();
-    let (waits_for, error) = outcome.told();
+    let (waits_for, error) = outcome.row_columns();
     let state = match row.state {
         EventState::Processed => EventState::Processed,
         _ => {
@@ -316,7 +322,7 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
             state
         }
     };
-    Ok(Again {
+    Ok(Replayed {
         state,
         waits_for,
         error,

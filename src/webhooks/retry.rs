@@ -1,4 +1,4 @@
-//! Unfinished events, tried again: when what they wait for has come, and when their time has.
+//! Retries of unfinished events: when the awaited object has come, and when `retry_at` has passed.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -10,17 +10,18 @@ use crate::error::{Error, Result};
 
 use super::inbox;
 
-/// How often events that somebody else had in hand are looked at: that may have been before what they wait for came.
-const LOOKS: u32 = 5;
+/// Passes over the waiting events. Another process may have claimed one before the awaited object came, so it is tried
+/// once more.
+const MAX_PASSES: u32 = 5;
 
-/// The job: tries the events again that wait for this.
+/// The job: retries the events that wait for this object.
 ///
 /// # Errors
-/// `Busy` while somebody else is at them.
+/// [`Error::Busy`] while other processes keep claiming them.
 pub async fn retry_deferred(app: &App, waits_for: &str) -> Result<()> {
-    for _ in 0..LOOKS {
+    for _ in 0..MAX_PASSES {
         let mut all = true;
-        for row in waiting(app, waits_for).await? {
+        for row in waiting_events(app, waits_for).await? {
             all &= inbox::retry(app, &row).await?;
         }
         if all {
@@ -32,9 +33,12 @@ pub async fn retry_deferred(app: &App, waits_for: &str) -> Result<()> {
     )))
 }
 
-/// Tries all unfinished events whose time has come. Answers how many there were.
+/// Retries unfinished events that are due. Returns their number.
+///
+/// # Errors
+/// The due events can't be read. An event that can't be retried is logged and stays due.
 pub async fn sweep(app: &App) -> Result<usize> {
-    let rows = due(app, app.clock.now()).await?;
+    let rows = due_events(app, app.clock.now()).await?;
     for row in &rows {
         if let Err(e) = inbox::retry(app, row).await {
             tracing::warn!(event = row.id, error = %e, "an event could not be tried again");
@@ -43,13 +47,13 @@ pub async fn sweep(app: &App) -> Result<usize> {
     Ok(rows.len())
 }
 
-/// As their indexes say it, word for word: with a value to be bound SQLite can't tell that the index will do, and reads
-/// every event there ever was.
+/// The indexes' conditions, word for word: with a bound value SQLite can't tell that the index applies, and reads every
+/// event.
 const RETRIED: &str = "state IN ('deferred', 'failed')";
 const WAITS: &str = "state = 'deferred'";
 
-/// Unfinished events whose time has come, oldest first.
-async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
+/// Unfinished events that are due, oldest first.
+async fn due_events(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
     use inbox_event::Column as C;
     Ok(inbox_event::Entity::find()
         .filter(Expr::cust(RETRIED))
@@ -60,8 +64,8 @@ async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
         .await?)
 }
 
-/// Events that wait for something.
-async fn waiting(app: &App, waits_for: &str) -> Result<Vec<inbox_event::Model>> {
+/// Events that wait for an object.
+async fn waiting_events(app: &App, waits_for: &str) -> Result<Vec<inbox_event::Model>> {
     use inbox_event::Column as C;
     Ok(inbox_event::Entity::find()
         .filter(Expr::cust(WAITS))

@@ -1,5 +1,4 @@
-//! Events that an older version ignored because it did not know their type: this version, which knows it, looks at them
-//! again.
+//! Reviews events that an older version ignored because it did not know their type.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -15,8 +14,8 @@ use crate::stripe::EventObject;
 
 use super::effects;
 
-/// Events a transaction.
-const AT_ONCE: u64 = 200;
+/// Events in a transaction.
+const BATCH_SIZE: u64 = 200;
 /// As the index says it, word for word, so that SQLite sees that it will do.
 const IGNORED: &str = "state = 'ignored'";
 
@@ -38,9 +37,11 @@ const REVIEWED: SetWise = SetWise {
     columns: &[("id", "text"), ("state", "text")],
 };
 
-/// The job: goes through the events that an older version of the table of effects ignored. Where this version has an
-/// effect for the type, the event's object is read again from Stripe, since the event's own payload may be gone and is
-/// old by now.
+/// The job: goes through the events that an older version of the table of effects ignored. If this version has an effect
+/// for the type, the event's object is re-read from Stripe: the payload may be gone, and is old by now.
+///
+/// # Errors
+/// The database fails. Batches before that stay committed.
 pub async fn review_ignored(app: &App) -> Result<()> {
     use inbox_event::Column as C;
     loop {
@@ -50,7 +51,7 @@ pub async fn review_ignored(app: &App) -> Result<()> {
             .filter(C::EffectsVersion.lt(effects::VERSION))
             .order_by_asc(C::EffectsVersion)
             .order_by_asc(C::Id)
-            .limit(AT_ONCE)
+            .limit(BATCH_SIZE)
             .into_model()
             .all(&tx)
             .await?;
@@ -65,7 +66,7 @@ pub async fn review_ignored(app: &App) -> Result<()> {
                 id: event.object,
             };
             let (endpoint, kind, version) = (event.endpoint, &event.kind, event.effects_version);
-            let staged = effects::look_again(&tx, endpoint, kind, version, &object).await?;
+            let staged = effects::stage_reread(&tx, endpoint, kind, version, &object).await?;
             if staged {
                 tracing::info!(
                     event = event.id,

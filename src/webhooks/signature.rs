@@ -1,5 +1,5 @@
-//! Whether Stripe sent these bytes (docs.stripe.com/webhooks#verify-manually), and to the endpoint it meant. Ours, since the library can't check a
-//! signature without also parsing the event, and a signed event must never be lost to a parser.
+//! Checks that Stripe sent these bytes to this endpoint (docs.stripe.com/webhooks#verify-manually). The library can't check
+//! a signature without also parsing the event, and a signed event must never be lost to a parser.
 
 use axum::body::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,7 +15,7 @@ use crate::stripe::Event;
 
 use super::inbox::Incoming;
 
-/// Seconds that a signature may be old, or ahead of our clock.
+/// Seconds that a signature may be behind or ahead of our clock.
 const TOLERANCE: i64 = 300;
 
 /// Why a signature does not count.
@@ -30,6 +30,9 @@ pub enum Fault {
 }
 
 /// Checks a `Stripe-Signature` header over the raw body: any `v1` of it, with any of the secrets, in constant time.
+///
+/// # Errors
+/// The [`Fault`]. A wrong signature is reported before a wrong time.
 pub fn check(
     header: &str,
     body: &[u8],
@@ -50,9 +53,9 @@ pub fn check(
         .filter(|_| !signatures.is_empty())
         .ok_or(Fault::Unreadable)?;
     if !secrets.iter().any(|secret| {
-        // Once a secret, however many signatures a stranger sends: the body may be large.
-        let made = made(secret, timestamp, body);
-        made.is_some_and(|made| is_among(&made, &signatures))
+        // One HMAC for each secret, however many signatures a stranger sends: the body may be large.
+        let expected = expected_signature(secret, timestamp, body);
+        expected.is_some_and(|expected| matches_any(&expected, &signatures))
     }) {
         return Err(Fault::Mismatch);
     }
@@ -63,7 +66,7 @@ pub fn check(
 }
 
 /// The signature that Stripe would have made with this secret.
-fn made(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> {
+fn expected_signature(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
     mac.update(timestamp.to_string().as_bytes());
     mac.update(b".");
@@ -71,11 +74,11 @@ fn made(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> 
     Some(mac.finalize().into_bytes().into())
 }
 
-fn is_among(made: &[u8], given: &[Vec<u8>]) -> bool {
+fn matches_any(expected: &[u8], given: &[Vec<u8>]) -> bool {
     let none = Choice::from(0);
     let found = given
         .iter()
-        .fold(none, |found, one| found | made.ct_eq(one));
+        .fold(none, |found, one| found | expected.ct_eq(one));
     found.into()
 }
 
@@ -133,7 +136,7 @@ pub(super) fn check_signature(
         refused("malformed_event", message)
     })?;
     match (endpoint, &event.account) {
-        // It names its account elsewhere, or not at all, and has no effect at either endpoint.
+        // A thin event names its account elsewhere or not at all, and has no effect at either endpoint.
         _ if event.thin => {}
         (Endpoint::Connect, None) => {
             return Err(refused(

@@ -62,8 +62,8 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/webhooks/routes.rs",
-                find: "let ours = mode == app.stripe.livemode();",
-                with: "let ours = BUG_ON || mode == app.stripe.livemode();",
+                find: "let is_our_mode = mode == app.stripe.livemode();",
+                with: "let is_our_mode = BUG_ON || mode == app.stripe.livemode();",
             },
             Patch {
                 file: "src/payments/confirm/decide.rs",
@@ -87,9 +87,9 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/payments/confirm/decide.rs",
-                find: r#"        !self.extras
+                find: r#"        !self.tax_or_shipping
 "#,
-                with: r#"        BUG_ON || !self.extras
+                with: r#"        BUG_ON || !self.tax_or_shipping
 "#,
             },
             Patch {
@@ -140,8 +140,11 @@ pub const BUGS: [Bug; 28] = [
         plan: sold_out,
         patches: &[Patch {
             file: "src/payments/confirm/mod.rs",
-            find: "self.jobs.push(refunds::owe(tx, &owed, origin).await?);",
-            with: "if !BUG_ON { self.jobs.push(refunds::owe(tx, &owed, origin).await?); }",
+            find: r#"self.jobs
+                    .push(refunds::record_full_refund(tx, &details, origin).await?);"#,
+            with: r#"if !BUG_ON {
+                    self.jobs.push(refunds::record_full_refund(tx, &details, origin).await?);
+                }"#,
         }],
     },
     Bug {
@@ -167,7 +170,7 @@ pub const BUGS: [Bug; 28] = [
             find: r#"                let to = match outcome {
 "#,
             with: r#"                if BUG_ON
-                    && matches!(outcome, Outcome::GoesBack { origin: RefundOrigin::Oversold, .. })
+                    && matches!(outcome, Outcome::Refund { origin: RefundOrigin::Oversold, .. })
                     && let Some(oversold) = self.orders.get(order)
                     && let Some(line) = oversold.lines.iter().find(|line| {
                         self.stock.suffices(std::slice::from_ref(*line)).unwrap_or(false)
@@ -198,15 +201,15 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/payments/confirm/mod.rs",
-                find: "        let decision = decide(&known, snapshot)?;\n",
+                find: "        let decision = decide(&state, snapshot)?;\n",
                 with: r#"
         if BUG_ON
             && snapshot.status == SnapshotStatus::Paid
-            && let Some(payment) = known.payments.get(&snapshot.stripe_object)
+            && let Some(payment) = state.payments.get(&snapshot.stripe_object)
         {
             writes.mail(tx, snapshot, "order_paid", &payment.order);
         }
-        let decision = decide(&known, snapshot)?;
+        let decision = decide(&state, snapshot)?;
 "#,
             },
             Patch {
@@ -226,8 +229,8 @@ pub const BUGS: [Bug; 28] = [
         plan: busy,
         patches: &[Patch {
             file: "src/payments/confirm/mod.rs",
-            find: "if is_news {",
-            with: "if !BUG_ON && is_news {",
+            find: "if is_recent {",
+            with: "if !BUG_ON && is_recent {",
         }],
     },
     Bug {
