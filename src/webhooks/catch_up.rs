@@ -1,7 +1,7 @@
 //! Catch-up reads events that were never delivered from Stripe's own list, into the same inbox.
 
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveValue::Set, EntityTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use souk_entity::event_cursor;
 use souk_entity::inbox_event::{Endpoint, Source};
@@ -51,33 +51,26 @@ pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) ->
         Some(account) => sellers::by_account(&app.db.read, account, livemode).await?,
         None => None,
     };
-    let endpoint = account.map_or(Endpoint::Platform, |_| Endpoint::Connect);
-    let mut gap = false;
-    for group in effects::type_groups(endpoint) {
+    for group in effects::type_groups(endpoint_of(account)) {
         match read_group(app, account, livemode, seller.as_ref(), &group).await {
             Err(e) if is_access_lost(&e) => {
                 return record_access_lost(app, account, livemode, seller.as_ref()).await;
             }
-            read => gap |= read?,
+            read => read?,
         }
-    }
-    if let (Some(account), Some(seller), true) = (account, &seller, gap) {
-        tracing::warn!(%account, "not read for longer than Stripe lists events; its objects are read instead");
-        let tx = app.db.begin_write().await?;
-        stage_rereads(&tx, account, seller).await?;
-        tx.commit().await?;
     }
     Ok(())
 }
 
-/// Reads a group of types to the list's end. Returns whether the last reading is longer ago than Stripe lists events.
+/// Reads a group of types to the list's end. If the last reading is longer ago than Stripe lists events, the account's
+/// objects are to be re-read: that is staged together with the cursor's move, so that a kill between the two loses nothing.
 async fn read_group(
     app: &App,
     account: Option<&AccountId>,
     livemode: bool,
     seller: Option<&seller::Model>,
     group: &TypeGroup,
-) -> Result<bool> {
+) -> Result<()> {
     let cursor = load_cursor(app, scope(account), livemode, seller, &group.name).await?;
     let began = app.clock.now();
     let gap = cursor
@@ -101,8 +94,15 @@ async fn read_group(
         ..cursor
     };
     store_cursor(&tx, moved).await?;
-    tx.commit().await?;
-    Ok(gap)
+    if let (Some(account), Some(seller), true) = (account, seller, gap) {
+        tracing::warn!(%account, "not read for longer than Stripe lists events; its objects are read instead");
+        stage_rereads(&tx, account, seller).await?;
+    }
+    tx.commit().await
+}
+
+fn endpoint_of(account: Option<&AccountId>) -> Endpoint {
+    account.map_or(Endpoint::Platform, |_| Endpoint::Connect)
 }
 
 fn scope(account: Option<&AccountId>) -> &str {
@@ -182,11 +182,21 @@ async fn load_cursor(
     if let Some(stored) = stored.one(&app.db.read).await? {
         return Ok(stored);
     }
+    use event_cursor::Column as C;
+    let others = event_cursor::Entity::find()
+        .filter(C::Scope.eq(scope))
+        .filter(C::Livemode.eq(livemode));
+    // A platform that has read other types before may have had these all the time.
+    let since = match (seller, others.one(&app.db.read).await?) {
+        (Some(seller), _) => seller.created_at,
+        (None, Some(_)) => app.clock.now().plus_ms(-LISTED_MS),
+        (None, None) => app.clock.now(),
+    };
     Ok(event_cursor::Model {
         scope: scope.to_owned(),
         livemode,
         type_group: group.to_owned(),
-        listed_to: seller.map_or(app.clock.now(), |seller| seller.created_at),
+        listed_to: since,
         listed_at: None,
         access_lost_at: None,
     })
@@ -232,7 +242,7 @@ async fn record_access_lost(
     seller: Option<&seller::Model>,
 ) -> Result<()> {
     let mut cursors = Vec::new();
-    for group in effects::type_groups(Endpoint::Connect) {
+    for group in effects::type_groups(endpoint_of(account)) {
         cursors.push(load_cursor(app, scope(account), livemode, seller, &group.name).await?);
     }
     let tx = app.db.begin_write().await?;

@@ -1,7 +1,9 @@
 //! The inbox: one row for each event, with the outcome of its effect.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
 use souk_entity::inbox_event::{self, Endpoint, EventState, Source};
@@ -87,7 +89,7 @@ pub(super) async fn receive(
         .collect();
     let outcomes: Vec<Outcome> = match isolation {
         Isolation::None => {
-            let effects = effects::apply(tx, &events).await?;
+            let effects = apply(tx, &events).await?;
             effects.into_iter().map(Outcome::Done).collect()
         }
         Isolation::Savepoints => apply_each(tx, &events).await?,
@@ -161,6 +163,13 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
     Ok(inserted.into_iter().map(|row| row.id).collect())
 }
 
+/// Does the effects. A panic is a failure like any other: it must not end the committer, by which every event comes.
+async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Effect>> {
+    let done = AssertUnwindSafe(effects::apply(tx, events)).catch_unwind();
+    done.await
+        .unwrap_or_else(|_| Err(Error::internal("an effect panicked")))
+}
+
 /// Each effect behind a savepoint of its own, so that one that fails leaves the others alone.
 async fn apply_each(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(events.len());
@@ -205,7 +214,7 @@ impl Outcome {
 /// the whole transaction, and is returned.
 async fn attempt(tx: &Tx, endpoint: Endpoint, event: &Event) -> Result<Outcome> {
     let savepoint = tx.savepoint().await?;
-    match effects::apply(&savepoint, &[(endpoint, event)]).await {
+    match apply(&savepoint, &[(endpoint, event)]).await {
         Ok(effects) => {
             savepoint.commit().await?;
             let effect = effects.into_iter().next();

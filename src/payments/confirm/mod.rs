@@ -185,18 +185,24 @@ async fn load_candidates(
     let unknown = snapshots
         .iter()
         .filter(|one| !state.payments.contains_key(&one.stripe_object));
-    let named: BTreeMap<_, _> = unknown
-        .filter_map(|one| Some((one.payment_hint.clone()?, one.stripe_object.as_str())))
-        .collect();
+    // Copied metadata can name one payment in several objects.
+    let mut named: BTreeMap<PaymentId, BTreeSet<&str>> = BTreeMap::new();
+    for one in unknown {
+        if let Some(id) = &one.payment_hint {
+            named
+                .entry(id.clone())
+                .or_default()
+                .insert(&one.stripe_object);
+        }
+    }
     let mut stored_meanwhile = BTreeSet::new();
-    for (id, object) in named {
+    for (id, objects) in named {
         let payment = payment::Entity::find_by_id(id.clone()).lock_exclusive();
         let Some(payment) = payment.one(tx).await? else {
             continue;
         };
-        if payment.stripe_object.as_deref() == Some(object) {
-            stored_meanwhile.insert(object);
-        }
+        let stored = payment.stripe_object.as_deref().unwrap_or_default();
+        stored_meanwhile.extend(objects.get(stored));
         let candidate = Candidate {
             charge_account: payment.charge_account,
             awaits_object: payment.stripe_object.is_none(),
