@@ -1,4 +1,4 @@
-//! What every handler and job is given.
+//! The shared parts of the server, which every handler and job is given.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use crate::db::Db;
 use crate::mailer::Mailer;
 use crate::stripe::Stripe;
 
-/// The server's parts, shared: each request is given them.
+/// A shared handle to the server's parts. Cheap to clone.
 #[derive(Clone)]
 pub struct App(Arc<Parts>);
 
 impl App {
-    /// Of these parts.
+    /// Wraps these parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }

@@ -1,4 +1,4 @@
-//! Who did what, append-only.
+//! The audit log: who did what. It is append-only.
 
 use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde_json::Value;
@@ -8,8 +8,8 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::ids;
 
-/// Writes a line of the audit log. `actor` is a user id, `system`, `stripe` or `guest`; `action` such as
-/// `seller.created`; `data` holds no secret.
+/// Writes an entry of the audit log. `actor` is a user id, `system`, `stripe`, `cli` or `guest`. `action` is such as
+/// `seller.created`. `data` must hold no secret.
 pub async fn record(tx: &Tx, actor: &str, action: &str, subject: &str, data: Value) -> Result<()> {
     audit_entry::Entity::insert(audit_entry::ActiveModel {
         id: Set(ids::new(tx.now())),

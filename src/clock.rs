@@ -1,19 +1,19 @@
-//! The time, in one place: the system's, the simulator's, or one that a test sets.
+//! The only clock: the system's time, the simulator's, or one that a test sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use souk_entity::Timestamp;
 
-/// Where the time comes from.
+/// A source of the time.
 #[derive(Clone, Debug)]
 pub enum Clock {
     /// The machine's wall clock.
     System,
-    /// The wall clock and so many seconds more: the time of a simulator in this process, which anybody may move
-    /// forward. Sessions, keys and books would disagree with it if only Stripe's days passed.
+    /// The wall clock plus these seconds: the time of a simulator in this process, which anybody may move forward. The
+    /// server shares it, so that its sessions, keys and books agree with the simulator's.
     Ahead(Arc<AtomicI64>),
-    /// Stands still until it is moved; milliseconds since 1970 UTC.
+    /// A fixed time, in milliseconds since 1970 UTC, until it is moved.
     Fixed(Arc<AtomicI64>),
 }
 
@@ -34,7 +34,7 @@ impl Clock {
         }
     }
 
-    /// The present moment as others know it who don't live in simulated time: a webhook's signature is stamped by it.
+    /// The present moment outside of simulated time. Webhook signatures are stamped with it.
     #[expect(
         clippy::disallowed_methods,
         reason = "this room is where the time is read"
@@ -51,7 +51,7 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock; no other can be moved from here.
+    /// Moves a fixed clock. Other clocks stay as they are.
     pub fn advance_ms(&self, ms: i64) {
         if let Self::Fixed(at) = self {
             at.fetch_add(ms, Ordering::SeqCst);
@@ -59,7 +59,7 @@ impl Clock {
     }
 }
 
-/// How long something takes, whatever the clock is set to.
+/// Measures durations, independently of the clock.
 pub struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {

@@ -1,4 +1,4 @@
-//! The database: SQLite or PostgreSQL, one way to write, and the few statements whose text differs.
+//! The database: SQLite or PostgreSQL, write transactions, and the few statements whose text differs.
 
 mod row_counts;
 pub mod set_wise;
@@ -24,25 +24,25 @@ use crate::error::{Error, Result};
 pub use row_counts::RowCounts;
 use row_counts::Tally;
 
-/// Statements that a connection keeps prepared: more than there are.
+/// Statements that a connection keeps prepared. There are fewer.
 const STATEMENTS: usize = 512;
-/// Rows that SQLite's thread hands over before it waits for whoever reads them: more than a batch has.
+/// Rows that SQLite's thread sends before it waits for the reader. A batch has fewer.
 const ROWS: usize = 256;
-/// How long a connection may have been idle without being asked whether it is still there.
+/// A connection that was idle for longer is pinged before it is used.
 const TRUSTED: Duration = Duration::from_secs(1);
 
 /// Connections to one database. On SQLite the write pool holds a single connection and `read` only reads; on
 /// PostgreSQL both are one pool, and the committer has its own.
 #[derive(Clone)]
 pub struct Db {
-    /// Behind `begin_write`; a query through it while a `Tx` is open would wait for itself.
+    /// For `begin_write`. A query through it while a `Tx` is open would wait for that transaction.
     write: DatabaseConnection,
-    /// Behind `begin_batch`.
+    /// For `begin_batch`.
     batches: DatabaseConnection,
     /// For everything that only reads.
     pub read: DatabaseConnection,
     clock: Clock,
-    /// Rung after a commit that leaves work to do, so that workers need not poll fast.
+    /// Notified after a commit that staged work which is due, so that workers need not poll often.
     pub staged: Arc<Notify>,
 }
 
@@ -50,18 +50,21 @@ pub struct Db {
 pub struct Tx {
     inner: DatabaseTransaction,
     at: Timestamp,
-    /// Whether the database's clock is to be asked for what replicas measure together.
+    /// Whether `shared_now` is the database's time.
     asks_time: bool,
-    /// None in a savepoint, behind which nothing is committed yet.
+    /// None in a savepoint, whose commit makes nothing visible yet.
     staged: Option<Arc<Notify>>,
-    /// Whether there will be work to do; shared with its savepoints.
-    rings: Arc<AtomicBool>,
+    /// Whether its commit wakes the workers. Shared with its savepoints.
+    wakes: Arc<AtomicBool>,
     tally: Option<Tally>,
     _open: OpenTx,
 }
 
 impl Db {
     /// Connects. `url` is `sqlite://PATH` (made if it is missing) or `postgres://…`.
+    ///
+    /// # Errors
+    /// The folder can't be made, or the database can't be reached.
     pub async fn connect(url: &str, clock: Clock) -> Result<Self> {
         let (write, batches, read) = if let Some(path) = url.strip_prefix("sqlite:") {
             make_folder(path)?;
@@ -84,12 +87,18 @@ impl Db {
     }
 
     /// Begins a write transaction: `BEGIN IMMEDIATE` on SQLite, so that two writers queue instead of failing.
+    ///
+    /// # Errors
+    /// The database can't be reached, or no connection is free in time.
     pub async fn begin_write(&self) -> Result<Tx> {
         self.begin(&self.write).await
     }
 
-    /// The same, for the committer: on a connection that does nothing else, since PostgreSQL plans each statement anew
-    /// the first times that a connection is given it, and the pool hands its connections out in turn.
+    /// Begins a write transaction of the committer, on connections that nothing else uses: PostgreSQL plans a statement
+    /// anew the first times that a connection runs it, and a pool uses its connections in turn.
+    ///
+    /// # Errors
+    /// As `begin_write`.
     pub async fn begin_batch(&self) -> Result<Tx> {
         self.begin(&self.batches).await
     }
@@ -105,13 +114,16 @@ impl Db {
             at: self.clock.now(),
             asks_time: matches!(self.clock, Clock::System) && self.backend() == DbBackend::Postgres,
             staged: Some(self.staged.clone()),
-            rings: Arc::default(),
+            wakes: Arc::default(),
             tally: None,
             _open: OpenTx::enter(),
         })
     }
 
-    /// Brings the schema up to date, whole or not at all, with other replicas waiting.
+    /// Brings the schema up to date in one transaction. Other replicas wait for it.
+    ///
+    /// # Errors
+    /// A migration failed; the schema is as it was.
     pub async fn migrate(&self) -> Result<()> {
         let tx = self.begin_write().await?;
         if tx.inner.get_database_backend() == DbBackend::Postgres {
@@ -123,13 +135,19 @@ impl Db {
         tx.commit().await
     }
 
-    /// Whether it answers.
+    /// Asks whether the database answers.
+    ///
+    /// # Errors
+    /// It doesn't.
     pub async fn ping(&self) -> Result<()> {
         self.read.execute_unprepared("SELECT 1").await?;
         Ok(())
     }
 
-    /// Whether nothing has been made in it yet, not even a table.
+    /// Whether the database has no table yet.
+    ///
+    /// # Errors
+    /// The database failed.
     pub async fn is_empty(&self) -> Result<bool> {
         let text = match self.backend() {
             DbBackend::Postgres => {
@@ -150,8 +168,11 @@ impl Db {
     }
 
     /// Closes the connections.
+    ///
+    /// # Errors
+    /// One of them could not be closed.
     pub async fn close(&self) -> Result<()> {
-        // Some are the same, and closing twice does no harm.
+        // Some are one pool, which may be closed twice.
         for connections in [&self.write, &self.batches, &self.read] {
             connections.close_by_ref().await?;
         }
@@ -159,7 +180,7 @@ impl Db {
     }
 }
 
-/// Makes the folder that an SQLite file is to lie in.
+/// Makes the folder of an SQLite file.
 fn make_folder(path: &str) -> Result<()> {
     let path = path.trim_start_matches("//");
     let path = path.split('?').next().unwrap_or(path);
@@ -170,8 +191,8 @@ fn make_folder(path: &str) -> Result<()> {
     }
 }
 
-/// A text as both databases can hold it, and indexes of theirs: PostgreSQL's texts have no NUL, which Stripe's JSON could
-/// hold. What is longer than so many characters ends in `…`.
+/// A text that both databases can hold and index. PostgreSQL's texts have no NUL, which Stripe's JSON could contain. A
+/// text of more than `most` characters is cut, and ends in `…`.
 pub fn fit(text: &str, most: usize) -> String {
     let text = text.replace('\0', "\u{fffd}");
     match text.char_indices().nth(most) {
@@ -219,15 +240,15 @@ fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOption
                 .busy_timeout(Duration::from_secs(5))
                 .statement_cache_capacity(STATEMENTS)
                 .row_buffer_size(ROWS)
-                // What a savepoint would undo is kept in memory, not in a file that goes with it.
+                // A savepoint's undo journal is kept in memory, not in a temporary file.
                 .pragma("temp_store", "MEMORY")
                 .pragma("query_only", if read_only { "ON" } else { "OFF" })
         });
     options
 }
 
-/// Whether the server is still at the other end. Under load nobody asks: that would be a round trip for each transaction,
-/// and one that fails is answered 503, for its sender to try again.
+/// Whether the server is still at the other end. Under load nobody asks, since that costs each transaction a round trip. A
+/// transaction that then fails is answered with 503, and its sender tries again.
 async fn is_alive(
     connection: &mut sqlx::PgConnection,
     idle: Duration,
@@ -238,23 +259,28 @@ async fn is_alive(
     Ok(true)
 }
 
-/// Whether a connection that comes back is in no transaction. After a full disk or a failed read SQLite itself ends the
-/// transaction; sqlx's rollback then fails, it goes on counting it, and takes every later transaction for a savepoint in
-/// one that nobody will ever commit. Such a connection is closed.
+/// Whether a connection that is given back is in no transaction. After a full disk or a failed read SQLite itself ends the
+/// transaction. sqlx's rollback then fails, and sqlx takes every later transaction for a savepoint in one that nobody will
+/// ever commit. Such a connection is closed.
 async fn is_at_rest(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
-    // Answered after whatever rollback is still under way.
-    connection.ping().await?;
+    if connection.is_in_transaction() {
+        // Answered after a rollback that is still under way. Nobody waits for this after a commit.
+        connection.ping().await?;
+    }
     Ok(!connection.is_in_transaction())
 }
 
 impl Tx {
-    /// When it began: the time of everything written in it.
+    /// When it began, which is the time of everything written in it.
     pub fn now(&self) -> Timestamp {
         self.at
     }
 
-    /// Now, by the one clock that replicas share: PostgreSQL's own, since a replica's may be wrong. On SQLite there is one
-    /// replica, and a clock that somebody sets counts for all.
+    /// Now, by the clock that all replicas share: PostgreSQL's, since a replica's may be wrong. On SQLite there is one
+    /// replica, and a test's clock counts for everybody.
+    ///
+    /// # Errors
+    /// The database failed.
     pub async fn shared_now(&self) -> Result<Timestamp> {
         if !self.asks_time {
             return Ok(self.at);
@@ -267,29 +293,32 @@ impl Tx {
         Ok(Timestamp(row.try_get_by_index(0)?))
     }
 
-    /// From now on counts the rows that it writes; see `row_counts`.
+    /// Counts the rows that it writes from now on; see `row_counts`.
     pub fn count_rows(&mut self) {
         self.tally = Some(Tally::default());
     }
 
-    /// The rows written since `count_rows`, by table: what was done in a savepoint counts once that is committed.
+    /// The rows written since `count_rows`, by table. A savepoint's rows count once it is committed.
     pub fn row_counts(&self) -> RowCounts {
         self.tally.as_ref().map(Tally::rows).unwrap_or_default()
     }
 
-    /// Has the workers woken once it is committed: it leaves them something to do at once.
+    /// Wakes this process' workers once it is committed, since it leaves them a job that is due.
     pub fn wake_workers(&self) {
-        self.rings.store(true, Ordering::Relaxed);
+        self.wakes.store(true, Ordering::Relaxed);
     }
 
-    /// Makes it last, and wakes the workers if it is to.
+    /// Commits, and wakes the workers if `wake_workers` was called.
+    ///
+    /// # Errors
+    /// The database failed. Whether it is committed isn't known if the connection was lost.
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
         if let Some(tally) = self.tally {
             tally.commit();
         }
         if let Some(staged) = self.staged
-            && self.rings.load(Ordering::Relaxed)
+            && self.wakes.load(Ordering::Relaxed)
         {
             staged.notify_waiters();
         }
@@ -297,19 +326,25 @@ impl Tx {
     }
 
     /// Undoes it.
+    ///
+    /// # Errors
+    /// The connection was lost, which undoes it too.
     pub async fn rollback(self) -> Result<()> {
         self.inner.rollback().await?;
         Ok(())
     }
 
-    /// A savepoint in it, with the same time.
+    /// Begins a savepoint in it, with the same time.
+    ///
+    /// # Errors
+    /// The database failed.
     pub async fn savepoint(&self) -> Result<Tx> {
         Ok(Tx {
             inner: self.inner.begin().await?,
             at: self.at,
             asks_time: self.asks_time,
             staged: None,
-            rings: self.rings.clone(),
+            wakes: self.wakes.clone(),
             tally: self.tally.as_ref().map(Tally::inner),
             _open: OpenTx::enter(),
         })
@@ -381,7 +416,7 @@ impl Drop for OpenTx {
     }
 }
 
-/// Panics, in debug builds, when this task holds a transaction: called before anything goes over the network.
+/// Panics in debug builds if this task holds a transaction. It is called before anything goes over the network.
 pub fn assert_no_open_transaction() {
     if cfg!(debug_assertions)
         && let Some(task) = tokio::task::try_id()
@@ -394,7 +429,10 @@ pub fn assert_no_open_transaction() {
     }
 }
 
-/// `Ok(false)` where a unique constraint said no.
+/// What an insert with `ON CONFLICT DO NOTHING` answered; `Ok(None)` if the row was there already.
+///
+/// # Errors
+/// Any other failure of the database.
 pub fn inserted<T>(result: Result<T, DbErr>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

@@ -1,11 +1,11 @@
-//! One error for the whole server, and the one table from its variants to status and code.
+//! The error type of the server, and the table of its variants' statuses and codes.
 
 use sea_orm::DbErr;
 
-/// What went wrong with Stripe's answer, as Stripe puts it (docs.stripe.com/api/errors).
+/// A failed request to Stripe, in Stripe's words (docs.stripe.com/api/errors).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StripeFault {
-    /// HTTP status, where there was an answer.
+    /// The HTTP status, if there was an answer.
     pub status: Option<u16>,
     /// Stripe's `type`, such as `invalid_request_error`.
     pub kind: String,
@@ -21,7 +21,7 @@ pub struct StripeFault {
     pub request_id: Option<String>,
 }
 
-/// Why something could not be done.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A field of the request is wrong; `param` is its path, such as `lines[0].quantity`.
@@ -37,19 +37,19 @@ pub enum Error {
     /// The body is no JSON at all.
     #[error("{0}")]
     MalformedJson(String),
-    /// No credentials, or none that count.
+    /// No credentials, or invalid ones.
     #[error("{1}")]
     Unauthenticated(&'static str, &'static str),
-    /// Known, but not allowed to do this.
+    /// The caller is known, but may not do this.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// No such thing, or not one the caller may know of.
+    /// There is no such thing, or the caller may not know of it.
     #[error("No such {0}.")]
     NotFound(&'static str),
-    /// A field names something that isn't there, or that the caller may not know of.
+    /// A field names something that doesn't exist, or that the caller may not know of.
     #[error("No such {what}.")]
     NoSuch {
-        /// What was looked for.
+        /// The kind of thing.
         what: &'static str,
         /// The field's path.
         param: String,
@@ -60,7 +60,7 @@ pub enum Error {
     /// The path does not take this method.
     #[error("This path does not take that method.")]
     MethodNotAllowed,
-    /// The state of things forbids it; the code says which rule.
+    /// The present state forbids it; the code says by which rule.
     #[error("{message}")]
     Conflict {
         code: &'static str,
@@ -73,22 +73,22 @@ pub enum Error {
     /// The body is not of the type that this path takes.
     #[error("Send the body as {0}.")]
     UnsupportedMediaType(&'static str),
-    /// Too many tries; come back after so many seconds.
+    /// Too many requests; `retry_after` is in seconds.
     #[error("Too many requests; try again in {retry_after} s.")]
     TooManyRequests { retry_after: i64 },
-    /// A webhook that can't be taken; the code says why.
+    /// A webhook that was refused; the code says why.
     #[error("{message}")]
     WebhookRefused { code: &'static str, message: String },
-    /// The queue is full or the database is away.
+    /// The queue is full, or the database can't be reached.
     #[error("{0}")]
     Busy(String),
-    /// Stripe said a definite no: nothing was done there.
+    /// Stripe refused definitely: nothing was done there.
     #[error("Stripe refused: {}", .0.message)]
     StripeRefused(Box<StripeFault>),
-    /// Stripe gave no usable answer: what was asked may or may not have been done.
+    /// Stripe gave no usable answer: the request may or may not have had its effect.
     #[error("Stripe gave no answer: {}", .0.message)]
     StripeUnavailable(Box<StripeFault>),
-    /// The settings and the database do not belong together; the server must not start, or must stop.
+    /// The settings don't belong to this database, so the server must not run.
     #[error("{0}")]
     WrongDatabase(String),
     /// The database failed.
@@ -97,12 +97,12 @@ pub enum Error {
     /// A sum does not fit in 64 bits.
     #[error("An amount is too large.")]
     Overflow,
-    /// Something that must never be so.
+    /// A violated invariant, or another failure of ours.
     #[error("internal: {0}")]
     Internal(String),
 }
 
-/// The result of nearly everything here.
+/// The result of most functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -127,7 +127,7 @@ impl Error {
         }
     }
 
-    /// A rule of state that stands against it.
+    /// A conflict with the present state.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict {
             code,
@@ -136,7 +136,7 @@ impl Error {
         }
     }
 
-    /// A field that names nothing the caller may know of.
+    /// A field that names nothing that the caller may know of.
     pub fn no_such(what: &'static str, param: impl Into<String>) -> Self {
         Self::NoSuch {
             what,
@@ -144,12 +144,12 @@ impl Error {
         }
     }
 
-    /// Something that must never be so.
+    /// A violated invariant, or another failure of ours.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::Internal(message.into())
     }
 
-    /// The table: HTTP status and `code`.
+    /// The HTTP status and the `code` of each variant.
     pub fn status_and_code(&self) -> (u16, &'static str) {
         match self {
             Self::Invalid { .. } | Self::Overflow => (422, "invalid_request"),
@@ -182,7 +182,7 @@ impl Error {
         }
     }
 
-    /// Whether the same thing may work later: a job then tries again, else it is given up.
+    /// Whether the operation may work later. A job is then retried, otherwise given up.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self,
@@ -193,7 +193,7 @@ impl Error {
         )
     }
 
-    /// Whether the transaction only got in another's way (PostgreSQL 40001 and 40P01): the same again may do.
+    /// Whether the transaction was aborted because of another one (PostgreSQL 40001 and 40P01), so that it can be retried.
     pub fn is_contention(&self) -> bool {
         let Self::Database(DbErr::Exec(e) | DbErr::Query(e)) = self else {
             return false;
@@ -205,7 +205,7 @@ impl Error {
         matches!(code.as_deref(), Some("40001" | "40P01"))
     }
 
-    /// Whether the database itself failed, not our statement: the whole transaction is then over.
+    /// Whether the database itself failed, and not our statement. The whole transaction is then over.
     pub fn is_engine_error(&self) -> bool {
         matches!(self, Self::Database(e) if is_engine_error(e)) || matches!(self, Self::Busy(_))
     }
@@ -225,7 +225,7 @@ fn is_engine_error(e: &DbErr) -> bool {
         sqlx::Error::Database(e) => {
             let code = e.code().unwrap_or_default().into_owned();
             match code.parse::<i64>() {
-                // SQLite gives result codes, extended ones with the primary code in the low byte.
+                // SQLite gives result codes. An extended one has the primary code in its low byte.
                 Ok(number) if code.len() < 5 => matches!(number & 0xff, 5 | 6 | 7 | 9 | 10 | 13),
                 _ => {
                     matches!(code.as_str(), "40001" | "40P01" | "55P03")

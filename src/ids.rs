@@ -1,4 +1,4 @@
-//! The only place that makes ids and random secrets.
+//! The only source of ids and random secrets.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,8 +9,8 @@ use uuid::{ContextV7, Uuid};
 
 static CONTEXT: std::sync::Mutex<ContextV7> = std::sync::Mutex::new(ContextV7::new());
 
-/// A new id: the prefix, an underscore, and a UUID version 7 in hex, so that ids sort by when they were made,
-/// also within one millisecond of one process.
+/// A new id: the prefix, an underscore, and a UUID version 7 in hex. Ids sort by their time, and within one process also in
+/// the same millisecond.
 #[expect(clippy::disallowed_methods, reason = "this room is where ids are made")]
 pub fn new<I: RowId>(at: Timestamp) -> I {
     let seconds = u64::try_from(at.seconds()).unwrap_or_default();
@@ -30,7 +30,7 @@ pub fn random_token() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A whole number from 0 up to and without `end`, for jitter.
+/// A random number from 0 to `end − 1`, for jitter.
 pub fn random_below(end: i64) -> i64 {
     use rand::RngExt;
     if end <= 0 {
@@ -40,7 +40,7 @@ pub fn random_below(end: i64) -> i64 {
     }
 }
 
-/// SHA-256 in hex: how tokens and secrets are stored.
+/// SHA-256 in hex. Tokens and secrets are stored in this form.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }

@@ -1,5 +1,5 @@
-//! Which Stripe a database belongs to. Every start compares: simulated, test and live money never meet in one database,
-//! nor do two platforms.
+//! The mode and the platform that a database belongs to. Every start compares them, so that simulated, test and live money
+//! never get into one database, nor do two platforms.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::stripe::requests::accounts;
 use crate::stripe::views::IdView;
 use crate::{audit, identity};
 
-/// The demo's admin, seller and buyer. Everybody knows their password, so they exist beside simulated money alone.
+/// The demo's admin, seller and buyer. Their password is public, so they exist only with simulated money.
 pub const SEEDED_USERS: [&str; 3] = [
     "admin@demo.example",
     "seller@demo.example",
@@ -25,23 +25,23 @@ pub const SEEDED_USERS: [&str; 3] = [
 ];
 
 const ROW: i32 = 1;
-/// The pause between two tries of asking Stripe whose key this is.
+/// The pause between two requests for the key's own account.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// Opens a database for one kind of money: writes the kind down the first time, and compares it ever after. A database
-/// from before this was written down is told by its rows.
+/// Opens a database in a mode: records the mode the first time, and compares it at every later start. The mode of a
+/// database from an older version is inferred from its rows.
 ///
 /// # Errors
-/// [`Error::WrongDatabase`] where it holds another kind, or doesn't tell which.
+/// [`Error::WrongDatabase`] if the database has another mode, or none can be inferred.
 pub async fn open(db: &Db, mode: Mode) -> Result<()> {
     let tx = db.begin_write().await?;
     let recorded = match row(&tx).await? {
         Some(row) => row.mode,
         None => {
-            let found = match told_by_rows(&tx).await? {
-                Evidence::Empty => mode,
-                Evidence::Of(found) => found,
-                Evidence::Unclear => return Err(unclear()),
+            let found = match infer_mode(&tx).await? {
+                InferredMode::Empty => mode,
+                InferredMode::Is(found) => found,
+                InferredMode::Unclear => return Err(unclear()),
             };
             record(&tx, found).await?;
             found
@@ -53,12 +53,12 @@ pub async fn open(db: &Db, mode: Mode) -> Result<()> {
     tx.commit().await
 }
 
-/// Writes down which kind of money a database from before holds, as an operator says it. With real keys the demo's users
+/// Records the mode of a database from an older version, on an operator's word. In test and live mode the demo's users
 /// are closed.
 ///
 /// # Errors
-/// [`Error::WrongDatabase`] where another kind is written down already.
-pub async fn settle(db: &Db, mode: Mode) -> Result<()> {
+/// [`Error::WrongDatabase`] if another mode is recorded already.
+pub async fn set_mode(db: &Db, mode: Mode) -> Result<()> {
     let tx = db.begin_write().await?;
     match row(&tx).await? {
         Some(row) if row.mode == mode => return Ok(()),
@@ -82,11 +82,11 @@ pub async fn settle(db: &Db, mode: Mode) -> Result<()> {
     tx.commit().await
 }
 
-/// Asks Stripe whose key this is, until it answers, and compares that with the database, which remembers the first
-/// answer. The start doesn't wait for it.
+/// Retrieves the key's own account from Stripe (docs.stripe.com/api/accounts/retrieve), again until Stripe answers, and
+/// compares it with the database, which keeps the first answer. The start doesn't wait for it.
 ///
 /// # Errors
-/// [`Error::WrongDatabase`] where the database belongs to another platform.
+/// [`Error::WrongDatabase`] if the database belongs to another platform.
 pub async fn check_platform(app: App) -> Result<()> {
     loop {
         match compare_platform(&app).await {
@@ -135,7 +135,7 @@ async fn row(tx: &Tx) -> Result<Option<installation::Model>> {
     Ok(row.one(tx).await?)
 }
 
-/// Of two replicas that start at once the second finds the first's row.
+/// Records the mode. If two replicas start at once, the second finds the first's row.
 async fn record(tx: &Tx, mode: Mode) -> Result<()> {
     let there = OnConflict::column(installation::Column::Id)
         .do_nothing()
@@ -156,33 +156,33 @@ async fn record(tx: &Tx, mode: Mode) -> Result<()> {
     }
 }
 
-/// What the rows of a database from before tell of its money.
-enum Evidence {
-    /// Nothing was done in it yet.
+/// The mode of a database from an older version, as its rows show it.
+enum InferredMode {
+    /// The database has not been used yet.
     Empty,
-    Of(Mode),
+    Is(Mode),
     Unclear,
 }
 
-async fn told_by_rows(tx: &Tx) -> Result<Evidence> {
+async fn infer_mode(tx: &Tx) -> Result<InferredMode> {
     let (live, other) = (sellers_of(tx, true).await?, sellers_of(tx, false).await?);
     if !identity::by_emails(tx, &SEEDED_USERS).await?.is_empty() {
-        // Only simulated money is seeded; a live seller beside it came by going live on that database.
+        // Only simulated money is seeded. A live seller beside the seeded users means that somebody went live on it.
         return Ok(match live {
-            true => Evidence::Unclear,
-            false => Evidence::Of(Mode::Simulated),
+            true => InferredMode::Unclear,
+            false => InferredMode::Is(Mode::Simulated),
         });
     }
     if live || other {
         return Ok(match (live, other) {
-            (true, false) => Evidence::Of(Mode::Live),
-            _ => Evidence::Unclear,
+            (true, false) => InferredMode::Is(Mode::Live),
+            _ => InferredMode::Unclear,
         });
     }
     let used = any(tx, user::Entity::find()).await? || any(tx, inbox_event::Entity::find()).await?;
     Ok(match used {
-        true => Evidence::Unclear,
-        false => Evidence::Empty,
+        true => InferredMode::Unclear,
+        false => InferredMode::Empty,
     })
 }
 

@@ -2,21 +2,23 @@
 
 pub mod admin;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, UpdateMany};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, UpdateMany,
+};
 use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp};
 
 use crate::db::set_wise::SetWise;
-use crate::db::{Db, Tx};
+use crate::db::{self, Db, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
 
-/// All the work there is, by plain ids.
+/// All the work there is, named by plain ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Job {
@@ -40,6 +42,12 @@ pub enum Job {
         livemode: bool,
         payout: String,
     },
+    /// Re-read a refund from Stripe.
+    SyncRefund {
+        account: AccountId,
+        livemode: bool,
+        refund: String,
+    },
     /// Try again the events that wait for this.
     RetryDeferred { waits_for: String },
     /// Read what Stripe lists of the account's events, or of the platform's own.
@@ -47,24 +55,27 @@ pub enum Job {
         account: Option<AccountId>,
         livemode: bool,
     },
-    /// Again and again: stage a catch-up for everybody.
+    /// Recurring: stage a catch-up for everybody.
     CatchAllUp,
-    /// Again and again: ask Stripe about payments whose session's life is over.
+    /// Recurring: look at events again that an older version ignored.
+    ReviewIgnoredEvents,
+    /// Recurring: ask Stripe about payments whose session's life is over.
     SweepPayments,
-    /// Again and again: delete what nobody can use any more.
+    /// Recurring: delete what nobody can use any more.
     Tidy,
     /// Send a mail about an order; `what` is one of `notify`'s.
     Mail { what: String, subject: String },
 }
 
 impl Job {
-    /// What makes it one and the same effect.
+    /// The name of its effect: jobs with the same key are one job.
     fn effect_key(&self) -> String {
         let (kind, subject) = (self.kind(), self.subject());
         match self {
             Self::Mail { what, .. } => format!("{kind}:{what}:{subject}"),
             Self::Pull { livemode, .. }
             | Self::SyncPayout { livemode, .. }
+            | Self::SyncRefund { livemode, .. }
             | Self::CatchUp { livemode, .. } => {
                 format!("{kind}:{subject}:{livemode}")
             }
@@ -83,9 +94,11 @@ impl Job {
             Self::Refund { .. } => "refund",
             Self::Pull { .. } => "pull",
             Self::SyncPayout { .. } => "sync_payout",
+            Self::SyncRefund { .. } => "sync_refund",
             Self::RetryDeferred { .. } => "retry_deferred",
             Self::CatchUp { .. } => "catch_up",
             Self::CatchAllUp => "catch_all_up",
+            Self::ReviewIgnoredEvents => "review_ignored_events",
             Self::SweepPayments => "sweep_payments",
             Self::Tidy => "tidy",
             Self::Mail { .. } => "mail",
@@ -100,17 +113,20 @@ impl Job {
             Self::Refund { refund } => refund.as_ref(),
             Self::Pull { account, .. } => account.as_ref(),
             Self::SyncPayout { payout, .. } => payout,
+            Self::SyncRefund { refund, .. } => refund,
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),
-            Self::CatchAllUp | Self::SweepPayments | Self::Tidy => "all",
+            Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments | Self::Tidy => {
+                "all"
+            }
             Self::Mail { subject, .. } => subject,
         }
     }
 
-    /// How often it is done, for what is done again and again: on whichever replica leases it, and never given up.
+    /// How often a recurring job is done, by whichever replica leases it. It is never given up.
     fn every_ms(&self) -> Option<i64> {
         match self {
-            Self::CatchAllUp | Self::SweepPayments => Some(15 * 60_000),
+            Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments => Some(15 * 60_000),
             Self::Tidy => Some(60 * 60_000),
             _ => None,
         }
@@ -119,29 +135,38 @@ impl Job {
 
 /// Runs before a job is given up.
 const MAX_ATTEMPTS: i32 = 12;
-/// As the index says it, word for word: with values to be bound SQLite can't tell that the index will do.
+/// The index's condition, word for word: SQLite doesn't use the index for a query with bound values.
 const UNFINISHED: &str = "state IN ('ready', 'leased')";
 const BACKOFF_BASE_MS: i64 = 1_000;
 const BACKOFF_MAX_MS: i64 = 10 * 60_000;
 
-/// Stages a job in the transaction whose effect it is.
+/// Stages a job in the transaction whose effect it is. See `stage_at`.
+///
+/// # Errors
+/// The database failed.
 pub async fn stage(tx: &Tx, job: &Job) -> Result<()> {
     stage_at(tx, job, tx.now()).await
 }
 
-/// Stages a job to be run no sooner than `run_at`. A debounced job that is staged already is woken instead: it runs
-/// again although it may be running now, since its wanted generation rises.
+/// Stages a job to be run no sooner than `run_at`. A job that is staged already is not staged twice: if it waits it keeps
+/// its time, if it runs now it will run once more, and if it has ended it begins anew. A mail is staged only once.
+///
+/// # Errors
+/// The database failed.
 pub async fn stage_at(tx: &Tx, job: &Job, run_at: Timestamp) -> Result<()> {
     insert(tx, std::slice::from_ref(job), run_at).await
 }
 
-/// Stages jobs, some of which may be the same, in one statement and one order.
+/// Stages jobs in one statement, sorted by their effects. Some of them may be the same.
+///
+/// # Errors
+/// The database failed.
 pub async fn stage_all(tx: &Tx, jobs: &[Job]) -> Result<()> {
     insert(tx, jobs, tx.now()).await
 }
 
 const INSERT: SetWise = SetWise {
-    // What ended begins anew; a mail that was staged is the same mail.
+    // A job that has ended begins anew. A mail is never sent twice.
     text: "INSERT INTO jobs (id, kind, args, effect_key, subject, state, wanted_generation, done_generation, attempts, \
                run_at, created_at) \
            SELECT id, kind, args, effect_key, subject, 'ready', 1, 0, 0, $2, $3 FROM {input} WHERE true \
@@ -184,8 +209,10 @@ async fn insert(tx: &Tx, jobs: &[Job], run_at: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Sees to it that a job that is done again and again is done now, and then at its time; unless it is at work, or rests
-/// after a failure.
+/// Stages a recurring job and makes it due now, unless it is at work or waits after a failure.
+///
+/// # Errors
+/// The database failed.
 pub async fn schedule(tx: &Tx, job: &Job) -> Result<()> {
     use job::Column as C;
     stage(tx, job).await?;
@@ -199,7 +226,7 @@ pub async fn schedule(tx: &Tx, job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// A job in a worker's hands. Owner and attempt are the fence: whoever lost the lease can't end the job.
+/// A job that a worker has leased. Owner and attempt are the fence: a worker that lost the lease can't end the job.
 #[derive(Clone, Debug)]
 pub struct Lease {
     /// The job's id.
@@ -211,7 +238,7 @@ pub struct Lease {
     owner: String,
     attempt: i32,
     generation: i64,
-    /// How long its worker may say nothing before another takes over.
+    /// How long it lasts unless it is renewed.
     length_ms: i64,
 }
 
@@ -221,7 +248,7 @@ impl Lease {
         self.attempt
     }
 
-    /// How often its worker says that it is still at it.
+    /// How often its worker is to renew it.
     pub fn renew_every_ms(&self) -> i64 {
         self.length_ms / 3
     }
@@ -233,7 +260,7 @@ impl Lease {
         (!again && self.job.every_ms().is_none()).then_some(error)
     }
 
-    /// The job's row, as long as it is in this worker's hands.
+    /// The job's row, as long as this worker has leased it.
     fn mine(&self) -> UpdateMany<job::Entity> {
         use job::Column as C;
         job::Entity::update_many()
@@ -244,12 +271,15 @@ impl Lease {
     }
 }
 
-/// Takes up to `most` due jobs for `owner`, for a length of time; those with an expired lease too.
-pub async fn lease(db: &Db, owner: &str, most: u64, length: Duration) -> Result<Vec<Lease>> {
+/// Takes up to `most` due jobs for `owner`, for a length of time; also jobs whose lease has expired. The leases hold once
+/// the transaction is committed.
+///
+/// # Errors
+/// The database failed.
+pub async fn lease(tx: &Tx, owner: &str, most: u64, length: Duration) -> Result<Vec<Lease>> {
     use job::Column as C;
     let length_ms =
         i64::try_from(length.as_millis()).map_err(|e| Error::internal(e.to_string()))?;
-    let tx = db.begin_write().await?;
     let (now, shared_now) = (tx.now(), tx.shared_now().await?);
     let due = Condition::any()
         .add(C::State.eq(JobState::Ready).and(C::RunAt.lte(now)))
@@ -272,31 +302,31 @@ pub async fn lease(db: &Db, owner: &str, most: u64, length: Duration) -> Result<
         .col_expr(C::LeaseOwner, Expr::value(owner))
         .col_expr(C::LeaseUntil, Expr::value(shared_now.plus_ms(length_ms)))
         .filter(C::Id.in_subquery(pick))
-        .exec_with_returning(&tx)
+        .exec_with_returning(tx)
         .await?;
-    if rows.is_empty() {
-        tx.rollback().await?;
-        return Ok(Vec::new());
-    }
-    tx.commit().await?;
-    rows.into_iter()
-        .map(|row| {
-            let job = serde_json::from_str(&row.args)
-                .map_err(|e| Error::internal(format!("job {}: {e}", row.id)))?;
-            Ok(Lease {
-                id: row.id,
-                job,
-                taken_at: now,
-                owner: owner.to_owned(),
-                attempt: row.attempts,
-                generation: row.wanted_generation,
-                length_ms,
-            })
-        })
-        .collect()
+    let read = |row: job::Model| match serde_json::from_str(&row.args) {
+        Ok(job) => Some(Lease {
+            id: row.id,
+            job,
+            taken_at: now,
+            owner: owner.to_owned(),
+            attempt: row.attempts,
+            generation: row.wanted_generation,
+            length_ms,
+        }),
+        Err(e) => {
+            // It stays leased, so that it doesn't come back at once, and holds up no other.
+            tracing::error!(job = %row.id, kind = row.kind, error = %e, "a job can't be read");
+            None
+        }
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
 }
 
 /// Begins the lease anew, for a job that takes long. `false`: it was lost, and another worker has the job.
+///
+/// # Errors
+/// The database failed; the lease ends when it would have.
 pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
     let tx = db.begin_write().await?;
     let until = tx.shared_now().await?.plus_ms(lease.length_ms);
@@ -309,7 +339,10 @@ pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
     Ok(renewed.rows_affected == 1)
 }
 
-/// Gives a job back that was not ended, as if it had not been taken: another worker may have it at once.
+/// Gives back a job that has not ended. It is due at once, for any worker; its try still counts.
+///
+/// # Errors
+/// The database failed; the job is taken over when its lease expires.
 pub async fn release(db: &Db, lease: &Lease) -> Result<()> {
     use job::Column as C;
     let tx = db.begin_write().await?;
@@ -325,53 +358,81 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<()> {
     tx.commit().await
 }
 
-/// Writes down how a leased job went. A failure that may pass is tried again with full-jitter backoff; any other, or
-/// the twelfth, makes it dead. `false`: the lease was lost, and nothing was written.
-pub async fn finish(db: &Db, lease: &Lease, outcome: &Result<()>) -> Result<bool> {
-    let tx = db.begin_write().await?;
-    let done = finish_in(&tx, lease, outcome).await?;
-    tx.commit().await?;
-    Ok(done)
-}
+/// How jobs went, each by its lease. What was wanted again while it ran is ready again at once, and one that has a next
+/// time rests until then. A null leaves the column as it is.
+const FINISH: SetWise = SetWise {
+    // Their rows are locked in the order in which jobs are staged: two transactions could wait for each other otherwise.
+    text: "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, \
+               done_generation = COALESCE(ended.generation, jobs.done_generation), \
+               attempts = CASE WHEN ended.generation IS NULL THEN jobs.attempts ELSE 0 END, \
+               state = CASE WHEN jobs.wanted_generation > ended.generation THEN 'ready' ELSE ended.state END, \
+               run_at = CASE WHEN jobs.wanted_generation > ended.generation THEN $2 \
+                   ELSE COALESCE(ended.run_at, jobs.run_at) END, \
+               last_error = ended.error, finished_at = COALESCE(ended.finished_at, jobs.finished_at) \
+           FROM (SELECT input.* FROM {input} JOIN jobs ON jobs.id = input.id \
+               ORDER BY jobs.effect_key FOR UPDATE OF jobs) AS ended \
+           WHERE jobs.id = ended.id AND jobs.state = 'leased' AND jobs.lease_owner = ended.owner \
+               AND jobs.attempts = ended.attempt \
+           RETURNING jobs.id",
+    columns: &[
+        ("id", "text"),
+        ("owner", "text"),
+        ("attempt", "int"),
+        ("generation", "bigint"),
+        ("state", "text"),
+        ("run_at", "bigint"),
+        ("error", "text"),
+        ("finished_at", "bigint"),
+    ],
+};
 
-/// The same, in the transaction of what follows from it.
-pub async fn finish_in(tx: &Tx, lease: &Lease, outcome: &Result<()>) -> Result<bool> {
-    use job::Column as C;
+/// Writes down how leased jobs went. A failure that may pass is tried again with full-jitter backoff; any other, or the
+/// twelfth, makes the job dead. Answers which were written, in their order: of the others the lease was lost.
+///
+/// # Errors
+/// The database failed; nothing is written.
+pub async fn finish(tx: &Tx, ends: &[(&Lease, &Result<()>)]) -> Result<Vec<bool>> {
+    #[derive(FromQueryResult)]
+    struct Finished {
+        id: JobId,
+    }
     let now = tx.now();
-    let mine = lease
-        .mine()
-        .col_expr(C::LeaseOwner, Expr::value(None::<String>))
-        .col_expr(C::LeaseUntil, Expr::value(None::<Timestamp>));
-    let update = match outcome {
-        Ok(()) => {
-            let woken = || Expr::col(C::WantedGeneration).gt(lease.generation);
-            let (rests, next) = match lease.job.every_ms() {
-                Some(every) => (JobState::Ready, now.plus_ms(every)),
-                None => (JobState::Done, now),
-            };
-            mine.col_expr(C::DoneGeneration, Expr::value(lease.generation))
-                .col_expr(C::Attempts, Expr::value(0))
-                .col_expr(
-                    C::State,
-                    Expr::case(woken(), JobState::Ready).finally(rests).into(),
-                )
-                .col_expr(C::RunAt, Expr::case(woken(), now).finally(next).into())
-                .col_expr(C::LastError, Expr::value(None::<String>))
-                .col_expr(C::FinishedAt, Expr::value(now))
-        }
-        Err(e) if lease.gives_up(outcome).is_none() => mine
-            .col_expr(C::State, Expr::value(JobState::Ready))
-            .col_expr(
-                C::RunAt,
-                Expr::value(now.plus_ms(backoff_ms(lease.attempt))),
-            )
-            .col_expr(C::LastError, Expr::value(e.to_string())),
-        Err(e) => mine
-            .col_expr(C::State, Expr::value(JobState::Dead))
-            .col_expr(C::LastError, Expr::value(e.to_string()))
-            .col_expr(C::FinishedAt, Expr::value(now)),
+    let row = |(lease, outcome): &(&Lease, &Result<()>)| {
+        let every_ms = lease.job.every_ms();
+        let (generation, state, run_at, finished_at) = match outcome {
+            Ok(()) => {
+                let (rests, next) = match every_ms {
+                    Some(every_ms) => (JobState::Ready, now.plus_ms(every_ms)),
+                    None => (JobState::Done, now),
+                };
+                (Some(lease.generation), rests, Some(next), Some(now))
+            }
+            Err(_) if lease.gives_up(outcome).is_none() => {
+                let next = now.plus_ms(backoff_ms(lease.attempt));
+                (None, JobState::Ready, Some(next), None)
+            }
+            Err(_) => (None, JobState::Dead, None, Some(now)),
+        };
+        let error = outcome.as_ref().err();
+        (
+            lease.id.clone(),
+            lease.owner.clone(),
+            lease.attempt,
+            generation,
+            state.to_value(),
+            run_at.map(|at| at.0),
+            error.map(|e| db::fit(&e.to_string(), usize::MAX)),
+            finished_at.map(|at| at.0),
+        )
     };
-    Ok(update.exec(tx).await?.rows_affected == 1)
+    let rows: Vec<_> = ends.iter().map(row).collect();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let finished: Vec<Finished> = FINISH.all(tx, &rows, [now.into()]).await?;
+    let finished: HashSet<JobId> = finished.into_iter().map(|row| row.id).collect();
+    let is_written = |(lease, _): &(&Lease, &Result<()>)| finished.contains(&lease.id);
+    Ok(ends.iter().map(is_written).collect())
 }
 
 /// Full jitter: anywhere up to a bound that doubles with each attempt.
@@ -381,16 +442,19 @@ pub fn backoff_ms(attempt: i32) -> i64 {
     ids::random_below(std::cmp::Ord::min(bound, BACKOFF_MAX_MS)) + 1
 }
 
-/// How a job was that is not wanted any more.
+/// How a job stood when it wasn't wanted any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It waited and had never failed: it has left nothing behind.
+    /// It waited and had never failed, so it has left nothing behind.
     Unneeded,
-    /// It had failed or was given up, or is at work or done; whatever was raised over it may still stand.
+    /// It had failed, was given up, is at work or is done. What was raised over it may still be open.
     Otherwise,
 }
 
-/// Marks a waiting job done, since what it was for has been done otherwise.
+/// Marks a waiting job done, since its effect has been reached otherwise.
+///
+/// # Errors
+/// The database failed.
 pub async fn settle(tx: &Tx, job: &Job) -> Result<Settled> {
     use job::Column as C;
     let waited = job::Entity::update_many()
@@ -400,7 +464,7 @@ pub async fn settle(tx: &Tx, job: &Job) -> Result<Settled> {
         .filter(C::State.eq(JobState::Ready))
         .exec_with_returning(tx)
         .await?;
-    // What a person has tried again after it was given up still says why it had been.
+    // A job that was given up and that a person then retried still has its last error.
     let untried = waited.iter().any(|job| job.last_error.is_none());
     Ok(if untried {
         Settled::Unneeded

@@ -46,7 +46,7 @@ use crate::mailer::Mailer;
 use crate::stripe::Stripe;
 use crate::webhooks::Intake;
 
-/// How long a stop waits for what is in hand.
+/// How long a stop waits for running requests and jobs.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Connects and migrates the database and puts the server's parts together. The settings must hold a signing key.
@@ -79,9 +79,9 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(payments::refunds::routes::router())
         .merge(ledger::routes::router())
         .merge(admin::routes::router())
-        .merge(http::open::router())
+        .merge(http::public::router())
         .layer(DefaultBodyLimit::max(http::BODY_LIMIT))
-        .layer(axum::middleware::from_fn(http::again::layer))
+        .layer(axum::middleware::from_fn(http::retry_contention::layer))
         .fallback(async || Error::NoRoute)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(cors(&app.config))
@@ -124,7 +124,7 @@ pub struct Running {
     platform: JoinHandle<Result<()>>,
 }
 
-/// Opens the doors on a listener and starts to work; the jobs are done, too, unless the settings leave them to others.
+/// Serves on a listener, and does the jobs too, unless the settings leave them to other processes.
 pub fn run(app: App, listener: TcpListener) -> Running {
     let does_jobs = app.config.worker;
     let mut running = Running::new(app);
@@ -146,7 +146,7 @@ pub fn run(app: App, listener: TcpListener) -> Running {
     running
 }
 
-/// Does the jobs and nothing else, beside servers that leave them to others.
+/// Does the jobs and nothing else, beside servers with `WORKER=false`.
 pub fn work(app: App) -> Running {
     let mut running = Running::new(app);
     running.do_jobs();
@@ -164,7 +164,8 @@ impl Running {
         }
     }
 
-    /// Waits until the server must not go on: its key is another platform's than the database. Else it waits for ever.
+    /// Waits until the process must stop, because Stripe said that the key is another platform's than the database. It
+    /// waits for ever where that never happens.
     pub async fn refused(&mut self) -> Error {
         match (&mut self.platform).await {
             Ok(Err(error)) => error,
@@ -177,15 +178,15 @@ impl Running {
         self.tasks.push(tokio::spawn(worker));
     }
 
-    /// Says what is counted to whoever asks the exporter.
+    /// Serves the metrics.
     pub fn tell_prometheus(&mut self, exporter: metrics::Exporter) {
         let (db, clock) = (self.app.db.clone(), self.app.clock.clone());
         let told = exporter.serve(db, clock, self.stop.clone());
         self.tasks.push(tokio::spawn(told));
     }
 
-    /// Stops accepting, answers what has come, finishes the jobs in hand, and closes the database. What is not done
-    /// within ten seconds is left to whoever starts next: it is all in the database.
+    /// Stops accepting, answers running requests, lets running jobs end, and closes the database. Work that isn't done
+    /// within ten seconds is left to the next start: it is all in the database.
     pub async fn stop(self) {
         self.stop.cancel();
         self.platform.abort();

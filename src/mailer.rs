@@ -1,4 +1,4 @@
-//! Mail out: by SMTP, or as files where no server is set.
+//! Outgoing mail, by SMTP or as files if no server is set.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,36 +15,42 @@ use crate::error::{Error, Result};
 #[derive(Clone)]
 pub struct Mailer {
     from: Mailbox,
-    way: Arc<Way>,
+    transport: Arc<Transport>,
 }
 
-enum Way {
+enum Transport {
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     Files(PathBuf),
 }
 
 impl Mailer {
     /// By `SMTP_URL`, or into `mail/` of the data directory.
+    ///
+    /// # Errors
+    /// `MAIL_FROM` or `SMTP_URL` is no address.
     pub fn new(config: &Config) -> Result<Self> {
         let from = config
             .mail_from
             .parse()
             .map_err(|e| Error::internal(format!("MAIL_FROM is no mail address: {e}")))?;
-        let way = match &config.smtp_url {
-            Some(url) => Way::Smtp(
+        let transport = match &config.smtp_url {
+            Some(url) => Transport::Smtp(
                 AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
                     .map_err(|_| Error::internal("SMTP_URL is no smtp:// or smtps:// address"))?
                     .build(),
             ),
-            None => Way::Files(config.data_dir.join("mail")),
+            None => Transport::Files(config.data_dir.join("mail")),
         };
         Ok(Self {
             from,
-            way: Arc::new(way),
+            transport: Arc::new(transport),
         })
     }
 
-    /// Sends a plain text. A failure may pass: the caller's job tries again.
+    /// Sends a plain text.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if it may be retried.
     pub async fn send(&self, to: &str, subject: &str, text: &str) -> Result<()> {
         let to: Mailbox = to
             .parse()
@@ -56,13 +62,13 @@ impl Mailer {
             .header(ContentType::TEXT_PLAIN)
             .body(text.to_owned())
             .map_err(|e| Error::internal(format!("mail: {e}")))?;
-        match &*self.way {
-            Way::Smtp(smtp) => {
+        match &*self.transport {
+            Transport::Smtp(smtp) => {
                 smtp.send(message)
                     .await
                     .map_err(|e| Error::Busy(format!("SMTP: {e}")))?;
             }
-            Way::Files(folder) => {
+            Transport::Files(folder) => {
                 tokio::fs::create_dir_all(folder)
                     .await
                     .map_err(|e| Error::Busy(format!("mail: {e}")))?;

@@ -1,5 +1,5 @@
-//! What Prometheus is told of Souk's own work. Every name stands here and nowhere else; docs/operating.md says what to
-//! alert on. Nothing is counted unless somebody asks for it with `METRICS_BIND`.
+//! Metrics for Prometheus. Every name is in this file alone; docs/operating.md says what to alert on. Nothing is counted
+//! without `METRICS_BIND`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -48,23 +48,23 @@ const SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 const BATCHES: [f64; 7] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0];
-/// Prometheus's histograms grow until they are tidied.
+/// How often the exporter's histograms are compacted; without that they grow.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// How far back the last event is looked for at a start.
+/// How far back a start searches for the last event.
 const MONTH_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// An event came in, and this became of it.
+/// Counts an event that came in, by its outcome.
 pub fn event(endpoint: Endpoint, source: Source, outcome: &'static str) {
     let (endpoint, source) = (endpoint.to_value(), source.to_value());
     counter!(EVENTS, "endpoint" => endpoint, "source" => source, "outcome" => outcome).increment(1);
 }
 
-/// A delivery was answered with an error of this code.
+/// Counts a delivery that was answered with an error of this code.
 pub fn delivery_refused(endpoint: Endpoint, code: &'static str) {
     counter!(REFUSED, "endpoint" => endpoint.to_value(), "code" => code).increment(1);
 }
 
-/// A delivery that was rightly signed was answered after so long.
+/// Records how long a correctly signed delivery took to be answered.
 pub fn delivered(endpoint: Endpoint, clock: &Clock, took: Duration) {
     histogram!(LATENCY, "endpoint" => endpoint.to_value()).record(took);
     last_received(endpoint, clock.wall().0);
@@ -77,52 +77,55 @@ fn last_received(endpoint: Endpoint, at_ms: i64) {
     gauge!(LAST_RECEIVED, "endpoint" => endpoint.to_value()).set(at);
 }
 
-/// So many events wait for the committer.
+/// Sets the number of events that wait for the committer.
 pub fn queue(events: usize) {
-    gauge!(QUEUE).set(float(events));
+    gauge!(QUEUE).set(size_as_float(events));
 }
 
-/// So many events were committed together; rows and effects took so long, and the commit.
+/// Records a batch: its events, how long its rows and effects took, and how long its commit took.
 pub fn batch(events: usize, effects: Duration, commit: Duration) {
-    histogram!(BATCH).record(float(events));
+    histogram!(BATCH).record(size_as_float(events));
     histogram!(EFFECTS).record(effects);
     histogram!(COMMIT).record(commit);
 }
 
-/// An unfinished event was tried again.
+/// Counts a retry of an unfinished event.
 pub fn event_retried(state: EventState) {
     counter!(RETRIES, "outcome" => state.to_value()).increment(1);
 }
 
-/// A job ended: `done`, `failed` and to be tried again, `dead`, or `lost` to another worker.
+/// Counts a run of a job: `done`, `failed` (it is retried), `dead`, or `lost` to another worker.
 pub fn job(kind: &'static str, outcome: &'static str, took: Duration) {
     counter!(JOBS, "kind" => kind, "outcome" => outcome).increment(1);
     histogram!(JOB_DURATION, "kind" => kind).record(took);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn float(count: usize) -> f64 {
+fn size_as_float(count: usize) -> f64 {
     count as f64
 }
 
-/// Counts, and tells on a listener of its own what was counted.
+/// Collects metrics, and serves them on a listener of its own.
 pub struct Exporter {
     listener: TcpListener,
     handle: PrometheusHandle,
 }
 
 impl Exporter {
-    /// Listens at an address, and has counted whatever happens from now on: so it comes before anything is begun.
+    /// Listens at an address. Metrics are collected from this call on, so it comes before anything else is started.
+    ///
+    /// # Errors
+    /// The address can't be bound.
     pub async fn bind(addr: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(addr).await?;
         let handle = install().map_err(io::Error::other)?;
         Ok(Self { listener, handle })
     }
 
-    /// Answers `GET /metrics` until it is told to stop.
+    /// Serves `GET /metrics` until `stop`.
     pub async fn serve(self, db: Db, clock: Clock, stop: CancellationToken) {
         let Self { listener, handle } = self;
-        if let Err(e) = remember(&db, &clock).await {
+        if let Err(e) = restore_last_received(&db, &clock).await {
             tracing::warn!(error = %e, "when the last events came could not be read");
         }
         let upkeep = async {
@@ -146,7 +149,7 @@ impl Exporter {
 type Parts = (PrometheusHandle, Db, Clock);
 
 async fn scrape(State((handle, db, clock)): State<Parts>) -> impl IntoResponse {
-    let asked = ask(&db, &clock).await;
+    let asked = read_gauges(&db, &clock).await;
     if let Err(e) = &asked {
         tracing::warn!(error = %e, "the database could not be asked for its metrics");
     }
@@ -155,9 +158,9 @@ async fn scrape(State((handle, db, clock)): State<Parts>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, kind)], handle.render())
 }
 
-/// What only the database knows, as it is now.
-async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
-    // The conditions as the indexes say them, word for word: else SQLite reads every row there ever was.
+/// Sets the gauges that are read from the database.
+async fn read_gauges(db: &Db, clock: &Clock) -> Result<(), DbErr> {
+    // The conditions are the partial indexes' own, word for word: otherwise SQLite reads the whole table.
     let events: Vec<(EventState, i64)> = inbox_event::Entity::find()
         .select_only()
         .column(inbox_event::Column::State)
@@ -172,7 +175,7 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     for state in [EventState::Deferred, EventState::Failed, EventState::Dead] {
         let count = events.iter().find(|(of, _)| *of == state);
         let count = count.map_or(0, |(_, count)| *count);
-        gauge!(UNFINISHED_EVENTS, "state" => state.to_value()).set(counted(count));
+        gauge!(UNFINISHED_EVENTS, "state" => state.to_value()).set(count_as_float(count));
     }
     let mut jobs = Vec::new();
     for unfinished in [
@@ -193,7 +196,7 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     for state in [JobState::Ready, JobState::Leased, JobState::Dead] {
         let count = jobs.iter().find(|(of, _)| *of == state);
         let count = count.map_or(0, |(_, count)| *count);
-        gauge!(UNFINISHED_JOBS, "state" => state.to_value()).set(counted(count));
+        gauge!(UNFINISHED_JOBS, "state" => state.to_value()).set(count_as_float(count));
     }
     let oldest: Option<i64> = job::Entity::find()
         .select_only()
@@ -205,7 +208,7 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
         .one(&db.read)
         .await?;
     let lag_ms = oldest.map_or(0, |due| (clock.now().0 - due).max(0));
-    gauge!(JOB_LAG).set(counted(lag_ms) / 1000.0);
+    gauge!(JOB_LAG).set(count_as_float(lag_ms) / 1000.0);
     let findings: Option<i64> = finding::Entity::find()
         .select_only()
         .column_as(finding::Column::Id.count(), "count")
@@ -213,18 +216,18 @@ async fn ask(db: &Db, clock: &Clock) -> Result<(), DbErr> {
         .into_tuple()
         .one(&db.read)
         .await?;
-    gauge!(FINDINGS).set(counted(findings.unwrap_or_default()));
+    gauge!(FINDINGS).set(count_as_float(findings.unwrap_or_default()));
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn counted(count: i64) -> f64 {
+fn count_as_float(count: i64) -> f64 {
     count as f64
 }
 
-/// When each door was last knocked at, so that a restart doesn't forget it. A door that nobody has come to has 0: its
-/// endpoint may never have been registered at Stripe.
-async fn remember(db: &Db, clock: &Clock) -> Result<(), DbErr> {
+/// Sets the time of each endpoint's last delivery after a restart. An endpoint without one has 0: it may never have been
+/// registered at Stripe.
+async fn restore_last_received(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     use inbox_event::Column as C;
     for endpoint in Endpoint::iter() {
         let last: Option<i64> = inbox_event::Entity::find()
@@ -257,7 +260,7 @@ fn describe() {
     describe_gauge!(
         LAST_RECEIVED,
         Unit::Seconds,
-        "When the last delivery came through each door; 0: none within a month"
+        "When each endpoint last received a delivery; 0: none within a month"
     );
     describe_histogram!(
         LATENCY,

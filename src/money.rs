@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 /// The largest amount that Stripe charges at once: eight digits (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
 pub const MAX_AMOUNT: i64 = 99_999_999;
 
-/// Currencies that Stripe charges in, with the smallest charge where it documents one
-/// (docs.stripe.com/currencies), in minor units.
+/// Currencies that Stripe charges in, each with its smallest charge in minor units, as far as Stripe documents one
+/// (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
 const CURRENCIES: &[(&str, i64)] = &[
     ("aed", 200),
     ("aud", 50),
@@ -49,12 +49,12 @@ const CURRENCIES: &[(&str, i64)] = &[
     ("tnd", 10),
 ];
 
-/// Whether we know the currency (ISO 4217, lower case).
+/// Whether the currency is one of ours (ISO 4217, lower case).
 pub fn is_currency(currency: &str) -> bool {
     minimum(currency).is_some()
 }
 
-/// The smallest charge in a currency, minor units.
+/// The smallest charge in a currency, in minor units. None: we don't know the currency.
 pub fn minimum(currency: &str) -> Option<i64> {
     CURRENCIES
         .iter()
@@ -62,7 +62,7 @@ pub fn minimum(currency: &str) -> Option<i64> {
         .map(|(_, minimum)| *minimum)
 }
 
-/// How many decimals a currency shows (docs.stripe.com/currencies#zero-decimal and #three-decimal).
+/// The decimals of a currency's amounts (docs.stripe.com/currencies#zero-decimal and #three-decimal).
 pub fn decimals(currency: &str) -> usize {
     match currency {
         "clp" | "jpy" | "krw" | "vnd" => 0,
@@ -71,7 +71,7 @@ pub fn decimals(currency: &str) -> usize {
     }
 }
 
-/// `12.50 EUR`: for people, never for sums.
+/// An amount in minor units as text for people, such as `12.50 EUR`.
 pub fn display(amount: i64, currency: &str) -> String {
     let decimals = decimals(currency);
     let code = currency.to_uppercase();
@@ -85,23 +85,32 @@ pub fn display(amount: i64, currency: &str) -> String {
     }
 }
 
-/// `a + b`, or an overflow error.
+/// `a + b` in minor units.
+///
+/// # Errors
+/// [`Error::Overflow`].
 pub fn add(a: i64, b: i64) -> Result<i64> {
     a.checked_add(b).ok_or(Error::Overflow)
 }
 
-/// `a − b`, or an overflow error.
+/// `a − b` in minor units.
+///
+/// # Errors
+/// [`Error::Overflow`].
 pub fn sub(a: i64, b: i64) -> Result<i64> {
     a.checked_sub(b).ok_or(Error::Overflow)
 }
 
-/// `unit × quantity`, or an overflow error.
+/// `unit × quantity` in minor units.
+///
+/// # Errors
+/// [`Error::Overflow`].
 pub fn times(unit: i64, quantity: i64) -> Result<i64> {
     unit.checked_mul(quantity).ok_or(Error::Overflow)
 }
 
-/// What the platform keeps of a payment: so many basis points of it, rounded half up to a whole minor unit, and a
-/// fixed amount; never more than the payment.
+/// The application fee: a share in basis points, rounded half up to a whole minor unit, and a fixed amount. It is never
+/// more than the payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeRule {
     /// Hundredths of a per cent, 0 to 10000.
@@ -111,7 +120,10 @@ pub struct FeeRule {
 }
 
 impl FeeRule {
-    /// The application fee of an amount in minor units.
+    /// The application fee of an amount, both in minor units.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`].
     pub fn of(self, amount: i64) -> Result<i64> {
         let share = times(amount, i64::from(self.bps))?;
         let rounded = add(share, 5_000)? / 10_000;

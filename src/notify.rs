@@ -1,4 +1,4 @@
-//! What mail goes out when.
+//! The mails to buyers.
 
 use sea_orm::EntityTrait;
 use souk_entity::{OrderId, order};
@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::money;
 
-/// Sends one of our mails about an order to its buyer.
+/// Sends a mail about an order to its buyer, if their address is known.
 pub async fn send(app: &App, what: &str, order: &str) -> Result<()> {
     let order = order::Entity::find_by_id(OrderId::from(order))
         .one(&app.db.read)

@@ -1,8 +1,10 @@
-//! Who does the jobs, and when.
+//! The worker: leases due jobs, runs them, and writes down how they went.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use souk_entity::Timestamp;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -18,15 +20,15 @@ use crate::{catalog, http, identity, ids, ledger, notify, payments, sellers, web
 const MAX_RUNNING: usize = 8;
 /// The pause between two looks for due jobs when no commit wakes the worker.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How often it looks whether a job at work needs its lease renewed.
+/// How often it looks whether a running job needs its lease renewed.
 const TICK: Duration = Duration::from_millis(250);
 /// Tries, a tick apart, of writing down how a job went.
 const MAX_END_WRITES: u32 = 120;
 
-/// How long the jobs in hand may go on after a stop; what is not done then is given back.
+/// How long running jobs may go on after a stop. Those that have not ended by then are given back.
 const STOP_TIMEOUT: Duration = Duration::from_secs(7);
 
-/// Works until it is told to stop, then finishes what it has in hand, or gives it back.
+/// Works until it is told to stop, then lets running jobs end, or gives them back.
 pub async fn run(app: App, stop: CancellationToken) {
     let mut running = RunningJobs::new(format!("worker_{}", &ids::random_token()[..12]));
     tokio::select! {
@@ -48,7 +50,7 @@ pub async fn run(app: App, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = running.wait_for_one(), if running.free() < MAX_RUNNING => {}
+            () = running.wait_for_end(), if running.free() < MAX_RUNNING => {}
             () = woken, if running.free() > 0 => {}
             () = tokio::time::sleep(POLL_INTERVAL), if running.free() > 0 => {}
         }
@@ -57,78 +59,195 @@ pub async fn run(app: App, stop: CancellationToken) {
 }
 
 /// Runs what is due once: jobs, and events whose retry is due, until those are done. Answers how much there was to do.
+///
+/// # Errors
+/// The database failed.
 pub async fn work(app: &App, owner: &str) -> Result<usize> {
     let mut running = RunningJobs::new(owner.to_owned());
     let did = running.run_due(app).await?;
-    while running.free() < MAX_RUNNING {
-        running.wait_for_one().await;
-    }
+    running.finish_all(app).await;
     Ok(did)
 }
 
-/// The jobs that a worker runs at this moment.
+/// The jobs that a worker runs at this moment. A job whose end is not written yet counts as running, and its lease is
+/// renewed.
 struct RunningJobs {
     owner: String,
-    running: JoinSet<Result<()>>,
+    tasks: JoinSet<()>,
     leases: HashMap<task::Id, Lease>,
+    sender: mpsc::UnboundedSender<Ended>,
+    receiver: mpsc::UnboundedReceiver<Ended>,
+    /// Those whose end could not be written, to be tried again.
+    unwritten: Vec<Ended>,
+    /// Since when nobody has looked for events whose retry is due; none after a look that found some.
+    swept: Option<Stopwatch>,
+}
+
+/// A job that has ended.
+struct Ended {
+    task: task::Id,
+    lease: Lease,
+    outcome: Result<()>,
+    /// Tries of writing it down that failed.
+    failed_writes: u32,
+    /// Tells its task what the outcome is called, once it is written.
+    written: oneshot::Sender<&'static str>,
 }
 
 impl RunningJobs {
     fn new(owner: String) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
         Self {
             owner,
-            running: JoinSet::new(),
+            tasks: JoinSet::new(),
             leases: HashMap::new(),
+            sender,
+            receiver,
+            unwritten: Vec::new(),
+            swept: None,
         }
     }
 
     /// How many more it can take.
     fn free(&self) -> usize {
-        MAX_RUNNING - self.running.len()
+        MAX_RUNNING - self.leases.len()
     }
 
     /// Takes up what is due. How much there was.
     async fn run_due(&mut self, app: &App) -> Result<usize> {
-        let most = self.free();
-        let leases = match most {
-            0 => Vec::new(),
-            _ => jobs::lease(&app.db, &self.owner, most as u64, app.config.job_lease).await?,
-        };
-        let taken = leases.len();
-        for lease in leases {
-            let (app, mine) = (app.clone(), lease.clone());
-            let task = self
-                .running
-                .spawn(async move { work_on(&app, &mine).await });
-            self.leases.insert(task.id(), lease);
+        let leased = self.write_ends(app, MAX_RUNNING).await?;
+        let rests = self.swept.as_ref().map(Stopwatch::elapsed);
+        if rests.is_some_and(|rests| rests < POLL_INTERVAL) {
+            return Ok(leased);
         }
-        Ok(taken + webhooks::later::sweep(app).await?)
+        let retried = webhooks::retry::sweep(app).await?;
+        self.swept = (retried == 0).then(Stopwatch::start);
+        Ok(leased + retried)
     }
 
-    /// Waits until one of them is done.
-    async fn wait_for_one(&mut self) {
-        let (id, ended) = match self.running.join_next_with_id().await {
-            None => return,
-            Some(Ok((id, ended))) => (id, ended),
-            Some(Err(e)) => (e.id(), Err(Error::internal(e.to_string()))),
-        };
-        self.leases.remove(&id);
-        if let Err(e) = ended {
-            tracing::error!(error = %e, "a job's end could not be written down; its lease will run out");
+    /// Writes down how the jobs went that have ended by now, and leases up to `most` others in the same transaction, as
+    /// far as there is room for them. Answers how many.
+    async fn write_ends(&mut self, app: &App, most: usize) -> Result<usize> {
+        while let Some(task) = self.tasks.try_join_next_with_id() {
+            self.note_task(task);
+        }
+        let mut ended = std::mem::take(&mut self.unwritten);
+        while let Ok(one) = self.receiver.try_recv() {
+            ended.push(one);
+        }
+        let is_given_up = |one: &Ended| one.lease.gives_up(&one.outcome).is_some();
+        let (given_up, ended): (Vec<_>, Vec<_>) = ended.into_iter().partition(is_given_up);
+        for one in given_up {
+            let written = give_up(app, &one.lease, &one.outcome).await;
+            self.note(one, written);
+        }
+        let most = most.min(self.free() + ended.len());
+        if most == 0 && ended.is_empty() {
+            return Ok(0);
+        }
+        match write_and_lease(app, &ended, &self.owner, most).await {
+            Ok((written, leases)) => {
+                for (one, written) in ended.into_iter().zip(written) {
+                    self.note(one, Ok(written));
+                }
+                let leased = leases.len();
+                for lease in leases {
+                    self.start(app, lease);
+                }
+                Ok(leased)
+            }
+            Err(e) => {
+                self.write_each_alone(app, ended, &e).await;
+                Err(e)
+            }
+        }
+    }
+
+    /// After they could not be written together. While the database is away there is no use in trying each.
+    async fn write_each_alone(&mut self, app: &App, ended: Vec<Ended>, error: &Error) {
+        for one in ended {
+            let written = match error.is_engine_error() {
+                true => Err(Error::Busy(error.to_string())),
+                false => write_and_lease(app, std::slice::from_ref(&one), &self.owner, 0)
+                    .await
+                    .map(|(written, _)| written.first().is_some_and(|written| *written)),
+            };
+            self.note(one, written);
+        }
+    }
+
+    /// Notes that a job's end is written, that its lease was lost, or that it has to be tried again.
+    fn note(&mut self, mut ended: Ended, written: Result<bool>) {
+        match written {
+            Err(e) if e.is_engine_error() && ended.failed_writes < MAX_END_WRITES => {
+                ended.failed_writes += 1;
+                self.unwritten.push(ended);
+                return;
+            }
+            Err(e) => {
+                tracing::error!(job = %ended.lease.id, error = %e, "a job's end could not be written down; its lease will run out");
+            }
+            Ok(written) => {
+                let name = match written {
+                    true => log_outcome(&ended.lease, &ended.outcome),
+                    false => lost(&ended.lease),
+                };
+                // A task that lost the lease meanwhile has gone.
+                let _its_task_is_gone = ended.written.send(name);
+            }
+        }
+        self.leases.remove(&ended.task);
+    }
+
+    fn start(&mut self, app: &App, lease: Lease) {
+        let (app, mine, ended) = (app.clone(), lease.clone(), self.sender.clone());
+        let task = self
+            .tasks
+            .spawn(async move { work_on(&app, mine, &ended).await });
+        self.leases.insert(task.id(), lease);
+    }
+
+    /// Notes that a job's task is over. Whether that leaves room: its end may have been noted before.
+    fn note_task(&mut self, task: Result<(task::Id, ()), task::JoinError>) -> bool {
+        let id = task.map_or_else(|e| e.id(), |(id, ())| id);
+        self.leases.remove(&id).is_some()
+    }
+
+    /// Waits until one of them has ended or lost its lease, or an end is to be written again.
+    async fn wait_for_end(&mut self) {
+        loop {
+            tokio::select! {
+                Some(ended) = self.receiver.recv() => {
+                    self.unwritten.push(ended);
+                    return;
+                }
+                Some(task) = self.tasks.join_next_with_id() => {
+                    if self.note_task(task) {
+                        return;
+                    }
+                }
+                () = tokio::time::sleep(TICK), if !self.unwritten.is_empty() => return,
+            }
+        }
+    }
+
+    /// Lets all of them end.
+    async fn finish_all(&mut self, app: &App) {
+        while self.free() < MAX_RUNNING {
+            self.wait_for_end().await;
+            if let Err(e) = self.write_ends(app, 0).await {
+                tracing::error!(error = %e, "the worker could not reach the database");
+            }
         }
     }
 
     /// Lets them end, for a while, and gives back those that don't.
     async fn finish(mut self, app: &App) {
-        let ended = async {
-            while self.free() < MAX_RUNNING {
-                self.wait_for_one().await;
-            }
-        };
-        if tokio::time::timeout(STOP_TIMEOUT, ended).await.is_ok() {
+        let ended = tokio::time::timeout(STOP_TIMEOUT, self.finish_all(app)).await;
+        if ended.is_ok() {
             return;
         }
-        self.running.shutdown().await;
+        self.tasks.shutdown().await;
         for lease in self.leases.values() {
             tracing::warn!(job = %lease.id, kind = lease.job.kind(), "a job was not done in time and is given back");
             if let Err(e) = jobs::release(&app.db, lease).await {
@@ -138,11 +257,35 @@ impl RunningJobs {
     }
 }
 
-/// Begins what is done again and again, as soon as the database can be reached.
+/// Writes down how jobs went and leases the next ones, in one transaction. Answers which were written.
+async fn write_and_lease(
+    app: &App,
+    ended: &[Ended],
+    owner: &str,
+    most: usize,
+) -> Result<(Vec<bool>, Vec<Lease>)> {
+    let tx = app.db.begin_write().await?;
+    let ends: Vec<_> = ended.iter().map(|one| (&one.lease, &one.outcome)).collect();
+    // Before the lease, which waits for no lock: what was wanted again while it ran can be leased at once.
+    let written = jobs::finish(&tx, &ends).await?;
+    let leases = match most {
+        0 => Vec::new(),
+        _ => jobs::lease(&tx, owner, most as u64, app.config.job_lease).await?,
+    };
+    tx.commit().await?;
+    Ok((written, leases))
+}
+
+/// Stages the recurring jobs, as soon as the database can be reached.
 async fn schedule(app: &App) {
     let begin = async || {
         let tx = app.db.begin_write().await?;
-        for job in [Job::CatchAllUp, Job::SweepPayments, Job::Tidy] {
+        for job in [
+            Job::CatchAllUp,
+            Job::ReviewIgnoredEvents,
+            Job::SweepPayments,
+            Job::Tidy,
+        ] {
             jobs::schedule(&tx, &job).await?;
         }
         tx.commit().await
@@ -153,7 +296,8 @@ async fn schedule(app: &App) {
     }
 }
 
-async fn work_on(app: &App, lease: &Lease) -> Result<()> {
+/// Runs a job, has its end written, and renews the lease until then.
+async fn work_on(app: &App, lease: Lease, ended: &mpsc::UnboundedSender<Ended>) {
     let (task_app, job) = (app.clone(), lease.job.clone());
     // A task of its own: a panic ends this job, not the worker. It ends when this is dropped.
     let mut task = JoinSet::new();
@@ -166,62 +310,83 @@ async fn work_on(app: &App, lease: &Lease) -> Result<()> {
             Some(ended) = task.join_next() => break ended,
             () = tokio::time::sleep(TICK) => {}
         }
-        let now = app.clock.now();
-        if now < renewed.plus_ms(lease.renew_every_ms()) {
-            continue;
-        }
-        match jobs::renew(&app.db, lease).await {
-            Ok(true) => renewed = now,
-            Ok(false) => {
-                lost(lease);
-                return Ok(());
-            }
-            // The next beat may come through; if none does, another worker takes over.
-            Err(e) => tracing::warn!(job = %lease.id, error = %e, "a lease could not be renewed"),
+        if !renew_if_due(app, &lease, &mut renewed).await {
+            lost(&lease);
+            return;
         }
     };
     let outcome =
         outcome.unwrap_or_else(|e| Err(Error::internal(format!("the job panicked: {e}"))));
-    // A database that is away for a moment must not cost the minute that the lease has left.
-    for _ in 0..MAX_END_WRITES {
-        match end(app, lease, &outcome).await {
-            Err(e) if e.is_engine_error() => tokio::time::sleep(TICK).await,
-            ended => {
-                metrics::job(lease.job.kind(), ended?, watch.elapsed());
-                return Ok(());
-            }
-        }
+    let (written, mut is_written) = oneshot::channel();
+    let kind = lease.job.kind();
+    let end = Ended {
+        task: task::id(),
+        lease: lease.clone(),
+        outcome,
+        failed_writes: 0,
+        written,
+    };
+    if ended.send(end).is_err() {
+        return;
     }
-    metrics::job(
-        lease.job.kind(),
-        end(app, lease, &outcome).await?,
-        watch.elapsed(),
-    );
-    Ok(())
+    loop {
+        tokio::select! {
+            name = &mut is_written => {
+                if let Ok(name) = name {
+                    metrics::job(kind, name, watch.elapsed());
+                }
+                return;
+            }
+            () = tokio::time::sleep(TICK) => {}
+        }
+        // Whether the lease is lost is told by the write, which may have happened meanwhile.
+        renew_if_due(app, &lease, &mut renewed).await;
+    }
 }
 
-/// Writes down how a job went, and answers what that is called.
-async fn end(app: &App, lease: &Lease, outcome: &Result<()>) -> Result<&'static str> {
-    let (kind, attempt) = (lease.job.kind(), lease.attempt());
+/// Renews a lease when it is time to. `false`: it was lost.
+async fn renew_if_due(app: &App, lease: &Lease, renewed: &mut Timestamp) -> bool {
+    let now = app.clock.now();
+    if now < renewed.plus_ms(lease.renew_every_ms()) {
+        return true;
+    }
+    match jobs::renew(&app.db, lease).await {
+        Ok(true) => *renewed = now,
+        Ok(false) => return false,
+        // The next tick may come through; if none does, another worker takes over.
+        Err(e) => tracing::warn!(job = %lease.id, error = %e, "a lease could not be renewed"),
+    }
+    true
+}
+
+/// Writes down that a job is given up, and what follows from it, in a transaction of its own. `false`: its lease was lost,
+/// and nothing is written.
+async fn give_up(app: &App, lease: &Lease, outcome: &Result<()>) -> Result<bool> {
+    let tx = app.db.begin_write().await?;
+    // Before the job's own row, since payments and orders are locked before jobs.
     if let Some(error) = lease.gives_up(outcome) {
-        let tx = app.db.begin_write().await?;
-        // Before the job's own row, since payments and orders are locked before jobs.
-        give_up(&tx, &lease.job, attempt, error).await?;
-        if !jobs::finish_in(&tx, lease, outcome).await? {
-            tx.rollback().await?;
-            return Ok(lost(lease));
-        }
-        tx.commit().await?;
-        tracing::error!(job = %lease.id, kind, attempt, %error, "a job was given up");
-        return Ok("dead");
+        raise_given_up(&tx, &lease.job, lease.attempt(), error).await?;
     }
-    if let Err(error) = outcome {
-        tracing::warn!(job = %lease.id, kind, attempt, %error, "a job failed, and is tried again");
+    let written = jobs::finish(&tx, &[(lease, outcome)]).await?;
+    match written.as_slice() {
+        [true] => tx.commit().await?,
+        _ => tx.rollback().await?,
     }
-    if !jobs::finish(&app.db, lease, outcome).await? {
-        return Ok(lost(lease));
+    Ok(written == [true])
+}
+
+/// Logs how a job went, and answers what that is called.
+fn log_outcome(lease: &Lease, outcome: &Result<()>) -> &'static str {
+    let (id, kind, attempt) = (&lease.id, lease.job.kind(), lease.attempt());
+    let Err(error) = outcome else {
+        return "done";
+    };
+    if lease.gives_up(outcome).is_some() {
+        tracing::error!(job = %id, kind, attempt, %error, "a job was given up");
+        return "dead";
     }
-    Ok(if outcome.is_ok() { "done" } else { "failed" })
+    tracing::warn!(job = %id, kind, attempt, %error, "a job failed, and is tried again");
+    "failed"
 }
 
 fn lost(lease: &Lease) -> &'static str {
@@ -229,9 +394,9 @@ fn lost(lease: &Lease) -> &'static str {
     "lost"
 }
 
-/// What giving a job up means. Where money hangs on it a finding is raised; the others are repeated by whatever needs
-/// them next, or by a person.
-async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()> {
+/// Raises a finding for a job that is given up, if money depends on it. Other jobs are repeated by whatever needs them
+/// next, or by a person.
+async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()> {
     match job {
         Job::Refund { refund } => payments::refunds::give_up(tx, refund, attempts, error).await,
         Job::CreateSession { payment } => {
@@ -246,6 +411,8 @@ async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()>
         | Job::RetryDeferred { .. }
         | Job::CatchUp { .. }
         | Job::CatchAllUp
+        | Job::ReviewIgnoredEvents
+        | Job::SyncRefund { .. }
         | Job::SweepPayments
         | Job::Tidy
         | Job::Mail { .. } => Ok(()),
@@ -254,23 +421,32 @@ async fn give_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()>
 
 async fn perform(app: &App, job: &Job) -> Result<()> {
     match job {
-        Job::CreateAccount { seller } => sellers::later::create_account(app, seller).await,
-        Job::SyncAccount { seller } => sellers::later::sync_account(app, seller).await,
-        Job::CreatePromotionCode { code } => catalog::later::create_promotion_code(app, code).await,
+        Job::CreateAccount { seller } => sellers::account::create(app, seller).await.map(drop),
+        Job::SyncAccount { seller } => sellers::account::refresh(app, seller).await.map(drop),
+        Job::CreatePromotionCode { code } => {
+            let created = catalog::promotions::at_stripe::create(app, code).await;
+            created.map(drop)
+        }
         Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
         Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
-        Job::Pull { account, livemode } => ledger::later::pull(app, account, *livemode).await,
+        Job::Pull { account, livemode } => ledger::pull(app, account, *livemode).await,
         Job::SyncPayout {
             account,
             livemode,
             payout,
-        } => ledger::later::sync_payout(app, account, *livemode, payout).await,
-        Job::RetryDeferred { waits_for } => webhooks::later::retry_deferred(app, waits_for).await,
+        } => ledger::payouts::sync(app, account, *livemode, payout).await,
+        Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
-            webhooks::later::catch_up(app, account.as_ref(), *livemode).await
+            webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await
         }
-        Job::CatchAllUp => webhooks::later::catch_all_up(app).await,
+        Job::CatchAllUp => webhooks::catch_up::catch_all_up(app).await,
+        Job::ReviewIgnoredEvents => webhooks::review::review_ignored(app).await,
+        Job::SyncRefund {
+            account,
+            livemode,
+            refund,
+        } => payments::refunds::sync(app, account, *livemode, refund).await,
         Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
         Job::Mail { what, subject } => notify::send(app, what, subject).await,
@@ -280,7 +456,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
 /// Deletes answered requests' keys, and logins, whose time is over.
 async fn tidy(app: &App) -> Result<()> {
     let tx = app.db.begin_write().await?;
-    http::forget_keys(&tx).await?;
-    identity::forget_sessions(&tx).await?;
+    http::delete_expired_keys(&tx).await?;
+    identity::delete_expired_sessions(&tx).await?;
     tx.commit().await
 }

@@ -56,6 +56,7 @@ impl Stripe {
             telling,
         };
         let router = Router::new()
+            .route("/v1/account", get(platform))
             .route("/v1/checkout/sessions", post(open))
             .route("/v1/checkout/sessions/{id}", get(session))
             .route("/v1/payment_intents/{id}", get(intent))
@@ -118,6 +119,11 @@ fn index(id: &str, prefix: &str) -> Result<u32, StatusCode> {
     let number = id.strip_prefix(prefix).and_then(|text| text.parse().ok());
     let index = number.and_then(|number: u32| number.checked_sub(crate::events::number(0)));
     index.ok_or(StatusCode::NOT_FOUND)
+}
+
+/// Whose key it is, which each start of a server compares.
+async fn platform() -> Json<Value> {
+    Json(json!({ "id": "acct_bench_platform", "object": "account" }))
 }
 
 async fn session(

@@ -11,11 +11,11 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: AuditId,
     pub at: Timestamp,
-    /// A user id, `system`, `stripe` or `guest`.
+    /// A user id, `system`, `stripe`, `cli` or `guest`.
     pub actor: String,
     /// Such as `seller.created`.
     pub action: String,
-    /// The id of what it was done to.
+    /// The id of the thing that was changed.
     pub subject: String,
     pub data: JsonText<serde_json::Value>,
 }

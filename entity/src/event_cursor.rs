@@ -1,4 +1,4 @@
-//! How far Stripe's list of events was read, for the platform and for each connected account.
+//! Cursors in Stripe's list of events: one for each group of event types, for the platform and for each connected account.
 
 use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
@@ -13,9 +13,12 @@ pub struct Model {
     pub scope: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub livemode: bool,
-    /// `created` of the newest event listed: by Stripe's clock.
+    /// The group of event types, named by the version that introduced it.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub type_group: String,
+    /// `created` of the newest event that was listed, by Stripe's clock.
     pub listed_to: Timestamp,
-    /// When the list was last read to its end: by ours.
+    /// When the list was last read to its end, by our clock.
     pub listed_at: Option<Timestamp>,
     /// When Stripe said that the account isn't connected to us.
     pub access_lost_at: Option<Timestamp>,

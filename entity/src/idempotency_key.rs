@@ -1,4 +1,4 @@
-//! Stored `Idempotency-Key`s: which resource a request made, never its answer's secrets.
+//! Stored `Idempotency-Key`s with the resource of each request. No response is stored, and so no secret.
 
 use crate::ids::IdempotencyId;
 use crate::values::Timestamp;
@@ -17,9 +17,9 @@ pub struct Model {
     pub request_hash: String,
     /// Minted before the work, so that a retry resumes the same one.
     pub resource_id: String,
-    /// The answer's status, once there was one.
+    /// The response's status, once the request is done.
     pub status: Option<i32>,
-    /// While the first request is at work.
+    /// The end of the lease of the request that is at work.
     pub lease_until: Timestamp,
     pub created_at: Timestamp,
 }

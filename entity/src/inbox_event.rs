@@ -5,7 +5,7 @@ use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Which door it came through, or would have.
+/// The endpoint that it came to, or would have come to.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -20,7 +20,7 @@ pub enum Endpoint {
     Connect,
 }
 
-/// How it came.
+/// The way it came.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -35,7 +35,7 @@ pub enum Source {
     CatchUp,
 }
 
-/// What became of it.
+/// The state of an event.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -45,7 +45,7 @@ pub enum EventState {
     /// Its effect is in the database.
     #[sea_orm(string_value = "processed")]
     Processed,
-    /// Stored; nothing of ours is concerned.
+    /// Stored only; it concerns nothing of ours.
     #[sea_orm(string_value = "ignored")]
     Ignored,
     /// Its prerequisite is not there yet.
@@ -78,7 +78,7 @@ pub struct Model {
     /// The id of `data.object`.
     pub object: Option<String>,
     pub stripe_created: Timestamp,
-    /// As it came.
+    /// The raw payload.
     pub payload: String,
     pub state: EventState,
     /// What a deferred event waits for.
@@ -91,6 +91,8 @@ pub struct Model {
     pub received_at: Timestamp,
     pub processed_at: Option<Timestamp>,
     pub source: Source,
+    /// The version of the table of effects that looked at it last.
+    pub effects_version: i32,
 }
 
 /// None: queries name their joins.

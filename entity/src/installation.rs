@@ -1,4 +1,4 @@
-//! Which Stripe this database belongs to. There is one row, with id 1.
+//! The mode and the platform that this database belongs to. There is one row, with id 1.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::AccountId;
 use crate::values::Timestamp;
 
-/// What kind of money the database holds.
+/// The kind of money that the database holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Money of the simulator that runs in the server's own process.
+    /// Money of the simulator in the server's own process.
     #[sea_orm(string_value = "simulated")]
     Simulated,
     /// Stripe's test money.
@@ -29,7 +29,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i32,
     pub mode: Mode,
-    /// The platform's own account; none until Stripe has said it.
+    /// The platform's own account. None until Stripe has answered.
     pub platform_account: Option<AccountId>,
     pub created_at: Timestamp,
 }

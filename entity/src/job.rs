@@ -1,11 +1,11 @@
-//! Work staged in a transaction and done after it.
+//! Jobs: work that is staged in a transaction and done after it.
 
 use crate::ids::JobId;
 use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -41,16 +41,16 @@ pub struct Model {
     pub args: String,
     /// Unique: staging the same effect twice makes one job.
     pub effect_key: String,
-    /// What it is about, to find it by.
+    /// The id of what it is about, for admins to filter by.
     pub subject: String,
     pub state: JobState,
-    /// Raised by each wake-up of a debounced job.
+    /// Counts the wake-ups of a debounced job.
     pub wanted_generation: i64,
-    /// The wake-up that the last finished run had seen.
+    /// The last wake-up that a finished run had seen.
     pub done_generation: i64,
-    /// Runs since the last success; with `lease_owner`, the fence of a lease.
+    /// Runs since the last success. With `lease_owner` it is the fence of a lease.
     pub attempts: i32,
-    /// Not before.
+    /// Not to be run before.
     pub run_at: Timestamp,
     pub lease_owner: Option<String>,
     pub lease_until: Option<Timestamp>,

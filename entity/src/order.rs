@@ -1,11 +1,11 @@
-//! What a buyer asked for from one seller.
+//! Orders of a buyer from one seller.
 
 use crate::ids::{OrderId, SellerId, UserId};
 use crate::values::{JsonText, Metadata, Timestamp};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -21,10 +21,10 @@ pub enum OrderStatus {
     /// Paid, its stock taken.
     #[sea_orm(string_value = "paid")]
     Paid,
-    /// Paid, but the money goes back.
+    /// Paid, but the money is to be refunded.
     #[sea_orm(string_value = "refund_due")]
     RefundDue,
-    /// All the money has gone back.
+    /// All the money was refunded.
     #[sea_orm(string_value = "refunded")]
     Refunded,
     /// Cancelled before it was paid.
@@ -54,11 +54,11 @@ pub struct Model {
     pub status: OrderStatus,
     pub livemode: bool,
     pub currency: String,
-    /// Sum of the lines, minor units.
+    /// The sum of the lines, in minor units.
     pub amount_subtotal: i64,
     /// SHA-256 of a guest's order secret, hex.
     pub secret_hash: Option<String>,
-    /// Why paid money goes back: `oversold`, `late`, `duplicate_payment`.
+    /// Why paid money is refunded: `oversold`, `late`, `duplicate_payment`.
     pub refund_reason: Option<String>,
     pub paid_at: Option<Timestamp>,
     pub fulfilled_at: Option<Timestamp>,

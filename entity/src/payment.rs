@@ -5,7 +5,7 @@ use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Through which Stripe object.
+/// The kind of Stripe object that collects the money.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -17,7 +17,7 @@ pub enum PaymentKind {
     CheckoutSession,
 }
 
-/// Where it stands; `paid` is never left.
+/// The status of a payment. `paid` is final.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -59,18 +59,18 @@ pub struct Model {
     pub currency: String,
     pub amount_subtotal: i64,
     pub amount_discount: Option<i64>,
-    /// Stripe's `amount_total`, once paid.
+    /// Stripe's `amount_total` in minor units, once paid.
     pub amount_paid: Option<i64>,
-    /// Refunds that are pending or have succeeded.
+    /// The sum of refunds that are pending or have succeeded, in minor units.
     pub amount_refunded: i64,
-    /// As asked for; Stripe takes at most what is paid.
+    /// In minor units, as asked for. Stripe takes at most what is paid.
     pub application_fee: i64,
     pub allow_discounts: bool,
-    /// What the idempotency key of its create request begins with.
+    /// The beginning of the idempotency key of its creation.
     pub attempt: String,
-    /// What it ends with.
+    /// The end of that key.
     pub key_number: i32,
-    /// Until when that key may be repeated; 0: Stripe has spoiled it.
+    /// The end of the time in which that key may be repeated; 0: Stripe has saved a 500 under it.
     pub key_until: Timestamp,
     /// The exact create request, JSON: path, account, API version, body.
     pub request: String,

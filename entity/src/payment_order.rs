@@ -1,4 +1,4 @@
-//! Which orders a payment pays for.
+//! The orders that a payment pays for.
 
 use crate::ids::{OrderId, PaymentId};
 use sea_orm::entity::prelude::*;

@@ -1,4 +1,4 @@
-//! Stripe's payouts, and whether they are explained.
+//! Stripe's payouts, and whether their transactions explain them.
 
 use crate::ids::{AccountId, BookId, SellerId};
 use crate::values::Timestamp;
@@ -24,7 +24,7 @@ pub enum PayoutStatus {
     /// Cancelled.
     #[sea_orm(string_value = "canceled")]
     Canceled,
-    /// Came back; it can follow `paid`.
+    /// Failed; it can follow `paid`.
     #[sea_orm(string_value = "failed")]
     Failed,
 }
@@ -45,7 +45,7 @@ pub enum Reconciliation {
     /// They do not add up.
     #[sea_orm(string_value = "mismatch")]
     Mismatch,
-    /// Made by hand: Stripe can not itemise it.
+    /// A manual payout, which Stripe can't itemise.
     #[sea_orm(string_value = "manual")]
     Manual,
 }

@@ -1,4 +1,4 @@
-//! What a seller offers.
+//! Products of sellers.
 
 use crate::ids::{ProductId, SellerId};
 use crate::values::{JsonText, Metadata, Timestamp};
@@ -33,7 +33,7 @@ pub struct Model {
     pub unit_amount: i64,
     /// ISO 4217, lower case.
     pub currency: String,
-    /// Units in stock; none: unlimited.
+    /// Units in stock. None: unlimited.
     pub available: Option<i64>,
     pub status: ProductStatus,
     pub metadata: JsonText<Metadata>,

@@ -22,9 +22,9 @@ pub struct Model {
     pub active: bool,
     pub stripe_coupon: Option<String>,
     pub stripe_promotion_code: Option<String>,
-    /// The number in the idempotency keys that both are made under.
+    /// The number in the idempotency keys of both creations.
     pub key_number: i32,
-    /// Until when those keys may be repeated; 0: Stripe has spoiled one.
+    /// The end of the time in which those keys may be repeated; 0: Stripe has saved a 500 under one.
     pub key_until: Timestamp,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

@@ -1,11 +1,11 @@
-//! Money on its way back to a buyer.
+//! Refunds of payments.
 
 use crate::ids::{OrderId, PaymentId, RefundId, SellerId};
 use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Why it came to be.
+/// The reason that the refund exists.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -24,7 +24,7 @@ pub enum RefundOrigin {
     /// Another attempt had paid the order.
     #[sea_orm(string_value = "duplicate_payment")]
     DuplicatePayment,
-    /// Made at Stripe.
+    /// Created at Stripe, not by us.
     #[sea_orm(string_value = "stripe")]
     Stripe,
 }
@@ -39,7 +39,7 @@ pub enum RefundStatus {
     /// Ours: not yet answered by Stripe.
     #[sea_orm(string_value = "requested")]
     Requested,
-    /// Stripe waits, such as for funds.
+    /// Stripe waits, for instance for funds.
     #[sea_orm(string_value = "pending")]
     Pending,
     /// The buyer must act.
@@ -70,7 +70,7 @@ pub struct Model {
     pub seller_id: SellerId,
     pub amount: i64,
     pub currency: String,
-    /// Minor units, once Stripe has said.
+    /// The returned fee in minor units, once Stripe has reported it.
     pub application_fee_refunded: Option<i64>,
     /// Stripe's `reason`.
     pub reason: Option<String>,
@@ -80,9 +80,9 @@ pub struct Model {
     pub failure_reason: Option<String>,
     /// Unique where set.
     pub stripe_refund: Option<String>,
-    /// The number in its idempotency key.
+    /// The number in the idempotency key of its creation.
     pub key_number: i32,
-    /// Until when that key may be repeated; 0: Stripe has spoiled it.
+    /// The end of the time in which that key may be repeated; 0: Stripe has saved a 500 under it.
     pub key_until: Timestamp,
     pub requested_by: String,
     pub created_at: Timestamp,

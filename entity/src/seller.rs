@@ -15,13 +15,13 @@ pub enum SellerStatus {
     /// No onboarding yet.
     #[sea_orm(string_value = "created")]
     Created,
-    /// Details are still being given.
+    /// The seller has not submitted all details yet.
     #[sea_orm(string_value = "onboarding")]
     Onboarding,
-    /// Stripe checks what was given.
+    /// Stripe checks the details.
     #[sea_orm(string_value = "pending_verification")]
     PendingVerification,
-    /// Stripe wants something, or has switched charges off.
+    /// Stripe has requirements that are due, or has disabled charges or payouts.
     #[sea_orm(string_value = "restricted")]
     Restricted,
     /// Can be bought from.
@@ -50,7 +50,7 @@ pub enum Dashboard {
     Express,
 }
 
-/// What Stripe still wants of an account: its `requirements` hash, the lists we show.
+/// An account's requirements: the lists of its `requirements` hash that we show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirements {
     /// Wanted by `current_deadline`.
@@ -90,14 +90,14 @@ pub struct Model {
     pub requirements: JsonText<Requirements>,
     pub onboarding_started_at: Option<Timestamp>,
     pub deauthorized_at: Option<Timestamp>,
-    /// Hundredths of a per cent; none: the platform's.
+    /// Hundredths of a per cent. None: the platform's.
     pub application_fee_bps: Option<i32>,
-    /// Minor units; none: the platform's.
+    /// Minor units. None: the platform's.
     pub application_fee_fixed: Option<i64>,
     pub metadata: JsonText<Metadata>,
-    /// The number in the idempotency key that its account is made under.
+    /// The number in the idempotency key of its account's creation.
     pub key_number: i32,
-    /// Until when that key may be repeated; 0: Stripe has spoiled it.
+    /// The end of the time in which that key may be repeated; 0: Stripe has saved a 500 under it.
     pub key_until: Timestamp,
     /// When the account was last read from Stripe.
     pub synced_at: Option<Timestamp>,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 #[sea_orm(rs_type = "String", db_type = "Text")]
 #[serde(rename_all = "snake_case")]
 pub enum StockReason {
-    /// As the product was made.
+    /// The initial stock of a new product.
     #[sea_orm(string_value = "initial")]
     Initial,
     /// A paid order line.
@@ -21,13 +21,13 @@ pub enum StockReason {
     /// New goods.
     #[sea_orm(string_value = "received")]
     Received,
-    /// A count put right.
+    /// A correction after a count.
     #[sea_orm(string_value = "correction")]
     Correction,
-    /// Goods lost.
+    /// Damaged or lost goods.
     #[sea_orm(string_value = "damaged")]
     Damaged,
-    /// Goods come back.
+    /// Returned goods.
     #[sea_orm(string_value = "returned")]
     Returned,
 }

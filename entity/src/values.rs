@@ -8,8 +8,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-/// A moment, in milliseconds since 1970 UTC. Kept as an integer, since date texts of differing precision sort wrongly.
-/// Over JSON it is RFC 3339 with three decimals and `Z`.
+/// A moment, in milliseconds since 1970 UTC. It is stored as an integer, since date texts of differing precision sort
+/// wrongly. In JSON it is RFC 3339 with three decimals and `Z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, DeriveValueType)]
 pub struct Timestamp(pub i64);
 
@@ -24,7 +24,7 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// This moment and so many milliseconds.
+    /// This moment plus some milliseconds.
     #[must_use]
     pub const fn plus_ms(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
@@ -73,7 +73,7 @@ pub struct JsonText<T>(pub T);
 
 impl<T: Serialize> From<JsonText<T>> for Value {
     fn from(value: JsonText<T>) -> Self {
-        // Only a map with keys that are no texts fails here, and no column has one.
+        // Only a map whose keys are no texts fails here, and no column has one.
         Value::String(serde_json::to_string(&value.0).ok())
     }
 }
@@ -116,5 +116,5 @@ impl<T> Nullable for JsonText<T> {
     }
 }
 
-/// What a caller hangs on an object of theirs: at most 50 texts by name.
+/// A caller's own texts on an object, by name; at most 50.
 pub type Metadata = std::collections::BTreeMap<String, String>;

@@ -18,6 +18,7 @@ mod m20261124_000009_catch_up;
 mod m20261124_000010_seeing;
 mod m20261126_000011_attempts;
 mod m20261129_000012_installation;
+mod m20261129_000013_effects_version;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000010_seeing::Migration),
             Box::new(m20261126_000011_attempts::Migration),
             Box::new(m20261129_000012_installation::Migration),
+            Box::new(m20261129_000013_effects_version::Migration),
         ]
     }
 }

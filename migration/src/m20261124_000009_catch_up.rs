@@ -1,4 +1,4 @@
-//! Where events came from, and how far Stripe's list of them was read.
+//! The source of events, and cursors in Stripe's list of events.
 
 use sea_orm_migration::prelude::*;
 

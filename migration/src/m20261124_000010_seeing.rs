@@ -1,4 +1,4 @@
-//! What a person sees and decides: events, jobs and findings that are discarded or resolved by hand, with the reason.
+//! Events and jobs that a person discards and findings that a person resolves, each with the reason.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -20,7 +20,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// On both. An event's place in the list is when it came, since Stripe's ids don't sort by age.
+/// For both databases. Events are listed by the time they were received, since Stripe's ids don't sort by age.
 const SQL: &str = "
 ALTER TABLE findings ADD COLUMN note TEXT;
 CREATE INDEX inbox_events_received ON inbox_events (received_at, id);
@@ -41,7 +41,7 @@ ALTER TABLE jobs ADD CONSTRAINT jobs_state_check
     CHECK (state IN ('ready', 'leased', 'done', 'dead', 'discarded'));
 ";
 
-/// SQLite can't change a constraint: the tables are made anew. Nothing refers to them.
+/// SQLite can't change a constraint, so the tables are created anew. Nothing refers to them.
 const SQLITE: &str = "
 ALTER TABLE inbox_events RENAME TO old_inbox_events;
 DROP INDEX inbox_events_due;

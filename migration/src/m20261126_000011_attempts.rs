@@ -1,4 +1,4 @@
-//! Under which idempotency key each row's thing at Stripe is asked for, and until when that key may be repeated.
+//! The number in the idempotency key of each row's creation at Stripe, and the time until which that key may be repeated.
 
 use sea_orm_migration::prelude::*;
 
@@ -13,7 +13,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Rows from before may have been sent at any time: with 0 Stripe is asked first.
+/// Existing rows may have been sent at any time, so they get 0: Stripe is searched first.
 const SQL: &str = "
 ALTER TABLE payments ADD COLUMN key_number INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE payments ADD COLUMN key_until BIGINT NOT NULL DEFAULT 0;

@@ -1,4 +1,4 @@
-//! Which Stripe a database belongs to: simulated, test or live money, and the platform's account.
+//! The mode (simulated, test or live money) and the platform's account that a database belongs to.
 
 use sea_orm_migration::prelude::*;
 

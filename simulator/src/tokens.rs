@@ -234,7 +234,7 @@ fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 }
 
 /// Takes a token of a type, once: the token, and the form it was made from.
-pub(crate) fn take(
+pub(crate) fn consume(
     tx: &mut Tx<'_>,
     owner: &str,
     id: &str,
@@ -267,7 +267,7 @@ pub(crate) fn take_card(
     if let Some(card) = cards::named(id).filter(|_| id.starts_with("tok_")) {
         return Ok((card, None));
     }
-    let (token, _) = take(tx, owner, id, "card", param)?;
+    let (token, _) = consume(tx, owner, id, "card", param)?;
     let part = |at: usize| token.hidden["expires"][at].as_i64().unwrap_or(0);
     let card = token.hidden["card"].as_str().and_then(cards::find);
     let card = card.ok_or_else(|| ApiError::missing("token", id, param))?;

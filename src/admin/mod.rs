@@ -1,3 +1,3 @@
-//! What an admin sees of Souk's own work: events, jobs and the audit log, and what they may do about them.
+//! Events, jobs and the audit log, for admins.
 
 pub mod routes;

@@ -16,7 +16,8 @@ use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Empty, Filters, List, Pages, Paging, Path, Valid, Word, given, object, page_by_time,
+    Answer, Empty, FilterValue, Filters, List, Paginate, Paging, Path, ValidJson, deserialize_some,
+    json_object, page_by_time,
 };
 use crate::identity::{Admin, Caller};
 use crate::jobs::admin as job_admin;
@@ -64,24 +65,24 @@ async fn replay_event(
     State(app): State<App>,
     Admin(caller): Admin,
     Path(id): Path<String>,
-    Valid(wish): Valid<ReplayOne>,
+    ValidJson(body): ValidJson<ReplayOne>,
 ) -> Answer<ReplayView> {
-    let replay = replay::replay(&app, &caller.principal(), &id, wish.dry_run).await?;
+    let replay = replay::replay(&app, &caller.principal(), &id, body.dry_run).await?;
     Ok(Json(replay.into()))
 }
 
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct ReplayRange {
-    #[serde(deserialize_with = "object")]
+    #[serde(deserialize_with = "json_object")]
     filters: EventFilters,
     #[serde(default)]
     dry_run: bool,
     #[serde(default = "most")]
     #[validate(range(min = 1, max = 100, message = "limit is a whole number from 1 to 100."))]
     limit: u64,
-    #[serde(default, deserialize_with = "given")]
-    starting_after: Option<Word>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    starting_after: Option<FilterValue>,
 }
 
 fn most() -> u64 {
@@ -91,20 +92,20 @@ fn most() -> u64 {
 async fn replay_events(
     State(app): State<App>,
     Admin(caller): Admin,
-    Valid(wish): Valid<ReplayRange>,
+    ValidJson(body): ValidJson<ReplayRange>,
 ) -> Answer<List<ReplayView>> {
-    if wish.filters.is_empty() {
+    if body.filters.is_empty() {
         let message =
             "Give at least one filter, such as state: to replay every event there is must be said.";
         return Err(Error::invalid("filters", message));
     }
-    let after = wish.starting_after.as_ref().map(AsRef::as_ref);
-    let (ids, has_more) = replay::range(&app, &wish.filters, after, wish.limit).await?;
+    let after = body.starting_after.as_ref().map(AsRef::as_ref);
+    let (ids, has_more) = replay::range(&app, &body.filters, after, body.limit).await?;
     let mut replays = Vec::with_capacity(ids.len());
     for id in ids {
-        replays.push(replay::replay(&app, &caller.principal(), &id, wish.dry_run).await?);
+        replays.push(replay::replay(&app, &caller.principal(), &id, body.dry_run).await?);
     }
-    let paging = Paging::whole("/v1/admin/events/replay");
+    let paging = Paging::new("/v1/admin/events/replay");
     Ok(Json(paging.list((replays, has_more), ReplayView::from)))
 }
 
@@ -119,9 +120,9 @@ async fn discard_event(
     State(app): State<App>,
     Admin(caller): Admin,
     Path(id): Path<String>,
-    Valid(wish): Valid<Discard>,
+    ValidJson(body): ValidJson<Discard>,
 ) -> Answer<EventView> {
-    let row = replay::discard(&app, &caller.principal(), &id, &wish.reason).await?;
+    let row = replay::discard(&app, &caller.principal(), &id, &body.reason).await?;
     Ok(Json(row.into()))
 }
 
@@ -129,8 +130,8 @@ async fn discard_event(
 #[serde(deny_unknown_fields)]
 struct JobFilters {
     state: Option<JobState>,
-    kind: Option<Word>,
-    subject: Option<Word>,
+    kind: Option<FilterValue>,
+    subject: Option<FilterValue>,
     created_gte: Option<Timestamp>,
     created_lt: Option<Timestamp>,
 }
@@ -162,7 +163,7 @@ async fn retry_job(
     State(app): State<App>,
     Admin(caller): Admin,
     Path(id): Path<JobId>,
-    Valid(Empty {}): Valid<Empty>,
+    ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<JobView> {
     let tx = app.db.begin_write().await?;
     let (before, after) = job_admin::retry(&tx, &id).await?;
@@ -175,11 +176,11 @@ async fn discard_job(
     State(app): State<App>,
     Admin(caller): Admin,
     Path(id): Path<JobId>,
-    Valid(wish): Valid<Discard>,
+    ValidJson(body): ValidJson<Discard>,
 ) -> Answer<JobView> {
     let tx = app.db.begin_write().await?;
-    let (before, after) = job_admin::discard(&tx, &id, &wish.reason).await?;
-    audit_job(&tx, &caller, "job.discarded", &before, Some(&wish.reason)).await?;
+    let (before, after) = job_admin::discard(&tx, &id, &body.reason).await?;
+    audit_job(&tx, &caller, "job.discarded", &before, Some(&body.reason)).await?;
     tx.commit().await?;
     Ok(Json(after.into()))
 }
@@ -200,9 +201,9 @@ async fn audit_job(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AuditFilters {
-    actor: Option<Word>,
-    action: Option<Word>,
-    subject: Option<Word>,
+    actor: Option<FilterValue>,
+    action: Option<FilterValue>,
+    subject: Option<FilterValue>,
     created_gte: Option<Timestamp>,
     created_lt: Option<Timestamp>,
 }
@@ -226,7 +227,7 @@ async fn list_audit_log(
     Ok(Json(paging.list(page, AuditView::from)))
 }
 
-/// An event as it is kept, without its payload: that may hold buyers' names and addresses.
+/// A stored event without its payload, which may hold buyers' names and addresses.
 #[derive(Serialize)]
 struct EventView {
     id: String,

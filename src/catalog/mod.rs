@@ -1,6 +1,5 @@
 //! What sellers offer: products, their stock, and promotion codes.
 
-pub mod later;
 pub mod promotions;
 pub mod routes;
 mod stock;
@@ -24,15 +23,14 @@ use crate::http::{Path, check_metadata, merge_metadata};
 use crate::identity::Caller;
 use crate::{audit, money, sellers};
 
-/// The most units that a product may start with.
+/// The largest initial stock of a product.
 const MAX_STOCK: i64 = i32::MAX as i64;
 
-/// A product named by the path's `{id}`, and its seller's owner or an admin, who calls. For anyone else there is
-/// none: 404.
+/// The product of the path's `{id}`, for its seller's owner and for admins; 404 for anyone else.
 pub struct ProductAccess {
     /// The row.
     pub product: product::Model,
-    /// Who calls.
+    /// The seller's owner, or an admin.
     pub caller: Caller,
 }
 
@@ -58,7 +56,7 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &ProductId) -> Result<Option<p
     Ok(product::Entity::find_by_id(id.clone()).one(db).await?)
 }
 
-/// The products with these ids, in no order, and their sellers; those that aren't there are left out.
+/// The products with these ids and their sellers, in no order. An id without a product is left out.
 pub async fn products<C: ConnectionTrait>(
     db: &C,
     ids: &[ProductId],
@@ -78,7 +76,7 @@ pub async fn products<C: ConnectionTrait>(
     Ok(both.flatten().collect())
 }
 
-/// What a product is made from.
+/// The details of a new product.
 #[derive(Clone, Debug)]
 pub struct NewProduct {
     /// One of the caller's.
@@ -87,7 +85,7 @@ pub struct NewProduct {
     pub name: String,
     /// At most 2000 characters.
     pub description: Option<String>,
-    /// Minor units, no less than Stripe charges.
+    /// Minor units, at least Stripe's minimum (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
     pub unit_amount: i64,
     /// ISO 4217, lower case.
     pub currency: String,
@@ -97,7 +95,10 @@ pub struct NewProduct {
     pub metadata: Metadata,
 }
 
-/// Lists a product of one of the caller's sellers. Resumable by `id`.
+/// Creates a product of one of the caller's sellers. Resumable by `id`.
+///
+/// # Errors
+/// Names the field that is wrong; 404 if the seller isn't the caller's.
 pub async fn create_product(
     app: &App,
     caller: &Caller,
@@ -139,7 +140,7 @@ pub async fn create_product(
         .await?;
     let actor = caller.principal();
     if let Some(units) = row.available.filter(|units| *units > 0) {
-        stock::begin(&tx, &row.id, units, StockReason::Initial, &actor).await?;
+        stock::record_initial(&tx, &row.id, units, StockReason::Initial, &actor).await?;
     }
     let data = json!({ "unit_amount": row.unit_amount, "currency": row.currency });
     audit::record(&tx, &actor, "product.created", row.id.as_ref(), data).await?;
@@ -147,22 +148,25 @@ pub async fn create_product(
     Ok(row)
 }
 
-/// What to change of a product; `None` leaves it as it is. Its currency and its stock are not changed so.
+/// A change of a product. `None` leaves a field as it is. The currency never changes; stock changes by adjustments.
 #[derive(Debug, Default)]
 pub struct ProductChange {
     /// 1 to 250 characters.
     pub name: Option<String>,
-    /// At most 2000 characters; null takes it away.
+    /// At most 2000 characters; null removes it.
     pub description: Option<Option<String>>,
     /// Minor units of the product's currency.
     pub unit_amount: Option<i64>,
     /// For sale, or not.
     pub status: Option<ProductStatus>,
-    /// Merged in; an empty value removes its name.
+    /// Merged name by name; an empty value removes its name.
     pub metadata: Option<Metadata>,
 }
 
 /// Changes a product. Orders keep the price they were placed with.
+///
+/// # Errors
+/// Names the field that is wrong; 404 without such a product.
 pub async fn update_product(
     app: &App,
     caller: &Caller,
@@ -215,8 +219,8 @@ pub async fn update_product(
     Ok(row)
 }
 
-/// Which products somebody may list: active ones anybody; archived ones their seller's owner and admins. None where
-/// that leaves nothing.
+/// The products that somebody may list. Anybody may list active ones; archived ones are for their seller's owner and for
+/// admins. `None`: no product at all.
 pub async fn visible(
     app: &App,
     caller: Option<&Caller>,

@@ -1,35 +1,32 @@
-//! Promotion codes: what a buyer types on Stripe's page, with a coupon behind it on the seller's account.
+//! Promotion codes, which buyers type on Stripe's page. Each has a coupon on the seller's account.
 
-use std::future::ready;
+pub mod at_stripe;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 use serde_json::json;
 use souk_entity::promotion_code::{self, Column as C};
-use souk_entity::{AccountId, PromotionCodeId, SellerId, Timestamp};
+use souk_entity::{PromotionCodeId, SellerId, Timestamp};
 
 use super::check_currency;
 use crate::app::App;
-use crate::error::{Error, Result, StripeFault};
+use crate::error::{Error, Result};
 use crate::http::Path;
 use crate::identity::Caller;
 use crate::jobs::{self, Job};
-use crate::stripe::requests::promotions::METADATA_PROMOTION_CODE;
-use crate::stripe::requests::promotions::{self as requests, Discount, NewCode};
-use crate::stripe::views::{CouponView, PromotionCodeView};
-use crate::stripe::{IdempotentCreate, key_until};
-use crate::{audit, db, ids, money, sellers};
+use crate::stripe::key_until;
+use crate::{audit, db, money, sellers};
 
-/// How long a request may be at work with Stripe before the job that repeats it begins.
-const ANSWER_MS: i64 = 15_000;
+/// How long a request to Stripe may take before the job that repeats it begins.
+const RETRY_DELAY_MS: i64 = 15_000;
 
-/// A promotion code named by the path's `{id}`, and its seller's owner or an admin, who calls; else 404.
+/// The promotion code of the path's `{id}`, for its seller's owner and for admins; 404 for anyone else.
 pub struct PromotionCodeAccess {
     /// The row.
     pub code: promotion_code::Model,
-    /// Who calls.
+    /// The seller's owner, or an admin.
     pub caller: Caller,
 }
 
@@ -59,7 +56,7 @@ pub async fn find<D: ConnectionTrait>(
         .await?)
 }
 
-/// What a promotion code is made from: exactly one of `percent_off` and `amount_off`.
+/// The details of a new promotion code, with exactly one of `percent_off` and `amount_off`.
 #[derive(Clone, Debug)]
 pub struct NewPromotionCode {
     /// One of the caller's, who can take money.
@@ -78,8 +75,11 @@ pub struct NewPromotionCode {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Makes a promotion code. Resumable by `id`: with a row there it goes on at Stripe. Without an answer the row stands
-/// and a job goes on; after a definite no about what was asked it is gone again. `promotion_code_taken`.
+/// Creates a promotion code. Resumable by `id`: if the row exists, it goes on at Stripe. Without an answer the row stays,
+/// and a job goes on. If Stripe refuses the request, the row is deleted.
+///
+/// # Errors
+/// Names the field that is wrong; `promotion_code_taken`, `seller_not_active`; Stripe's errors otherwise.
 pub async fn create_code(
     app: &App,
     caller: &Caller,
@@ -92,7 +92,7 @@ pub async fn create_code(
         sellers::charging_account(app, &seller)?;
         insert(app, caller, &id, new).await?;
     }
-    ensure(app, &id).await
+    at_stripe::ensure(app, &id).await
 }
 
 fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
@@ -139,7 +139,7 @@ fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
             "max_redemptions is 1 or more.",
         ));
     }
-    // Stripe counts in whole seconds.
+    // Stripe's times are in whole seconds.
     if new
         .expires_at
         .is_some_and(|at| at.seconds() <= now.seconds())
@@ -162,7 +162,7 @@ async fn insert(
     let row = promotion_code::Model {
         id: id.clone(),
         seller_id: new.seller_id,
-        // Stripe takes no notice of case: two spellings are one code.
+        // Stripe ignores case, so two spellings are one code.
         code: new.code.to_ascii_uppercase(),
         percent_off: new.percent_off,
         amount_off: new.amount_off,
@@ -195,188 +195,10 @@ async fn insert(
         });
     }
     let job = Job::CreatePromotionCode { code: id.clone() };
-    jobs::stage_at(&tx, &job, tx.now().plus_ms(ANSWER_MS)).await?;
+    jobs::stage_at(&tx, &job, tx.now().plus_ms(RETRY_DELAY_MS)).await?;
     let actor = caller.principal();
     audit::record(&tx, &actor, "promotion_code.created", id.as_ref(), data).await?;
     tx.commit().await
-}
-
-/// Sees to it that coupon and code are at Stripe. The keys are the row's, so whoever repeats them makes no second; where
-/// they can't be trusted any more, the code is looked for first.
-pub(super) async fn ensure(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
-    match make(app, id).await {
-        Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
-            forget(app, id, &fault).await?;
-            Err(Error::StripeRefused(fault))
-        }
-        outcome => outcome,
-    }
-}
-
-/// Whether it is what we asked for that was refused, not who asked.
-fn concerns_the_request(fault: &StripeFault) -> bool {
-    fault.status == Some(400) && fault.kind == "invalid_request_error"
-}
-
-async fn make(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
-    let mut row = present(app, id).await?;
-    if row.stripe_promotion_code.is_some() {
-        return Ok(row);
-    }
-    let account = account_of(app, &row).await?;
-    if row.stripe_coupon.is_none() {
-        let coupon = make_coupon(app, &account, &row).await?;
-        set(app, id, C::StripeCoupon, &coupon).await?;
-        row = present(app, id).await?;
-    }
-    let code = make_code(app, &account, &row).await?;
-    set(app, id, C::StripePromotionCode, &code).await?;
-    present(app, id).await
-}
-
-async fn present(app: &App, id: &PromotionCodeId) -> Result<promotion_code::Model> {
-    let row = find(&app.db.read, id).await?;
-    row.ok_or(Error::NotFound("promotion code"))
-}
-
-fn attempt(row: &promotion_code::Model) -> IdempotentCreate {
-    IdempotentCreate::of(
-        promotion_code::Entity,
-        &row.id,
-        row.key_number,
-        row.key_until,
-    )
-}
-
-/// The coupon's id, which is our row's: no second can be made, so that nothing need be looked for.
-async fn make_coupon(
-    app: &App,
-    account: &AccountId,
-    row: &promotion_code::Model,
-) -> Result<String> {
-    let id = &row.id;
-    let request = requests::create_coupon(id.as_ref(), &row.code, discount(row)?);
-    let made = attempt(row)
-        .make(&app.db, app.clock.now(), ready(Ok(None)), async |n| {
-            let key = format!("coupon:{id}:{n}");
-            let made: CouponView = app.stripe.on(account).post(&request, &key).await?;
-            Ok(made.id)
-        })
-        .await;
-    match made {
-        Err(Error::StripeRefused(fault))
-            if fault.code.as_deref() == Some("resource_already_exists") =>
-        {
-            Ok(id.to_string())
-        }
-        made => made,
-    }
-}
-
-/// The promotion code's id.
-async fn make_code(app: &App, account: &AccountId, row: &promotion_code::Model) -> Result<String> {
-    let id = &row.id;
-    let coupon = row.stripe_coupon.as_deref().unwrap_or_default();
-    let request = requests::create_code(&NewCode {
-        id: id.as_ref(),
-        code: &row.code,
-        coupon,
-        max_redemptions: row.max_redemptions,
-        expires_at: row.expires_at.map(Timestamp::seconds),
-    });
-    let stripe = app.stripe.on(account);
-    let find_existing = async {
-        let mark = (METADATA_PROMOTION_CODE, id.as_ref());
-        let page = |last: Option<&str>| requests::list(coupon, last);
-        let marked: Vec<PromotionCodeView> = stripe.marked(mark, page).await?;
-        Ok(marked.into_iter().next().map(|code| code.id))
-    };
-    attempt(row)
-        .make(&app.db, app.clock.now(), find_existing, async |n| {
-            let key = format!("promotion_code:{id}:{n}");
-            let made: PromotionCodeView = stripe.post(&request, &key).await?;
-            Ok(made.id)
-        })
-        .await
-}
-
-/// Stores an id of Stripe's, once; the code's own ends the job.
-async fn set(app: &App, id: &PromotionCodeId, column: C, value: &str) -> Result<()> {
-    let tx = app.db.begin_write().await?;
-    promotion_code::Entity::update_many()
-        .col_expr(column, Expr::value(value))
-        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
-        .filter(C::Id.eq(id.clone()))
-        .filter(column.is_null())
-        .exec(&tx)
-        .await?;
-    if matches!(column, C::StripePromotionCode) {
-        jobs::settle(&tx, &Job::CreatePromotionCode { code: id.clone() }).await?;
-    }
-    tx.commit().await
-}
-
-async fn forget(app: &App, id: &PromotionCodeId, fault: &StripeFault) -> Result<()> {
-    let tx = app.db.begin_write().await?;
-    promotion_code::Entity::delete_many()
-        .filter(C::Id.eq(id.clone()))
-        .filter(C::StripePromotionCode.is_null())
-        .exec(&tx)
-        .await?;
-    jobs::settle(&tx, &Job::CreatePromotionCode { code: id.clone() }).await?;
-    let data = json!({ "code": fault.code, "param": fault.param });
-    audit::record(&tx, "system", "promotion_code.refused", id.as_ref(), data).await?;
-    tx.commit().await
-}
-
-fn discount(row: &promotion_code::Model) -> Result<Discount<'_>> {
-    match (row.percent_off, row.amount_off, &row.currency) {
-        (Some(percent), None, _) => Ok(Discount::Percent(percent)),
-        (None, Some(amount), Some(currency)) => Ok(Discount::Amount(amount, currency)),
-        _ => Err(Error::internal(format!("{} takes nothing off", row.id))),
-    }
-}
-
-async fn account_of(app: &App, row: &promotion_code::Model) -> Result<AccountId> {
-    let seller = sellers::find(&app.db.read, &row.seller_id).await?;
-    let account = seller.and_then(|seller| seller.stripe_account);
-    account.ok_or_else(|| Error::internal(format!("{} has no account", row.seller_id)))
-}
-
-/// Switches a code on or off, first at Stripe: buyers are held to what Stripe says.
-pub async fn set_active(
-    app: &App,
-    caller: &Caller,
-    id: &PromotionCodeId,
-    active: bool,
-) -> Result<promotion_code::Model> {
-    let row = ensure(app, id).await?;
-    if row.active == active {
-        return Ok(row);
-    }
-    let account = account_of(app, &row).await?;
-    let at_stripe = row.stripe_promotion_code.as_deref().unwrap_or_default();
-    let request = requests::set_active(at_stripe, active);
-    // Twice is as good as once, so no key is used twice: one could be spoiled.
-    let key = format!("promotion_code_active:{}", ids::random_token());
-    let now: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
-    let tx = app.db.begin_write().await?;
-    let changed_at = tx.now();
-    promotion_code::Entity::update_many()
-        .col_expr(C::Active, Expr::value(now.active))
-        .col_expr(C::UpdatedAt, Expr::value(changed_at))
-        .filter(C::Id.eq(id.clone()))
-        .exec(&tx)
-        .await?;
-    let data = json!({ "active": now.active });
-    let actor = caller.principal();
-    audit::record(&tx, &actor, "promotion_code.updated", id.as_ref(), data).await?;
-    tx.commit().await?;
-    Ok(promotion_code::Model {
-        active: now.active,
-        updated_at: changed_at,
-        ..row
-    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,9 @@ use super::promotions::{self, NewPromotionCode, PromotionCodeAccess};
 use super::{Adjustment, NewProduct, ProductAccess, ProductChange};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, Keyed, List, NoFilters, Pages, Path, Valid, given};
+use crate::http::{
+    Answer, Filters, IdempotentJson, List, NoFilters, Paginate, Path, ValidJson, deserialize_some,
+};
 use crate::identity::{Caller, MaybeCaller};
 use crate::sellers;
 
@@ -89,7 +91,7 @@ struct ProductCreate {
 async fn create_product(
     State(app): State<App>,
     caller: Caller,
-    request: Keyed<ProductCreate>,
+    request: IdempotentJson<ProductCreate>,
 ) -> Result<Response> {
     let make = async |id: ProductId, body: ProductCreate| {
         let new = NewProduct {
@@ -142,22 +144,22 @@ async fn read_product(State(app): State<App>, Path(id): Path<ProductId>) -> Answ
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct ProductUpdate {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     name: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     description: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     unit_amount: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     status: Option<ProductStatus>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     metadata: Option<Metadata>,
 }
 
 async fn update_product(
     State(app): State<App>,
     access: ProductAccess,
-    Valid(body): Valid<ProductUpdate>,
+    ValidJson(body): ValidJson<ProductUpdate>,
 ) -> Answer<ProductView> {
     let change = ProductChange {
         name: body.name,
@@ -200,14 +202,14 @@ fn adjustment_view(row: stock_movement::Model) -> AdjustmentView {
 struct AdjustmentCreate {
     delta: i64,
     reason: StockReason,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     note: Option<String>,
 }
 
 async fn adjust_stock(
     State(app): State<App>,
     access: ProductAccess,
-    request: Keyed<AdjustmentCreate>,
+    request: IdempotentJson<AdjustmentCreate>,
 ) -> Result<Response> {
     let ProductAccess { product, caller } = access;
     let make = async |id: StockMovementId, body: AdjustmentCreate| {
@@ -275,22 +277,22 @@ fn code_view(row: promotion_code::Model) -> CodeView {
 struct CodeCreate {
     seller_id: SellerId,
     code: String,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     percent_off: Option<i32>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     amount_off: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     currency: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     max_redemptions: Option<i32>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     expires_at: Option<Timestamp>,
 }
 
 async fn create_code(
     State(app): State<App>,
     caller: Caller,
-    request: Keyed<CodeCreate>,
+    request: IdempotentJson<CodeCreate>,
 ) -> Result<Response> {
     let make = async |id: PromotionCodeId, body: CodeCreate| {
         let new = NewPromotionCode {
@@ -342,8 +344,9 @@ struct CodeUpdate {
 async fn update_code(
     State(app): State<App>,
     access: PromotionCodeAccess,
-    Valid(body): Valid<CodeUpdate>,
+    ValidJson(body): ValidJson<CodeUpdate>,
 ) -> Answer<CodeView> {
-    let row = promotions::set_active(&app, &access.caller, &access.code.id, body.active).await?;
+    let row = promotions::at_stripe::set_active(&app, &access.caller, &access.code.id, body.active)
+        .await?;
     Ok(Json(code_view(row)))
 }

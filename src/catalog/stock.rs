@@ -1,4 +1,4 @@
-//! Stock: what a product has is the sum of its movements, and never less than nothing.
+//! Stock. A product's stock is the sum of its movements, and never negative.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,18 +16,21 @@ use crate::error::{Error, Result};
 use crate::identity::Caller;
 use crate::{audit, ids, money};
 
-/// A change of stock by hand.
+/// A manual change of stock.
 #[derive(Clone, Debug)]
 pub struct Adjustment {
-    /// Units to add; negative takes away.
+    /// Units to add; negative to take away.
     pub delta: i64,
-    /// Why: not `initial` and not `sale`.
+    /// Neither `initial` nor `sale`.
     pub reason: StockReason,
     /// At most 500 characters.
     pub note: Option<String>,
 }
 
-/// Adds to a product's stock, or takes from it. Resumable by `id`. `insufficient_stock`, `stock_unlimited`.
+/// Adds to a product's stock, or takes from it. Resumable by `id`.
+///
+/// # Errors
+/// `insufficient_stock`, `stock_unlimited`, `idempotency_mismatch`; 404 without such a product.
 pub async fn adjust_stock(
     app: &App,
     caller: &Caller,
@@ -118,7 +121,7 @@ fn refusal(product: Option<product::Model>) -> Error {
     }
 }
 
-/// Changes counted stock, unless that left less than nothing. `false`: nothing was changed.
+/// Changes counted stock, unless it became negative. `false`: nothing was changed.
 async fn add(tx: &Tx, product: &ProductId, delta: i64) -> Result<bool> {
     use product::Column as C;
     let after = || Expr::col(C::Available).add(delta);
@@ -133,8 +136,8 @@ async fn add(tx: &Tx, product: &ProductId, delta: i64) -> Result<bool> {
     Ok(done.rows_affected == 1)
 }
 
-/// The movement that a product's stock begins with.
-pub(super) async fn begin(
+/// Writes the movement of a product's initial stock.
+pub(super) async fn record_initial(
     tx: &Tx,
     product: &ProductId,
     units: i64,
@@ -166,10 +169,10 @@ pub struct SoldLine {
     pub quantity: i64,
 }
 
-/// The stock of some products, locked until the transaction ends: what is left of each after what was taken so far.
+/// The stock of some products, locked until the transaction ends. It counts down as orders take from it.
 #[derive(Debug, Default)]
 pub struct Stock {
-    /// None: it is not counted, so there is always enough.
+    /// None: the product's stock is not counted, so there is always enough.
     left: HashMap<ProductId, Option<i64>>,
     sold: Vec<(OrderId, SoldLine)>,
 }
@@ -181,12 +184,12 @@ impl Stock {
             return Ok(Self::default());
         }
         let wanted: Vec<(&ProductId,)> = products.iter().map(|id| (*id,)).collect();
-        let stocked: Vec<Stocked> = STOCKED.all(tx, &wanted, []).await?;
-        let left = stocked.into_iter().map(|row| (row.id, row.available));
+        let rows: Vec<StockRow> = LOCK_STOCK.all(tx, &wanted, []).await?;
+        let left = rows.into_iter().map(|row| (row.id, row.available));
         Ok(Self::of(left))
     }
 
-    /// Of what is left of each product.
+    /// From what is left of each product.
     pub fn of(left: impl IntoIterator<Item = (ProductId, Option<i64>)>) -> Self {
         Self {
             left: left.into_iter().collect(),
@@ -194,7 +197,7 @@ impl Stock {
         }
     }
 
-    /// Whether there is enough of every line's product.
+    /// Whether there is enough of the product of every line.
     ///
     /// # Errors
     /// A product that was not locked, and a sum that does not fit.
@@ -209,7 +212,7 @@ impl Stock {
         Ok(true)
     }
 
-    /// Takes an order's lines: what is left is what the next order may take. Written by `write`.
+    /// Takes an order's lines, so that the next order sees what is left. `write` writes it.
     ///
     /// # Errors
     /// As `suffices`.
@@ -224,8 +227,8 @@ impl Stock {
         Ok(())
     }
 
-    /// Writes what was taken: each product's sum, and one `sale` movement a line, for products that never run out too. A
-    /// line's second taking is an error, by its unique constraint.
+    /// Writes what was taken: each product's sum, and one `sale` movement for each line, also for uncounted products. The
+    /// movements' unique constraint makes a second sale of a line an error.
     ///
     /// # Errors
     /// Less left than was locked.
@@ -259,12 +262,12 @@ impl Stock {
 }
 
 #[derive(FromQueryResult)]
-struct Stocked {
+struct StockRow {
     id: ProductId,
     available: Option<i64>,
 }
 
-const STOCKED: SetWise = SetWise {
+const LOCK_STOCK: SetWise = SetWise {
     text: "SELECT p.id, p.available FROM {input} JOIN products p ON p.id = input.id ORDER BY p.id FOR UPDATE OF p",
     columns: &[("id", "text")],
 };

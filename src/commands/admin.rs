@@ -21,7 +21,7 @@ pub enum Command {
     },
 }
 
-/// Does it.
+/// Runs `souk admin`.
 pub async fn run(command: Command) -> Result<(), Failure> {
     let Command::Create { email, name } = command;
     let given = std::env::var("SOUK_ADMIN_PASSWORD")

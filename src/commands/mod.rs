@@ -14,6 +14,7 @@ use souk::clock::Clock;
 use souk::config::{Config, ConfigFaults};
 use souk::db::Db;
 use souk::installation::{self, Mode};
+use souk::webhooks::{self, Endpoint};
 
 const AFTER_HELP: &str = "\
 Settings are environment variables, or lines of a .env file in the working directory:
@@ -72,6 +73,8 @@ enum Command {
     Migrate(MigrateArgs),
     /// Play a marketplace's whole life against a server, and check that every cent is where it belongs.
     Demo(demo::Args),
+    /// Say which events Stripe is to send to which webhook endpoint.
+    Webhooks,
     /// Look after admins.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -93,7 +96,7 @@ fn mode(text: &str) -> Result<Mode, String> {
 }
 
 impl Cli {
-    /// Does what the command line says.
+    /// Runs the command.
     pub async fn run(self) -> ExitCode {
         let done = match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run().await,
@@ -101,9 +104,13 @@ impl Cli {
             Command::Replay(args) => replay::run(args).await,
             Command::Migrate(args) => migrate(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Webhooks => {
+                print_webhooks();
+                Ok(())
+            }
             Command::Admin(command) => admin::run(command).await,
             Command::Openapi => {
-                print!("{}", souk::http::open::OPENAPI);
+                print!("{}", souk::http::public::OPENAPI);
                 Ok(())
             }
         };
@@ -117,7 +124,7 @@ impl Cli {
     }
 }
 
-/// What ends a command: the text for whoever typed it.
+/// The error of a command, shown to whoever typed it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// The settings, `.env` included, with a signing key.
@@ -133,12 +140,29 @@ pub fn settings() -> Result<Config, Failure> {
     Ok(config)
 }
 
+/// What to enter in Stripe's dashboard: an endpoint's path, what it listens to, and its event types.
+fn print_webhooks() {
+    for (endpoint, path, listens_to) in [
+        (Endpoint::Platform, "/webhooks/stripe", "your account"),
+        (
+            Endpoint::Connect,
+            "/webhooks/stripe/connect",
+            "connected accounts",
+        ),
+    ] {
+        println!("{path}, events on {listens_to}:");
+        for kind in webhooks::types(endpoint) {
+            println!("  {kind}");
+        }
+    }
+}
+
 async fn migrate(args: MigrateArgs) -> Result<(), Failure> {
     let config = settings()?;
     let db = Db::connect(&config.database_url, Clock::System).await?;
     db.migrate().await?;
     if let Some(mode) = args.mode {
-        installation::settle(&db, mode).await?;
+        installation::set_mode(&db, mode).await?;
     }
     installation::open(&db, config.mode()).await?;
     db.close().await?;

@@ -3,14 +3,14 @@
 use sea_orm::{ActiveEnum, Iterable};
 use souk::app::App;
 use souk::clock::Clock;
-use souk::http::Word;
+use souk::http::FilterValue;
 use souk::webhooks::replay::{self, Endpoint, EventFilters, EventState, Replay, Source, Timestamp};
 
 use super::{Failure, settings};
 
-/// Who the audit log says it was.
+/// The actor in the audit log.
 const ACTOR: &str = "cli";
-/// Events that are looked up at a time.
+/// Events of a page.
 const PAGE: u64 = 100;
 
 #[derive(clap::Args)]
@@ -33,11 +33,11 @@ struct Filters {
     state: Option<EventState>,
     /// Of this of Stripe's types.
     #[arg(long = "type", value_name = "TYPE")]
-    kind: Option<Word>,
+    kind: Option<FilterValue>,
     /// Of this connected account (acct_…).
     #[arg(long)]
-    account: Option<Word>,
-    /// That came through this door.
+    account: Option<FilterValue>,
+    /// That came to this endpoint.
     #[arg(long, value_parser = one_of::<Endpoint>)]
     endpoint: Option<Endpoint>,
     /// That came in this way.
@@ -45,7 +45,7 @@ struct Filters {
     source: Option<Source>,
     /// About this object of Stripe.
     #[arg(long)]
-    object: Option<Word>,
+    object: Option<FilterValue>,
     /// Received then or later, such as 2026-11-24T00:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
@@ -81,7 +81,7 @@ impl From<Filters> for EventFilters {
     }
 }
 
-/// Does it. An event whose effect fails again is a failure, after the others.
+/// Runs `souk replay`. If an effect fails again, the other events are still replayed, and the command fails at the end.
 pub async fn run(args: Args) -> Result<(), Failure> {
     let filters = EventFilters::from(args.filters.unwrap_or_default());
     if args.ids.is_empty() && filters.is_empty() {

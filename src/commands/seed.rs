@@ -1,4 +1,4 @@
-//! The demo platform that a server with simulated money begins with.
+//! The demo platform of a server with simulated money.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use souk::{ids, money};
 
 use super::Failure;
 
-/// Everybody's on the demo platform.
+/// The password of all users of the demo platform.
 pub const PASSWORD: &str = "demo demo demo";
-/// Runs the platform.
+/// The demo platform's admin.
 pub const ADMIN_EMAIL: &str = SEEDED_USERS[0];
 
 const SELLER_EMAIL: &str = SEEDED_USERS[1];
 const BUYER_EMAIL: &str = SEEDED_USERS[2];
 
 const CURRENCY: &str = "eur";
-/// What the seller lists: id, name, description, price in minor units, stock.
+/// The seller's products: id, name, description, price in minor units, stock.
 const PRODUCTS: [(&str, &str, &str, i64, Option<i64>); 3] = [
     (
         "prd_00000000000070008000000000000001",
@@ -46,21 +46,21 @@ const PRODUCTS: [(&str, &str, &str, i64, Option<i64>); 3] = [
         Some(1),
     ),
 ];
-/// The ids are fixed, so that a restart finds what an earlier start has made.
+/// Ids are fixed, so that a restart finds the rows of an earlier start.
 const SELLER: &str = "sel_00000000000070008000000000000001";
 
 /// How long the simulator may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What there is to log in with and to buy.
+/// The demo platform as it is announced: users and products.
 pub struct Seeded {
-    /// The page of our API.
+    /// Our public address.
     base: String,
-    /// Id, name, price, what is left.
+    /// Id, name, price, units left.
     products: Vec<(String, String, String, Option<i64>)>,
 }
 
-/// Sees to it that there are an admin, a seller who can sell with three products, and a buyer.
+/// Creates, if they don't exist yet, an admin, a buyer, and a seller who can sell, with three products.
 pub async fn seed(app: &App, stripe_base: &str) -> Result<Seeded, Failure> {
     identity::ensure_user(app, ADMIN_EMAIL, "Ada Admin", PASSWORD, Role::Admin).await?;
     identity::ensure_user(app, BUYER_EMAIL, "Bilal Buyer", PASSWORD, Role::Member).await?;
@@ -82,7 +82,7 @@ pub async fn seed(app: &App, stripe_base: &str) -> Result<Seeded, Failure> {
         onboard(stripe_base, account.as_ref()).await?;
         sellers::sync(app, &seller.id).await?;
     }
-    // A domain function asks who calls; behind this caller stands no login.
+    // Domain functions want a caller; this one has no session behind it.
     let caller = Caller {
         user: owner,
         session: ids::new(app.clock.now()),
@@ -113,12 +113,12 @@ pub async fn seed(app: &App, stripe_base: &str) -> Result<Seeded, Failure> {
     })
 }
 
-/// Does what the hosted onboarding form does.
+/// Onboards the account, as the simulator's hosted form does.
 async fn onboard(stripe_base: &str, account: &str) -> Result<(), Failure> {
     let details = json!({ "business_name": "Samira's Souk", "url": "https://souk.example.com" });
     let url = format!("{stripe_base}/_simulator/accounts/{account}/onboard");
     let client = reqwest::Client::builder()
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .no_proxy()
         .build()?;
     client

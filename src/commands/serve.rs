@@ -13,7 +13,7 @@ use super::{Failure, seed, settings};
 /// Serves until it is told to stop.
 pub async fn run() -> Result<(), Failure> {
     log();
-    // Before anything can be reached, so that a stop is never the sudden kind.
+    // Before anything can be reached, so that every stop is a clean one.
     let stop = Stop::listen()?;
     let mut served = start(settings()?).await?;
     served.announce();
@@ -22,7 +22,7 @@ pub async fn run() -> Result<(), Failure> {
     refused
 }
 
-/// Waits until the process is told to stop, or must not go on; that is then the error.
+/// Waits for a signal to stop, or for an error with which the server must not go on.
 async fn ended(stop: Stop, running: &mut souk::Running) -> Result<(), Failure> {
     tokio::select! {
         () = stop.wanted() => {
@@ -64,7 +64,7 @@ fn log() {
         .init();
 }
 
-/// Counts from here on, where the settings want it.
+/// Starts collecting metrics, if the settings want it.
 async fn count(config: &Config) -> Result<Option<Exporter>, Failure> {
     let Some(addr) = config.metrics_bind else {
         return Ok(None);
@@ -99,7 +99,7 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
         StripeMode::Remote => None,
     };
     let seeding = config.seed_demo && simulator.is_some();
-    // With simulated money the server lives in the simulator's time: days that pass there pass here.
+    // With simulated money the server shares the simulator's time.
     let ahead = simulator.as_ref().and_then(Simulator::ahead);
     let clock = ahead.map_or(Clock::System, Clock::Ahead);
     let mut running = souk::run(souk::assemble(config, clock).await?, listener);
@@ -118,7 +118,7 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
     })
 }
 
-/// Where the system was to pick the port, the addresses of our pages must name the one it picked.
+/// Puts the port that the system picked into the addresses of our pages.
 fn name_the_port(config: &mut Config, addr: std::net::SocketAddr) {
     let before = origin(&config.public_url);
     if config.public_url.port() == Some(0) && config.public_url.set_port(Some(addr.port())).is_ok()
@@ -128,7 +128,7 @@ fn name_the_port(config: &mut Config, addr: std::net::SocketAddr) {
     }
 }
 
-/// Starts the simulator with its state beside the database, and has it send its events here.
+/// Starts the simulator with its state beside the database, and registers our webhook endpoints there.
 async fn simulate(config: &mut Config, addr: std::net::SocketAddr) -> Result<Simulator, Failure> {
     std::fs::create_dir_all(&config.data_dir)?;
     let options = Options {
@@ -177,7 +177,7 @@ impl Served {
         println!("\nCtrl-C stops it.\n");
     }
 
-    /// Stops the server first, so that what it still asks of the simulator is answered.
+    /// Stops the server before the simulator, so that its last requests are answered.
     pub async fn stop(self) {
         self.running.stop().await;
         if let Some(simulator) = self.simulator {

@@ -1,4 +1,4 @@
-//! What a transaction has written, counted by table: so that a dry run can say what it would have changed.
+//! Counts the rows that a transaction writes, by table, so that a dry run can say what it would have changed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// A savepoint's, which counts for its transaction once it is committed.
+    /// The count of a savepoint, which is added to its transaction's once it is committed.
     pub(super) fn inner(&self) -> Self {
         Self {
             rows: Arc::default(),
@@ -29,7 +29,7 @@ impl Tally {
             .clone()
     }
 
-    /// A statement was done, and wrote so many rows if it is one that writes.
+    /// Counts the rows of a statement that was executed, if it is one that writes.
     pub(super) fn saw(&self, sql: &str, rows: u64) {
         if rows > 0
             && let Some(table) = table_written(sql)
@@ -52,13 +52,13 @@ fn add(to: &Mutex<RowCounts>, rows: impl IntoIterator<Item = (String, u64)>) {
     }
 }
 
-/// The table that a statement writes to; none if it only reads, be it `FOR UPDATE`.
+/// The table that a statement writes to. A statement that only reads has none, `FOR UPDATE` or not.
 fn table_written(sql: &str) -> Option<&str> {
     let sql = sql.trim_start();
     let verbs = ["INSERT INTO ", "UPDATE ", "DELETE FROM "];
     let written = match sql.starts_with("SELECT ") {
         true => None,
-        // The first, since an INSERT may go on with DO UPDATE, and any of them may follow a WITH.
+        // The first verb counts: an INSERT may continue with DO UPDATE, and a WITH may come before any of them.
         false => verbs
             .iter()
             .filter_map(|verb| Some((sql.find(verb)?, verb.len())))

@@ -1,5 +1,8 @@
-//! Rows that come with a statement, as one JSON text: so the statement's own text is the same for any number of them and
-//! is prepared once, where lists of values would be another statement for each length.
+//! Statements over rows that are given as one JSON text. The statement's own text is the same for any number of rows, so
+//! that it is prepared once; lists of values would make another statement for each length.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use sea_orm::{ConnectionTrait, DbBackend, ExecResult, FromQueryResult, Statement, Value};
 use serde::Serialize;
@@ -10,10 +13,17 @@ use crate::error::{Error, Result};
 /// A column of the rows: its name, and its type in SQL.
 pub type Column = (&'static str, &'static str);
 
-/// A statement over rows that it is given. Its text names them `{input}` where a table would stand, and their columns
-/// `input.NAME`. `$1` is theirs; the values begin at `$2`. What is too much to quote comes as the blob `$3`, of which
-/// `{slice of $3}` is the text that a row's columns `at` (from 1) and `bytes` name. It may end with FOR UPDATE, which
-/// SQLite needs not.
+/// Where a statement's text and columns lie in memory, and how long they are: they are constants, which never move.
+type Key = ((usize, usize), (usize, usize));
+type Texts = LazyLock<RwLock<HashMap<Key, Arc<str>>>>;
+
+static POSTGRES_TEXTS: Texts = LazyLock::new(RwLock::default);
+static SQLITE_TEXTS: Texts = LazyLock::new(RwLock::default);
+
+/// A statement over rows. Its text names them `{input}` where a table would stand, and their columns `input.NAME`. `$1` is
+/// the rows; the values begin at `$2`. What is too much to quote comes as the blob `$3`, of which `{slice of $3}` is the
+/// text that a row's columns `at` (from 1) and `bytes` name. One subquery, or else the statement, may end with FOR UPDATE,
+/// which is left out on SQLite.
 pub struct SetWise {
     /// In SQL that both databases understand.
     pub text: &'static str,
@@ -23,6 +33,9 @@ pub struct SetWise {
 
 impl SetWise {
     /// Changes rows, and answers how many.
+    ///
+    /// # Errors
+    /// The database failed.
     pub async fn execute<R: Serialize>(
         &self,
         tx: &Tx,
@@ -33,7 +46,10 @@ impl SetWise {
         Ok(done.map(|done: ExecResult| done.rows_affected())?)
     }
 
-    /// Reads rows.
+    /// Reads rows, or those that a RETURNING tells.
+    ///
+    /// # Errors
+    /// The database failed, or a row isn't an `A`.
     pub async fn all<R: Serialize, A: FromQueryResult>(
         &self,
         tx: &Tx,
@@ -45,7 +61,7 @@ impl SetWise {
         Ok(read.collect::<Result<_, _>>()?)
     }
 
-    /// Each row is to be serialised as the sequence of its columns, as a tuple is.
+    /// Each row is to be serialised as the sequence of its columns, which a tuple is.
     fn statement<R: Serialize>(
         &self,
         tx: &Tx,
@@ -56,26 +72,45 @@ impl SetWise {
         let rows = serde_json::to_string(rows).map_err(|e| Error::internal(e.to_string()))?;
         let values = std::iter::once(Value::from(rows)).chain(values);
         let text = self.text_for(backend);
-        Ok(Statement::from_sql_and_values(backend, text, values))
+        Ok(Statement::from_sql_and_values(backend, &*text, values))
     }
 
-    fn text_for(&self, backend: DbBackend) -> String {
+    /// The text for a database, which is built once.
+    fn text_for(&self, backend: DbBackend) -> Arc<str> {
+        let texts = match backend {
+            DbBackend::Postgres => &POSTGRES_TEXTS,
+            _ => &SQLITE_TEXTS,
+        };
+        let (text, columns) = (self.text, self.columns);
+        let key = (
+            (text.as_ptr().addr(), text.len()),
+            (columns.as_ptr().addr(), columns.len()),
+        );
+        let built = texts.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(text) = built.get(&key) {
+            return text.clone();
+        }
+        drop(built);
+        let text: Arc<str> = self.build_text(backend).into();
+        let mut built = texts.write().unwrap_or_else(PoisonError::into_inner);
+        built.insert(key, text.clone());
+        text
+    }
+
+    fn build_text(&self, backend: DbBackend) -> String {
         let columns = (0..).zip(self.columns);
         let columns =
             columns.map(|(at, (name, kind))| format!("CAST(value->>{at} AS {kind}) AS {name}"));
         let columns = columns.collect::<Vec<_>>().join(", ");
         let (rows, text) = match backend {
-            // Through an array, of which PostgreSQL expects ten rows and looks each up by an index; of the function alone it
-            // expects a hundred, and would rather read a whole table.
+            // PostgreSQL expects ten rows of an array, and looks each up by an index. It expects a hundred of the function
+            // alone, and would rather read a whole table.
             DbBackend::Postgres => (
                 "unnest(ARRAY(SELECT jsonb_array_elements(CAST($1 AS jsonb)))) AS rows(value)",
-                self.text,
+                self.text.to_owned(),
             ),
-            _ => (
-                // Whose arrays stay binary JSON, and aren't written out to be read again for each column.
-                "jsonb_each($1)",
-                self.text.split(" FOR UPDATE").next().unwrap_or(self.text),
-            ),
+            // `json_each` would write each row out as text, which is then parsed again for each column.
+            _ => ("jsonb_each($1)", without_for_update(self.text)),
         };
         let slice = match backend {
             DbBackend::Postgres => {
@@ -88,5 +123,47 @@ impl SetWise {
             &format!("(SELECT {columns} FROM {rows}) AS input"),
         )
         .replace("{slice of $3}", slice)
+    }
+}
+
+/// SQLite knows no FOR UPDATE: its one writer needs no lock.
+fn without_for_update(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" FOR UPDATE") else {
+        return text.to_owned();
+    };
+    let after = rest.find(')').map_or("", |end| &rest[end..]);
+    format!("{before}{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_is_that_of_its_database() {
+        let lock = SetWise {
+            text: "SELECT o.id FROM {input} JOIN orders o ON o.id = input.id ORDER BY o.id FOR UPDATE OF o",
+            columns: &[("id", "text")],
+        };
+        let nested = SetWise {
+            text: "UPDATE jobs SET state = 'done' FROM (SELECT input.id FROM {input} FOR UPDATE OF jobs) AS x WHERE true",
+            columns: &[("id", "text")],
+        };
+        for _ in 0..2 {
+            assert_eq!(
+                *lock.text_for(DbBackend::Sqlite),
+                *"SELECT o.id FROM (SELECT CAST(value->>0 AS text) AS id FROM jsonb_each($1)) AS input \
+                  JOIN orders o ON o.id = input.id ORDER BY o.id"
+            );
+            assert!(
+                lock.text_for(DbBackend::Postgres)
+                    .ends_with("ORDER BY o.id FOR UPDATE OF o")
+            );
+            assert_eq!(
+                *nested.text_for(DbBackend::Sqlite),
+                *"UPDATE jobs SET state = 'done' FROM (SELECT input.id FROM (SELECT CAST(value->>0 AS text) AS id \
+                  FROM jsonb_each($1)) AS input) AS x WHERE true"
+            );
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Where a request comes from, also behind proxies.
+//! The client's address of a request, also behind proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use crate::app::App;
 use crate::error::{Error, Result};
 
-/// The address of whoever calls: the peer's, or whom a trusted proxy names. None: the request came over no network.
+/// The client's address: the peer's, or the one that a trusted proxy names. None: the request came over no network.
 pub struct ClientAddress(pub Option<IpAddr>);
 
 impl FromRequestParts<App> for ClientAddress {
@@ -25,8 +25,9 @@ impl FromRequestParts<App> for ClientAddress {
     }
 }
 
-/// Walks from the peer back through `X-Forwarded-For` as long as the one who speaks is trusted: what stands left of
-/// the first stranger is the stranger's own word. Where the header can't be read, whoever wrote it is the client.
+/// Walks from the peer back through `X-Forwarded-For`, as long as the proxy that added an entry is trusted. The first
+/// address that isn't a trusted proxy's is the client, since it may have made up everything to its left. If an entry
+/// can't be read, the host that added it is the client.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut speaker = peer.to_canonical();
     let lines = headers.get_all("x-forwarded-for").iter().rev();

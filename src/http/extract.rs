@@ -1,4 +1,4 @@
-//! Bodies, queries and paths in: read, checked, and refused with the name of the field that is wrong.
+//! Extractors of bodies, queries and paths. A refusal names the field that is wrong.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -12,13 +12,13 @@ use crate::error::{Error, Result};
 
 use super::Paging;
 
-/// Bytes that an API body may have.
+/// The most bytes of an API body.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// A JSON body that holds to its type and its rules.
-pub struct Valid<T>(pub T);
+/// A JSON body, read as `T` and checked by its `Validate` rules.
+pub struct ValidJson<T>(pub T);
 
-impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Valid<T> {
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for ValidJson<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
@@ -27,7 +27,7 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Valid<T>
     }
 }
 
-/// The raw bytes of a JSON body. No body at all is an empty object, as `curl -X POST` sends it.
+/// The raw bytes of a JSON body. A request without a body, as `curl -X POST` sends it, counts as `{}`.
 pub(super) async fn json_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
     let untyped = !request.headers().contains_key(header::CONTENT_TYPE);
     if !untyped && !is_type(request.headers(), "application/json") {
@@ -66,21 +66,20 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
     well_formed(bytes)?;
     refuse_nul(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let Object(value) = serde_path_to_error::deserialize(&mut deserializer)
+    let JsonObject(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|e| field_error(&e.path().to_string(), &e.into_inner().to_string()))?;
     check(&value)?;
     Ok(value)
 }
 
-/// A JSON object read as a `T`. serde's derive would take an array too, as the fields' values in their order, in which
-/// no field is known by its name any more.
-struct Object<T>(T);
+/// A JSON object read as a `T`. serde's derive alone would accept an array too, as the fields' values in their order.
+struct JsonObject<T>(T);
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reads<T>(std::marker::PhantomData<T>);
+        struct ObjectVisitor<T>(std::marker::PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reads<T> {
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
             type Value = T;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -92,32 +91,32 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
         }
         deserializer
-            .deserialize_map(Reads(std::marker::PhantomData))
+            .deserialize_map(ObjectVisitor(std::marker::PhantomData))
             .map(Self)
     }
 }
 
-/// For a field that is an object: `#[serde(deserialize_with = "object")]`.
-pub fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+/// For a field that is an object: `#[serde(deserialize_with = "json_object")]`.
+pub fn json_object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Object::deserialize(deserializer).map(|Object(one)| one)
+    JsonObject::deserialize(deserializer).map(|JsonObject(one)| one)
 }
 
-/// For a field that is a list of objects: `#[serde(deserialize_with = "objects")]`.
-pub fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+/// For a field that is a list of objects: `#[serde(deserialize_with = "json_objects")]`.
+pub fn json_objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    let all: Vec<Object<T>> = Deserialize::deserialize(deserializer)?;
-    Ok(all.into_iter().map(|Object(one)| one).collect())
+    let all: Vec<JsonObject<T>> = Deserialize::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|JsonObject(one)| one).collect())
 }
 
-/// Whether it is JSON at all is asked first: reading a field, serde_json calls a number where a name is wanted malformed,
-/// too.
+/// Checks that the body is JSON, before its fields are read: serde_json reports some fields of a wrong type as malformed
+/// JSON.
 fn well_formed(bytes: &[u8]) -> Result<()> {
     let not_json =
         |why: &dyn std::fmt::Display| Error::MalformedJson(format!("The body is not JSON: {why}"));
@@ -126,12 +125,12 @@ fn well_formed(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// PostgreSQL keeps no NUL in a text; refused here, it can't become a failure in the middle of something.
+/// Refuses NUL characters, since PostgreSQL can't store them in a text.
 fn refuse_nul(bytes: &[u8]) -> Result<()> {
     if !bytes.windows(6).any(|six| six == b"\\u0000") {
         return Ok(());
     }
-    // Rare enough to be read twice, to name the field.
+    // A second read names the field; this is rare.
     let value: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
     match nul_path(&value, String::new()) {
         Some(param) => Err(Error::invalid(
@@ -165,7 +164,7 @@ fn nul_path(value: &serde_json::Value, path: String) -> Option<String> {
     }
 }
 
-/// serde names an unknown or missing field in its text, and its parent in the path.
+/// An error with the field's path. serde names an unknown or missing field in its message, and its parent in the path.
 fn field_error(path: &str, text: &str) -> Error {
     let text = text.split(" at line ").next().unwrap_or(text);
     let parent = if path == "." { "" } else { path };
@@ -182,7 +181,7 @@ fn field_error(path: &str, text: &str) -> Error {
         return Error::invalid(join(field), format!("{field} is missing."));
     }
     let param = if parent.is_empty() { "body" } else { parent };
-    // serde_json's words where the name of one of several was wanted.
+    // serde_json's message where an enum's variant was expected.
     if text == "expected value" {
         return Error::invalid(param, format!("{param} is not of the right type."));
     }
@@ -196,7 +195,7 @@ fn check<T: Validate>(value: &T) -> Result<()> {
     }
 }
 
-/// The first wrong field, by name, so that the same body always gets the same answer.
+/// The first wrong field in alphabetical order, so that the same body always gets the same answer.
 fn first_fault(parent: &str, errors: &ValidationErrors) -> Error {
     let mut fields: Vec<_> = errors.errors().iter().collect();
     fields.sort_by_key(|(name, _)| name.to_string());
@@ -224,7 +223,7 @@ fn first_fault(parent: &str, errors: &ValidationErrors) -> Error {
     }
 }
 
-/// An `application/x-www-form-urlencoded` body, from one of our own pages.
+/// An `application/x-www-form-urlencoded` body, as our own pages send it.
 pub struct Form<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
@@ -241,7 +240,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
     }
 }
 
-/// A list's query: its paging, and its own filters `F`. Names that are neither are refused.
+/// A list's query: its paging and its filters `F`. Other names are refused.
 pub struct Filters<F>(pub F, pub Paging);
 
 impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Filters<F> {
@@ -255,7 +254,7 @@ impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Filters<F> {
     }
 }
 
-/// The query of a list that one answer gives whole: its filters `F`. The names of paging are refused as any other.
+/// The query of a list without pages: its filters `F`. The paging parameters are refused like any other name.
 pub struct Unpaged<F>(pub F, pub Paging);
 
 impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Unpaged<F> {
@@ -263,11 +262,11 @@ impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Unpaged<F> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
-        Ok(Self(from_pairs(all)?, Paging::whole(parts.uri.path())))
+        Ok(Self(from_pairs(all)?, Paging::new(parts.uri.path())))
     }
 }
 
-/// The query of a page; names it doesn't know are passed over, since others append theirs to addresses.
+/// The query of an HTML page. Unknown names are ignored, since trackers append theirs to addresses.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
@@ -312,13 +311,13 @@ fn refuse_repeated(pairs: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-/// A name or id to look for: letters, digits and `_ . : -`, beginning with a small letter, at most 255 of them. Anything
-/// else would find nothing, and say so only by an empty list.
+/// A name or id to filter by: a lower-case letter, then letters, digits and `_ . : -`, 255 characters at most. Anything
+/// else is refused, since it could only give an empty list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Word(String);
+pub struct FilterValue(String);
 
-impl TryFrom<String> for Word {
+impl TryFrom<String> for FilterValue {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -331,13 +330,13 @@ impl TryFrom<String> for Word {
     }
 }
 
-impl AsRef<str> for Word {
+impl AsRef<str> for FilterValue {
     fn as_ref(&self) -> &str {
         &self.0
     }
 }
 
-impl std::str::FromStr for Word {
+impl std::str::FromStr for FilterValue {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -345,7 +344,7 @@ impl std::str::FromStr for Word {
     }
 }
 
-/// The variable parts of a path. One that can't be read names nothing: 404.
+/// The variable parts of a path; 404 if they can't be read.
 pub struct Path<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {

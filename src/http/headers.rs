@@ -14,12 +14,12 @@ tokio::task_local! {
     static CURRENT: String;
 }
 
-/// The id of the request at hand; empty outside one.
+/// The id of the current request; empty outside of one.
 pub fn request_id() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Takes the caller's `X-Request-Id`, or makes one, logs under it, and sends it back with the security headers.
+/// Takes the client's `X-Request-Id`, or makes one, logs under it, and sends it back with the security headers.
 pub async fn layer(request: Request, next: Next) -> Response {
     let given = request
         .headers()
@@ -49,8 +49,8 @@ pub async fn layer(request: Request, next: Next) -> Response {
     response
 }
 
-/// Scripts and styles come from us alone; nothing may frame our pages or learn where a visitor came from.
-/// `form-action` is left out on purpose: browsers hold redirects after a form to it too, and ours lead on to Stripe.
+/// Scripts and styles come from us alone, nothing may frame our pages, and no referrer is sent. `form-action` is left out
+/// on purpose: browsers apply it to the redirect after a form too, and ours redirects to Stripe.
 const SECURITY: [(HeaderName, &str); 5] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -63,7 +63,7 @@ const SECURITY: [(HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// What a handler that panicked answers.
+/// The response of a handler that panicked.
 pub fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let text = panic
         .downcast_ref::<String>()

@@ -1,14 +1,14 @@
-//! `Idempotency-Key`: a POST sent twice makes one thing.
+//! `Idempotency-Key`: a POST that is sent twice creates one resource.
 //!
-//! The key's row holds the id of the thing before it is made. A retry, even after a crash, goes on with the same id,
-//! so the handler's work must be one that can be resumed by id; no answer, and so no secret, is stored.
+//! The key's row holds the resource's id before the resource is created. A retry, even after a crash, goes on with the
+//! same id, so a handler must be able to resume by id. No response is stored, and so no secret.
 
 use axum::Json;
 use axum::extract::{FromRequest, MatchedPath, Request};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use souk_entity::{IdempotencyId, RowId, Timestamp, idempotency_key};
@@ -21,20 +21,20 @@ use crate::ids;
 
 use super::extract::{json_bytes, parse};
 
-/// How long a key is known, as at Stripe (docs.stripe.com/api/idempotent_requests).
+/// How long a key is kept, as at Stripe (docs.stripe.com/api/idempotent_requests).
 const KEPT_MS: i64 = 24 * 60 * 60_000;
-/// How long a request may be at work before a retry takes over.
+/// How long a request may run before a retry takes it over.
 const LEASE_MS: i64 = 60_000;
 
 /// A checked JSON body together with the request's `Idempotency-Key`.
-pub struct Keyed<T> {
+pub struct IdempotentJson<T> {
     body: T,
     key: Option<String>,
     route: String,
     hash: String,
 }
 
-impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Keyed<T> {
+impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for IdempotentJson<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self> {
@@ -74,19 +74,22 @@ struct Claim<I> {
     replayed: bool,
 }
 
-impl<T> Keyed<T> {
+impl<T> IdempotentJson<T> {
     /// The body.
     pub fn body(&self) -> &T {
         &self.body
     }
 
-    /// Whether something may have been begun under the id that `work` is given; without a key nothing can be.
+    /// Whether an earlier request may have begun under the id that `work` is given. Without a key none can have.
     pub fn may_resume(&self) -> bool {
         self.key.is_some()
     }
 
-    /// Does `work` once for this principal, route and key, and answers 201. `work` is given the id of what it makes;
-    /// called again with the same id it must go on where it stopped, and answer alike when all is done.
+    /// Runs `work` once for this principal, route and key, and answers 201. `work` is given the id of the resource. If it
+    /// is called again with the same id, it must resume, and answer the same once all is done.
+    ///
+    /// # Errors
+    /// `idempotency_mismatch` for another body, `idempotency_in_flight` while the first request runs, and `work`'s own.
     pub async fn once<I, V>(
         self,
         app: &App,
@@ -114,6 +117,7 @@ impl<T> Keyed<T> {
     }
 }
 
+/// The id to make the thing under: a new one, or that of an earlier request with this key.
 async fn claim<I: RowId>(
     app: &App,
     scope: &str,
@@ -121,39 +125,30 @@ async fn claim<I: RowId>(
     hash: &str,
 ) -> Result<Claim<I>> {
     use idempotency_key::Column as C;
-    let fresh: I = ids::new(app.clock.now());
+    let new_id: I = ids::new(app.clock.now());
     let Some(key) = key else {
         return Ok(Claim {
-            id: fresh,
+            id: new_id,
             row: None,
             replayed: false,
         });
     };
     let tx = app.db.begin_write().await?;
-    let lease = tx.now().plus_ms(LEASE_MS);
-    let row_id: IdempotencyId = ids::new(tx.now());
-    let insert = idempotency_key::Entity::insert(idempotency_key::ActiveModel {
-        id: Set(row_id.clone()),
-        scope: Set(scope.to_owned()),
-        key: Set(key.to_owned()),
-        request_hash: Set(hash.to_owned()),
-        resource_id: Set(fresh.as_ref().to_owned()),
-        status: Set(None),
-        lease_until: Set(lease),
-        created_at: Set(tx.now()),
-    })
-    .on_conflict(
-        OnConflict::columns([C::Scope, C::Key])
-            .do_nothing()
-            .to_owned(),
-    )
-    .exec_without_returning(&tx)
-    .await;
-    if db::inserted(insert)?.is_some_and(|rows| rows > 0) {
+    let new_row = idempotency_key::Model {
+        id: ids::new(tx.now()),
+        scope: scope.to_owned(),
+        key: key.to_owned(),
+        request_hash: hash.to_owned(),
+        resource_id: new_id.as_ref().to_owned(),
+        status: None,
+        lease_until: tx.now().plus_ms(LEASE_MS),
+        created_at: tx.now(),
+    };
+    if insert(&tx, &new_row).await? {
         tx.commit().await?;
         return Ok(Claim {
-            id: fresh,
-            row: Some((row_id, lease)),
+            id: new_id,
+            row: Some((new_row.id, new_row.lease_until)),
             replayed: false,
         });
     }
@@ -163,6 +158,31 @@ async fn claim<I: RowId>(
         .one(&tx)
         .await?
         .ok_or_else(|| Error::internal("an idempotency key went away"))?;
+    let claim = resume(&tx, row, hash).await?;
+    tx.commit().await?;
+    Ok(claim)
+}
+
+/// Writes the row of a key. `false`: there is one for this scope and key already.
+async fn insert(tx: &Tx, row: &idempotency_key::Model) -> Result<bool> {
+    use idempotency_key::Column as C;
+    let insert = idempotency_key::Entity::insert(row.clone().into_active_model())
+        .on_conflict(
+            OnConflict::columns([C::Scope, C::Key])
+                .do_nothing()
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await;
+    Ok(db::inserted(insert)?.is_some_and(|rows| rows > 0))
+}
+
+/// Goes on with the request that used this key first: replays it if it is done, takes it over if its lease has ended.
+///
+/// # Errors
+/// `idempotency_mismatch` where the body was another, `idempotency_in_flight` while the lease runs.
+async fn resume<I: RowId>(tx: &Tx, row: idempotency_key::Model, hash: &str) -> Result<Claim<I>> {
+    use idempotency_key::Column as C;
     if row.request_hash != hash {
         return Err(Error::invalid_with(
             "idempotency_mismatch",
@@ -178,12 +198,13 @@ async fn claim<I: RowId>(
             replayed: true,
         });
     }
+    let lease = tx.now().plus_ms(LEASE_MS);
     let taken = idempotency_key::Entity::update_many()
         .col_expr(C::LeaseUntil, Expr::value(lease))
         .filter(C::Id.eq(row.id.clone()))
         .filter(C::Status.is_null())
         .filter(C::LeaseUntil.lt(tx.now()))
-        .exec(&tx)
+        .exec(tx)
         .await?;
     if taken.rows_affected == 0 {
         return Err(Error::conflict(
@@ -191,7 +212,6 @@ async fn claim<I: RowId>(
             "The first request with this Idempotency-Key is still at work. Try again shortly.",
         ));
     }
-    tx.commit().await?;
     Ok(Claim {
         id,
         row: Some((row.id, lease)),
@@ -199,7 +219,8 @@ async fn claim<I: RowId>(
     })
 }
 
-/// Stores that it is done, or lets a retry go on at once. Only while the lease is still ours.
+/// Stores the status of a request that is done, or ends the lease of one that failed so that a retry can go on at once.
+/// Writes only while the lease is still ours.
 async fn settle(
     app: &App,
     row: &IdempotencyId,
@@ -218,8 +239,8 @@ async fn settle(
     tx.commit().await
 }
 
-/// Forgets the keys whose time is over.
-pub async fn forget_keys(tx: &Tx) -> Result<()> {
+/// Deletes the keys that are older than a day.
+pub async fn delete_expired_keys(tx: &Tx) -> Result<()> {
     use idempotency_key::Column as C;
     idempotency_key::Entity::delete_many()
         .filter(C::CreatedAt.lt(tx.now().plus_ms(-KEPT_MS)))

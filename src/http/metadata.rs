@@ -1,11 +1,14 @@
-//! `metadata` as at Stripe, and fields of a PATCH.
+//! `metadata` as at Stripe (docs.stripe.com/api/metadata), and the fields of a PATCH.
 
 use serde::{Deserialize, Deserializer};
 use souk_entity::Metadata;
 
 use crate::error::{Error, Result};
 
-/// At most 50 names of 1 to 40 characters, with values of at most 500; the faulty one is named.
+/// Checks the limits: at most 50 names of 1 to 40 characters, with values of at most 500.
+///
+/// # Errors
+/// Names the name that is at fault.
 pub fn check_metadata(metadata: &Metadata) -> Result<()> {
     if metadata.len() > 50 {
         return Err(Error::invalid("metadata", "metadata has at most 50 names."));
@@ -21,7 +24,10 @@ pub fn check_metadata(metadata: &Metadata) -> Result<()> {
     Ok(())
 }
 
-/// The stored metadata with a change merged in name by name; an empty value removes its name.
+/// Merges a change into the stored metadata, name by name. An empty value removes its name.
+///
+/// # Errors
+/// As [`check_metadata`].
 pub fn merge_metadata(mut stored: Metadata, change: Metadata) -> Result<Metadata> {
     for (name, value) in change {
         if value.is_empty() {
@@ -34,9 +40,9 @@ pub fn merge_metadata(mut stored: Metadata, change: Metadata) -> Result<Metadata
     Ok(stored)
 }
 
-/// For a PATCH field with `#[serde(default, deserialize_with = "given")]`: `None` only where the field is left out.
+/// For a PATCH field with `#[serde(default, deserialize_with = "deserialize_some")]`: it is `None` only if it is left out.
 /// With `Option<T>` a null is refused; with `Option<Option<T>>` it is `Some(None)`, which sets null.
-pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub fn deserialize_some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -74,9 +80,9 @@ mod tests {
     fn a_null_is_not_the_same_as_a_field_left_out() {
         #[derive(Deserialize)]
         struct Change {
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "deserialize_some")]
             name: Option<String>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "deserialize_some")]
             fee: Option<Option<i32>>,
         }
         let read = serde_json::from_str::<Change>;

@@ -1,23 +1,23 @@
-//! What all routes share: bodies and queries in, answers and problems out, paging, idempotency, headers.
+//! Shared by all routes: extractors, problems, paging, idempotency, headers.
 
 mod address;
-pub mod again;
-mod by_time;
 mod extract;
 pub mod headers;
 mod idempotency;
 mod metadata;
-pub mod open;
 mod paging;
 mod problem;
+pub mod public;
+pub mod retry_contention;
 
 pub use address::ClientAddress;
-pub use by_time::page_by_time;
 pub use extract::BODY_LIMIT;
-pub use extract::{Filters, Form, Path, Query, Unpaged, Valid, Word, object, objects};
-pub use idempotency::{Keyed, forget_keys};
-pub use metadata::{check_metadata, given, merge_metadata};
-pub use paging::{List, Pages, Paging};
+pub use extract::{
+    FilterValue, Filters, Form, Path, Query, Unpaged, ValidJson, json_object, json_objects,
+};
+pub use idempotency::{IdempotentJson, delete_expired_keys};
+pub use metadata::{check_metadata, deserialize_some, merge_metadata};
+pub use paging::{List, Paginate, Paging, page_by_time};
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -31,12 +31,12 @@ pub type Answer<T> = crate::error::Result<Json<T>>;
 #[serde(deny_unknown_fields)]
 pub struct NoFilters {}
 
-/// A JSON body of `{}`: a POST that needs no more.
+/// The JSON body `{}` of a POST without parameters.
 #[derive(Debug, serde::Deserialize, validator::Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
 
-/// An embedded page with a status; `body` is HTML whose variable parts went through `escape`.
+/// An HTML page. The variable parts of `body` must have gone through `escape`.
 pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let html = include_str!("page.html")
         .replace("{title}", &escape(title))
@@ -44,7 +44,7 @@ pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
     (status, Html(html)).into_response()
 }
 
-/// Makes a text safe inside HTML text and attributes.
+/// Escapes a text for HTML content and attributes.
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

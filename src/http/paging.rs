@@ -1,10 +1,11 @@
-//! Lists a page at a time, newest first, by the ids of their rows.
+//! Lists a page at a time, newest first.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Select,
 };
 use serde::Serialize;
+use souk_entity::Timestamp;
 
 use crate::error::{Error, Result};
 
@@ -13,7 +14,7 @@ const DEFAULT_LIMIT: u64 = 10;
 /// `limit`, `starting_after` and `ending_before` of a list query.
 #[derive(Clone, Debug)]
 pub struct Paging {
-    /// Rows wanted, 1 to 100.
+    /// Rows a page, 1 to 100.
     pub limit: u64,
     /// Rows older than this one.
     pub starting_after: Option<String>,
@@ -22,7 +23,7 @@ pub struct Paging {
     url: String,
 }
 
-/// A list, as every list route answers it.
+/// The response of every list route.
 #[derive(Debug, Serialize)]
 pub struct List<T> {
     object: &'static str,
@@ -32,12 +33,12 @@ pub struct List<T> {
 }
 
 impl Paging {
-    /// Takes the paging out of a query, and leaves the rest.
+    /// Splits a query into its paging and the other parameters.
     pub(super) fn split(
         pairs: Vec<(String, String)>,
         path: &str,
     ) -> Result<(Self, Vec<(String, String)>)> {
-        let mut paging = Self::whole(path);
+        let mut paging = Self::new(path);
         let mut rest = Vec::new();
         for (name, value) in pairs {
             match name.as_str() {
@@ -64,8 +65,8 @@ impl Paging {
         Ok((paging, rest))
     }
 
-    /// Of a list that isn't asked for by a query, at this path.
-    pub fn whole(path: &str) -> Self {
+    /// The first page of the list at a path, with the default limit.
+    pub fn new(path: &str) -> Self {
         Self {
             limit: DEFAULT_LIMIT,
             starting_after: None,
@@ -74,7 +75,7 @@ impl Paging {
         }
     }
 
-    /// The list of rows that were read with one more than `limit`, already newest first, each as `view` shows it.
+    /// The list of a page's rows, each as `view` shows it.
     pub fn list<M, T>(
         &self,
         (rows, has_more): (Vec<M>, bool),
@@ -89,7 +90,7 @@ impl Paging {
     }
 }
 
-/// What can't be an id would give a page from nowhere in particular.
+/// Checks that a cursor has the form of an id.
 fn cursor(param: String, value: String) -> Result<String> {
     let is_id = value.split_once('_').is_some_and(|(prefix, tail)| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -107,10 +108,10 @@ fn cursor(param: String, value: String) -> Result<String> {
 }
 
 /// Reads one page of a query.
-pub trait Pages {
+pub trait Paginate {
     /// The rows.
     type Row;
-    /// A page by a column that sorts by age, such as our ids, newest first; and whether there are more.
+    /// A page, newest first, and whether there are more. `by` is a column that sorts by age, such as our ids.
     fn page<C: ConnectionTrait>(
         self,
         paging: &Paging,
@@ -119,7 +120,7 @@ pub trait Pages {
     ) -> impl Future<Output = Result<(Vec<Self::Row>, bool)>> + Send;
 }
 
-impl<E, M> Pages for Select<E>
+impl<E, M> Paginate for Select<E>
 where
     E: EntityTrait<Model = M>,
     M: FromQueryResult + Sized + Send + Sync,
@@ -149,4 +150,62 @@ where
         }
         Ok((rows, has_more))
     }
+}
+
+/// A page of rows with Stripe's ids, newest first, and whether there are more. Such ids don't sort by age, so the page
+/// goes by a time, then by id. The cursor's
+/// row is looked up in `visible`, the rows that the caller may see without the filters, so that a row that no longer
+/// passes the filters still marks the position.
+pub async fn page_by_time<E, M, C>(
+    query: Select<E>,
+    visible: Select<E>,
+    paging: &Paging,
+    (at, id): (E::Column, E::Column),
+    db: &C,
+) -> Result<(Vec<M>, bool)>
+where
+    E: EntityTrait<Model = M>,
+    M: FromQueryResult + Send + Sync,
+    C: ConnectionTrait,
+{
+    let (cursor, param, backwards) = match (&paging.starting_after, &paging.ending_before) {
+        (_, Some(newer_than)) => (Some(newer_than), "ending_before", true),
+        (older_than, None) => (older_than.as_ref(), "starting_after", false),
+    };
+    let mut query = query.limit(paging.limit + 1);
+    if let Some(cursor) = cursor {
+        let seen: Option<Timestamp> = visible
+            .filter(id.eq(cursor.as_str()))
+            .select_only()
+            .column(at)
+            .into_tuple()
+            .one(db)
+            .await?;
+        let seen = seen.ok_or_else(|| {
+            Error::invalid(
+                param,
+                format!("{param} names nothing in this list. Give the id of a row of it."),
+            )
+        })?;
+        let beyond = if backwards {
+            at.gt(seen).or(at.eq(seen).and(id.gt(cursor.as_str())))
+        } else {
+            at.lt(seen).or(at.eq(seen).and(id.lt(cursor.as_str())))
+        };
+        query = query.filter(beyond);
+    }
+    query = if backwards {
+        query.order_by_asc(at).order_by_asc(id)
+    } else {
+        query.order_by_desc(at).order_by_desc(id)
+    };
+    let mut rows = query.all(db).await?;
+    let has_more = rows.len() as u64 > paging.limit;
+    if has_more {
+        rows.pop();
+    }
+    if backwards {
+        rows.reverse();
+    }
+    Ok((rows, has_more))
 }

@@ -45,7 +45,9 @@ impl IntoResponse for Error {
         };
         let mut response = (status, Json(problem)).into_response();
         if self.is_contention() {
-            response.extensions_mut().insert(super::again::Contention);
+            response
+                .extensions_mut()
+                .insert(super::retry_contention::Contention);
         }
         let headers = response.headers_mut();
         headers.insert(

@@ -1,5 +1,5 @@
-//! Extractors that say who calls. They load the session and the user each time, so that a logout and a change of
-//! role count at once.
+//! Extractors of the caller. They load the session and the user for each request, so that a logout and a change of role
+//! take effect at once.
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -11,18 +11,18 @@ use super::{sessions, tokens};
 use crate::app::App;
 use crate::error::{Error, Result};
 
-/// Who calls, proved by `Authorization: Bearer …`; 401 otherwise.
+/// The authenticated caller, by `Authorization: Bearer …`; 401 otherwise.
 pub struct Caller {
-    /// As they are now.
+    /// The user's row.
     pub user: user::Model,
-    /// The login that the token belongs to.
+    /// The session that the token belongs to.
     pub session: SessionId,
 }
 
-/// Who calls, if they say so. One who says so with a bad token gets 401, not less to see.
+/// The caller, or none without a token. A bad token gets 401.
 pub struct MaybeCaller(pub Option<Caller>);
 
-/// An admin; 403 for members.
+/// A caller who is an admin; 403 for members.
 pub struct Admin(pub Caller);
 
 impl Caller {
@@ -31,12 +31,12 @@ impl Caller {
         &self.user.id
     }
 
-    /// Whether they run the platform.
+    /// Whether they are an admin of the platform.
     pub fn is_admin(&self) -> bool {
         self.user.role == Role::Admin
     }
 
-    /// Under which an `Idempotency-Key` of theirs is kept.
+    /// The scope of their `Idempotency-Key`s, and the actor in the audit log.
     pub fn principal(&self) -> String {
         self.user.id.to_string()
     }
@@ -77,7 +77,7 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
-/// The token of the `Authorization` header, none without one.
+/// The token of the `Authorization` header. None: there is no such header.
 fn bearer(parts: &Parts) -> Result<Option<&str>> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Who somebody is: users and their passwords, logins with their tokens, and the extractors that say who calls.
+//! Users and their passwords, sessions with their tokens, and the extractors of the caller.
 
 mod caller;
 mod passwords;
@@ -18,7 +18,7 @@ use souk_entity::{Timestamp, UserId};
 use validator::ValidateEmail;
 
 pub use caller::{Admin, Caller, MaybeCaller};
-pub use sessions::forget_sessions;
+pub use sessions::delete_expired_sessions;
 pub use tokens::{open_state, order_secret, sign_state};
 
 use crate::app::App;
@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::{audit, ids};
 use sessions::Tokens;
 
-/// What is asked of somebody new, checked.
+/// A new user's details, checked.
 struct NewUser {
     email: String,
     name: String,
@@ -35,7 +35,7 @@ struct NewUser {
 }
 
 impl NewUser {
-    /// Names the field that won't do.
+    /// Checks all three, and names the field that is wrong.
     fn checked(email: &str, name: &str, password: &str) -> Result<Self> {
         let Some(email) = email_address(email) else {
             return Err(Error::invalid(
@@ -57,7 +57,7 @@ impl NewUser {
     }
 }
 
-/// Trimmed and in lower case, the one form in which an address is stored and compared; none if it is no address.
+/// An address as it is stored and compared: trimmed, in lower case. None: it is no address.
 fn email_address(text: &str) -> Option<String> {
     let email = text.trim().to_lowercase();
     (email.chars().count() <= 254 && email.validate_email()).then_some(email)
@@ -74,7 +74,7 @@ fn display_name(text: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// Makes a member and logs them in. `email_taken` when somebody has the address.
+/// Creates a member and logs them in. `email_taken` if somebody has the address.
 async fn register(
     app: &App,
     email: &str,
@@ -104,11 +104,14 @@ async fn register(
     Ok((user, tokens))
 }
 
-/// The user behind an address and a password. `invalid_credentials` alike, and as slowly, for an unknown address and
-/// a wrong password; 429 after too many wrong ones for one address.
+/// The user with this address and password.
+///
+/// # Errors
+/// `invalid_credentials` for an unknown address and for a wrong password, after the same time; 429 after too many wrong
+/// passwords for one address.
 pub async fn authenticate(app: &App, email: &str, password: &str) -> Result<user::Model> {
     let address = email_address(email);
-    let attempt = throttle::Try::begin(address.as_deref().unwrap_or(email))?;
+    let attempt = throttle::PasswordAttempt::begin(address.as_deref().unwrap_or(email))?;
     let user = match &address {
         Some(email) => by_email(&app.db.read, email).await?,
         None => None,
@@ -138,7 +141,7 @@ fn wrong_credentials() -> Error {
 async fn login(app: &App, email: &str, password: &str) -> Result<(user::Model, Tokens)> {
     let proved = authenticate(app, email, password).await?;
     let tx = app.db.begin_write().await?;
-    // The password may have been changed, and all sessions ended, since it was compared.
+    // Since the password was compared it may have been changed, and all sessions ended.
     let user = user::Entity::find_by_id(proved.id)
         .filter(user::Column::PasswordHash.eq(proved.password_hash))
         .lock_exclusive()
@@ -150,9 +153,12 @@ async fn login(app: &App, email: &str, password: &str) -> Result<(user::Model, T
     Ok((user, tokens))
 }
 
-/// Sees to it that there is such a user, for `souk admin create` and the demo. A member who exists is answered as
-/// they are. To be an admin, one who exists is raised to it, given this password, and logged out everywhere, unless
-/// role and password are so already.
+/// Creates a user if there is none with this address, for `souk admin create` and the demo. With [`Role::Member`] an
+/// existing user stays as they are. With [`Role::Admin`] an existing user becomes an admin with this password and is
+/// logged out everywhere, unless role and password are right already.
+///
+/// # Errors
+/// Names the field that is wrong.
 pub async fn ensure_user(
     app: &App,
     email: &str,
@@ -178,7 +184,7 @@ pub async fn ensure_user(
             audit::record(&tx, "system", "user.created", user.id.as_ref(), data).await?;
             user
         }
-        // As read above, or another replica did the same just now.
+        // The user existed, or another replica has just created it.
         None => {
             let user = by_email(&tx, &email)
                 .await?
@@ -201,8 +207,8 @@ pub async fn by_emails<C: ConnectionTrait>(db: &C, emails: &[&str]) -> Result<Ve
         .await?)
 }
 
-/// Closes a user for good, in the name of `actor`: their logins end, no password is theirs, no role, and their address
-/// is one that nobody can have. The row stays, since orders and sellers refer to it.
+/// Closes a user for good, as `actor`. Their sessions end, their role becomes member, no password is right, and their
+/// address becomes one that nobody can have. The row stays, since orders and sellers refer to it.
 pub async fn close_user(tx: &Tx, user: &user::Model, actor: &str) -> Result<()> {
     sessions::revoke_all(tx, &user.id, actor, "user_closed").await?;
     user::Entity::update_many()
@@ -240,7 +246,7 @@ async fn make_admin(tx: &Tx, user: user::Model, password_hash: String) -> Result
     })
 }
 
-/// Changes what somebody is called.
+/// Changes a user's name.
 async fn rename(app: &App, user: user::Model, name: &str) -> Result<user::Model> {
     let name = display_name(name)?;
     if name == user.name {
@@ -270,7 +276,7 @@ async fn rename(app: &App, user: user::Model, name: &str) -> Result<user::Model>
     })
 }
 
-/// None when the address is taken; the unique constraint decides between two at once.
+/// None: the address is taken. The unique constraint decides between two at once.
 async fn insert(
     tx: &Tx,
     new: NewUser,

@@ -1,4 +1,4 @@
-//! Passwords as argon2id hashes, at one cost for everybody, and never more at once than there are cores.
+//! Passwords as argon2id hashes. All have the same cost, and no more are computed at once than there are cores.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -15,34 +15,34 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Verified against where there is no user, so that an unknown address costs what a known one does. Its digest was
-/// made from no password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dT6XtiBkN4uW0rd9feIVUg$\
+/// The hash to verify against if there is no user, so that an unknown address costs as much as a known one. No password
+/// matches it.
+const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$dT6XtiBkN4uW0rd9feIVUg$\
                       ImkYGNwtAu1ipVfwGg8UMBjKYTWMSAZMhMob+oiaD7s";
 
-/// How long a login waits for its turn before it is told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a login waits for a slot before it gets 503.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
+static SLOTS: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get))
 });
 
-/// A new hash as a PHC string. `Busy` when too many wait.
+/// A new hash as a PHC string. `Busy`: too many wait.
 pub(super) async fn hash(password: &str) -> Result<String> {
     let password = password.to_owned();
-    in_turn(move || {
+    with_slot(move || {
         let hash: PasswordHash = hasher()?.hash_password(password.as_bytes())?;
         Ok(hash.to_string())
     })
     .await
 }
 
-/// Whether the password is the one behind `stored`, a PHC string; with none, no password is, at the same cost.
+/// Whether the password matches `stored`, a PHC string. With none it never does, at the same cost.
 pub(super) async fn verify(password: &str, stored: Option<&str>) -> Result<bool> {
     let known = stored.is_some();
-    let stored = stored.unwrap_or(NOBODY).to_owned();
+    let stored = stored.unwrap_or(DUMMY_HASH).to_owned();
     let password = password.to_owned();
-    in_turn(move || {
+    with_slot(move || {
         let stored = PasswordHash::new(&stored)?;
         match hasher()?.verify_password(password.as_bytes(), &stored) {
             Ok(()) => Ok(known),
@@ -58,17 +58,17 @@ fn hasher() -> argon2::password_hash::Result<Argon2<'static>> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// Runs on the blocking pool. The turn goes along, so that one who hangs up does not make room for another hash.
-async fn in_turn<T: Send + 'static>(
+/// Runs on the blocking pool. The slot moves there, so that a client who hangs up doesn't free it before the hash is done.
+async fn with_slot<T: Send + 'static>(
     work: impl FnOnce() -> argon2::password_hash::Result<T> + Send + 'static,
 ) -> Result<T> {
-    let turn = tokio::time::timeout(PATIENCE, TURNS.acquire())
+    let slot = tokio::time::timeout(MAX_WAIT, SLOTS.acquire())
         .await
         .map_err(|_| Error::Busy("Too many logins at once; try again shortly.".to_owned()))?
         .map_err(|_| Error::internal("no more passwords are hashed"))?;
     tokio::task::spawn_blocking(move || {
         let done = work();
-        drop(turn);
+        drop(slot);
         done
     })
     .await
@@ -102,8 +102,8 @@ mod tests {
             cost(&anybody).as_deref(),
             Some("$argon2id$v=19$m=19456,t=2,p=1")
         );
-        assert_eq!(cost(NOBODY), cost(&anybody));
-        assert_eq!(NOBODY.len(), anybody.len());
+        assert_eq!(cost(DUMMY_HASH), cost(&anybody));
+        assert_eq!(DUMMY_HASH.len(), anybody.len());
     }
 
     #[tokio::test]

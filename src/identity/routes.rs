@@ -1,4 +1,4 @@
-//! Registering, logging in and out, and who you are.
+//! Routes for registering, logging in and out, and for the caller's own user.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ use super::throttle::RateLimited;
 use super::{Caller, tokens};
 use crate::app::App;
 use crate::error::Result;
-use crate::http::{Answer, Valid, given};
+use crate::http::{Answer, ValidJson, deserialize_some};
 
 /// The routes of this room.
 pub fn router() -> Router<App> {
@@ -26,7 +26,7 @@ pub fn router() -> Router<App> {
         .route("/v1/users/me", get(read_me).patch(update_me))
 }
 
-/// The domain checks these, for `souk admin create` too.
+/// Checked by the domain, which `souk admin create` uses too.
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct RegisterRequest {
@@ -62,7 +62,7 @@ struct RefreshRequest {
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct UserUpdate {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     name: Option<String>,
 }
 
@@ -116,7 +116,7 @@ impl From<(user::Model, Tokens)> for TokenPair {
 async fn register(
     _: RateLimited,
     State(app): State<App>,
-    Valid(new): Valid<RegisterRequest>,
+    ValidJson(new): ValidJson<RegisterRequest>,
 ) -> Result<(StatusCode, Json<TokenPair>)> {
     let registered = super::register(&app, &new.email, &new.name, &new.password).await?;
     Ok((StatusCode::CREATED, Json(registered.into())))
@@ -125,7 +125,7 @@ async fn register(
 async fn login(
     _: RateLimited,
     State(app): State<App>,
-    Valid(given): Valid<LoginRequest>,
+    ValidJson(given): ValidJson<LoginRequest>,
 ) -> Answer<TokenPair> {
     let logged_in = super::login(&app, &given.email, &given.password).await?;
     Ok(Json(logged_in.into()))
@@ -134,7 +134,7 @@ async fn login(
 async fn refresh(
     _: RateLimited,
     State(app): State<App>,
-    Valid(given): Valid<RefreshRequest>,
+    ValidJson(given): ValidJson<RefreshRequest>,
 ) -> Answer<TokenPair> {
     let renewed = sessions::refresh(&app, &given.refresh_token).await?;
     Ok(Json(renewed.into()))
@@ -152,7 +152,7 @@ async fn read_me(caller: Caller) -> Answer<UserView> {
 async fn update_me(
     State(app): State<App>,
     caller: Caller,
-    Valid(update): Valid<UserUpdate>,
+    ValidJson(update): ValidJson<UserUpdate>,
 ) -> Answer<UserView> {
     let user = match update.name {
         Some(name) => super::rename(&app, caller.user, &name).await?,

@@ -1,5 +1,5 @@
-//! Logins. A session is the family of the refresh tokens that follow one another in it; each works once, and one
-//! that comes back ends the session, since of its two holders one is a thief.
+//! Sessions. A session is a family of refresh tokens that replace one another. Each works once. A token that is used
+//! again ends the session, since one of its two holders is a thief.
 
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
@@ -15,18 +15,18 @@ use crate::error::{Error, Result};
 use crate::{audit, ids};
 
 const DAY_MS: i64 = 86_400_000;
-/// A session ends so long after its login, however often it was renewed.
+/// The life of a session since its login, however often it is renewed.
 const SESSION_MS: i64 = 90 * DAY_MS;
-/// A refresh token that is not used for so long is dead.
+/// The life of an unused refresh token.
 const REFRESH_MS: i64 = 30 * DAY_MS;
 
-/// What a client gets to act with.
+/// A client's access and refresh token.
 pub(super) struct Tokens {
     pub(super) access: String,
     pub(super) refresh: String,
 }
 
-/// A new session of a user.
+/// Starts a session.
 pub(super) async fn start(app: &App, tx: &Tx, user: &UserId) -> Result<Tokens> {
     let id: SessionId = ids::new(tx.now());
     session::Entity::insert(session::ActiveModel {
@@ -42,12 +42,12 @@ pub(super) async fn start(app: &App, tx: &Tx, user: &UserId) -> Result<Tokens> {
     issue(app, tx, user, &id).await
 }
 
-/// Exchanges a refresh token for new tokens. `invalid_token` if it is not known, expired, of a session that ended, or
-/// used before; the last ends the session.
+/// Exchanges a refresh token for new tokens. `invalid_token` if it is unknown, expired, of an ended session, or used
+/// before; a token used before ends the session.
 pub(super) async fn refresh(app: &App, token: &str) -> Result<(user::Model, Tokens)> {
     use refresh_token::Column as C;
     let hash = ids::sha256_hex(token.as_bytes());
-    // Read outside of a transaction: guesses must not queue for the one writer.
+    // Read outside of a transaction, since guesses must not queue for SQLite's one writer.
     let known = refresh_token::Entity::find()
         .filter(C::TokenHash.eq(hash))
         .one(&app.db.read)
@@ -77,7 +77,7 @@ pub(super) async fn refresh(app: &App, token: &str) -> Result<(user::Model, Toke
     Ok((user, tokens))
 }
 
-/// Ends a session at once, with its access and refresh tokens. Once ended it stays as it is.
+/// Ends a session at once, with its access and refresh tokens. A session that has ended stays as it is.
 async fn revoke(tx: &Tx, id: &SessionId, actor: &str, reason: &str) -> Result<()> {
     let revoked = session::Entity::update_many()
         .col_expr(session::Column::RevokedAt, Expr::value(tx.now()))
@@ -113,7 +113,7 @@ pub(super) async fn revoke_all(tx: &Tx, user: &UserId, actor: &str, reason: &str
 }
 
 /// Deletes the sessions that have expired, with their tokens.
-pub async fn forget_sessions(tx: &Tx) -> Result<()> {
+pub async fn delete_expired_sessions(tx: &Tx) -> Result<()> {
     let mut expired = Query::select();
     expired
         .column(session::Column::Id)
@@ -130,7 +130,7 @@ pub async fn forget_sessions(tx: &Tx) -> Result<()> {
     Ok(())
 }
 
-/// The user of a session that has neither ended nor expired, as they are now.
+/// The user of a session that has neither ended nor expired.
 pub(super) async fn user_of<C: ConnectionTrait>(
     db: &C,
     id: &SessionId,
@@ -167,7 +167,7 @@ async fn issue(app: &App, tx: &Tx, user: &UserId, session: &SessionId) -> Result
     })
 }
 
-/// The same for every reason: a thief learns nothing from it.
+/// The same error for every reason, so that a thief learns nothing from it.
 fn refused() -> Error {
     tokens::invalid("The refresh token is unknown, expired, used or revoked. Log in again.")
 }

@@ -1,5 +1,5 @@
-//! Slows down who tries too often: an allowance for each account and each address, filled up as time goes by, so that
-//! nobody is ever locked out. Each replica keeps its own, by a clock that only runs forward.
+//! Rate limits for each account and each address. Allowances fill up again as time goes by, so nobody is ever locked out.
+//! Each replica keeps its own, by a monotonic clock.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,16 +17,16 @@ use crate::http::ClientAddress;
 const PERIOD: Duration = Duration::from_secs(60);
 /// Failed logins of one account a minute.
 const PER_ACCOUNT: u32 = 10;
-/// Calls of register, login and refresh from one address a minute: ample, since behind a company's gateway, or a
-/// proxy that TRUSTED_PROXIES does not name, one address is many people.
+/// Calls of register, login and refresh from one address a minute. Many people share one address behind a company's
+/// gateway, or behind a proxy that TRUSTED_PROXIES doesn't name.
 const PER_ADDRESS: u32 = 1200;
 
-/// Above so many keys the full allowances are dropped; they say nothing.
+/// With so many keys, full allowances are dropped; a new one is full anyway.
 const SWEEP_ABOVE: usize = 10_000;
 
 static ALLOWANCES: LazyLock<Allowances> = LazyLock::new(Allowances::default);
 
-/// Extracted by routes that anybody may call and that cost something: 429 for an address that calls too often.
+/// Extracted by expensive routes that anybody may call: 429 for an address that calls too often.
 pub(super) struct RateLimited;
 
 impl FromRequestParts<App> for RateLimited {
@@ -43,11 +43,11 @@ impl FromRequestParts<App> for RateLimited {
     }
 }
 
-/// One try at an account's password; 429 when it had too many. It counts as failed until `succeeded` is called, so
-/// that tries made at the same time count too.
-pub(super) struct Try(String);
+/// An attempt at an account's password; 429 after too many. It counts as failed until `succeeded` is called, so that
+/// concurrent attempts count too.
+pub(super) struct PasswordAttempt(String);
 
-impl Try {
+impl PasswordAttempt {
     pub(super) fn begin(email: &str) -> Result<Self> {
         let key = format!("account {email}");
         ALLOWANCES.take(key.clone(), PER_ACCOUNT, Instant::now())?;
@@ -59,7 +59,7 @@ impl Try {
     }
 }
 
-/// One household of IPv6 has a /64 to draw addresses from.
+/// The address of IPv4, the /64 network of IPv6: one household has a whole /64.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -70,8 +70,8 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// By key, the moment at which its allowance will be full again (the generic cell rate algorithm): each use moves it
-/// on by a share of the period, and may not move it more than a whole period ahead.
+/// For each key the moment at which its allowance is full again (the generic cell rate algorithm). Each use moves it on
+/// by a share of the period, but never more than a whole period ahead.
 #[derive(Default)]
 struct Allowances {
     full_at: Mutex<HashMap<String, Instant>>,

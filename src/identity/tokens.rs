@@ -1,5 +1,5 @@
-//! What we sign: access tokens, states that come back by way of a browser, and the secrets of guests' orders.
-//! Each kind has a key of its own, derived from `JWT_SECRET`, so that none can be passed off as another.
+//! Signatures: access tokens, states that come back through a browser, and the secrets of guests' orders. Each kind has
+//! a key of its own, derived from `JWT_SECRET`, so that none can be used as another.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,12 +13,12 @@ use crate::app::App;
 use crate::config::Config;
 use crate::error::{Error, Result};
 
-/// Seconds that an access token lives.
+/// The life of an access token.
 pub(super) const ACCESS_SECONDS: i64 = 600;
 
 const ISSUER: &str = "souk";
 const AUDIENCE: &str = "souk:api";
-/// RFC 9068's `typ`: no other kind of JWT is taken for an access token.
+/// RFC 9068's `typ`: no other kind of JWT is accepted as an access token.
 const ACCESS_TYPE: &str = "at+jwt";
 
 const ACCESS_KEY: &str = "souk access token 1";
@@ -35,7 +35,7 @@ struct Claims {
     exp: i64,
 }
 
-/// A JWT that says who it is, in which session, for the next `ACCESS_SECONDS`.
+/// A JWT of the user and the session, valid for `ACCESS_SECONDS`.
 pub(super) fn access_token(
     config: &Config,
     now: Timestamp,
@@ -54,12 +54,13 @@ pub(super) fn access_token(
         iat: now.seconds(),
         exp: now.seconds() + ACCESS_SECONDS,
     };
-    let key = EncodingKey::from_secret(&derived(config, ACCESS_KEY));
+    let key = EncodingKey::from_secret(&derived_key(config, ACCESS_KEY));
     jsonwebtoken::encode(&header, &claims, &key)
         .map_err(|e| Error::internal(format!("signing an access token: {e}")))
 }
 
-/// Who a JWT of ours names. `invalid_token` for any that is not whole, ours, of this kind and still good.
+/// The user and the session of an access token. `invalid_token` if it is malformed, not ours, of another kind, or
+/// expired.
 pub(super) fn read_access_token(
     config: &Config,
     now: Timestamp,
@@ -69,9 +70,9 @@ pub(super) fn read_access_token(
     rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     rules.set_issuer(&[ISSUER]);
     rules.set_audience(&[AUDIENCE]);
-    // The library would read the machine's clock; ours is compared below.
+    // The library would read the machine's clock; `exp` is compared with ours below.
     rules.validate_exp = false;
-    let key = DecodingKey::from_secret(&derived(config, ACCESS_KEY));
+    let key = DecodingKey::from_secret(&derived_key(config, ACCESS_KEY));
     let token = jsonwebtoken::decode::<Claims>(token, &key, &rules)
         .map_err(|_| invalid("The access token is not one of ours. Log in again."))?;
     if token.header.typ.as_deref() != Some(ACCESS_TYPE) {
@@ -90,22 +91,25 @@ pub(super) fn invalid(detail: &'static str) -> Error {
     Error::Unauthenticated("invalid_token", detail)
 }
 
-/// A text that only we can have made, for one purpose, naming `subject`, good for `ttl_ms`; safe in a URL. It hides
-/// nothing and may be used more than once. `purpose` is a constant of the calling room.
+/// A signed text with a purpose, a subject and an end, safe in a URL. It is not encrypted and can be used more than once.
+/// `purpose` is a constant of the calling room.
 pub fn sign_state(app: &App, purpose: &str, subject: &str, ttl_ms: i64) -> String {
     let expires = app.clock.now().plus_ms(ttl_ms);
     state(&app.config, purpose, subject, expires)
 }
 
-/// The subject of a state made for this purpose; none when it was altered, made for another, or is expired.
+/// The subject of a state that was signed for this purpose. None: it was altered, is for another purpose, or has expired.
 pub fn open_state(app: &App, purpose: &str, state: &str) -> Option<String> {
     read_state(&app.config, app.clock.now(), purpose, state)
 }
 
-/// The secret that a guest proves an order with. The same for the same order, so that it need not be kept: what is
-/// stored is its `ids::sha256_hex`.
+/// The secret by which a guest proves access to an order. It is derived from the order's id, so only its
+/// `ids::sha256_hex` is stored.
 pub fn order_secret(app: &App, order: &OrderId) -> String {
-    let mac = mac(&derived(&app.config, ORDER_KEY), order.as_ref().as_bytes());
+    let mac = mac(
+        &derived_key(&app.config, ORDER_KEY),
+        order.as_ref().as_bytes(),
+    );
     format!(
         "ors_{}",
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
@@ -133,14 +137,14 @@ fn read_state(config: &Config, now: Timestamp, purpose: &str, state: &str) -> Op
     (now < expires).then_some(subject)
 }
 
-/// A purpose holds no line break and a time only digits, so that no two states share a text.
+/// A purpose has no line break and a time only digits, so no two states have the same text.
 fn state_mac(config: &Config, purpose: &str, subject: &str, expires: Timestamp) -> Hmac<Sha256> {
     let text = format!("{purpose}\n{}\n{subject}", expires.0);
-    mac(&derived(config, STATE_KEY), text.as_bytes())
+    mac(&derived_key(config, STATE_KEY), text.as_bytes())
 }
 
-/// The key of one kind of signature. An installation without a signing key must not sign at all.
-fn derived(config: &Config, kind: &str) -> [u8; 32] {
+/// The key of one kind of signature. Panics without a signing key: then nothing may be signed.
+fn derived_key(config: &Config, kind: &str) -> [u8; 32] {
     let key = config.jwt_key();
     assert!(!key.is_empty(), "JWT_SECRET is neither given nor made");
     mac(key, kind.as_bytes()).finalize().into_bytes().into()
@@ -178,7 +182,7 @@ mod tests {
     }
 
     fn signed(header: &Header, claims: &Value) -> String {
-        let key = EncodingKey::from_secret(&derived(&ours(), ACCESS_KEY));
+        let key = EncodingKey::from_secret(&derived_key(&ours(), ACCESS_KEY));
         jsonwebtoken::encode(header, claims, &key).expect("signs")
     }
 

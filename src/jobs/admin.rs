@@ -1,4 +1,4 @@
-//! Jobs that a person has tried again, or gives up.
+//! An admin retries a job, or discards it.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -10,14 +10,20 @@ use crate::error::{Error, Result};
 
 use super::Job;
 
-/// A job by its id.
+/// Finds a job by its id.
+///
+/// # Errors
+/// `NotFound`.
 pub async fn find<C: ConnectionTrait>(db: &C, id: &JobId) -> Result<job::Model> {
     let found = job::Entity::find_by_id(id.clone()).one(db).await?;
     found.ok_or(Error::NotFound("job"))
 }
 
-/// Has a job done now: one that waits at once, one that was given up or discarded with all its tries. Answers the job
-/// as it was and as it is.
+/// Makes a job due now. One that was given up or discarded gets all its tries again. Answers the job as it was and as it
+/// is.
+///
+/// # Errors
+/// `NotFound`, or a conflict if the job is leased or done.
 pub async fn retry(tx: &Tx, id: &JobId) -> Result<(job::Model, job::Model)> {
     use job::Column as C;
     let before = locked(tx, id).await?;
@@ -44,7 +50,10 @@ pub async fn retry(tx: &Tx, id: &JobId) -> Result<(job::Model, job::Model)> {
     Ok((before, find(tx, id).await?))
 }
 
-/// Says of a job that is not done that it isn't wanted. What stages it again wakes it all the same.
+/// Marks a job that waits or was given up as not wanted. Staging it again begins it anew all the same.
+///
+/// # Errors
+/// `NotFound`, or a conflict if the job is leased, done, discarded or recurring.
 pub async fn discard(tx: &Tx, id: &JobId, reason: &str) -> Result<(job::Model, job::Model)> {
     use job::Column as C;
     let before = locked(tx, id).await?;

@@ -1,4 +1,4 @@
-//! A book against Stripe's balance.
+//! Compares a book with Stripe's balance.
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::stripe::{requests, views::BalanceView};
 use super::findings::{NewFinding, raise, resolve};
 use super::{balances, entries, pulling};
 
-/// What a check of a book came to.
+/// The result of a check of a book.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookCheck {
-    /// Whose book.
+    /// The book's account.
     pub account: AccountId,
     /// How it ended.
     pub outcome: Outcome,
-    /// By currency, in its order.
+    /// Sorted by currency.
     pub currencies: Vec<CurrencyCheck>,
 }
 
@@ -29,9 +29,9 @@ pub struct BookCheck {
 pub enum Outcome {
     /// The book and Stripe agree.
     Equal,
-    /// They do not.
+    /// They differ.
     Drift,
-    /// Money moved during both tries: nothing can be said.
+    /// Money moved during both tries, so nothing can be said.
     Inconclusive,
 }
 
@@ -40,27 +40,30 @@ pub enum Outcome {
 pub struct CurrencyCheck {
     /// Lower case.
     pub currency: String,
-    /// What the book has on `stripe_balance:payments`.
+    /// The book's balance of `stripe_balance:payments`.
     pub ledger: i64,
-    /// Stripe's available and pending; reserves stand apart.
+    /// Stripe's available and pending funds, without reserves.
     pub stripe: i64,
 }
 
-/// How often the balance may move under a check.
+/// Tries of a check while the balance moves.
 const TRIES: usize = 2;
 
 type ByCurrency = BTreeMap<String, i64>;
 
-/// Pulls a book between two looks at Stripe's balance, and compares. Raises `balance_drift` or `inconclusive`, and
-/// resolves what no longer stands. 404 where no seller has the account.
+/// Reads Stripe's balance, pulls the book, reads the balance again, and compares. Raises `balance_drift` or `inconclusive`,
+/// and resolves findings that no longer hold.
+///
+/// # Errors
+/// 404 if no seller has the account; Stripe's errors otherwise.
 pub async fn check_book(app: &App, account: &AccountId, livemode: bool) -> Result<BookCheck> {
     let mut tries = 0;
     loop {
         let before = stripe_side(app, account).await?;
-        let book = pulling::pull(app, account, livemode)
+        let book = pulling::pull_transactions(app, account, livemode)
             .await?
             .ok_or(Error::NotFound("book"))?;
-        // Before the second look, so that what another worker pulls later is in neither side.
+        // Before the second read of the balance, so that what another worker pulls later is on neither side.
         let ledger = ledger_side(app, &book).await?;
         let after = stripe_side(app, account).await?;
         tries += 1;

@@ -1,4 +1,5 @@
-//! Closing a payout: its transactions, as Stripe itemises them, must make its amount.
+//! Closing a payout: the net of its transactions, as Stripe itemises them, must be its amount
+//! (docs.stripe.com/api/payouts/object).
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -12,13 +13,13 @@ use crate::money;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
 use super::findings::{NewFinding, raise, resolve};
-use super::pulling::{self, Pulled};
+use super::transactions::{self, RawTransaction};
 
-/// Transactions a statement; databases bound how many values one takes.
-const AT_ONCE: usize = 100;
+/// Transactions a statement. Databases limit the number of values of a statement.
+const CHUNK: usize = 100;
 
-/// Closes what can be closed of a book: automatic payouts whose reconciliation Stripe has completed. Those that did
-/// not add up before are looked at again.
+/// Closes a book's automatic payouts whose reconciliation Stripe has completed. Payouts that didn't add up before are
+/// tried again.
 pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
     use payout::Column as C;
     let due = payout::Entity::find()
@@ -38,16 +39,16 @@ pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
     Ok(())
 }
 
-/// Pages through what a payout pays out, without the payout's own transaction. That of an earlier payout that failed
-/// may be among them, and counts.
-async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Vec<Pulled>> {
+/// The transactions of a payout, without the payout's own. The transaction of an earlier, failed payout may be among them
+/// and counts.
+async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Vec<RawTransaction>> {
     let stripe = app.stripe.on(&book.stripe_account);
-    let mut all: Vec<Pulled> = Vec::new();
+    let mut all: Vec<RawTransaction> = Vec::new();
     let mut after: Option<String> = None;
     loop {
         let request = requests::balance::payout_transactions(payout, after.as_deref());
         let page: Page = stripe.get(&request).await?;
-        let pulled = pulling::read(&page)?;
+        let pulled = transactions::read(&page)?;
         after = pulled.last().map(|last| last.txn.id.clone());
         all.extend(pulled.into_iter().filter(|p| !is_own(&p.txn, payout)));
         if after.is_none() || !page.has_more {
@@ -60,7 +61,12 @@ fn is_own(txn: &BalanceTransactionView, payout: &str) -> bool {
     txn.reporting_category == "payout" && txn.source.as_deref() == Some(payout)
 }
 
-async fn close(tx: &Tx, book: &book::Model, id: &str, transactions: &[Pulled]) -> Result<()> {
+async fn close(
+    tx: &Tx,
+    book: &book::Model,
+    id: &str,
+    transactions: &[RawTransaction],
+) -> Result<()> {
     let row = payout::Entity::find_by_id(id.to_owned())
         .lock_exclusive()
         .one(tx)
@@ -78,7 +84,7 @@ async fn close(tx: &Tx, book: &book::Model, id: &str, transactions: &[Pulled]) -
         return raise(tx, mismatch(&payout, net, &fault)?).await;
     }
     resolve(tx, "payout_mismatch", id).await?;
-    // The money of an earlier payout that failed has now gone out.
+    // The money of an earlier, failed payout has now been paid out.
     for txn in txns {
         if let (Some(failed), "payout_reversal") = (&txn.source, txn.reporting_category.as_str()) {
             resolve(tx, "payout_failed", failed).await?;
@@ -87,21 +93,26 @@ async fn close(tx: &Tx, book: &book::Model, id: &str, transactions: &[Pulled]) -
     Ok(())
 }
 
-/// Writes the payout on its transactions, and answers how many another payout has.
-async fn assign(tx: &Tx, book: &book::Model, payout: &str, transactions: &[Pulled]) -> Result<u64> {
+/// Assigns transactions to the payout, and answers how many of them belong to another payout.
+async fn assign(
+    tx: &Tx,
+    book: &book::Model,
+    payout: &str,
+    transactions: &[RawTransaction],
+) -> Result<u64> {
     use balance_transaction::Column as C;
     let of_book =
         || balance_transaction::Entity::update_many().filter(C::BookId.eq(book.id.clone()));
-    // What an earlier look had, this one need not have.
+    // Transactions that an earlier try assigned may not be in the payout any more.
     of_book()
         .col_expr(C::PayoutId, Expr::value(None::<String>))
         .filter(C::PayoutId.eq(payout))
         .exec(tx)
         .await?;
     let mut taken = 0;
-    for some in transactions.chunks(AT_ONCE) {
-        // They may be older than any pull looked back.
-        pulling::store(tx, book, some).await?;
+    for some in transactions.chunks(CHUNK) {
+        // They may be older than any pull has read.
+        transactions::store(tx, book, some).await?;
         let ids = some.iter().map(|p| p.txn.id.as_str());
         let assigned = of_book()
             .col_expr(C::PayoutId, Expr::value(payout))
@@ -118,7 +129,7 @@ fn net(txns: &[&BalanceTransactionView]) -> Result<i64> {
     txns.iter().try_fold(0, |sum, txn| money::add(sum, txn.net))
 }
 
-/// Why the transactions do not explain the payout, as the end of a sentence.
+/// Why the transactions don't explain the payout, as the end of a sentence. None: they do.
 fn fault(
     payout: &payout::Model,
     net: i64,

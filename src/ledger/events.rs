@@ -4,14 +4,14 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::views::PayoutView;
-use crate::stripe::{Effect, Event};
+use crate::stripe::{Effect, Event, EventObject};
 
 use super::open_book;
-use super::payouts::{self, Stored};
+use super::payouts::{self, StoreOutcome};
 
 /// `payout.created`, `.updated`, `.paid`, `.failed`, `.canceled` and `.reconciliation_completed`. The event's snapshot
-/// is stored as far as it is news; then the payout is re-read and its account pulled, so that the order and the shape
-/// of events never matter.
+/// is stored if it is newer. Then the payout is re-read and its account pulled, so that the order and the shape of events
+/// never matter.
 pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
         return Ok(Effect::Ignored("the platform's own book is not kept yet"));
@@ -24,7 +24,7 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
         return Ok(Effect::Ignored("no seller has this account"));
     };
     if let Ok(snapshot) = event.object::<PayoutView>()
-        && payouts::store(tx, &book, &snapshot).await? == Stored::NotOurs
+        && payouts::store(tx, &book, &snapshot).await? == StoreOutcome::OtherAccount
     {
         return Ok(Effect::Ignored("the payout is another account's"));
     }
@@ -37,4 +37,23 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     jobs::stage(tx, &Job::Pull { account, livemode }).await?;
     jobs::stage(tx, &reread).await?;
     Ok(Effect::Applied)
+}
+
+/// Stages a re-read of a payout, and a pull of its account.
+pub async fn reread_payout(tx: &Tx, object: &EventObject) -> Result<bool> {
+    let (Some(account), Some(id)) = (&object.account, &object.id) else {
+        return Ok(false);
+    };
+    let livemode = object.livemode;
+    if open_book(tx, account, livemode).await?.is_none() {
+        return Ok(false);
+    }
+    let account = account.clone();
+    let reread = Job::SyncPayout {
+        account: account.clone(),
+        livemode,
+        payout: id.clone(),
+    };
+    jobs::stage_all(tx, &[Job::Pull { account, livemode }, reread]).await?;
+    Ok(true)
 }

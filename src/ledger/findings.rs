@@ -1,4 +1,4 @@
-//! Findings: differences that need a person, each one row that opens and is resolved.
+//! Findings: differences that need a person. Each is a row that is opened and resolved.
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -14,13 +14,13 @@ use crate::{audit, ids};
 /// A finding to raise.
 #[derive(Clone, Debug)]
 pub struct NewFinding {
-    /// What kind it is, such as `payout_mismatch`.
+    /// Such as `payout_mismatch`.
     pub kind: &'static str,
     /// The account it concerns.
     pub stripe_account: Option<AccountId>,
-    /// What it is about; an id. With `kind` it makes the finding one and the same.
+    /// An id of what it is about. There is one finding for each kind and subject.
     pub subject: String,
-    /// In one sentence or two: what happened, how much, and what to do.
+    /// One or two sentences: what happened, how much, and what to do.
     pub message: String,
     /// Minor units.
     pub amount: Option<i64>,
@@ -28,7 +28,7 @@ pub struct NewFinding {
     pub currency: Option<String>,
 }
 
-/// Opens a finding. One that stands already, or was resolved, is told anew and is open.
+/// Opens a finding. One that is there already, open or resolved, is opened again with the new message.
 pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
     use finding::Column as C;
     let again = OnConflict::columns([C::Kind, C::Subject])
@@ -61,7 +61,7 @@ pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
     Ok(())
 }
 
-/// Resolves a finding, if it stands.
+/// Resolves a finding, if it is open.
 pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
     use finding::Column as C;
     finding::Entity::update_many()
@@ -75,8 +75,8 @@ pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
     Ok(())
 }
 
-/// Resolves a finding because a person says so, and why. Whatever still finds the difference opens it again. One that is
-/// resolved already stays as it is.
+/// Resolves a finding on a person's word, with a note. It is opened again if the difference is found again. A finding that
+/// is resolved already stays as it is.
 pub(super) async fn resolve_manually(
     app: &App,
     by: &UserId,

@@ -1,17 +1,17 @@
 //! The books: one for each Stripe account and mode, filled from its balance transactions by one posting rule.
 //!
-//! Balance transactions pulled from the API are the truth; events only say when to look. Books are kept of
-//! connected accounts; the platform's own waits until the platform's account id is known to us.
+//! Balance transactions pulled from the API are the truth; events only say when to pull. Only connected accounts have
+//! books; there is none of the platform's own account yet.
 
 mod checking;
 mod closing;
 pub mod events;
 mod findings;
-pub mod later;
-mod payouts;
+pub mod payouts;
 mod posting;
 mod pulling;
 pub mod routes;
+mod transactions;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -20,6 +20,7 @@ use sea_orm::{
 };
 use souk_entity::{AccountId, BookId, EntryId, JournalId, SellerId, book, entry, journal};
 
+use crate::app::App;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -30,7 +31,16 @@ pub use findings::{NewFinding, raise, resolve};
 
 use posting::Line;
 
-/// The book of a connected account, opened if it isn't yet. `None`: no seller has the account.
+/// Pulls an account's balance transactions into its book, and closes the payouts that they explain. An account without a
+/// seller has no book: nothing is pulled.
+pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
+    match pulling::pull_transactions(app, account, livemode).await? {
+        Some(book) => closing::close_payouts(app, &book).await,
+        None => Ok(()),
+    }
+}
+
+/// The book of a connected account, created if there is none. `None`: no seller has the account.
 async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Option<book::Model>> {
     use book::Column as C;
     let Some(seller) = sellers::by_account(tx, account, livemode).await? else {
@@ -100,18 +110,18 @@ async fn write_journal(tx: &Tx, book: &BookId, source: &str, lines: &[Line]) -> 
     Ok(true)
 }
 
-/// What stands on a ledger account.
+/// The balance of a ledger account.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 struct Balance {
     stripe_account: AccountId,
     seller_id: Option<SellerId>,
     account: String,
     currency: String,
-    /// Debit positive, minor units.
+    /// Minor units, debit positive.
     balance: i64,
 }
 
-/// Entries, to be narrowed and handed to `balances`.
+/// A query of entries, to be filtered and given to `balances`.
 fn entries() -> Select<entry::Entity> {
     let of_book = entry::Entity::belongs_to(book::Entity)
         .from(entry::Column::BookId)
@@ -119,7 +129,7 @@ fn entries() -> Select<entry::Entity> {
     entry::Entity::find().join(JoinType::InnerJoin, of_book.into())
 }
 
-/// The balances that these entries make, by book, account and currency.
+/// The balances of these entries, by book, account and currency.
 async fn balances<C: ConnectionTrait>(
     entries: Select<entry::Entity>,
     db: &C,
@@ -143,7 +153,7 @@ async fn balances<C: ConnectionTrait>(
         .await?)
 }
 
-/// A sum of minor units: PostgreSQL would make it a numeric.
+/// A sum of minor units, cast because PostgreSQL sums to a numeric.
 fn sum(column: impl ColumnTrait) -> Expr {
     column.sum().cast_as("BIGINT")
 }

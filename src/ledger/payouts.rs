@@ -1,33 +1,67 @@
-//! Payouts: what Stripe says of them, never taken back by something older.
+//! Payouts, as Stripe reports them. An older snapshot never takes back a newer one.
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use souk_entity::payout::{self, PayoutStatus, Reconciliation};
-use souk_entity::{Timestamp, book};
+use souk_entity::{AccountId, Timestamp, book};
 
+use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
 use crate::money;
+use crate::stripe::requests;
 use crate::stripe::views::PayoutView;
 
 use super::findings::{NewFinding, raise};
 use super::posting::{self, Line};
-use super::write_journal;
+use super::{open_book, pulling, write_journal};
 
-/// What a snapshot did to the stored payout.
+/// The result of storing a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    /// It told something new.
+pub(super) enum StoreOutcome {
+    /// The snapshot had something new.
     Changed,
-    /// It told nothing new.
-    Same,
-    /// Another account has a payout of this id: nothing was touched.
-    NotOurs,
+    /// The snapshot had nothing new.
+    Unchanged,
+    /// Another account has a payout with this id. Nothing was changed.
+    OtherAccount,
 }
 
-/// Stores a snapshot of a payout, from an event or from Stripe's answer. A status moves only forward, and each move
-/// that moves money is its own journal, in the same transaction.
-pub(super) async fn store(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<Stored> {
+/// Re-reads a payout from Stripe (docs.stripe.com/api/payouts/retrieve). A change of it stages a pull, which may close it.
+///
+/// # Errors
+/// Stripe's errors, and a payout that is in another account's book.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, payout: &str) -> Result<()> {
+    pulling::check_mode(app, account, livemode)?;
+    let request = requests::balance::payout(payout);
+    let snapshot: PayoutView = app.stripe.on(account).get(&request).await?;
+    let tx = app.db.begin_write().await?;
+    let Some(book) = open_book(&tx, account, livemode).await? else {
+        return Ok(());
+    };
+    match store(&tx, &book, &snapshot).await? {
+        StoreOutcome::Changed => {
+            let account = account.clone();
+            jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
+        }
+        StoreOutcome::Unchanged => {}
+        StoreOutcome::OtherAccount => {
+            return Err(Error::internal(format!(
+                "payout {payout} of {account} stands in another account's book"
+            )));
+        }
+    }
+    tx.commit().await
+}
+
+/// Stores a snapshot of a payout, from an event or from Stripe's answer. A status only moves forward. Each change of
+/// status that moves money has its own journal, in the same transaction.
+pub(super) async fn store(
+    tx: &Tx,
+    book: &book::Model,
+    snapshot: &PayoutView,
+) -> Result<StoreOutcome> {
     let fresh = insert(tx, book, snapshot).await?;
     let row = payout::Entity::find_by_id(snapshot.id.clone())
         .lock_exclusive()
@@ -35,24 +69,28 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, snapshot: &PayoutView) ->
         .await?
         .ok_or_else(|| Error::internal(format!("payout {} went away", snapshot.id)))?;
     if row.book_id != book.id {
-        return Ok(Stored::NotOurs);
+        return Ok(StoreOutcome::OtherAccount);
     }
-    let told = status(&snapshot.status).unwrap_or(row.status);
-    if !follows(row.status, told) {
-        return Ok(Stored::Same);
+    let reported = status(&snapshot.status).unwrap_or(row.status);
+    if !follows(row.status, reported) {
+        return Ok(StoreOutcome::Unchanged);
     }
-    let next = merge(&row, told, snapshot);
+    let next = merge(&row, reported, snapshot);
     if next == row {
-        return Ok(if fresh { Stored::Changed } else { Stored::Same });
+        return Ok(if fresh {
+            StoreOutcome::Changed
+        } else {
+            StoreOutcome::Unchanged
+        });
     }
     save(tx, &next).await?;
-    if told != row.status {
-        moved(tx, book, &row, &next).await?;
+    if reported != row.status {
+        post_status_change(tx, book, &row, &next).await?;
     }
-    Ok(Stored::Changed)
+    Ok(StoreOutcome::Changed)
 }
 
-/// A new payout's row begins as `pending`, so that every status it has had since is a move.
+/// A new payout's row begins as `pending`, so that its present status is posted as a change.
 async fn insert(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<bool> {
     let reconciliation = if snapshot.automatic {
         Reconciliation::Open
@@ -91,7 +129,7 @@ async fn insert(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<bo
     Ok(crate::db::inserted(insert)?.is_some_and(|rows| rows > 0))
 }
 
-/// Stripe's status; `None`: one that we do not know yet.
+/// Stripe's status. `None`: one that we don't know.
 fn status(text: &str) -> Option<PayoutStatus> {
     Some(match text {
         "pending" => PayoutStatus::Pending,
@@ -103,8 +141,8 @@ fn status(text: &str) -> Option<PayoutStatus> {
     })
 }
 
-/// Whether `new` may stand where `old` stood: the same, or further on. `failed` may follow `paid`; nothing follows
-/// `failed` or `canceled`.
+/// Whether `new` may replace `old`: the same, or further on. `failed` may follow `paid`; nothing follows `failed` or
+/// `canceled`.
 fn follows(old: PayoutStatus, new: PayoutStatus) -> bool {
     use PayoutStatus::{Canceled, Failed, InTransit, Paid, Pending};
     let rank = |status| match status {
@@ -116,9 +154,9 @@ fn follows(old: PayoutStatus, new: PayoutStatus) -> bool {
     old == new || (rank(new) > rank(old) && old != Canceled)
 }
 
-/// The row with what the snapshot tells. Amount, currency and kind never change; a completed reconciliation and the
-/// reason of a failure stay.
-fn merge(row: &payout::Model, told: PayoutStatus, snapshot: &PayoutView) -> payout::Model {
+/// The row with the snapshot merged in. Amount, currency and kind never change. A completed reconciliation and the reason
+/// of a failure stay.
+fn merge(row: &payout::Model, reported: PayoutStatus, snapshot: &PayoutView) -> payout::Model {
     let reconciliation_status = match (&snapshot.reconciliation_status, row) {
         (Some(status), row) if row.reconciliation_status != "completed" => status.clone(),
         _ => row.reconciliation_status.clone(),
@@ -126,7 +164,7 @@ fn merge(row: &payout::Model, told: PayoutStatus, snapshot: &PayoutView) -> payo
     let failure_code = snapshot.failure_code.clone();
     let failure_message = snapshot.failure_message.clone();
     payout::Model {
-        status: told,
+        status: reported,
         arrival_date: Timestamp::from_seconds(snapshot.arrival_date),
         reconciliation_status,
         failure_code: failure_code.or_else(|| row.failure_code.clone()),
@@ -153,8 +191,8 @@ async fn save(tx: &Tx, next: &payout::Model) -> Result<()> {
     Ok(())
 }
 
-/// Books what a change of status means, and says so when it is a failure.
-async fn moved(
+/// Posts the journal of a change of status, and raises a finding about a failure.
+async fn post_status_change(
     tx: &Tx,
     book: &book::Model,
     old: &payout::Model,
@@ -169,8 +207,8 @@ async fn moved(
     Ok(())
 }
 
-/// Paid: from clearing to the bank. Failed after it was paid: back. Everything else moves no money of itself, since
-/// what leaves or comes back to Stripe's balance has its own balance transaction.
+/// The journal of a change of status. Paid: from clearing to the bank. Failed after it was paid: back. No other change has
+/// one, since money that leaves Stripe's balance or returns to it has its own balance transaction.
 fn journal(old: PayoutStatus, new: &payout::Model) -> Result<Option<(String, Vec<Line>)>> {
     let (amount, currency) = (new.amount, new.currency.as_str());
     Ok(match (old, new.status) {

@@ -1,4 +1,4 @@
-//! The one posting rule: what a balance transaction, or a payout's change of status, writes in the books.
+//! The one posting rule: the journals of balance transactions and of payouts' changes of status.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use crate::stripe::views::BalanceTransactionView;
 /// Version of `contra` and `fee_account`, kept with each journal. A change of either is a new version.
 pub const RULE: i32 = 1;
 
-/// Where money stands that no rule knows.
+/// The account of money that no rule knows.
 pub const SUSPENSE: &str = "suspense";
-/// Between Stripe's balance and the bank.
+/// Money between Stripe's balance and the bank.
 pub const CLEARING: &str = "payout:clearing";
-/// At the account's bank.
+/// Money at the account's bank.
 pub const BANK: &str = "bank";
 
-/// One entry of a journal, debit positive, minor units.
+/// One entry of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// Ledger account, such as `fee:stripe`.
     pub account: String,
     /// Lower case.
     pub currency: String,
-    /// Never zero.
+    /// Minor units, debit positive, never zero.
     pub amount: i64,
 }
 
-/// The journal of a balance transaction: `+net` to its balance, each fee to its account, `−amount` to the account of
-/// its reporting category, whatever the signs. It sums to zero since net = amount − fees; where Stripe's own figures
-/// do not, or a fee is in another currency, the difference goes to suspense rather than nowhere.
+/// The journal of a balance transaction: `+net` to its balance, each fee to the fee's account, `−amount` to the account of
+/// its reporting category, whatever the signs. It sums to zero, since net = amount − fees. If Stripe's own figures don't
+/// sum to zero, or a fee is in another currency, the difference goes to suspense.
 pub fn post(txn: &BalanceTransactionView) -> Result<Vec<Line>> {
     let mut lines = Lines::new(&txn.currency);
     lines.add(&format!("stripe_balance:{}", txn.balance_type), txn.net)?;
@@ -45,7 +45,7 @@ pub fn post(txn: &BalanceTransactionView) -> Result<Vec<Line>> {
     Ok(lines.all)
 }
 
-/// The journal of a payout that reached the bank: from clearing to the bank. A debit payout, of a negative amount,
+/// The journal of a payout that reached the bank: from clearing to the bank. A debit payout has a negative `amount`, so it
 /// goes the other way.
 pub fn payout_paid(amount: i64, currency: &str) -> Result<Vec<Line>> {
     let mut lines = Lines::new(currency);
@@ -69,7 +69,7 @@ pub fn is_balanced(lines: &[Line]) -> Result<bool> {
     Ok(sums.values().all(|sum| *sum == 0))
 }
 
-/// The account against which a reporting category is posted (docs.stripe.com/reports/reporting-categories).
+/// The contra account of a reporting category (docs.stripe.com/reports/reporting-categories).
 fn contra(reporting_category: &str) -> Option<&'static str> {
     Some(match reporting_category {
         "charge" | "charge_failure" | "partial_capture_reversal" => "sales:charge",

@@ -1,58 +1,30 @@
-//! Balance transactions, from Stripe into the books.
+//! Pulling: new balance transactions are read from Stripe's list, since a stored cursor.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, RelationDef,
-};
-use souk_entity::balance_transaction::{self, FeeDetail};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 use souk_entity::payout::{self, PayoutStatus};
-use souk_entity::{
-    AccountId, BookId, JsonText, OrderId, Timestamp, book, entry, journal, payment, payment_order,
-    refund,
-};
+use souk_entity::{AccountId, BookId, Timestamp, book};
 
 use crate::app::App;
-use crate::db::{self, Tx};
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::jobs::{self, Job};
-use crate::money;
-use crate::stripe::{Page, requests, views::BalanceTransactionView};
+use crate::jobs;
+use crate::stripe::{Page, requests};
 
-use super::findings::{NewFinding, raise, resolve};
-use super::{balances, entries, open_book, posting, write_journal};
+use super::open_book;
+use super::transactions::{self, reread_payout};
 
-/// How far a pull looks back behind its cursor, since Stripe may list a transaction late.
+/// How far a pull goes back behind its cursor, since Stripe may list a transaction late.
 const OVERLAP_MS: i64 = 48 * 60 * 60 * 1000;
 
-/// A balance transaction as it came.
-#[derive(Clone, Debug)]
-pub(super) struct Pulled {
-    pub(super) txn: BalanceTransactionView,
-    raw: String,
-}
-
-/// Reads a page of balance transactions.
-pub(super) fn read(page: &Page) -> Result<Vec<Pulled>> {
-    let read = |raw: &serde_json::Value| {
-        Ok(Pulled {
-            txn: BalanceTransactionView::read(raw)?,
-            raw: raw.to_string(),
-        })
-    };
-    page.data.iter().map(read).collect()
-}
-
-/// Pulls what is new on an account, and what is not older than the overlap, into its book. `None`: no seller has the
+/// Pulls an account's balance transactions since the cursor, with the overlap, into its book. `None`: no seller has the
 /// account.
-pub(super) async fn pull(
+pub(super) async fn pull_transactions(
     app: &App,
     account: &AccountId,
     livemode: bool,
 ) -> Result<Option<book::Model>> {
-    in_our_mode(app, account, livemode)?;
+    check_mode(app, account, livemode)?;
     let tx = app.db.begin_write().await?;
     let Some(book) = open_book(&tx, account, livemode).await? else {
         return Ok(None);
@@ -62,17 +34,17 @@ pub(super) async fn pull(
     let stripe = app.stripe.on(account);
     let mut newest = book.pulled_to;
     let mut after: Option<String> = None;
-    // Newest first, a transaction a page; the cursor moves only when all pages are in.
+    // Newest first. Each page has its own database transaction; the cursor moves only after the last page.
     loop {
         let request = requests::balance::transactions(since, after.as_deref());
         let page: Page = stripe.get(&request).await?;
-        let pulled = read(&page)?;
+        let pulled = transactions::read(&page)?;
         let created = pulled
             .iter()
             .map(|p| Timestamp::from_seconds(p.txn.created));
         newest = created.chain(newest).max();
         let tx = app.db.begin_write().await?;
-        store(&tx, &book, &pulled).await?;
+        transactions::store(&tx, &book, &pulled).await?;
         tx.commit().await?;
         match pulled.last() {
             Some(last) if page.has_more => after = Some(last.txn.id.clone()),
@@ -86,8 +58,8 @@ pub(super) async fn pull(
     Ok(Some(book))
 }
 
-/// A test key reads test money only: an answer must not come into the book of the other mode.
-pub(super) fn in_our_mode(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
+/// Checks that our key is of the mode of a book, so that test money never gets into a live book.
+pub(super) fn check_mode(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
     if app.stripe.livemode() == livemode {
         return Ok(());
     }
@@ -111,7 +83,7 @@ async fn move_cursor(tx: &Tx, book: &BookId, to: Option<Timestamp>) -> Result<()
     Ok(())
 }
 
-/// Stages a re-read of the payouts that should have arrived and have not, as far as we have heard.
+/// Stages a re-read of the payouts that should have arrived by now, but have not as far as we know.
 async fn stage_rereads(tx: &Tx, book: &book::Model) -> Result<()> {
     use payout::Column as C;
     let unsettled = Condition::any()
@@ -125,291 +97,7 @@ async fn stage_rereads(tx: &Tx, book: &book::Model) -> Result<()> {
         .all(tx)
         .await?;
     for payout in payouts {
-        jobs::stage(tx, &reread(book, payout.id)).await?;
-    }
-    Ok(())
-}
-
-fn reread(book: &book::Model, payout: String) -> Job {
-    Job::SyncPayout {
-        account: book.stripe_account.clone(),
-        livemode: book.livemode,
-        payout,
-    }
-}
-
-/// Stores transactions and posts those that are new; looks at those that are not.
-pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[Pulled]) -> Result<()> {
-    use balance_transaction::Column as C;
-    // One order, so that two pulls of an account queue instead of locking each other out.
-    let mut pulled: Vec<&Pulled> = pulled.iter().collect();
-    pulled.sort_by(|a, b| a.txn.id.cmp(&b.txn.id));
-    let ids = pulled.iter().map(|p| p.txn.id.as_str());
-    let stored: BTreeMap<String, balance_transaction::Model> = balance_transaction::Entity::find()
-        .filter(C::BookId.eq(book.id.clone()))
-        .filter(C::Id.is_in(ids))
-        .all(tx)
-        .await?
-        .into_iter()
-        .map(|row| (row.id.clone(), row))
-        .collect();
-    let orders = orders_by_source(tx, book, &pulled).await?;
-    let mut unheard = BTreeSet::new();
-    let mut suspense = false;
-    for pulled in pulled {
-        let txn = &pulled.txn;
-        let order = txn.source.as_ref().and_then(|id| orders.get(id)).cloned();
-        if let Some(row) = stored.get(&txn.id) {
-            revisit(tx, book, row, txn, order).await?;
-        } else if insert(tx, book, pulled, order).await? {
-            let lines = posting::post(txn)?;
-            suspense |= lines.iter().any(|line| line.account == posting::SUSPENSE);
-            write_journal(tx, &book.id, &txn.id, &lines).await?;
-            unheard.extend(txn.source.clone().filter(|id| id.starts_with("po_")));
-        }
-    }
-    if suspense {
-        judge_suspense(tx, book).await?;
-    }
-    for payout in unheard {
-        jobs::stage(tx, &reread(book, payout)).await?;
-    }
-    Ok(())
-}
-
-/// `false`: another pull has just stored it.
-async fn insert(
-    tx: &Tx,
-    book: &book::Model,
-    pulled: &Pulled,
-    order: Option<OrderId>,
-) -> Result<bool> {
-    use balance_transaction::Column as C;
-    let txn = pulled.txn.clone();
-    let fees = fee_details(&txn);
-    let insert = balance_transaction::Entity::insert(balance_transaction::ActiveModel {
-        book_id: Set(book.id.clone()),
-        id: Set(txn.id),
-        kind: Set(txn.kind),
-        reporting_category: Set(txn.reporting_category),
-        source: Set(txn.source),
-        amount: Set(txn.amount),
-        fee: Set(txn.fee),
-        net: Set(txn.net),
-        currency: Set(txn.currency),
-        fee_details: Set(JsonText(fees)),
-        balance_type: Set(txn.balance_type),
-        status: Set(txn.status),
-        available_on: Set(Timestamp::from_seconds(txn.available_on)),
-        stripe_created: Set(Timestamp::from_seconds(txn.created)),
-        payout_id: Set(None),
-        order_id: Set(order),
-        raw: Set(pulled.raw.clone()),
-        created_at: Set(tx.now()),
-    })
-    .on_conflict(
-        OnConflict::columns([C::BookId, C::Id])
-            .do_nothing()
-            .to_owned(),
-    )
-    .exec_without_returning(tx)
-    .await;
-    Ok(db::inserted(insert)?.is_some_and(|rows| rows > 0))
-}
-
-fn fee_details(txn: &BalanceTransactionView) -> Vec<FeeDetail> {
-    let fees = txn.fee_details.iter().cloned();
-    fees.map(|fee| FeeDetail {
-        r#type: fee.kind,
-        amount: fee.amount,
-        currency: fee.currency,
-        description: fee.description,
-    })
-    .collect()
-}
-
-/// Takes over what may change of a stored transaction (`status`, `available_on`), an order that was found since, and
-/// raises a finding when anything else is different: what was posted no longer says what Stripe says.
-async fn revisit(
-    tx: &Tx,
-    book: &book::Model,
-    row: &balance_transaction::Model,
-    txn: &BalanceTransactionView,
-    order: Option<OrderId>,
-) -> Result<()> {
-    use balance_transaction::Column as C;
-    let changed = changed_fields(row, txn);
-    if !changed.is_empty() {
-        let finding = NewFinding {
-            kind: "immutable_changed",
-            stripe_account: Some(book.stripe_account.clone()),
-            subject: txn.id.clone(),
-            message: format!(
-                "Stripe now shows another {} for balance transaction {}, whose net was posted as {}. Ask Stripe \
-                 support why, then correct the book with a reversal.",
-                changed.join(", "),
-                txn.id,
-                money::display(row.net, &row.currency),
-            ),
-            amount: Some(money::sub(txn.net, row.net)?),
-            currency: Some(txn.currency.clone()),
-        };
-        return raise(tx, finding).await;
-    }
-    let available_on = Timestamp::from_seconds(txn.available_on);
-    let order = row.order_id.clone().or(order);
-    // A page read before another one must not take `available` back.
-    let status = if row.status == "available" {
-        &row.status
-    } else {
-        &txn.status
-    };
-    if (status, available_on, &order) == (&row.status, row.available_on, &row.order_id) {
-        return Ok(());
-    }
-    balance_transaction::Entity::update_many()
-        .col_expr(C::Status, Expr::value(status.clone()))
-        .col_expr(C::AvailableOn, Expr::value(available_on))
-        .col_expr(C::OrderId, Expr::value(order))
-        .filter(C::BookId.eq(book.id.clone()))
-        .filter(C::Id.eq(row.id.clone()))
-        .exec(tx)
-        .await?;
-    Ok(())
-}
-
-/// The fields that should never change and did, by Stripe's names.
-fn changed_fields(
-    row: &balance_transaction::Model,
-    txn: &BalanceTransactionView,
-) -> Vec<&'static str> {
-    let created = Timestamp::from_seconds(txn.created);
-    [
-        ("type", row.kind == txn.kind),
-        (
-            "reporting_category",
-            row.reporting_category == txn.reporting_category,
-        ),
-        ("source", row.source == txn.source),
-        ("amount", row.amount == txn.amount),
-        ("fee", row.fee == txn.fee),
-        ("net", row.net == txn.net),
-        ("currency", row.currency == txn.currency),
-        ("fee_details", row.fee_details.0 == fee_details(txn)),
-        ("balance_type", row.balance_type == txn.balance_type),
-        ("created", row.stripe_created == created),
-    ]
-    .into_iter()
-    .filter_map(|(name, same)| (!same).then_some(name))
-    .collect()
-}
-
-/// The orders that charges and refunds of this page belong to. A payment for several orders names none.
-async fn orders_by_source(
-    tx: &Tx,
-    book: &book::Model,
-    pulled: &[&Pulled],
-) -> Result<BTreeMap<String, OrderId>> {
-    let sources: BTreeSet<&str> = pulled
-        .iter()
-        .filter_map(|p| p.txn.source.as_deref())
-        .collect();
-    // Asked about none of them, SQLite would read all payments to find that out.
-    if sources.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let of_account = Condition::all()
-        .add(payment::Column::ChargeAccount.eq(book.stripe_account.clone()))
-        .add(payment::Column::Livemode.eq(book.livemode));
-    let charges: Vec<(String, OrderId)> = payment_order::Entity::find()
-        .join(
-            JoinType::InnerJoin,
-            payment_of(payment_order::Column::PaymentId),
-        )
-        .filter(of_account.clone())
-        .filter(payment::Column::Charge.is_in(sources.iter().copied()))
-        .select_only()
-        .column(payment::Column::Charge)
-        .column(payment_order::Column::OrderId)
-        .into_tuple()
-        .all(tx)
-        .await?;
-    let refunds: Vec<(String, OrderId)> = refund::Entity::find()
-        .join(JoinType::InnerJoin, payment_of(refund::Column::PaymentId))
-        .filter(of_account)
-        .filter(refund::Column::StripeRefund.is_in(sources.iter().copied()))
-        .select_only()
-        .column(refund::Column::StripeRefund)
-        .column(refund::Column::OrderId)
-        .into_tuple()
-        .all(tx)
-        .await?;
-    let mut orders: BTreeMap<String, BTreeSet<OrderId>> = BTreeMap::new();
-    for (source, order) in charges.into_iter().chain(refunds) {
-        orders.entry(source).or_default().insert(order);
-    }
-    let only = |(source, mut all): (String, BTreeSet<OrderId>)| {
-        let first = all.pop_first()?;
-        all.is_empty().then_some((source, first))
-    };
-    Ok(orders.into_iter().filter_map(only).collect())
-}
-
-/// The join from a row that names its payment.
-fn payment_of<C: ColumnTrait>(payment_id: C) -> RelationDef
-where
-    C::EntityName: EntityTrait<Column = C>,
-{
-    C::EntityName::belongs_to(payment::Entity)
-        .from(payment_id)
-        .to(payment::Column::Id)
-        .into()
-}
-
-/// Raises or resolves the finding about what a book holds in suspense, by currency.
-async fn judge_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
-    let in_suspense = Condition::all()
-        .add(entry::Column::BookId.eq(book.id.clone()))
-        .add(entry::Column::Account.eq(posting::SUSPENSE));
-    for held in balances(entries().filter(in_suspense.clone()), tx).await? {
-        let subject = format!("{}:{}", book.id, held.currency);
-        if held.balance == 0 {
-            resolve(tx, "suspense_nonzero", &subject).await?;
-            continue;
-        }
-        let newest: Option<String> = entry::Entity::find()
-            .join(
-                JoinType::InnerJoin,
-                entry::Entity::belongs_to(journal::Entity)
-                    .from(entry::Column::JournalId)
-                    .to(journal::Column::Id)
-                    .into(),
-            )
-            .filter(in_suspense.clone())
-            .filter(entry::Column::Currency.eq(held.currency.as_str()))
-            .order_by_desc(entry::Column::Id)
-            .select_only()
-            .column(journal::Column::Source)
-            .into_tuple()
-            .one(tx)
-            .await?;
-        let message = format!(
-            "{} stand in suspense on {}, last from {}, since posting rule {} does not know its reporting category \
-             or its figures do not add up. Teach the rule, then reverse and post it anew.",
-            money::display(held.balance, &held.currency),
-            book.stripe_account,
-            newest.unwrap_or_default(),
-            posting::RULE,
-        );
-        let finding = NewFinding {
-            kind: "suspense_nonzero",
-            stripe_account: Some(book.stripe_account.clone()),
-            subject,
-            message,
-            amount: Some(held.balance),
-            currency: Some(held.currency),
-        };
-        raise(tx, finding).await?;
+        jobs::stage(tx, &reread_payout(book, payout.id)).await?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use validator::Validate;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Filters, List, NoFilters, Pages, Path, Unpaged, Valid, Word, page_by_time,
+    Answer, FilterValue, Filters, List, NoFilters, Paginate, Path, Unpaged, ValidJson, page_by_time,
 };
 use crate::identity::{Admin, Caller};
 use crate::money;
@@ -193,7 +193,7 @@ async fn list_balances(
 #[serde(deny_unknown_fields)]
 struct FindingFilters {
     state: Option<FindingState>,
-    kind: Option<Word>,
+    kind: Option<FilterValue>,
 }
 
 async fn list_findings(
@@ -232,7 +232,7 @@ async fn resolve_finding(
     State(app): State<App>,
     Admin(caller): Admin,
     Path(id): Path<FindingId>,
-    Valid(resolution): Valid<Resolution>,
+    ValidJson(resolution): ValidJson<Resolution>,
 ) -> Answer<FindingView> {
     let finding = findings::resolve_manually(&app, caller.id(), &id, &resolution.note).await?;
     Ok(Json(finding.into()))

@@ -1,4 +1,4 @@
-//! Orders: who may see them, their states and their timelines.
+//! Orders: access to them, their states and their timelines.
 
 pub mod routes;
 mod view;
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::identity::{Caller, MaybeCaller};
 use crate::{ids, sellers};
 
-/// Which side of an order somebody stands on.
+/// Somebody's relation to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
     /// Its buyer, or a guest with its secret.
@@ -33,32 +33,32 @@ pub enum Side {
     Admin,
 }
 
-/// Somebody who may see the order, and the order.
+/// An order, and the relation of somebody who may see it.
 pub struct OrderAccess {
     /// The row.
     pub order: order::Model,
-    /// On which side they stand.
+    /// Their relation to the order.
     pub side: Side,
     /// For the audit log: a user id, or `guest`.
     pub actor: String,
 }
 
-/// How somebody proves who they are: by a token, by the `Order-Secret` header, or not at all.
-pub struct Proof {
-    /// The bearer token's user.
+/// What somebody proves their access to an order by: a token, the `Order-Secret` header, or nothing.
+pub struct Credentials {
+    /// The user of the bearer token.
     pub caller: Option<Caller>,
-    /// The header.
+    /// The `Order-Secret` header.
     pub secret: Option<String>,
 }
 
-impl Proof {
-    /// Whether there is any.
+impl Credentials {
+    /// Whether there is a token or a secret.
     pub fn is_given(&self) -> bool {
         self.caller.is_some() || self.secret.is_some()
     }
 }
 
-impl axum::extract::FromRequestParts<App> for Proof {
+impl axum::extract::FromRequestParts<App> for Credentials {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
@@ -76,8 +76,8 @@ impl axum::extract::FromRequestParts<App> for OrderAccess {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
-        let proof = Proof::from_request_parts(parts, app).await?;
-        if !proof.is_given() {
+        let credentials = Credentials::from_request_parts(parts, app).await?;
+        if !credentials.is_given() {
             return Err(Error::Unauthenticated(
                 "unauthenticated",
                 "Log in, or send the Order-Secret header.",
@@ -89,19 +89,19 @@ impl axum::extract::FromRequestParts<App> for OrderAccess {
             .one(&app.db.read)
             .await?
             .ok_or(Error::NotFound("order"))?;
-        access(&app.db.read, order, &proof)
+        access(&app.db.read, order, &credentials)
             .await?
             .ok_or(Error::NotFound("order"))
     }
 }
 
-/// Whether somebody may see the order, and on which side they stand.
+/// The access of these credentials to an order. `None`: they give none.
 pub async fn access<C: ConnectionTrait>(
     db: &C,
     order: order::Model,
-    proof: &Proof,
+    credentials: &Credentials,
 ) -> Result<Option<OrderAccess>> {
-    if let (Some(secret), Some(hash)) = (&proof.secret, &order.secret_hash)
+    if let (Some(secret), Some(hash)) = (&credentials.secret, &order.secret_hash)
         && bool::from(
             ids::sha256_hex(secret.as_bytes())
                 .as_bytes()
@@ -114,7 +114,7 @@ pub async fn access<C: ConnectionTrait>(
             actor: "guest".to_owned(),
         }));
     }
-    let Some(caller) = &proof.caller else {
+    let Some(caller) = &credentials.caller else {
         return Ok(None);
     };
     let seller = sellers::find(db, &order.seller_id).await?;
@@ -134,13 +134,13 @@ pub async fn access<C: ConnectionTrait>(
     }))
 }
 
-/// A line that is to be ordered, priced from the database.
+/// A line to be ordered, priced from the database.
 pub struct PricedLine {
-    /// What.
+    /// The product.
     pub product: souk_entity::product::Model,
-    /// How many.
+    /// Units.
     pub quantity: i64,
-    /// Unit amount × quantity, minor units.
+    /// Unit amount × quantity, in minor units.
     pub amount: i64,
 }
 
@@ -168,7 +168,7 @@ pub async fn place(tx: &Tx, order: &order::Model, lines: &[PricedLine]) -> Resul
     log(tx, &order.id, "created", json!({})).await
 }
 
-/// The lines of an order, in the order they were asked for.
+/// The lines of an order, by position.
 pub async fn lines<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Vec<order_line::Model>> {
     Ok(order_line::Entity::find()
         .filter(order_line::Column::OrderId.eq(order.clone()))
@@ -177,7 +177,7 @@ pub async fn lines<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Vec<or
         .await?)
 }
 
-/// Adds to an order's timeline.
+/// Adds an entry to an order's timeline.
 pub async fn log(tx: &Tx, order: &OrderId, kind: &str, data: Value) -> Result<()> {
     order_event::Entity::insert(order_event::ActiveModel {
         id: Set(ids::new(tx.now())),
@@ -191,8 +191,8 @@ pub async fn log(tx: &Tx, order: &OrderId, kind: &str, data: Value) -> Result<()
     Ok(())
 }
 
-/// Moves an order from one of `from` to `to`, with an entry of its timeline. `false`: it was in none of them, and
-/// nothing was written.
+/// Moves an order from one of the states `from` to `to`, with an entry in its timeline. `false`: it was in none of them,
+/// and nothing was written.
 pub async fn advance(
     tx: &Tx,
     order: &OrderId,
@@ -227,7 +227,10 @@ pub async fn advance(
     Ok(true)
 }
 
-/// Marks a paid order fulfilled, once; again answers the order as it is.
+/// Marks a paid order as fulfilled, once. A repetition answers the order as it is.
+///
+/// # Errors
+/// 403 for the buyer; `order_not_paid`.
 async fn fulfil(
     app: &App,
     access: OrderAccess,

@@ -10,7 +10,7 @@ use souk_entity::{OrderEventId, OrderId, SellerId, Timestamp, order_event};
 use validator::Validate;
 
 use crate::app::App;
-use crate::http::{Answer, Filters, List, NoFilters, Pages, Valid, given};
+use crate::http::{Answer, Filters, List, NoFilters, Paginate, ValidJson, deserialize_some};
 use crate::identity::Caller;
 use crate::sellers;
 
@@ -100,10 +100,10 @@ async fn timeline(
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct Fulfilment {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(max = 500, message = "note has at most 500 characters."))]
     note: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(
         min = 1,
         max = 100,
@@ -115,7 +115,7 @@ struct Fulfilment {
 async fn fulfil(
     State(app): State<App>,
     access: OrderAccess,
-    Valid(new): Valid<Fulfilment>,
+    ValidJson(new): ValidJson<Fulfilment>,
 ) -> Answer<OrderView> {
     let order = super::fulfil(&app, access, new.tracking_number, new.note).await?;
     Ok(Json(view(&app.db.read, order).await?))

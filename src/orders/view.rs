@@ -1,4 +1,4 @@
-//! How the API shows an order.
+//! An order as the API shows it.
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde::Serialize;
@@ -12,7 +12,7 @@ use souk_entity::{
 use crate::error::Result;
 use crate::money;
 
-/// An order as the API shows it; amounts in minor units.
+/// An order as the API shows it. Amounts are in minor units.
 #[derive(Debug, Serialize)]
 pub struct OrderView {
     id: OrderId,
@@ -51,7 +51,7 @@ struct LineView {
     amount: i64,
 }
 
-/// Shows an order, with what its payments came to.
+/// The view of an order, with its lines and payments.
 pub async fn view<C: ConnectionTrait>(db: &C, order: order::Model) -> Result<OrderView> {
     let mut views = views(db, vec![order]).await?;
     views
@@ -59,7 +59,7 @@ pub async fn view<C: ConnectionTrait>(db: &C, order: order::Model) -> Result<Ord
         .ok_or_else(|| crate::error::Error::internal("an order without a view"))
 }
 
-/// Shows several.
+/// The views of several orders.
 pub(super) async fn views<C: ConnectionTrait>(
     db: &C,
     orders: Vec<order::Model>,
@@ -104,7 +104,7 @@ fn view_of(
     lines: Vec<order_line::Model>,
     payments: &[&payment::Model],
 ) -> Result<OrderView> {
-    // The payment that paid it first; before that, the newest attempt.
+    // The payment that paid it; as long as there is none, the newest attempt.
     let paid = payments
         .iter()
         .filter(|payment| payment.status == PaymentStatus::Paid);

@@ -1,14 +1,19 @@
-//! Effects of Stripe's events on refunds. They may come twice, late and in any order.
+//! Effects of Stripe's refund events, and re-reads of their objects. Events may come twice, late and in any order.
+
+use sea_orm::sea_query::SimpleExpr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use souk_entity::AccountId;
+use souk_entity::payment::{self, Column as C};
 
 use crate::db::Tx;
 use crate::error::Result;
 use crate::jobs::{self, Job};
-use crate::stripe::views::{IdView, RefundView};
-use crate::stripe::{Effect, Event};
+use crate::stripe::views::{Expandable, IdView, RefundView};
+use crate::stripe::{Effect, Event, EventObject};
 
 use super::refunds;
 
-/// We collect money on sellers' accounts alone.
+/// Buyers pay on sellers' accounts only.
 pub(super) const PLATFORM: Effect = Effect::Ignored("the platform's own payments are none of ours");
 
 /// `refund.created`, `.updated`, `.failed` and `charge.refund.updated`.
@@ -20,35 +25,68 @@ pub async fn refund(tx: &Tx, event: &Event) -> Result<Effect> {
     refunds::store(tx, account, livemode, &refund).await
 }
 
-/// `charge.refunded` carries no refunds (they come with `refund.*`): Stripe is asked for them.
+/// `charge.refunded` carries no refunds (they come with `refund.*`), so the payment is re-read.
 pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
-    use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-    use souk_entity::payment::{Column as C, Entity};
     #[derive(serde::Deserialize)]
     struct Charge {
-        payment_intent: Option<crate::stripe::views::Expandable<IdView>>,
+        payment_intent: Option<Expandable<IdView>>,
     }
     let Some(account) = &event.account else {
         return Ok(PLATFORM);
     };
     let charge = event.object::<Charge>()?;
-    let Some(intent) = charge.payment_intent else {
-        return Ok(Effect::Ignored("a charge of no payment of ours"));
+    let intent = charge.payment_intent.as_ref().map(Expandable::<IdView>::id);
+    let found = match intent {
+        Some(intent) => reread_one(tx, account, C::PaymentIntent.eq(intent)).await?,
+        None => false,
     };
-    let payment = Entity::find()
+    Ok(match found {
+        true => Effect::Applied,
+        false => Effect::Ignored("a charge of no payment of ours"),
+    })
+}
+
+/// Stages a re-read of a session's payment. `false`: no payment of ours.
+pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<bool> {
+    reread_of(tx, object, C::StripeObject).await
+}
+
+/// Stages a re-read of a charge's payment. `false`: no payment of ours has this charge.
+pub async fn reread_charge(tx: &Tx, object: &EventObject) -> Result<bool> {
+    reread_of(tx, object, C::Charge).await
+}
+
+/// Stages a re-read of a refund. Its payment isn't known before Stripe is asked. `false`: the event names no refund.
+pub async fn reread_refund(tx: &Tx, object: &EventObject) -> Result<bool> {
+    let (Some(account), Some(refund)) = (&object.account, &object.id) else {
+        return Ok(false);
+    };
+    let job = Job::SyncRefund {
+        account: account.clone(),
+        livemode: object.livemode,
+        refund: refund.clone(),
+    };
+    jobs::stage(tx, &job).await?;
+    Ok(true)
+}
+
+async fn reread_of(tx: &Tx, object: &EventObject, column: C) -> Result<bool> {
+    match (&object.account, &object.id) {
+        (Some(account), Some(id)) => reread_one(tx, account, column.eq(id.as_str())).await,
+        _ => Ok(false),
+    }
+}
+
+async fn reread_one(tx: &Tx, account: &AccountId, which: SimpleExpr) -> Result<bool> {
+    let payment = payment::Entity::find()
         .filter(C::ChargeAccount.eq(account.clone()))
-        .filter(C::PaymentIntent.eq(intent.id()))
+        .filter(which)
         .one(tx)
         .await?;
     let Some(payment) = payment else {
-        return Ok(Effect::Ignored("a charge of no payment of ours"));
+        return Ok(false);
     };
-    jobs::stage(
-        tx,
-        &Job::RereadPayment {
-            payment: payment.id,
-        },
-    )
-    .await?;
-    Ok(Effect::Applied)
+    let payment = payment.id;
+    jobs::stage(tx, &Job::RereadPayment { payment }).await?;
+    Ok(true)
 }

@@ -15,7 +15,10 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 
 /// A payment by its Checkout Session.
-async fn by_session<C: ConnectionTrait>(db: &C, session: &str) -> Result<Option<payment::Model>> {
+async fn payment_by_session<C: ConnectionTrait>(
+    db: &C,
+    session: &str,
+) -> Result<Option<payment::Model>> {
     Ok(payment::Entity::find()
         .filter(payment::Column::StripeObject.eq(session))
         .one(db)
@@ -23,7 +26,7 @@ async fn by_session<C: ConnectionTrait>(db: &C, session: &str) -> Result<Option<
 }
 
 /// A session's payment and the order that it pays for, in one read.
-async fn with_order(
+async fn payment_with_order(
     db: &impl ConnectionTrait,
     session: &str,
 ) -> Result<Option<(payment::Model, order::Model)>> {
@@ -52,7 +55,7 @@ async fn find(app: &App, id: &PaymentId) -> Result<payment::Model> {
 }
 
 /// A payment by its id, locked until the transaction ends.
-async fn locked(tx: &Tx, id: &PaymentId) -> Result<payment::Model> {
+async fn lock_payment(tx: &Tx, id: &PaymentId) -> Result<payment::Model> {
     let found = payment::Entity::find_by_id(id.clone())
         .lock_exclusive()
         .one(tx)
@@ -60,16 +63,16 @@ async fn locked(tx: &Tx, id: &PaymentId) -> Result<payment::Model> {
     found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
 }
 
-/// The order that a payment pays for. Checkout opens one payment for one order; a cart will open one for several.
-async fn order_of<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<order::Model> {
+/// A payment's order. Checkout opens one payment for one order; a cart will open one for several.
+async fn order_of_payment<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<order::Model> {
     let order = order::Entity::find_by_id(order_id(db, payment).await?)
         .one(db)
         .await?;
     order.ok_or_else(|| missing_order(payment))
 }
 
-/// The same, locked until the transaction ends. The payment is locked first.
-async fn locked_order(tx: &Tx, payment: &PaymentId) -> Result<order::Model> {
+/// A payment's order, locked until the transaction ends. The caller locks the payment first.
+async fn lock_order(tx: &Tx, payment: &PaymentId) -> Result<order::Model> {
     let mut paid_for = Query::select();
     paid_for
         .column(payment_order::Column::OrderId)
@@ -95,7 +98,10 @@ fn missing_order(payment: &PaymentId) -> Error {
 }
 
 /// All payments of an order, oldest first.
-async fn of_order<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Vec<payment::Model>> {
+async fn payments_of_order<C: ConnectionTrait>(
+    db: &C,
+    order: &OrderId,
+) -> Result<Vec<payment::Model>> {
     let links = payment_order::Entity::find()
         .filter(payment_order::Column::OrderId.eq(order.clone()))
         .all(db)
@@ -109,8 +115,8 @@ async fn of_order<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Vec<pay
     Ok(payments)
 }
 
-/// So many tries, in words.
-fn tries(attempts: i32) -> String {
+/// A number of attempts, in words.
+fn attempts_text(attempts: i32) -> String {
     match attempts {
         1 => "one try".to_owned(),
         more => format!("{more} tries"),

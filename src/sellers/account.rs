@@ -1,36 +1,38 @@
-//! The Stripe side of a seller: making its account, re-reading it, and the links into it.
+//! The Stripe side of a seller: its account is created, re-read and disconnected, and its balance is read.
 
-use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
-use souk_entity::seller::{self, Dashboard, Requirements, SellerStatus};
+use souk_entity::seller::{self, Dashboard, Requirements};
 use souk_entity::{AccountId, JsonText, SellerId, Timestamp};
 
-use super::status::{self, Facts};
-use super::{by_account, find, locked};
+use super::status::{self, AccountState};
+use super::{by_account, find, find_locked};
 use crate::app::App;
+use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::jobs::{self, Job};
 use crate::stripe::IdempotentCreate;
 use crate::stripe::requests::accounts;
-use crate::stripe::views::{AccountView, BalanceView, LinkView};
-use crate::{audit, identity, ids};
+use crate::stripe::views::{AccountView, BalanceView};
 
-/// For what the states of `return_url` and `refresh_url` are signed.
-pub(super) const RETURN: &str = "onboarding_return";
-/// As `RETURN`.
-pub(super) const REFRESH: &str = "onboarding_refresh";
-/// How long somebody may take over Stripe's form.
-const STATE_MS: i64 = 7 * 24 * 3_600_000;
-
-/// Sees to it that the seller has an account at Stripe. The key is the seller's, so whoever repeats it makes no second;
-/// where it can't be trusted any more, the account is looked for first.
+/// The seller with its account, which is created now if it isn't yet.
 pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
-    let row = find(&app.db.read, id).await?;
-    let row = row.ok_or(Error::NotFound("seller"))?;
+    create(app, id).await?.ok_or(Error::NotFound("seller"))
+}
+
+/// Creates the seller's account at Stripe (docs.stripe.com/api/accounts/create), if it isn't created yet. The key is the
+/// seller's, so a repetition creates no second account. Once the key can't be trusted any more, Stripe is searched for the
+/// account first. `None`: there is no such seller, for one because Stripe refused it.
+///
+/// # Errors
+/// [`Error::StripeRefused`]: no account was created; if the request was at fault, the seller is deleted.
+pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
+    let Some(row) = find(&app.db.read, id).await? else {
+        return Ok(None);
+    };
     if row.stripe_account.is_some() {
-        return Ok(row);
+        return Ok(Some(row));
     }
     let request = accounts::create(&accounts::NewAccount {
         seller: id.as_ref(),
@@ -43,7 +45,7 @@ pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
         .make(
             &app.db,
             app.clock.now(),
-            made_before(app, &row),
+            find_existing(app, &row),
             async |n| {
                 let key = format!("account:{id}:{n}");
                 app.stripe.platform().post(&request, &key).await
@@ -51,25 +53,25 @@ pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
         )
         .await;
     match made {
-        Ok(view) => attach(app, id, &view).await,
+        Ok(view) => attach(app, id, &view).await.map(Some),
         Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
-            forget(app, id, &fault).await?;
+            delete_refused(app, id, &fault).await?;
             Err(Error::StripeRefused(fault))
         }
         Err(e) => Err(e),
     }
 }
 
-/// The account that was made for a seller who doesn't know of it. Metadata only finds it: whoever holds an account can
-/// change that, so it must be nobody's and what was asked for.
-async fn made_before(app: &App, row: &seller::Model) -> Result<Option<AccountView>> {
+/// Searches Stripe for an account that was created for a seller whose row doesn't have it. Metadata only finds candidates,
+/// since an account's holder can change it. The account must belong to no seller and must be what was asked for.
+async fn find_existing(app: &App, row: &seller::Model) -> Result<Option<AccountView>> {
     let mark = (accounts::METADATA_SELLER, row.id.as_ref());
     let marked: Vec<AccountView> = app
         .stripe
         .platform()
-        .marked(mark, |last| accounts::list(row.created_at, last))
+        .find_by_metadata(mark, |last| accounts::list(row.created_at, last))
         .await?;
-    // The oldest first: it can't be somebody's answer to ours.
+    // The oldest first: an account that was made to imitate ours is younger.
     for view in marked.into_iter().rev() {
         let fits =
             view.country.as_ref() == Some(&row.country) && dashboard(&view) == Some(row.dashboard);
@@ -85,20 +87,20 @@ async fn made_before(app: &App, row: &seller::Model) -> Result<Option<AccountVie
     Ok(None)
 }
 
-/// Whether it is what we asked for that was refused, not who asked: then nothing was made, now or earlier.
+/// Whether Stripe refused the request itself and not our key. Then nothing was created, now or earlier.
 fn concerns_the_request(fault: &StripeFault) -> bool {
     fault.status == Some(400) && fault.kind == "invalid_request_error"
 }
 
 async fn attach(app: &App, id: &SellerId, view: &AccountView) -> Result<seller::Model> {
     let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, id).await?;
+    let mut row = find_locked(&tx, id).await?;
     if row.stripe_account.is_none() {
         let account = AccountId(view.id.clone());
         row.stripe_account = Some(account.clone());
         write(&tx, &mut row, view).await?;
         jobs::settle(&tx, &Job::CreateAccount { seller: id.clone() }).await?;
-        // Events of the account that came before we knew it was ours.
+        // Events of the account that came before its id was stored.
         let waits_for = account.to_string();
         jobs::stage(&tx, &Job::RetryDeferred { waits_for }).await?;
         let data = json!({ "stripe_account": account });
@@ -108,9 +110,8 @@ async fn attach(app: &App, id: &SellerId, view: &AccountView) -> Result<seller::
     Ok(row)
 }
 
-/// Takes back a seller whose account Stripe won't make. One that something refers to already stays, and can be asked
-/// about; whoever asked hears Stripe's reason in any case.
-async fn forget(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
+/// Deletes a seller whose account Stripe refused to create. A seller that other rows refer to stays.
+async fn delete_refused(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
     let tx = app.db.begin_write().await?;
     let deleted = seller::Entity::delete_many()
         .filter(seller::Column::Id.eq(id.clone()))
@@ -127,43 +128,49 @@ async fn forget(app: &App, id: &SellerId, fault: &StripeFault) -> Result<()> {
     tx.commit().await
 }
 
-/// Re-reads the account because somebody asked for it. An account that can be read again, read wholly after it was
-/// found disconnected, counts as connected again.
+/// Re-reads the account because somebody asked for it. An account that was disconnected and can be read again counts as
+/// connected again.
+///
+/// # Errors
+/// 404 without such a seller; Stripe's errors otherwise.
 pub async fn sync(app: &App, id: &SellerId) -> Result<seller::Model> {
-    reread(app, id, true).await
+    reread(app, id, true)
+        .await?
+        .ok_or(Error::NotFound("seller"))
 }
 
-/// Re-reads the account by the way. Events come in any order, so a disconnection stands until somebody asks.
-pub(super) async fn refresh(app: &App, id: &SellerId) -> Result<seller::Model> {
+/// Re-reads the account because something hinted that it changed. Events come in any order, so a disconnection stands
+/// until somebody asks for a `sync`. `None`: there is no such seller.
+pub async fn refresh(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
     reread(app, id, false).await
 }
 
-/// A read is stored only if none was stored since it began: so of two at once the one that saw the older state never
-/// has the last word. `synced_at` counts up with each and is compared under the row's lock. Whoever loses twice is
-/// done: what was stored second was read after what was stored first, and so after this began.
-async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<seller::Model> {
+/// A read is stored only if no other was stored since it began, so that of two concurrent reads the older state never
+/// stays. `synced_at` grows with each and is compared under the row's lock. A caller that loses twice is done: the second
+/// of the stored reads began after the first was stored, and so after this call began.
+async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<Option<seller::Model>> {
     for _ in 0..2 {
-        let before = find(&app.db.read, id).await?;
-        let before = before.ok_or(Error::NotFound("seller"))?;
+        let Some(before) = find(&app.db.read, id).await? else {
+            return Ok(None);
+        };
         let Some(account) = &before.stripe_account else {
-            return ensure(app, id).await;
+            return create(app, id).await;
         };
         let request = accounts::retrieve(account);
         let read = match app.stripe.platform().get(&request).await {
             Ok(view) => Some(view),
-            Err(e) if is_gone(&e) => None,
+            Err(e) if is_disconnected(&e) => None,
             Err(e) => return Err(e),
         };
         if let Some(stored) = store_read(app, &before, read, reconnects).await? {
-            return Ok(stored);
+            return Ok(Some(stored));
         }
     }
-    let row = find(&app.db.read, id).await?;
-    row.ok_or(Error::NotFound("seller"))
+    find(&app.db.read, id).await
 }
 
-/// Stores what was read of an account that was `before` as the read began; `read` is none where it has disconnected.
-/// None: another read was stored meanwhile.
+/// Stores a read of the account. `before` is the row as the read began; `read` is none if the account has disconnected.
+/// `None`: another read was stored meanwhile.
 async fn store_read(
     app: &App,
     before: &seller::Model,
@@ -171,7 +178,7 @@ async fn store_read(
     reconnects: bool,
 ) -> Result<Option<seller::Model>> {
     let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, &before.id).await?;
+    let mut row = find_locked(&tx, &before.id).await?;
     if row.synced_at != before.synced_at {
         return Ok(None);
     }
@@ -191,13 +198,13 @@ async fn store_read(
     Ok(Some(row))
 }
 
-/// Whether Stripe says that the account is not, or no longer, connected to the platform.
-fn is_gone(error: &Error) -> bool {
+/// Whether Stripe says that the account isn't connected to the platform (docs.stripe.com/error-codes#account-invalid).
+fn is_disconnected(error: &Error) -> bool {
     matches!(error, Error::StripeRefused(fault)
         if fault.status == Some(403) && fault.code.as_deref() == Some("account_invalid"))
 }
 
-/// Stores what an account says, and the status that follows.
+/// Stores an account's fields, and the status that they give.
 async fn write(tx: &Tx, row: &mut seller::Model, view: &AccountView) -> Result<()> {
     let old = row.clone();
     row.charges_enabled = view.charges_enabled;
@@ -242,9 +249,9 @@ pub(super) async fn disconnect(tx: &Tx, row: &mut seller::Model, actor: &str) ->
     audit::record(tx, actor, "seller.deauthorized", row.id.as_ref(), data).await
 }
 
-/// Writes what belongs to the account, under the row's lock.
+/// Writes the columns that belong to the account, under the row's lock.
 async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<()> {
-    row.status = status::derive(&Facts::of(row));
+    row.status = status::derive(&AccountState::of(row));
     if row != old {
         row.updated_at = tx.now();
     }
@@ -269,89 +276,10 @@ async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<
     Ok(())
 }
 
-/// A link into Stripe's onboarding, for the owner's browser at once: it works one time, for some minutes, and is
-/// neither stored nor logged. `seller_deauthorized`, `seller_rejected`.
-pub async fn onboarding_link(app: &App, actor: &str, id: &SellerId) -> Result<(String, Timestamp)> {
-    let row = connected(app, id).await?;
-    if row.status == SellerStatus::Rejected {
-        return Err(Error::conflict(
-            "seller_rejected",
-            "Stripe has rejected this account. Ask Stripe's support; there is nothing to onboard.",
-        ));
-    }
-    let account = account_of(&row)?;
-    let page = |purpose, path: &str| {
-        let state = identity::sign_state(app, purpose, id.as_ref(), STATE_MS);
-        app.config.page(&format!("{path}?state={state}"))
-    };
-    let refresh_url = page(REFRESH, "/onboarding/refresh");
-    let return_url = page(RETURN, "/onboarding/return");
-    let request = accounts::onboarding_link(account, &refresh_url, &return_url);
-    // Each click wants a link of its own, so no key is used twice.
-    let key = format!("onboarding_link:{}", ids::random_token());
-    let made = app.stripe.platform().post(&request, &key).await;
-    let link: LinkView = noticing(app, id, made).await?;
-    started(app, actor, id).await?;
-    let soon = app.clock.now().plus_ms(5 * 60_000);
-    let expires_at = link.expires_at.map_or(soon, Timestamp::from_seconds);
-    Ok((link.url, expires_at))
-}
-
-/// Writes down that onboarding has begun, the first time.
-async fn started(app: &App, actor: &str, id: &SellerId) -> Result<()> {
-    let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, id).await?;
-    if row.onboarding_started_at.is_none() {
-        row.onboarding_started_at = Some(tx.now());
-        let status = status::derive(&Facts::of(&row));
-        seller::Entity::update_many()
-            .col_expr(seller::Column::OnboardingStartedAt, Expr::value(tx.now()))
-            .col_expr(seller::Column::Status, Expr::value(status))
-            .col_expr(seller::Column::UpdatedAt, Expr::value(tx.now()))
-            .filter(seller::Column::Id.eq(id.clone()))
-            .exec(&tx)
-            .await?;
-    }
-    let data = json!({});
-    audit::record(
-        &tx,
-        actor,
-        "seller.onboarding_link_created",
-        id.as_ref(),
-        data,
-    )
-    .await?;
-    tx.commit().await
-}
-
-/// A link into the Express dashboard. `dashboard_not_express`, `seller_deauthorized`.
-pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<String> {
-    let row = connected(app, id).await?;
-    if row.dashboard != Dashboard::Express {
-        return Err(Error::conflict(
-            "dashboard_not_express",
-            "This account has Stripe's full dashboard: log in at https://dashboard.stripe.com.",
-        ));
-    }
-    let request = accounts::login_link(account_of(&row)?);
-    let key = format!("login_link:{}", ids::random_token());
-    let made = app.stripe.platform().post(&request, &key).await;
-    let link: LinkView = noticing(app, id, made).await?;
-    let tx = app.db.begin_write().await?;
-    let data = json!({});
-    audit::record(
-        &tx,
-        actor,
-        "seller.dashboard_link_created",
-        id.as_ref(),
-        data,
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(link.url)
-}
-
-/// What Stripe holds for the seller at this moment; nothing while the account isn't made.
+/// The seller's balance at Stripe at this moment. It is empty while there is no account.
+///
+/// # Errors
+/// `seller_deauthorized`; Stripe's errors otherwise.
 pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
     let Some(account) = &seller.stripe_account else {
         return Ok(BalanceView::default());
@@ -360,36 +288,26 @@ pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
         return Err(deauthorized());
     }
     let read = app.stripe.on(account).get(&accounts::balance()).await;
-    noticing(app, &seller.id, read).await
+    detect_deauthorized(app, &seller.id, read).await
 }
 
-/// The seller with an account that we may use, made now if it isn't yet.
-async fn connected(app: &App, id: &SellerId) -> Result<seller::Model> {
-    let row = ensure(app, id).await?;
-    if row.deauthorized_at.is_some() {
-        return Err(deauthorized());
-    }
-    Ok(row)
-}
-
-fn account_of(row: &seller::Model) -> Result<&AccountId> {
-    let account = row.stripe_account.as_ref();
-    account.ok_or_else(|| Error::internal("an account was ensured, but isn't there"))
-}
-
-fn deauthorized() -> Error {
+pub(super) fn deauthorized() -> Error {
     Error::conflict(
         "seller_deauthorized",
         "This seller's Stripe account has disconnected from the platform.",
     )
 }
 
-/// Takes note when a refusal comes of the account's having disconnected. Stripe puts that in other words on each path,
-/// so the account itself is asked.
-async fn noticing<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
+/// Turns a refusal into `seller_deauthorized` if the account has disconnected, and stores that. Each of Stripe's routes
+/// has other words for it, so the account itself is read.
+pub(super) async fn detect_deauthorized<T>(
+    app: &App,
+    id: &SellerId,
+    answer: Result<T>,
+) -> Result<T> {
     match answer {
         Err(refused @ Error::StripeRefused(_)) => match refresh(app, id).await {
-            Ok(row) if row.deauthorized_at.is_some() => Err(deauthorized()),
+            Ok(Some(row)) if row.deauthorized_at.is_some() => Err(deauthorized()),
             _ => Err(refused),
         },
         answer => answer,
@@ -411,13 +329,15 @@ mod tests {
 
     #[test]
     fn only_a_403_with_its_code_means_that_the_account_is_gone() {
-        let gone = |fault| is_gone(&Error::StripeRefused(Box::new(fault)));
+        let gone = |fault| is_disconnected(&Error::StripeRefused(Box::new(fault)));
         let kind = "invalid_request_error";
         assert!(gone(refusal(403, kind, Some("account_invalid"))));
         assert!(!gone(refusal(403, kind, None)));
         assert!(!gone(refusal(401, kind, Some("api_key_expired"))));
         let unknown = refusal(500, "api_error", Some("account_invalid"));
-        assert!(!is_gone(&Error::StripeUnavailable(Box::new(unknown))));
+        assert!(!is_disconnected(&Error::StripeUnavailable(Box::new(
+            unknown
+        ))));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What events about accounts do.
+//! Effects of events about accounts.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -6,77 +6,52 @@ use sea_orm::{EntityTrait, FromQueryResult, QuerySelect};
 use serde::Deserialize;
 use souk_entity::{AccountId, SellerId, seller};
 
-use super::{account, by_account, locked};
+use super::{account, by_account, find_locked};
 use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::accounts::METADATA_SELLER;
-use crate::stripe::views::hint;
-use crate::stripe::{Effect, Event};
+use crate::stripe::views::metadata_value;
+use crate::stripe::{Effect, Event, EventObject};
 
 const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
 
-/// `account.updated`: a snapshot that may be older than what we know, so the account is read again.
-pub async fn account_updated(tx: &Tx, event: &Event) -> Result<Effect> {
-    let Some(account) = updated(event) else {
-        return Ok(Effect::Ignored("the event names no account"));
-    };
-    let livemode = event.livemode()?;
-    if let Some(seller) = by_account(tx, &account, livemode).await? {
-        jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
-        return Ok(Effect::Applied);
-    }
-    match being_made(tx, event, livemode).await? {
-        Some(seller) if seller.stripe_account.is_none() => {
-            let waits_for = account.to_string();
-            Ok(Effect::Deferred { waits_for })
-        }
-        // Its id was stored between the two looks.
-        Some(seller) if seller.stripe_account.as_ref() == Some(&account) => {
-            jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
-            Ok(Effect::Applied)
-        }
-        _ => Ok(NOT_OURS),
-    }
-}
-
-/// The account that a snapshot is of.
-fn updated(event: &Event) -> Option<AccountId> {
+/// The account of a snapshot.
+fn updated_account(event: &Event) -> Option<AccountId> {
     let own = || event.object_id.as_deref().map(AccountId::from);
     event.account.clone().or_else(own)
 }
 
 #[derive(FromQueryResult)]
-struct Known {
+struct KnownAccount {
     id: SellerId,
     account: AccountId,
     livemode: bool,
 }
 
-const KNOWN: SetWise = SetWise {
+const KNOWN_ACCOUNTS: SetWise = SetWise {
     text: "SELECT s.id, input.account, s.livemode FROM {input} JOIN sellers s \
            ON s.stripe_account = input.account AND s.livemode = input.livemode",
     columns: &[("account", "text"), ("livemode", "boolean")],
 };
 
-/// Of many events those that are `account.updated` of sellers' accounts, done at once. Answers which; the others are to be
-/// done one by one, after.
-pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usize>> {
-    let of_account = |(at, event): (usize, &&Event)| {
-        let is_one = event.kind == "account.updated" && !event.thin;
-        let of = is_one.then(|| Some((updated(event)?, event.livemode().ok()?)));
-        Some((at, of.flatten()?))
-    };
-    let updated: Vec<_> = events.iter().enumerate().filter_map(of_account).collect();
-    if updated.len() < 2 {
-        return Ok(HashSet::new());
+/// `account.updated`. A snapshot may be older than our row, so each account is read again. Events of sellers' accounts are
+/// applied set-wise. The rare others, of accounts that are being created or are no seller's, are applied one by one.
+pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    let mut updated = Vec::with_capacity(events.len());
+    for event in events {
+        let account = updated_account(event);
+        updated.push(match account {
+            Some(account) => Some((account, event.livemode()?)),
+            None => None,
+        });
     }
-    let accounts: BTreeSet<_> = updated.iter().map(|(_, of)| of).collect();
+    let accounts: BTreeSet<_> = updated.iter().flatten().collect();
     let accounts: Vec<_> = accounts.into_iter().collect();
-    let known: Vec<Known> = KNOWN.all(tx, &accounts, []).await?;
+    let known: Vec<KnownAccount> = KNOWN_ACCOUNTS.all(tx, &accounts, []).await?;
     let (mut jobs, mut ours) = (Vec::new(), HashSet::new());
-    for Known {
+    for KnownAccount {
         id,
         account,
         livemode,
@@ -85,20 +60,64 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<HashSet<usiz
         jobs.push(Job::SyncAccount { seller: id });
         ours.insert((account, livemode));
     }
+    let mut effects = Vec::with_capacity(events.len());
+    for (event, updated) in events.iter().zip(&updated) {
+        effects.push(match updated {
+            None => Effect::Ignored("the event names no account"),
+            Some(of) if ours.contains(of) => Effect::Applied,
+            Some((account, livemode)) => {
+                unknown_updated(tx, event, account, *livemode, &mut jobs).await?
+            }
+        });
+    }
     jobs::stage_all(tx, &jobs).await?;
-    let ours = updated.into_iter().filter(|(_, of)| ours.contains(of));
-    Ok(ours.map(|(at, _)| at).collect())
+    Ok(effects)
 }
 
-/// The seller whose account this may be, since it had none yet: Stripe's event can be faster than its answer. Locked, so
-/// that the account's id is stored before, and is seen, or after, and finds who waits for it.
-async fn being_made(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<seller::Model>> {
+/// `account.updated` of an account that no seller had when the batch was read.
+async fn unknown_updated(
+    tx: &Tx,
+    event: &Event,
+    account: &AccountId,
+    livemode: bool,
+    jobs: &mut Vec<Job>,
+) -> Result<Effect> {
+    match find_by_metadata(tx, event, livemode).await? {
+        Some(seller) if seller.stripe_account.is_none() => {
+            let waits_for = account.to_string();
+            Ok(Effect::Deferred { waits_for })
+        }
+        // Its id was stored between the two queries.
+        Some(seller) if seller.stripe_account.as_ref() == Some(account) => {
+            jobs.push(Job::SyncAccount { seller: seller.id });
+            Ok(Effect::Applied)
+        }
+        _ => Ok(NOT_OURS),
+    }
+}
+
+/// Stages a re-read of an event's account. `false`: no seller has it.
+pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<bool> {
+    let Some(account) = &object.account else {
+        return Ok(false);
+    };
+    let Some(seller) = by_account(tx, account, object.livemode).await? else {
+        return Ok(false);
+    };
+    jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
+    Ok(true)
+}
+
+/// The seller that the account's metadata names: Stripe's event can come before its answer to the creation. The row is
+/// locked. So the account's id is either stored before and is seen here, or stored after and wakes the event that waits.
+async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<seller::Model>> {
     #[derive(Deserialize)]
     struct Account {
         metadata: HashMap<String, String>,
     }
     let account = event.object::<Account>().ok();
-    let Some(id) = account.and_then(|account| hint(&account.metadata, METADATA_SELLER)) else {
+    let Some(id) = account.and_then(|account| metadata_value(&account.metadata, METADATA_SELLER))
+    else {
         return Ok(None);
     };
     let seller = seller::Entity::find_by_id(SellerId(id))
@@ -108,7 +127,7 @@ async fn being_made(tx: &Tx, event: &Event, livemode: bool) -> Result<Option<sel
     Ok(seller.filter(|seller| seller.livemode == livemode))
 }
 
-/// `account.application.deauthorized`: its object is our application; the account is the envelope's.
+/// `account.application.deauthorized`. Its object is our application; the account is in the envelope.
 pub async fn account_application_deauthorized(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
         return Ok(Effect::Ignored("the event names no account"));
@@ -116,7 +135,7 @@ pub async fn account_application_deauthorized(tx: &Tx, event: &Event) -> Result<
     let Some(seller) = by_account(tx, account, event.livemode()?).await? else {
         return Ok(NOT_OURS);
     };
-    let mut row = locked(tx, &seller.id).await?;
+    let mut row = find_locked(tx, &seller.id).await?;
     account::disconnect(tx, &mut row, "stripe").await?;
     Ok(Effect::Applied)
 }

@@ -1,8 +1,8 @@
 //! Sellers: who owns them, their connected accounts, and whether they can take money.
 
-mod account;
+pub mod account;
 pub mod events;
-pub mod later;
+mod links;
 mod pages;
 pub mod routes;
 mod status;
@@ -16,7 +16,8 @@ use souk_entity::seller::{self, SellerStatus};
 use souk_entity::{AccountId, JsonText, Metadata, SellerId, UserId, user};
 use validator::{ValidateEmail, ValidateLength};
 
-pub use account::{balance, dashboard_link, onboarding_link, sync};
+pub use account::{balance, sync};
+pub use links::{dashboard_link, onboarding_link};
 
 use crate::app::App;
 use crate::audit;
@@ -27,14 +28,14 @@ use crate::jobs::{self, Job};
 use crate::money::FeeRule;
 use crate::stripe::key_until;
 
-/// How long a request may be at work with Stripe before the job that repeats it begins.
-const ANSWER_MS: i64 = 15_000;
+/// How long a request to Stripe may take before the job that repeats it begins.
+const RETRY_DELAY_MS: i64 = 15_000;
 
-/// A seller named by the path's `{id}`, and its owner or an admin, who calls. For anyone else there is none: 404.
+/// The seller of the path's `{id}`, for its owner and for admins; 404 for anyone else.
 pub struct SellerAccess {
     /// The row.
     pub seller: seller::Model,
-    /// Who calls.
+    /// The seller's owner, or an admin.
     pub caller: Caller,
 }
 
@@ -45,13 +46,13 @@ impl FromRequestParts<App> for SellerAccess {
         let caller = Caller::from_request_parts(parts, app).await?;
         let Path(id) = Path::<SellerId>::from_request_parts(parts, app).await?;
         let seller = find(&app.db.read, &id).await?;
-        let seller = seller.filter(|seller| may(&caller, seller));
+        let seller = seller.filter(|seller| may_access(&caller, seller));
         let seller = seller.ok_or(Error::NotFound("seller"))?;
         Ok(Self { seller, caller })
     }
 }
 
-fn may(caller: &Caller, seller: &seller::Model) -> bool {
+fn may_access(caller: &Caller, seller: &seller::Model) -> bool {
     caller.is_admin() || seller.owner_id == *caller.id()
 }
 
@@ -60,18 +61,23 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &SellerId) -> Result<Option<se
     Ok(seller::Entity::find_by_id(id.clone()).one(db).await?)
 }
 
-/// The seller that a request's field `param` names, if the caller owns it or is an admin; else 404.
+/// The seller that a request's field `param` names.
+///
+/// # Errors
+/// 404 if the caller neither owns it nor is an admin.
 pub async fn owned<C: ConnectionTrait>(
     db: &C,
     caller: &Caller,
     id: &SellerId,
     param: &str,
 ) -> Result<seller::Model> {
-    let seller = find(db, id).await?.filter(|seller| may(caller, seller));
+    let seller = find(db, id)
+        .await?
+        .filter(|seller| may_access(caller, seller));
     seller.ok_or_else(|| Error::no_such("seller", param))
 }
 
-/// The sellers that the caller owns, an admin's own too: not those of others.
+/// The sellers that the caller owns. An admin gets only their own, too.
 pub async fn owned_ids<C: ConnectionTrait>(db: &C, caller: &Caller) -> Result<Vec<SellerId>> {
     let ids = seller::Entity::find()
         .select_only()
@@ -97,7 +103,7 @@ pub async fn by_account<C: ConnectionTrait>(
     Ok(seller)
 }
 
-/// The accounts of this mode that are connected to us, as far as we have heard.
+/// The accounts of this mode that have not disconnected, as far as we know.
 pub async fn connected_accounts<C: ConnectionTrait>(
     db: &C,
     livemode: bool,
@@ -115,7 +121,7 @@ pub async fn connected_accounts<C: ConnectionTrait>(
     Ok(accounts.collect())
 }
 
-/// What the platform keeps of this seller's payments: the seller's own terms, where set, over the platform's.
+/// The application fee of this seller's payments. Each of the seller's own terms, if set, replaces the platform's.
 pub fn fee_rule(platform: FeeRule, seller: &seller::Model) -> FeeRule {
     FeeRule {
         bps: seller.application_fee_bps.unwrap_or(platform.bps),
@@ -123,7 +129,10 @@ pub fn fee_rule(platform: FeeRule, seller: &seller::Model) -> FeeRule {
     }
 }
 
-/// The account of a seller who can be bought from now; `seller_not_active` otherwise.
+/// The account to charge on.
+///
+/// # Errors
+/// `seller_not_active` if the seller can't take payments now.
 pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a AccountId> {
     // Only `charges_enabled` counts: a seller whose payouts Stripe holds back can still take money.
     let can = seller.charges_enabled && seller.livemode == app.stripe.livemode();
@@ -139,7 +148,7 @@ pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a 
         })
 }
 
-/// What a seller is made from.
+/// The details of a new seller.
 #[derive(Clone, Debug, Default)]
 pub struct NewSeller {
     /// Shown to buyers, 1 to 200 characters.
@@ -154,9 +163,11 @@ pub struct NewSeller {
     pub metadata: Metadata,
 }
 
-/// Makes a seller and then its account at Stripe. Resumable by `id`: with a row there it goes on with the account.
-/// Without an answer from Stripe the seller stands, and a job goes on; after a definite no about what was asked it is
-/// gone again.
+/// Creates a seller and then its account at Stripe. Resumable by `id`: if the row exists, it goes on with the account.
+/// Without an answer from Stripe the seller stays, and a job goes on. If Stripe refuses the request, the seller is deleted.
+///
+/// # Errors
+/// Names the field that is wrong; Stripe's errors otherwise.
 pub async fn create(
     app: &App,
     owner: &user::Model,
@@ -225,7 +236,7 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         .exec_without_returning(&tx)
         .await?;
     let job = Job::CreateAccount { seller: id.clone() };
-    jobs::stage_at(&tx, &job, tx.now().plus_ms(ANSWER_MS)).await?;
+    jobs::stage_at(&tx, &job, tx.now().plus_ms(RETRY_DELAY_MS)).await?;
     let data = json!({ "country": country });
     audit::record(&tx, owner.id.as_ref(), "seller.created", id.as_ref(), data).await?;
     tx.commit().await
@@ -242,20 +253,23 @@ fn display_name(text: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// What to change of a seller; `None` leaves it as it is.
+/// A change of a seller. `None` leaves a field as it is.
 #[derive(Debug, Default)]
 pub struct SellerChange {
     /// Shown to buyers.
     pub name: Option<String>,
-    /// Merged in; an empty value removes its name.
+    /// Merged name by name; an empty value removes its name.
     pub metadata: Option<Metadata>,
-    /// For admins: hundredths of a per cent, null for the platform's.
+    /// For admins. Hundredths of a per cent; null: the platform's.
     pub application_fee_bps: Option<Option<i32>>,
-    /// For admins: minor units, null for the platform's.
+    /// For admins. Minor units; null: the platform's.
     pub application_fee_fixed: Option<Option<i64>>,
 }
 
-/// Changes a seller. The fee is for admins: it counts for checkouts opened from then on.
+/// Changes a seller. Only admins set the fee, which applies to checkouts opened from then on.
+///
+/// # Errors
+/// Names the field that is wrong; 403 for a fee by anyone but an admin.
 pub async fn update(
     app: &App,
     caller: &Caller,
@@ -269,7 +283,7 @@ pub async fn update(
         ));
     }
     let tx = app.db.begin_write().await?;
-    let mut row = locked(&tx, id).await?;
+    let mut row = find_locked(&tx, id).await?;
     let mut changed = Vec::new();
     if let Some(name) = change.name {
         row.name = display_name(&name)?;
@@ -313,7 +327,7 @@ pub async fn update(
     Ok(row)
 }
 
-/// Who may have a seller listed: an admin all of them, anybody else their own.
+/// The sellers that the caller may list: all for an admin, their own for anybody else.
 pub fn visible(caller: &Caller, owner: Option<UserId>) -> Result<sea_orm::Select<seller::Entity>> {
     let query = seller::Entity::find();
     match owner {
@@ -324,7 +338,7 @@ pub fn visible(caller: &Caller, owner: Option<UserId>) -> Result<sea_orm::Select
     }
 }
 
-async fn locked(tx: &crate::db::Tx, id: &SellerId) -> Result<seller::Model> {
+async fn find_locked(tx: &crate::db::Tx, id: &SellerId) -> Result<seller::Model> {
     let row = seller::Entity::find_by_id(id.clone())
         .lock_exclusive()
         .one(tx)

@@ -1,4 +1,4 @@
-//! The pages that Stripe sends a seller back to. Coming back proves nothing, so they say what the account says.
+//! The pages that Stripe sends a seller back to. Coming back proves nothing, so they show the account's own state.
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -7,23 +7,27 @@ use serde::Deserialize;
 use souk_entity::SellerId;
 use souk_entity::seller::{self, SellerStatus};
 
-use super::account::{REFRESH, RETURN};
-use super::{account, find};
+use super::links::{REFRESH, RETURN};
+use super::{account, find, onboarding_link};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Form, Query, escape, page};
 use crate::identity;
 
-/// A page's way on needs no longer life than a visit.
+/// The life of a link on a page: as long as a visit.
 const VISIT_MS: i64 = 3_600_000;
 
 #[derive(Deserialize)]
-pub(super) struct Arrival {
+pub(super) struct StateQuery {
     state: Option<String>,
 }
 
-/// The seller that a signed state names; none when it was altered, is too old, or was never there.
-async fn named(app: &App, purpose: &str, state: Option<&str>) -> Result<Option<seller::Model>> {
+/// The seller of a signed state. None: the state was altered or has expired, or there is no such seller.
+async fn seller_of_state(
+    app: &App,
+    purpose: &str,
+    state: Option<&str>,
+) -> Result<Option<seller::Model>> {
     let id = state.and_then(|state| identity::open_state(app, purpose, state));
     match id {
         Some(id) => find(&app.db.read, &SellerId::from(id)).await,
@@ -31,7 +35,7 @@ async fn named(app: &App, purpose: &str, state: Option<&str>) -> Result<Option<s
     }
 }
 
-fn not_valid() -> Response {
+fn invalid_link_page() -> Response {
     page(
         StatusCode::BAD_REQUEST,
         "This link is not valid",
@@ -40,24 +44,24 @@ fn not_valid() -> Response {
     )
 }
 
-/// `GET /onboarding/return`: re-reads the account and says where it stands.
-pub(super) async fn come_back(
+/// `GET /onboarding/return`: re-reads the account and shows its status.
+pub(super) async fn onboarding_return(
     State(app): State<App>,
-    arrival: Result<Query<Arrival>>,
+    query: Result<Query<StateQuery>>,
 ) -> Result<Response> {
-    let state = arrival.ok().and_then(|Query(arrival)| arrival.state);
-    let Some(known) = named(&app, RETURN, state.as_deref()).await? else {
-        return Ok(not_valid());
+    let state = query.ok().and_then(|Query(query)| query.state);
+    let Some(known) = seller_of_state(&app, RETURN, state.as_deref()).await? else {
+        return Ok(invalid_link_page());
     };
     let (seller, is_fresh) = match account::refresh(&app, &known.id).await {
-        Ok(seller) => (seller, true),
+        Ok(seller) => (seller.ok_or(Error::NotFound("seller"))?, true),
         Err(e @ (Error::StripeUnavailable(_) | Error::StripeRefused(_) | Error::Busy(_))) => {
             tracing::warn!(seller = %known.id, error = %e, "the account could not be read again");
             (known, false)
         }
         Err(e) => return Err(e),
     };
-    let words = standing(&seller);
+    let words = status_text(&seller);
     let mut body = format!(
         "<h1>{}</h1>\n<p>{}</p>\n",
         escape(&words.headline),
@@ -69,8 +73,8 @@ pub(super) async fn come_back(
              minute.</p>\n",
         );
     }
-    body.push_str(&still_wanted(&seller));
-    if words.goes_on {
+    body.push_str(&requirements_html(&seller));
+    if words.needs_form {
         let state = identity::sign_state(&app, REFRESH, seller.id.as_ref(), VISIT_MS);
         body.push_str(&format!(
             "<p><a href=\"/onboarding/refresh?state={}\">Go on with Stripe's form</a></p>\n",
@@ -80,19 +84,19 @@ pub(super) async fn come_back(
     Ok(page(StatusCode::OK, &words.headline, &body))
 }
 
-/// What a page says of a seller.
-struct Standing {
+/// A seller's status in words.
+struct StatusText {
     headline: String,
     text: String,
-    /// Whether Stripe's form has more to ask.
-    goes_on: bool,
+    /// Whether Stripe's form is to be filled in further.
+    needs_form: bool,
 }
 
-fn standing(seller: &seller::Model) -> Standing {
+fn status_text(seller: &seller::Model) -> StatusText {
     let name = &seller.name;
     let wants = !seller.requirements.0.currently_due.is_empty()
         || !seller.requirements.0.past_due.is_empty();
-    let (headline, text, goes_on) = match seller.status {
+    let (headline, text, needs_form) = match seller.status {
         SellerStatus::Active if !seller.payouts_enabled => (
             format!("{name} can take payments"),
             "Payouts to your bank are not switched on yet.",
@@ -139,15 +143,15 @@ fn standing(seller: &seller::Model) -> Standing {
             false,
         ),
     };
-    Standing {
+    StatusText {
         headline,
         text: text.to_owned(),
-        goes_on,
+        needs_form,
     }
 }
 
-/// The reason and the list of what Stripe wants, as Stripe names them.
-fn still_wanted(seller: &seller::Model) -> String {
+/// The disabled reason and the requirements that are due, by Stripe's names.
+fn requirements_html(seller: &seller::Model) -> String {
     let gone = [SellerStatus::Rejected, SellerStatus::Deauthorized];
     if gone.contains(&seller.status) {
         return String::new();
@@ -177,16 +181,18 @@ fn still_wanted(seller: &seller::Model) -> String {
     body
 }
 
-/// `GET /onboarding/refresh`: a link to Stripe's form lets its holder fill in the seller's details, so a new one takes
-/// a login.
-pub(super) async fn ask_for_login(
+/// `GET /onboarding/refresh`: a login form, since the holder of a link to Stripe's form can fill in the seller's details.
+pub(super) async fn login_page(
     State(app): State<App>,
-    arrival: Result<Query<Arrival>>,
+    query: Result<Query<StateQuery>>,
 ) -> Result<Response> {
-    let state = arrival.ok().and_then(|Query(arrival)| arrival.state);
-    match (named(&app, REFRESH, state.as_deref()).await?, state) {
+    let state = query.ok().and_then(|Query(query)| query.state);
+    match (
+        seller_of_state(&app, REFRESH, state.as_deref()).await?,
+        state,
+    ) {
         (Some(seller), Some(state)) => Ok(form(StatusCode::OK, &seller, &state, None)),
-        _ => Ok(not_valid()),
+        _ => Ok(invalid_link_page()),
     }
 }
 
@@ -215,10 +221,10 @@ pub(super) struct Login {
     password: String,
 }
 
-/// `POST /onboarding/refresh`: the owner, or an admin, goes straight on to a fresh link.
-pub(super) async fn go_on(State(app): State<App>, Form(login): Form<Login>) -> Result<Response> {
-    let Some(seller) = named(&app, REFRESH, Some(&login.state)).await? else {
-        return Ok(not_valid());
+/// `POST /onboarding/refresh`: redirects the owner, or an admin, to a new link.
+pub(super) async fn log_in(State(app): State<App>, Form(login): Form<Login>) -> Result<Response> {
+    let Some(seller) = seller_of_state(&app, REFRESH, Some(&login.state)).await? else {
+        return Ok(invalid_link_page());
     };
     let again = |fault| form(StatusCode::UNAUTHORIZED, &seller, &login.state, Some(fault));
     let user = match identity::authenticate(&app, &login.email, &login.password).await {
@@ -233,14 +239,14 @@ pub(super) async fn go_on(State(app): State<App>, Form(login): Form<Login>) -> R
             "This is not the account that this seller belongs to.",
         ));
     }
-    match account::onboarding_link(&app, user.id.as_ref(), &seller.id).await {
+    match onboarding_link(&app, user.id.as_ref(), &seller.id).await {
         Ok((url, _)) => Ok(Redirect::to(&url).into_response()),
-        Err(e) => turned_away(e),
+        Err(e) => link_error_page(e),
     }
 }
 
-/// Says on a page why there is no link.
-fn turned_away(error: Error) -> Result<Response> {
+/// A page that says why there is no link.
+fn link_error_page(error: Error) -> Result<Response> {
     let sentence = |text: &str| format!("<h1>You can't go on now</h1>\n<p>{}</p>", escape(text));
     let (status, _) = error.status_and_code();
     match status {
@@ -300,12 +306,12 @@ mod tests {
     #[test]
     fn all_set_is_said_only_of_an_active_seller_who_is_paid_and_of_whom_nothing_is_wanted() {
         let mut active = seller(SellerStatus::Active);
-        assert_eq!(standing(&active).headline, "All set");
+        assert_eq!(status_text(&active).headline, "All set");
         active.payouts_enabled = false;
-        assert_ne!(standing(&active).headline, "All set");
+        assert_ne!(status_text(&active).headline, "All set");
         active.payouts_enabled = true;
         active.requirements.0.currently_due = vec!["external_account".to_owned()];
-        assert_ne!(standing(&active).headline, "All set");
+        assert_ne!(status_text(&active).headline, "All set");
         for status in [
             SellerStatus::Created,
             SellerStatus::Onboarding,
@@ -314,7 +320,7 @@ mod tests {
             SellerStatus::Rejected,
             SellerStatus::Deauthorized,
         ] {
-            assert_ne!(standing(&seller(status)).headline, "All set");
+            assert_ne!(status_text(&seller(status)).headline, "All set");
         }
     }
 
@@ -328,7 +334,7 @@ mod tests {
             current_deadline: Some(Timestamp::from_seconds(1_800_000_000)),
             ..Requirements::default()
         };
-        let body = still_wanted(&restricted);
+        let body = requirements_html(&restricted);
         assert_eq!(body.matches("<li>a.b</li>").count(), 1);
         assert!(body.contains("<li>&lt;i&gt;</li>"));
         assert!(body.contains("Wanted by 2027-01-15T08:00:00.000Z"));

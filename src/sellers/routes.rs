@@ -14,7 +14,9 @@ use validator::Validate;
 use super::{NewSeller, SellerAccess, SellerChange, pages};
 use crate::app::App;
 use crate::error::Result;
-use crate::http::{Answer, Empty, Filters, Keyed, List, Pages, Valid, given};
+use crate::http::{
+    Answer, Empty, Filters, IdempotentJson, List, Paginate, ValidJson, deserialize_some,
+};
 use crate::identity::Caller;
 use crate::stripe::views::{BalanceAmountView, BalanceView};
 
@@ -28,10 +30,10 @@ pub fn router() -> Router<App> {
         .route("/v1/sellers/{id}/sync", post(sync))
         .route("/v1/sellers/{id}/requirements", get(requirements))
         .route("/v1/sellers/{id}/balance", get(balance))
-        .route("/onboarding/return", get(pages::come_back))
+        .route("/onboarding/return", get(pages::onboarding_return))
         .route(
             "/onboarding/refresh",
-            get(pages::ask_for_login).post(pages::go_on),
+            get(pages::login_page).post(pages::log_in),
         )
 }
 
@@ -112,7 +114,7 @@ fn requirements_view(wanted: Requirements) -> RequirementsView {
 struct SellerCreate {
     name: String,
     country: String,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     email: Option<String>,
     #[serde(default)]
     business_type: Option<String>,
@@ -123,7 +125,7 @@ struct SellerCreate {
 async fn create(
     State(app): State<App>,
     caller: Caller,
-    request: Keyed<SellerCreate>,
+    request: IdempotentJson<SellerCreate>,
 ) -> Result<Response> {
     let make = async |id: SellerId, body: SellerCreate| {
         let new = NewSeller {
@@ -167,18 +169,18 @@ async fn read(access: SellerAccess) -> Json<SellerView> {
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct SellerUpdate {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     name: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     metadata: Option<Metadata>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 0,
         max = 10_000,
         message = "application_fee_bps is 0 to 10000, or null."
     ))]
     application_fee_bps: Option<Option<i32>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 0,
         max = 99_999_999,
@@ -190,7 +192,7 @@ struct SellerUpdate {
 async fn update(
     State(app): State<App>,
     access: SellerAccess,
-    Valid(body): Valid<SellerUpdate>,
+    ValidJson(body): ValidJson<SellerUpdate>,
 ) -> Answer<SellerView> {
     let change = SellerChange {
         name: body.name,
@@ -212,7 +214,7 @@ struct OnboardingLink {
 async fn onboarding_link(
     State(app): State<App>,
     access: SellerAccess,
-    Valid(_): Valid<Empty>,
+    ValidJson(_): ValidJson<Empty>,
 ) -> Result<Response> {
     let actor = access.caller.principal();
     let (url, expires_at) = super::onboarding_link(&app, &actor, &access.seller.id).await?;
@@ -233,7 +235,7 @@ struct DashboardLink {
 async fn dashboard_link(
     State(app): State<App>,
     access: SellerAccess,
-    Valid(_): Valid<Empty>,
+    ValidJson(_): ValidJson<Empty>,
 ) -> Result<Response> {
     let actor = access.caller.principal();
     let link = DashboardLink {
@@ -246,7 +248,7 @@ async fn dashboard_link(
 async fn sync(
     State(app): State<App>,
     access: SellerAccess,
-    Valid(_): Valid<Empty>,
+    ValidJson(_): ValidJson<Empty>,
 ) -> Answer<SellerView> {
     let row = super::sync(&app, &access.seller.id).await?;
     Ok(Json(view(row)))

@@ -1,9 +1,9 @@
-//! Where a seller stands, from nothing but the account's own fields.
+//! A seller's status, derived from the account's own fields alone.
 
 use souk_entity::seller::{self, Requirements, SellerStatus};
 
-/// The facts that a status is made of.
-pub struct Facts<'a> {
+/// The fields of an account that its seller's status is derived from.
+pub struct AccountState<'a> {
     /// The account has disconnected from the platform.
     pub deauthorized: bool,
     /// The first onboarding link was made.
@@ -16,8 +16,8 @@ pub struct Facts<'a> {
     pub requirements: &'a Requirements,
 }
 
-impl<'a> Facts<'a> {
-    /// Those of a row.
+impl<'a> AccountState<'a> {
+    /// The fields of a row.
     pub fn of(seller: &'a seller::Model) -> Self {
         Self {
             deauthorized: seller.deauthorized_at.is_some(),
@@ -29,26 +29,27 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The status. Nothing outranks a disconnection, then a rejection; `active` takes charges and no `disabled_reason`.
-pub fn derive(facts: &Facts<'_>) -> SellerStatus {
-    let wanted = facts.requirements;
+/// The status. A disconnection outranks everything, then a rejection. `active` needs enabled charges and no
+/// `disabled_reason` (docs.stripe.com/connect/handling-api-verification).
+pub fn derive(state: &AccountState<'_>) -> SellerStatus {
+    let wanted = state.requirements;
     let reason = wanted.disabled_reason.as_deref();
-    if facts.deauthorized {
+    if state.deauthorized {
         return SellerStatus::Deauthorized;
     }
     if reason.is_some_and(|reason| reason.starts_with("rejected.")) {
         return SellerStatus::Rejected;
     }
-    if facts.charges_enabled {
-        // With a reason and charges still on, it is payouts that Stripe has switched off.
+    if state.charges_enabled {
+        // A reason while charges are enabled means that Stripe has disabled payouts.
         return match reason {
             None => SellerStatus::Active,
             Some(_) => SellerStatus::Restricted,
         };
     }
-    if !facts.details_submitted {
-        // A new account has a reason from its first moment, since everything is wanted of it.
-        return if facts.onboarding_started {
+    if !state.details_submitted {
+        // A new account has a reason from its first moment, since everything is due.
+        return if state.onboarding_started {
             SellerStatus::Onboarding
         } else {
             SellerStatus::Created
@@ -102,7 +103,7 @@ mod tests {
     }
 
     fn status(case: &Case) -> SellerStatus {
-        derive(&Facts {
+        derive(&AccountState {
             deauthorized: case.deauthorized,
             onboarding_started: case.started,
             charges_enabled: case.charges,

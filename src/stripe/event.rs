@@ -11,15 +11,15 @@ use souk_entity::{AccountId, Timestamp};
 use crate::db;
 use crate::error::{Error, Result};
 
-/// Characters of Stripe's ids at most (docs.stripe.com/upgrades, backwards-compatible changes), and of what else is
-/// kept of an envelope.
-const LONGEST: usize = 255;
-/// The last second of the year 9999: what is later is no date that can be shown.
+/// The most characters of Stripe's ids (docs.stripe.com/upgrades, backwards-compatible changes), and of the other texts
+/// of an envelope that are stored.
+const MAX_CHARS: usize = 255;
+/// The last second of the year 9999. A later time can't be shown as a date.
 const LAST_SECOND: i64 = 253_402_300_799;
 /// The `object` of a thin event.
 const THIN: &str = "v2.core.event";
 
-/// Where the envelope's fields are.
+/// The paths of the envelope's fields.
 const FIELDS: [&str; 10] = [
     "id",
     "object",
@@ -40,20 +40,32 @@ pub struct Event {
     pub id: String,
     /// Such as `checkout.session.completed`.
     pub kind: String,
-    /// The connected account it happened on; none: the platform's own.
+    /// The connected account it happened on. None: the platform's own.
     pub account: Option<AccountId>,
     /// Whether it is a thin event, which names its object and doesn't carry it (docs.stripe.com/event-destinations).
     pub thin: bool,
-    /// Live money, or test, if it says so.
+    /// `livemode`, if the event has it.
     mode: Option<bool>,
-    /// Whole seconds, a thin event's apart: never an order.
+    /// In whole seconds, except for thin events. It gives no order of events.
     pub created: Timestamp,
     /// The version its object is shaped by.
     pub api_version: Option<String>,
     /// The id of `data.object`, or of a thin event's `related_object`.
     pub object_id: Option<String>,
-    /// JSON in UTF-8. Of `data.object`, a snapshot of the moment of the event, each effect reads what it needs.
+    /// The bytes as they came: JSON in UTF-8. Each effect reads the fields it needs of `data.object`, which is a snapshot
+    /// of the moment of the event.
     pub payload: Bytes,
+}
+
+/// What an event was about, where its payload may be gone.
+#[derive(Clone, Debug)]
+pub struct EventObject {
+    /// The connected account it happened on; none: the platform's own.
+    pub account: Option<AccountId>,
+    /// Live money, or test.
+    pub livemode: bool,
+    /// The id of `data.object`.
+    pub id: Option<String>,
 }
 
 /// What an event did to our database.
@@ -63,7 +75,7 @@ pub enum Effect {
     Applied,
     /// It concerns nothing of ours; the reason is for whoever reads the inbox.
     Ignored(&'static str),
-    /// What it needs is not there yet: it is tried again when that comes, and by sweep.
+    /// A row that it needs is not there yet. It is tried again when that row comes, and by sweep.
     Deferred {
         /// What it waits for, such as a session id.
         waits_for: String,
@@ -71,8 +83,8 @@ pub enum Effect {
 }
 
 impl Event {
-    /// Reads an envelope. `None`: no JSON object, or one without an id that Stripe could have given. Whatever else is odd
-    /// about it is read as far as it goes, so that it can be stored.
+    /// Reads an envelope. `None`: the payload is no JSON object, or has no id that Stripe could have given. Any other
+    /// field of a wrong shape is left empty, so that the event can still be stored.
     pub fn read(payload: Bytes) -> Option<Self> {
         let json = std::str::from_utf8(&payload).ok()?;
         let found = fields(json, FIELDS).or_else(|| step_by_step(json, FIELDS));
@@ -89,13 +101,13 @@ impl Event {
             related,
         ] = found?;
         let thin = text(what).as_deref() == Some(THIN);
-        // The account that it happened on is the last of the way there (docs.stripe.com/context).
+        // The last part of the path is the account it happened on (docs.stripe.com/context).
         let context = text(context).filter(|_| thin);
         let last = context.and_then(|way| way.rsplit('/').next().map(ToOwned::to_owned));
         let context = last.filter(|account| !account.is_empty());
         Some(Self {
-            // Cut short, two ids could become one, and the second event be taken for the first.
-            id: whole_text(id).filter(|id| id.chars().count() <= LONGEST)?,
+            // Never cut short: two ids could become one, and the second event would be a duplicate of the first.
+            id: whole_text(id).filter(|id| id.chars().count() <= MAX_CHARS)?,
             kind: text(kind).unwrap_or_default(),
             account: text(account).or(context).map(AccountId),
             thin,
@@ -107,7 +119,10 @@ impl Event {
         })
     }
 
-    /// Live money, or test. An event that doesn't say it is kept, but may move nothing.
+    /// Live money, or test.
+    ///
+    /// # Errors
+    /// The event doesn't say it. It is stored, but must have no effect.
     pub fn livemode(&self) -> Result<bool> {
         self.mode.ok_or_else(|| {
             let kind = &self.kind;
@@ -115,7 +130,10 @@ impl Event {
         })
     }
 
-    /// Reads what an effect needs of `data.object`.
+    /// Reads the fields that an effect needs of `data.object`.
+    ///
+    /// # Errors
+    /// Names the field that has an unexpected shape.
     pub fn object<T: DeserializeOwned>(&self) -> Result<T> {
         #[derive(Deserialize)]
         struct Whole<T> {
@@ -125,8 +143,8 @@ impl Event {
         struct Data<T> {
             object: T,
         }
-        // In passing, as nearly every event can be. One without an object's id may hold a list, which serde would take for
-        // the fields in their order.
+        // One pass is enough for nearly every event. One without an object's id may hold a list, and serde would take a
+        // list for the fields in their order.
         if self.object_id.is_some()
             && !self.thin
             && let Ok(whole) = serde_json::from_slice::<Whole<T>>(&self.payload)
@@ -139,15 +157,15 @@ impl Event {
         let text = object.map_or("null", RawValue::get);
         let mut json = serde_json::Deserializer::from_str(text);
         serde_path_to_error::deserialize(&mut json).map_err(|e| {
-            // The path and not the value, which may hold somebody's data.
+            // The path without the value, which may hold somebody's data.
             let (kind, path) = (&self.kind, e.path());
             Error::internal(format!("{kind} has an unexpected shape at {path}"))
         })
     }
 }
 
-/// The raw values at paths such as `data.object.id`, the last of each; the others are passed over. `None`: no object, or
-/// none on the way.
+/// The raw values at paths such as `data.object.id`; of a repeated name the last counts. `None`: `json` is no object, or
+/// a value on the way to a path is none.
 fn fields<'a, const N: usize>(
     json: &'a str,
     paths: [&str; N],
@@ -158,7 +176,7 @@ fn fields<'a, const N: usize>(
     Some(found)
 }
 
-/// The same where something on the way is no object, of which `fields` knows no more: it may be named twice.
+/// As `fields`, step by step, for a payload in which a value on the way is no object: a name may be there twice.
 fn step_by_step<'a, const N: usize>(
     json: &'a str,
     paths: [&str; N],
@@ -174,11 +192,11 @@ fn step_by_step<'a, const N: usize>(
     Some(found)
 }
 
-/// What is looked for in an object; an empty path is nowhere.
+/// The paths to look for in an object; an empty path matches nothing.
 struct Fields<'n, const N: usize>([&'n str; N]);
 
 impl<'n, const N: usize> Fields<'n, N> {
-    /// The rest of each path that leads through a field. `None`: none does.
+    /// The rest of each path that goes through a field. `None`: no path does.
     fn through(&self, name: &str) -> Option<Self> {
         let rest = |path: &'n str| path.strip_prefix(name)?.strip_prefix('.');
         let rest = self.0.map(|path| rest(path).unwrap_or_default());
@@ -205,7 +223,7 @@ impl<'a, const N: usize> Visitor<'a> for Fields<'_, N> {
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = [None; N];
-        // As it stands: half a surrogate pair can be in a name that is nothing to us.
+        // Raw, since a name that we don't look for may hold half a surrogate pair.
         while let Some(name) = map.next_key::<&RawValue>()? {
             let name = match name.get().contains('\\') {
                 true => read(Some(name)).map(Cow::Owned),
@@ -229,23 +247,23 @@ impl<'a, const N: usize> Visitor<'a> for Fields<'_, N> {
     }
 }
 
-/// What a field holds, if it is of that type.
+/// A field's value, if it has that type.
 fn read<T: DeserializeOwned>(raw: Option<&RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }
 
-/// A text as the database can hold and show it.
+/// A text, shortened and cleaned so that the database can store it.
 fn text(raw: Option<&RawValue>) -> Option<String> {
-    Some(db::fit(&whole_text(raw)?, LONGEST))
+    Some(db::fit(&whole_text(raw)?, MAX_CHARS))
 }
 
-/// The same, however long.
+/// As `text`, at its full length.
 fn whole_text(raw: Option<&RawValue>) -> Option<String> {
     let text = read(raw).filter(|text: &String| !text.is_empty())?;
     Some(db::fit(&text, usize::MAX))
 }
 
-/// Whole seconds; a thin event's `created` is a text.
+/// A time: whole seconds, or a text in a thin event.
 fn moment(raw: Option<&RawValue>) -> Option<Timestamp> {
     let seconds = read(raw).filter(|at| (0..=LAST_SECOND).contains(at));
     seconds.map(Timestamp::from_seconds).or_else(|| read(raw))

@@ -1,9 +1,9 @@
-//! What is made at Stripe is made once.
+//! Objects at Stripe are created once.
 //!
 //! Stripe keeps the answer to an idempotency key, a 500 too, and may forget the key after 24 hours
-//! (docs.stripe.com/api/idempotent_requests). So the same key is repeated as long as the answer is unknown; one that is
-//! spoiled or old is never sent again. Then Stripe is asked for the thing first, and only if it isn't there is it made
-//! under another key.
+//! (docs.stripe.com/api/idempotent_requests). So the same key is repeated as long as the answer is unknown. A key whose
+//! saved answer is a 500, or that is old, is never sent again: Stripe is searched for the object first, and only if it
+//! isn't there is it created under another key.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, EntityName};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 const KEY_LIFE_MS: i64 = 23 * 3_600_000;
 const SPOILED: Timestamp = Timestamp(0);
 
-/// Under which idempotency key the thing of a row is asked for, as the row says in `key_number` and `key_until`.
+/// Creates the object of a row, under the idempotency key that the row's `key_number` and `key_until` describe.
 pub struct IdempotentCreate {
     table: &'static str,
     row: String,
@@ -24,13 +24,13 @@ pub struct IdempotentCreate {
     until: Timestamp,
 }
 
-/// Until when a key may be repeated that is first sent now or later.
+/// The end of the time in which a key may be repeated, if it is first sent now or later.
 pub fn key_until(now: Timestamp) -> Timestamp {
     now.plus_ms(KEY_LIFE_MS)
 }
 
 impl IdempotentCreate {
-    /// What a row says; its table has both columns and an `id`.
+    /// For a row of a table that has `id`, `key_number` and `key_until`.
     pub fn of(table: impl EntityName, row: impl AsRef<str>, number: i32, until: Timestamp) -> Self {
         Self {
             table: table.table_name(),
@@ -40,8 +40,11 @@ impl IdempotentCreate {
         }
     }
 
-    /// Makes the thing, if it isn't there. `find_existing` asks Stripe for it, and is awaited only where the key can't be
-    /// trusted; `send` makes it, under a key with this number in it.
+    /// Creates the object, if it isn't there. `send` creates it, under a key that contains the number it is given.
+    /// `find_existing` searches Stripe for it, and is awaited only if the key can't be trusted.
+    ///
+    /// # Errors
+    /// [`Error::StripeRefused`]: nothing was created. [`Error::StripeUnavailable`]: unknown, also if the search failed.
     pub async fn make<T>(
         &self,
         db: &Db,
@@ -55,7 +58,7 @@ impl IdempotentCreate {
             match find_existing.await {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => self.next(db, now).await?,
-                // Who may not look knows nothing of the thing: that is no definite no.
+                // A refused search says nothing about the object, so it is no definite no.
                 Err(Error::StripeRefused(fault)) => return Err(Error::StripeUnavailable(fault)),
                 Err(e) => return Err(e),
             }
@@ -64,19 +67,19 @@ impl IdempotentCreate {
         if let Err(Error::StripeUnavailable(fault)) = &answer
             && fault.status.is_some_and(|status| status >= 500)
         {
-            // The look is left to the next try: behind a 500 Stripe may still be at work.
+            // The next try searches: after a 500 Stripe may still be at work.
             self.write(db, number, number, SPOILED).await?;
         }
         answer
     }
 
-    /// Goes on to the next key. Of several at once one does, and the others learn its number: they ask under one key.
+    /// Goes on to the next key, and answers its number. Concurrent callers all get the same number, so they send one key.
     async fn next(&self, db: &Db, now: Timestamp) -> Result<i32> {
         self.write(db, self.number, self.number + 1, key_until(now))
             .await
     }
 
-    /// Writes number and time, if the row is still at the number that was seen. The number it is at then.
+    /// Writes number and time, if the row still has the number `seen`. Answers the number that the row has then.
     async fn write(&self, db: &Db, seen: i32, number: i32, until: Timestamp) -> Result<i32> {
         let (id, key_number) = (Alias::new("id"), Alias::new("key_number"));
         let tx = db.begin_write().await?;

@@ -1,7 +1,7 @@
-//! Stripe over HTTP, and the only place that names async-stripe.
+//! Stripe over HTTP. This is the only room that names async-stripe.
 //!
-//! Its typed builders make the requests; the transport here sends them, since it must carry the account, our own
-//! idempotency key, a timeout and retries. Answers are read into the small views of `views`.
+//! async-stripe's typed builders make the requests. The transport here sends them, with the account, our own idempotency
+//! key, a timeout and retries. Answers are read into the small structs of `views`.
 
 mod event;
 mod idempotent_create;
@@ -9,6 +9,6 @@ pub mod requests;
 mod transport;
 pub mod views;
 
-pub use event::{Effect, Event};
+pub use event::{Effect, Event, EventObject};
 pub use idempotent_create::{IdempotentCreate, key_until};
-pub use transport::{API_VERSION, Page, Prepared, Scope, Stripe};
+pub use transport::{API_VERSION, Page, PreparedRequest, Scope, Stripe};

@@ -20,10 +20,10 @@ use crate::ids;
 pub const API_VERSION: &str = "2026-09-30.endive";
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Tries within one call; a job then goes on with the same key.
+/// Tries within one call. After that a job repeats the request under the same key.
 const TRIES: u32 = 3;
 
-/// Stripe, or what stands in its place. Cheap to clone.
+/// A client of Stripe, or of the simulator at `STRIPE_API_BASE`. Cheap to clone.
 #[derive(Clone)]
 pub struct Stripe {
     inner: Arc<Inner>,
@@ -43,9 +43,9 @@ pub struct Scope {
     account: Option<AccountId>,
 }
 
-/// A request as it goes over the wire: stored before its first send, so that a retry repeats it byte for byte.
+/// A request as it goes over the wire. It is stored before its first send, so that a retry repeats it byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prepared {
+pub struct PreparedRequest {
     /// With its query.
     pub path: String,
     /// The connected account; none: the platform.
@@ -67,6 +67,9 @@ pub struct Page {
 
 impl Stripe {
     /// A client for the settings' key and address.
+    ///
+    /// # Errors
+    /// The HTTP client could not be built.
     pub fn new(config: &Config) -> Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
@@ -106,7 +109,14 @@ impl Stripe {
     }
 
     /// Sends a stored request, again or for the first time, on the account it was made for.
-    pub async fn send<V: DeserializeOwned>(&self, request: &Prepared, key: &str) -> Result<V> {
+    ///
+    /// # Errors
+    /// [`Error::StripeRefused`]: Stripe did nothing. [`Error::StripeUnavailable`]: whether it did is unknown.
+    pub async fn send<V: DeserializeOwned>(
+        &self,
+        request: &PreparedRequest,
+        key: &str,
+    ) -> Result<V> {
         let scope = Scope {
             stripe: self.clone(),
             account: request.account.clone(),
@@ -117,7 +127,7 @@ impl Stripe {
             reqwest::Method::GET
         };
         let value = scope
-            .exchange(
+            .send_with_retries(
                 method,
                 &request.path,
                 request.body.clone(),
@@ -130,10 +140,10 @@ impl Stripe {
 }
 
 impl Scope {
-    /// The request as it would be sent, to be stored first.
-    pub fn prepare<R: StripeRequest>(&self, request: &R) -> Prepared {
+    /// The request as it will be sent, for a caller that stores it first.
+    pub fn prepare<R: StripeRequest>(&self, request: &R) -> PreparedRequest {
         let (_, path, body) = parts(request.build());
-        Prepared {
+        PreparedRequest {
             path,
             account: self.account.clone(),
             version: API_VERSION.to_owned(),
@@ -141,17 +151,24 @@ impl Scope {
         }
     }
 
-    /// Reads.
+    /// Reads an object or a page.
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
     pub async fn get<V: DeserializeOwned, R: StripeRequest>(&self, request: &R) -> Result<V> {
         let (method, path, _) = parts(request.build());
         view(
-            self.exchange(method, &path, None, None, API_VERSION)
+            self.send_with_retries(method, &path, None, None, API_VERSION)
                 .await?,
         )
     }
 
-    /// What of a list carries this in its `metadata`, newest first. `page` asks for what comes after an id.
-    pub async fn marked<V: DeserializeOwned, R: StripeRequest>(
+    /// The objects of a list whose `metadata` has this value under this name, newest first. `page` makes the request for
+    /// the page after an id. Every page is read (docs.stripe.com/api/pagination).
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
+    pub async fn find_by_metadata<V: DeserializeOwned, R: StripeRequest>(
         &self,
         (name, value): (&str, &str),
         page: impl Fn(Option<&str>) -> R,
@@ -175,7 +192,11 @@ impl Scope {
         }
     }
 
-    /// Writes, under an idempotency key: repeating the call with the same key does it once.
+    /// Writes under an idempotency key: a repetition with the same key has no second effect
+    /// (docs.stripe.com/api/idempotent_requests).
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
     pub async fn post<V: DeserializeOwned, R: StripeRequest>(
         &self,
         request: &R,
@@ -183,12 +204,12 @@ impl Scope {
     ) -> Result<V> {
         let (method, path, body) = parts(request.build());
         view(
-            self.exchange(method, &path, body, Some(key), API_VERSION)
+            self.send_with_retries(method, &path, body, Some(key), API_VERSION)
                 .await?,
         )
     }
 
-    async fn exchange(
+    async fn send_with_retries(
         &self,
         method: reqwest::Method,
         path: &str,
@@ -200,11 +221,13 @@ impl Scope {
         let may_repeat = method == reqwest::Method::GET || key.is_some();
         let mut attempt = 1;
         loop {
-            let outcome = self.once(&method, path, body.clone(), key, version).await;
+            let outcome = self
+                .try_once(&method, path, body.clone(), key, version)
+                .await;
             let Err(failure) = outcome else {
                 return outcome.map_err(|failure| failure.error);
             };
-            if !may_repeat || !failure.again || attempt >= TRIES {
+            if !may_repeat || !failure.retryable || attempt >= TRIES {
                 return Err(failure.error);
             }
             let pause = ids::random_below(200 << attempt);
@@ -213,7 +236,7 @@ impl Scope {
         }
     }
 
-    async fn once(
+    async fn try_once(
         &self,
         method: &reqwest::Method,
         path: &str,
@@ -255,22 +278,22 @@ impl Scope {
     }
 }
 
-/// A try that failed, and whether the same request may be sent again at once.
+/// A failed try. `retryable`: the same request may be sent again at once.
 struct Failure {
     error: Error,
-    again: bool,
+    retryable: bool,
 }
 
 impl Failure {
     fn unknown(fault: StripeFault) -> Self {
         Self {
             error: Error::StripeUnavailable(Box::new(fault)),
-            again: true,
+            retryable: true,
         }
     }
 
     fn no_answer(e: &reqwest::Error) -> Self {
-        // `without_url`: an address may hold an id, a message of ours should not.
+        // Words of our own, since reqwest's error shows the URL, and that may hold an id.
         let message = if e.is_timeout() {
             "timed out".to_owned()
         } else if e.is_connect() {
@@ -284,7 +307,7 @@ impl Failure {
         })
     }
 
-    /// docs.stripe.com/error-low-level: `Stripe-Should-Retry` decides; else 409, 429 and 5xx may pass.
+    /// `Stripe-Should-Retry` decides; without it 409, 429 and 5xx are retryable (docs.stripe.com/error-low-level).
     fn answered(status: u16, headers: &HeaderMap, bytes: &[u8]) -> Self {
         let header = |name| {
             headers
@@ -304,7 +327,7 @@ impl Failure {
             request_id: header("request-id").map(str::to_owned),
         };
         let passing = matches!(status, 409 | 429) || status >= 500;
-        let again = match header("stripe-should-retry") {
+        let retryable = match header("stripe-should-retry") {
             Some("true") => true,
             Some("false") => false,
             _ => passing,
@@ -314,7 +337,7 @@ impl Failure {
         } else {
             Error::StripeRefused(Box::new(fault))
         };
-        Self { error, again }
+        Self { error, retryable }
     }
 }
 
@@ -335,7 +358,7 @@ fn parts(request: RequestBuilder) -> (reqwest::Method, String, Option<String>) {
 fn view<V: DeserializeOwned>(value: Value) -> Result<V> {
     let id = value["id"].as_str().unwrap_or("an object").to_owned();
     serde_path_to_error::deserialize(value).map_err(|e| {
-        // Nothing of the value itself: it may hold a link or a secret.
+        // The path without the value, which may hold a link or a secret.
         Error::internal(format!(
             "Stripe's {id} has an unexpected shape at {}",
             e.path()

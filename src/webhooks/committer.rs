@@ -1,4 +1,4 @@
-//! Many deliveries, one transaction, one commit; and only then the answers.
+//! Group commit: many deliveries share a transaction, and are answered after its commit.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::error::{Error, Result};
 use crate::ids;
 use crate::metrics;
 
-use super::{Incoming, Receipt, inbox};
+use super::inbox::{self, Incoming, Isolation, Receipt};
 
-/// Deliveries that may wait; one more is turned away with 503, and Stripe sends it again.
-const QUEUE: usize = 1024;
-/// Deliveries that share a commit at most.
-const BATCH: usize = 64;
-/// Tries of a batch that gets in others' way.
-const TRIES: u32 = 5;
+/// Deliveries that may wait. One more is answered 503, and Stripe sends it again.
+const QUEUE_CAPACITY: usize = 1024;
+/// The most deliveries that share a commit.
+const MAX_BATCH: usize = 64;
+/// Attempts of a batch that meets deadlocks or serialization failures.
+const MAX_ATTEMPTS: u32 = 5;
 
-/// The way into the committer. Cheap to clone; the committer ends when the last one is gone and its queue is empty.
+/// A handle to the committer's queue. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
     queue: mpsc::Sender<Delivery>,
@@ -33,11 +33,14 @@ struct Delivery {
 impl Intake {
     /// Starts a committer. The task ends after the last `Intake` is dropped, with everything queued committed.
     pub fn start(app: App) -> (Self, tokio::task::JoinHandle<()>) {
-        let (queue, deliveries) = mpsc::channel(QUEUE);
+        let (queue, deliveries) = mpsc::channel(QUEUE_CAPACITY);
         (Self { queue }, tokio::spawn(run(app, deliveries)))
     }
 
-    /// Answers once the event is committed, with its effect or a visible failure.
+    /// Returns once the event is committed, with its effect or a stored failure.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while the queue is full or the server shuts down; and the commit's own error.
     pub(super) async fn commit(&self, incoming: Incoming) -> Result<Receipt> {
         let (answer, committed) = oneshot::channel();
         self.queue
@@ -51,12 +54,12 @@ impl Intake {
 }
 
 async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    // Whatever waits is taken at once: an idle system pays a commit for each event, a busy one shares it.
-    while deliveries.recv_many(&mut batch, BATCH).await > 0 {
-        gather(&mut deliveries, &mut batch).await;
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    // All that is queued is taken at once: an idle system has a commit for each event, a busy one shares it.
+    while deliveries.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        fill_batch(&mut deliveries, &mut batch).await;
         metrics::queue(deliveries.len());
-        // Two replicas given the same events in another order would lock each other out of the inbox's key.
+        // Two replicas with the same events in different orders would deadlock on the inbox's primary key.
         batch.sort_by(|a, b| a.incoming.event.id.cmp(&b.incoming.event.id));
         let incoming: Vec<&Incoming> = batch.iter().map(|delivery| &delivery.incoming).collect();
         let receipts = commit_all(&app, &incoming).await;
@@ -67,24 +70,29 @@ async fn run(app: App, mut deliveries: mpsc::Receiver<Delivery>) {
     }
 }
 
-/// Adds what is at the door already: as long as letting everybody else run brings more. Nothing waits for a clock; but
-/// without this the first delivery behind a full batch would have a commit of its own, and all others wait for it.
-async fn gather(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Delivery>) {
-    // Twice in vain, since who yields is woken together with those whose sockets have something, and runs before them.
-    let mut in_vain = 0;
-    while in_vain < 2 && batch.len() < BATCH {
+/// Yields to the other tasks and takes what they have queued, until that brings no more. There is no timer. Without this
+/// the first delivery after a full batch would have a commit of its own, and all others would wait for it.
+async fn fill_batch(deliveries: &mut mpsc::Receiver<Delivery>, batch: &mut Vec<Delivery>) {
+    // Two empty polls, since this task is woken together with those whose sockets are ready, and may run before them.
+    let mut empty_polls = 0;
+    while empty_polls < 2 && batch.len() < MAX_BATCH {
         let before = batch.len();
         tokio::task::yield_now().await;
-        while batch.len() < BATCH
+        while batch.len() < MAX_BATCH
             && let Ok(delivery) = deliveries.try_recv()
         {
             batch.push(delivery);
         }
-        in_vain = if batch.len() > before { 0 } else { in_vain + 1 };
+        empty_polls = if batch.len() > before {
+            0
+        } else {
+            empty_polls + 1
+        };
     }
 }
 
-/// All of them in one transaction; after an engine failure each alone, so that one can't hold up the others.
+/// Commits a batch in one transaction. After an engine failure each event is committed alone, so that one can't hold up the
+/// others. Returns a result for each event, in their order.
 pub(super) async fn commit_all(app: &App, batch: &[&Incoming]) -> Vec<Result<Receipt>> {
     let receipts = commit_isolating_failures(app, batch).await;
     for (incoming, receipt) in batch.iter().zip(&receipts) {
@@ -115,10 +123,10 @@ async fn commit_isolating_failures(app: &App, batch: &[&Incoming]) -> Vec<Result
     }
 }
 
-/// Again as long as it only got in another transaction's way: a batch of mixed events can't take all its locks in one
-/// order, and one of two that wait for each other is ended by PostgreSQL.
+/// Retries after a deadlock: a batch of mixed events can't take all its locks in one order, and PostgreSQL ends one of two
+/// transactions that wait for each other.
 async fn commit_retrying_contention(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
-    for attempt in 1..TRIES {
+    for attempt in 1..MAX_ATTEMPTS {
         match commit(app, batch).await {
             Err(e) if e.is_contention() => {
                 tracing::debug!(events = batch.len(), error = %e, "a batch of events is tried again");
@@ -131,10 +139,33 @@ async fn commit_retrying_contention(app: &App, batch: &[&Incoming]) -> Result<Ve
     commit(app, batch).await
 }
 
+/// Applies the effects together, since nearly every batch succeeds. If one fails by its own rules, the batch is done again
+/// with a savepoint for each effect.
 async fn commit(app: &App, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+    match commit_with(app, batch, Isolation::None).await {
+        Err(e) if !e.is_engine_error() => {
+            if batch.len() > 1 {
+                // The result is right but slow: without this line nobody would notice.
+                tracing::warn!(events = batch.len(), error = %e, "the effects of a batch failed together; trying each alone");
+            }
+            commit_with(app, batch, Isolation::Savepoints).await
+        }
+        committed => committed,
+    }
+}
+
+async fn commit_with(app: &App, batch: &[&Incoming], isolation: Isolation) -> Result<Vec<Receipt>> {
     let tx = app.db.begin_batch().await?;
     let effects = Stopwatch::start();
-    let receipts = inbox::receive(&tx, batch).await?;
+    let receipts = match inbox::receive(&tx, batch, isolation).await {
+        Ok(receipts) => receipts,
+        // The transaction may be over already; dropping its connection ends it in any case.
+        Err(e) if e.is_engine_error() => return Err(e),
+        Err(e) => {
+            tx.rollback().await?;
+            return Err(e);
+        }
+    };
     let (effects, committing) = (effects.elapsed(), Stopwatch::start());
     tx.commit().await?;
     metrics::batch(batch.len(), effects, committing.elapsed());
@@ -160,16 +191,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_at_the_door_shares_the_commit_and_nobody_waits_for_more() {
-        for (come, share) in [(0, 1), (9, 10), (100, BATCH)] {
-            let (queue, mut deliveries) = mpsc::channel(QUEUE);
+    async fn queued_deliveries_share_a_commit_and_none_waits_for_more() {
+        for (come, share) in [(0, 1), (9, 10), (100, MAX_BATCH)] {
+            let (queue, mut deliveries) = mpsc::channel(QUEUE_CAPACITY);
             for n in 1..=come {
                 let queue = queue.clone();
                 tokio::spawn(async move { queue.try_send(delivery(n)).expect("room") });
             }
             let mut batch = vec![delivery(0)];
-            // The queue is open: whoever waited for one more would wait for ever.
-            gather(&mut deliveries, &mut batch).await;
+            // The queue stays open: waiting for one more would never end.
+            fill_batch(&mut deliveries, &mut batch).await;
             assert_eq!(batch.len(), share);
             drop(queue);
         }

@@ -1,88 +1,322 @@
-//! Which event does what. A type that isn't here is stored, acknowledged and ignored.
+//! The table of effects: event type, endpoint and payload style select a function. The lists of types for endpoints and
+//! for catch-up are made from it.
+
+use std::pin::Pin;
+
+use souk_entity::inbox_event::Endpoint;
 
 use crate::db::Tx;
-use crate::error::Result;
-use crate::stripe::{Effect, Event};
+use crate::error::{Error, Result};
+use crate::stripe::{Effect, Event, EventObject};
 use crate::{ledger, payments, sellers};
 
-const NONE: Effect = Effect::Ignored("no effect of ours");
+/// The content of an event (docs.stripe.com/event-destinations): a snapshot of the object, or only its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PayloadStyle {
+    Snapshot,
+    Thin,
+}
+
+type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// The function of a row.
+enum Apply {
+    /// One by one.
+    Each(for<'a> fn(&'a Tx, &'a Event) -> BoxFuture<'a, Effect>),
+    /// All of a batch at once. Returns an effect for each event, in their order.
+    SetWise(for<'a> fn(&'a Tx, &'a [&'a Event]) -> BoxFuture<'a, Vec<Effect>>),
+}
+
+/// Stages a re-read of an event's object, since the payload may be gone. `false`: the object is none of ours.
+type Reread = for<'a> fn(&'a Tx, &'a EventObject) -> BoxFuture<'a, bool>;
+
+/// Events of some types, and their effect.
+pub(super) struct EffectRow {
+    pub(super) types: &'static [&'static str],
+    endpoints: &'static [Endpoint],
+    payload: PayloadStyle,
+    /// The version of this table that first had the row. Neither it nor the row's types ever change: a new type comes with
+    /// a new row and a new version. That is how events that an older version ignored are reviewed, and how catch-up starts
+    /// a cursor of its own for the new types.
+    since: i32,
+    apply: Apply,
+    reread: Reread,
+}
+
+const CONNECT: &[Endpoint] = &[Endpoint::Connect];
+const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
+
+pub(super) const TABLE: [EffectRow; 6] = [
+    EffectRow {
+        types: &[
+            "checkout.session.completed",
+            "checkout.session.expired",
+            "checkout.session.async_payment_succeeded",
+            "checkout.session.async_payment_failed",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 1,
+        apply: Apply::SetWise(|tx, events| {
+            Box::pin(payments::confirm::checkout_sessions(tx, events))
+        }),
+        reread: |tx, object| Box::pin(payments::events::reread_session(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "refund.created",
+            "refund.updated",
+            "refund.failed",
+            "charge.refund.updated",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 1,
+        apply: Apply::Each(|tx, event| Box::pin(payments::events::refund(tx, event))),
+        reread: |tx, object| Box::pin(payments::events::reread_refund(tx, object)),
+    },
+    EffectRow {
+        types: &["charge.refunded"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 1,
+        apply: Apply::Each(|tx, event| Box::pin(payments::events::charge_refunded(tx, event))),
+        reread: |tx, object| Box::pin(payments::events::reread_charge(tx, object)),
+    },
+    EffectRow {
+        types: &["account.updated"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 1,
+        apply: Apply::SetWise(|tx, events| Box::pin(sellers::events::accounts_updated(tx, events))),
+        reread: |tx, object| Box::pin(sellers::events::reread_account(tx, object)),
+    },
+    EffectRow {
+        types: &["account.application.deauthorized"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 1,
+        apply: Apply::Each(|tx, event| {
+            Box::pin(sellers::events::account_application_deauthorized(tx, event))
+        }),
+        reread: |tx, object| Box::pin(sellers::events::reread_account(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "payout.created",
+            "payout.updated",
+            "payout.paid",
+            "payout.failed",
+            "payout.canceled",
+            "payout.reconciliation_completed",
+        ],
+        endpoints: BOTH,
+        payload: PayloadStyle::Snapshot,
+        since: 1,
+        apply: Apply::Each(|tx, event| Box::pin(ledger::events::payout(tx, event))),
+        reread: |tx, object| Box::pin(ledger::events::reread_payout(tx, object)),
+    },
+];
+
+/// The version of the table: the newest row's.
+pub(super) const VERSION: i32 = newest(&TABLE);
+
+const fn newest(rows: &[EffectRow]) -> i32 {
+    let (mut newest, mut at) = (0, 0);
+    while at < rows.len() {
+        if rows[at].since > newest {
+            newest = rows[at].since;
+        }
+        at += 1;
+    }
+    newest
+}
+
+const NO_EFFECT: Effect = Effect::Ignored("no effect of ours");
+const OTHER_ENDPOINT: Effect =
+    Effect::Ignored("this type has an effect at the other endpoint alone");
 const THIN: Effect =
     Effect::Ignored("a thin event: have this endpoint sent snapshot events instead");
 
-/// The types that have an effect: these alone are asked for in a catch-up.
-pub(super) const TYPES: [&str; 17] = [
-    "checkout.session.completed",
-    "checkout.session.expired",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.async_payment_failed",
-    "refund.created",
-    "refund.updated",
-    "refund.failed",
-    "charge.refund.updated",
-    "charge.refunded",
-    "account.updated",
-    "account.application.deauthorized",
-    "payout.created",
-    "payout.updated",
-    "payout.paid",
-    "payout.failed",
-    "payout.canceled",
-    "payout.reconciliation_completed",
-];
-
-/// Does the effects of events, set-wise where there is a form for it.
-pub(super) async fn apply_all(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
-    let mut done = std::collections::HashSet::new();
-    done.extend(sellers::events::accounts_updated(tx, events).await?);
-    let mut effects = Vec::with_capacity(events.len());
-    for (at, event) in events.iter().enumerate() {
-        effects.push(match done.contains(&at) {
-            true => Effect::Applied,
-            false => apply(tx, event).await?,
-        });
-    }
-    Ok(effects)
-}
-
-/// Does the effect of an event.
-pub(super) async fn apply(tx: &Tx, event: &Event) -> Result<Effect> {
-    if event.thin {
-        return Ok(THIN);
-    }
-    let kind = event.kind.as_str();
-    if !TYPES.contains(&kind) {
-        return Ok(NONE);
-    }
-    match kind {
-        "checkout.session.completed"
-        | "checkout.session.expired"
-        | "checkout.session.async_payment_succeeded" => {
-            one(payments::confirm::checkout_sessions(tx, &[event]).await?)
-        }
-        "checkout.session.async_payment_failed" => {
-            one(payments::confirm::checkout_sessions(tx, &[event]).await?)
-        }
-        "refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated" => {
-            payments::events::refund(tx, event).await
-        }
-        "charge.refunded" => payments::events::charge_refunded(tx, event).await,
-        "account.updated" => sellers::events::account_updated(tx, event).await,
-        "account.application.deauthorized" => {
-            sellers::events::account_application_deauthorized(tx, event).await
-        }
-        "payout.created"
-        | "payout.updated"
-        | "payout.paid"
-        | "payout.failed"
-        | "payout.canceled"
-        | "payout.reconciliation_completed" => ledger::events::payout(tx, event).await,
-        _ => Ok(NONE),
+/// The row of an event, or why it has none.
+fn row_of(endpoint: Endpoint, event: &Event) -> Result<usize, Effect> {
+    let style = match event.thin {
+        true => PayloadStyle::Thin,
+        false => PayloadStyle::Snapshot,
+    };
+    let of_type = |row: &EffectRow| row.types.contains(&event.kind.as_str());
+    let here = |row: &EffectRow| row.endpoints.contains(&endpoint) && row.payload == style;
+    match TABLE.iter().position(|row| of_type(row) && here(row)) {
+        Some(row) => Ok(row),
+        None if event.thin => Err(THIN),
+        None if TABLE.iter().any(of_type) => Err(OTHER_ENDPOINT),
+        None => Err(NO_EFFECT),
     }
 }
 
-fn one(effects: Vec<Effect>) -> Result<Effect> {
-    effects
-        .into_iter()
-        .next()
-        .ok_or_else(|| crate::error::Error::internal("no effect"))
+/// Applies events, those of a row together. Returns the effects in the events' order.
+///
+/// # Errors
+/// One of them failed. The caller's savepoint or transaction undoes them all.
+pub(super) async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Effect>> {
+    let rows: Vec<_> = events
+        .iter()
+        .map(|(at, event)| row_of(*at, event))
+        .collect();
+    let mut effects: Vec<Option<Effect>> = rows.iter().map(|row| row.clone().err()).collect();
+    for (row, EffectRow { apply, .. }) in TABLE.iter().enumerate() {
+        let places: Vec<usize> = (0..events.len())
+            .filter(|at| rows[*at] == Ok(row))
+            .collect();
+        if places.is_empty() {
+            continue;
+        }
+        let row_events: Vec<&Event> = places.iter().map(|at| events[*at].1).collect();
+        let done = match apply {
+            Apply::SetWise(apply) => apply(tx, &row_events).await?,
+            Apply::Each(apply) => {
+                let mut done = Vec::with_capacity(row_events.len());
+                for event in row_events {
+                    done.push(apply(tx, event).await?);
+                }
+                done
+            }
+        };
+        for (at, effect) in places.into_iter().zip(done) {
+            effects[at] = Some(effect);
+        }
+    }
+    let effects: Option<Vec<Effect>> = effects.into_iter().collect();
+    effects.ok_or_else(|| Error::internal("an event without an effect"))
+}
+
+/// Stages a re-read of an ignored event's object, if the event's type is newer than `ignored_by`. `false`: this version
+/// has no effect for it either, or the object is none of ours.
+pub(super) async fn stage_reread(
+    tx: &Tx,
+    endpoint: Endpoint,
+    kind: &str,
+    ignored_by: i32,
+    object: &EventObject,
+) -> Result<bool> {
+    let is_new = |row: &&EffectRow| {
+        row.types.contains(&kind) && row.endpoints.contains(&endpoint) && row.since > ignored_by
+    };
+    match TABLE.iter().find(is_new) {
+        Some(row) => (row.reread)(tx, object).await,
+        None => Ok(false),
+    }
+}
+
+/// The types that an endpoint subscribes to.
+pub fn types(endpoint: Endpoint) -> Vec<&'static str> {
+    let rows = TABLE.iter().filter(|row| row.endpoints.contains(&endpoint));
+    rows.flat_map(|row| row.types).copied().collect()
+}
+
+/// Types that catch-up lists in one request, with a cursor of their own.
+pub(super) struct TypeGroup {
+    /// The cursor's name: the version that first had these types, and a number from the second group on.
+    pub(super) name: String,
+    pub(super) types: Vec<&'static str>,
+}
+
+/// Stripe's limit for one request (docs.stripe.com/api/events/list, `types`).
+const MAX_LISTED_TYPES: usize = 20;
+
+/// The endpoint's types in groups, by the version that first had them. A group never changes, so its cursor holds for all
+/// its types.
+pub(super) fn type_groups(endpoint: Endpoint) -> Vec<TypeGroup> {
+    groups_of(&TABLE, endpoint)
+}
+
+fn groups_of(rows: &[EffectRow], endpoint: Endpoint) -> Vec<TypeGroup> {
+    let newest = newest(rows);
+    let of_version = |version: i32| {
+        let rows = rows
+            .iter()
+            .filter(|row| row.since == version && row.endpoints.contains(&endpoint));
+        let types: Vec<&'static str> = rows.flat_map(|row| row.types).copied().collect();
+        let chunks: Vec<_> = types.chunks(MAX_LISTED_TYPES).map(<[_]>::to_vec).collect();
+        chunks
+            .into_iter()
+            .enumerate()
+            .map(move |(at, types)| TypeGroup {
+                name: match at {
+                    0 => version.to_string(),
+                    at => format!("{version}-{}", at + 1),
+                },
+                types,
+            })
+    };
+    (1..=newest).flat_map(of_version).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_type_has_one_row_at_an_endpoint() {
+        let mut seen = BTreeSet::new();
+        for row in &TABLE {
+            assert!(!row.types.is_empty() && !row.endpoints.is_empty() && row.since >= 1);
+            for endpoint in row.endpoints {
+                for kind in row.types {
+                    let thin = row.payload == PayloadStyle::Thin;
+                    let once = seen.insert((format!("{endpoint:?}"), *kind, thin));
+                    assert!(once, "{kind} has two rows at {endpoint:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn groups_hold_every_type_once_and_no_more_than_stripe_lists_at_once() {
+        for endpoint in BOTH {
+            let groups = type_groups(*endpoint);
+            let mut listed: Vec<_> = groups.iter().flat_map(|group| &group.types).collect();
+            let mut wanted = types(*endpoint);
+            listed.sort();
+            wanted.sort_unstable();
+            assert_eq!(listed.into_iter().copied().collect::<Vec<_>>(), wanted);
+            assert!(
+                groups
+                    .iter()
+                    .all(|group| group.types.len() <= MAX_LISTED_TYPES)
+            );
+            let names: BTreeSet<_> = groups.iter().map(|group| &group.name).collect();
+            assert_eq!(names.len(), groups.len());
+        }
+    }
+
+    #[test]
+    fn a_new_version_leaves_the_older_groups_as_they_are() {
+        const MANY: &[&str] = &[
+            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
+            "r", "s", "t", "u", "v", "w",
+        ];
+        let row = |types, since| EffectRow {
+            types,
+            endpoints: CONNECT,
+            payload: PayloadStyle::Snapshot,
+            since,
+            apply: Apply::Each(|tx, event| Box::pin(payments::events::refund(tx, event))),
+            reread: |tx, object| Box::pin(payments::events::reread_refund(tx, object)),
+        };
+        let shape = |rows: &[EffectRow]| {
+            let groups = groups_of(rows, Endpoint::Connect).into_iter();
+            groups
+                .map(|group| (group.name, group.types.len()))
+                .collect::<Vec<_>>()
+        };
+        let before = shape(&[row(MANY, 1)]);
+        assert_eq!(before, [("1".to_owned(), 20), ("1-2".to_owned(), 3)]);
+        let after = shape(&[row(&["x"], 2), row(MANY, 1)]);
+        assert_eq!(after[..2], before);
+        assert_eq!(after[2], ("2".to_owned(), 1));
+        assert_eq!(newest(&[row(&["x"], 2), row(MANY, 1)]), 2);
+    }
 }

@@ -1,13 +1,10 @@
-//! The inbox: one row an event, and what its effect came to.
+//! The inbox: one row for each event, with the outcome of its effect.
 
 use std::collections::HashSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{
-    ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-};
-use souk_entity::Timestamp;
-use souk_entity::inbox_event::{self, EventState};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use souk_entity::inbox_event::{self, Endpoint, EventState, Source};
 
 use crate::app::App;
 use crate::db::set_wise::SetWise;
@@ -17,36 +14,89 @@ use crate::jobs;
 use crate::metrics;
 use crate::stripe::{Effect, Event};
 
-use super::{Incoming, Receipt, effects};
+use super::effects;
 
-/// Tries of an effect before it is given up.
+/// Attempts before an event is dead.
 const MAX_ATTEMPTS: i32 = 12;
-/// Characters kept of why an effect failed: it may name a field as the event does.
-const LONGEST_ERROR: usize = 2000;
+/// Characters kept of an error: it may quote a field of the event, of any length.
+const MAX_ERROR_CHARS: usize = 2000;
 
-/// Puts events into the inbox and does their effects, in the caller's transaction: the rows first, so that only one
-/// delivery of each gets there; then, behind a savepoint, the effects. Only an engine failure is an error.
-pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>> {
+/// A verified event on its way into the inbox.
+#[derive(Clone, Debug)]
+pub(super) struct Incoming {
+    pub(super) endpoint: Endpoint,
+    pub(super) source: Source,
+    pub(super) event: Event,
+}
+
+/// The result of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receipt {
+    /// The event was in the inbox already.
+    Duplicate,
+    /// The event is in the inbox now.
+    Stored(EventState),
+    /// The event is of the other mode and was not kept.
+    OtherMode,
+}
+
+impl Receipt {
+    /// The name in the answer to Stripe and in the metrics.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::OtherMode | Self::Stored(EventState::Ignored) => "ignored",
+            Self::Stored(EventState::Processed) => "processed",
+            Self::Stored(EventState::Deferred) => "deferred",
+            Self::Stored(EventState::Failed | EventState::Dead | EventState::Discarded) => "failed",
+        }
+    }
+}
+
+/// How an effect that fails by its own rules is kept apart from the others of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Isolation {
+    /// Not at all: the effects are applied together, and one that fails is an error of the batch.
+    None,
+    /// Each effect behind a savepoint of its own: one that fails leaves a row that says so.
+    Savepoints,
+}
+
+/// Inserts events and applies their effects, in the caller's transaction. The rows come first, so that only one delivery of
+/// an event gets to its effect.
+///
+/// # Errors
+/// An engine failure, and without isolation an effect that failed. The caller must then roll back.
+pub(super) async fn receive(
+    tx: &Tx,
+    batch: &[&Incoming],
+    isolation: Isolation,
+) -> Result<Vec<Receipt>> {
     if batch.is_empty() {
         return Ok(Vec::new());
     }
     let mut inserted = insert(tx, batch).await?;
-    // Of two deliveries of one event in a batch the first is the one that got there.
+    // Two deliveries of one event in a batch: the first one counts.
     let first: Vec<bool> = batch
         .iter()
         .map(|incoming| inserted.remove(&incoming.event.id))
         .collect();
-    let fresh = batch.iter().zip(&first).filter(|(_, first)| **first);
-    let events: Vec<&Event> = fresh.map(|(incoming, _)| &incoming.event).collect();
-    let outcomes = match together(tx, &events).await? {
-        Some(outcomes) => outcomes,
-        None => each_alone(tx, &events).await?,
+    let new_events = batch.iter().zip(&first).filter(|(_, first)| **first);
+    let events: Vec<_> = new_events
+        .map(|(incoming, _)| (incoming.endpoint, &incoming.event))
+        .collect();
+    let outcomes: Vec<Outcome> = match isolation {
+        Isolation::None => {
+            let effects = effects::apply(tx, &events).await?;
+            effects.into_iter().map(Outcome::Done).collect()
+        }
+        Isolation::Savepoints => apply_each(tx, &events).await?,
     };
     let others: Vec<_> = events
         .iter()
         .zip(&outcomes)
         .filter(|(_, outcome)| outcome.state(1) != EventState::Processed)
-        .map(|(event, outcome)| (event.id.as_str(), 1, outcome))
+        .map(|((_, event), outcome)| (event.id.as_str(), 1, outcome))
         .collect();
     store(tx, &others).await?;
     let mut states = outcomes.iter().map(|outcome| outcome.state(1));
@@ -57,13 +107,13 @@ pub(super) async fn receive(tx: &Tx, batch: &[&Incoming]) -> Result<Vec<Receipt>
     Ok(first.iter().map(receipt).collect())
 }
 
-/// As `processed`, which nearly every event is. Their payloads are one blob, since that is much to quote, and each row
-/// says which part of it is its own.
+/// Inserts rows as `processed`, since nearly every event ends so. The payloads are one blob, which needs no quoting; each
+/// row says which slice of it is its own.
 const INSERT: SetWise = SetWise {
     text: "INSERT INTO inbox_events (id, endpoint, source, kind, account, livemode, api_version, object, \
-               stripe_created, payload, state, attempts, received_at, processed_at) \
+               stripe_created, payload, state, attempts, received_at, processed_at, effects_version) \
            SELECT id, endpoint, source, kind, account, livemode, api_version, object, created, {slice of $3}, \
-               'processed', 1, $2, $2 FROM {input} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
+               'processed', 1, $2, $2, $4 FROM {input} WHERE true ON CONFLICT (id) DO NOTHING RETURNING id",
     columns: &[
         ("id", "text"),
         ("endpoint", "text"),
@@ -79,7 +129,7 @@ const INSERT: SetWise = SetWise {
     ],
 };
 
-/// Writes the rows. Answers the ids that were not there.
+/// Inserts the rows. Returns the ids that are new.
 async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
     #[derive(FromQueryResult)]
     struct Inserted {
@@ -106,42 +156,21 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
             )
         })
         .collect();
-    let values = [tx.now().into(), payloads.into()];
+    let values = [tx.now().into(), payloads.into(), effects::VERSION.into()];
     let inserted: Vec<Inserted> = INSERT.all(tx, &rows, values).await?;
     Ok(inserted.into_iter().map(|row| row.id).collect())
 }
 
-/// All effects behind one savepoint. `None`: one of several failed, and none was done.
-async fn together(tx: &Tx, events: &[&Event]) -> Result<Option<Vec<Outcome>>> {
-    if events.len() <= 1 {
-        return each_alone(tx, events).await.map(Some);
-    }
-    let savepoint = tx.savepoint().await?;
-    match effects::apply_all(&savepoint, events).await {
-        Ok(effects) => {
-            savepoint.commit().await?;
-            Ok(Some(effects.into_iter().map(Outcome::Done).collect()))
-        }
-        Err(e) if e.is_engine_error() => Err(e),
-        Err(e) => {
-            savepoint.rollback().await?;
-            // Right, and slow: were it never said, nobody would know that the fast way is lost.
-            tracing::warn!(events = events.len(), error = %e, "the effects of a batch failed together; trying each alone");
-            Ok(None)
-        }
-    }
-}
-
 /// Each effect behind a savepoint of its own, so that one that fails leaves the others alone.
-async fn each_alone(tx: &Tx, events: &[&Event]) -> Result<Vec<Outcome>> {
+async fn apply_each(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(events.len());
-    for event in events {
-        outcomes.push(attempt(tx, event).await?);
+    for (endpoint, event) in events {
+        outcomes.push(attempt(tx, *endpoint, event).await?);
     }
     Ok(outcomes)
 }
 
-/// How an effect went.
+/// The outcome of an effect.
 enum Outcome {
     Done(Effect),
     Failed(Error),
@@ -158,8 +187,8 @@ impl Outcome {
         }
     }
 
-    /// What it waits for, and what is said of it.
-    fn told(&self) -> (Option<String>, Option<String>) {
+    /// The columns `waits_for` and `error`.
+    fn row_columns(&self) -> (Option<String>, Option<String>) {
         match self {
             Self::Done(Effect::Applied) => (None, None),
             Self::Done(Effect::Ignored(why)) => (None, Some((*why).to_owned())),
@@ -167,18 +196,20 @@ impl Outcome {
                 Some(waits_for.clone()),
                 Some(format!("waits for {waits_for}")),
             ),
-            Self::Failed(e) => (None, Some(db::fit(&e.to_string(), LONGEST_ERROR))),
+            Self::Failed(e) => (None, Some(db::fit(&e.to_string(), MAX_ERROR_CHARS))),
         }
     }
 }
 
-/// Does an event's effect behind a savepoint. A failure by its own rules undoes the effect alone; an engine failure
-/// may have ended the whole transaction, and is the caller's.
-async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
+/// Applies an event behind a savepoint. A failure by its own rules undoes only the effect. An engine failure may have ended
+/// the whole transaction, and is returned.
+async fn attempt(tx: &Tx, endpoint: Endpoint, event: &Event) -> Result<Outcome> {
     let savepoint = tx.savepoint().await?;
-    match effects::apply(&savepoint, event).await {
-        Ok(effect) => {
+    match effects::apply(&savepoint, &[(endpoint, event)]).await {
+        Ok(effects) => {
             savepoint.commit().await?;
+            let effect = effects.into_iter().next();
+            let effect = effect.ok_or_else(|| Error::internal("an event without an effect"))?;
             Ok(Outcome::Done(effect))
         }
         Err(e) if e.is_engine_error() => Err(e),
@@ -192,7 +223,7 @@ async fn attempt(tx: &Tx, event: &Event) -> Result<Outcome> {
 
 const STORE: SetWise = SetWise {
     text: "UPDATE inbox_events SET state = input.state, waits_for = input.waits_for, error = input.error, \
-               discard_reason = NULL, retry_at = input.retry_at, processed_at = input.processed_at \
+               discard_reason = NULL, retry_at = input.retry_at, processed_at = input.processed_at, effects_version = $2 \
            FROM {input} WHERE inbox_events.id = input.id",
     columns: &[
         ("id", "text"),
@@ -204,33 +235,36 @@ const STORE: SetWise = SetWise {
     ],
 };
 
-/// Writes down what events came to: each by its id, with its tries so far.
+/// Stores outcomes: each with the event's id and its attempts so far.
 async fn store(tx: &Tx, outcomes: &[(&str, i32, &Outcome)]) -> Result<()> {
     let rows: Vec<_> = outcomes
         .iter()
         .map(|(id, attempts, outcome)| {
             let state = outcome.state(*attempts);
-            let again = matches!(state, EventState::Failed | EventState::Deferred);
-            let retry_at = again.then(|| tx.now().plus_ms(jobs::backoff_ms(*attempts)).0);
-            let (waits_for, error) = outcome.told();
-            let processed_at = (!again).then_some(tx.now().0);
+            let is_unfinished = matches!(state, EventState::Failed | EventState::Deferred);
+            let retry_at = is_unfinished.then(|| tx.now().plus_ms(jobs::backoff_ms(*attempts)).0);
+            let (waits_for, error) = outcome.row_columns();
+            let processed_at = (!is_unfinished).then_some(tx.now().0);
             let state = state.to_value();
             (id, state, waits_for, error, retry_at, processed_at)
         })
         .collect();
     if !rows.is_empty() {
-        STORE.execute(tx, &rows, []).await?;
+        STORE.execute(tx, &rows, [effects::VERSION.into()]).await?;
     }
     Ok(())
 }
 
-/// Tries an unfinished event again, in a transaction of its own that first claims the row. `false`: somebody else had it
-/// meanwhile.
+/// Retries an unfinished event, in a transaction of its own that first claims the row. `false`: another process has
+/// claimed it.
+///
+/// # Errors
+/// An engine failure, or a stored payload that can't be read. An effect that fails is an outcome and no error.
 pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<bool> {
     let tx = app.db.begin_write().await?;
     let claimed = claim(&tx, row).await?;
     if claimed {
-        let outcome = attempt(&tx, &event_of(row)?).await?;
+        let outcome = attempt(&tx, row.endpoint, &event_of(row)?).await?;
         let state = outcome.state(row.attempts + 1);
         store(&tx, &[(&row.id, row.attempts + 1, &outcome)]).await?;
         tx.commit().await?;
@@ -239,7 +273,7 @@ pub(super) async fn retry(app: &App, row: &inbox_event::Model) -> Result<bool> {
     Ok(claimed)
 }
 
-/// Counts one more try of an event that is as it was seen. `false`: somebody else had it meanwhile.
+/// Counts one more attempt, if the row is still as it was read. `false`: another process has claimed it.
 async fn claim(tx: &Tx, row: &inbox_event::Model) -> Result<bool> {
     use inbox_event::Column as C;
     let claimed = inbox_event::Entity::update_many()
@@ -257,26 +291,29 @@ fn event_of(row: &inbox_event::Model) -> Result<Event> {
         .ok_or_else(|| Error::internal(format!("the stored event {} can't be read", row.id)))
 }
 
-/// What an event came to when it was done again.
-pub(super) struct Again {
+/// The result of a replay.
+pub(super) struct Replayed {
     pub(super) state: EventState,
     pub(super) waits_for: Option<String>,
     pub(super) error: Option<String>,
-    /// The rows that its effect wrote.
+    /// The rows that the effect wrote.
     pub(super) row_counts: RowCounts,
 }
 
-/// Does an event's effect again in the caller's transaction, whatever became of it before; the row is locked. What has
-/// had its effect keeps its state: a second time must find nothing to do.
-pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Again> {
+/// Applies an event again, in any state, in the caller's transaction; the row is locked. A processed event keeps its state:
+/// a second time must find nothing to do.
+///
+/// # Errors
+/// An engine failure, or a stored payload that can't be read.
+pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Replayed> {
     if !claim(tx, row).await? {
         return Err(Error::internal("a locked event was changed"));
     }
     let event = event_of(row)?;
     tx.count_rows();
-    let outcome = attempt(tx, &event).await?;
+    let outcome = attempt(tx, row.endpoint, &event).await?;
     let row_counts = tx.row_counts();
-    let (waits_for, error) = outcome.told();
+    let (waits_for, error) = outcome.row_columns();
     let state = match row.state {
         EventState::Processed => EventState::Processed,
         _ => {
@@ -285,37 +322,10 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Agai
             state
         }
     };
-    Ok(Again {
+    Ok(Replayed {
         state,
         waits_for,
         error,
         row_counts,
     })
-}
-
-/// As their indexes say it, word for word: with a value to be bound SQLite can't tell that the index will do, and reads
-/// every event there ever was.
-const RETRIED: &str = "state IN ('deferred', 'failed')";
-const WAITS: &str = "state = 'deferred'";
-
-/// Unfinished events whose time has come, oldest first.
-pub(super) async fn due(app: &App, now: Timestamp) -> Result<Vec<inbox_event::Model>> {
-    use inbox_event::Column as C;
-    Ok(inbox_event::Entity::find()
-        .filter(Expr::cust(RETRIED))
-        .filter(C::RetryAt.lte(now))
-        .order_by_asc(C::RetryAt)
-        .limit(100)
-        .all(&app.db.read)
-        .await?)
-}
-
-/// Events that wait for something.
-pub(super) async fn waiting(app: &App, waits_for: &str) -> Result<Vec<inbox_event::Model>> {
-    use inbox_event::Column as C;
-    Ok(inbox_event::Entity::find()
-        .filter(Expr::cust(WAITS))
-        .filter(C::WaitsFor.eq(waits_for))
-        .all(&app.db.read)
-        .await?)
 }

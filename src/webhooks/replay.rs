@@ -1,4 +1,4 @@
-//! Events looked at, done again or given up by a person: one, or a range of them.
+//! An operator's work on events: finding, replaying and discarding them, one or a range.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -17,42 +17,42 @@ use crate::app::App;
 use crate::audit;
 use crate::db::{RowCounts, Tx};
 use crate::error::{Error, Result};
-use crate::http::{Word, given};
+use crate::http::{FilterValue, deserialize_some};
 
 use super::inbox;
 
-/// Which events; all that is given must hold.
+/// Filters of events. All that are given must hold.
 #[derive(Clone, Debug, Default, Deserialize, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventFilters {
-    /// What became of them.
-    #[serde(deserialize_with = "given")]
+    /// Their state.
+    #[serde(deserialize_with = "deserialize_some")]
     pub state: Option<EventState>,
     /// Stripe's `type`.
-    #[serde(rename = "type", deserialize_with = "given")]
-    pub kind: Option<Word>,
-    /// Whose they are; the platform's own have none.
-    #[serde(deserialize_with = "given")]
-    pub stripe_account: Option<Word>,
-    /// Which door they came through.
-    #[serde(deserialize_with = "given")]
+    #[serde(rename = "type", deserialize_with = "deserialize_some")]
+    pub kind: Option<FilterValue>,
+    /// Their account; the platform's own events have none.
+    #[serde(deserialize_with = "deserialize_some")]
+    pub stripe_account: Option<FilterValue>,
+    /// The endpoint that they came to.
+    #[serde(deserialize_with = "deserialize_some")]
     pub endpoint: Option<Endpoint>,
-    /// How they came.
-    #[serde(deserialize_with = "given")]
+    /// By webhook or by catch-up.
+    #[serde(deserialize_with = "deserialize_some")]
     pub source: Option<Source>,
-    /// The id of the object they are about.
-    #[serde(deserialize_with = "given")]
-    pub object_id: Option<Word>,
+    /// The id of their object.
+    #[serde(deserialize_with = "deserialize_some")]
+    pub object_id: Option<FilterValue>,
     /// Received then or later.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "deserialize_some")]
     pub received_gte: Option<Timestamp>,
     /// Received before.
-    #[serde(deserialize_with = "given")]
+    #[serde(deserialize_with = "deserialize_some")]
     pub received_lt: Option<Timestamp>,
 }
 
 impl EventFilters {
-    /// Whether nothing is given, and so every event is meant.
+    /// Whether no filter is given, so that every event matches.
     pub fn is_empty(&self) -> bool {
         let Self {
             state,
@@ -69,7 +69,7 @@ impl EventFilters {
         words && times && state.is_none() && endpoint.is_none() && source.is_none()
     }
 
-    /// The query of them.
+    /// The query with these filters.
     pub fn query(&self) -> Select<inbox_event::Entity> {
         use inbox_event::Column as C;
         let unfinished = self
@@ -97,12 +97,15 @@ impl EventFilters {
 }
 
 /// An event by Stripe's id.
+///
+/// # Errors
+/// [`Error::NotFound`].
 pub async fn find<C: ConnectionTrait>(db: &C, id: &str) -> Result<inbox_event::Model> {
     let found = inbox_event::Entity::find_by_id(id).one(db).await?;
     found.ok_or(Error::NotFound("event"))
 }
 
-/// What doing an event again came to, or would have come to.
+/// The result of a replay, or of its dry run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Replay {
     /// The event's id.
@@ -110,54 +113,60 @@ pub struct Replay {
     /// Its `type`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether it was only tried, and undone.
+    /// Whether it was rolled back.
     pub dry_run: bool,
     /// Its state before.
     pub state_before: EventState,
-    /// Its state after. What has had its effect stays `processed`.
+    /// Its state after. A processed event stays `processed`.
     pub state: EventState,
-    /// What it waits for now.
+    /// The object that it waits for now.
     pub waits_for: Option<String>,
-    /// Why it had no effect this time.
+    /// Why there was no effect this time.
     pub error: Option<String>,
-    /// The rows that its effect wrote, by table: none where there was nothing left to do.
+    /// The rows that the effect wrote, by table. None if nothing was left to do.
     pub changes: RowCounts,
 }
 
-/// Does an event again, in one transaction that begins with its row. `by` is a user id or `cli`. A dry run does the
-/// same, tells what it changed, and undoes it.
-pub async fn replay(app: &App, by: &str, id: &str, dry_run: bool) -> Result<Replay> {
+/// Replays an event, in one transaction that begins with its row. `actor` is a user id or `cli`. A dry run does the same,
+/// reports the changes and rolls back.
+///
+/// # Errors
+/// An unknown event, or one whose stored payload can't be read. An effect that fails is part of the result.
+pub async fn replay(app: &App, actor: &str, id: &str, dry_run: bool) -> Result<Replay> {
     let mut tx = app.db.begin_write().await?;
-    let row = locked(&tx, id).await?;
-    let again = inbox::replay(&mut tx, &row).await?;
+    let row = lock_event(&tx, id).await?;
+    let replayed = inbox::replay(&mut tx, &row).await?;
     let replay = Replay {
         id: row.id,
         kind: row.kind,
         dry_run,
         state_before: row.state,
-        state: again.state,
-        waits_for: again.waits_for,
-        error: again.error,
-        changes: again.row_counts,
+        state: replayed.state,
+        waits_for: replayed.waits_for,
+        error: replayed.error,
+        changes: replayed.row_counts,
     };
     if dry_run {
         tx.rollback().await?;
         return Ok(replay);
     }
-    let what = json!({
+    let data = json!({
         "state_before": replay.state_before, "state": replay.state, "error": replay.error, "changes": replay.changes,
     });
-    audit::record(&tx, by, "event.replayed", &replay.id, what).await?;
+    audit::record(&tx, actor, "event.replayed", &replay.id, data).await?;
     tx.commit().await?;
     Ok(replay)
 }
 
-/// Events of a range, oldest first, from behind the one that is named.
+/// Ids of events, oldest first, after the named one; and whether there are more.
+///
+/// # Errors
+/// The named event is unknown.
 pub async fn range(
     app: &App,
     filters: &EventFilters,
     starting_after: Option<&str>,
-    most: u64,
+    limit: u64,
 ) -> Result<(Vec<String>, bool)> {
     use inbox_event::Column as C;
     let mut query = filters.query();
@@ -177,20 +186,23 @@ pub async fn range(
         .column(C::Id)
         .order_by_asc(C::ReceivedAt)
         .order_by_asc(C::Id)
-        .limit(most + 1)
+        .limit(limit + 1)
         .into_tuple()
         .all(&app.db.read)
         .await?;
-    let has_more = ids.len() as u64 > most;
-    ids.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    let has_more = ids.len() as u64 > limit;
+    ids.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok((ids, has_more))
 }
 
-/// Says of an unfinished event that it isn't wanted: it is tried no more, unless somebody replays it.
-pub async fn discard(app: &App, by: &str, id: &str, reason: &str) -> Result<inbox_event::Model> {
+/// Discards an unfinished event: it is retried no more, unless somebody replays it.
+///
+/// # Errors
+/// An unknown event, or `event_finished`.
+pub async fn discard(app: &App, actor: &str, id: &str, reason: &str) -> Result<inbox_event::Model> {
     use inbox_event::Column as C;
     let tx = app.db.begin_write().await?;
-    let row = locked(&tx, id).await?;
+    let row = lock_event(&tx, id).await?;
     if matches!(
         row.state,
         EventState::Processed | EventState::Ignored | EventState::Discarded
@@ -206,15 +218,15 @@ pub async fn discard(app: &App, by: &str, id: &str, reason: &str) -> Result<inbo
         .filter(C::Id.eq(id))
         .exec(&tx)
         .await?;
-    let what = json!({ "state_before": row.state, "reason": reason });
-    audit::record(&tx, by, "event.discarded", id, what).await?;
+    let data = json!({ "state_before": row.state, "reason": reason });
+    audit::record(&tx, actor, "event.discarded", id, data).await?;
     let row = find(&tx, id).await?;
     tx.commit().await?;
     Ok(row)
 }
 
-/// The event's row, which nobody else changes until the transaction ends.
-async fn locked(tx: &Tx, id: &str) -> Result<inbox_event::Model> {
+/// The event's row, locked until the transaction ends.
+async fn lock_event(tx: &Tx, id: &str) -> Result<inbox_event::Model> {
     let query = inbox_event::Entity::find_by_id(id).lock_exclusive();
     query.one(tx).await?.ok_or(Error::NotFound("event"))
 }

@@ -15,9 +15,14 @@ use crate::error::{Error, Result};
 use crate::http::Answer;
 use crate::metrics;
 
-use super::{BODY_LIMIT, Intake, Receipt, check_signature};
+use super::Intake;
+use super::inbox::Receipt;
+use super::signature::check_signature;
 
-/// What the two endpoints are given.
+/// The most bytes of an event.
+const BODY_LIMIT: usize = 512 * 1024;
+
+/// State of the two endpoints.
 #[derive(Clone)]
 struct StripeEndpoints {
     app: App,
@@ -90,10 +95,11 @@ async fn receive(
     let incoming = check_signature(app, endpoint, header, &body)?;
     let watch = Stopwatch::start();
     let id = incoming.event.id.clone();
-    // A live endpoint also receives test events of connected accounts. What doesn't say which it is, is kept.
+    // A live endpoint also receives test events of connected accounts (docs.stripe.com/connect/webhooks). An event without
+    // a mode is kept.
     let mode = incoming.event.livemode().unwrap_or(app.stripe.livemode());
-    let ours = mode == app.stripe.livemode();
-    let receipt = if ours {
+    let is_our_mode = mode == app.stripe.livemode();
+    let receipt = if is_our_mode {
         intake.commit(incoming).await?
     } else {
         metrics::event(endpoint, Source::Webhook, Receipt::OtherMode.name());

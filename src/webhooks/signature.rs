@@ -1,13 +1,21 @@
-//! Whether Stripe sent these bytes (docs.stripe.com/webhooks#verify-manually). Ours, since the library can't check a
-//! signature without also parsing the event, and a signed event must never be lost to a parser.
+//! Checks that Stripe sent these bytes to this endpoint (docs.stripe.com/webhooks#verify-manually). The library can't check
+//! a signature without also parsing the event, and a signed event must never be lost to a parser.
 
+use axum::body::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use souk_entity::Timestamp;
+use souk_entity::inbox_event::{Endpoint, Source};
 use subtle::{Choice, ConstantTimeEq};
 
-/// Seconds that a signature may be old, or ahead of our clock.
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::stripe::Event;
+
+use super::inbox::Incoming;
+
+/// Seconds that a signature may be behind or ahead of our clock.
 const TOLERANCE: i64 = 300;
 
 /// Why a signature does not count.
@@ -22,6 +30,9 @@ pub enum Fault {
 }
 
 /// Checks a `Stripe-Signature` header over the raw body: any `v1` of it, with any of the secrets, in constant time.
+///
+/// # Errors
+/// The [`Fault`]. A wrong signature is reported before a wrong time.
 pub fn check(
     header: &str,
     body: &[u8],
@@ -42,9 +53,9 @@ pub fn check(
         .filter(|_| !signatures.is_empty())
         .ok_or(Fault::Unreadable)?;
     if !secrets.iter().any(|secret| {
-        // Once a secret, however many signatures a stranger sends: the body may be large.
-        let made = made(secret, timestamp, body);
-        made.is_some_and(|made| is_among(&made, &signatures))
+        // One HMAC for each secret, however many signatures a stranger sends: the body may be large.
+        let expected = expected_signature(secret, timestamp, body);
+        expected.is_some_and(|expected| matches_any(&expected, &signatures))
     }) {
         return Err(Fault::Mismatch);
     }
@@ -55,7 +66,7 @@ pub fn check(
 }
 
 /// The signature that Stripe would have made with this secret.
-fn made(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> {
+fn expected_signature(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
     mac.update(timestamp.to_string().as_bytes());
     mac.update(b".");
@@ -63,12 +74,122 @@ fn made(secret: &SecretString, timestamp: i64, body: &[u8]) -> Option<[u8; 32]> 
     Some(mac.finalize().into_bytes().into())
 }
 
-fn is_among(made: &[u8], given: &[Vec<u8>]) -> bool {
+fn matches_any(expected: &[u8], given: &[Vec<u8>]) -> bool {
     let none = Choice::from(0);
     let found = given
         .iter()
-        .fold(none, |found, one| found | made.ct_eq(one));
+        .fold(none, |found, one| found | expected.ct_eq(one));
     found.into()
+}
+
+/// Verifies a delivery at one of the endpoints, and reads its envelope.
+///
+/// # Errors
+/// [`Error::WebhookRefused`], which names the likely mistake.
+pub(super) fn check_signature(
+    app: &App,
+    endpoint: Endpoint,
+    header: Option<&str>,
+    body: &Bytes,
+) -> Result<Incoming> {
+    let (own, other) = match endpoint {
+        Endpoint::Platform => (
+            &app.config.platform_webhook_secrets,
+            &app.config.connect_webhook_secrets,
+        ),
+        Endpoint::Connect => (
+            &app.config.connect_webhook_secrets,
+            &app.config.platform_webhook_secrets,
+        ),
+    };
+    let header = header.ok_or_else(|| {
+        refused(
+            "invalid_signature",
+            "There is no Stripe-Signature header that can be read.",
+        )
+    })?;
+    match check(header, body, own, app.clock.wall()) {
+        Ok(()) => {}
+        Err(Fault::OutOfTolerance) => {
+            return Err(refused(
+                "timestamp_out_of_tolerance",
+                "The signature is more than 300 seconds away from our clock: an old delivery, or a clock that is wrong.",
+            ));
+        }
+        Err(Fault::Unreadable) => {
+            return Err(refused(
+                "invalid_signature",
+                "The Stripe-Signature header has no t and v1 that can be read.",
+            ));
+        }
+        Err(Fault::Mismatch) => {
+            let swapped = check(header, body, other, app.clock.wall()) != Err(Fault::Mismatch);
+            return Err(if swapped {
+                other_secret(endpoint)
+            } else {
+                mismatch(endpoint)
+            });
+        }
+    }
+    let event = Event::read(body.clone()).ok_or_else(|| {
+        let message = "The body is no JSON object with an id of 1 to 255 characters.";
+        refused("malformed_event", message)
+    })?;
+    match (endpoint, &event.account) {
+        // A thin event names its account elsewhere or not at all, and has no effect at either endpoint.
+        _ if event.thin => {}
+        (Endpoint::Connect, None) => {
+            return Err(refused(
+                "account_required",
+                "This event names no account: it is the platform's own, and belongs to /webhooks/stripe.",
+            ));
+        }
+        (Endpoint::Platform, Some(_)) => {
+            return Err(refused(
+                "account_not_allowed",
+                "This event is a connected account's, and belongs to /webhooks/stripe/connect.",
+            ));
+        }
+        _ => {}
+    }
+    Ok(Incoming {
+        endpoint,
+        source: Source::Webhook,
+        event,
+    })
+}
+
+fn refused(code: &'static str, message: &str) -> Error {
+    Error::WebhookRefused {
+        code,
+        message: message.to_owned(),
+    }
+}
+
+fn other_secret(endpoint: Endpoint) -> Error {
+    let message = match endpoint {
+        Endpoint::Connect => {
+            "This is signed with the platform endpoint's secret. Put the Connect endpoint's own into \
+             STRIPE_CONNECT_WEBHOOK_SECRET, or point that endpoint at /webhooks/stripe."
+        }
+        Endpoint::Platform => {
+            "This is signed with the Connect endpoint's secret. Put the platform endpoint's own into \
+             STRIPE_WEBHOOK_SECRET, or point that endpoint at /webhooks/stripe/connect."
+        }
+    };
+    refused("wrong_secret", message)
+}
+
+fn mismatch(endpoint: Endpoint) -> Error {
+    let setting = match endpoint {
+        Endpoint::Connect => "STRIPE_CONNECT_WEBHOOK_SECRET",
+        Endpoint::Platform => "STRIPE_WEBHOOK_SECRET",
+    };
+    let message = format!(
+        "No signature matches. Either {setting} is not this endpoint's secret, or something between Stripe and us \
+         changed the body."
+    );
+    refused("invalid_signature", &message)
 }
 
 #[cfg(test)]

@@ -335,9 +335,7 @@ async fn a_leased_job_and_a_scheduled_one_are_left_alone() {
         tx.commit().await.expect("commits");
     };
     stage(&sync).await;
-    let leases = jobs::lease(&app.app.db, "somebody", 50, app.app.config.job_lease)
-        .await
-        .expect("leases");
+    let leases = app.lease_jobs("somebody").await;
     assert!(leases.iter().any(|lease| lease.job == sync));
     let row = job(&app, &admin, "sync_account").await;
     assert_eq!(row["lease_owner"], "somebody", "{row}");

@@ -1,6 +1,7 @@
 //! The rules of ARCHITECTURE.md, held against the source. Each rule is a function from sources to faults; `rule_tests` shows
 //! each of them a few bad lines that it reports.
 
+mod reading_paths;
 mod rooms;
 mod source;
 
@@ -438,6 +439,15 @@ fn every_room_of_the_table_exists() {
         &Rooms::of_the_repository(),
         &read(&["src"]),
     ));
+}
+
+#[test]
+fn the_reading_paths_are_short_and_their_files_exist() {
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page");
+    let exists = |file: &str| root().join("src").join(file).is_file();
+    let mut faults = reading_paths::faults(&page, exists);
+    faults.extend(reading_paths::missing_files(&page, &root()));
+    none(faults);
 }
 
 #[test]

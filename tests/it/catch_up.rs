@@ -13,7 +13,7 @@ const DAY: i64 = 24 * HOUR;
 
 async fn catch_up(app: &TestApp, account: &str) {
     let account = AccountId::from(account);
-    let done = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+    let done = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
     done.expect("catches up");
 }
 
@@ -81,7 +81,7 @@ async fn many_lost_events_are_read_page_by_page_and_later_only_new_ones() {
     )
     .await;
     let account = AccountId::from(shop.account.as_str());
-    let failed = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+    let failed = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
     assert!(failed.is_err_and(|e| e.is_retryable()));
     assert_eq!(found(&app).await - before, 130);
     app.simulator.clear_faults().await;
@@ -125,7 +125,7 @@ async fn an_account_that_left_without_an_event_is_noticed() {
         1
     );
 
-    webhooks::later::catch_all_up(&app.app)
+    webhooks::catch_up::catch_all_up(&app.app)
         .await
         .expect("stages");
     assert_eq!(
@@ -167,16 +167,10 @@ async fn one_job_catches_up_with_every_account_again_and_again_and_is_never_give
     // Another replica's start runs it at once, and a failure makes it wait, not die.
     schedule().await;
     app.advance(1).await;
-    let taken = jobs::lease(&app.app.db, "one", 8, app.app.config.job_lease)
-        .await
-        .expect("leases");
+    let taken = app.lease_jobs("one").await;
     assert_eq!(taken.len(), 1, "{taken:?}");
     let failed = Err(Error::internal("whatever it was"));
-    assert!(
-        jobs::finish(&app.app.db, &taken[0], &failed)
-            .await
-            .expect("ends")
-    );
+    assert_eq!(app.finish_jobs(&[(&taken[0], &failed)]).await, [true]);
     assert_eq!(
         app.count("jobs WHERE kind = 'catch_all_up' AND state = 'ready'")
             .await,

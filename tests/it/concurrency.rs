@@ -152,7 +152,7 @@ async fn a_deferred_event_is_retried_when_its_prerequisite_comes_while_a_sweep_h
         swept.execute_unprepared(&attach).await.expect("attaches");
         swept.commit().await.expect("commits");
     };
-    let retry = webhooks::later::retry_deferred(&app.app, &checkout.id);
+    let retry = webhooks::retry::retry_deferred(&app.app, &checkout.id);
     let (retried, ()) = tokio::join!(retry, comes);
     retried.expect("looks again");
     let status: String = app.query("SELECT status AS it FROM orders").await;

@@ -126,7 +126,7 @@ async fn a_code_of_100_percent_confirms_without_a_payment_intent() {
 }
 
 /// A German shop's checkout in euro, paid by debit: complete, and unpaid.
-async fn debit(app: &TestApp) -> Checkout {
+pub async fn debit(app: &TestApp) -> Checkout {
     let shop = app.shop_in("greta", "DE").await;
     let lamp = app.product_in(&shop, 2500, "eur", Some(3)).await;
     let checkout = app.checkout(&lamp).await;
@@ -179,7 +179,7 @@ async fn an_asynchronous_method_that_fails_makes_the_order_processing_and_then_f
 }
 
 /// A second payment of the same order, as another attempt would make it, with a session of its own at Stripe.
-async fn second_attempt(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Checkout {
+pub async fn second_attempt(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Checkout {
     let form = [
         ("mode", "payment"),
         ("line_items[0][price_data][currency]", "usd"),

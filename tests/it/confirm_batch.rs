@@ -12,7 +12,8 @@ use tracing::field::Field;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use crate::harness::{Checkout, Shop, TestApp, checkout_from, lines_of, text};
+use crate::confirm::{debit, second_attempt};
+use crate::harness::{Checkout, Has, Shop, TestApp, checkout_from, lines_of, on_postgres, text};
 
 /// A number below `below` that looks random and is the same for the same arguments.
 fn pseudo_random(seed: i64, what: i64, n: i64, below: i64) -> i64 {
@@ -92,7 +93,7 @@ async fn scenario(seed: i64, at_once: bool) -> Vec<String> {
     let mut events = app.intercept().await;
     if at_once {
         let account = AccountId::from(shop.account.as_str());
-        let done = webhooks::later::catch_up(&app.app, Some(&account), false).await;
+        let done = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
         done.expect("catches up");
     } else {
         events.sort_by_key(|event| text(event, "id"));
@@ -187,4 +188,116 @@ async fn a_batch_ends_as_its_events_would_one_by_one() {
     assert!(paid > 5 && oversold > 5, "{paid} paid, {oversold} oversold");
     assert_eq!(synced, 5, "scenarios in which the account changed");
     assert_eq!(fallbacks.0.load(Ordering::SeqCst), 0, "done one by one");
+}
+
+/// Has all events that wait at Stripe done in one batch, without a delivery.
+async fn all_at_once(app: &TestApp, account: &str) {
+    app.intercept().await;
+    let account = AccountId::from(account);
+    let done = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
+    done.expect("catches up");
+}
+
+#[tokio::test]
+async fn two_payments_of_one_order_in_a_batch_sell_it_once_and_one_goes_back() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(3)).await;
+    let first = app.checkout(&lamp).await;
+    let second = second_attempt(&app, &shop, &first).await;
+    app.settle().await;
+    app.pay(&first).await;
+    app.pay(&second).await;
+    all_at_once(&app, &shop.account).await;
+    assert_eq!(app.order(&first).await["status"], "paid");
+    assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
+    app.settle().await;
+    assert_eq!(app.stock(&lamp).await, 2);
+    let refunds = app.refunds(&shop, &first.order).await;
+    assert_eq!(refunds.len(), 1, "{refunds:?}");
+    refunds[0].has(json!({ "origin": "duplicate_payment", "amount": 2500, "status": "succeeded" }));
+}
+
+#[tokio::test]
+async fn several_events_of_one_payment_in_a_batch_pay_it_once() {
+    let app = TestApp::start().await;
+    let checkout = debit(&app).await;
+    let account: String = app.query("SELECT stripe_account AS it FROM sellers").await;
+    app.sql("UPDATE payments SET status = 'pending'").await;
+    app.sql("UPDATE orders SET status = 'pending'").await;
+    // As if neither event had come yet.
+    app.sql("DELETE FROM inbox_events").await;
+    let settle = format!("/checkout/sessions/{}/settle", checkout.id);
+    app.simulate(&settle, json!({ "outcome": "succeed" })).await;
+    all_at_once(&app, &account).await;
+    let kinds = "inbox_events WHERE kind LIKE 'checkout.session.%' AND state = 'processed'";
+    assert_eq!(
+        app.count(kinds).await,
+        2,
+        "completed, and async_payment_succeeded"
+    );
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
+    assert_eq!(app.count("stock_movements WHERE reason = 'sale'").await, 1);
+}
+
+/// Has the database leave an order as it is, whoever updates it.
+async fn freeze_order(app: &TestApp, order: &str) {
+    let sql = match on_postgres() {
+        true => format!(
+            "CREATE FUNCTION frozen() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+             CREATE TRIGGER frozen BEFORE UPDATE ON orders FOR EACH ROW WHEN (OLD.id = '{order}')
+               EXECUTE FUNCTION frozen();"
+        ),
+        false => format!(
+            "CREATE TRIGGER frozen BEFORE UPDATE ON orders WHEN OLD.id = '{order}'
+               BEGIN SELECT RAISE(IGNORE); END;"
+        ),
+    };
+    app.sql(&sql).await;
+}
+
+#[tokio::test]
+async fn fewer_rows_changed_than_decided_undo_the_batch_and_fail_their_own_event_alone() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(9)).await;
+    let mut checkouts = vec![];
+    for _ in 0..3 {
+        checkouts.push(app.checkout(&lamp).await);
+    }
+    app.settle().await;
+    for checkout in &checkouts {
+        app.pay(checkout).await;
+    }
+    freeze_order(&app, &checkouts[1].order).await;
+    all_at_once(&app, &shop.account).await;
+    for (at, status) in [(0, "paid"), (1, "pending"), (2, "paid")] {
+        assert_eq!(
+            app.order(&checkouts[at]).await["status"],
+            status,
+            "order {at}"
+        );
+    }
+    let half = format!(
+        "payments WHERE id = '{}' AND status = 'pending'",
+        checkouts[1].payment
+    );
+    assert_eq!(app.count(&half).await, 1, "half of it was kept");
+    assert_eq!(app.stock(&lamp).await, 7);
+    let error: String = app
+        .query("SELECT error AS it FROM inbox_events WHERE state = 'failed'")
+        .await;
+    assert!(error.contains("changed under their locks"), "{error}");
+
+    app.sql(match on_postgres() {
+        true => "DROP TRIGGER frozen ON orders",
+        false => "DROP TRIGGER frozen",
+    })
+    .await;
+    app.advance(10).await;
+    app.settle().await;
+    assert_eq!(app.order(&checkouts[1]).await["status"], "paid");
+    assert_eq!(app.stock(&lamp).await, 6);
 }

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use souk::app::App;
 use souk::clock::Clock;
 use souk::config::Config;
+use souk::error::Result;
+use souk::jobs::{self, Lease};
 use souk::webhooks::Intake;
 use souk::worker;
 use souk_entity::Timestamp;
@@ -234,7 +236,7 @@ impl TestApp {
         if assumed("late_transactions") == "after_a_minute" {
             self.advance(61).await;
             let account = souk_entity::AccountId(account.to_owned());
-            let pulled = souk::ledger::later::pull(&self.app, &account, false).await;
+            let pulled = souk::ledger::pull(&self.app, &account, false).await;
             pulled.expect("pulls");
         }
     }
@@ -412,6 +414,22 @@ impl TestApp {
             }
         }
         panic!("the jobs never end");
+    }
+
+    /// Leases what is due, for a worker of that name.
+    pub async fn lease_jobs(&self, owner: &str) -> Vec<Lease> {
+        let tx = self.app.db.begin_write().await.expect("begins");
+        let leases = jobs::lease(&tx, owner, 50, self.app.config.job_lease).await;
+        tx.commit().await.expect("commits");
+        leases.expect("leases")
+    }
+
+    /// Writes down how jobs went. Returns which were written.
+    pub async fn finish_jobs(&self, ends: &[(&Lease, &Result<()>)]) -> Vec<bool> {
+        let tx = self.app.db.begin_write().await.expect("begins");
+        let written = jobs::finish(&tx, ends).await.expect("is written");
+        tx.commit().await.expect("commits");
+        written
     }
 
     /// Applies events and runs jobs until neither is left.

@@ -1,18 +1,26 @@
 //! Jobs that take long, whose worker vanishes, or that are given up.
 
+mod given_up;
+
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder, Statement};
 use serde_json::{Value, json};
 use souk::clock::Clock;
-use souk::db::Db;
+use souk::db::{Db, Tx};
+use souk::error::{Error, Result};
 use souk::jobs::Job;
 use souk::{jobs, worker};
+use souk_entity::job::{self, JobState};
 use souk_simulator::FaultKind;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Checkout, Database, Has, Shop, TestApp, User, on_postgres, text, until};
+use crate::harness::{
+    Checkout, Database, Has, START, Shop, TestApp, User, on_postgres, text, until,
+};
 
+/// Stands for the time of a first try that failed: full jitter, up to a second.
+const FAILED: i64 = -1;
 /// Longer than a lease.
 const MORE_THAN_A_LEASE: i64 = 61;
 
@@ -65,9 +73,7 @@ async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker()
     for _ in 0..3 {
         app.advance(25).await;
         ends = leased_beyond(&app, ends).await;
-        let taken = jobs::lease(&app.app.db, "two", 8, app.app.config.job_lease)
-            .await
-            .expect("leases");
+        let taken = app.lease_jobs("two").await;
         assert!(taken.is_empty(), "{taken:?}");
     }
     works.await.expect("ends").expect("works");
@@ -80,9 +86,7 @@ async fn a_job_that_takes_longer_than_its_lease_is_not_taken_by_another_worker()
 async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_can_write_no_more() {
     let app = TestApp::start().await;
     let (shop, _, _) = refund_waits(&app).await;
-    let taken = jobs::lease(&app.app.db, "gone", 8, app.app.config.job_lease)
-        .await
-        .expect("leases");
+    let taken = app.lease_jobs("gone").await;
     assert_eq!(taken.len(), 1);
     app.run_jobs().await;
     assert_eq!(
@@ -93,9 +97,223 @@ async fn a_job_whose_worker_vanished_is_done_by_another_and_the_first_can_write_
     app.advance(MORE_THAN_A_LEASE).await;
     app.settle().await;
     assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
-    let (db, late) = (&app.app.db, &taken[0]);
-    assert!(!jobs::renew(db, late).await.expect("asks"));
-    assert!(!jobs::finish(db, late, &Ok(())).await.expect("asks"));
+    let late = &taken[0];
+    assert!(!jobs::renew(&app.app.db, late).await.expect("asks"));
+    assert_eq!(app.finish_jobs(&[(late, &Ok(()))]).await, [false]);
+}
+
+/// How a job of the table goes: its outcome, whether it is wanted again meanwhile, and whether its lease is lost.
+struct End {
+    job: Job,
+    outcome: Result<()>,
+    wanted_again: bool,
+    lost: bool,
+}
+
+fn ends() -> Vec<End> {
+    let end = |job, outcome| End {
+        job,
+        outcome,
+        wanted_again: false,
+        lost: false,
+    };
+    let mail = |subject: &str| Job::Mail {
+        what: "order_paid".into(),
+        subject: subject.into(),
+    };
+    let reread = |payment: &str| Job::RereadPayment {
+        payment: payment.into(),
+    };
+    vec![
+        end(Job::CatchAllUp, Err(Error::internal("goes on anyway"))),
+        end(mail("1_done"), Ok(())),
+        end(mail("2_fails"), Err(Error::Busy("for now".into()))),
+        end(mail("3_nul"), Err(Error::Busy("a\0b".into()))),
+        end(mail("4_dead"), Err(Error::internal("for good"))),
+        End {
+            lost: true,
+            ..end(mail("5_lost"), Ok(()))
+        },
+        End {
+            wanted_again: true,
+            ..end(reread("1_wanted_again"), Ok(()))
+        },
+        End {
+            wanted_again: true,
+            ..end(reread("2_fails"), Err(Error::Busy("for now".into())))
+        },
+        end(Job::SweepPayments, Ok(())),
+        End {
+            wanted_again: true,
+            ..end(Job::Tidy, Ok(()))
+        },
+    ]
+}
+
+/// The jobs' rows, sorted by effect, after all of the table have ended: together, or one by one.
+async fn rows_after_ends(together: bool) -> Vec<job::Model> {
+    let app = TestApp::start().await;
+    app.allow_unfinished_work();
+    let table = ends();
+    let stage = async |job: &Job| {
+        let tx = app.app.db.begin_write().await.expect("begins");
+        jobs::stage(&tx, job).await.expect("stages");
+        tx.commit().await.expect("commits");
+    };
+    for end in &table {
+        stage(&end.job).await;
+    }
+    let leases = app.lease_jobs("one").await;
+    app.advance(5).await;
+    for end in &table {
+        if end.wanted_again {
+            stage(&end.job).await;
+        }
+    }
+    app.sql("UPDATE jobs SET lease_owner = 'two' WHERE subject = '5_lost'")
+        .await;
+    let lease_of = |job: &Job| leases.iter().find(|lease| lease.job == *job);
+    let ends = table
+        .iter()
+        .map(|end| (lease_of(&end.job).expect("leased"), &end.outcome));
+    let ends: Vec<_> = ends.collect();
+    let mut written = Vec::new();
+    let size = if together { ends.len() } else { 1 };
+    for some in ends.chunks(size) {
+        written.extend(app.finish_jobs(some).await);
+    }
+    assert_eq!(
+        written,
+        table.iter().map(|end| !end.lost).collect::<Vec<_>>()
+    );
+    let query = job::Entity::find().order_by_asc(job::Column::EffectKey);
+    query.all(&app.app.db.read).await.expect("rows")
+}
+
+#[tokio::test]
+async fn jobs_that_end_together_end_as_they_would_one_by_one_and_a_lost_lease_is_only_its_own() {
+    let now = START * 1000 + 5000;
+    let (minutes, in_hand) = (60_000, START * 1000 + 60_000);
+    for together in [true, false] {
+        let mut rows = rows_after_ends(together).await.into_iter();
+        let mut is = |state, attempts, generations, run_at, finished_at, error: Option<&str>| {
+            let row = rows.next().expect("a row");
+            let after_backoff = run_at == FAILED && (1..=1000).contains(&(row.run_at.0 - now));
+            assert!(
+                after_backoff || row.run_at.0 == run_at,
+                "{together} {row:?}"
+            );
+            let seen = (
+                row.state,
+                row.attempts,
+                row.wanted_generation,
+                row.done_generation,
+            );
+            let (wanted, done) = generations;
+            assert_eq!(seen, (state, attempts, wanted, done), "{together} {row:?}");
+            assert_eq!(
+                row.finished_at.map(|at| at.0),
+                finished_at,
+                "{together} {row:?}"
+            );
+            assert_eq!(row.last_error.as_deref(), error, "{together} {row:?}");
+            let lease = (row.lease_owner.as_deref(), row.lease_until.map(|at| at.0));
+            let leased = (Some("two"), Some(in_hand));
+            let expected = if state == JobState::Leased {
+                leased
+            } else {
+                (None, None)
+            };
+            assert_eq!(lease, expected, "{together} {row:?}");
+        };
+        let (begun, ended) = (START * 1000, Some(now));
+        use JobState::{Dead, Done, Leased, Ready};
+        is(
+            Ready,
+            1,
+            (1, 0),
+            FAILED,
+            None,
+            Some("internal: goes on anyway"),
+        );
+        is(Done, 0, (1, 1), now, ended, None);
+        is(Ready, 1, (1, 0), FAILED, None, Some("for now"));
+        is(Ready, 1, (1, 0), FAILED, None, Some("a\u{fffd}b"));
+        is(Dead, 1, (1, 0), begun, ended, Some("internal: for good"));
+        is(Leased, 1, (1, 0), begun, None, None);
+        is(Ready, 0, (2, 1), now, ended, None);
+        is(Ready, 1, (2, 0), FAILED, None, Some("for now"));
+        is(Ready, 0, (1, 1), now + 15 * minutes, ended, None);
+        is(Ready, 0, (2, 1), now, ended, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgres_jobs_that_end_together_are_locked_in_the_order_in_which_they_are_staged() {
+    if !on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    app.allow_unfinished_work();
+    let stage = async |tx: &Tx, job| jobs::stage(tx, &job).await.expect("stages");
+    let begin = async || app.app.db.begin_write().await.expect("begins");
+    let tx = begin().await;
+    stage(&tx, Job::CatchAllUp).await;
+    stage(&tx, Job::Tidy).await;
+    tx.commit().await.expect("commits");
+    let mut leases = app.lease_jobs("one").await;
+    leases.sort_by_key(|lease| std::cmp::Reverse(lease.job.kind()));
+
+    let tx = begin().await;
+    stage(&tx, Job::CatchAllUp).await;
+    let finish = async {
+        let ends: Vec<_> = leases.iter().map(|lease| (lease, &Ok(()))).collect();
+        app.finish_jobs(&ends).await
+    };
+    let stage_the_other = async {
+        until("the ends wait for the staged job", async || {
+            let waits = "pg_stat_activity WHERE datname = current_database()
+                AND wait_event_type = 'Lock'";
+            (app.count(waits).await == 1).then_some(())
+        })
+        .await;
+        stage(&tx, Job::Tidy).await;
+        tx.commit().await.expect("commits");
+    };
+    let (written, ()) = tokio::join!(finish, stage_the_other);
+    assert_eq!(written, [true, true]);
+}
+
+#[tokio::test]
+async fn an_end_that_the_database_refuses_holds_up_no_other() {
+    let app = TestApp::start().await;
+    app.allow_unfinished_work();
+    let refusal = match on_postgres() {
+        true => vec![
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+               $f$ BEGIN RAISE EXCEPTION 'refused'; END $f$",
+            "CREATE TRIGGER refuse BEFORE UPDATE ON jobs FOR EACH ROW
+               WHEN (NEW.kind = 'sweep_payments' AND NEW.state <> 'leased') EXECUTE FUNCTION refuse()",
+        ],
+        false => vec![
+            "CREATE TRIGGER refuse BEFORE UPDATE ON jobs
+               WHEN NEW.kind = 'sweep_payments' AND NEW.state <> 'leased'
+               BEGIN SELECT RAISE(ABORT, 'refused'); END",
+        ],
+    };
+    for sql in refusal {
+        app.sql(sql).await;
+    }
+    let tx = app.app.db.begin_write().await.expect("begins");
+    for job in [Job::CatchAllUp, Job::SweepPayments, Job::Tidy] {
+        jobs::stage(&tx, &job).await.expect("stages");
+    }
+    tx.commit().await.expect("commits");
+    worker::work(&app.app, "one").await.expect("works");
+    let ended = "jobs WHERE state = 'ready' AND done_generation = 1";
+    assert_eq!(app.count(ended).await, 2);
+    let refused = "jobs WHERE kind = 'sweep_payments' AND state = 'leased'";
+    assert_eq!(app.count(refused).await, 1);
 }
 
 #[tokio::test]
@@ -104,8 +322,10 @@ async fn a_lease_is_as_long_as_was_asked_for() {
     refund_waits(&app).await;
     let short = Duration::from_secs(5);
     let lease = async |owner| {
-        let leases = jobs::lease(&app.app.db, owner, 8, short).await;
-        leases.expect("leases").len()
+        let tx = app.app.db.begin_write().await.expect("begins");
+        let leases = jobs::lease(&tx, owner, 8, short).await.expect("leases");
+        tx.commit().await.expect("commits");
+        leases.len()
     };
     assert_eq!(lease("one").await, 1);
     app.advance(4).await;
@@ -231,137 +451,6 @@ async fn only_a_job_that_is_due_now_wakes_the_workers() {
     app.allow_unfinished_work();
 }
 
-/// Lets the jobs fail until they are given up.
-async fn until_given_up(app: &TestApp) {
-    for _ in 0..12 {
-        app.run_jobs().await;
-        app.advance(600).await;
-    }
-    app.run_jobs().await;
-    assert_eq!(app.count("jobs WHERE state = 'dead'").await, 1);
-}
-
-async fn findings(app: &TestApp, admin: &User, kind: &str) -> Vec<Value> {
-    let path = format!("/v1/ledger/findings?kind={kind}");
-    let list = app.get(path).by(admin).expect(200).await;
-    list["data"].as_array().expect("a list").clone()
-}
-
-/// Does what docs/operating.md says.
-async fn wake_the_dead(app: &TestApp) {
-    let admin = app.admin().await;
-    let dead = app.get("/v1/admin/jobs?state=dead").by(&admin).expect(200);
-    for job in dead.await["data"].as_array().expect("a list") {
-        let path = format!("/v1/admin/jobs/{}/retry", text(job, "id"));
-        app.post(path, json!({})).by(&admin).expect(200).await;
-    }
-}
-
-#[tokio::test]
-async fn a_refund_that_stripe_never_answers_raises_one_finding_and_stays_requested_until_it_does() {
-    let app = TestApp::start().await;
-    let (shop, checkout, refund) = refund_waits(&app).await;
-    app.fault("POST", "/v1/refunds", FaultKind::TimeoutBeforeCommit, None)
-        .await;
-    until_given_up(&app).await;
-    let admin = app.admin().await;
-    let found = findings(&app, &admin, "refund_missing").await;
-    assert_eq!(found.len(), 1, "{found:?}");
-    found[0].has(json!({ "subject": refund, "state": "open", "amount": 2500 }));
-    let said = text(&found[0], "message");
-    for part in ["25.00", checkout.order.as_str(), "12 tries", "isn't known"] {
-        assert!(said.contains(part), "{part} is not in {said}");
-    }
-    let owner = app.login(&shop.owner).await;
-    let path = format!("/v1/refunds/{refund}");
-    let row = app.get(&path).by(&owner).expect(200).await;
-    assert_eq!(row["status"], "requested", "{row}");
-    assert!(row["failure_reason"].is_string(), "{row}");
-    assert_eq!(app.order(&checkout).await["status"], "paid");
-    // Money that may have gone back already can't be refunded again.
-    app.post("/v1/refunds", json!({ "order_id": checkout.order }))
-        .by(&owner)
-        .refused(409, "already_refunded")
-        .await;
-
-    app.simulator.clear_faults().await;
-    wake_the_dead(&app).await;
-    app.settle().await;
-    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
-    let row = app.get(&path).by(&owner).expect(200).await;
-    row.has(json!({ "status": "succeeded", "failure_reason": null }));
-    let found = findings(&app, &admin, "refund_missing").await;
-    found.has(json!([{ "state": "resolved" }]));
-}
-
-#[tokio::test]
-async fn a_refund_that_was_given_up_although_stripe_had_created_it_is_created_once() {
-    let app = TestApp::start().await;
-    let (shop, checkout, _) = refund_waits(&app).await;
-    app.fault("POST", "/v1/refunds", FaultKind::CommitThenTimeout, None)
-        .await;
-    until_given_up(&app).await;
-    app.simulator.clear_faults().await;
-    app.intercept().await;
-    // By now Stripe has forgotten the key.
-    app.advance(2 * 86_400).await;
-    wake_the_dead(&app).await;
-    app.settle().await;
-    assert_eq!(refunds_at_stripe(&app, &shop).await, 1);
-    assert_eq!(app.order(&checkout).await["status"], "refunded");
-}
-
-#[tokio::test]
-async fn a_checkout_that_stripe_never_answers_raises_one_finding_which_its_repeat_resolves() {
-    given_up_and_repeated(false).await;
-}
-
-#[tokio::test]
-async fn a_checkout_whose_job_an_admin_retried_has_its_finding_resolved_by_its_repeat() {
-    given_up_and_repeated(true).await;
-}
-
-async fn given_up_and_repeated(retried_by_admin: bool) {
-    let app = TestApp::start().await;
-    let shop = app.shop("mira").await;
-    let lamp = app.product(&shop, 2500, Some(3)).await;
-    let path = "/v1/checkout/sessions";
-    app.fault("POST", path, FaultKind::TimeoutBeforeCommit, None)
-        .await;
-    let open = || {
-        let body = json!({
-            "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "guest@example.com",
-        });
-        app.post("/v1/checkout_sessions", body).keyed("once")
-    };
-    open().refused(503, "stripe_unavailable").await;
-    app.advance(20).await;
-    until_given_up(&app).await;
-    let admin = app.admin().await;
-    let found = findings(&app, &admin, "inconclusive").await;
-    assert_eq!(found.len(), 1, "{found:?}");
-    let payment: String = app.query("SELECT id AS it FROM payments").await;
-    found[0].has(json!({ "subject": payment, "state": "open", "amount": 2500 }));
-    let status: String = app.query("SELECT status AS it FROM orders").await;
-    assert_eq!(status, "pending", "nothing is known that would end it");
-
-    app.simulator.clear_faults().await;
-    if retried_by_admin {
-        let job: String = app
-            .query("SELECT id AS it FROM jobs WHERE state = 'dead'")
-            .await;
-        let retry = format!("/v1/admin/jobs/{job}/retry");
-        app.post(&retry, json!({})).by(&admin).expect(200).await;
-    }
-    open().expect(201).await;
-    let found = findings(&app, &admin, "inconclusive").await;
-    assert_eq!(found[0]["state"], "resolved", "{found:?}");
-    let books = app.stripe_books(&shop.account).await;
-    assert_eq!(books["checkout_sessions"].as_array().map(Vec::len), Some(1));
-    // The job itself was not woken, and need not be.
-    app.allow_unfinished_work();
-}
-
 #[tokio::test]
 async fn the_shortest_checkout_is_still_long_enough_when_its_request_is_repeated() {
     let app = TestApp::start().await;
@@ -414,9 +503,11 @@ async fn on_postgres_a_lease_is_measured_by_the_clock_of_the_database() {
     tx.commit().await.expect("commits");
     db.close().await.expect("closes");
     let db = connect().await;
-    let leases = jobs::lease(&db, "one", 8, Duration::from_secs(60))
+    let tx = db.begin_write().await.expect("begins");
+    let leases = jobs::lease(&tx, "one", 8, Duration::from_secs(60))
         .await
         .expect("leases");
+    tx.commit().await.expect("commits");
     let query = Statement::from_string(db.backend(), "SELECT lease_until AS it FROM jobs");
     let row = db
         .read

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use souk::ledger::{self, BookCheck, NewFinding, Outcome, check_book, later};
+use souk::ledger::{self, BookCheck, NewFinding, Outcome, check_book};
 use souk_entity::AccountId;
 use souk_entity::finding::{self, FindingState};
 
@@ -36,7 +36,9 @@ async fn unheard_sale(app: &TestApp, shop: &Shop, amount: i64) -> Vec<Value> {
 async fn pull(app: &TestApp, shop: &Shop) {
     app.until_transactions_show(&shop.account).await;
     let account = AccountId(shop.account.clone());
-    later::pull(&app.app, &account, false).await.expect("pulls");
+    ledger::pull(&app.app, &account, false)
+        .await
+        .expect("pulls");
 }
 
 async fn check(app: &TestApp, shop: &Shop) -> BookCheck {

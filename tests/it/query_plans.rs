@@ -67,7 +67,7 @@ async fn plan(app: &TestApp, statement: &str) -> Vec<String> {
 /// Does what a server does again and again, and what people ask of it.
 async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &User) {
     worker::work(&app.app, "suite").await.expect("works");
-    webhooks::later::retry_deferred(&app.app, "nothing")
+    webhooks::retry::retry_deferred(&app.app, "nothing")
         .await
         .expect("looks");
     payments::sessions::sweep(&app.app).await.expect("sweeps");

@@ -1,6 +1,7 @@
 //! The two webhook endpoints: which requests they accept, and that each event counts once.
 
 mod malformed;
+mod review;
 mod signature_header;
 mod thin;
 

@@ -97,6 +97,8 @@ pub const RUNS: [Run; 12] = [
                     Place::Sqlite(_) => Disruption::SqliteBusy(of(size, 1, 10)),
                     Place::Postgres(_) => Disruption::PostgresCrashes(of(size, 2, 20)),
                 },
+                // A crash may cut off the end of a job, which then waits for its lease to run out.
+                lease: SHORT_LEASE,
                 stock: 100_000,
                 buyers: 4,
                 ..Plan::quiet(seed, 20)

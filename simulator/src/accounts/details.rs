@@ -20,7 +20,7 @@ pub(super) fn apply(
     let mut legal = args.clone();
     if let Some(token) = args.text("account_token") {
         let platform = tx.platform();
-        let (_, form) = tokens::take(tx, &platform, token, "account", "account_token")?;
+        let (_, form) = tokens::consume(tx, &platform, token, "account", "account_token")?;
         if form.flag("tos_shown_and_accepted") == Some(true) {
             account["tos_acceptance"]["date"] = json!(tx.now);
             account["tos_acceptance"]["ip"] = json!("127.0.0.1");

@@ -171,7 +171,7 @@ fn from_token(tx: &mut Tx<'_>, token: &str, param: &str) -> Answer {
     } else {
         "card"
     };
-    let (taken, _) = tokens::take(tx, &platform, token, kind, param)?;
+    let (taken, _) = tokens::consume(tx, &platform, token, kind, param)?;
     let row = taken.value[kind].clone();
     if kind == "card" {
         return debit(row, param);

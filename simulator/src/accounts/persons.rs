@@ -414,7 +414,7 @@ fn form_or_token(tx: &mut Tx<'_>, call: &Call<'_>) -> Result<Node, ApiError> {
         return Ok(call.args.clone());
     };
     let platform = tx.platform();
-    tokens::take(tx, &platform, token, "person", "person_token").map(|(_, form)| form)
+    tokens::consume(tx, &platform, token, "person", "person_token").map(|(_, form)| form)
 }
 
 /// Refuses a second representative.

@@ -51,7 +51,7 @@ pub(crate) fn list_of(
         .param("ending_before"));
     }
     let fits = |r: &&std::sync::Arc<Record>| {
-        r.owner == owner && created.holds(r.int("created")) && keep(r)
+        r.owner == owner && created.contains(r.int("created")) && keep(r)
     };
     let named = references::fields(kind)
         .iter()
@@ -156,7 +156,7 @@ impl Range {
         Ok(range)
     }
 
-    pub fn holds(&self, at: i64) -> bool {
+    pub fn contains(&self, at: i64) -> bool {
         (self.from..=self.to).contains(&at)
     }
 }

@@ -181,7 +181,7 @@ fn search(tx: &mut Tx<'_>, call: &Call<'_>, resource: &Resource) -> Answer {
         "after_a_minute" => tx.now - INDEX_DELAY,
         _ => i64::MAX,
     };
-    let fits = |r: &&std::sync::Arc<Record>| r.int("created") <= newest && query.holds(r);
+    let fits = |r: &&std::sync::Arc<Record>| r.int("created") <= newest && query.matches(r);
     let rising = tx.assumptions.get("search_order") == "oldest_first";
     let bounds = match rising {
         true => (from, Bound::Unbounded),
@@ -279,29 +279,29 @@ impl Query {
         }
     }
 
-    fn holds(&self, record: &Record) -> bool {
+    fn matches(&self, record: &Record) -> bool {
         let mut clauses = self.clauses.iter();
         if self.any {
-            clauses.any(|c| c.holds(&record.value))
+            clauses.any(|c| c.matches(&record.value))
         } else {
-            clauses.all(|c| c.holds(&record.value))
+            clauses.all(|c| c.matches(&record.value))
         }
     }
 }
 
 impl Clause {
-    fn holds(&self, object: &Value) -> bool {
+    fn matches(&self, object: &Value) -> bool {
         let value = self
             .path
             .iter()
             .fold(object, |value, name| &value[name.as_str()]);
-        self.negated != self.test.holds(value)
+        self.negated != self.test.matches(value)
     }
 }
 
 impl Test {
     /// Matching ignores case.
-    fn holds(&self, value: &Value) -> bool {
+    fn matches(&self, value: &Value) -> bool {
         let text = match value {
             Value::Null => return matches!(self, Test::Missing),
             Value::String(text) => text.to_lowercase(),

@@ -1,7 +1,7 @@
 //! Payouts, automatic and manual: <https://docs.stripe.com/api/payouts>.
 //!
 //! On a payday everything available goes into one payout per currency, at midnight (UTC), and arrives at the next
-//! midnight. A payout may still fail after it was paid; then its bank account gets none until it is replaced or mended.
+//! midnight. A payout may still fail after it was paid; then its bank account gets none until it is replaced or updated.
 
 use serde_json::{Value, json};
 
@@ -247,7 +247,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, payout: &Record) {
     match payout.text("status") {
         "pending" => {
             let arrival = payout.int("arrival_date");
-            step(tx, &payout.id, "payout.updated", |r| {
+            update_and_emit(tx, &payout.id, "payout.updated", |r| {
                 r.value["status"] = json!("in_transit");
                 r.due = Some(std::cmp::max(arrival, r.due.unwrap_or(arrival) + 1));
             });
@@ -260,12 +260,12 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, payout: &Record) {
                 return;
             }
             let trace = tx.mint("", 12).to_ascii_uppercase();
-            step(tx, &payout.id, "payout.paid", |r| {
+            update_and_emit(tx, &payout.id, "payout.paid", |r| {
                 r.value["status"] = json!("paid");
                 r.value["trace_id"] = json!({ "status": "supported", "value": trace });
             });
             if payout.value["automatic"] == json!(true) {
-                step(tx, &payout.id, "payout.reconciliation_completed", |r| {
+                update_and_emit(tx, &payout.id, "payout.reconciliation_completed", |r| {
                     r.value["reconciliation_status"] = json!("completed");
                 });
             }
@@ -284,7 +284,12 @@ fn fails_at(tx: &Tx<'_>, payout: &Record) -> Option<&'static str> {
         .map(|(_, code)| *code)
 }
 
-fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)) -> Value {
+fn update_and_emit(
+    tx: &mut Tx<'_>,
+    id: &str,
+    event: &str,
+    change: impl FnOnce(&mut Record),
+) -> Value {
     let Some(before) = tx.get(id) else {
         return Value::Null;
     };
@@ -420,7 +425,7 @@ fn reverse(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         ..NewPayout::automatic(-amount, currency, to)
     };
     let reversal = make(tx, &account, new)?;
-    step(tx, call.id(), "payout.updated", |r| {
+    update_and_emit(tx, call.id(), "payout.updated", |r| {
         r.value["reversed_by"] = reversal["id"].clone();
     });
     Ok(reversal)
@@ -430,7 +435,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let arrival = lists::Range::read(call.args, "arrival_date")?;
     let (status, destination) = (call.args.text("status"), call.args.text("destination"));
     lists::list(tx, call, Kind::Payout, |r| {
-        arrival.holds(r.int("arrival_date"))
+        arrival.contains(r.int("arrival_date"))
             && status.is_none_or(|s| r.value["status"] == s)
             && destination.is_none_or(|d| r.value["destination"] == d)
     })
@@ -440,7 +445,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let mut payout = retrieve(tx, call, Kind::Payout, "payout")?;
     merge_metadata(&mut payout["metadata"], call.args, "metadata")?;
     let metadata = payout["metadata"].clone();
-    Ok(step(tx, call.id(), "payout.updated", |r| {
+    Ok(update_and_emit(tx, call.id(), "payout.updated", |r| {
         r.value["metadata"] = metadata
     }))
 }
@@ -510,8 +515,8 @@ pub(crate) fn reenable_banks(tx: &mut Tx<'_>, account: &str) -> Answer {
     connected(tx, account).ok_or_else(|| ApiError::missing("account", account, "account"))?;
     set_status(tx, account, None, "new");
     schedule(tx, account);
-    let mended = tx.get(account);
-    Ok(mended.map(|a| a.value.clone()).unwrap_or_default())
+    let after = tx.get(account);
+    Ok(after.map(|a| a.value.clone()).unwrap_or_default())
 }
 
 /// Sets the status of one external account, or of all that failed.
@@ -559,7 +564,7 @@ fn give_back(
         "PAYOUT FAILURE"
     });
     let txn = book(tx, &payout.owner, booking)?;
-    let value = step(tx, id, event, |r| {
+    let value = update_and_emit(tx, id, event, |r| {
         change(r);
         r.value["failure_balance_transaction"] = json!(txn);
         r.value["trace_id"] = json!({ "status": "unsupported", "value": null });

@@ -90,7 +90,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let amount = lists::Range::read(call.args, "amount")?;
     let status = call.args.text("status");
     lists::list(tx, call, Kind::Topup, |r| {
-        amount.holds(r.int("amount")) && status.is_none_or(|s| r.value["status"] == s)
+        amount.contains(r.int("amount")) && status.is_none_or(|s| r.value["status"] == s)
     })
 }
 

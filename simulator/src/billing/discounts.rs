@@ -178,7 +178,7 @@ pub(crate) fn spread(
     let mut totals: Vec<Value> = Vec::new();
     let lines_first = tx.assumptions.get("discount_order") == "lines_first";
     for id in in_force(tx, whole).into_iter().filter(|_| !lines_first) {
-        take(tx, lines, &mut left, &mut totals, (&id, None), currency)?;
+        take_off(tx, lines, &mut left, &mut totals, (&id, None), currency)?;
     }
     for index in 0..lines.len() {
         let own: Vec<String> = lines
@@ -186,7 +186,7 @@ pub(crate) fn spread(
             .map(|l| in_force(tx, &l["discounts"]))
             .unwrap_or_default();
         for id in own {
-            take(
+            take_off(
                 tx,
                 lines,
                 &mut left,
@@ -197,12 +197,12 @@ pub(crate) fn spread(
         }
     }
     for id in in_force(tx, whole).into_iter().filter(|_| lines_first) {
-        take(tx, lines, &mut left, &mut totals, (&id, None), currency)?;
+        take_off(tx, lines, &mut left, &mut totals, (&id, None), currency)?;
     }
     Ok(totals)
 }
 
-fn take(
+fn take_off(
     tx: &Tx<'_>,
     lines: &mut [Value],
     left: &mut [i64],

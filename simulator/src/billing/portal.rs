@@ -26,13 +26,13 @@ pub(crate) const ROUTES: &[Route] = &[
         "/v1/billing_portal/configurations/{configuration}",
         update,
     ),
-    ("POST", "/v1/billing_portal/sessions", open),
+    ("POST", "/v1/billing_portal/sessions", create_session),
 ];
 
 /// Seconds for which the page of a session can be used.
 const LIFE: i64 = 3600;
 
-fn fresh(tx: &mut Tx<'_>, is_default: bool) -> Value {
+fn new_configuration(tx: &mut Tx<'_>, is_default: bool) -> Value {
     json!({
         "id": tx.mint("bpc_1", 23),
         "object": "billing_portal.configuration",
@@ -71,7 +71,7 @@ fn fresh(tx: &mut Tx<'_>, is_default: bool) -> Value {
 }
 
 fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let mut value = fresh(tx, false);
+    let mut value = new_configuration(tx, false);
     change(tx, call, &mut value)?;
     value["metadata"] = metadata(call.args, "metadata")?;
     if call.owner != tx.store().platform {
@@ -256,7 +256,7 @@ fn default(tx: &mut Tx<'_>, owner: &str) -> Option<Arc<Record>> {
     if there.is_some() || tx.assumptions.get("portal_default") == "missing" {
         return there;
     }
-    let value = fresh(tx, true);
+    let value = new_configuration(tx, true);
     let made = tx.insert(
         Kind::PortalConfiguration,
         owner,
@@ -268,7 +268,7 @@ fn default(tx: &mut Tx<'_>, owner: &str) -> Option<Arc<Record>> {
     Some(made)
 }
 
-fn open(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+fn create_session(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     if let Some(id) = args.text("customer_account") {
         return Err(ApiError::missing("account", id, "customer_account"));

@@ -128,7 +128,7 @@ fn set_up(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), 
         "payment_method_types": session["payment_method_types"],
     });
     if tx.assumptions.get("checkout_intent") != "at_payment" {
-        let intent = setup::open(tx, call.owner, fields.clone(), json!({ "session": id }));
+        let intent = setup::make(tx, call.owner, fields.clone(), json!({ "session": id }));
         session["setup_intent"] = json!(intent.id);
     }
     let hidden = json!({ "customer_update": customer_update(args), "setup": fields });

@@ -221,7 +221,7 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
     }
     let customer = buyer::customer(tx, &session);
     let intent = ensure_intent(tx, &session, customer.as_deref());
-    let method = means(tx, &session, payment)?;
+    let method = method_for(tx, &session, payment)?;
     let how = AttemptOptions {
         challenge: payment.challenge,
         ..AttemptOptions::default()
@@ -236,12 +236,12 @@ fn save(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiErro
         takes_debits(&session)?;
     }
     let customer = buyer::customer(tx, &session);
-    let method = means(tx, &session, payment)?;
+    let method = method_for(tx, &session, payment)?;
     let intent = match session.value["setup_intent"].as_str() {
         Some(intent) => intent.to_owned(),
         None => {
             let fields = session.hidden["setup"].clone();
-            let intent = setup::open(tx, &session.owner, fields, json!({ "session": id }));
+            let intent = setup::make(tx, &session.owner, fields, json!({ "session": id }));
             tx.update(id, |r| r.value["setup_intent"] = json!(intent.id));
             intent.id.clone()
         }
@@ -256,7 +256,7 @@ fn save(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiErro
 }
 
 /// What the buyer pays with.
-fn means(
+fn method_for(
     tx: &mut Tx<'_>,
     session: &Record,
     payment: &Payment,
@@ -355,7 +355,7 @@ fn ensure_intent(tx: &mut Tx<'_>, session: &Record, customer: Option<&str>) -> S
     for name in ["currency", "payment_method_types"] {
         fields[name] = session.value[name].clone();
     }
-    let intent = intents::open(tx, &session.owner, fields, hidden);
+    let intent = intents::make(tx, &session.owner, fields, hidden);
     tx.update(&session.id, |r| {
         r.value["payment_intent"] = json!(intent.id)
     });

@@ -102,7 +102,7 @@ async fn rules(State(s): State<Simulator>) -> Json<DeliveryRules> {
 /// A mode sets all rules to its own. Other fields then change single rules.
 async fn set_rules(State(s): State<Simulator>, body: String) -> JsonResult {
     let wanted: serde_json::Map<String, Value> = read(&body)?;
-    let told = {
+    let changed = {
         let mut core = s.engine().lock();
         let base = match wanted.get("mode") {
             None => core.rules.clone(),
@@ -121,7 +121,7 @@ async fn set_rules(State(s): State<Simulator>, body: String) -> JsonResult {
         json!(core.rules)
     };
     s.engine().wake.notify_one();
-    Ok(Json(told))
+    Ok(Json(changed))
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(value: Value) -> Result<T, ApiError> {

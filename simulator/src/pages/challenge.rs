@@ -7,7 +7,7 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::html::{error_page, go, page};
+use super::html::{error_page, page, see_other};
 use crate::{
     Simulator,
     error::ApiError,
@@ -50,7 +50,7 @@ pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> 
         Err(error) => return error_page(&error),
     };
     if let Some(session) = intent.hidden["session"].as_str() {
-        return go(&format!("/c/pay/{session}/challenge"));
+        return see_other(&format!("/c/pay/{session}/challenge"));
     }
     if intent.text("status") != "requires_action" {
         return error_page(&ApiError::invalid("There is no challenge to answer."));
@@ -103,5 +103,5 @@ pub(super) async fn answer(
             before.text("client_secret"),
         )
         .append_pair("redirect_status", status);
-    go(url.as_str())
+    see_other(url.as_str())
 }

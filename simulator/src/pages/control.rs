@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     dashboard,
-    html::{Field, badge, error_page, go, page, table, when},
+    html::{Field, badge, error_page, page, see_other, table, when},
 };
 use crate::{
     Fault, Simulator,
@@ -291,7 +291,7 @@ struct AdvanceForm {
 
 async fn advance(State(s): State<Simulator>, Form(form): Form<AdvanceForm>) -> Response {
     s.engine().advance(form.seconds.clamp(0, MAX_ADVANCE));
-    go("/_simulator")
+    see_other("/_simulator")
 }
 
 async fn next(State(s): State<Simulator>) -> Response {
@@ -302,7 +302,7 @@ async fn next(State(s): State<Simulator>) -> Response {
         next.into_iter().find(|seconds| *seconds > 0)
     };
     s.engine().advance(seconds.unwrap_or(0).min(MAX_ADVANCE));
-    go("/_simulator")
+    see_other("/_simulator")
 }
 
 #[derive(Deserialize)]
@@ -317,7 +317,7 @@ async fn arm(State(s): State<Simulator>, Form(form): Form<FaultForm>) -> Respons
     match serde_json::from_value::<Fault>(fault) {
         Ok(fault) => {
             s.fault(fault).await;
-            go("/_simulator")
+            see_other("/_simulator")
         }
         Err(error) => error_page(&ApiError::invalid(error.to_string())),
     }
@@ -325,7 +325,7 @@ async fn arm(State(s): State<Simulator>, Form(form): Form<FaultForm>) -> Respons
 
 async fn disarm(State(s): State<Simulator>) -> Response {
     s.clear_faults().await;
-    go("/_simulator")
+    see_other("/_simulator")
 }
 
 async fn assume(
@@ -333,7 +333,7 @@ async fn assume(
     Form(wanted): Form<BTreeMap<String, String>>,
 ) -> Response {
     match s.engine().lock().assumptions.set_all(&wanted) {
-        Ok(()) => go("/_simulator"),
+        Ok(()) => see_other("/_simulator"),
         Err(error) => error_page(&error),
     }
 }
@@ -395,7 +395,7 @@ fn delivered(core: &Core, delivery: &Value) -> Markup {
 
 async fn redeliver(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
     s.deliver(&id, 1).await;
-    go(&format!("/_simulator/page/events/{id}"))
+    see_other(&format!("/_simulator/page/events/{id}"))
 }
 
 async fn show_account(State(s): State<Simulator>, Path(id): Path<String>) -> Response {

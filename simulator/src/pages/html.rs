@@ -63,7 +63,7 @@ pub(super) fn error_page(error: &ApiError) -> Response {
 }
 
 /// See-other: the browser's next request is a GET.
-pub(super) fn go(url: &str) -> Response {
+pub(super) fn see_other(url: &str) -> Response {
     Redirect::to(url).into_response()
 }
 

@@ -8,7 +8,9 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::html::{Field, Problem, address, choice, error_page, go, page_with, problem_summary};
+use super::html::{
+    Field, Problem, address, choice, error_page, page_with, problem_summary, see_other,
+};
 use crate::{
     Simulator,
     accounts::{
@@ -22,8 +24,8 @@ pub(super) async fn open(
     Path((account, token)): Path<(String, String)>,
 ) -> Response {
     match s.engine().work(|tx| links::open(tx, &account, &token)) {
-        Ok(Opened::Form(form)) => go(&format!("/setup/{account}/{token}/{form}")),
-        Ok(Opened::Refresh(url)) => go(&url),
+        Ok(Opened::Form(form)) => see_other(&format!("/setup/{account}/{token}/{form}")),
+        Ok(Opened::Refresh(url)) => see_other(&url),
         Err(error) => error_page(&error),
     }
 }
@@ -273,7 +275,7 @@ pub(super) async fn submit(
         .engine()
         .work(|tx| onboarding::onboard(tx, &account, &details))
     {
-        Ok(_) => go(&return_url),
+        Ok(_) => see_other(&return_url),
         Err(error) => error_page(&error),
     }
 }

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::html::{
-    Field, Problem, address, amount, badge, error_page, go, page, page_with, problem_summary,
-    table, when,
+    Field, Problem, address, amount, badge, error_page, page, page_with, problem_summary,
+    see_other, table, when,
 };
 use crate::{
     Simulator,
@@ -292,7 +292,7 @@ pub(super) async fn act(
     Path(id): Path<String>,
     Form(form): Form<PortalForm>,
 ) -> Response {
-    let session = match s.engine().work(|tx| grant(tx, &id, &form)) {
+    let session = match s.engine().work(|tx| perform(tx, &id, &form)) {
         Ok(session) => session,
         Err(error) => {
             let field = match form.action {
@@ -317,7 +317,7 @@ pub(super) async fn act(
     };
     let after = &flow["after_completion"];
     match after["type"].as_str().filter(|_| done) {
-        Some("redirect") => go(after["redirect"]["return_url"].as_str().unwrap_or("/")),
+        Some("redirect") => see_other(after["redirect"]["return_url"].as_str().unwrap_or("/")),
         Some("hosted_confirmation") => {
             let message = after["hosted_confirmation"]["custom_message"].as_str();
             page(
@@ -325,12 +325,12 @@ pub(super) async fn act(
                 html! { main.card { h1 { "Done" } p { (message.unwrap_or("Your change is saved.")) } } },
             )
         }
-        _ => go(&format!("/p/session/{id}")),
+        _ => see_other(&format!("/p/session/{id}")),
     }
 }
 
 /// Does what the configuration lets the customer do.
-fn grant(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, ApiError> {
+fn perform(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, ApiError> {
     let view = load(tx, id)?;
     let (owner, customer) = (view.session.owner.as_str(), view.customer.id.as_str());
     tx.on_clock_of(customer);
@@ -354,7 +354,7 @@ fn grant(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, Ap
     let subject = &form.subject;
     match form.action {
         Action::Cancel => cancel(tx, owner, subject, may, &form.feedback)?,
-        Action::Resume => ask(
+        Action::Resume => request(
             tx,
             owner,
             "POST",
@@ -362,7 +362,7 @@ fn grant(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, Ap
             &[("cancel_at_period_end", "false")],
         )?,
         Action::Default => make_default(tx, owner, customer, subject)?,
-        Action::Detach => ask(
+        Action::Detach => request(
             tx,
             owner,
             "POST",
@@ -391,7 +391,7 @@ fn cancel(tx: &mut Tx<'_>, owner: &str, subscription: &str, may: &Value, feedbac
     }
     if may["mode"] == json!("at_period_end") {
         form.push(("cancel_at_period_end", "true"));
-        return ask(tx, owner, "POST", &path, &form);
+        return request(tx, owner, "POST", &path, &form);
     }
     let how = may["proration_behavior"].as_str();
     if how != Some("none") {
@@ -400,16 +400,22 @@ fn cancel(tx: &mut Tx<'_>, owner: &str, subscription: &str, may: &Value, feedbac
     if how == Some("always_invoice") {
         form.push(("invoice_now", "true"));
     }
-    ask(tx, owner, "DELETE", &path, &form)
+    request(tx, owner, "DELETE", &path, &form)
 }
 
 fn make_default(tx: &mut Tx<'_>, owner: &str, customer: &str, method: &str) -> Answer {
     let path = format!("/v1/customers/{customer}");
     let form = [("invoice_settings[default_payment_method]", method)];
-    ask(tx, owner, "POST", &path, &form)
+    request(tx, owner, "POST", &path, &form)
 }
 
-fn ask(tx: &mut Tx<'_>, owner: &str, method: &str, path: &str, form: &[(&str, &str)]) -> Answer {
+fn request(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    method: &str,
+    path: &str,
+    form: &[(&str, &str)],
+) -> Answer {
     let (entry, ids) = routes::find(method, path).ok_or_else(ApiError::unexpected)?;
     let form = Serializer::new(String::new()).extend_pairs(form).finish();
     let args = Node::parse(&form)?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     charges,
-    intents::{check_fee, step, unexpected_state},
+    intents::{check_fee, unexpected_state, update_and_emit},
 };
 use crate::{
     api::{Call, Route, find, merge_metadata, retrieve},
@@ -121,7 +121,7 @@ fn increment(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         r.value["amount"] = json!(amount);
         r.value["payment_method_details"]["card"]["amount_authorized"] = json!(amount);
     });
-    step(
+    update_and_emit(
         tx,
         &intent.id,
         "payment_intent.amount_capturable_updated",

@@ -133,7 +133,7 @@ pub(crate) fn authorise(tx: &mut Tx<'_>, intent_id: &str, method: &Record) -> Re
     let charge = attempt(tx, &intent, method, Status::Authorised);
     emit_charge(tx, "charge.succeeded", &charge);
     let until = tx.now + AUTHORISED_FOR;
-    intents::step(
+    intents::update_and_emit(
         tx,
         intent_id,
         "payment_intent.amount_capturable_updated",
@@ -153,12 +153,12 @@ pub(crate) fn capture(tx: &mut Tx<'_>, intent_id: &str, amount: i64) -> Result<(
     let intent = intent(tx, intent_id)?;
     let fee = intent.value["application_fee_amount"].clone();
     let sent_on = intent.value["transfer_data"].clone();
-    let charge = take(tx, intent.text("latest_charge"), amount, fee, sent_on)?;
+    let charge = capture_charge(tx, intent.text("latest_charge"), amount, fee, sent_on)?;
     settled(tx, intent_id, &charge)
 }
 
 /// As [`capture`], of the charge alone.
-pub(super) fn take(
+pub(super) fn capture_charge(
     tx: &mut Tx<'_>,
     charge: &str,
     amount: i64,
@@ -217,7 +217,7 @@ pub(crate) fn begin_debit(
     let intent = intent(tx, intent_id)?;
     let charge = attempt(tx, &intent, method, Status::Pending);
     emit_charge(tx, "charge.pending", &charge);
-    intents::step(tx, intent_id, "payment_intent.processing", |r| {
+    intents::update_and_emit(tx, intent_id, "payment_intent.processing", |r| {
         r.value["status"] = json!("processing");
         r.value["payment_method"] = charge.value["payment_method"].clone();
     });
@@ -502,7 +502,7 @@ pub(super) fn settled(tx: &mut Tx<'_>, intent_id: &str, charge: &Record) -> Resu
         return Ok(());
     };
     disputes::after_charge(tx, &charge)?;
-    intents::step(tx, intent_id, "payment_intent.succeeded", |r| {
+    intents::update_and_emit(tx, intent_id, "payment_intent.succeeded", |r| {
         r.value["status"] = json!("succeeded");
         r.value["next_action"] = Value::Null;
         r.value["last_payment_error"] = Value::Null;
@@ -581,8 +581,8 @@ fn book_success(tx: &mut Tx<'_>, charge: &Record) -> Result<(), ApiError> {
     };
     let payment = destination::after_charge(tx, &charge)?;
     match (fee, payment) {
-        (Some(fee), None) => fees::take(tx, &charge, None, fee),
-        (Some(fee), Some(payment)) => fees::take(tx, &payment, Some(&charge), fee),
+        (Some(fee), None) => fees::charge_fee(tx, &charge, None, fee),
+        (Some(fee), Some(payment)) => fees::charge_fee(tx, &payment, Some(&charge), fee),
         (None, _) => Ok(()),
     }
 }

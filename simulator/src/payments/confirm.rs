@@ -79,7 +79,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     let args = call.args;
     check_confirmable(intent)?;
     let method = method_to_confirm(tx, call, intent)?;
-    intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
+    intents::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let how = AttemptOptions {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
         return_url: args.text("return_url").map(str::to_owned),
@@ -312,7 +312,7 @@ fn keep_method(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) 
 fn requires_action(tx: &mut Tx<'_>, id: &str, return_url: Option<&str>) {
     let url = format!("{}/c/challenge/{id}", tx.base_url);
     let action = intents::challenge_at(&url, return_url);
-    intents::step(tx, id, "payment_intent.requires_action", |r| {
+    intents::update_and_emit(tx, id, "payment_intent.requires_action", |r| {
         r.value["status"] = json!("requires_action");
         r.value["next_action"] = action;
     });

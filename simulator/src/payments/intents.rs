@@ -130,12 +130,12 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     describe(args, &mut fields)?;
     destination::check(tx, call.owner, &fields, "")?;
     if let Some(method) = &method {
-        suits(&fields, args.text("customer"), method)?;
+        check_method(&fields, args.text("customer"), method)?;
         fields["payment_method"] = json!(method.id);
         fields["status"] = json!("requires_confirmation");
     }
     let hidden = hidden(tx, args);
-    let intent = open(tx, call.owner, fields, hidden);
+    let intent = make(tx, call.owner, fields, hidden);
     if confirms {
         return confirm::run(tx, call, &intent);
     }
@@ -231,8 +231,8 @@ pub(super) fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> 
     if let Some(shipping) = args.at("shipping") {
         fields["shipping"] = shipping_of(shipping);
     }
-    if let Some(wish) = args.text("payment_method_options.card.request_three_d_secure") {
-        fields["payment_method_options"] = card_options(wish);
+    if let Some(requested) = args.text("payment_method_options.card.request_three_d_secure") {
+        fields["payment_method_options"] = card_options(requested);
     }
     if let Some(data) = args.at("transfer_data") {
         // An update says only what changes.
@@ -294,12 +294,12 @@ fn hidden(tx: &mut Tx<'_>, args: &Node) -> Value {
             "unit_of_measure": form.text("unit_of_measure"),
         }));
     }
-    let wish = args.text("payment_method_options.card.request_incremental_authorization");
-    json!({ "lines": lines, "incremental": wish == Some("if_available") })
+    let requested = args.text("payment_method_options.card.request_incremental_authorization");
+    json!({ "lines": lines, "incremental": requested == Some("if_available") })
 }
 
 /// A payment method must be of an accepted type and belong to nobody else.
-pub(crate) fn suits(
+pub(crate) fn check_method(
     intent: &Value,
     customer: Option<&str>,
     method: &Record,
@@ -341,7 +341,7 @@ pub(crate) fn suits(
 }
 
 /// Makes an intent from the given fields. The others have Stripe's defaults.
-pub(crate) fn open(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -> Arc<Record> {
+pub(crate) fn make(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -> Arc<Record> {
     let id = tx.mint("pi_3", 23);
     let secret = tx.mint(&format!("{id}_secret_"), 25);
     let connected = owner != tx.store().platform;
@@ -441,7 +441,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         accepted_types(args, &currency, &mut value)?;
     }
     if let Some(method) = given_method(tx, call)? {
-        suits(&value, value["customer"].as_str(), &method)?;
+        check_method(&value, value["customer"].as_str(), &method)?;
         value["payment_method"] = json!(method.id);
         value["status"] = json!("requires_confirmation");
         value["next_action"] = Value::Null;
@@ -538,7 +538,7 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
         charges::cancel_debit(tx, intent.text("latest_charge"));
     }
     let now = tx.now;
-    step(tx, id, "payment_intent.canceled", |r| {
+    update_and_emit(tx, id, "payment_intent.canceled", |r| {
         r.value["status"] = json!("canceled");
         r.value["canceled_at"] = json!(now);
         r.value["cancellation_reason"] = json!(reason);
@@ -549,7 +549,12 @@ pub(crate) fn cancel(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
 }
 
 /// Changes an intent and emits an event with its new state.
-pub(crate) fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)) {
+pub(crate) fn update_and_emit(
+    tx: &mut Tx<'_>,
+    id: &str,
+    event: &str,
+    change: impl FnOnce(&mut Record),
+) {
     let Some(intent) = tx.update(id, change) else {
         return;
     };
@@ -577,7 +582,7 @@ pub(crate) fn challenge_at(url: &str, return_url: Option<&str>) -> Value {
 
 /// An attempt failed: the intent can be tried again.
 pub(crate) fn attempt_failed(tx: &mut Tx<'_>, id: &str, error: Value) {
-    step(tx, id, "payment_intent.payment_failed", |r| {
+    update_and_emit(tx, id, "payment_intent.payment_failed", |r| {
         r.value["status"] = json!("requires_payment_method");
         r.value["next_action"] = Value::Null;
         r.value["processing"] = Value::Null;

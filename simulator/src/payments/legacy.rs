@@ -176,7 +176,7 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let before = &charge.value["transfer_data"];
     check_fee(tx, call.owner, fee, amount, before.is_object())?;
     let data = sent_on(tx, call, before, amount, fee)?;
-    charges::take(tx, &charge.id, amount, json!(fee), data)?;
+    charges::capture_charge(tx, &charge.id, amount, json!(fee), data)?;
     charges::settled(tx, "", &charge)?;
     Ok(tx
         .get(&charge.id)

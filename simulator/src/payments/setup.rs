@@ -83,7 +83,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let single = fields
         .as_object_mut()
         .and_then(|map| map.remove("single_use"));
-    let intent = open(tx, call.owner, fields, json!({ "single_use": single }));
+    let intent = make(tx, call.owner, fields, json!({ "single_use": single }));
     if confirms {
         return confirm(tx, call, &intent);
     }
@@ -117,7 +117,7 @@ fn describe(tx: &mut Tx<'_>, call: &Call<'_>, fields: &mut Value) -> Result<(), 
     }
     if let Some(method) = intents::given_method(tx, call)? {
         fields["object"] = json!("setup_intent");
-        intents::suits(fields, fields["customer"].as_str(), &method)?;
+        intents::check_method(fields, fields["customer"].as_str(), &method)?;
         fields["payment_method"] = json!(method.id);
         fields["status"] = json!("requires_confirmation");
     }
@@ -125,7 +125,7 @@ fn describe(tx: &mut Tx<'_>, call: &Call<'_>, fields: &mut Value) -> Result<(), 
 }
 
 /// Makes a setup intent out of the fields that are given.
-pub(crate) fn open(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -> Arc<Record> {
+pub(crate) fn make(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -> Arc<Record> {
     let id = tx.mint("seti_1", 23);
     let secret = tx.mint(&format!("{id}_secret_"), 25);
     let connected = owner != tx.store().platform;
@@ -239,7 +239,7 @@ fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 /// Cancels an open setup intent.
 pub(crate) fn abandon(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
     if tx.get(id).is_some_and(|i| is_open(&i)) {
-        step(tx, id, "setup_intent.canceled", |r| {
+        update_and_emit(tx, id, "setup_intent.canceled", |r| {
             r.value["status"] = json!("canceled");
             r.value["cancellation_reason"] = json!(reason);
             r.value["next_action"] = Value::Null;
@@ -247,7 +247,7 @@ pub(crate) fn abandon(tx: &mut Tx<'_>, id: &str, reason: Option<&str>) {
     }
 }
 
-fn step(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)) {
+fn update_and_emit(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&mut Record)) {
     if let Some(intent) = tx.update(id, change) {
         tx.emit(event, &intent.owner, &intent.value);
     }
@@ -285,7 +285,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
             return refuse("You cannot confirm this SetupIntent because it's missing a payment method. You can either update the SetupIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned());
         }
     };
-    intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
+    intents::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let return_url = args.text("return_url");
     if return_url.is_some_and(|url| url::Url::parse(url).is_err()) {
         return Err(ApiError::invalid("Not a valid URL")
@@ -375,7 +375,7 @@ pub(crate) fn attempt(
             tx.update(&attempt, |r| r.value["status"] = json!("requires_action"));
             let url = format!("{}/c/challenge/{id}", tx.base_url);
             let action = intents::challenge_at(&url, how.return_url.as_deref());
-            step(tx, id, "setup_intent.requires_action", |r| {
+            update_and_emit(tx, id, "setup_intent.requires_action", |r| {
                 r.value["status"] = json!("requires_action");
                 r.value["next_action"] = action;
             });
@@ -455,7 +455,7 @@ fn fail(tx: &mut Tx<'_>, id: &str, error: Value) {
         r.value["status"] = json!("failed");
         r.value["setup_error"] = error.clone();
     });
-    step(tx, id, "setup_intent.setup_failed", |r| {
+    update_and_emit(tx, id, "setup_intent.setup_failed", |r| {
         r.value["status"] = json!("requires_payment_method");
         r.value["next_action"] = Value::Null;
         r.value["payment_method"] = Value::Null;
@@ -483,7 +483,7 @@ fn succeed(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     tx.update(intent.text("latest_attempt"), |r| {
         r.value["status"] = json!("succeeded");
     });
-    step(tx, id, "setup_intent.succeeded", |r| {
+    update_and_emit(tx, id, "setup_intent.succeeded", |r| {
         r.value["status"] = json!("succeeded");
         r.value["next_action"] = Value::Null;
         r.value[field] = json!(mandate);

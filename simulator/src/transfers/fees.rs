@@ -102,7 +102,7 @@ pub(crate) fn share(tx: &Tx<'_>, charge: &Record, amount: i64) -> Result<i64, Ap
 }
 
 /// The platform takes its fee of a charge, or of the payment that a destination charge (`origin`) became.
-pub(crate) fn take(
+pub(crate) fn charge_fee(
     tx: &mut Tx<'_>,
     charge: &Record,
     origin: Option<&Record>,

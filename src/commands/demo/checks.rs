@@ -1,4 +1,4 @@
-//! What must be true at the end, counted from outside.
+//! The checks at the end, made from outside of the server.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use serde_json::Value;
 use souk::money::display;
 
 use super::evidence::{Evidence, Story, gather, int, list};
-use super::shapes::LedgerBalance;
+use super::responses::LedgerBalance;
 use super::shop::Shop;
-use super::{Failure, Look, Stage, until};
+use super::{Failure, Poll, Stage, until};
 
-/// What was found, or what is wrong.
+/// What a check found, or what is wrong.
 type Verdict = Result<String, String>;
 
-/// How an order comes to hold a payment: exactly one of these, once.
+/// The timeline entries of a confirmed payment: an order has exactly one of them, once.
 const CONFIRMED: [&str; 3] = ["paid", "refund_due", "cancelled_sold_out"];
 
-/// Checks everything, shows it, and answers how many checks failed.
+/// Runs and shows all checks, and answers how many failed.
 pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
     stage.screen.step("Counting");
     everything_delivered(stage, &story.shop).await?;
@@ -69,9 +69,9 @@ async fn everything_delivered(stage: &Stage, shop: &Shop) -> Result<(), Failure>
             };
             let left = list(&pending).filter(ours).count();
             Ok(if left == 0 {
-                Look::There(())
+                Poll::Ready(())
             } else {
-                Look::NotYet(format!("{left} on their way"))
+                Poll::Pending(format!("{left} on their way"))
             })
         },
     )
@@ -85,14 +85,14 @@ async fn books_caught_up(stage: &Stage, shop: &Shop) {
         "the books to catch up with Stripe",
         async || {
             let oracle = shop.stripe.oracle().await?;
-            let balances: Vec<LedgerBalance> = stage.admin.whole("/v1/ledger/balances").await?;
+            let balances: Vec<LedgerBalance> = stage.admin.get_list("/v1/ledger/balances").await?;
             Ok(match compare_books(&shop.account, &oracle, &balances) {
-                Ok(_) => Look::There(()),
-                Err(drift) => Look::NotYet(drift),
+                Ok(_) => Poll::Ready(()),
+                Err(drift) => Poll::Pending(drift),
             })
         },
     );
-    // Whatever keeps it, the counting says it.
+    // If it fails, the checks say why.
     drop(caught_up.await);
 }
 

@@ -1,4 +1,4 @@
-//! The demo's hands: the API as one person, Stripe's hosted pages as a browser, and the simulator's controls.
+//! The demo's clients: of the API as one person, of Stripe's hosted pages as a browser, and of the simulator's controls.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 
 use super::super::Failure;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn client(redirects: Policy) -> Result<Client, Failure> {
-    // What is talked to is as a rule on this machine, and a proxy of the environment isn't for it.
+    // The server is usually on this machine, so the environment's proxy doesn't apply.
     Ok(Client::builder()
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .redirect(redirects)
         .no_proxy()
         .build()?)
 }
 
-/// Souk's API, spoken to by one person.
+/// A client of Souk's API, as one person.
 #[derive(Clone)]
 pub struct Api {
     client: Client,
@@ -33,7 +33,7 @@ pub struct Api {
     order_secret: Option<String>,
 }
 
-/// Somebody with a login, and the access token of the moment.
+/// Somebody with a login and a current access token.
 struct Person {
     email: String,
     password: String,
@@ -58,7 +58,7 @@ struct Tokens {
 }
 
 impl Api {
-    /// Nobody in particular.
+    /// Without a login.
     pub fn new(base: &str) -> Result<Self, Failure> {
         let base = base.trim_end_matches('/').to_owned();
         Ok(Self {
@@ -69,14 +69,14 @@ impl Api {
         })
     }
 
-    /// Somebody who registers.
+    /// As somebody who registers now.
     pub async fn register(&self, email: &str, password: &str, name: &str) -> Result<Self, Failure> {
         let new = json!({ "email": email, "password": password, "name": name });
         let tokens = self.post("/v1/auth/register", &new).await?;
         Ok(self.with_tokens(email, password, tokens))
     }
 
-    /// Somebody who has registered.
+    /// As somebody who has registered.
     pub async fn login(&self, email: &str, password: &str) -> Result<Self, Failure> {
         let known = json!({ "email": email, "password": password });
         let tokens = self.post("/v1/auth/login", &known).await?;
@@ -95,7 +95,7 @@ impl Api {
         }
     }
 
-    /// A guest with the secret of their order.
+    /// As a guest with the secret of their order.
     pub fn with_order_secret(&self, secret: &str) -> Self {
         Self {
             order_secret: Some(secret.to_owned()),
@@ -108,13 +108,13 @@ impl Api {
         self.send(Method::GET, path, None).await
     }
 
-    /// Asks for something, with an idempotency key of its own.
+    /// Posts a body, with a new idempotency key.
     pub async fn post<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
         self.send(Method::POST, path, Some(body)).await
     }
 
-    /// A list that one answer gives whole.
-    pub async fn whole<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
+    /// A list without pages.
+    pub async fn get_list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
         Ok(self.get::<Page<T>>(path).await?.data)
     }
 
@@ -195,7 +195,7 @@ async fn reach(request: RequestBuilder, asked: &str) -> Result<Response, Failure
     Ok(sent.map_err(|e| format!("{asked}: {}", causes(&e)))?)
 }
 
-/// The answer's JSON, or an error that says what was asked and what was answered.
+/// The response's JSON, or an error with the request and the response.
 async fn answer<T: DeserializeOwned>(request: RequestBuilder, asked: &str) -> Result<T, Failure> {
     read(reach(request, asked).await?, asked).await
 }
@@ -223,7 +223,7 @@ async fn read<T: DeserializeOwned>(answer: Response, asked: &str) -> Result<T, F
         .map_err(|e| format!("{asked}: the answer is not as openapi.yaml says: {e}").into())
 }
 
-/// What reqwest says, and why, down to the system's word.
+/// An error's message, with all its causes.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -234,7 +234,7 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// A page that a person is on.
+/// A page in the browser.
 pub struct Shown {
     /// Its address, after redirects.
     pub url: String,
@@ -252,8 +252,7 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// The simulator that one of its hosted pages belongs to. Anything else is refused: the demo neither pays at the
-    /// real Stripe nor fills in its forms.
+    /// The simulator of a hosted page. Anything else is refused, since the demo must not use the real Stripe.
     pub async fn behind(page: &str) -> Result<Self, Failure> {
         let base = url::Url::parse(page)
             .map_err(|e| format!("{page}: {e}"))?
@@ -279,7 +278,7 @@ impl Stripe {
         show(self.browser.get(url), url).await
     }
 
-    /// Sends a form, and goes where it leads.
+    /// Sends a form, and follows redirects.
     pub async fn submit(&self, url: &str, fields: &[(&str, &str)]) -> Result<Shown, Failure> {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(fields)
@@ -302,7 +301,7 @@ impl Stripe {
         .await
     }
 
-    /// Works one of the controls.
+    /// Posts to one of the controls.
     pub async fn control(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let path = format!("/_simulator{path}");
         let request = self
@@ -312,7 +311,7 @@ impl Stripe {
         answer(request, &format!("POST {path} of the simulator")).await
     }
 
-    /// What truly happened at Stripe.
+    /// The simulator's own books.
     pub async fn oracle(&self) -> Result<Value, Failure> {
         self.read("/oracle").await
     }

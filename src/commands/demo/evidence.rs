@@ -1,16 +1,16 @@
-//! What both sides say at the end: our API as an admin reads it, and Stripe's own books.
+//! The data of both sides at the end: our API as an admin reads it, and the simulator's own books.
 
 use serde_json::Value;
 
-use super::sales::Purchase;
-use super::shapes::{
+use super::responses::{
     Finding, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
     Transaction,
 };
+use super::sales::Purchase;
 use super::shop::Shop;
 use super::{Failure, Stage};
 
-/// What was played.
+/// The purchases and payouts that were played.
 pub struct Story {
     pub shop: Shop,
     pub lamp: Product,
@@ -23,7 +23,7 @@ pub struct Story {
     pub payouts: Vec<Payout>,
 }
 
-/// All that both sides say, read once nothing is on its way any more.
+/// The data of both sides, read when no event is on its way any more.
 pub struct Evidence<'a> {
     pub story: &'a Story,
     pub oracle: Value,
@@ -36,7 +36,7 @@ pub struct Evidence<'a> {
     pub findings: Vec<Finding>,
 }
 
-/// Reads it all.
+/// Reads all of it.
 pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>, Failure> {
     let (admin, seller) = (&stage.admin, &story.shop.seller.id);
     let mut orders = Vec::new();
@@ -72,7 +72,7 @@ pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>,
         stock: admin
             .all(&format!("/v1/products/{}/stock_adjustments", story.lamp.id))
             .await?,
-        balances: admin.whole("/v1/ledger/balances").await?,
+        balances: admin.get_list("/v1/ledger/balances").await?,
         payouts,
         findings: admin.all("/v1/ledger/findings?state=open").await?,
     })

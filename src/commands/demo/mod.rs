@@ -1,13 +1,13 @@
-//! `souk demo`: a marketplace's whole life over HTTP, and at the end a count of every cent.
+//! `souk demo`: plays a marketplace's whole life over HTTP, and checks every cent at the end.
 
 mod checks;
 mod client;
+mod environment;
 mod evidence;
-mod house;
 mod payday;
 mod print;
+mod responses;
 mod sales;
-mod shapes;
 mod shop;
 
 use std::time::Duration;
@@ -18,11 +18,11 @@ use tracing_subscriber::EnvFilter;
 use super::serve::Stop;
 use super::{Failure, seed};
 use client::Api;
+use environment::Environment;
 use evidence::Story;
-use house::House;
 use print::Screen;
 
-/// What may be said to `souk demo`.
+/// The arguments of `souk demo`.
 #[derive(clap::Args)]
 pub struct Args {
     /// Play against this server, such as http://127.0.0.1:8080; its simulated clock is moved by days.
@@ -39,13 +39,13 @@ pub struct Args {
     admin_password: String,
 }
 
-/// How long something that happens by itself may take.
+/// How long to wait for something that happens by itself.
 const DEADLINE: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// After this long it is said what is waited for.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// After this time the screen says what the demo waits for.
 const QUIET: Duration = Duration::from_millis(400);
 
-/// Plays. Fails when a step does, or when a check at the end does not hold.
+/// Runs `souk demo`. Fails if a step fails, or a check at the end.
 pub async fn run(args: Args) -> Result<(), Failure> {
     if std::env::var_os("RUST_LOG").is_some() {
         let filter = EnvFilter::from_default_env();
@@ -54,39 +54,39 @@ pub async fn run(args: Args) -> Result<(), Failure> {
             .with_writer(std::io::stderr)
             .init();
     }
-    // A stop ends the play and not the process, so that what was started is put away.
+    // A signal ends the play and not the process, so that the own server is stopped.
     let stop = Stop::listen()?;
-    let mut house = None;
+    let mut environment = None;
     let played = tokio::select! {
-        played = async { perform(house.insert(House::enter(args).await?)).await } => played,
+        played = async { perform(environment.insert(Environment::start(args).await?)).await } => played,
         () = stop.wanted() => Err("stopped before the end".into()),
     };
-    if let Some(house) = house {
-        house.leave().await;
+    if let Some(environment) = environment {
+        environment.stop().await;
     }
     played
 }
 
-/// Where the story is played, and who looks on.
+/// The screen, the server and the admin of a run.
 struct Stage {
     screen: Screen,
-    /// The server, spoken to by nobody in particular.
+    /// The server, without a login.
     server: Api,
     admin: Api,
-    /// Makes this run's mail addresses its own.
+    /// Makes this run's mail addresses unique.
     tag: String,
 }
 
 impl Stage {
-    async fn set(house: &House) -> Result<Self, Failure> {
-        let server = Api::new(&house.url)?;
+    async fn set(environment: &Environment) -> Result<Self, Failure> {
+        let server = Api::new(&environment.url)?;
         let admin = server
-            .login(&house.admin_email, &house.admin_password)
+            .login(&environment.admin_email, &environment.admin_password)
             .await
             .map_err(|e| {
                 format!(
                     "the admin {} could not log in (--admin-email, --admin-password): {e}",
-                    house.admin_email
+                    environment.admin_email
                 )
             })?;
         let tag = souk::ids::sha256_hex(souk::ids::random_token().as_bytes())[..8].to_owned();
@@ -104,12 +104,12 @@ impl Stage {
 }
 
 /// The story, from the first step to the last count.
-async fn perform(house: &House) -> Result<(), Failure> {
+async fn perform(environment: &Environment) -> Result<(), Failure> {
     let began = Instant::now();
-    let stage = Stage::set(house).await?;
+    let stage = Stage::set(environment).await?;
     stage.screen.title(
         "A marketplace's whole life, with simulated money",
-        &house.describe(),
+        &environment.describe(),
     );
 
     let shop = shop::seller_onboards(&stage).await?;
@@ -143,25 +143,25 @@ async fn perform(house: &House) -> Result<(), Failure> {
     }
 }
 
-/// What a look at something showed.
-enum Look<T> {
+/// What a poll showed.
+enum Poll<T> {
     /// It has happened.
-    There(T),
-    /// It hasn't; how far it has come.
-    NotYet(String),
+    Ready(T),
+    /// It has not happened; the text says how far it is.
+    Pending(String),
 }
 
-/// Looks until something has happened, and says meanwhile what is waited for.
+/// Polls until something has happened, and shows meanwhile what it waits for.
 async fn until<T>(
     screen: &Screen,
     what: &str,
-    mut look: impl AsyncFnMut() -> Result<Look<T>, Failure>,
+    mut poll: impl AsyncFnMut() -> Result<Poll<T>, Failure>,
 ) -> Result<T, Failure> {
     let began = Instant::now();
     loop {
-        let seen = match look().await? {
-            Look::There(found) => return Ok(found),
-            Look::NotYet(seen) => seen,
+        let seen = match poll().await? {
+            Poll::Ready(found) => return Ok(found),
+            Poll::Pending(seen) => seen,
         };
         let waited = began.elapsed();
         if waited > DEADLINE {
@@ -174,11 +174,11 @@ async fn until<T>(
         if waited > QUIET {
             screen.waiting(&format!("waiting for {what} ({seen})"));
         }
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Makes sure that Stripe has sent the browser back to a page of the server, whatever its public address is.
+/// Checks that Stripe has redirected the browser to a page of the server, whatever its public address is.
 fn is_back_at(page: &str, url: &str) -> Result<(), Failure> {
     let at = url::Url::parse(url).map_err(|e| format!("{url}: {e}"))?;
     if at.path().ends_with(page) {

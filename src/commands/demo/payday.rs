@@ -1,14 +1,14 @@
-//! The money leaves Stripe, and the admin sees what it was made of.
+//! Days pass until Stripe pays out, and the admin sees the payout's transactions.
 
 use serde_json::{Value, json};
 use souk::money::display;
 
-use super::shapes::{Payout, Transaction};
+use super::responses::{Payout, Transaction};
 use super::shop::{CURRENCY, Shop};
-use super::{Failure, Look, Stage, short, until};
+use super::{Failure, Poll, Stage, short, until};
 
 const DAY: i64 = 86_400;
-/// Money is paid out days after a charge; by then all of it has been.
+/// After so many days all money has been paid out, since a charge is paid out some days later.
 const PATIENT_DAYS: u32 = 7;
 const MOST_DAYS: u32 = 14;
 
@@ -72,12 +72,12 @@ async fn closed(stage: &Stage, shop: &Shop, count: usize) -> Result<Vec<Payout>,
                 .iter()
                 .all(|payout| payout.status == "paid" && payout.reconciliation == "closed");
             if done && payouts.len() == count {
-                return Ok(Look::There(payouts));
+                return Ok(Poll::Ready(payouts));
             }
             let seen = payouts
                 .iter()
                 .map(|payout| format!("{}, {}", payout.status, payout.reconciliation));
-            Ok(Look::NotYet(
+            Ok(Poll::Pending(
                 seen.reduce(|all, one| format!("{all}; {one}"))
                     .unwrap_or_else(|| "none yet".to_owned()),
             ))
@@ -94,7 +94,7 @@ async fn closed(stage: &Stage, shop: &Shop, count: usize) -> Result<Vec<Payout>,
     Ok(payouts)
 }
 
-/// The admin sees what each payout is made of.
+/// The admin reads the transactions of each payout.
 pub async fn admin_explains(stage: &Stage, payouts: &[Payout]) -> Result<(), Failure> {
     let screen = &stage.screen;
     screen.step("The platform's admin looks at the payout");

@@ -1,4 +1,4 @@
-//! How the demo looks: numbered steps, amounts under one another, ticks; colour and motion on a terminal only.
+//! The demo's output: numbered steps, aligned amounts, ticks. There is colour and motion on a terminal only.
 
 use std::cell::Cell;
 use std::io::{IsTerminal, Write};
@@ -14,7 +14,7 @@ const DIM: &str = "2";
 const GREEN: &str = "32";
 const RED: &str = "31";
 
-/// Where the demo is shown.
+/// The output of the demo.
 pub struct Screen {
     terminal: bool,
     colour: bool,
@@ -49,7 +49,7 @@ impl Screen {
         println!("{}", text.trim_end_matches(' '));
     }
 
-    /// What the whole is called.
+    /// The title.
     pub fn title(&self, text: &str, below: &str) {
         self.line(&format!(
             "\n{}\n{}",
@@ -68,27 +68,27 @@ impl Screen {
         ));
     }
 
-    /// The last word.
+    /// The last line.
     pub fn end(&self, text: &str) {
         self.line(&format!("\n{MARGIN}{}\n", self.paint(BOLD, text)));
     }
 
-    /// Something said by the way.
+    /// A remark.
     pub fn aside(&self, text: &str) {
         self.line(&format!("{MARGIN}{}", self.paint(DIM, text)));
     }
 
-    /// Something that is done.
+    /// A step that is done.
     pub fn done(&self, text: &str) {
         self.line(&format!("{MARGIN}{} {text}", self.paint(GREEN, "✓")));
     }
 
-    /// Something that is wrong.
+    /// A check that failed.
     pub fn failed(&self, text: &str) {
         self.line(&format!("{MARGIN}{} {text}", self.paint(RED, "✗")));
     }
 
-    /// An amount in minor units, with what it is.
+    /// A label and an amount in minor units.
     pub fn amount(&self, label: &str, amount: i64, currency: &str) {
         self.line(&format!(
             "{MARGIN}  {}",
@@ -96,7 +96,7 @@ impl Screen {
         ));
     }
 
-    /// What was checked, with what was found.
+    /// A check and its result.
     pub fn checked(&self, name: &str, found: &Result<String, String>) {
         match found {
             Ok(found) => self.done(&apart(
@@ -111,12 +111,12 @@ impl Screen {
         }
     }
 
-    /// What painting adds to the characters of a text.
+    /// The invisible characters that painting adds to a text.
     fn unseen(&self) -> usize {
         self.paint(DIM, "").chars().count()
     }
 
-    /// Rows under headings; all columns but the first are set to the right. The last row is their sum.
+    /// Rows under headings, and their sum as the last row. All columns but the first are aligned to the right.
     pub fn table(&self, head: &[&str], rows: &[Vec<String>], sum: &[String]) {
         let head: Vec<String> = head.iter().map(|&text| text.to_owned()).collect();
         let all = || {
@@ -152,7 +152,7 @@ impl Screen {
         self.line(&format!("{MARGIN}  {}", self.paint(BOLD, &set(sum))));
     }
 
-    /// Says what is being waited for; on a terminal on one line that the next one replaces, else once.
+    /// Says what the demo waits for: on a terminal on one line that the next one replaces, otherwise once.
     pub fn waiting(&self, what: &str) {
         if self.terminal {
             print!("\r\x1b[2K{MARGIN}… {what}");
@@ -164,7 +164,7 @@ impl Screen {
         self.waiting.set(true);
     }
 
-    /// Wipes the line of what is no longer waited for.
+    /// Clears the line of `waiting`.
     fn waited(&self) {
         if self.waiting.replace(false) && self.terminal {
             print!("\r\x1b[2K");

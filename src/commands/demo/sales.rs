@@ -1,12 +1,12 @@
-//! Three buyers, three ways to pay, and two refunds.
+//! Three buyers pay in three ways, and two are refunded.
 
 use futures_util::future::try_join_all;
 use serde_json::json;
 
 use super::client::Api;
-use super::shapes::{Order, Product, Refund, Session, Verification};
+use super::responses::{Order, Product, Refund, Session, Verification};
 use super::shop::{CODE, PASSWORD, Shop};
-use super::{Failure, Look, Stage, is_back_at, short, until};
+use super::{Failure, Poll, Stage, is_back_at, short, until};
 
 const CARD: &str = "4242 4242 4242 4242";
 /// Minor units.
@@ -14,10 +14,10 @@ const MADE_GOOD: i64 = 1000;
 /// Buyers reload their page; each time it asks again.
 const VERIFIES: usize = 8;
 const REPEATS: usize = 20;
-/// How long the webhook is held up, so that it and the buyer's return meet.
+/// The delay of the webhook, so that it and the buyer's return coincide.
 const WEBHOOK_DELAY_MS: u64 = 15;
 
-/// Something bought, or about to be.
+/// A checkout and its buyer.
 pub struct Purchase {
     pub session: Session,
     /// Somebody who may read the order.
@@ -76,9 +76,9 @@ async fn outcome(stage: &Stage, purchase: &Purchase, wanted: &str) -> Result<Ord
     until(&stage.screen, &what, async || {
         let said = verify(purchase).await?;
         Ok(if said.status == wanted {
-            Look::There(())
+            Poll::Ready(())
         } else {
-            Look::NotYet(said.status)
+            Poll::Pending(said.status)
         })
     })
     .await?;
@@ -134,7 +134,7 @@ pub async fn guest_buys_one(
     Ok(purchase)
 }
 
-/// Has the simulator send its events a little later while something is done.
+/// Delays the simulator's events while something is done.
 async fn hold_webhooks_up<T>(
     shop: &Shop,
     work: impl AsyncFnOnce() -> Result<T, Failure>,
@@ -208,7 +208,7 @@ pub async fn somebody_hesitates(stage: &Stage, lamp: &Product) -> Result<Purchas
     Ok(purchase)
 }
 
-/// A buyer who has an account here takes the last one, for nothing.
+/// A registered buyer takes the last one, for nothing.
 pub async fn friend_pays_with_a_code(
     stage: &Stage,
     shop: &Shop,
@@ -244,7 +244,7 @@ pub async fn friend_pays_with_a_code(
     Ok(purchase)
 }
 
-/// The hesitant guest pays after all, and gets it all back.
+/// The hesitant guest pays after all, and is refunded in full.
 pub async fn late_money_comes_back(
     stage: &Stage,
     shop: &Shop,
@@ -291,7 +291,7 @@ fn say_refund(stage: &Stage, refund: &Refund) {
         .amount("of it from the platform's fee", -fee, &refund.currency);
 }
 
-/// The seller gives a part of the first payment back.
+/// The seller refunds a part of the first payment.
 pub async fn scratch_is_made_good(
     stage: &Stage,
     shop: &Shop,
@@ -304,9 +304,9 @@ pub async fn scratch_is_made_good(
     let refund = until(screen, "the refund to succeed", async || {
         let refund: Refund = shop.owner.get(&format!("/v1/refunds/{}", asked.id)).await?;
         Ok(if refund.status == "succeeded" {
-            Look::There(refund)
+            Poll::Ready(refund)
         } else {
-            Look::NotYet(refund.status)
+            Poll::Pending(refund.status)
         })
     })
     .await?;

@@ -1,16 +1,16 @@
-//! The seller's beginning: an account, Stripe's onboarding, something to sell.
+//! The seller signs up, is onboarded at Stripe, and lists a product.
 
 use serde_json::json;
 
 use super::client::{Api, Stripe};
-use super::shapes::{Link, Product, PromotionCode, Seller};
-use super::{Failure, Look, Stage, is_back_at, until};
+use super::responses::{Link, Product, PromotionCode, Seller};
+use super::{Failure, Poll, Stage, is_back_at, until};
 
-/// Everybody's in the story.
+/// The password of everybody in the demo.
 pub const PASSWORD: &str = "a lamp in every window";
-/// What lamps are priced in.
+/// The currency of all prices.
 pub const CURRENCY: &str = "eur";
-/// Takes 100 % off.
+/// A promotion code of 100 %.
 pub const CODE: &str = "FRIEND100";
 const PRICE: i64 = 2500;
 
@@ -23,7 +23,7 @@ pub struct Shop {
     pub stripe: Stripe,
 }
 
-/// A seller registers, and Stripe gets to know her on its hosted form.
+/// A seller registers, and fills in Stripe's hosted form.
 pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
     let screen = &stage.screen;
     screen.step("Nadia opens a shop");
@@ -78,9 +78,9 @@ pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
         let seller: Seller = owner.get(&format!("/v1/sellers/{}", seller.id)).await?;
         let ready = seller.status == "active" && seller.charges_enabled && seller.payouts_enabled;
         Ok(if ready {
-            Look::There(seller)
+            Poll::Ready(seller)
         } else {
-            Look::NotYet(seller.status)
+            Poll::Pending(seller.status)
         })
     })
     .await?;

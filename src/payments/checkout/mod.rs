@@ -20,24 +20,24 @@ use crate::app::App;
 use crate::config::origin;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::http::{check_metadata, given, objects};
+use crate::http::{check_metadata, deserialize_some, json_objects};
 use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
 use crate::orders::{self, PricedLine};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
-use crate::stripe::{Prepared, key_until};
+use crate::stripe::{PreparedRequest, key_until};
 use crate::{audit, catalog, ids, money, sellers};
 
-use super::of_order;
+use super::payments_of_order;
 use session::create_session;
 
 /// How long a create request may go unanswered before its job repeats it.
-const ANSWER_MS: i64 = 15_000;
-/// Stripe's own, where a request names no `expires_at`.
-const DEFAULT_LIFE_MS: i64 = 24 * 3_600_000;
-/// Stripe wants half an hour from the moment it gets the request, which may be repeated some seconds later: less than
-/// this is never asked for.
-const LEAST_LIFE_MS: i64 = 31 * 60_000;
+const RETRY_AFTER_MS: i64 = 15_000;
+/// Stripe's default, for a request without `expires_at`.
+const DEFAULT_LIFETIME_MS: i64 = 24 * 3_600_000;
+/// Stripe's minimum is half an hour from the moment it gets the request. A repeat may reach it some seconds later, so we
+/// always ask for a minute more.
+const MIN_LIFETIME_MS: i64 = 31 * 60_000;
 /// The `metadata` name that carries our payment's id.
 pub(super) const METADATA_PAYMENT: &str = "souk_payment";
 
@@ -45,55 +45,55 @@ pub(super) const METADATA_PAYMENT: &str = "souk_payment";
 #[derive(Debug, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewCheckout {
-    /// What is bought; products of one seller in one currency.
-    #[serde(deserialize_with = "objects")]
+    /// Products of one seller in one currency.
+    #[serde(deserialize_with = "json_objects")]
     #[validate(
         length(min = 1, max = 50, message = "lines has 1 to 50 lines."),
         nested
     )]
     pub lines: Vec<NewLine>,
-    /// Where a guest is reached; needed without a login.
-    #[serde(default, deserialize_with = "given")]
+    /// A guest's address; required without a login.
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(
         email(message = "customer_email is not a mail address."),
         length(max = 254, message = "customer_email is too long.")
     )]
     pub customer_email: Option<String>,
-    /// Where the buyer comes back to; by default our own page.
-    #[serde(default, deserialize_with = "given")]
+    /// The address after payment; by default our own page.
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub success_url: Option<String>,
-    /// Where the buyer goes who gives up; by default our own page.
-    #[serde(default, deserialize_with = "given")]
+    /// The address for a buyer who gives up; by default our own page.
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub cancel_url: Option<String>,
     /// Whether promotion codes may be entered; by default they may.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub allow_promotion_codes: Option<bool>,
     /// Seconds until the session expires; by default Stripe's 24 hours.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 1800,
         max = 86400,
         message = "expires_in is 1800 to 86400 seconds."
     ))]
     pub expires_in: Option<i64>,
-    /// The caller's own.
-    #[serde(default, deserialize_with = "given")]
+    /// The caller's own data.
+    #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
 }
 
-/// A line of it.
+/// A line of a checkout.
 #[derive(Debug, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewLine {
-    /// What.
+    /// The product.
     pub product_id: ProductId,
-    /// How many.
+    /// Pieces.
     #[validate(range(min = 1, max = 999, message = "quantity is 1 to 999."))]
     pub quantity: i64,
 }
 
-/// An open checkout.
-pub struct Opened {
+/// A checkout, open or over.
+pub struct Checkout {
     /// Its payment, with the session's id.
     pub payment: payment::Model,
     /// Its order.
@@ -104,16 +104,19 @@ pub struct Opened {
     pub secret: Option<String>,
 }
 
-/// Opens a checkout for a buyer, or for a guest. Called again with the same id it goes on where it stopped, if its caller
-/// says that it may have been begun. Without an answer from Stripe the payment stays pending, and a job repeats the very
-/// same request.
+/// Opens a checkout for a buyer or a guest. A second call with the same id and `may_resume` goes on where the first one
+/// stopped.
+///
+/// # Errors
+/// Lines that can't be bought together or now, and Stripe's refusal. Without an answer from Stripe the payment stays
+/// pending, and a job repeats the same request.
 pub async fn open_checkout(
     app: &App,
     buyer: Option<&Caller>,
     id: OrderId,
     may_resume: bool,
     new: NewCheckout,
-) -> Result<Opened> {
+) -> Result<Checkout> {
     let placed = match may_resume {
         true => {
             order::Entity::find_by_id(id.clone())
@@ -125,7 +128,7 @@ pub async fn open_checkout(
     let (order, payment) = match placed {
         None => place(app, buyer, id, new).await?,
         Some(order) => {
-            let mut payments = of_order(&app.db.read, &id).await?.into_iter();
+            let mut payments = payments_of_order(&app.db.read, &id).await?.into_iter();
             let first = payments.next();
             (
                 order,
@@ -138,7 +141,7 @@ pub async fn open_checkout(
         .secret_hash
         .is_some()
         .then(|| identity::order_secret(app, &order.id));
-    Ok(Opened {
+    Ok(Checkout {
         payment,
         order,
         url,
@@ -146,7 +149,7 @@ pub async fn open_checkout(
     })
 }
 
-/// What a checkout is opened for: everything that the database and the settings have to say about it.
+/// A checkout with its prices, its fee and its addresses, from the database and the settings.
 struct Priced {
     seller: seller::Model,
     account: AccountId,
@@ -160,12 +163,12 @@ struct Priced {
     success_url: String,
     cancel_url: String,
     allow_discounts: bool,
-    /// Milliseconds; none: Stripe's own.
-    life: Option<i64>,
+    /// None: Stripe's default.
+    lifetime_ms: Option<i64>,
     metadata: Metadata,
 }
 
-/// Prices the lines, builds the request, and writes both down before anything is sent.
+/// Prices the lines, builds the request, and stores both before anything is sent.
 async fn place(
     app: &App,
     buyer: Option<&Caller>,
@@ -192,7 +195,7 @@ async fn place(
     let repeat = Job::CreateSession {
         payment: payment_id,
     };
-    jobs::stage_at(&tx, &repeat, tx.now().plus_ms(ANSWER_MS)).await?;
+    jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;
     let actor = buyer.map_or_else(|| "guest".to_owned(), Caller::principal);
     let data = json!({ "amount_subtotal": order.amount_subtotal });
     audit::record(&tx, &actor, "order.created", order.id.as_ref(), data).await?;
@@ -221,9 +224,9 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         .try_fold(0, |sum, line| money::add(sum, line.amount))?;
     check_total(subtotal, &currency)?;
     let own_page = "/checkout/success?session_id={CHECKOUT_SESSION_ID}";
-    let life = new
+    let lifetime_ms = new
         .expires_in
-        .map(|seconds| seconds.saturating_mul(1000).max(LEAST_LIFE_MS));
+        .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     Ok(Priced {
         application_fee: sellers::fee_rule(app.config.application_fee, &seller).of(subtotal)?,
         success_url: redirect(app, "success_url", new.success_url, own_page)?,
@@ -235,19 +238,24 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         currency,
         subtotal,
         email,
-        life,
+        lifetime_ms,
         metadata,
     })
 }
 
-/// The request that will be sent, byte for byte however often.
-fn session_request(app: &App, priced: &Priced, order: &OrderId, payment: &PaymentId) -> Prepared {
+/// The request to Stripe. Every repeat sends the same bytes, as its key requires.
+fn session_request(
+    app: &App,
+    priced: &Priced,
+    order: &OrderId,
+    payment: &PaymentId,
+) -> PreparedRequest {
     let lines = priced.lines.iter().map(|line| SessionLine {
         name: &line.product.name,
         unit_amount: line.product.unit_amount,
         quantity: line.quantity,
     });
-    let expires_at = |life| app.clock.now().plus_ms(life).seconds();
+    let expires_at = |lifetime_ms| app.clock.now().plus_ms(lifetime_ms).seconds();
     let new = NewSession {
         currency: &priced.currency,
         lines: lines.collect(),
@@ -255,7 +263,7 @@ fn session_request(app: &App, priced: &Priced, order: &OrderId, payment: &Paymen
         success_url: &priced.success_url,
         cancel_url: &priced.cancel_url,
         email: Some(&priced.email),
-        expires_at: priced.life.map(expires_at),
+        expires_at: priced.lifetime_ms.map(expires_at),
         allow_promotion_codes: priced.allow_discounts,
         metadata: HashMap::from([
             ("souk_order".to_owned(), order.to_string()),
@@ -305,7 +313,7 @@ fn payment_row(
     tx: &Tx,
     id: PaymentId,
     priced: Priced,
-    request: &Prepared,
+    request: &PreparedRequest,
 ) -> Result<payment::Model> {
     let request = serde_json::to_string(request).map_err(|e| Error::internal(e.to_string()))?;
     Ok(payment::Model {
@@ -330,7 +338,9 @@ fn payment_row(
         request,
         success_url: priced.success_url,
         cancel_url: priced.cancel_url,
-        expires_at: tx.now().plus_ms(priced.life.unwrap_or(DEFAULT_LIFE_MS)),
+        expires_at: tx
+            .now()
+            .plus_ms(priced.lifetime_ms.unwrap_or(DEFAULT_LIFETIME_MS)),
         asked_at: None,
         failure: None,
         paid_at: None,
@@ -339,7 +349,7 @@ fn payment_row(
     })
 }
 
-/// Looks every line up, and makes sure that they can be bought together now.
+/// Looks the products up and checks that they can be bought together now.
 async fn price_lines(
     app: &App,
     wanted: &[NewLine],
@@ -392,10 +402,10 @@ fn price_line(
         ));
     }
     let same = before.iter().filter(|line| line.product.id == product.id);
-    let together = same
+    let total_quantity = same
         .map(|line| line.quantity)
         .fold(line.quantity, i64::saturating_add);
-    if let Some(left) = product.available.filter(|left| *left < together) {
+    if let Some(left) = product.available.filter(|left| *left < total_quantity) {
         return Err(line_conflict(
             "sold_out",
             param,
@@ -437,7 +447,7 @@ fn check_total(subtotal: i64, currency: &str) -> Result<()> {
     Ok(())
 }
 
-/// A redirect address of an allowed origin, so that nobody can send buyers elsewhere through us.
+/// The given address, if its origin is allowed: otherwise anybody could send buyers elsewhere through us.
 fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<String> {
     let Some(given) = given else {
         return Ok(app.config.page(own));

@@ -13,13 +13,13 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Empty, Keyed, Path, Valid, given};
+use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson, deserialize_some};
 use crate::identity::MaybeCaller;
-use crate::orders::{self, OrderAccess, OrderView, Proof};
+use crate::orders::{self, Credentials, OrderAccess, OrderView};
 
+use super::super::payment_with_order;
 use super::super::sessions::{self, pages};
-use super::super::with_order;
-use super::{NewCheckout, Opened, open_checkout};
+use super::{Checkout, NewCheckout, open_checkout};
 
 /// The routes of checkout and the buyer's pages.
 pub fn router() -> Router<App> {
@@ -56,14 +56,14 @@ struct SessionResource {
     order_secret: Option<String>,
 }
 
-impl From<Opened> for SessionResource {
-    fn from(opened: Opened) -> Self {
-        let Opened {
+impl From<Checkout> for SessionResource {
+    fn from(checkout: Checkout) -> Self {
+        let Checkout {
             payment,
             order,
             url,
             secret,
-        } = opened;
+        } = checkout;
         Self {
             object: "checkout_session",
             order_id: order.id,
@@ -106,9 +106,9 @@ fn session_status(status: PaymentStatus) -> &'static str {
 async fn create(
     State(app): State<App>,
     MaybeCaller(buyer): MaybeCaller,
-    request: Keyed<NewCheckout>,
+    request: IdempotentJson<NewCheckout>,
 ) -> Result<Response> {
-    // Guests share no name, so a guest's key counts together with the e-mail: nobody is answered another's secret.
+    // Guests have no id, so a guest's key counts together with the e-mail: nobody gets another guest's secret.
     let principal = match &buyer {
         Some(caller) => caller.principal(),
         None => format!(
@@ -125,16 +125,16 @@ async fn create(
     request.once(&app, &principal, work).await
 }
 
-/// The payment of a session and its order, as far as the caller may see them.
+/// A session's payment and order, and the caller's access to the order.
 async fn find(
     app: &App,
     session: &str,
-    proof: &Proof,
+    credentials: &Credentials,
 ) -> Result<(payment::Model, order::Model, Option<OrderAccess>)> {
-    let (payment, order) = with_order(&app.db.read, session)
+    let (payment, order) = payment_with_order(&app.db.read, session)
         .await?
         .ok_or(Error::NotFound("checkout session"))?;
-    let access = orders::access(&app.db.read, order.clone(), proof).await?;
+    let access = orders::access(&app.db.read, order.clone(), credentials).await?;
     Ok((payment, order, access))
 }
 
@@ -148,19 +148,19 @@ struct SessionStatus {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum SessionAnswer {
-    Whole(Box<SessionResource>),
+    Full(Box<SessionResource>),
     Status(SessionStatus),
 }
 
 async fn read(
     State(app): State<App>,
     Path(id): Path<String>,
-    proof: Proof,
+    credentials: Credentials,
 ) -> Answer<SessionAnswer> {
-    let (payment, order, access) = find(&app, &id, &proof).await?;
+    let (payment, order, access) = find(&app, &id, &credentials).await?;
     Ok(Json(match access {
-        Some(_) => SessionAnswer::Whole(Box::new(
-            Opened {
+        Some(_) => SessionAnswer::Full(Box::new(
+            Checkout {
                 payment,
                 order,
                 url: None,
@@ -179,20 +179,20 @@ async fn read(
 async fn expire(
     State(app): State<App>,
     Path(id): Path<String>,
-    proof: Proof,
-    Valid(Empty {}): Valid<Empty>,
+    credentials: Credentials,
+    ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<SessionResource> {
-    if !proof.is_given() {
+    if !credentials.is_given() {
         return Err(Error::Unauthenticated(
             "unauthenticated",
             "Log in, or send the Order-Secret header.",
         ));
     }
-    let (payment, order, access) = find(&app, &id, &proof).await?;
+    let (payment, order, access) = find(&app, &id, &credentials).await?;
     let access = access.ok_or(Error::NotFound("checkout session"))?;
     let payment = sessions::expire(&app, &payment, &access.actor).await?;
     Ok(Json(
-        Opened {
+        Checkout {
             payment,
             order,
             url: None,
@@ -214,34 +214,38 @@ struct Verification {
 async fn verify(
     State(app): State<App>,
     Path(id): Path<String>,
-    proof: Proof,
-    Valid(Empty {}): Valid<Empty>,
+    credentials: Credentials,
+    ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<Verification> {
-    let stands = sessions::verify(&app, &id).await?;
-    let order = match proof.is_given() {
-        true => whole(&app, stands.order_id, &proof).await?,
+    let checkout = sessions::verify(&app, &id).await?;
+    let order = match credentials.is_given() {
+        true => visible_order(&app, checkout.order_id, &credentials).await?,
         false => None,
     };
     Ok(Json(Verification {
         object: "verification",
-        success: stands.status == OrderStatus::Paid,
-        status: stands.status,
-        message: message(stands.status, stands.refund_reason.as_deref()),
+        success: checkout.status == OrderStatus::Paid,
+        status: checkout.status,
+        message: message(checkout.status, checkout.refund_reason.as_deref()),
         order,
     }))
 }
 
-/// The order, for those who may see it.
-async fn whole(app: &App, id: OrderId, proof: &Proof) -> Result<Option<OrderView>> {
+/// The order, if the caller may see it.
+async fn visible_order(
+    app: &App,
+    id: OrderId,
+    credentials: &Credentials,
+) -> Result<Option<OrderView>> {
     let order = order::Entity::find_by_id(id).one(&app.db.read).await?;
     let order = order.ok_or(Error::NotFound("order"))?;
-    match orders::access(&app.db.read, order, proof).await? {
+    match orders::access(&app.db.read, order, credentials).await? {
         Some(access) => Ok(Some(orders::view(&app.db.read, access.order).await?)),
         None => Ok(None),
     }
 }
 
-/// What is true, in a sentence that a buyer understands.
+/// The order's state as a sentence for the buyer.
 fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
     match (status, refund_reason) {
         (OrderStatus::Pending, _) => "The payment is still being confirmed.",
@@ -270,7 +274,7 @@ fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
 #[derive(Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct Cancellation {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(max = 500, message = "reason has at most 500 characters."))]
     reason: Option<String>,
 }
@@ -278,7 +282,7 @@ struct Cancellation {
 async fn cancel(
     State(app): State<App>,
     access: OrderAccess,
-    Valid(new): Valid<Cancellation>,
+    ValidJson(new): ValidJson<Cancellation>,
 ) -> Answer<OrderView> {
     let order = sessions::cancel(&app, access, new.reason).await?;
     Ok(Json(orders::view(&app.db.read, order).await?))

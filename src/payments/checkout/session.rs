@@ -1,4 +1,5 @@
-//! The Checkout Session of a payment: made once at Stripe, on the seller's account.
+//! A payment's Checkout Session, created once at Stripe on the seller's account
+//! (docs.stripe.com/api/checkout/sessions/create).
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -14,30 +15,35 @@ use crate::jobs::{self, Job, Settled};
 use crate::ledger::{self, NewFinding};
 use crate::stripe::requests::checkout as request;
 use crate::stripe::views::SessionView;
-use crate::stripe::{IdempotentCreate, Prepared};
+use crate::stripe::{IdempotentCreate, PreparedRequest};
 use crate::{money, orders};
 
-use super::super::{by_session, find, locked, order_id, order_of, tries};
+use super::super::{
+    attempts_text, find, lock_payment, order_id, order_of_payment, payment_by_session,
+};
 use super::METADATA_PAYMENT;
 
-/// The job: makes the payment's session by its stored request, if it isn't made yet.
+/// The job: creates the payment's session from its stored request, unless it exists.
+///
+/// # Errors
+/// Stripe has not answered. A refusal is stored and is no error.
 pub async fn make(app: &App, id: &PaymentId) -> Result<()> {
     let (payment, order) = (find(app, id).await?, order_id(&app.db.read, id).await?);
     match create_session(app, payment, &order).await {
-        // The no is written down; there is nothing to try again.
+        // The refusal is stored; there is nothing to retry.
         Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
         Err(e) => Err(e),
     }
 }
 
-/// A session's making was given up. The payment stays pending, since Stripe may have made the session; nobody was
-/// given its page, so no money comes by it.
+/// Raises a finding when the job is given up. The payment stays pending, since Stripe may have created the session. Nobody
+/// was given its page, so nobody pays it.
 pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> Result<()> {
-    let payment = locked(tx, id).await?;
+    let payment = lock_payment(tx, id).await?;
     if payment.status != PaymentStatus::Pending || payment.stripe_object.is_some() {
         return Ok(());
     }
-    let order = order_of(tx, id).await?;
+    let order = order_of_payment(tx, id).await?;
     let finding = NewFinding {
         kind: "inconclusive",
         stripe_account: Some(payment.charge_account.clone()),
@@ -48,7 +54,7 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
              same Idempotency-Key, or cancel the order.",
             order.id,
             money::display(payment.amount_subtotal, &payment.currency),
-            tries(attempts),
+            attempts_text(attempts),
         ),
         amount: Some(payment.amount_subtotal),
         currency: Some(payment.currency),
@@ -56,8 +62,11 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
     ledger::raise(tx, finding).await
 }
 
-/// Makes sure that the payment's session exists at Stripe, by the stored request under its key; where that can't be
-/// trusted any more, the session is looked for first. Answers the payment and the hosted page, while it is open.
+/// Makes sure that the payment's session exists at Stripe, by the stored request under its key. Once the key can't be
+/// trusted any more, Stripe is searched first. Returns the payment, and the hosted page while the session is open.
+///
+/// # Errors
+/// Stripe's refusal, now or earlier (`stripe_refused`), or no answer.
 pub async fn create_session(
     app: &App,
     payment: payment::Model,
@@ -65,7 +74,7 @@ pub async fn create_session(
 ) -> Result<(payment::Model, Option<String>)> {
     let id = &payment.id;
     if let Some(session) = &payment.stripe_object {
-        // The page's address is a link: asked for anew, never kept.
+        // The page's address lets anybody pay: it is read from Stripe each time and never stored.
         let view: SessionView = app
             .stripe
             .on(&payment.charge_account)
@@ -78,13 +87,13 @@ pub async fn create_session(
         let why = why.unwrap_or("Stripe refused this checkout.");
         return Err(Error::conflict("stripe_refused", why));
     }
-    let stored: Prepared =
+    let stored: PreparedRequest =
         serde_json::from_str(&payment.request).map_err(|e| Error::internal(e.to_string()))?;
     let answer = IdempotentCreate::of(payment::Entity, id, payment.key_number, payment.key_until)
         .make(
             &app.db,
             app.clock.now(),
-            made_before(app, &payment),
+            find_existing(app, &payment),
             async |n| {
                 let key = format!("{}:{n}", payment.attempt);
                 app.stripe.send(&stored, &key).await
@@ -104,16 +113,16 @@ pub async fn create_session(
     }
 }
 
-/// The session that was made for a payment that doesn't know of it. Metadata only finds it: it must be what was asked
-/// for, and confirm still decides about its money.
-async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<SessionView>> {
+/// Searches Stripe for a session that was created without our knowing. Metadata only finds it: mode, currency and amount
+/// must be what was asked for, and confirm still decides about its money.
+async fn find_existing(app: &App, payment: &payment::Model) -> Result<Option<SessionView>> {
     let mark = (METADATA_PAYMENT, payment.id.as_ref());
     let marked: Vec<SessionView> = app
         .stripe
         .on(&payment.charge_account)
-        .marked(mark, |last| request::list(payment.created_at, last))
+        .find_by_metadata(mark, |last| request::list(payment.created_at, last))
         .await?;
-    // The oldest first: it can't be somebody's answer to ours.
+    // The oldest one: a copy of our metadata can only be younger than ours.
     let fits = |session: &SessionView| {
         session.livemode == payment.livemode
             && session.currency.as_ref() == Some(&payment.currency)
@@ -122,8 +131,8 @@ async fn made_before(app: &App, payment: &payment::Model) -> Result<Option<Sessi
     Ok(marked.into_iter().rev().find(fits))
 }
 
-/// Stripe has answered: the job that would repeat the request has nothing to do, and nothing is in doubt.
-async fn answered(tx: &Tx, id: &PaymentId) -> Result<()> {
+/// Ends the job that would repeat the request, since Stripe has answered, and resolves the finding of its giving up.
+async fn cancel_retry(tx: &Tx, id: &PaymentId) -> Result<()> {
     let payment = id.clone();
     match jobs::settle(tx, &Job::CreateSession { payment }).await? {
         Settled::Unneeded => Ok(()),
@@ -131,7 +140,7 @@ async fn answered(tx: &Tx, id: &PaymentId) -> Result<()> {
     }
 }
 
-/// Stores the session's id, and wakes the events that came before it.
+/// Stores the session's id, and has the events retried that came before it.
 async fn attach(
     app: &App,
     id: &PaymentId,
@@ -157,10 +166,10 @@ async fn attach(
             json!({ "checkout_session": view.id }),
         )
         .await?;
-        answered(&tx, id).await?;
+        cancel_retry(&tx, id).await?;
         wake_deferred(&tx, &view.id).await?;
         if view.status.as_deref() != Some("open") {
-            // Found when it was over: its events may have come and gone.
+            // The session is over already: its events may have come and gone.
             let payment = id.clone();
             jobs::stage(&tx, &Job::RereadPayment { payment }).await?;
         }
@@ -168,14 +177,14 @@ async fn attach(
     tx.commit().await?;
     let payment = match attached {
         Some(payment) => Some(payment),
-        None => by_session(&app.db.read, &view.id).await?,
+        None => payment_by_session(&app.db.read, &view.id).await?,
     };
     payment
         .filter(|payment| payment.id == *id)
         .ok_or_else(|| Error::internal("a session belongs to another payment"))
 }
 
-/// Stages a retry of the events that wait for a session, if there are any.
+/// Stages a retry of the events that wait for a session.
 async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
     use inbox_event::Column as C;
     let waiting: Option<String> = inbox_event::Entity::find()
@@ -194,11 +203,11 @@ async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
     Ok(())
 }
 
-/// Stripe said a definite no: there is no session, and there won't be one.
+/// Stores Stripe's refusal: there is no session and there won't be one.
 async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
-    let payment = locked(&tx, id).await?;
+    let payment = lock_payment(&tx, id).await?;
     let failed = payment::Entity::update_many()
         .col_expr(C::Status, Expr::value(PaymentStatus::Failed))
         .col_expr(C::Failure, Expr::value(message))
@@ -209,7 +218,7 @@ async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
         .exec(&tx)
         .await?;
     if failed.rows_affected == 1 {
-        let order = order_of(&tx, &payment.id).await?;
+        let order = order_of_payment(&tx, &payment.id).await?;
         let data = json!({ "reason": message });
         orders::advance(
             &tx,
@@ -219,7 +228,7 @@ async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
             data,
         )
         .await?;
-        answered(&tx, id).await?;
+        cancel_retry(&tx, id).await?;
     }
     tx.commit().await
 }

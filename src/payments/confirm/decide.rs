@@ -1,4 +1,4 @@
-//! What a snapshot means for what we know: pure, without a transaction, a clock or new ids.
+//! Decides what a snapshot changes: a pure function, without a transaction, a clock or new ids.
 
 use std::collections::HashMap;
 
@@ -10,11 +10,11 @@ use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp};
 use crate::catalog::{SoldLine, Stock};
 use crate::error::{Error, Result};
 use crate::money;
-use crate::stripe::views::{SessionView, hint};
+use crate::stripe::views::{SessionView, metadata_value};
 
 use super::super::checkout::METADATA_PAYMENT;
 
-/// What Stripe says of a payment's object, and where it was said: on which account, in which mode.
+/// A payment's Stripe object at one moment, with the account and the mode that it was read in.
 #[derive(Clone, Debug)]
 pub struct PaymentSnapshot {
     /// The connected account that the event or the answer came from.
@@ -25,13 +25,13 @@ pub struct PaymentSnapshot {
     pub stripe_object: String,
     /// How far the payment is.
     pub status: SnapshotStatus,
-    /// What was asked and paid.
+    /// The amounts asked for and paid.
     pub totals: Totals,
-    /// Lower case; empty where Stripe left it out, which fits no payment.
+    /// Lower case. Empty where Stripe left it out; that fits no payment.
     pub currency: String,
     /// The payment intent; none where nothing was to be paid.
     pub payment_intent: Option<String>,
-    /// The payment that the metadata names. A hint: whoever made the object may be somebody else.
+    /// The payment that the metadata names. Only a hint: somebody else may have made the object.
     pub payment_hint: Option<PaymentId>,
     /// When Stripe made the object.
     pub created: Option<Timestamp>,
@@ -48,7 +48,7 @@ pub enum SnapshotStatus {
     Paid,
     /// The asynchronous payment failed.
     Failed,
-    /// Nobody paid in time, or we closed it.
+    /// Nobody paid in time, or we expired it.
     Expired,
     /// A status that Stripe did not have when this was written.
     Unknown,
@@ -58,7 +58,7 @@ impl PaymentSnapshot {
     /// Of a Checkout Session (docs.stripe.com/api/checkout/sessions/object).
     pub fn of_session(account: &AccountId, livemode: bool, session: &SessionView) -> Self {
         let metadata = session.metadata.as_ref();
-        let hint = metadata.and_then(|all| hint(all, METADATA_PAYMENT));
+        let hint = metadata.and_then(|all| metadata_value(all, METADATA_PAYMENT));
         let intent = session.payment_intent.as_ref();
         Self {
             account: account.clone(),
@@ -85,7 +85,7 @@ fn session_status(session: &SessionView) -> SnapshotStatus {
     }
 }
 
-/// A session never says that its asynchronous payment failed; the intent does, where it was expanded.
+/// A session never says that its asynchronous payment failed. The intent does, where it was expanded.
 fn intent_failed(session: &SessionView) -> bool {
     let intent = session.payment_intent.as_ref();
     intent
@@ -96,17 +96,17 @@ fn intent_failed(session: &SessionView) -> bool {
         })
 }
 
-/// What was asked and paid, minor units. An amount that Stripe left out is -1, which fits no payment.
+/// The amounts asked for and paid, in minor units. An amount that Stripe left out is -1 and fits no payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
     /// Before discounts.
     pub subtotal: i64,
-    /// What promotion codes took off.
+    /// Taken off by promotion codes.
     pub discount: i64,
     /// After discounts.
     pub total: i64,
-    /// Whether there is tax or shipping in it, which we never ask for.
-    pub extras: bool,
+    /// Whether tax or shipping is included. We never ask for either.
+    pub tax_or_shipping: bool,
 }
 
 impl Totals {
@@ -116,14 +116,14 @@ impl Totals {
             subtotal: session.amount_subtotal.unwrap_or(-1),
             discount: details.amount_discount.unwrap_or(0),
             total: session.amount_total.unwrap_or(-1),
-            extras: details.amount_tax.unwrap_or(0) != 0
+            tax_or_shipping: details.amount_tax.unwrap_or(0) != 0
                 || details.amount_shipping.unwrap_or(0) != 0,
         }
     }
 
     /// Whether this is what was asked for, with a discount only where codes were allowed.
     fn fits(&self, amount_subtotal: i64, allow_discounts: bool) -> bool {
-        !self.extras
+        !self.tax_or_shipping
             && self.subtotal == amount_subtotal
             && self.discount >= 0
             && self.total >= 0
@@ -132,22 +132,22 @@ impl Totals {
     }
 }
 
-/// What the database says of the payments of a slice, and what earlier snapshots of the slice have changed of it.
+/// The loaded rows of a slice's payments, with the changes of the snapshots that are decided already.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct SliceState {
     /// By the Stripe object's id.
-    pub payments: HashMap<String, KnownPayment>,
+    pub payments: HashMap<String, LoadedPayment>,
     /// The orders that they pay for.
-    pub orders: HashMap<OrderId, KnownOrder>,
+    pub orders: HashMap<OrderId, LoadedOrder>,
     /// The stock of the products of orders that may be paid now.
     pub stock: Stock,
-    /// Payments that a snapshot of no known object names.
+    /// Payments named by the metadata of objects that belong to no loaded payment.
     pub candidates: HashMap<PaymentId, Candidate>,
 }
 
 /// A payment with a Stripe object.
 #[derive(Clone, Debug)]
-pub struct KnownPayment {
+pub struct LoadedPayment {
     pub id: PaymentId,
     pub charge_account: AccountId,
     pub livemode: bool,
@@ -160,39 +160,39 @@ pub struct KnownPayment {
 
 /// An order and its lines.
 #[derive(Clone, Debug)]
-pub struct KnownOrder {
+pub struct LoadedOrder {
     pub status: OrderStatus,
     pub seller: SellerId,
     pub lines: Vec<SoldLine>,
 }
 
-/// A payment that metadata names, and whether it still waits for its object's id.
+/// A payment named by metadata only.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     pub charge_account: AccountId,
-    pub waits: bool,
+    pub awaits_object: bool,
 }
 
-/// What is to be done about a snapshot.
+/// The change that a snapshot leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// It concerns nothing of ours, for this reason.
+    /// Nothing of ours is concerned, for this reason.
     Ignore(&'static str),
-    /// We are as far already.
+    /// The payment is as far already.
     Nothing,
-    /// The payment that may be meant still waits for its object's id, and the snapshot with it.
+    /// The named payment has no object yet: the snapshot waits until it has one.
     Defer(PaymentId),
-    /// It is paid and names a payment that is not here.
+    /// A paid object names a payment that is not here.
     Orphan(PaymentId),
-    /// It is not what was asked for.
+    /// The object is not what was asked for.
     Mismatch(PaymentId),
-    /// The money is on its way. `advances`: the order still waited.
+    /// The money is on its way. `advances`: the order was still open and moves too.
     Process {
         payment: PaymentId,
         order: OrderId,
         advances: bool,
     },
-    /// No money comes by it. `advances`: the order still waited.
+    /// The payment ended without money. `advances`: the order was still open and moves too.
     Close {
         payment: PaymentId,
         to: PaymentStatus,
@@ -207,39 +207,39 @@ pub enum Decision {
     },
 }
 
-/// What a payment does to its order.
+/// The effect of a payment on its order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The order is paid, and its lines are taken from stock.
+    /// The order is paid and its lines are taken from stock.
     Sold,
-    /// There is not enough left, and nothing was paid: the order is cancelled.
-    SoldOutUnpaid,
-    /// The money goes back. `advances`: the order waits for that; else another payment of it stands.
-    GoesBack {
+    /// Too little stock is left and the total is 0: the order is cancelled, and there is nothing to refund.
+    SoldOutFree,
+    /// The money goes back. `advances`: the order becomes `refund_due`; else another payment of the order stands.
+    Refund {
         origin: RefundOrigin,
         advances: bool,
     },
-    /// Nothing was paid for an order that had ended.
+    /// The order had ended and the total is 0.
     Nothing,
 }
 
-/// Decides one snapshot: as far forward as it goes, and never back.
+/// Decides one snapshot: forward only.
 ///
 /// # Errors
-/// A status that isn't known, of a payment of ours.
-pub fn decide(known: &Known, snapshot: &PaymentSnapshot) -> Result<Decision> {
-    let Some(payment) = known.payments.get(&snapshot.stripe_object) else {
-        return Ok(decide_unknown(known, snapshot));
+/// A payment of ours whose object has an unknown status.
+pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision> {
+    let Some(payment) = state.payments.get(&snapshot.stripe_object) else {
+        return Ok(decide_unknown(state, snapshot));
     };
     if payment.charge_account != snapshot.account {
         return Ok(Decision::Ignore(
             "another account's event names our session",
         ));
     }
-    let order = known.order(&payment.order)?;
-    let waits = matches!(order.status, OrderStatus::Pending | OrderStatus::Processing);
+    let order = state.order(&payment.order)?;
+    let order_is_open = matches!(order.status, OrderStatus::Pending | OrderStatus::Processing);
     match snapshot.status {
-        SnapshotStatus::Paid => decide_paid(known, payment, order, snapshot),
+        SnapshotStatus::Paid => decide_paid(state, payment, order, snapshot),
         SnapshotStatus::Open => Ok(Decision::Ignore("the session is still open")),
         SnapshotStatus::Unknown => Err(Error::internal(format!(
             "session {} has no status we know",
@@ -268,21 +268,21 @@ pub fn decide(known: &Known, snapshot: &PaymentSnapshot) -> Result<Decision> {
                     _ => PaymentStatus::Expired,
                 },
                 order: payment.order.clone(),
-                advances: waits,
+                advances: order_is_open,
             })
         }
         _ => Ok(Decision::Nothing),
     }
 }
 
-/// The object is of no payment that we know. Metadata only finds who may be meant: a payment of this account that still
-/// waits for its object's id has the snapshot wait with it.
-fn decide_unknown(known: &Known, snapshot: &PaymentSnapshot) -> Decision {
+/// Decides a snapshot whose object belongs to no loaded payment. Metadata is only a hint: the snapshot waits if it names a
+/// payment of this account that has no object yet.
+fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
     let Some(hint) = &snapshot.payment_hint else {
         return Decision::Ignore("a session of the seller's own");
     };
-    match known.candidates.get(hint) {
-        Some(payment) if payment.charge_account == snapshot.account && payment.waits => {
+    match state.candidates.get(hint) {
+        Some(payment) if payment.charge_account == snapshot.account && payment.awaits_object => {
             Decision::Defer(hint.clone())
         }
         None if snapshot.status == SnapshotStatus::Paid => Decision::Orphan(hint.clone()),
@@ -291,17 +291,17 @@ fn decide_unknown(known: &Known, snapshot: &PaymentSnapshot) -> Decision {
 }
 
 fn decide_paid(
-    known: &Known,
-    payment: &KnownPayment,
-    order: &KnownOrder,
+    state: &SliceState,
+    payment: &LoadedPayment,
+    order: &LoadedOrder,
     snapshot: &PaymentSnapshot,
 ) -> Result<Decision> {
     let totals = &snapshot.totals;
     if !totals.fits(payment.amount_subtotal, payment.allow_discounts) {
         return Ok(Decision::Mismatch(payment.id.clone()));
     }
-    // Stripe never pays an expired or failed session, but if it did, the money must not be lost sight of: such a payment
-    // is paid, and goes back as late.
+    // Stripe never pays an expired or failed session. If it did, the money must not be lost: such a payment becomes paid
+    // and is refunded as late.
     if payment.status == PaymentStatus::Paid {
         return Ok(Decision::Nothing);
     }
@@ -310,25 +310,25 @@ fn decide_paid(
     }
     let outcome = match order.status {
         OrderStatus::Pending | OrderStatus::Processing => {
-            match (known.stock.suffices(&order.lines)?, totals.total) {
+            match (state.stock.suffices(&order.lines)?, totals.total) {
                 (true, _) => Outcome::Sold,
-                (false, 0) => Outcome::SoldOutUnpaid,
-                (false, _) => Outcome::GoesBack {
+                (false, 0) => Outcome::SoldOutFree,
+                (false, _) => Outcome::Refund {
                     origin: RefundOrigin::Oversold,
                     advances: true,
                 },
             }
         }
         _ if totals.total == 0 => Outcome::Nothing,
-        // Its own payment stands; only this one goes back.
-        OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => Outcome::GoesBack {
+        // The order's first payment stands; only this one goes back.
+        OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => Outcome::Refund {
             origin: RefundOrigin::DuplicatePayment,
             advances: false,
         },
         OrderStatus::Cancelled
         | OrderStatus::CancelledSoldOut
         | OrderStatus::Expired
-        | OrderStatus::Failed => Outcome::GoesBack {
+        | OrderStatus::Failed => Outcome::Refund {
             origin: RefundOrigin::Late,
             advances: true,
         },
@@ -340,17 +340,17 @@ fn decide_paid(
     })
 }
 
-impl Known {
+impl SliceState {
     /// An order of one of the payments.
     ///
     /// # Errors
     /// It was not loaded.
-    pub fn order(&self, id: &OrderId) -> Result<&KnownOrder> {
+    pub fn order(&self, id: &OrderId) -> Result<&LoadedOrder> {
         let order = self.orders.get(id);
         order.ok_or_else(|| Error::internal(format!("order {id} was not loaded")))
     }
 
-    /// Takes a decision as done, for the snapshots that come after it.
+    /// Applies a decision, so that the snapshots after it are decided on its result.
     ///
     /// # Errors
     /// A sum that does not fit.
@@ -368,7 +368,7 @@ impl Known {
                 order,
                 advances,
                 ..
-            } => (*to, order, advances.then(|| closed(*to))),
+            } => (*to, order, advances.then(|| order_status_after(*to))),
             Decision::Pay { order, outcome, .. } => {
                 if *outcome == Outcome::Sold
                     && let Some(sold) = self.orders.get(order)
@@ -377,9 +377,9 @@ impl Known {
                 }
                 let to = match outcome {
                     Outcome::Sold => Some(OrderStatus::Paid),
-                    Outcome::SoldOutUnpaid => Some(OrderStatus::CancelledSoldOut),
-                    Outcome::GoesBack { advances: true, .. } => Some(OrderStatus::RefundDue),
-                    Outcome::GoesBack { .. } | Outcome::Nothing => None,
+                    Outcome::SoldOutFree => Some(OrderStatus::CancelledSoldOut),
+                    Outcome::Refund { advances: true, .. } => Some(OrderStatus::RefundDue),
+                    Outcome::Refund { .. } | Outcome::Nothing => None,
                 };
                 (PaymentStatus::Paid, order, to)
             }
@@ -395,8 +395,8 @@ impl Known {
     }
 }
 
-/// The order's state that goes with a payment's end.
-pub fn closed(payment: PaymentStatus) -> OrderStatus {
+/// The order's state after its payment failed or expired.
+pub fn order_status_after(payment: PaymentStatus) -> OrderStatus {
     match payment {
         PaymentStatus::Failed => OrderStatus::Failed,
         _ => OrderStatus::Expired,

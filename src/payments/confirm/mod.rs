@@ -1,9 +1,9 @@
-//! The one confirm: webhook, verify and re-read all end here, and whoever comes first wins.
+//! The one confirm: webhook, verify and re-read all end here, and the first of them wins.
 //!
-//! It takes a slice of snapshots, of which one event is a slice of one. Rows are loaded and locked in the house's order
-//! (payments with their orders and lines, then products), each snapshot is decided by a pure function (`decide`), and
-//! what an ordinary sale writes is written set-wise. Whatever fails is an error of the whole slice, and the caller's
-//! savepoint undoes all of it.
+//! It takes a slice of snapshots; one event is a slice of one. Rows are loaded and locked in the one lock order
+//! (payments with their orders and lines, then products). A pure function (`decide`) decides each snapshot. The rows of
+//! an ordinary sale are written set-wise. Any failure is an error of the whole slice, and the caller's savepoint or
+//! transaction undoes all of it.
 
 mod decide;
 
@@ -30,13 +30,19 @@ use crate::stripe::{Effect, Event};
 use crate::{ids, money, orders};
 
 use super::refunds;
-use decide::{Candidate, Decision, Known, KnownOrder, KnownPayment, Outcome, closed, decide};
+use decide::{
+    Candidate, Decision, LoadedOrder, LoadedPayment, Outcome, SliceState, decide,
+    order_status_after,
+};
 
-/// How long after its session was made a payment is news. What is found later, by a version that knows an event's type
-/// or after a long outage, moves money and stock all the same, but nobody is written to about it.
-const NEWS_MS: i64 = 30 * 24 * 3_600_000;
+/// How long after its session was made a payment still sends mail. A later one (found after a long outage, or by the first
+/// version that knows its event's type) moves money and stock all the same.
+const NOTIFY_WITHIN_MS: i64 = 30 * 24 * 3_600_000;
 
-/// `checkout.session.*`: each session says where it stands.
+/// `checkout.session.*`: confirms each event's session.
+///
+/// # Errors
+/// An event without a session or a mode, and the errors of `confirm`.
 pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     let mut snapshots = Vec::with_capacity(events.len());
     let mut effects = Vec::with_capacity(events.len());
@@ -62,26 +68,26 @@ pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>
     effects.collect()
 }
 
-/// Brings payments to where their snapshots are, as far forward as each goes and never back; of several snapshots of one
-/// payment or order each is decided on what the ones before it came to. Answers the effect of each, in their order.
+/// Moves payments to the state of their snapshots: forward only. Several snapshots of one payment or order are decided in
+/// turn, each on the result of those before it. Returns the effects in the snapshots' order.
 ///
 /// # Errors
-/// Fewer rows changed than were decided on, under their locks; and whatever `decide` can't tell.
+/// Fewer rows changed than were decided on, under their locks; and the errors of `decide`.
 pub(super) async fn confirm(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Vec<Effect>> {
-    let mut known = load(tx, snapshots).await?;
+    let mut state = load(tx, snapshots).await?;
     let mut writes = Writes::default();
     let mut effects = Vec::with_capacity(snapshots.len());
     for snapshot in snapshots {
-        let decision = decide(&known, snapshot)?;
-        known.apply(&snapshot.stripe_object, &decision)?;
-        effects.push(writes.write(tx, snapshot, decision, &known).await?);
+        let decision = decide(&state, snapshot)?;
+        state.apply(&snapshot.stripe_object, &decision)?;
+        effects.push(writes.write(tx, snapshot, decision, &state).await?);
     }
-    writes.flush(tx, known.stock).await?;
+    writes.flush(tx, state.stock).await?;
     Ok(effects)
 }
 
 #[derive(FromQueryResult)]
-struct Loaded {
+struct LoadedRow {
     id: PaymentId,
     stripe_object: String,
     charge_account: AccountId,
@@ -109,38 +115,38 @@ const LOAD: SetWise = SetWise {
     columns: &[("stripe_object", "text")],
 };
 
-/// What the database says of the snapshots' payments and orders, locked; and of the stock of those that may be sold now.
-async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Known> {
-    let mut known = Known::default();
+/// Loads and locks the snapshots' payments and orders, then the stock of those orders that may be sold now.
+async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<SliceState> {
+    let mut state = SliceState::default();
     let objects = snapshots.iter().map(|one| one.stripe_object.as_str());
-    load_payments(tx, &mut known, objects.collect()).await?;
-    load_candidates(tx, &mut known, snapshots).await?;
+    load_payments(tx, &mut state, objects.collect()).await?;
+    load_candidates(tx, &mut state, snapshots).await?;
     let paid = snapshots
         .iter()
         .filter(|one| one.status == SnapshotStatus::Paid);
     let may_be_sold = paid.filter_map(|one| {
-        let order = known
+        let order = state
             .orders
-            .get(&known.payments.get(&one.stripe_object)?.order)?;
+            .get(&state.payments.get(&one.stripe_object)?.order)?;
         matches!(order.status, OrderStatus::Pending | OrderStatus::Processing).then_some(order)
     });
     let products: BTreeSet<&ProductId> = may_be_sold
         .flat_map(|order| order.lines.iter().map(|line| &line.product))
         .collect();
-    known.stock = Stock::lock(tx, &products).await?;
-    Ok(known)
+    state.stock = Stock::lock(tx, &products).await?;
+    Ok(state)
 }
 
-async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> Result<()> {
+async fn load_payments(tx: &Tx, state: &mut SliceState, objects: BTreeSet<&str>) -> Result<()> {
     let objects: Vec<(&str,)> = objects.into_iter().map(|id| (id,)).collect();
-    for row in LOAD.all::<_, Loaded>(tx, &objects, []).await? {
-        let order = known.orders.entry(row.order_id.clone());
-        let order = order.or_insert_with(|| KnownOrder {
+    for row in LOAD.all::<_, LoadedRow>(tx, &objects, []).await? {
+        let order = state.orders.entry(row.order_id.clone());
+        let order = order.or_insert_with(|| LoadedOrder {
             status: row.order_status,
             seller: row.seller_id,
             lines: Vec::new(),
         });
-        // An order that two of these payments pay for comes twice.
+        // Two of these payments may pay for one order, whose lines then come twice.
         if !order.lines.iter().any(|line| line.id == row.line_id) {
             order.lines.push(SoldLine {
                 id: row.line_id,
@@ -148,7 +154,7 @@ async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> R
                 quantity: row.quantity,
             });
         }
-        let payment = KnownPayment {
+        let payment = LoadedPayment {
             id: row.id,
             charge_account: row.charge_account,
             livemode: row.livemode,
@@ -159,7 +165,7 @@ async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> R
             order: row.order_id,
         };
         let order = payment.order.clone();
-        let payment = known.payments.entry(row.stripe_object).or_insert(payment);
+        let payment = state.payments.entry(row.stripe_object).or_insert(payment);
         if payment.order != order {
             let id = &payment.id;
             return Err(Error::internal(format!("{id} pays for several orders")));
@@ -168,12 +174,17 @@ async fn load_payments(tx: &Tx, known: &mut Known, objects: BTreeSet<&str>) -> R
     Ok(())
 }
 
-/// Looks for the payments that snapshots of no known object name. Each is locked, so that its object's id is stored
-/// before, and is seen, or after, and then finds who waits for it; between the two looks it may have been.
-async fn load_candidates(tx: &Tx, known: &mut Known, snapshots: &[PaymentSnapshot]) -> Result<()> {
+/// Loads the payments that are only named by metadata: their snapshots' objects belong to no loaded payment. The lock
+/// orders this with `attach`: either the object's id is stored already and is read here, or `attach` comes later and finds
+/// the deferred event. The id may also have been stored since `load_payments`; such a payment is loaded now.
+async fn load_candidates(
+    tx: &Tx,
+    state: &mut SliceState,
+    snapshots: &[PaymentSnapshot],
+) -> Result<()> {
     let unknown = snapshots
         .iter()
-        .filter(|one| !known.payments.contains_key(&one.stripe_object));
+        .filter(|one| !state.payments.contains_key(&one.stripe_object));
     let named: BTreeMap<_, _> = unknown
         .filter_map(|one| Some((one.payment_hint.clone()?, one.stripe_object.as_str())))
         .collect();
@@ -188,24 +199,24 @@ async fn load_candidates(tx: &Tx, known: &mut Known, snapshots: &[PaymentSnapsho
         }
         let candidate = Candidate {
             charge_account: payment.charge_account,
-            waits: payment.stripe_object.is_none(),
+            awaits_object: payment.stripe_object.is_none(),
         };
-        known.candidates.insert(id, candidate);
+        state.candidates.insert(id, candidate);
     }
     if stored_meanwhile.is_empty() {
         return Ok(());
     }
-    load_payments(tx, known, stored_meanwhile.clone()).await?;
+    load_payments(tx, state, stored_meanwhile.clone()).await?;
     match stored_meanwhile
         .iter()
-        .find(|object| !known.payments.contains_key(**object))
+        .find(|object| !state.payments.contains_key(**object))
     {
         None => Ok(()),
         Some(object) => Err(Error::internal(format!("{object} pays for no order"))),
     }
 }
 
-/// A paid payment, as its row must still be.
+/// A paid payment, with the values that its row must still have.
 type PaidRow = (
     PaymentId,
     String,
@@ -255,9 +266,8 @@ const TIMELINE: SetWise = SetWise {
     ],
 };
 
-/// What the decisions of a slice write: what every sale does is gathered and written set-wise in the end; the rare rest
-/// is written at once. No later decision touches a row that an earlier one has gathered, since a paid payment and its
-/// order go no further here.
+/// The writes of a slice's decisions. Those of every sale are collected and written set-wise at the end; the rare rest is
+/// written at once. No later decision touches a collected row, since a paid payment and its order go no further here.
 #[derive(Default)]
 struct Writes {
     paid: Vec<PaidRow>,
@@ -272,7 +282,7 @@ impl Writes {
         tx: &Tx,
         snapshot: &PaymentSnapshot,
         decision: Decision,
-        known: &Known,
+        state: &SliceState,
     ) -> Result<Effect> {
         match decision {
             Decision::Ignore(why) => return Ok(Effect::Ignored(why)),
@@ -285,7 +295,7 @@ impl Writes {
             }
             Decision::Orphan(named) => return raise_orphan(tx, snapshot, &named).await,
             Decision::Mismatch(payment) => {
-                return raise_mismatch(tx, snapshot, &payment, known).await;
+                return raise_mismatch(tx, snapshot, &payment, state).await;
             }
             Decision::Process {
                 payment,
@@ -313,7 +323,14 @@ impl Writes {
                         _ => "expired",
                     };
                     let from = [OrderStatus::Pending, OrderStatus::Processing];
-                    advance(tx, &order, &from, closed(to), json!({ "reason": why })).await?;
+                    advance(
+                        tx,
+                        &order,
+                        &from,
+                        order_status_after(to),
+                        json!({ "reason": why }),
+                    )
+                    .await?;
                 }
             }
             Decision::Pay {
@@ -321,7 +338,7 @@ impl Writes {
                 order,
                 outcome,
             } => {
-                let seller = &known.order(&order)?.seller;
+                let seller = &state.order(&order)?.seller;
                 self.pay(tx, snapshot, payment, (order, seller), outcome)
                     .await?;
             }
@@ -356,13 +373,13 @@ impl Writes {
                 self.mail(tx, snapshot, "order_paid", &order);
                 self.sold.push((order,));
             }
-            Outcome::SoldOutUnpaid => {
+            Outcome::SoldOutFree => {
                 let from = [OrderStatus::Pending, OrderStatus::Processing];
                 let data = json!({ "reason": "sold_out" });
                 advance(tx, &order, &from, OrderStatus::CancelledSoldOut, data).await?;
                 self.mail(tx, snapshot, "order_sold_out", &order);
             }
-            Outcome::GoesBack { origin, advances } => {
+            Outcome::Refund { origin, advances } => {
                 let data = json!({ "reason": origin.to_value(), "amount": total });
                 match advances {
                     true => {
@@ -371,14 +388,15 @@ impl Writes {
                     }
                     false => self.log(tx, &order, "refund_due", &data),
                 }
-                let owed = refunds::Owed {
+                let details = refunds::RefundDetails {
                     payment: &payment,
                     order: &order,
                     seller,
                     amount: total,
                     currency: &snapshot.currency,
                 };
-                self.jobs.push(refunds::owe(tx, &owed, origin).await?);
+                self.jobs
+                    .push(refunds::record_full_refund(tx, &details, origin).await?);
                 self.mail(tx, snapshot, "refund_due", &order);
             }
             Outcome::Nothing => {}
@@ -402,10 +420,10 @@ impl Writes {
     }
 
     fn mail(&mut self, tx: &Tx, snapshot: &PaymentSnapshot, what: &str, order: &OrderId) {
-        let is_news = snapshot
+        let is_recent = snapshot
             .created
-            .is_none_or(|at| at.plus_ms(NEWS_MS) > tx.now());
-        if is_news {
+            .is_none_or(|at| at.plus_ms(NOTIFY_WITHIN_MS) > tx.now());
+        if is_recent {
             self.jobs.push(Job::Mail {
                 what: what.to_owned(),
                 subject: order.to_string(),
@@ -413,7 +431,7 @@ impl Writes {
         }
     }
 
-    /// Writes what was gathered, in the house's order: payments, orders, products, jobs.
+    /// Writes the collected rows in the one lock order: payments, orders, products, jobs.
     async fn flush(self, tx: &Tx, stock: Stock) -> Result<()> {
         let now = || [tx.now().into()];
         if !self.paid.is_empty() {
@@ -432,7 +450,7 @@ impl Writes {
     }
 }
 
-/// The states that an order may leave for `refund_due`.
+/// The order's states before `refund_due`.
 fn before_refund_due(origin: RefundOrigin) -> &'static [OrderStatus] {
     match origin {
         RefundOrigin::Late => &[
@@ -473,7 +491,7 @@ async fn advance(
     all_changed(u64::from(advanced), 1, "orders")
 }
 
-/// The rows are locked and were decided on, so that each must have changed.
+/// Checks that every row changed: each was decided on under its lock.
 fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
     match usize::try_from(changed) == Ok(decided) {
         true => Ok(()),
@@ -483,8 +501,8 @@ fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
     }
 }
 
-/// Paid, and it names a payment that isn't here: lost with a database that went back to a backup, or made up by
-/// whoever made the session. Nothing moves, and a person is told.
+/// Raises a finding about a paid session whose metadata names a payment that isn't here. The payment was lost when the
+/// database went back to a backup, or the session's maker made it up. Nothing moves; a person must look.
 async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) -> Result<Effect> {
     let (session, total) = (&snapshot.stripe_object, snapshot.totals.total);
     let paid = money::display(total.max(0), &snapshot.currency);
@@ -504,15 +522,15 @@ async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) ->
     Ok(Effect::Ignored("it names a payment that isn't here"))
 }
 
-/// What Stripe says is not what was asked for: nothing moves, and a person is told.
+/// Raises a finding about a session that is not what was asked for. Nothing moves; a person must look.
 async fn raise_mismatch(
     tx: &Tx,
     snapshot: &PaymentSnapshot,
     payment: &PaymentId,
-    known: &Known,
+    state: &SliceState,
 ) -> Result<Effect> {
     let session = &snapshot.stripe_object;
-    let asked = known.payments.get(session);
+    let asked = state.payments.get(session);
     let asked = asked.ok_or_else(|| Error::internal("a mismatch of no payment"))?;
     let kind = if snapshot.currency == asked.currency {
         "amount_mismatch"

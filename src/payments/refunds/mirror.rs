@@ -1,4 +1,4 @@
-//! Where refunds are at Stripe: ours, and those made there.
+//! The state of refunds at Stripe, ours and those made there, stored in our rows.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
@@ -12,14 +12,17 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
-use crate::stripe::views::{RefundView, hint};
+use crate::stripe::views::{RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
 use crate::{ids, ledger, money, orders};
 
-use super::super::{locked, locked_order, of_order};
-use super::{Owed, find, is_void, new_row, sum};
+use super::super::{lock_order, lock_payment, payments_of_order};
+use super::{RefundDetails, find, is_unsuccessful, new_row, sum_refunds};
 
-/// Reads all refunds of a payment from Stripe, and stores where they are.
+/// Reads all refunds of a payment from Stripe and stores their states.
+///
+/// # Errors
+/// Stripe has not answered or refuses, or a refund can't be read.
 pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     let Some(intent) = &payment.payment_intent else {
         return Ok(());
@@ -48,7 +51,29 @@ pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     }
 }
 
-/// Stores where a refund is at Stripe: one of ours by its id or metadata, or one made at Stripe. Never backwards.
+/// The job: re-reads one refund from Stripe. It may belong to no payment of ours.
+///
+/// # Errors
+/// Stripe has not answered or refuses.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, refund: &str) -> Result<()> {
+    if app.stripe.livemode() != livemode {
+        return Ok(());
+    }
+    let view: RefundView = app
+        .stripe
+        .on(account)
+        .get(&request::retrieve(refund))
+        .await?;
+    let tx = app.db.begin_write().await?;
+    store(&tx, account, livemode, &view).await?;
+    tx.commit().await
+}
+
+/// Stores a refund's state at Stripe, forward only. Our row is found by Stripe's id or by metadata; a refund made at Stripe
+/// gets a new row.
+///
+/// # Errors
+/// Sums that don't fit.
 pub async fn store(
     tx: &Tx,
     account: &AccountId,
@@ -60,10 +85,10 @@ pub async fn store(
         // A payment that is confirmed later re-reads its refunds from Stripe.
         return Ok(Effect::Ignored("a refund of no payment of ours"));
     };
-    let payment = locked(tx, &payment.id).await?;
-    let order = locked_order(tx, &payment.id).await?;
+    let payment = lock_payment(tx, &payment.id).await?;
+    let order = lock_order(tx, &payment.id).await?;
     let status = status_of(view);
-    let row = match ours(tx, &payment, view).await? {
+    let row = match find_row(tx, &payment, view).await? {
         Some(row) => row,
         None => insert_mirrored(tx, &payment, &order, view).await?,
     };
@@ -71,8 +96,8 @@ pub async fn store(
     let fee = view
         .application_fee_refunded()
         .or(row.application_fee_refunded);
-    let fresh = row.stripe_refund.is_none();
-    if forward || fresh || fee != row.application_fee_refunded {
+    let first_seen = row.stripe_refund.is_none();
+    if forward || first_seen || fee != row.application_fee_refunded {
         let status = if forward { status } else { row.status };
         refund::Entity::update_many()
             .col_expr(C::Status, Expr::value(status))
@@ -102,7 +127,7 @@ pub async fn store(
         if status == RefundStatus::Succeeded {
             ledger::resolve(tx, "refund_missing", row.id.as_ref()).await?;
         }
-        settle(tx, &payment, &order).await?;
+        recount_refunded(tx, &payment, &order).await?;
         jobs::stage(
             tx,
             &Job::Pull {
@@ -122,19 +147,19 @@ async fn payment_of(
     view: &RefundView,
 ) -> Result<Option<payment::Model>> {
     use payment::Column as C;
-    let ours = payment::Entity::find()
+    let payments = payment::Entity::find()
         .filter(C::ChargeAccount.eq(account.clone()))
         .filter(C::Livemode.eq(livemode));
     let found = match (&view.payment_intent, &view.charge) {
-        (Some(intent), _) => ours.filter(C::PaymentIntent.eq(intent.id())),
-        (None, Some(charge)) => ours.filter(C::Charge.eq(charge.id())),
+        (Some(intent), _) => payments.filter(C::PaymentIntent.eq(intent.id())),
+        (None, Some(charge)) => payments.filter(C::Charge.eq(charge.id())),
         (None, None) => return Ok(None),
     };
     Ok(found.one(tx).await?)
 }
 
-/// Our row of a refund: by Stripe's id; else by our id in its metadata, if that row is of this payment and unsent.
-async fn ours(
+/// Our row of a refund: by Stripe's id, else by our id in its metadata if that row is of this payment and has no Stripe id.
+async fn find_row(
     tx: &Tx,
     payment: &payment::Model,
     view: &RefundView,
@@ -149,7 +174,7 @@ async fn ours(
         return Ok(Some(row));
     }
     let metadata = view.metadata.as_ref();
-    let Some(id) = metadata.and_then(|all| hint(all, METADATA_REFUND)) else {
+    let Some(id) = metadata.and_then(|all| metadata_value(all, METADATA_REFUND)) else {
         return Ok(None);
     };
     Ok(of_payment()
@@ -166,7 +191,7 @@ async fn insert_mirrored(
     view: &RefundView,
 ) -> Result<refund::Model> {
     let id: RefundId = ids::new(tx.now());
-    let owed = Owed {
+    let details = RefundDetails {
         payment: &payment.id,
         order: &order.id,
         seller: &order.seller_id,
@@ -176,7 +201,7 @@ async fn insert_mirrored(
     let row = refund::ActiveModel {
         reason: Set(view.reason.clone()),
         requested_by: Set("stripe".to_owned()),
-        ..new_row(tx, id.clone(), &owed)
+        ..new_row(tx, id.clone(), &details)
     };
     refund::Entity::insert(row)
         .exec_without_returning(tx)
@@ -196,8 +221,8 @@ fn status_of(view: &RefundView) -> RefundStatus {
     RefundStatus::try_from_value(&text).unwrap_or(RefundStatus::Pending)
 }
 
-/// How far along a status is; only forward steps count, since events come in any order. A refund can fail after it
-/// had succeeded, and Stripe's word ends a block of ours.
+/// The order of statuses. Only forward steps count, since events come in any order. A refund can fail after it had
+/// succeeded. A status from Stripe replaces `blocked`, which is ours.
 fn rank(status: RefundStatus) -> u8 {
     match status {
         RefundStatus::Requested | RefundStatus::Blocked => 0,
@@ -208,10 +233,10 @@ fn rank(status: RefundStatus) -> u8 {
     }
 }
 
-/// Recounts what has gone back, and with it whether the order is refunded.
-async fn settle(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
-    let moving = sum(tx, &payment.id, |status| {
-        !is_void(status) && status != RefundStatus::Requested
+/// Recounts the refunded amounts, and moves the order to or from `refunded`.
+async fn recount_refunded(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
+    let moving = sum_refunds(tx, &payment.id, |status| {
+        !is_unsuccessful(status) && status != RefundStatus::Requested
     })
     .await?;
     payment::Entity::update_many()
@@ -221,11 +246,11 @@ async fn settle(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Resu
         .exec(tx)
         .await?;
     let (mut paid, mut back) = (0, 0);
-    for payment in of_order(tx, &order.id).await? {
+    for payment in payments_of_order(tx, &order.id).await? {
         paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
         back = money::add(
             back,
-            sum(tx, &payment.id, |status| status == RefundStatus::Succeeded).await?,
+            sum_refunds(tx, &payment.id, |status| status == RefundStatus::Succeeded).await?,
         )?;
     }
     let data = json!({ "amount_refunded": back });

@@ -1,9 +1,9 @@
-//! Refunds: ours first, then Stripe's; and those made at Stripe, mirrored.
+//! Refunds: our row first, then Stripe's refund; and mirrored rows of those made at Stripe.
 
 mod mirror;
 pub mod routes;
 
-pub use mirror::{mirror, store};
+pub use mirror::{mirror, store, sync};
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
@@ -24,11 +24,11 @@ use crate::stripe::views::RefundView;
 use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, ids, money};
 
-use super::{locked, locked_order, of_order, tries};
+use super::{attempts_text, lock_order, lock_payment, payments_of_order};
 
-/// A refund as it is asked for.
+/// A refund as the API asks for it.
 pub struct NewRefund {
-    /// Minor units; none: all that is left.
+    /// Minor units. None: the whole rest.
     pub amount: Option<i64>,
     /// Stripe's `reason`.
     pub reason: Option<String>,
@@ -36,8 +36,11 @@ pub struct NewRefund {
     pub note: Option<String>,
 }
 
-/// Writes down a refund that a seller or an admin asks for; a job sends it. Called again with the same id it answers
-/// the same refund.
+/// Stores a refund that a seller or an admin asks for; a job sends it. A second call with the same id returns the same
+/// refund.
+///
+/// # Errors
+/// A buyer asks, nothing was paid, or less is left than is asked for.
 pub async fn request(
     app: &App,
     access: &OrderAccess,
@@ -68,14 +71,14 @@ pub async fn request(
             ),
         });
     }
-    let owed = Owed {
+    let details = RefundDetails {
         payment: &payment.id,
         order: &access.order.id,
         seller: &access.order.seller_id,
         amount,
         currency: &payment.currency,
     };
-    let row = new_row(&tx, id.clone(), &owed);
+    let row = new_row(&tx, id.clone(), &details);
     refund::Entity::insert(refund::ActiveModel {
         reason: Set(new.reason),
         note: Set(new.note.clone()),
@@ -100,18 +103,18 @@ pub async fn request(
     find(&app.db.read, &id).await
 }
 
-/// The order's payment that still has money to give back, locked, and how much.
+/// The order's first payment with money left to refund, locked, and how much is left.
 async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i64)> {
     let mut any_paid = false;
-    for payment in of_order(tx, &order.id).await? {
-        let payment = locked(tx, &payment.id).await?;
+    for payment in payments_of_order(tx, &order.id).await? {
+        let payment = lock_payment(tx, &payment.id).await?;
         let paid = match (payment.status, payment.amount_paid) {
             (PaymentStatus::Paid, Some(paid)) if paid > 0 => paid,
             _ => continue,
         };
         any_paid = true;
-        let spoken_for = sum(tx, &payment.id, |status| !is_void(status)).await?;
-        let left = money::sub(paid, spoken_for)?;
+        let reserved = sum_refunds(tx, &payment.id, |status| !is_unsuccessful(status)).await?;
+        let left = money::sub(paid, reserved)?;
         if left > 0 {
             return Ok((payment, left));
         }
@@ -126,15 +129,19 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
     })
 }
 
-/// Whether it takes no money of the payment.
-fn is_void(status: RefundStatus) -> bool {
+/// Whether a refund ended without money going back.
+fn is_unsuccessful(status: RefundStatus) -> bool {
     matches!(
         status,
         RefundStatus::Failed | RefundStatus::Canceled | RefundStatus::Blocked
     )
 }
 
-async fn sum(tx: &Tx, payment: &PaymentId, counts: impl Fn(RefundStatus) -> bool) -> Result<i64> {
+async fn sum_refunds(
+    tx: &Tx,
+    payment: &PaymentId,
+    counts: impl Fn(RefundStatus) -> bool,
+) -> Result<i64> {
     let rows = refund::Entity::find()
         .filter(refund::Column::PaymentId.eq(payment.clone()))
         .all(tx)
@@ -144,8 +151,8 @@ async fn sum(tx: &Tx, payment: &PaymentId, counts: impl Fn(RefundStatus) -> bool
         .try_fold(0, |total, row| money::add(total, row.amount))
 }
 
-/// The money of a payment that goes back, and whose it was.
-pub struct Owed<'a> {
+/// The amount of a refund, and the payment, order and seller that it belongs to.
+pub struct RefundDetails<'a> {
     pub payment: &'a PaymentId,
     pub order: &'a OrderId,
     pub seller: &'a SellerId,
@@ -155,14 +162,14 @@ pub struct Owed<'a> {
     pub currency: &'a str,
 }
 
-fn new_row(tx: &Tx, id: RefundId, owed: &Owed<'_>) -> refund::ActiveModel {
+fn new_row(tx: &Tx, id: RefundId, details: &RefundDetails<'_>) -> refund::ActiveModel {
     refund::ActiveModel {
         id: Set(id),
-        payment_id: Set(owed.payment.clone()),
-        order_id: Set(owed.order.clone()),
-        seller_id: Set(owed.seller.clone()),
-        amount: Set(owed.amount),
-        currency: Set(owed.currency.to_owned()),
+        payment_id: Set(details.payment.clone()),
+        order_id: Set(details.order.clone()),
+        seller_id: Set(details.seller.clone()),
+        amount: Set(details.amount),
+        currency: Set(details.currency.to_owned()),
         application_fee_refunded: Set(None),
         reason: Set(None),
         note: Set(None),
@@ -178,13 +185,20 @@ fn new_row(tx: &Tx, id: RefundId, owed: &Owed<'_>) -> refund::ActiveModel {
     }
 }
 
-/// Writes down, in confirm's own transaction, that a payment goes back whole; a unique index allows it once. Answers the
-/// job that sends it, for the caller to stage.
-pub async fn owe(tx: &Tx, owed: &Owed<'_>, origin: RefundOrigin) -> Result<Job> {
+/// Stores the refund of a whole payment in confirm's own transaction. A unique index allows one. Returns the job that sends
+/// it, for the caller to stage.
+///
+/// # Errors
+/// The payment has such a refund already.
+pub async fn record_full_refund(
+    tx: &Tx,
+    details: &RefundDetails<'_>,
+    origin: RefundOrigin,
+) -> Result<Job> {
     let id: RefundId = ids::new(tx.now());
     refund::Entity::insert(refund::ActiveModel {
         origin: Set(origin),
-        ..new_row(tx, id.clone(), owed)
+        ..new_row(tx, id.clone(), details)
     })
     .exec_without_returning(tx)
     .await?;
@@ -192,6 +206,9 @@ pub async fn owe(tx: &Tx, owed: &Owed<'_>, origin: RefundOrigin) -> Result<Job> 
 }
 
 /// A refund by its id.
+///
+/// # Errors
+/// [`Error::NotFound`].
 pub async fn find<C: ConnectionTrait>(db: &C, id: &RefundId) -> Result<refund::Model> {
     refund::Entity::find_by_id(id.clone())
         .one(db)
@@ -199,8 +216,11 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &RefundId) -> Result<refund::M
         .ok_or(Error::NotFound("refund"))
 }
 
-/// The job: sends a refund to Stripe: the same key as long as the answer is unknown; where it can't be trusted any more, the
-/// payment's refunds are read first, and only then is it tried anew.
+/// The job: creates a refund at Stripe, under the same key as long as the answer is unknown. Once the key can't be trusted
+/// any more, the payment's refunds are read first.
+///
+/// # Errors
+/// Stripe has not answered. A refusal is stored and is no error.
 pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     let refund = find(&app.db.read, id).await?;
     if refund.status != RefundStatus::Requested {
@@ -240,7 +260,7 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     match made {
         Err(Error::StripeRefused(fault)) => {
             match mirror(app, &payment).await {
-                // An account that has left refuses the look too; the no stands, and a person must hear of it.
+                // A disconnected account refuses this read too. The refusal stands, and a person must hear of it.
                 Ok(()) | Err(Error::StripeRefused(_)) => block(app, id, &fault).await,
                 Err(e) => Err(e),
             }
@@ -249,10 +269,11 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     }
 }
 
-/// A refund's job was given up. Stripe may have made the refund, so it stays requested and its money spoken for.
+/// Raises a finding when the job is given up. Stripe may have made the refund, so it stays requested and its money stays
+/// reserved.
 pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Result<()> {
     let refund = find(tx, id).await?;
-    let payment = locked(tx, &refund.payment_id).await?;
+    let payment = lock_payment(tx, &refund.payment_id).await?;
     if !note_given_up(tx, id, &error.to_string()).await? {
         return Ok(());
     }
@@ -265,7 +286,7 @@ pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Re
              Once Stripe answers, have its job tried again (docs/operating.md), which makes it once at most.",
             money::display(refund.amount, &refund.currency),
             refund.order_id,
-            tries(attempts),
+            attempts_text(attempts),
         ),
         amount: Some(refund.amount),
         currency: Some(refund.currency),
@@ -273,7 +294,7 @@ pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Re
     ledger::raise(tx, finding).await
 }
 
-/// Notes why an unanswered refund is no longer tried. `false`: Stripe has answered after all.
+/// Stores why an unanswered refund is no longer tried. `false`: Stripe has answered after all.
 async fn note_given_up(tx: &Tx, id: &RefundId, why: &str) -> Result<bool> {
     use refund::Column as C;
     let noted = refund::Entity::update_many()
@@ -286,13 +307,14 @@ async fn note_given_up(tx: &Tx, id: &RefundId, why: &str) -> Result<bool> {
     Ok(noted.rows_affected == 1)
 }
 
-/// Stripe's definite no. If the money has gone back otherwise there is nothing left to do; else a person is told.
+/// Stores Stripe's refusal. If all the money has gone back by other refunds, nothing is left to do; else a finding is
+/// raised and mail is sent.
 async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
     use refund::Column as C;
     let tx = app.db.begin_write().await?;
     let refund = find(&tx, id).await?;
-    let payment = locked(&tx, &refund.payment_id).await?;
-    let order = locked_order(&tx, &payment.id).await?;
+    let payment = lock_payment(&tx, &refund.payment_id).await?;
+    let order = lock_order(&tx, &payment.id).await?;
     let gone_back = payment.amount_paid == Some(payment.amount_refunded);
     let to = if gone_back {
         RefundStatus::Canceled

@@ -13,9 +13,9 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, Keyed, List, Pages, Path, given};
+use crate::http::{Answer, Filters, IdempotentJson, List, Paginate, Path, deserialize_some};
 use crate::identity::Caller;
-use crate::orders::{self, OrderAccess, Proof};
+use crate::orders::{self, Credentials, OrderAccess};
 use crate::sellers;
 
 use super::{NewRefund, find};
@@ -82,16 +82,16 @@ enum Reason {
 #[serde(deny_unknown_fields)]
 struct RefundCreate {
     order_id: OrderId,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 1,
         max = 99_999_999,
         message = "amount is 1 to 99999999 minor units."
     ))]
     amount: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     reason: Option<Reason>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(max = 500, message = "note has at most 500 characters."))]
     note: Option<String>,
 }
@@ -99,15 +99,15 @@ struct RefundCreate {
 async fn create(
     State(app): State<App>,
     caller: Caller,
-    request: Keyed<RefundCreate>,
+    request: IdempotentJson<RefundCreate>,
 ) -> Result<Response> {
     let principal = caller.principal();
-    let proof = Proof {
+    let credentials = Credentials {
         caller: Some(caller),
         secret: None,
     };
     let work = async |id: RefundId, new: RefundCreate| {
-        let access = order_for(&app, new.order_id, &proof).await?;
+        let access = order_for(&app, new.order_id, &credentials).await?;
         let reason = new.reason.map(|reason| match reason {
             Reason::Duplicate => "duplicate".to_owned(),
             Reason::Fraudulent => "fraudulent".to_owned(),
@@ -125,13 +125,13 @@ async fn create(
     request.once(&app, &principal, work).await
 }
 
-async fn order_for(app: &App, id: OrderId, proof: &Proof) -> Result<OrderAccess> {
+async fn order_for(app: &App, id: OrderId, credentials: &Credentials) -> Result<OrderAccess> {
     let none = || Error::no_such("order", "order_id");
     let order = order::Entity::find_by_id(id)
         .one(&app.db.read)
         .await?
         .ok_or_else(none)?;
-    orders::access(&app.db.read, order, proof)
+    orders::access(&app.db.read, order, credentials)
         .await?
         .ok_or_else(none)
 }
@@ -160,11 +160,11 @@ async fn list(
     }
     let scoped = filters.seller_id.is_some() || caller.is_admin();
     if let Some(id) = filters.order_id {
-        let proof = Proof {
+        let credentials = Credentials {
             caller: Some(caller),
             secret: None,
         };
-        let access = order_for(&app, id, &proof).await?;
+        let access = order_for(&app, id, &credentials).await?;
         query = query.filter(C::OrderId.eq(access.order.id));
     } else if !scoped {
         let bought = order::Entity::find()
@@ -188,11 +188,11 @@ async fn read(
         .one(&app.db.read)
         .await?;
     let order = order.ok_or(Error::NotFound("refund"))?;
-    let proof = Proof {
+    let credentials = Credentials {
         caller: Some(caller),
         secret: None,
     };
-    orders::access(&app.db.read, order, &proof)
+    orders::access(&app.db.read, order, &credentials)
         .await?
         .ok_or(Error::NotFound("refund"))?;
     Ok(Json(refund.into()))

@@ -1,4 +1,4 @@
-// Asks verify until the payment's fate is known, with growing delays, and says only what the server says.
+// Polls verify with growing delays until the payment is final, and shows only the server's words.
 (function () {
   "use strict";
   var title = document.getElementById("title");

@@ -1,4 +1,4 @@
-//! Where a session stands: verify, re-read, expire, cancel; and the buyer's pages.
+//! The state of a session: verify, re-read, expire, cancel; and the buyer's pages.
 
 pub(super) mod pages;
 
@@ -23,27 +23,27 @@ use crate::{audit, ids};
 
 use super::checkout::session::create_session;
 use super::confirm::{PaymentSnapshot, confirm};
-use super::{find, of_order, order_id, refunds};
+use super::{find, order_id, payments_of_order, refunds};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
-const ASK_EVERY_MS: i64 = 2_000;
+const POLL_INTERVAL_MS: i64 = 2_000;
 
-/// How a session's payment and its order stand: all that a buyer needs to be told.
+/// The states of a session's payment and order, as verify reports them.
 #[derive(FromQueryResult)]
-pub(super) struct Standing {
+pub(super) struct CheckoutStatus {
     payment_id: PaymentId,
     payment_status: PaymentStatus,
-    /// The order that it pays for.
+    /// The payment's order.
     pub order_id: OrderId,
-    /// The order's.
+    /// The order's state.
     pub status: OrderStatus,
-    /// Why its money goes back, or went.
+    /// Why the order is refunded.
     pub refund_reason: Option<String>,
 }
 
-impl Standing {
-    /// By the session's id. As SQL and no more than it takes: every buyer's page asks, some of them again and again.
-    async fn of(app: &App, session: &str) -> Result<Self> {
+impl CheckoutStatus {
+    /// By the session's id. Plain SQL over few columns, since every buyer's page polls it.
+    async fn find(app: &App, session: &str) -> Result<Self> {
         let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason \
                     FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
                     WHERE p.stripe_object = $1";
@@ -53,10 +53,13 @@ impl Standing {
     }
 }
 
-/// The second of the two confirmations: whoever holds a session's id may ask, and Stripe answers, not the caller.
-/// Runs the same confirm as the webhook.
-pub(super) async fn verify(app: &App, session: &str) -> Result<Standing> {
-    let before = Standing::of(app, session).await?;
+/// Confirms a session by Stripe's own answer, with the same confirm as the webhook. Anybody who holds the session's id may
+/// ask: nothing that the caller says is believed.
+///
+/// # Errors
+/// An unknown session, or no answer from Stripe.
+pub(super) async fn verify(app: &App, session: &str) -> Result<CheckoutStatus> {
+    let before = CheckoutStatus::find(app, session).await?;
     let open = matches!(
         before.payment_status,
         PaymentStatus::Pending | PaymentStatus::Processing
@@ -64,17 +67,17 @@ pub(super) async fn verify(app: &App, session: &str) -> Result<Standing> {
     if !open {
         return Ok(before);
     }
-    if claim_question(app, &before.payment_id).await? {
+    if claim_poll(app, &before.payment_id).await? {
         read_session(app, &before.payment_id).await?;
     }
-    Standing::of(app, session).await
+    CheckoutStatus::find(app, session).await
 }
 
-/// Whether it is this caller's turn to ask.
-async fn claim_question(app: &App, id: &PaymentId) -> Result<bool> {
+/// Whether this call may ask Stripe: the first one after the interval, over all replicas.
+async fn claim_poll(app: &App, id: &PaymentId) -> Result<bool> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
-    let before = tx.now().plus_ms(-ASK_EVERY_MS);
+    let before = tx.now().plus_ms(-POLL_INTERVAL_MS);
     let claimed = payment::Entity::update_many()
         .col_expr(C::AskedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
@@ -89,7 +92,10 @@ async fn claim_question(app: &App, id: &PaymentId) -> Result<bool> {
     Ok(claimed.rows_affected == 1)
 }
 
-/// The job: asks Stripe where a payment stands: its session, its charge, its refunds.
+/// The job: re-reads a payment's session, charge and refunds from Stripe.
+///
+/// # Errors
+/// Stripe has not answered, or the answer can't be confirmed.
 pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
     let payment = read_session(app, id).await?;
     if payment.status != PaymentStatus::Paid {
@@ -110,7 +116,7 @@ pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
                 .filter(payment::Column::Id.eq(id.clone()))
                 .exec(&tx)
                 .await?;
-            // Its balance transaction can be told apart from others only now.
+            // The charge's balance transaction can be matched to the order only now.
             let (account, livemode) = (payment.charge_account.clone(), payment.livemode);
             jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
             tx.commit().await?;
@@ -119,7 +125,7 @@ pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
     refunds::mirror(app, &payment).await
 }
 
-/// Retrieves the session on the account it was made on, and brings the payment to where it is.
+/// Retrieves the session on its own account, and confirms it.
 async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
     let payment = find(app, id).await?;
     let Some(session) = &payment.stripe_object else {
@@ -141,10 +147,10 @@ async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
     find(app, id).await
 }
 
-/// How long a session is over before Stripe is asked what became of it: its event should have come.
+/// How long after a session's end Stripe is asked about it: its event should have come by then.
 const STALE_MS: i64 = 10 * 60_000;
 
-/// The job: asks Stripe about the payments that still wait for their buyer though their session's life is over.
+/// The job: re-reads payments that are still pending after their session's end.
 pub async fn sweep(app: &App) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
@@ -161,7 +167,7 @@ pub async fn sweep(app: &App) -> Result<()> {
     tx.commit().await
 }
 
-/// Stages a re-reading of the account's payments that money may still come for.
+/// Stages a re-read of the account's payments that may still be paid.
 pub async fn reread_open(tx: &Tx, account: &AccountId) -> Result<()> {
     use payment::Column as C;
     let open = payment::Entity::find()
@@ -181,7 +187,10 @@ async fn stage_rereads(tx: &Tx, payments: Vec<payment::Model>) -> Result<()> {
     Ok(())
 }
 
-/// Closes a session at Stripe. If it turns out to be complete it is confirmed instead, and the answer says so.
+/// Expires a session at Stripe. A session that is complete by then is confirmed instead.
+///
+/// # Errors
+/// `session_not_open`, or no answer from Stripe.
 pub(super) async fn expire(
     app: &App,
     payment: &payment::Model,
@@ -190,7 +199,7 @@ pub(super) async fn expire(
     if payment.status != PaymentStatus::Pending {
         return Err(not_open());
     }
-    close(app, payment).await?;
+    expire_at_stripe(app, payment).await?;
     let payment = find(app, &payment.id).await?;
     if payment.status != PaymentStatus::Expired {
         return Err(not_open());
@@ -212,9 +221,9 @@ fn not_open() -> Error {
     Error::conflict("session_not_open", "This session is no longer open.")
 }
 
-/// Asks Stripe to expire a payment's session, and stores what the session then is. A session that was never answered
-/// is made first: otherwise it could still come to be, and be paid.
-async fn close(app: &App, payment: &payment::Model) -> Result<()> {
+/// Asks Stripe to expire a payment's session, and confirms its new state. A session whose creation was never answered is
+/// created first: otherwise it could still appear later and be paid.
+async fn expire_at_stripe(app: &App, payment: &payment::Model) -> Result<()> {
     if payment.status != PaymentStatus::Pending {
         return Ok(());
     }
@@ -231,7 +240,7 @@ async fn close(app: &App, payment: &payment::Model) -> Result<()> {
     };
     let session = payment.stripe_object.clone().unwrap_or_default();
     let scope = app.stripe.on(&payment.charge_account);
-    // Twice is as good as once, so no key is used twice: one could be spoiled.
+    // Expiring twice does no harm, so each request has a new key: under an old one Stripe could repeat a saved 500.
     let key = format!("expire:{}", ids::random_token());
     match scope
         .post::<SessionView, _>(&request::expire(&session), &key)
@@ -247,14 +256,17 @@ async fn close(app: &App, payment: &payment::Model) -> Result<()> {
             .await?;
             tx.commit().await
         }
-        // It is complete or expired already: whatever it is, it is stored.
+        // It is complete or expired already: its state is read and confirmed.
         Err(Error::StripeRefused(_)) => read_session(app, &payment.id).await.map(drop),
         Err(e) => Err(e),
     }
 }
 
-/// Cancels an order that isn't paid. Stripe is asked first to expire its sessions; one that was paid meanwhile is
+/// Cancels an order that isn't paid. Its sessions are expired at Stripe first. A session that was paid meanwhile is
 /// confirmed instead.
+///
+/// # Errors
+/// `order_already_paid`, or no answer from Stripe.
 pub(super) async fn cancel(
     app: &App,
     access: OrderAccess,
@@ -262,12 +274,12 @@ pub(super) async fn cancel(
 ) -> Result<order::Model> {
     let id = access.order.id.clone();
     if access.order.status == OrderStatus::Pending {
-        for payment in of_order(&app.db.read, &id).await? {
-            close(app, &payment).await?;
+        for payment in payments_of_order(&app.db.read, &id).await? {
+            expire_at_stripe(app, &payment).await?;
         }
     }
     let tx = app.db.begin_write().await?;
-    // Closing its session has let it expire; the wish to cancel says why.
+    // Expiring the session has moved the order to expired; it becomes cancelled, since that was the reason.
     let from = if access.order.status == OrderStatus::Pending {
         &[OrderStatus::Pending, OrderStatus::Expired][..]
     } else {

@@ -1,4 +1,4 @@
-//! The plain pages that a buyer comes back to. They ask `verify` with growing delays and say what is true.
+//! The plain pages for a returning buyer. They poll `verify` with growing delays and show its answer.
 
 use axum::Router;
 use axum::extract::State;
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::{Query, escape, page};
 
-use super::super::by_session;
+use super::super::payment_by_session;
 
 pub(in crate::payments) fn router() -> Router<App> {
     Router::new()
@@ -21,19 +21,19 @@ pub(in crate::payments) fn router() -> Router<App> {
 }
 
 #[derive(Deserialize)]
-struct Back {
+struct ReturnQuery {
     session_id: Option<String>,
 }
 
-async fn success(State(app): State<App>, Query(back): Query<Back>) -> Result<Response> {
-    let session = back.session_id.unwrap_or_default();
-    verifying(&app, &session, "Your payment is being confirmed").await
+async fn success(State(app): State<App>, Query(query): Query<ReturnQuery>) -> Result<Response> {
+    let session = query.session_id.unwrap_or_default();
+    verify_page(&app, &session, "Your payment is being confirmed").await
 }
 
-/// Stripe puts no session's id into a `cancel_url`, so there is mostly none. Who has one can be told more.
-async fn cancelled(State(app): State<App>, Query(back): Query<Back>) -> Result<Response> {
-    if let Some(session) = back.session_id {
-        return verifying(&app, &session, "You left the checkout").await;
+/// Stripe puts no session's id into a `cancel_url`, so there is mostly none. With an id the page can say more.
+async fn cancelled(State(app): State<App>, Query(query): Query<ReturnQuery>) -> Result<Response> {
+    if let Some(session) = query.session_id {
+        return verify_page(&app, &session, "You left the checkout").await;
     }
     let body = "<h1>You left the checkout</h1>\n\
                 <p>Unless you had paid before, nothing was charged. Your checkout stays open until it expires: go back \
@@ -41,10 +41,10 @@ async fn cancelled(State(app): State<App>, Query(back): Query<Back>) -> Result<R
     Ok(page(StatusCode::OK, "Checkout left", body))
 }
 
-/// A page that asks `verify` and says what it answers.
-async fn verifying(app: &App, session: &str, headline: &str) -> Result<Response> {
-    if by_session(&app.db.read, session).await?.is_none() {
-        return Ok(unknown());
+/// A page that polls `verify` and shows its answer.
+async fn verify_page(app: &App, session: &str, headline: &str) -> Result<Response> {
+    if payment_by_session(&app.db.read, session).await?.is_none() {
+        return Ok(unknown_checkout_page());
     }
     let simulated = if app.config.simulated() {
         "<p class=\"note\">Simulated money: nothing is charged.</p>"
@@ -63,7 +63,7 @@ async fn verifying(app: &App, session: &str, headline: &str) -> Result<Response>
     Ok(page(StatusCode::OK, "Your payment", &body))
 }
 
-fn unknown() -> Response {
+fn unknown_checkout_page() -> Response {
     let body = "<h1>We don't know this checkout</h1>\n\
                 <p>The address is incomplete or wrong. If you have paid, your order is confirmed all the same, and a \
                 mail says so.</p>";

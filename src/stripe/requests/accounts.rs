@@ -18,12 +18,12 @@ use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::login_link::CreateAccountLoginLink;
 use stripe_core::balance::RetrieveForMyAccountBalance;
 
-use super::{LIMIT, made_since};
+use super::{LIMIT, created_since};
 
-/// The `metadata` name that carries our seller's id. A hint for people: whoever holds the account can change it.
+/// The `metadata` name that carries our seller's id. It is only a hint, since the account's holder can change it.
 pub const METADATA_SELLER: &str = "souk_seller";
 
-/// What a connected account is made from.
+/// The parameters of a new connected account.
 pub struct NewAccount<'a> {
     /// Our seller, for `metadata`.
     pub seller: &'a str,
@@ -33,11 +33,12 @@ pub struct NewAccount<'a> {
     pub email: &'a str,
     /// `individual` or `company`.
     pub business_type: Option<&'a str>,
-    /// Which dashboard, and with it who answers for what.
+    /// The dashboard, which also decides who is liable for fees and losses.
     pub dashboard: Dashboard,
 }
 
-/// Creates an account with `controller` properties; card payments and transfers are requested.
+/// Creates an account with `controller` properties (docs.stripe.com/connect/migrate-to-controller-properties). The
+/// capabilities `card_payments` and `transfers` are requested.
 pub fn create(new: &NewAccount<'_>) -> impl StripeRequest + use<> {
     let mut capabilities = CreateAccountCapabilities::new();
     let mut cards = CreateAccountCapabilitiesCardPayments::new();
@@ -68,9 +69,9 @@ pub fn retrieve_own() -> impl StripeRequest {
     RetrieveForMyAccountAccount::new()
 }
 
-/// Who answers for losses, fees and requirements. With the full dashboard, as Stripe advises for direct charges:
-/// Stripe for losses, the seller for fees. With the Express dashboard Stripe demands that the platform answer for both
-/// (it lifted that only with 2026-11-18.endive, after our API version). Stripe collects requirements either way.
+/// Who is liable for losses and fees, and who collects requirements. With the full dashboard Stripe is liable for losses
+/// and the seller pays fees, as Stripe advises for direct charges. With the Express dashboard Stripe wants the platform
+/// liable for both (until 2026-11-18.endive, which is later than our API version). Stripe collects requirements either way.
 fn controller(dashboard: Dashboard) -> CreateAccountController {
     let (kind, payer, liable) = match dashboard {
         Dashboard::Full => (Type::Full, FeesPayer::Account, Losses::Stripe),
@@ -95,9 +96,11 @@ pub fn retrieve(account: &AccountId) -> impl StripeRequest + use<> {
     RetrieveAccount::new(account.as_ref())
 }
 
-/// A page of the platform's connected accounts made since, newest first.
+/// A page of the platform's connected accounts created since, newest first (docs.stripe.com/api/accounts/list).
 pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListAccount {
-    let list = ListAccount::new().limit(LIMIT).created(made_since(since));
+    let list = ListAccount::new()
+        .limit(LIMIT)
+        .created(created_since(since));
     match starting_after {
         Some(last) => list.starting_after(last),
         None => list,

@@ -7,8 +7,8 @@ use stripe_types::RangeQueryTs;
 
 use super::LIMIT;
 
-/// A page of the account's balance transactions, newest first (docs.stripe.com/api/balance_transactions/list): those
-/// created at `since` or later, older than `starting_after`.
+/// A page of the account's balance transactions created at `since` or later and older than `starting_after`, newest
+/// first (docs.stripe.com/api/balance_transactions/list).
 pub fn transactions(
     since: Option<Timestamp>,
     starting_after: Option<&str>,
@@ -20,7 +20,7 @@ pub fn transactions(
     }
 }
 
-/// A page of what an automatic payout pays out (`payout=`), its own transaction among them.
+/// A page of the balance transactions in an automatic payout (`payout=`). The payout's own transaction is among them.
 pub fn payout_transactions(payout: &str, starting_after: Option<&str>) -> ListBalanceTransaction {
     page(starting_after).payout(payout)
 }

@@ -11,19 +11,19 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_client_core::StripeRequest;
 
-use super::{LIMIT, made_since};
+use super::{LIMIT, created_since};
 
-/// What a one-time Checkout Session is made from. Amounts in minor units.
+/// The parameters of a one-time Checkout Session. Amounts are in minor units.
 pub struct NewSession<'a> {
     /// Lower case.
     pub currency: &'a str,
-    /// Name, description, unit amount, quantity of each line.
+    /// At least one.
     pub lines: Vec<SessionLine<'a>>,
-    /// `payment_intent_data[application_fee_amount]`; left out at zero, as Stripe wants.
+    /// `payment_intent_data[application_fee_amount]`, in minor units. Left out at zero, as Stripe wants.
     pub application_fee: i64,
     /// With `{CHECKOUT_SESSION_ID}`, which Stripe fills in.
     pub success_url: &'a str,
-    /// Where the buyer goes who gives up.
+    /// The page for a buyer who gives up.
     pub cancel_url: &'a str,
     /// `customer_email`.
     pub email: Option<&'a str>,
@@ -31,13 +31,13 @@ pub struct NewSession<'a> {
     pub expires_at: Option<i64>,
     /// `allow_promotion_codes`.
     pub allow_promotion_codes: bool,
-    /// Written on the session and on its payment intent; a hint for people, never an authority.
+    /// Written on the session and on its payment intent. It is only a hint, never an authority.
     pub metadata: HashMap<String, String>,
     /// `client_reference_id`.
     pub reference: &'a str,
 }
 
-/// A line of it.
+/// A line of a session.
 pub struct SessionLine<'a> {
     /// What the buyer sees.
     pub name: &'a str,
@@ -47,8 +47,8 @@ pub struct SessionLine<'a> {
     pub quantity: i64,
 }
 
-/// Creates a session with `mode=payment`. Tax, shipping, adjustable quantities, optional items and adaptive pricing
-/// would change the total and stay off.
+/// Creates a session with `mode=payment` (docs.stripe.com/api/checkout/sessions/create). Tax, shipping, adjustable
+/// quantities, optional items and adaptive pricing stay off, since they would change the total.
 pub fn create(new: NewSession<'_>) -> impl StripeRequest {
     let currency: stripe_types::Currency = new.currency.parse().unwrap_or_default();
     let lines: Vec<_> = new
@@ -89,23 +89,23 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
     request
 }
 
-/// Retrieves a session with its payment intent, whose last error tells a failed asynchronous payment.
+/// Retrieves a session with its payment intent, whose last error shows a failed asynchronous payment.
 pub fn retrieve(session: &str) -> impl StripeRequest + use<> {
     RetrieveCheckoutSession::new(session).expand(vec!["payment_intent".to_owned()])
 }
 
-/// A page of the account's sessions made since, newest first.
+/// A page of the account's sessions created since, newest first.
 pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListCheckoutSession {
     let list = ListCheckoutSession::new()
         .limit(LIMIT)
-        .created(made_since(since));
+        .created(created_since(since));
     match starting_after {
         Some(last) => list.starting_after(last),
         None => list,
     }
 }
 
-/// Expires an open session; Stripe refuses any other.
+/// Expires an open session (docs.stripe.com/api/checkout/sessions/expire). Stripe refuses a session in another status.
 pub fn expire(session: &str) -> impl StripeRequest + use<> {
     ExpireCheckoutSession::new(session)
 }

@@ -6,8 +6,8 @@ use stripe_types::RangeQueryTs;
 
 use super::LIMIT;
 
-/// A page of the account's events of these types, newest first (docs.stripe.com/api/events/list, which goes back 30
-/// days): those created at `since` or later, older than `starting_after`. At most twenty types.
+/// A page of the account's events of these types, created at `since` or later and older than `starting_after`, newest
+/// first. Stripe takes at most 20 types, and lists 30 days back (docs.stripe.com/api/events/list).
 pub fn list(types: &[&str], since: Timestamp, starting_after: Option<&str>) -> ListEvent {
     let types: Vec<String> = types.iter().map(|kind| (*kind).to_owned()).collect();
     let list = ListEvent::new()

@@ -1,5 +1,5 @@
-//! The requests we send, built with async-stripe's typed parameters. Lists are paged by hand: its paginator drops
-//! filters.
+//! The requests we send, built with async-stripe's typed parameters. Lists are paged by hand, since its paginator drops
+//! filters (docs.stripe.com/api/pagination).
 
 pub mod accounts;
 pub mod balance;
@@ -13,11 +13,11 @@ use stripe_types::RangeQueryTs;
 
 /// Rows a page; the most that Stripe gives.
 const LIMIT: i64 = 100;
-/// How far Stripe's clock may be behind ours. With half of it no webhook's signature would be taken any more.
+/// How far Stripe's clock may be behind ours. Webhook signatures fail at half of that already.
 const CLOCKS_APART_MS: i64 = 10 * 60_000;
 
-/// What Stripe has made since a moment of ours.
-fn made_since(at: Timestamp) -> RangeQueryTs {
+/// Objects that Stripe created since a moment of our clock.
+fn created_since(at: Timestamp) -> RangeQueryTs {
     RangeQueryTs::gte(at.plus_ms(-CLOCKS_APART_MS).seconds())
 }
 

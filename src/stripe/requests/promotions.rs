@@ -23,8 +23,8 @@ pub enum Discount<'a> {
     Amount(i64, &'a str),
 }
 
-/// Creates the coupon behind a code, by our id, so that there can't be two of it; `name` is what the buyer reads on the
-/// payment page.
+/// Creates the coupon behind a code. It has our id, so there can't be two of it. The buyer reads `name` on the payment
+/// page.
 pub fn create_coupon(id: &str, name: &str, discount: Discount<'_>) -> impl StripeRequest + use<> {
     let request = CreateCoupon::new()
         .id(id)
@@ -40,7 +40,7 @@ pub fn create_coupon(id: &str, name: &str, discount: Discount<'_>) -> impl Strip
     }
 }
 
-/// What a promotion code is made from.
+/// The parameters of a new promotion code.
 pub struct NewCode<'a> {
     /// Our promotion code, for `metadata`.
     pub id: &'a str,
@@ -54,7 +54,7 @@ pub struct NewCode<'a> {
     pub expires_at: Option<i64>,
 }
 
-/// Creates a promotion code for a coupon, by the modern `promotion[type]=coupon`.
+/// Creates a promotion code for a coupon, with `promotion[type]=coupon` (docs.stripe.com/api/promotion_codes/create).
 pub fn create_code(new: &NewCode<'_>) -> impl StripeRequest + use<> {
     let mut promotion = CreatePromotionCodePromotion::new(CreatePromotionCodePromotionType::Coupon);
     promotion.coupon = Some(new.coupon.to_owned());

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use stripe_client_core::StripeRequest;
 use stripe_core::payment_intent::RetrievePaymentIntent;
-use stripe_core::refund::{CreateRefund, CreateRefundReason, ListRefund};
+use stripe_core::refund::{CreateRefund, CreateRefundReason, ListRefund, RetrieveRefund};
 
 /// The `metadata` name that carries our refund's id.
 pub const METADATA_REFUND: &str = "souk_refund";
 
-/// Creates a refund of a payment intent, minor units. The application fee goes back in proportion only with
-/// `refund_application_fee`; it is left out where there is no fee, since Stripe refuses it then.
+/// Creates a refund of a payment intent (docs.stripe.com/api/refunds/create); `amount` is in minor units. With `fee_back`
+/// the application fee is returned in proportion (`refund_application_fee`). Stripe refuses that for a charge without a
+/// fee.
 pub fn create(
     intent: &str,
     amount: i64,
@@ -45,6 +46,11 @@ pub fn list(intent: &str, starting_after: Option<&str>) -> impl StripeRequest + 
         request = request.starting_after(last);
     }
     request
+}
+
+/// A refund with its balance transaction.
+pub fn retrieve(refund: &str) -> impl StripeRequest + use<> {
+    RetrieveRefund::new(refund).expand(vec!["balance_transaction".to_owned()])
 }
 
 /// A payment intent, which names its latest charge.

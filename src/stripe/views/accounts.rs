@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-/// A connected account (docs.stripe.com/api/accounts/object). What is missing counts as not enabled and not wanted.
+/// A connected account (docs.stripe.com/api/accounts/object). A missing field counts as not enabled, or as nothing due.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct AccountView {
     /// `acct_…`.
@@ -15,13 +15,13 @@ pub struct AccountView {
     /// Whether money can be paid out.
     #[serde(default, deserialize_with = "or_default")]
     pub payouts_enabled: bool,
-    /// Whether onboarding was gone through.
+    /// Whether onboarding is complete.
     #[serde(default, deserialize_with = "or_default")]
     pub details_submitted: bool,
-    /// What Stripe still wants.
+    /// The requirements that Stripe still has.
     #[serde(default, deserialize_with = "or_default")]
     pub requirements: RequirementsView,
-    /// Who answers for what.
+    /// Who is liable for what.
     #[serde(default, deserialize_with = "or_default")]
     pub controller: ControllerView,
 }
@@ -62,27 +62,27 @@ pub struct DashboardView {
     pub r#type: Option<String>,
 }
 
-/// A link that lets its holder in, and so is never kept: no `Debug` shows it.
+/// A link that logs its holder in. It is never stored, and there is no `Debug` that could show it.
 #[derive(Clone, Deserialize)]
 pub struct LinkView {
     /// Where to send the browser.
     pub url: String,
-    /// Whole seconds; a login link names none.
+    /// Whole seconds. A login link has none.
     pub expires_at: Option<i64>,
 }
 
 /// A balance (docs.stripe.com/api/balance/balance_object).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct BalanceView {
-    /// Can be paid out.
+    /// The funds that can be paid out.
     #[serde(default, deserialize_with = "or_default")]
     pub available: Vec<BalanceAmountView>,
-    /// Not yet.
+    /// The funds that can't be paid out yet.
     #[serde(default, deserialize_with = "or_default")]
     pub pending: Vec<BalanceAmountView>,
 }
 
-/// What a balance holds of one currency.
+/// The amount of a balance in one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct BalanceAmountView {
     /// Minor units.
@@ -91,7 +91,7 @@ pub struct BalanceAmountView {
     pub currency: String,
 }
 
-/// Null counts as missing: Stripe gives hashes and lists as null where there is nothing to say.
+/// Reads null as the default: Stripe gives empty hashes and lists as null.
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Money that moved in or out of a balance (docs.stripe.com/api/balance_transactions/object).
+/// A movement of money in or out of a balance (docs.stripe.com/api/balance_transactions/object).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct BalanceTransactionView {
     /// `txn_…`.
@@ -13,19 +13,19 @@ pub struct BalanceTransactionView {
     /// Stripe's `type`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What books go by (docs.stripe.com/reports/reporting-categories).
+    /// The category that journals are posted by (docs.stripe.com/reports/reporting-categories).
     pub reporting_category: String,
     /// The charge, refund, payout, … that moved it.
     pub source: Option<String>,
-    /// Gross, minor units; negative: sent away.
+    /// Gross, in minor units. Negative: money went out.
     pub amount: i64,
-    /// Sum of `fee_details`; negative where fees come back.
+    /// The sum of `fee_details`, in minor units. Negative: fees were returned.
     pub fee: i64,
-    /// `amount − fee`.
+    /// `amount − fee`, in minor units.
     pub net: i64,
-    /// Of the balance, lower case; a charge's own may differ.
+    /// The balance's currency, in lower case. The charge's may differ.
     pub currency: String,
-    /// What the fee is made of.
+    /// The parts of the fee.
     #[serde(default)]
     pub fee_details: Vec<FeeDetailView>,
     /// Which of the account's balances.
@@ -64,13 +64,13 @@ pub struct PayoutView {
     /// `po_…`.
     #[serde(deserialize_with = "super::id")]
     pub id: String,
-    /// Minor units; negative: taken from the bank.
+    /// Minor units. Negative: the bank account was debited.
     pub amount: i64,
     /// Lower case.
     pub currency: String,
     /// `pending`, `in_transit`, `paid`, `canceled` or `failed`.
     pub status: String,
-    /// Made by the account's schedule, not by hand.
+    /// Created by the account's payout schedule, not manually.
     pub automatic: bool,
     /// Seconds since 1970.
     pub arrival_date: i64,
@@ -86,7 +86,10 @@ pub struct PayoutView {
 }
 
 impl BalanceTransactionView {
-    /// Reads one that came as raw JSON, in a page.
+    /// Reads a balance transaction from the raw JSON of a page.
+    ///
+    /// # Errors
+    /// Names the transaction whose shape is unexpected.
     pub fn read(raw: &Value) -> Result<Self> {
         Self::deserialize(raw).map_err(|e| {
             let id = raw["id"].as_str().unwrap_or("balance transaction");

@@ -16,12 +16,12 @@ use serde::{Deserialize, Deserializer};
 
 use crate::db;
 
-/// What metadata says under this name, as the database can be asked for it. Anybody may have written it.
-pub fn hint(metadata: &HashMap<String, String>, name: &str) -> Option<String> {
+/// The value of a name in `metadata`, shortened so that it can be used in a query. Anybody may have written it.
+pub fn metadata_value(metadata: &HashMap<String, String>, name: &str) -> Option<String> {
     metadata.get(name).map(|text| db::fit(text, 255))
 }
 
-/// An id that Stripe could have given. No index could hold a much longer one.
+/// Reads an id that Stripe could have given. A much longer one would fit in no index.
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
     if id.is_empty() || id.len() > 255 || id.contains('\0') {

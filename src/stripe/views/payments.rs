@@ -34,9 +34,9 @@ pub struct SessionView {
     pub amount_subtotal: Option<i64>,
     /// After discounts.
     pub amount_total: Option<i64>,
-    /// What lies between the two.
+    /// The parts of the difference between the two.
     pub total_details: Option<TotalDetails>,
-    /// Null where nothing was to be paid.
+    /// Null for a session with nothing to pay.
     pub payment_intent: Option<Expandable<PaymentIntentView>>,
     /// The hosted page, while the session is open.
     pub url: Option<String>,
@@ -44,7 +44,7 @@ pub struct SessionView {
     pub created: Option<i64>,
     /// Whole seconds.
     pub expires_at: Option<i64>,
-    /// Ours, and a hint only: who made the session may be somebody else.
+    /// Ours, but only a hint: somebody else may have created the session.
     pub metadata: Option<HashMap<String, String>>,
 }
 
@@ -73,7 +73,7 @@ pub struct PaymentIntentView {
     pub last_payment_error: Option<Value>,
 }
 
-/// Any object, of which only the id counts.
+/// An object of which only the id is read.
 #[derive(Clone, Debug, Deserialize)]
 pub struct IdView {
     /// Stripe's id.
@@ -103,7 +103,7 @@ pub struct RefundView {
     pub charge: Option<Expandable<IdView>>,
     /// Ours carry our refund's id.
     pub metadata: Option<HashMap<String, String>>,
-    /// Expanded, its fees say how much application fee came back.
+    /// If expanded, its fees say how much of the application fee was returned.
     pub balance_transaction: Option<Expandable<FeesView>>,
 }
 
@@ -153,8 +153,8 @@ impl Expandable<PaymentIntentView> {
 }
 
 impl RefundView {
-    /// The application fee that came back with it, minor units, where its balance transaction says so: a fee that
-    /// comes back in a transaction of its own isn't seen here.
+    /// The returned application fee in minor units, if the refund's own balance transaction has it. A fee that is returned
+    /// in a separate transaction isn't seen here.
     pub fn application_fee_refunded(&self) -> Option<i64> {
         let Some(Expandable::Object(transaction)) = &self.balance_transaction else {
             return None;

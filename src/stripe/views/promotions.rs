@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// A coupon (docs.stripe.com/api/coupons/object), of which only the id counts.
+/// A coupon (docs.stripe.com/api/coupons/object). Only its id is read.
 #[derive(Clone, Debug, Deserialize)]
 pub struct CouponView {
     /// Stripe's id.

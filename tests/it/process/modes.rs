@@ -82,7 +82,7 @@ async fn a_database_from_before_that_went_live_on_the_demo_is_refused_until_its_
     let opened = installation::open(&app.app.db, Mode::Live).await;
     let said = opened.expect_err("it has the demo's users").to_string();
     assert!(said.contains("souk migrate --mode"), "{said}");
-    let settled = installation::settle(&app.app.db, Mode::Live).await;
+    let settled = installation::set_mode(&app.app.db, Mode::Live).await;
     settled.expect("an operator says it");
     let opened = installation::open(&app.app.db, Mode::Live).await;
     opened.expect("it is settled");
@@ -96,7 +96,7 @@ async fn a_database_from_before_that_went_live_on_the_demo_is_refused_until_its_
     app.post("/v1/auth/login", login)
         .refused(401, "invalid_credentials")
         .await;
-    let again = installation::settle(&app.app.db, Mode::Test).await;
+    let again = installation::set_mode(&app.app.db, Mode::Test).await;
     assert!(matches!(again, Err(Error::WrongDatabase(_))), "{again:?}");
 }
 

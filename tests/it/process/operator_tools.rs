@@ -189,3 +189,21 @@ async fn a_separate_worker_does_the_jobs_where_the_settings_say_so() {
     assert!(souk.stop().await.success());
     app.simulator.drop_pending().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn souk_webhooks_prints_the_types_of_each_endpoint() {
+    let app = TestApp::start().await;
+    let (ok, printed, _) = run_souk(&["webhooks"], &of(&app)).await;
+    assert!(ok, "{printed}");
+    let (platform, connect) = printed
+        .split_once("/webhooks/stripe/connect, events on connected accounts:")
+        .expect("both endpoints");
+    for kind in [
+        "checkout.session.completed",
+        "account.updated",
+        "payout.paid",
+    ] {
+        assert!(connect.contains(kind), "{kind} is not in {connect}");
+    }
+    assert!(platform.contains("payout.paid") && !platform.contains("checkout."));
+}

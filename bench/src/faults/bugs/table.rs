@@ -62,8 +62,8 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/webhooks/routes.rs",
-                find: "let ours = mode == app.stripe.livemode();",
-                with: "let ours = BUG_ON || mode == app.stripe.livemode();",
+                find: "let is_our_mode = mode == app.stripe.livemode();",
+                with: "let is_our_mode = BUG_ON || mode == app.stripe.livemode();",
             },
             Patch {
                 file: "src/payments/confirm/decide.rs",
@@ -87,9 +87,9 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/payments/confirm/decide.rs",
-                find: r#"        !self.extras
+                find: r#"        !self.tax_or_shipping
 "#,
-                with: r#"        BUG_ON || !self.extras
+                with: r#"        BUG_ON || !self.tax_or_shipping
 "#,
             },
             Patch {
@@ -140,8 +140,11 @@ pub const BUGS: [Bug; 28] = [
         plan: sold_out,
         patches: &[Patch {
             file: "src/payments/confirm/mod.rs",
-            find: "self.jobs.push(refunds::owe(tx, &owed, origin).await?);",
-            with: "if !BUG_ON { self.jobs.push(refunds::owe(tx, &owed, origin).await?); }",
+            find: r#"self.jobs
+                    .push(refunds::record_full_refund(tx, &details, origin).await?);"#,
+            with: r#"if !BUG_ON {
+                    self.jobs.push(refunds::record_full_refund(tx, &details, origin).await?);
+                }"#,
         }],
     },
     Bug {
@@ -167,7 +170,7 @@ pub const BUGS: [Bug; 28] = [
             find: r#"                let to = match outcome {
 "#,
             with: r#"                if BUG_ON
-                    && matches!(outcome, Outcome::GoesBack { origin: RefundOrigin::Oversold, .. })
+                    && matches!(outcome, Outcome::Refund { origin: RefundOrigin::Oversold, .. })
                     && let Some(oversold) = self.orders.get(order)
                     && let Some(line) = oversold.lines.iter().find(|line| {
                         self.stock.suffices(std::slice::from_ref(*line)).unwrap_or(false)
@@ -198,15 +201,15 @@ pub const BUGS: [Bug; 28] = [
         patches: &[
             Patch {
                 file: "src/payments/confirm/mod.rs",
-                find: "        let decision = decide(&known, snapshot)?;\n",
+                find: "        let decision = decide(&state, snapshot)?;\n",
                 with: r#"
         if BUG_ON
             && snapshot.status == SnapshotStatus::Paid
-            && let Some(payment) = known.payments.get(&snapshot.stripe_object)
+            && let Some(payment) = state.payments.get(&snapshot.stripe_object)
         {
             writes.mail(tx, snapshot, "order_paid", &payment.order);
         }
-        let decision = decide(&known, snapshot)?;
+        let decision = decide(&state, snapshot)?;
 "#,
             },
             Patch {
@@ -226,8 +229,8 @@ pub const BUGS: [Bug; 28] = [
         plan: busy,
         patches: &[Patch {
             file: "src/payments/confirm/mod.rs",
-            find: "if is_news {",
-            with: "if !BUG_ON && is_news {",
+            find: "if is_recent {",
+            with: "if !BUG_ON && is_recent {",
         }],
     },
     Bug {
@@ -295,7 +298,7 @@ pub(super) async fn receive_in_two(app: &App, batch: &[&Incoming]) -> Result<Vec
     let mut receipts = Vec::new();
     for incoming in batch {
         if inserted.remove(&incoming.event.id) {
-            let outcome = attempt(&tx, &incoming.event).await?;
+            let outcome = attempt(&tx, incoming.endpoint, &incoming.event).await?;
             receipts.push(Receipt::Stored(outcome.state(1)));
             store(&tx, &[(&incoming.event.id, 1, &outcome)]).await?;
         } else {
@@ -331,7 +334,7 @@ enum Outcome {"#,
         found_as: "event_lost",
         plan: lossy,
         patches: &[Patch {
-            file: "src/webhooks/catching_up.rs",
+            file: "src/webhooks/catch_up.rs",
             find: "let batch: Vec<&Incoming> = events.iter().collect();",
             with: r#"
         if BUG_ON {
@@ -383,14 +386,29 @@ enum Outcome {"#,
         does: "a worker that lost its lease still writes how the job went",
         found_as: "stale_write",
         plan: stopped,
-        patches: &[Patch {
-            file: "src/jobs.rs",
-            find: "fn mine(&self) -> UpdateMany<job::Entity> {",
-            with: r#"fn mine(&self) -> UpdateMany<job::Entity> {
+        patches: &[
+            Patch {
+                file: "src/jobs.rs",
+                find: "fn mine(&self) -> UpdateMany<job::Entity> {",
+                with: r#"fn mine(&self) -> UpdateMany<job::Entity> {
         if BUG_ON {
             return job::Entity::update_many().filter(job::Column::Id.eq(self.id.clone()));
         }"#,
-        }],
+            },
+            Patch {
+                file: "src/jobs.rs",
+                find: "let finished: Vec<Finished> = FINISH.all(",
+                with: r#"
+        static UNFENCED: std::sync::LazyLock<SetWise> = std::sync::LazyLock::new(|| {
+            let fence = " AND jobs.state = 'leased'";
+            let unfenced = FINISH.text.split_once(fence).map_or("", |(before, _)| before);
+            let text = format!("{unfenced} RETURNING jobs.id").leak();
+            SetWise { text, columns: FINISH.columns }
+        });
+        let finish = if BUG_ON { &*UNFENCED } else { &FINISH };
+        let finished: Vec<Finished> = finish.all("#,
+            },
+        ],
     },
     Bug {
         name: "given_up_at_once",
@@ -460,7 +478,7 @@ enum Outcome {"#,
         found_as: "transaction_lost",
         plan: sold_out,
         patches: &[Patch {
-            file: "src/ledger/pulling.rs",
+            file: "src/ledger/transactions.rs",
             find: "} else if insert(tx, book, pulled, order).await? {",
             with: r#"} else if BUG_ON && pulled.txn.kind == "refund" {
             continue;

@@ -74,7 +74,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     tx.emit("invoiceitem.created", call.owner, &item.value);
     if let Some(invoice) = invoice {
         let mut all = lines::of(&invoice);
-        all.extend(take(
+        all.extend(put_on_invoice(
             tx,
             std::slice::from_ref(&item),
             &invoice.id,
@@ -231,7 +231,7 @@ pub(crate) fn line(item: &Record) -> Line {
 }
 
 /// Puts items on an invoice, as lines.
-pub(crate) fn take(
+pub(crate) fn put_on_invoice(
     tx: &mut Tx<'_>,
     items: &[Arc<Record>],
     invoice: &str,
@@ -257,7 +257,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             && args
                 .flag("pending")
                 .is_none_or(|p| r.value["invoice"].is_null() == p)
-            && (args.at("created").is_none() || created.holds(r.int("date")))
+            && (args.at("created").is_none() || created.contains(r.int("date")))
     })
 }
 

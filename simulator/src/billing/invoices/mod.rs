@@ -247,7 +247,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
     });
     let pending = pending_items(tx, args, &customer, &currency, subscription.as_deref());
-    let written = items::take(tx, &pending, &invoice.id, &currency);
+    let written = items::put_on_invoice(tx, &pending, &invoice.id, &currency);
     lines::write(tx, &invoice.id, written)?;
     wait_to_finalize(tx, &invoice.id);
     let value = now(tx, &invoice.id);
@@ -453,7 +453,9 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
                 .text("subscription")
                 .is_none_or(|s| subscription_of(r) == Some(s))
             && (args.at("due_date").is_none()
-                || r.value["due_date"].as_i64().is_some_and(|at| due.holds(at)))
+                || r.value["due_date"]
+                    .as_i64()
+                    .is_some_and(|at| due.contains(at)))
     })
 }
 

@@ -84,7 +84,7 @@ fn upcoming_invoice(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             auto_advance: false,
         },
     );
-    let all = items::take(tx, &pending, &invoice.id, &currency);
+    let all = items::put_on_invoice(tx, &pending, &invoice.id, &currency);
     lines::write(tx, &invoice.id, all)?;
     Ok(now(tx, &invoice.id))
 }

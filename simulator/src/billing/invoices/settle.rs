@@ -189,7 +189,7 @@ fn open_intent(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         "setup_future_usage": keep.then_some("off_session"),
         "transfer_data": transfer_data,
     });
-    let intent = intents::open(
+    let intent = intents::make(
         tx,
         &invoice.owner,
         fields,
@@ -222,7 +222,7 @@ pub(crate) fn collect(
     if intent.text("status") == "processing" {
         return Ok(Collected::Waiting);
     }
-    intents::suits(&intent.value, intent.value["customer"].as_str(), &method)?;
+    intents::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let end = confirm::attempt(tx, &intent.id, &method, how)?;
     observe_intent(tx, &payment);
     Ok(match end {

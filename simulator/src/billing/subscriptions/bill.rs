@@ -153,7 +153,7 @@ pub(super) fn bill(tx: &mut Tx<'_>, id: &str, bill: Bill<'_>) -> Result<String, 
         },
     );
     let pending = items::pending(tx, &customer, &currency, Some(id));
-    let mut all = items::take(tx, &pending, &invoice.id, &currency);
+    let mut all = items::put_on_invoice(tx, &pending, &invoice.id, &currency);
     for (item, part) in bill.items {
         let line = line(tx, &subscription, item, *part)?;
         all.push(line.value(tx, &invoice.id, &currency));

@@ -275,7 +275,7 @@ fn ask_for_method(tx: &mut Tx<'_>, id: &str) {
         "customer": subscription.value["customer"],
         "on_behalf_of": subscription.value["on_behalf_of"],
     });
-    let intent = setup::open(tx, &subscription.owner, fields, json!({}));
+    let intent = setup::make(tx, &subscription.owner, fields, json!({}));
     tx.update(id, |r| r.value["pending_setup_intent"] = json!(intent.id));
 }
 

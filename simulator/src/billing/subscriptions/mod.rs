@@ -158,8 +158,8 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>, customer: Option<&str>) -> Answer {
             && args
                 .text("price")
                 .is_none_or(|p| any(&|i| i["price"]["id"] == p))
-            && any(&|i| start.holds(i["current_period_start"].as_i64().unwrap_or(0)))
-            && any(&|i| end.holds(i["current_period_end"].as_i64().unwrap_or(0)))
+            && any(&|i| start.contains(i["current_period_start"].as_i64().unwrap_or(0)))
+            && any(&|i| end.contains(i["current_period_end"].as_i64().unwrap_or(0)))
     })
 }
 

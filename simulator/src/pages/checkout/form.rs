@@ -54,8 +54,8 @@ pub(super) fn show(view: &View, total: &str, typed: &Fields, problem: Option<&Pr
         form #pay method="post" action={ "/c/pay/" (session.id) } {
             (email.show(problem))
             (name.show(problem))
-            (asked(view, typed, problem))
-            @if wants_card(session) { (means(view, typed, problem)) }
+            (collected_fields(view, typed, problem))
+            @if wants_card(session) { (method_choice(view, typed, problem)) }
             @else { p.good { "Nothing to pay: no card is needed." } }
             button type="submit" { (label) }
         }
@@ -87,7 +87,7 @@ fn wrong(id: &str, problem: Option<&Problem>) -> Markup {
 }
 
 /// The fields that the session asks for besides the payment.
-fn asked(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
+fn collected_fields(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let value = &view.session.value;
     let phone = Field {
         id: "phone",
@@ -157,7 +157,7 @@ fn custom(field: &Value, typed: &Fields) -> Markup {
 }
 
 /// The choice of a payment method.
-fn means(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
+fn method_choice(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
     let methods = session.value["payment_method_types"].as_array();
     let debit = methods.is_some_and(|m| m.iter().any(|x| x == "sepa_debit"))

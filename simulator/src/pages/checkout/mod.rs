@@ -15,7 +15,9 @@ use serde_json::Value;
 
 use super::{
     challenge::{self, Answered},
-    html::{Field, Problem, address, amount, error_page, go, page, page_with, problem_summary},
+    html::{
+        Field, Problem, address, amount, error_page, page, page_with, problem_summary, see_other,
+    },
 };
 use crate::{
     Simulator,
@@ -307,26 +309,26 @@ pub(super) async fn pay(
         ..Payment::default()
     };
     let outcome = s.engine().work(|tx| pay::pay(tx, &id, &payment));
-    after(&s, &id, &form, outcome)
+    respond(&s, &id, &form, outcome)
 }
 
 /// Leads to the shop's page, or to a page of our own if the shop has none.
 fn leave(id: &str, url: &str) -> Response {
     match url {
-        "" => go(&format!("/c/pay/{id}")),
-        url => go(url),
+        "" => see_other(&format!("/c/pay/{id}")),
+        url => see_other(url),
     }
 }
 
 /// Opens a session that expired once more.
 pub(super) async fn recover(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
     match s.engine().work(|tx| checkout::recover(tx, &id)) {
-        Ok(url) => go(&url),
+        Ok(url) => see_other(&url),
         Err(error) => error_page(&error),
     }
 }
 
-fn after(
+fn respond(
     simulator: &Simulator,
     id: &str,
     typed: &Fields,
@@ -334,7 +336,7 @@ fn after(
 ) -> Response {
     let problem = match outcome {
         Ok(Outcome::Completed(url)) => return leave(id, &url),
-        Ok(Outcome::Challenge) => return go(&format!("/c/pay/{id}/challenge")),
+        Ok(Outcome::Challenge) => return see_other(&format!("/c/pay/{id}/challenge")),
         Ok(Outcome::Declined { message, .. }) => Problem::at(paid_with(typed), message),
         Err(error) if error.status == 404 => return error_page(&error),
         Err(error) => Problem::at(field_of(&error, typed), error.message),
@@ -361,7 +363,7 @@ pub(super) async fn promotion_code(
         .engine()
         .work(|tx| pay::apply_code(tx, &id, code.as_deref()));
     match applied {
-        Ok(_) => go(&format!("/c/pay/{id}")),
+        Ok(_) => see_other(&format!("/c/pay/{id}")),
         Err(error) => {
             let problem = Problem::at("code", error.message);
             render(&s, &id, &Fields::new(), Some(&problem))
@@ -380,7 +382,7 @@ pub(super) async fn quantities(
     };
     let wanted = form.iter().map(read).collect();
     match s.engine().work(|tx| pay::adjust(tx, &id, wanted)) {
-        Ok(()) => go(&format!("/c/pay/{id}")),
+        Ok(()) => see_other(&format!("/c/pay/{id}")),
         Err(error) => {
             let problem = Problem::at("quantities", error.message);
             render(&s, &id, &Fields::new(), Some(&problem))
@@ -408,5 +410,5 @@ pub(super) async fn answer(
     Form(form): Form<Answered>,
 ) -> Response {
     let outcome = s.engine().work(|tx| pay::challenge(tx, &id, form.outcome));
-    after(&s, &id, &Fields::new(), outcome)
+    respond(&s, &id, &Fields::new(), outcome)
 }

@@ -16,8 +16,8 @@ fn line(n: u8, quantity: i64) -> SoldLine {
 }
 
 /// Payment `pay_1` of session `cs_1`, over 5000 eur with codes, for order `ord_1` with two pieces of a product.
-fn known(payment: P, order: O, left: Option<i64>) -> Known {
-    let payment = KnownPayment {
+fn state(payment: P, order: O, left: Option<i64>) -> SliceState {
+    let payment = LoadedPayment {
         id: "pay_1".into(),
         charge_account: ACCOUNT.into(),
         livemode: false,
@@ -27,12 +27,12 @@ fn known(payment: P, order: O, left: Option<i64>) -> Known {
         allow_discounts: true,
         order: "ord_1".into(),
     };
-    let order = KnownOrder {
+    let order = LoadedOrder {
         status: order,
         seller: "sel_1".into(),
         lines: vec![line(1, 1), line(2, 1)],
     };
-    Known {
+    SliceState {
         payments: HashMap::from([("cs_1".to_owned(), payment)]),
         orders: HashMap::from([("ord_1".into(), order)]),
         stock: Stock::of([("prd_1".into(), left)]),
@@ -50,7 +50,7 @@ fn snapshot(status: S) -> PaymentSnapshot {
             subtotal: 5000,
             discount: 0,
             total: 5000,
-            extras: false,
+            tax_or_shipping: false,
         },
         currency: "eur".to_owned(),
         payment_intent: Some("pi_1".to_owned()),
@@ -74,7 +74,7 @@ fn pays(outcome: Outcome) -> Decision {
 }
 
 fn back(origin: RefundOrigin, advances: bool) -> Decision {
-    pays(Outcome::GoesBack { origin, advances })
+    pays(Outcome::Refund { origin, advances })
 }
 
 fn process(advances: bool) -> Decision {
@@ -94,11 +94,12 @@ fn close(to: P, advances: bool) -> Decision {
     }
 }
 
-#[test]
-fn a_payment_goes_as_far_forward_as_its_snapshot_and_never_back() {
+/// The payment, its order, what Stripe says, and what is decided.
+fn forward_table() -> Vec<(P, O, S, Decision)> {
     let still_open = || Ignore("the session is still open");
-    // The payment, its order, what Stripe says, and what is decided.
-    let table = [
+    let late = || back(RefundOrigin::Late, true);
+    let duplicate = || back(RefundOrigin::DuplicatePayment, false);
+    vec![
         (P::Pending, O::Pending, S::Open, still_open()),
         (P::Paid, O::Paid, S::Open, still_open()),
         (P::Pending, O::Pending, S::Processing, process(true)),
@@ -124,57 +125,26 @@ fn a_payment_goes_as_far_forward_as_its_snapshot_and_never_back() {
         (P::Failed, O::Failed, S::Expired, Nothing),
         (P::Pending, O::Pending, S::Paid, pays(Outcome::Sold)),
         (P::Processing, O::Processing, S::Paid, pays(Outcome::Sold)),
-        (
-            P::Expired,
-            O::Expired,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Failed,
-            O::Failed,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Expired,
-            O::Cancelled,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Pending,
-            O::CancelledSoldOut,
-            S::Paid,
-            back(RefundOrigin::Late, true),
-        ),
-        (
-            P::Pending,
-            O::Paid,
-            S::Paid,
-            back(RefundOrigin::DuplicatePayment, false),
-        ),
-        (
-            P::Pending,
-            O::Refunded,
-            S::Paid,
-            back(RefundOrigin::DuplicatePayment, false),
-        ),
-        (
-            P::Pending,
-            O::RefundDue,
-            S::Paid,
-            back(RefundOrigin::DuplicatePayment, false),
-        ),
+        (P::Expired, O::Expired, S::Paid, late()),
+        (P::Failed, O::Failed, S::Paid, late()),
+        (P::Expired, O::Cancelled, S::Paid, late()),
+        (P::Pending, O::CancelledSoldOut, S::Paid, late()),
+        (P::Pending, O::Paid, S::Paid, duplicate()),
+        (P::Pending, O::Refunded, S::Paid, duplicate()),
+        (P::Pending, O::RefundDue, S::Paid, duplicate()),
         (P::Paid, O::Paid, S::Paid, Nothing),
         (P::Paid, O::RefundDue, S::Paid, Nothing),
-    ];
-    for (payment, order, says, wanted) in table {
-        let decided = decide(&known(payment, order, Some(2)), &snapshot(says));
+    ]
+}
+
+#[test]
+fn a_payment_goes_as_far_forward_as_its_snapshot_and_never_back() {
+    for (payment, order, says, wanted) in forward_table() {
+        let decided = decide(&state(payment, order, Some(2)), &snapshot(says));
         let case = format!("{payment:?} {order:?} {says:?}");
         assert_eq!(decided.expect("decided"), wanted, "{case}");
     }
-    let unknown = decide(&known(P::Pending, O::Pending, None), &snapshot(S::Unknown));
+    let unknown = decide(&state(P::Pending, O::Pending, None), &snapshot(S::Unknown));
     assert!(unknown.is_err(), "a status nobody knows was decided on");
 }
 
@@ -195,13 +165,13 @@ fn all_lines_are_sold_or_none() {
             back(RefundOrigin::Oversold, true),
         ),
         (Some(2), free(), pays(Outcome::Sold)),
-        (Some(1), free(), pays(Outcome::SoldOutUnpaid)),
+        (Some(1), free(), pays(Outcome::SoldOutFree)),
     ];
     for (left, snapshot, wanted) in table {
-        let decided = decide(&known(P::Pending, O::Pending, left), &snapshot);
+        let decided = decide(&state(P::Pending, O::Pending, left), &snapshot);
         assert_eq!(decided.expect("decided"), wanted, "{left:?}");
     }
-    let ended = decide(&known(P::Expired, O::Expired, None), &free());
+    let ended = decide(&state(P::Expired, O::Expired, None), &free());
     assert_eq!(ended.expect("decided"), pays(Outcome::Nothing));
 }
 
@@ -219,7 +189,7 @@ fn only_what_was_asked_for_is_confirmed() {
         ),
         (with(|one| one.totals.total = -1), Mismatch("pay_1".into())),
         (
-            with(|one| one.totals.extras = true),
+            with(|one| one.totals.tax_or_shipping = true),
             Mismatch("pay_1".into()),
         ),
         (
@@ -234,14 +204,14 @@ fn only_what_was_asked_for_is_confirmed() {
         (with(|one| one.account = "acct_2".into()), elsewhere()),
     ];
     for (snapshot, wanted) in table {
-        let decided = decide(&known(P::Pending, O::Pending, None), &snapshot);
+        let decided = decide(&state(P::Pending, O::Pending, None), &snapshot);
         assert_eq!(decided.expect("decided"), wanted, "{snapshot:?}");
     }
     let discounted = with(|one| {
         one.totals.discount = 1000;
         one.totals.total = 4000;
     });
-    let mut without_codes = known(P::Pending, O::Pending, None);
+    let mut without_codes = state(P::Pending, O::Pending, None);
     let allowed = decide(&without_codes, &discounted).expect("decided");
     assert_eq!(allowed, pays(Outcome::Sold));
     let payment = without_codes.payments.get_mut("cs_1").expect("there");
@@ -253,16 +223,16 @@ fn only_what_was_asked_for_is_confirmed() {
             one.livemode = true;
             one.status = status;
         });
-        let decided = decide(&known(P::Pending, O::Pending, None), &live).expect("decided");
+        let decided = decide(&state(P::Pending, O::Pending, None), &live).expect("decided");
         assert!(matches!(decided, Ignore(_)), "{status:?}: {decided:?}");
     }
 }
 
 #[test]
 fn metadata_finds_a_candidate_and_decides_nothing() {
-    let candidate = |account: &str, waits| Candidate {
+    let candidate = |account: &str, awaits_object| Candidate {
         charge_account: account.into(),
-        waits,
+        awaits_object,
     };
     let unknown = |hint: Option<&str>, status| {
         let mut snapshot = snapshot(status);
@@ -288,23 +258,23 @@ fn metadata_finds_a_candidate_and_decides_nothing() {
         ),
     ];
     for (hint, candidate, wanted) in table {
-        let mut known = known(P::Pending, O::Pending, None);
-        known.candidates = candidate
+        let mut state = state(P::Pending, O::Pending, None);
+        state.candidates = candidate
             .map(|one| ("pay_2".into(), one))
             .into_iter()
             .collect();
-        let decided = decide(&known, &unknown(hint, S::Paid)).expect("decided");
+        let decided = decide(&state, &unknown(hint, S::Paid)).expect("decided");
         assert_eq!(decided, wanted);
     }
-    let decided = decide(&Known::default(), &unknown(Some("pay_2"), S::Expired));
+    let decided = decide(&SliceState::default(), &unknown(Some("pay_2"), S::Expired));
     assert_eq!(decided.expect("decided"), none_of_ours());
 }
 
 /// Decides several, each on what the ones before it came to.
-fn in_turn(known: &mut Known, snapshots: &[PaymentSnapshot]) -> Vec<Decision> {
+fn in_turn(state: &mut SliceState, snapshots: &[PaymentSnapshot]) -> Vec<Decision> {
     let each = snapshots.iter().map(|snapshot| {
-        let decision = decide(known, snapshot).expect("decided");
-        let applied = known.apply(&snapshot.stripe_object, &decision);
+        let decision = decide(state, snapshot).expect("decided");
+        let applied = state.apply(&snapshot.stripe_object, &decision);
         applied.expect("applied");
         decision
     });
@@ -314,16 +284,16 @@ fn in_turn(known: &mut Known, snapshots: &[PaymentSnapshot]) -> Vec<Decision> {
 #[test]
 fn later_snapshots_of_a_slice_see_what_earlier_ones_changed() {
     let twice = [snapshot(S::Paid), snapshot(S::Paid), snapshot(S::Expired)];
-    let decided = in_turn(&mut known(P::Pending, O::Pending, Some(2)), &twice);
+    let decided = in_turn(&mut state(P::Pending, O::Pending, Some(2)), &twice);
     assert_eq!(decided, [pays(Outcome::Sold), Nothing, Nothing]);
 
     let expired_first = [snapshot(S::Expired), snapshot(S::Paid)];
-    let decided = in_turn(&mut known(P::Pending, O::Pending, Some(2)), &expired_first);
+    let decided = in_turn(&mut state(P::Pending, O::Pending, Some(2)), &expired_first);
     let late = back(RefundOrigin::Late, true);
     assert_eq!(decided, [close(P::Expired, true), late]);
 
     // Another payment of the same order, and another order that wants the same product.
-    let mut shop = known(P::Pending, O::Pending, Some(3));
+    let mut shop = state(P::Pending, O::Pending, Some(3));
     for (session, payment, order) in [("cs_2", "pay_2", "ord_1"), ("cs_3", "pay_3", "ord_3")] {
         let mut another = shop.payments["cs_1"].clone();
         another.id = payment.into();

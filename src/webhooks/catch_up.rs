@@ -1,4 +1,4 @@
-//! What no delivery brought: Stripe's own list of events, into the same inbox.
+//! Catch-up reads events that were never delivered from Stripe's own list, into the same inbox.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, EntityTrait};
@@ -14,18 +14,20 @@ use crate::jobs::{self, Job};
 use crate::stripe::{Event, Page, requests};
 use crate::{payments, sellers};
 
-use super::{Incoming, Receipt, committer, effects};
+use super::committer;
+use super::effects::{self, TypeGroup};
+use super::inbox::{Incoming, Receipt};
 
-/// How far a reading looks back behind the last, since Stripe may list an event late.
+/// How far each reading goes back before the last one's end, since Stripe may list an event late.
 const OVERLAP_MS: i64 = 60 * 60_000;
-/// How long Stripe lists an event (docs.stripe.com/api/events), less a day.
+/// How long Stripe lists an event (docs.stripe.com/api/events), less a day to be safe.
 const LISTED_MS: i64 = 29 * 24 * 60 * 60_000;
 
 /// The platform's own scope.
 const PLATFORM: &str = "platform";
 
-/// Stages a reading of the platform's own events, and of each account's that is still connected.
-pub(super) async fn catch_all_up(app: &App) -> Result<()> {
+/// The job: stages a catch-up of the platform, and of each account that is still connected.
+pub async fn catch_all_up(app: &App) -> Result<()> {
     let livemode = app.stripe.livemode();
     let tx = app.db.begin_write().await?;
     let accounts = sellers::connected_accounts(&tx, livemode).await?;
@@ -35,64 +37,98 @@ pub(super) async fn catch_all_up(app: &App) -> Result<()> {
     tx.commit().await
 }
 
-/// Reads an account's events since the last reading, or the platform's own, and puts those into the inbox that aren't
-/// there. After a gap that is longer than Stripe's list, everything is read again that could have changed.
-pub(super) async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) -> Result<()> {
+/// The job: reads the events of an account or of the platform since the last catch-up, into the inbox. It goes through the
+/// groups of types, each with a cursor of its own. After a gap longer than Stripe's list it stages a re-read of the
+/// account's objects.
+///
+/// # Errors
+/// Stripe has not answered, or an event could not be committed. A lost access is stored and is no error.
+pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) -> Result<()> {
     if app.stripe.livemode() != livemode {
         return Ok(());
     }
-    let scope = account.map_or(PLATFORM, |account| account.as_ref());
     let seller = match account {
         Some(account) => sellers::by_account(&app.db.read, account, livemode).await?,
         None => None,
     };
-    let cursor = cursor(app, scope, livemode, seller.as_ref()).await?;
+    let endpoint = account.map_or(Endpoint::Platform, |_| Endpoint::Connect);
+    let mut gap = false;
+    for group in effects::type_groups(endpoint) {
+        match read_group(app, account, livemode, seller.as_ref(), &group).await {
+            Err(e) if is_access_lost(&e) => {
+                return record_access_lost(app, account, livemode, seller.as_ref()).await;
+            }
+            read => gap |= read?,
+        }
+    }
+    if let (Some(account), Some(seller), true) = (account, &seller, gap) {
+        tracing::warn!(%account, "not read for longer than Stripe lists events; its objects are read instead");
+        let tx = app.db.begin_write().await?;
+        stage_rereads(&tx, account, seller).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Reads a group of types to the list's end. Returns whether the last reading is longer ago than Stripe lists events.
+async fn read_group(
+    app: &App,
+    account: Option<&AccountId>,
+    livemode: bool,
+    seller: Option<&seller::Model>,
+    group: &TypeGroup,
+) -> Result<bool> {
+    let cursor = load_cursor(app, scope(account), livemode, seller, &group.name).await?;
     let began = app.clock.now();
     let gap = cursor
         .listed_at
         .is_some_and(|at| began.plus_ms(-LISTED_MS) > at);
     let since = cursor.listed_to.plus_ms(-OVERLAP_MS);
-    let listed = match read(app, account, since).await {
-        Err(e) if is_gone(&e) => return access_lost(app, cursor, seller.as_ref()).await,
-        listed => listed?,
-    };
+    let listed = read_events(app, account, &group.types, since).await?;
     if listed.new > 0 {
+        let (scope, events) = (scope(account), listed.new);
         tracing::info!(
             scope,
-            events = listed.new,
-            "events that no delivery had brought"
+            events,
+            "catch-up found events that were never delivered"
         );
     }
     let tx = app.db.begin_write().await?;
-    if let (Some(account), Some(seller), true) = (account, &seller, gap) {
-        tracing::warn!(%account, "not read for longer than Stripe lists events; its objects are read instead");
-        reread(&tx, account, seller).await?;
-    }
     let moved = event_cursor::Model {
         listed_to: std::cmp::max(cursor.listed_to, listed.to.unwrap_or(cursor.listed_to)),
         listed_at: Some(began),
         access_lost_at: None,
         ..cursor
     };
-    store(&tx, moved).await?;
-    tx.commit().await
+    store_cursor(&tx, moved).await?;
+    tx.commit().await?;
+    Ok(gap)
 }
 
-/// What a reading came to.
+fn scope(account: Option<&AccountId>) -> &str {
+    account.map_or(PLATFORM, |account| account.as_ref())
+}
+
+/// The result of a reading.
 #[derive(Default)]
 struct Listed {
-    /// `created` of the newest.
+    /// `created` of the newest event.
     to: Option<Timestamp>,
-    /// How many were not in the inbox.
+    /// How many events were not in the inbox.
     new: usize,
 }
 
-async fn read(app: &App, account: Option<&AccountId>, since: Timestamp) -> Result<Listed> {
+async fn read_events(
+    app: &App,
+    account: Option<&AccountId>,
+    types: &[&str],
+    since: Timestamp,
+) -> Result<Listed> {
     let stripe = account.map_or_else(|| app.stripe.platform(), |account| app.stripe.on(account));
     let mut listed = Listed::default();
     let mut after: Option<String> = None;
     loop {
-        let request = requests::events::list(&effects::TYPES, since, after.as_deref());
+        let request = requests::events::list(types, since, after.as_deref());
         let page: Page = stripe.get(&request).await?;
         let mut events = page
             .data
@@ -105,7 +141,7 @@ async fn read(app: &App, account: Option<&AccountId>, since: Timestamp) -> Resul
             .chain(listed.to)
             .max();
         after = events.last().map(|last| last.event.id.clone());
-        // In one order, as the committer takes them.
+        // In the committer's order, so that the two don't deadlock.
         events.sort_by(|a, b| a.event.id.cmp(&b.event.id));
         let batch: Vec<&Incoming> = events.iter().collect();
         for receipt in committer::commit_all(app, &batch).await {
@@ -119,7 +155,7 @@ async fn read(app: &App, account: Option<&AccountId>, since: Timestamp) -> Resul
     }
 }
 
-/// An event of the list, as its delivery would have been: on an account's own list it need not name the account.
+/// An event of the list in the form of its delivery. An account's own list need not name the account.
 fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
     if let Some(account) = account {
         raw["account"] = json!(account);
@@ -133,46 +169,50 @@ fn incoming(mut raw: Value, account: Option<&AccountId>) -> Result<Incoming> {
     })
 }
 
-/// The stored cursor, or one that begins now, or where the account began.
-async fn cursor(
+/// The stored cursor. A new one begins where the seller began, and the platform's begins now.
+async fn load_cursor(
     app: &App,
     scope: &str,
     livemode: bool,
     seller: Option<&seller::Model>,
+    group: &str,
 ) -> Result<event_cursor::Model> {
-    let stored = event_cursor::Entity::find_by_id((scope.to_owned(), livemode));
+    let key = (scope.to_owned(), livemode, group.to_owned());
+    let stored = event_cursor::Entity::find_by_id(key);
     if let Some(stored) = stored.one(&app.db.read).await? {
         return Ok(stored);
     }
     Ok(event_cursor::Model {
         scope: scope.to_owned(),
         livemode,
+        type_group: group.to_owned(),
         listed_to: seller.map_or(app.clock.now(), |seller| seller.created_at),
         listed_at: None,
         access_lost_at: None,
     })
 }
 
-async fn store(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
+async fn store_cursor(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
     use event_cursor::Column as C;
-    let again = OnConflict::columns([C::Scope, C::Livemode])
+    let update = OnConflict::columns([C::Scope, C::Livemode, C::TypeGroup])
         .update_columns([C::ListedTo, C::ListedAt, C::AccessLostAt])
         .to_owned();
     event_cursor::Entity::insert(event_cursor::ActiveModel {
         scope: Set(cursor.scope),
         livemode: Set(cursor.livemode),
+        type_group: Set(cursor.type_group),
         listed_to: Set(cursor.listed_to),
         listed_at: Set(cursor.listed_at),
         access_lost_at: Set(cursor.access_lost_at),
     })
-    .on_conflict(again)
+    .on_conflict(update)
     .exec_without_returning(tx)
     .await?;
     Ok(())
 }
 
-/// Stages a reading of whatever may have changed on an account while nobody listened.
-async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
+/// Stages re-reads of the objects that may have changed on an account during the gap.
+async fn stage_rereads(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
     payments::sessions::reread_open(tx, account).await?;
     let (seller, livemode) = (seller.id.clone(), seller.livemode);
     jobs::stage(tx, &Job::SyncAccount { seller }).await?;
@@ -180,25 +220,32 @@ async fn reread(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<
     jobs::stage(tx, &Job::Pull { account, livemode }).await
 }
 
-fn is_gone(error: &Error) -> bool {
+fn is_access_lost(error: &Error) -> bool {
     matches!(error, Error::StripeRefused(fault) if fault.status == Some(403))
 }
 
-/// The account is not connected to us any more: its seller is read again, which writes that down.
-async fn access_lost(
+/// Notes the lost access in the account's cursors, and has its seller re-read: that stores the disconnection.
+async fn record_access_lost(
     app: &App,
-    cursor: event_cursor::Model,
+    account: Option<&AccountId>,
+    livemode: bool,
     seller: Option<&seller::Model>,
 ) -> Result<()> {
+    let mut cursors = Vec::new();
+    for group in effects::type_groups(Endpoint::Connect) {
+        cursors.push(load_cursor(app, scope(account), livemode, seller, &group.name).await?);
+    }
     let tx = app.db.begin_write().await?;
     if let Some(seller) = seller {
         let seller = seller.id.clone();
         jobs::stage(&tx, &Job::SyncAccount { seller }).await?;
     }
-    let lost = event_cursor::Model {
-        access_lost_at: cursor.access_lost_at.or(Some(tx.now())),
-        ..cursor
-    };
-    store(&tx, lost).await?;
+    for cursor in cursors {
+        let lost = event_cursor::Model {
+            access_lost_at: cursor.access_lost_at.or(Some(tx.now())),
+            ..cursor
+        };
+        store_cursor(&tx, lost).await?;
+    }
     tx.commit().await
 }

@@ -1,4 +1,4 @@
-//! A request whose transaction only got in another's way is done again, as its sender would have to.
+//! Retries a request whose transaction met a deadlock or a serialization failure, so that its sender doesn't have to.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::ids;
 /// Tries of a request.
 const TRIES: u32 = 4;
 
-/// On an answer: what it says is PostgreSQL's doing, which ended one of two transactions that waited for each other.
+/// Marks a response: PostgreSQL aborted the transaction because of another one (40001, 40P01).
 #[derive(Clone, Copy)]
 pub(super) struct Contention;
 
-/// Does such a request again, a few times, before its sender is told 503. What the failed try had committed before stays,
-/// as when the sender does it again: under an `Idempotency-Key` it goes on from there.
+/// Retries such a request a few times before it answers 503. Earlier transactions of a failed try stay committed, as if
+/// the sender had retried: under an `Idempotency-Key` the retry goes on from there.
 pub async fn layer(request: Request, next: Next) -> Response {
     let small = request.body().size_hint().upper();
     if small.is_none_or(|bytes| bytes > BODY_LIMIT as u64) {

@@ -1,4 +1,4 @@
-//! What anybody may read: health, the contract and its pages.
+//! The public routes: health, the contract and its pages.
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 
 use super::{Answer, page};
 
-/// The contract, as it was when this was built.
+/// The contract of this build.
 pub const OPENAPI: &str = include_str!("../../openapi.yaml");
 
-/// The open routes.
+/// The public routes.
 pub fn router() -> Router<App> {
     Router::new()
         .route("/", get(home))
@@ -82,7 +82,7 @@ async fn openapi() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/yaml")], OPENAPI)
 }
 
-/// Swagger UI sets styles on its elements, which the policy of our other pages forbids.
+/// Swagger UI sets styles on its elements. The policy of our other pages forbids that.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                            img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -1,4 +1,4 @@
-//! What the story reads of the API's answers.
+//! The fields that the demo reads of the API's responses.
 
 use serde::Deserialize;
 

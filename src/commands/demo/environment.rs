@@ -1,4 +1,4 @@
-//! The server that is played against: one of our own with temporary data, or somebody else's.
+//! The server that the demo runs against: one of its own with temporary data, or a running one.
 
 use std::collections::HashMap;
 
@@ -9,32 +9,32 @@ use tempfile::TempDir;
 
 use super::super::serve::{self, Served};
 use super::client::Api;
-use super::shapes::Readiness;
+use super::responses::Readiness;
 use super::{Args, Failure, seed};
 
 /// A server with simulated money.
-pub struct House {
+pub struct Environment {
     /// Its address.
     pub url: String,
     /// An admin of it.
     pub admin_email: String,
     /// The admin's password.
     pub admin_password: String,
-    ours: Option<Ours>,
+    own: Option<OwnServer>,
 }
 
-/// What we started, and have to put away.
-struct Ours {
+/// A server that the demo started and has to stop.
+struct OwnServer {
     served: Served,
     data: TempDir,
     database: &'static str,
 }
 
-impl House {
-    /// Starts a server, or makes sure that the one at `--url` has simulated money.
-    pub async fn enter(args: Args) -> Result<Self, Failure> {
+impl Environment {
+    /// Starts a server, or checks that the one at `--url` has simulated money.
+    pub async fn start(args: Args) -> Result<Self, Failure> {
         let Some(url) = args.url else {
-            return Self::build().await;
+            return Self::start_own().await;
         };
         let ready: Readiness = Api::new(&url)?.get("/readyz").await?;
         if !ready.simulated {
@@ -47,11 +47,11 @@ impl House {
             url,
             admin_email: args.admin_email,
             admin_password: args.admin_password,
-            ours: None,
+            own: None,
         })
     }
 
-    async fn build() -> Result<Self, Failure> {
+    async fn start_own() -> Result<Self, Failure> {
         let data = tempfile::Builder::new().prefix("souk-demo.").tempdir()?;
         let database_url = std::env::var("DATABASE_URL")
             .ok()
@@ -60,7 +60,7 @@ impl House {
             Some(url) => check_empty(url).await?,
             None => "SQLite with temporary data",
         };
-        // Of the environment only the database counts: the demo is the same everywhere, and never real.
+        // Only the database is taken from the environment, so that the demo is the same everywhere and never real.
         let mut settings = HashMap::from(
             [
                 ("BIND", "127.0.0.1:0"),
@@ -81,7 +81,7 @@ impl House {
             url: format!("http://{}", served.addr),
             admin_email: seed::ADMIN_EMAIL.to_owned(),
             admin_password: seed::PASSWORD.to_owned(),
-            ours: Some(Ours {
+            own: Some(OwnServer {
                 served,
                 data,
                 database,
@@ -89,24 +89,24 @@ impl House {
         })
     }
 
-    /// Which server it is, in a line.
+    /// The server in one line.
     pub fn describe(&self) -> String {
-        match &self.ours {
+        match &self.own {
             Some(ours) => format!("at {}, started for this, on {}", self.url, ours.database),
             None => format!("at {}", self.url),
         }
     }
 
-    /// Stops what was started, and removes its data.
-    pub async fn leave(self) {
-        if let Some(Ours { served, data, .. }) = self.ours {
+    /// Stops the own server, and removes its data.
+    pub async fn stop(self) {
+        if let Some(OwnServer { served, data, .. }) = self.own {
             served.stop().await;
             drop(data);
         }
     }
 }
 
-/// Refuses a database that somebody uses: its jobs would be done with simulated money.
+/// Refuses a database that is in use: its jobs would run with simulated money.
 async fn check_empty(url: &str) -> Result<&'static str, Failure> {
     let db = Db::connect(url, Clock::System)
         .await

@@ -1,0 +1,291 @@
+//! Reads each setting from its text, and collects the faults.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use souk_entity::seller::Dashboard;
+use url::Url;
+
+use super::{Config, ConfigFaults, STRIPE_API, StripeMode, origin};
+use crate::money::{FeeRule, MAX_AMOUNT};
+
+/// Only the simulator accepts this key.
+const SIMULATED_KEY: &str = "sk_test_simulated";
+
+/// Reads settings by name.
+pub(super) fn read(vars: &HashMap<String, String>) -> Result<Config, ConfigFaults> {
+    let mut reader = Reader {
+        vars,
+        faults: Vec::new(),
+    };
+    let config = reader.config();
+    if reader.faults.is_empty() {
+        Ok(config)
+    } else {
+        Err(ConfigFaults(reader.faults))
+    }
+}
+
+struct Reader<'a> {
+    vars: &'a HashMap<String, String>,
+    faults: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn config(&mut self) -> Config {
+        let data_dir = PathBuf::from(self.text("DATA_DIR").unwrap_or("data"));
+        let database_url = self.database_url(&data_dir);
+        let bind = self.parsed(
+            "BIND",
+            "127.0.0.1:8080",
+            "an address such as 127.0.0.1:8080",
+        );
+        let public_url = self.url("PUBLIC_URL", &format!("http://{bind}"));
+        let mut redirect_origins = vec![origin(&public_url)];
+        redirect_origins.extend(self.origins("ALLOWED_REDIRECT_ORIGINS"));
+        let key = self.stripe_key();
+        let livemode = key.as_ref().is_some_and(|key| key.contains("_live_"));
+        let platform_webhook_secrets = self.webhook_secrets("STRIPE_WEBHOOK_SECRET", key.is_some());
+        let connect_webhook_secrets =
+            self.webhook_secrets("STRIPE_CONNECT_WEBHOOK_SECRET", key.is_some());
+        let jwt_secret = self.jwt_secret(livemode);
+        let worker: bool = self.parsed("WORKER", "true", "true or false");
+        if !worker && (key.is_none() || database_url.starts_with("sqlite:")) {
+            self.fault("WORKER is false, but nobody else could do the jobs: that takes PostgreSQL and a STRIPE_SECRET_KEY");
+        }
+        let metrics_bind = self
+            .text("METRICS_BIND")
+            .is_some()
+            .then(|| self.parsed("METRICS_BIND", "", "an address such as 127.0.0.1:9464"));
+        let api_base = self.url("STRIPE_API_BASE", STRIPE_API);
+        if key.is_none() && self.text("STRIPE_API_BASE").is_some() {
+            self.fault("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is not: set both, or neither for simulated money");
+        }
+        Config {
+            database_url,
+            data_dir,
+            bind,
+            trusted_proxies: self.networks("TRUSTED_PROXIES"),
+            public_url,
+            redirect_origins,
+            stripe_mode: if key.is_some() {
+                StripeMode::Remote
+            } else {
+                StripeMode::Simulated
+            },
+            stripe_api_base: api_base.as_str().trim_end_matches('/').to_owned(),
+            stripe_secret_key: SecretString::from(key.unwrap_or_else(|| SIMULATED_KEY.to_owned())),
+            livemode,
+            platform_webhook_secrets,
+            connect_webhook_secrets,
+            jwt_secret,
+            application_fee: FeeRule {
+                bps: self.bounded("APPLICATION_FEE_BPS", 1000, 0, 10_000),
+                fixed: self.bounded("APPLICATION_FEE_FIXED", 0, 0, MAX_AMOUNT),
+            },
+            seller_dashboard: self.dashboard(),
+            smtp_url: self.text("SMTP_URL").map(SecretString::from),
+            mail_from: self
+                .text("MAIL_FROM")
+                .unwrap_or("Souk <souk@localhost>")
+                .to_owned(),
+            seed_demo: self.parsed("SEED_DEMO", "true", "true or false"),
+            simulator_bind: self.parsed(
+                "SIMULATOR_BIND",
+                "127.0.0.1:12111",
+                "an address such as 127.0.0.1:12111",
+            ),
+            worker,
+            job_lease: Duration::from_secs(self.bounded("JOB_LEASE_SECONDS", 60, 2, 3600)),
+            metrics_bind,
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.vars
+            .get(name)
+            .map(|value| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn fault(&mut self, text: impl Into<String>) {
+        self.faults.push(text.into());
+    }
+
+    fn parsed<T>(&mut self, name: &str, default: &str, wanted: &str) -> T
+    where
+        T: std::str::FromStr + FallbackValue,
+    {
+        let text = self.text(name).unwrap_or(default).to_owned();
+        text.parse().unwrap_or_else(|_| {
+            self.fault(format!("{name} is {text:?}, but must be {wanted}"));
+            T::fallback()
+        })
+    }
+
+    fn bounded<T>(&mut self, name: &str, default: T, least: T, most: T) -> T
+    where
+        T: std::str::FromStr + PartialOrd + Copy + std::fmt::Display,
+    {
+        let Some(text) = self.text(name).map(str::to_owned) else {
+            return default;
+        };
+        match text.parse() {
+            Ok(value) if value >= least && value <= most => value,
+            _ => {
+                self.fault(format!(
+                    "{name} is {text:?}, but must be a whole number from {least} to {most}"
+                ));
+                default
+            }
+        }
+    }
+
+    fn url(&mut self, name: &str, default: &str) -> Url {
+        let text = self.text(name).unwrap_or(default).to_owned();
+        match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
+            _ => {
+                self.fault(format!(
+                    "{name} is {text:?}, but must be an http or https address"
+                ));
+                fallback_url()
+            }
+        }
+    }
+
+    fn database_url(&mut self, data_dir: &std::path::Path) -> String {
+        match self.text("DATABASE_URL") {
+            None => format!("sqlite://{}", data_dir.join("souk.sqlite").display()),
+            Some(url)
+                if ["sqlite:", "postgres:", "postgresql:"]
+                    .iter()
+                    .any(|s| url.starts_with(s)) =>
+            {
+                url.to_owned()
+            }
+            Some(_) => {
+                self.fault("DATABASE_URL must begin with postgres:// or sqlite://");
+                String::new()
+            }
+        }
+    }
+
+    fn origins(&mut self, name: &str) -> Vec<String> {
+        let list: Vec<String> = self.list(name);
+        list.into_iter()
+            .filter_map(|text| match Url::parse(&text) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") => Some(origin(&url)),
+                _ => {
+                    self.fault(format!(
+                        "{name} names {text:?}, but each must be an http or https origin"
+                    ));
+                    None
+                }
+            })
+            .collect()
+    }
+
+    /// Addresses, and networks such as 10.0.0.0/8.
+    fn networks(&mut self, name: &str) -> Vec<IpNet> {
+        let list = self.list(name);
+        list.into_iter()
+            .filter_map(|text| {
+                let one = text.parse().map(|one: IpAddr| IpNet::from(one));
+                let network = one.ok().or_else(|| text.parse().ok());
+                if network.is_none() {
+                    self.fault(format!(
+                        "{name} names {text:?}, but each must be an address such as 10.0.0.1 or a network such as 10.0.0.0/8"
+                    ));
+                }
+                network
+            })
+            .collect()
+    }
+
+    fn list(&self, name: &str) -> Vec<String> {
+        self.text(name)
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn stripe_key(&mut self) -> Option<String> {
+        let key = self.text("STRIPE_SECRET_KEY")?.to_owned();
+        let known = ["sk_test_", "sk_live_", "rk_test_", "rk_live_"];
+        if !known.iter().any(|prefix| key.starts_with(prefix)) {
+            self.fault(
+                "STRIPE_SECRET_KEY must be a secret or restricted key (sk_test_…, sk_live_…, rk_…)",
+            );
+        }
+        Some(key)
+    }
+
+    fn webhook_secrets(&mut self, name: &str, required: bool) -> Vec<SecretString> {
+        let secrets = self.list(name);
+        if secrets.is_empty() && (required || self.vars.contains_key(name)) {
+            self.fault(format!(
+                "{name} is missing: webhooks can't be trusted without it"
+            ));
+        }
+        if secrets.iter().any(|secret| !secret.starts_with("whsec_")) {
+            self.fault(format!("{name} must hold signing secrets (whsec_…), with commas between them while one is rolled"));
+        }
+        secrets.into_iter().map(SecretString::from).collect()
+    }
+
+    fn jwt_secret(&mut self, livemode: bool) -> Option<SecretString> {
+        let secret = self.text("JWT_SECRET").map(str::to_owned);
+        match &secret {
+            Some(secret) if secret.len() < 32 => {
+                self.fault("JWT_SECRET is too short: at least 32 characters, for instance from `openssl rand -base64 48`");
+            }
+            None if livemode => {
+                self.fault("JWT_SECRET is missing: a live key takes no made-up secret")
+            }
+            _ => {}
+        }
+        secret.map(SecretString::from)
+    }
+
+    fn dashboard(&mut self) -> Dashboard {
+        match self.text("SELLER_DASHBOARD").unwrap_or("full") {
+            "full" => Dashboard::Full,
+            "express" => Dashboard::Express,
+            other => {
+                let fault = format!("SELLER_DASHBOARD is {other:?}, but must be full or express");
+                self.fault(fault);
+                Dashboard::Full
+            }
+        }
+    }
+}
+
+/// A value in place of a setting that could not be read. It is never used, since the fault refuses the start.
+trait FallbackValue {
+    fn fallback() -> Self;
+}
+
+impl FallbackValue for SocketAddr {
+    fn fallback() -> Self {
+        SocketAddr::from(([127, 0, 0, 1], 0))
+    }
+}
+
+impl FallbackValue for bool {
+    fn fallback() -> Self {
+        false
+    }
+}
+
+#[expect(clippy::expect_used, reason = "a constant that parses")]
+fn fallback_url() -> Url {
+    Url::parse("http://localhost").expect("constant")
+}

@@ -1,0 +1,325 @@
+//! Balance transactions in the books: each is stored raw, and posted once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationDef,
+};
+use souk_entity::balance_transaction::{self, FeeDetail};
+use souk_entity::{
+    JsonText, OrderId, Timestamp, book, entry, journal, payment, payment_order, refund,
+};
+
+use crate::db::{self, Tx};
+use crate::error::Result;
+use crate::jobs::{self, Job};
+use crate::money;
+use crate::stripe::{Page, views::BalanceTransactionView};
+
+use super::findings::{NewFinding, raise, resolve};
+use super::{balances, entries, posting, write_journal};
+
+/// A balance transaction with its raw JSON.
+#[derive(Clone, Debug)]
+pub(super) struct RawTransaction {
+    pub(super) txn: BalanceTransactionView,
+    raw: String,
+}
+
+/// Reads a page of balance transactions.
+pub(super) fn read(page: &Page) -> Result<Vec<RawTransaction>> {
+    let read = |raw: &serde_json::Value| {
+        Ok(RawTransaction {
+            txn: BalanceTransactionView::read(raw)?,
+            raw: raw.to_string(),
+        })
+    };
+    page.data.iter().map(read).collect()
+}
+
+/// Stores and posts new transactions; updates the stored ones.
+pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]) -> Result<()> {
+    use balance_transaction::Column as C;
+    // Sorted, so that two pulls of an account wait for each other instead of deadlocking.
+    let mut pulled: Vec<&RawTransaction> = pulled.iter().collect();
+    pulled.sort_by(|a, b| a.txn.id.cmp(&b.txn.id));
+    let ids = pulled.iter().map(|p| p.txn.id.as_str());
+    let stored: BTreeMap<String, balance_transaction::Model> = balance_transaction::Entity::find()
+        .filter(C::BookId.eq(book.id.clone()))
+        .filter(C::Id.is_in(ids))
+        .all(tx)
+        .await?
+        .into_iter()
+        .map(|row| (row.id.clone(), row))
+        .collect();
+    let orders = orders_by_source(tx, book, &pulled).await?;
+    let mut payouts = BTreeSet::new();
+    let mut suspense = false;
+    for pulled in pulled {
+        let txn = &pulled.txn;
+        let order = txn.source.as_ref().and_then(|id| orders.get(id)).cloned();
+        if let Some(row) = stored.get(&txn.id) {
+            update_stored(tx, book, row, txn, order).await?;
+        } else if insert(tx, book, pulled, order).await? {
+            let lines = posting::post(txn)?;
+            suspense |= lines.iter().any(|line| line.account == posting::SUSPENSE);
+            write_journal(tx, &book.id, &txn.id, &lines).await?;
+            payouts.extend(txn.source.clone().filter(|id| id.starts_with("po_")));
+        }
+    }
+    if suspense {
+        check_suspense(tx, book).await?;
+    }
+    for payout in payouts {
+        jobs::stage(tx, &reread_payout(book, payout)).await?;
+    }
+    Ok(())
+}
+
+/// Stores a new transaction. `false`: another pull has just stored it.
+async fn insert(
+    tx: &Tx,
+    book: &book::Model,
+    pulled: &RawTransaction,
+    order: Option<OrderId>,
+) -> Result<bool> {
+    use balance_transaction::Column as C;
+    let txn = pulled.txn.clone();
+    let fees = fee_details(&txn);
+    let insert = balance_transaction::Entity::insert(balance_transaction::ActiveModel {
+        book_id: Set(book.id.clone()),
+        id: Set(txn.id),
+        kind: Set(txn.kind),
+        reporting_category: Set(txn.reporting_category),
+        source: Set(txn.source),
+        amount: Set(txn.amount),
+        fee: Set(txn.fee),
+        net: Set(txn.net),
+        currency: Set(txn.currency),
+        fee_details: Set(JsonText(fees)),
+        balance_type: Set(txn.balance_type),
+        status: Set(txn.status),
+        available_on: Set(Timestamp::from_seconds(txn.available_on)),
+        stripe_created: Set(Timestamp::from_seconds(txn.created)),
+        payout_id: Set(None),
+        order_id: Set(order),
+        raw: Set(pulled.raw.clone()),
+        created_at: Set(tx.now()),
+    })
+    .on_conflict(
+        OnConflict::columns([C::BookId, C::Id])
+            .do_nothing()
+            .to_owned(),
+    )
+    .exec_without_returning(tx)
+    .await;
+    Ok(db::inserted(insert)?.is_some_and(|rows| rows > 0))
+}
+
+fn fee_details(txn: &BalanceTransactionView) -> Vec<FeeDetail> {
+    let fees = txn.fee_details.iter().cloned();
+    fees.map(|fee| FeeDetail {
+        r#type: fee.kind,
+        amount: fee.amount,
+        currency: fee.currency,
+        description: fee.description,
+    })
+    .collect()
+}
+
+/// Updates the fields of a stored transaction that may change (`status`, `available_on`), and an order that was found
+/// since. If any other field differs from Stripe's, raises a finding, since the posted journal is then wrong.
+async fn update_stored(
+    tx: &Tx,
+    book: &book::Model,
+    row: &balance_transaction::Model,
+    txn: &BalanceTransactionView,
+    order: Option<OrderId>,
+) -> Result<()> {
+    use balance_transaction::Column as C;
+    let changed = changed_fields(row, txn);
+    if !changed.is_empty() {
+        let finding = NewFinding {
+            kind: "immutable_changed",
+            stripe_account: Some(book.stripe_account.clone()),
+            subject: txn.id.clone(),
+            message: format!(
+                "Stripe now shows another {} for balance transaction {}, whose net was posted as {}. Ask Stripe \
+                 support why, then correct the book with a reversal.",
+                changed.join(", "),
+                txn.id,
+                money::display(row.net, &row.currency),
+            ),
+            amount: Some(money::sub(txn.net, row.net)?),
+            currency: Some(txn.currency.clone()),
+        };
+        return raise(tx, finding).await;
+    }
+    let available_on = Timestamp::from_seconds(txn.available_on);
+    let order = row.order_id.clone().or(order);
+    // A page that was read earlier must not take `available` back.
+    let status = if row.status == "available" {
+        &row.status
+    } else {
+        &txn.status
+    };
+    if (status, available_on, &order) == (&row.status, row.available_on, &row.order_id) {
+        return Ok(());
+    }
+    balance_transaction::Entity::update_many()
+        .col_expr(C::Status, Expr::value(status.clone()))
+        .col_expr(C::AvailableOn, Expr::value(available_on))
+        .col_expr(C::OrderId, Expr::value(order))
+        .filter(C::BookId.eq(book.id.clone()))
+        .filter(C::Id.eq(row.id.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// The immutable fields that differ, by Stripe's names.
+fn changed_fields(
+    row: &balance_transaction::Model,
+    txn: &BalanceTransactionView,
+) -> Vec<&'static str> {
+    let created = Timestamp::from_seconds(txn.created);
+    [
+        ("type", row.kind == txn.kind),
+        (
+            "reporting_category",
+            row.reporting_category == txn.reporting_category,
+        ),
+        ("source", row.source == txn.source),
+        ("amount", row.amount == txn.amount),
+        ("fee", row.fee == txn.fee),
+        ("net", row.net == txn.net),
+        ("currency", row.currency == txn.currency),
+        ("fee_details", row.fee_details.0 == fee_details(txn)),
+        ("balance_type", row.balance_type == txn.balance_type),
+        ("created", row.stripe_created == created),
+    ]
+    .into_iter()
+    .filter_map(|(name, same)| (!same).then_some(name))
+    .collect()
+}
+
+/// The orders of this page's charges and refunds, by charge or refund. The charge of several orders has none.
+async fn orders_by_source(
+    tx: &Tx,
+    book: &book::Model,
+    pulled: &[&RawTransaction],
+) -> Result<BTreeMap<String, OrderId>> {
+    let sources: BTreeSet<&str> = pulled
+        .iter()
+        .filter_map(|p| p.txn.source.as_deref())
+        .collect();
+    // With an empty list SQLite would read all payments.
+    if sources.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let of_account = Condition::all()
+        .add(payment::Column::ChargeAccount.eq(book.stripe_account.clone()))
+        .add(payment::Column::Livemode.eq(book.livemode));
+    let charges: Vec<(String, OrderId)> = payment_order::Entity::find()
+        .join(
+            JoinType::InnerJoin,
+            payment_of(payment_order::Column::PaymentId),
+        )
+        .filter(of_account.clone())
+        .filter(payment::Column::Charge.is_in(sources.iter().copied()))
+        .select_only()
+        .column(payment::Column::Charge)
+        .column(payment_order::Column::OrderId)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let refunds: Vec<(String, OrderId)> = refund::Entity::find()
+        .join(JoinType::InnerJoin, payment_of(refund::Column::PaymentId))
+        .filter(of_account)
+        .filter(refund::Column::StripeRefund.is_in(sources.iter().copied()))
+        .select_only()
+        .column(refund::Column::StripeRefund)
+        .column(refund::Column::OrderId)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let mut orders: BTreeMap<String, BTreeSet<OrderId>> = BTreeMap::new();
+    for (source, order) in charges.into_iter().chain(refunds) {
+        orders.entry(source).or_default().insert(order);
+    }
+    let only = |(source, mut all): (String, BTreeSet<OrderId>)| {
+        let first = all.pop_first()?;
+        all.is_empty().then_some((source, first))
+    };
+    Ok(orders.into_iter().filter_map(only).collect())
+}
+
+/// The join from a row with a payment's id to the payment.
+fn payment_of<C: ColumnTrait>(payment_id: C) -> RelationDef
+where
+    C::EntityName: EntityTrait<Column = C>,
+{
+    C::EntityName::belongs_to(payment::Entity)
+        .from(payment_id)
+        .to(payment::Column::Id)
+        .into()
+}
+
+/// Raises or resolves the finding about a book's suspense account, for each currency.
+async fn check_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
+    let in_suspense = Condition::all()
+        .add(entry::Column::BookId.eq(book.id.clone()))
+        .add(entry::Column::Account.eq(posting::SUSPENSE));
+    for held in balances(entries().filter(in_suspense.clone()), tx).await? {
+        let subject = format!("{}:{}", book.id, held.currency);
+        if held.balance == 0 {
+            resolve(tx, "suspense_nonzero", &subject).await?;
+            continue;
+        }
+        let newest: Option<String> = entry::Entity::find()
+            .join(
+                JoinType::InnerJoin,
+                entry::Entity::belongs_to(journal::Entity)
+                    .from(entry::Column::JournalId)
+                    .to(journal::Column::Id)
+                    .into(),
+            )
+            .filter(in_suspense.clone())
+            .filter(entry::Column::Currency.eq(held.currency.as_str()))
+            .order_by_desc(entry::Column::Id)
+            .select_only()
+            .column(journal::Column::Source)
+            .into_tuple()
+            .one(tx)
+            .await?;
+        let message = format!(
+            "{} stand in suspense on {}, last from {}, since posting rule {} does not know its reporting category \
+             or its figures do not add up. Teach the rule, then reverse and post it anew.",
+            money::display(held.balance, &held.currency),
+            book.stripe_account,
+            newest.unwrap_or_default(),
+            posting::RULE,
+        );
+        let finding = NewFinding {
+            kind: "suspense_nonzero",
+            stripe_account: Some(book.stripe_account.clone()),
+            subject,
+            message,
+            amount: Some(held.balance),
+            currency: Some(held.currency),
+        };
+        raise(tx, finding).await?;
+    }
+    Ok(())
+}
+
+/// The job that reads a payout again.
+pub(super) fn reread_payout(book: &book::Model, payout: String) -> Job {
+    Job::SyncPayout {
+        account: book.stripe_account.clone(),
+        livemode: book.livemode,
+        payout,
+    }
+}
