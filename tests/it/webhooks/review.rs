@@ -42,13 +42,10 @@ async fn a_sale_whose_event_an_older_version_ignored_is_read_again_and_told_to_i
     let checkout = app.checkout(&lamp).await;
     app.settle().await;
     app.pay(&checkout).await;
-    let events = app.intercept().await;
-    // Some objects, such as a balance, have no id.
-    let of_objects = events
-        .iter()
-        .filter(|event| event["account"].is_string() && event["data"]["object"]["id"].is_string());
-    for event in of_objects {
-        ignored_long_ago(&app, event).await;
+    for event in app.intercept().await {
+        if event["account"].is_string() {
+            ignored_long_ago(&app, &event).await;
+        }
     }
     assert_eq!(app.order(&checkout).await["status"], "pending");
     review(&app).await;
