@@ -224,9 +224,12 @@ impl Shared {
             .unwrap_or_default();
         let at = i64::try_from(now.as_secs()).unwrap_or_default();
         let start = Instant::now();
-        let sent = self
-            .http
-            .post(format!("http://{}{path}", self.souk))
+        let mut request = self.http.post(format!("http://{}{path}", self.souk));
+        if self.network.clocks {
+            // A connection stays with its replica, and the next try must be able to reach another one.
+            request = request.header("connection", "close");
+        }
+        let sent = request
             .header("content-type", "application/json; charset=utf-8")
             .header(
                 "stripe-signature",
