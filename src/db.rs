@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     DbErr, ExecResult, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
@@ -14,8 +15,8 @@ use sea_orm::{
 };
 use souk_entity::Timestamp;
 use souk_migration::{Migrator, MigratorTrait};
-use sqlx::Connection;
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Connection, Executor};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
@@ -73,8 +74,8 @@ impl Db {
             let read = Database::connect(sqlite_options(url, 4, true)).await?;
             (write.clone(), write, read)
         } else {
-            let pool = Database::connect(postgres_options(url, 16)).await?;
-            let batches = Database::connect(postgres_options(url, 2)).await?;
+            let pool = Database::connect(postgres_options(url, 16, false)).await?;
+            let batches = Database::connect(postgres_options(url, 2, true)).await?;
             (pool.clone(), batches, pool)
         };
         Ok(Self {
@@ -94,8 +95,9 @@ impl Db {
         self.begin(&self.write).await
     }
 
-    /// Begins a write transaction of the committer, on connections that nothing else uses: PostgreSQL plans a statement
-    /// anew the first times that a connection runs it, and a pool uses its connections in turn.
+    /// Begins a write transaction of the committer, or one in which the worker writes how jobs ended and leases the next.
+    /// On PostgreSQL their connections are used by nobody else: a pool uses its connections in turn, and each plans a
+    /// statement anew the first times that it runs it.
     ///
     /// # Errors
     /// As `begin_write`.
@@ -205,7 +207,7 @@ pub fn fit(text: &str, most: usize) -> String {
     }
 }
 
-fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
+fn postgres_options(url: &str, connections: u32, by_index: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
@@ -213,10 +215,25 @@ fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
         .sqlx_logging_level(log::LevelFilter::Trace)
         .test_before_acquire(false)
         .map_sqlx_postgres_opts(|postgres| postgres.statement_cache_capacity(STATEMENTS))
-        .map_sqlx_postgres_pool_opts(|pool| {
-            pool.before_acquire(|connection, seen| Box::pin(is_alive(connection, seen.idle_for)))
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            let pool = pool
+                .before_acquire(|connection, seen| Box::pin(is_alive(connection, seen.idle_for)));
+            match by_index {
+                true => pool.after_connect(|connection, _| Box::pin(plan_by_index(connection))),
+                false => pool,
+            }
         });
     options
+}
+
+/// Has a connection read rows by indexes alone. PostgreSQL keeps the plan of a statement that was run a few times. Made
+/// while a table is small, it would read that table from end to end, and go on doing so when the table has grown.
+async fn plan_by_index(connection: &mut sqlx::PgConnection) -> Result<(), sqlx::Error> {
+    for plan in ["seqscan", "bitmapscan", "hashjoin", "mergejoin"] {
+        let off = format!("SET enable_{plan} = off");
+        connection.execute(sqlx::AssertSqlSafe(off)).await?;
+    }
+    Ok(())
 }
 
 fn sqlite_options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
@@ -276,21 +293,13 @@ impl Tx {
         self.at
     }
 
-    /// Now, by the clock that all replicas share: PostgreSQL's, since a replica's may be wrong. On SQLite there is one
-    /// replica, and a test's clock counts for everybody.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn shared_now(&self) -> Result<Timestamp> {
+    /// When it began, by the clock that all replicas share: PostgreSQL's, since a replica's may be wrong. On SQLite there
+    /// is one replica, and a test's clock counts for everybody.
+    pub fn shared_now(&self) -> Expr {
         if !self.asks_time {
-            return Ok(self.at);
+            return Expr::value(self.at);
         }
-        let text = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-        let row = self
-            .query_one_raw(Statement::from_string(DbBackend::Postgres, text))
-            .await?;
-        let row = row.ok_or_else(|| Error::internal("the database has no time"))?;
-        Ok(Timestamp(row.try_get_by_index(0)?))
+        Expr::cust("CAST(EXTRACT(EPOCH FROM now()) * 1000 AS BIGINT)")
     }
 
     /// Counts the rows that it writes from now on; see `row_counts`.

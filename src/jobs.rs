@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
-use sea_orm::{
-    ActiveEnum, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, UpdateMany,
-};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, UpdateMany};
 use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp};
@@ -135,8 +133,9 @@ impl Job {
 
 /// Runs before a job is given up.
 const MAX_ATTEMPTS: i32 = 12;
-/// The index's condition, word for word: SQLite doesn't use the index for a query with bound values.
-const UNFINISHED: &str = "state IN ('ready', 'leased')";
+/// The indexes' conditions, word for word: SQLite doesn't use an index for a condition with bound values.
+const IS_READY: &str = "state = 'ready'";
+const IS_LEASED: &str = "state = 'leased'";
 const BACKOFF_BASE_MS: i64 = 1_000;
 const BACKOFF_MAX_MS: i64 = 10 * 60_000;
 
@@ -271,8 +270,7 @@ impl Lease {
     }
 }
 
-/// Takes up to `most` due jobs for `owner`, for a length of time; also jobs whose lease has expired. The leases hold once
-/// the transaction is committed.
+/// Takes up to `most` due jobs for `owner`, for a length of time. The leases hold once the transaction is committed.
 ///
 /// # Errors
 /// The database failed.
@@ -280,19 +278,12 @@ pub async fn lease(tx: &Tx, owner: &str, most: u64, length: Duration) -> Result<
     use job::Column as C;
     let length_ms =
         i64::try_from(length.as_millis()).map_err(|e| Error::internal(e.to_string()))?;
-    let (now, shared_now) = (tx.now(), tx.shared_now().await?);
-    let due = Condition::any()
-        .add(C::State.eq(JobState::Ready).and(C::RunAt.lte(now)))
-        .add(
-            C::State
-                .eq(JobState::Leased)
-                .and(C::LeaseUntil.lt(shared_now)),
-        );
+    let now = tx.now();
     let mut pick = Query::select();
     pick.column(C::Id)
         .from(job::Entity)
-        .and_where(Expr::cust(UNFINISHED))
-        .cond_where(due)
+        .and_where(Expr::cust(IS_READY))
+        .and_where(C::RunAt.lte(now))
         .order_by(C::RunAt, sea_orm::Order::Asc)
         .limit(most)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
@@ -300,7 +291,7 @@ pub async fn lease(tx: &Tx, owner: &str, most: u64, length: Duration) -> Result<
         .col_expr(C::State, Expr::value(JobState::Leased))
         .col_expr(C::Attempts, Expr::col(C::Attempts).add(1))
         .col_expr(C::LeaseOwner, Expr::value(owner))
-        .col_expr(C::LeaseUntil, Expr::value(shared_now.plus_ms(length_ms)))
+        .col_expr(C::LeaseUntil, tx.shared_now().add(length_ms))
         .filter(C::Id.in_subquery(pick))
         .exec_with_returning(tx)
         .await?;
@@ -323,16 +314,41 @@ pub async fn lease(tx: &Tx, owner: &str, most: u64, length: Duration) -> Result<
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
+/// Ends the leases that have expired: their workers are gone or stopped. The jobs are due again. Answers how many.
+///
+/// # Errors
+/// The database failed.
+pub async fn expire_leases(db: &Db) -> Result<u64> {
+    use job::Column as C;
+    let tx = db.begin_write().await?;
+    let mut expired = Query::select();
+    expired
+        .column(C::Id)
+        .from(job::Entity)
+        .and_where(Expr::cust(IS_LEASED))
+        .and_where(Expr::col(C::LeaseUntil).lt(tx.shared_now()))
+        .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    let ended = job::Entity::update_many()
+        .col_expr(C::State, Expr::value(JobState::Ready))
+        .col_expr(C::LeaseOwner, Expr::value(None::<String>))
+        .col_expr(C::LeaseUntil, Expr::value(None::<Timestamp>))
+        .filter(C::Id.in_subquery(expired))
+        .exec(&tx)
+        .await?;
+    tx.commit().await?;
+    Ok(ended.rows_affected)
+}
+
 /// Begins the lease anew, for a job that takes long. `false`: it was lost, and another worker has the job.
 ///
 /// # Errors
 /// The database failed; the lease ends when it would have.
 pub async fn renew(db: &Db, lease: &Lease) -> Result<bool> {
     let tx = db.begin_write().await?;
-    let until = tx.shared_now().await?.plus_ms(lease.length_ms);
+    let until = tx.shared_now().add(lease.length_ms);
     let renewed = lease
         .mine()
-        .col_expr(job::Column::LeaseUntil, Expr::value(until))
+        .col_expr(job::Column::LeaseUntil, until)
         .exec(&tx)
         .await?;
     tx.commit().await?;

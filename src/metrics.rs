@@ -179,7 +179,8 @@ async fn read_gauges(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     }
     let mut jobs = Vec::new();
     for unfinished in [
-        "state IN ('ready', 'leased')",
+        "state = 'ready'",
+        "state = 'leased'",
         "state IN ('dead', 'discarded')",
     ] {
         let counts: Vec<(JobState, i64)> = job::Entity::find()
@@ -201,8 +202,7 @@ async fn read_gauges(db: &Db, clock: &Clock) -> Result<(), DbErr> {
     let oldest: Option<i64> = job::Entity::find()
         .select_only()
         .column(job::Column::RunAt)
-        .filter(Expr::cust("state IN ('ready', 'leased')"))
-        .filter(job::Column::State.eq(JobState::Ready))
+        .filter(Expr::cust("state = 'ready'"))
         .order_by_asc(job::Column::RunAt)
         .into_tuple()
         .one(&db.read)

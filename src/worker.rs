@@ -79,7 +79,8 @@ struct RunningJobs {
     receiver: mpsc::UnboundedReceiver<Ended>,
     /// Those whose end could not be written, to be tried again.
     unwritten: Vec<Ended>,
-    /// Since when nobody has looked for events whose retry is due; none after a look that found some.
+    /// Since when nobody has looked for expired leases, and for events whose retry is due; none after a look that found
+    /// such events.
     swept: Option<Stopwatch>,
 }
 
@@ -115,11 +116,12 @@ impl RunningJobs {
 
     /// Takes up what is due. How much there was.
     async fn run_due(&mut self, app: &App) -> Result<usize> {
-        let leased = self.write_ends(app, MAX_RUNNING).await?;
         let rests = self.swept.as_ref().map(Stopwatch::elapsed);
         if rests.is_some_and(|rests| rests < POLL_INTERVAL) {
-            return Ok(leased);
+            return self.write_ends(app, MAX_RUNNING).await;
         }
+        jobs::expire_leases(&app.db).await?;
+        let leased = self.write_ends(app, MAX_RUNNING).await?;
         let retried = webhooks::retry::sweep(app).await?;
         self.swept = (retried == 0).then(Stopwatch::start);
         Ok(leased + retried)
@@ -264,7 +266,7 @@ async fn write_and_lease(
     owner: &str,
     most: usize,
 ) -> Result<(Vec<bool>, Vec<Lease>)> {
-    let tx = app.db.begin_write().await?;
+    let tx = app.db.begin_batch().await?;
     let ends: Vec<_> = ended.iter().map(|one| (&one.lease, &one.outcome)).collect();
     // Before the lease, which waits for no lock: what was wanted again while it ran can be leased at once.
     let written = jobs::finish(&tx, &ends).await?;

@@ -59,7 +59,6 @@ impl Stripe {
             .route("/v1/account", get(platform))
             .route("/v1/checkout/sessions", post(open))
             .route("/v1/checkout/sessions/{id}", get(session))
-            .route("/v1/payment_intents/{id}", get(intent))
             .route("/v1/refunds", get(nothing))
             .route("/v1/balance_transactions", get(nothing))
             .route("/v1/events", get(nothing))
@@ -131,7 +130,19 @@ async fn session(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, StatusCode> {
     sleep(shared.telling).await;
-    Ok(Json(shared.events.session(index(&id, prefix::SESSION)?)))
+    let index = index(&id, prefix::SESSION)?;
+    let mut session = shared.events.session(index);
+    session["payment_intent"] = json!({
+        "id": session["payment_intent"],
+        "object": "payment_intent",
+        "amount": AMOUNT,
+        "amount_received": AMOUNT,
+        "currency": "eur",
+        "latest_charge": crate::events::id(prefix::CHARGE, index),
+        "livemode": false,
+        "status": "succeeded",
+    });
+    Ok(Json(session))
 }
 
 async fn open(State(shared): State<Shared>) -> Json<Value> {
@@ -146,20 +157,6 @@ async fn open(State(shared): State<Shared>) -> Json<Value> {
     session["payment_intent"] = Value::Null;
     session["url"] = format!("https://checkout.stripe.example/{nth}").into();
     Json(session)
-}
-
-async fn intent(Path(id): Path<String>) -> Result<Json<Value>, StatusCode> {
-    let charge = crate::events::id(prefix::CHARGE, index(&id, prefix::INTENT)?);
-    Ok(Json(json!({
-        "id": id,
-        "object": "payment_intent",
-        "amount": AMOUNT,
-        "amount_received": AMOUNT,
-        "currency": "eur",
-        "latest_charge": charge,
-        "livemode": false,
-        "status": "succeeded",
-    })))
 }
 
 async fn nothing(request: Request) -> Json<Value> {

@@ -19,6 +19,7 @@ mod m20261124_000010_seeing;
 mod m20261126_000011_attempts;
 mod m20261129_000012_installation;
 mod m20261129_000013_effects_version;
+mod m20261129_000014_due_jobs;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000011_attempts::Migration),
             Box::new(m20261129_000012_installation::Migration),
             Box::new(m20261129_000013_effects_version::Migration),
+            Box::new(m20261129_000014_due_jobs::Migration),
         ]
     }
 }

@@ -163,11 +163,14 @@ async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
     Ok(inserted.into_iter().map(|row| row.id).collect())
 }
 
-/// Does the effects. A panic is a failure like any other: it must not end the committer, by which every event comes.
 async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<Effect>> {
-    let done = AssertUnwindSafe(effects::apply(tx, events)).catch_unwind();
-    done.await
-        .unwrap_or_else(|_| Err(Error::internal("an effect panicked")))
+    panics_fail(effects::apply(tx, events)).await
+}
+
+/// A panic is a failure like any other: it must not end the committer, by which every event comes.
+async fn panics_fail<T>(effects: impl Future<Output = Result<T>>) -> Result<T> {
+    let done = AssertUnwindSafe(effects).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Error::internal("an effect panicked")))
 }
 
 /// Each effect behind a savepoint of its own, so that one that fails leaves the others alone.
@@ -337,4 +340,22 @@ pub(super) async fn replay(tx: &mut Tx, row: &inbox_event::Model) -> Result<Repl
         error,
         row_counts,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_an_effect_is_a_failure_of_that_effect_alone() {
+        let panics = async {
+            tokio::task::yield_now().await;
+            let none: [i32; 0] = [];
+            Ok(none.iter().max().expect("an effect's own fault") + 1)
+        };
+        let failed = panics_fail(panics).await.expect_err("panicked");
+        // An engine failure would be tried again with the whole batch, for ever.
+        assert!(!failed.is_engine_error(), "{failed}");
+        assert_eq!(panics_fail(async { Ok(1) }).await.expect("is done"), 1);
+    }
 }

@@ -6,7 +6,7 @@ use souk::jobs::{self, Job};
 use souk::{payments, webhooks};
 use souk_entity::AccountId;
 
-use crate::harness::{TestApp, text};
+use crate::harness::{TestApp, on_postgres, text};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -104,6 +104,50 @@ async fn objects_are_read_themselves_after_more_than_stripes_thirty_days() {
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "paid");
     assert!(app.count("balance_transactions").await >= 1);
+}
+
+#[tokio::test]
+async fn after_a_gap_the_cursor_moves_only_together_with_the_staged_rereads() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    catch_up(&app, &shop.account).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay(&checkout).await;
+    app.advance(31 * DAY).await;
+    app.intercept().await;
+    let (refuse, allow): (&[&str], _) = match on_postgres() {
+        true => (
+            &[
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$",
+                "CREATE TRIGGER refused BEFORE INSERT ON jobs FOR EACH ROW WHEN (NEW.kind = 'pull') EXECUTE FUNCTION refuse()",
+            ],
+            "DROP TRIGGER refused ON jobs",
+        ),
+        false => (
+            &[
+                "CREATE TRIGGER refused BEFORE INSERT ON jobs WHEN NEW.kind = 'pull'
+               BEGIN SELECT RAISE(ABORT, 'refused'); END",
+            ],
+            "DROP TRIGGER refused",
+        ),
+    };
+    app.sql("DELETE FROM jobs WHERE kind IN ('pull', 'reread_payment')")
+        .await;
+    for sql in refuse {
+        app.sql(sql).await;
+    }
+    let account = AccountId::from(shop.account.as_str());
+    let failed = webhooks::catch_up::catch_up(&app.app, Some(&account), false).await;
+    failed.expect_err("a re-read can't be staged");
+    app.sql(allow).await;
+    catch_up(&app, &shop.account).await;
+    assert_eq!(app.count("jobs WHERE kind = 'pull'").await, 1);
+    assert_eq!(app.count("jobs WHERE kind = 'reread_payment'").await, 1);
+    // Events of payouts, which wanted a pull as well.
+    app.advance(10).await;
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "paid");
 }
 
 #[tokio::test]

@@ -13,7 +13,9 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::confirm::{debit, second_attempt};
-use crate::harness::{Checkout, Has, Shop, TestApp, checkout_from, lines_of, on_postgres, text};
+use crate::harness::{
+    Checkout, Has, Shop, TestApp, checkout_from, lines_of, on_postgres, text, until,
+};
 
 /// A number below `below` that looks random and is the same for the same arguments.
 fn pseudo_random(seed: i64, what: i64, n: i64, below: i64) -> i64 {
@@ -240,6 +242,54 @@ async fn several_events_of_one_payment_in_a_batch_pay_it_once() {
     assert_eq!(app.order(&checkout).await["status"], "paid");
     assert_eq!(app.count("order_events WHERE kind = 'paid'").await, 1);
     assert_eq!(app.count("stock_movements WHERE reason = 'sale'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_named_by_two_sessions_is_paid_by_its_own_though_that_was_stored_meanwhile() {
+    // SQLite has one writer, so nothing can be stored meanwhile.
+    if !on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(3)).await;
+    let ours = app.checkout(&lamp).await;
+    app.pay(&ours).await;
+    app.sql("UPDATE payments SET stripe_object = NULL").await;
+    // The seller's own sessions, before and behind ours in any order, with metadata that is copied from it.
+    for _ in 0..4 {
+        let form = [
+            ("mode", "payment"),
+            ("success_url", "https://mira.example/thanks"),
+            ("line_items[0][quantity]", "1"),
+            ("line_items[0][price_data][currency]", "usd"),
+            ("line_items[0][price_data][unit_amount]", "2500"),
+            ("line_items[0][price_data][product_data][name]", "Lamp"),
+            ("metadata[souk_payment]", ours.payment.as_str()),
+        ];
+        let path = "/checkout/sessions";
+        let copy = app.stripe_api("POST", path, &shop.account, &form).await;
+        let path = format!("/checkout/sessions/{}/pay", text(&copy, "id"));
+        app.simulate(&path, json!({})).await;
+    }
+    let storing = app.app.db.begin_write().await.expect("begins");
+    let stored = format!("UPDATE payments SET stripe_object = '{}'", ours.id);
+    storing.execute_unprepared(&stored).await.expect("stores");
+    let commit = async {
+        until("the batch waits for the payment", async || {
+            let waits =
+                "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            (app.count(waits).await == 1).then_some(())
+        })
+        .await;
+        storing.commit().await.expect("commits");
+    };
+    tokio::join!(all_at_once(&app, &shop.account), commit);
+    let failed = "inbox_events WHERE state = 'failed'";
+    assert_eq!(app.count(failed).await, 0);
+    app.settle().await;
+    assert_eq!(app.order(&ours).await["status"], "paid");
+    assert_eq!(app.stock(&lamp).await, 2);
 }
 
 /// Has the database leave an order as it is, whoever updates it.

@@ -322,6 +322,7 @@ async fn a_lease_is_as_long_as_was_asked_for() {
     refund_waits(&app).await;
     let short = Duration::from_secs(5);
     let lease = async |owner| {
+        jobs::expire_leases(&app.app.db).await.expect("looks");
         let tx = app.app.db.begin_write().await.expect("begins");
         let leases = jobs::lease(&tx, owner, 8, short).await.expect("leases");
         tx.commit().await.expect("commits");
@@ -492,8 +493,8 @@ async fn on_postgres_a_lease_is_measured_by_the_clock_of_the_database() {
     // A database whose clock is ten minutes ahead of this machine's.
     for sql in [
         "CREATE SCHEMA ahead",
-        "CREATE FUNCTION ahead.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS
-           $f$ SELECT pg_catalog.clock_timestamp() + interval '10 minutes' $f$",
+        "CREATE FUNCTION ahead.now() RETURNS timestamptz LANGUAGE sql AS
+           $f$ SELECT pg_catalog.now() + interval '10 minutes' $f$",
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = ahead, pg_catalog, public',
            current_database()); END $$",
     ] {

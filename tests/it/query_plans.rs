@@ -52,7 +52,7 @@ impl Visit for Text {
 }
 
 /// Indexes of unfinished rows, of which there are never many.
-const FEW: [&str; 2] = ["jobs_due", "payments_open"];
+const FEW: [&str; 2] = ["jobs_leased", "payments_open"];
 
 /// The steps of the plan of a statement.
 async fn plan(app: &TestApp, statement: &str) -> Vec<String> {
@@ -168,4 +168,32 @@ async fn statements_that_run_again_and_again_read_no_table_from_end_to_end() {
     let dead = plan(&app, dead.expect("asked")).await.join("; ");
     assert!(dead.contains("inbox_events_unfinished"), "{dead}");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// PostgreSQL keeps the plan of a statement that was run a few times, for as long as the connection lives.
+#[tokio::test]
+async fn the_next_jobs_are_found_by_an_index_though_the_table_was_small_when_that_was_planned() {
+    if !on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    app.sql(
+        "INSERT INTO jobs (id, kind, args, effect_key, subject, state, wanted_generation, done_generation, attempts, \
+             run_at, created_at) \
+         SELECT n, 'mail', '{}', n, n, 'done', 1, 1, 1, n, n FROM generate_series(1, 30) AS n",
+    )
+    .await;
+    app.sql("ANALYZE jobs").await;
+    let tx = app.app.db.begin_batch().await.expect("begins");
+    let explain = "EXPLAIN SELECT id FROM jobs WHERE state = 'ready' AND run_at <= 0 \
+                   ORDER BY run_at LIMIT 8 FOR UPDATE SKIP LOCKED";
+    let explain = Statement::from_string(tx.get_database_backend(), explain);
+    let steps = tx.query_all_raw(explain).await.expect("explains");
+    let steps: Vec<String> = steps
+        .iter()
+        .map(|step| step.try_get_by_index(0).expect("a step"))
+        .collect();
+    let steps = steps.join("\n");
+    assert!(steps.contains("Index Scan using jobs_due"), "{steps}");
+    assert!(!steps.contains("Sort"), "{steps}");
 }

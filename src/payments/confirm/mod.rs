@@ -407,11 +407,8 @@ impl Writes {
             }
             Outcome::Nothing => {}
         }
+        // It learns of the charge, and then has the charge's balance transaction pulled.
         self.jobs.push(Job::RereadPayment { payment });
-        self.jobs.push(Job::Pull {
-            account: snapshot.account.clone(),
-            livemode: snapshot.livemode,
-        });
         Ok(())
     }
 

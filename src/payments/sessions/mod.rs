@@ -17,8 +17,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::orders::{self, OrderAccess};
 use crate::stripe::requests::checkout as request;
-use crate::stripe::requests::refunds as refund_request;
-use crate::stripe::views::{PaymentIntentView, SessionView};
+use crate::stripe::views::SessionView;
 use crate::{audit, ids};
 
 use super::checkout::session::create_session;
@@ -101,31 +100,10 @@ pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
     if payment.status != PaymentStatus::Paid {
         return Ok(());
     }
-    if payment.charge.is_none()
-        && let Some(intent) = &payment.payment_intent
-    {
-        let view: PaymentIntentView = app
-            .stripe
-            .on(&payment.charge_account)
-            .get(&refund_request::payment_intent(intent))
-            .await?;
-        if let Some(charge) = view.latest_charge {
-            let tx = app.db.begin_write().await?;
-            payment::Entity::update_many()
-                .col_expr(payment::Column::Charge, Expr::value(charge.id()))
-                .filter(payment::Column::Id.eq(id.clone()))
-                .exec(&tx)
-                .await?;
-            // The charge's balance transaction can be matched to the order only now.
-            let (account, livemode) = (payment.charge_account.clone(), payment.livemode);
-            jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
-            tx.commit().await?;
-        }
-    }
     refunds::mirror(app, &payment).await
 }
 
-/// Retrieves the session on its own account, and confirms it.
+/// Retrieves the session on its own account, confirms it, and notes the charge of a paid one.
 async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
     let payment = find(app, id).await?;
     let Some(session) = &payment.stripe_object else {
@@ -143,8 +121,43 @@ async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
         &[PaymentSnapshot::of_session(account, view.livemode, &view)],
     )
     .await?;
+    let noted = match latest_charge(&view) {
+        Some(charge) => note_charge(&tx, &payment, charge).await?,
+        None => None,
+    };
     tx.commit().await?;
-    find(app, id).await
+    match noted {
+        Some(payment) => Ok(payment),
+        None => find(app, id).await,
+    }
+}
+
+fn latest_charge(session: &SessionView) -> Option<&str> {
+    let intent = session.payment_intent.as_ref()?.object()?;
+    Some(intent.latest_charge.as_ref()?.id())
+}
+
+/// Notes the charge of a paid payment, and has its balance transaction pulled, which can be matched to the order only now.
+/// Answers the payment, if its charge wasn't known.
+async fn note_charge(
+    tx: &Tx,
+    payment: &payment::Model,
+    charge: &str,
+) -> Result<Option<payment::Model>> {
+    use payment::Column as C;
+    let noted = payment::Entity::update_many()
+        .col_expr(C::Charge, Expr::value(charge))
+        .filter(C::Id.eq(payment.id.clone()))
+        .filter(C::Status.eq(PaymentStatus::Paid))
+        .filter(C::Charge.is_null())
+        .exec_with_returning(tx)
+        .await?;
+    let noted = noted.into_iter().next();
+    if noted.is_some() {
+        let (account, livemode) = (payment.charge_account.clone(), payment.livemode);
+        jobs::stage(tx, &Job::Pull { account, livemode }).await?;
+    }
+    Ok(noted)
 }
 
 /// How long after a session's end Stripe is asked about it: its event should have come by then.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use stripe_client_core::StripeRequest;
-use stripe_core::payment_intent::RetrievePaymentIntent;
 use stripe_core::refund::{CreateRefund, CreateRefundReason, ListRefund, RetrieveRefund};
 
 /// The `metadata` name that carries our refund's id.
@@ -51,9 +50,4 @@ pub fn list(intent: &str, starting_after: Option<&str>) -> impl StripeRequest + 
 /// A refund with its balance transaction.
 pub fn retrieve(refund: &str) -> impl StripeRequest + use<> {
     RetrieveRefund::new(refund).expand(vec!["balance_transaction".to_owned()])
-}
-
-/// A payment intent, which names its latest charge.
-pub fn payment_intent(intent: &str) -> impl StripeRequest + use<> {
-    RetrievePaymentIntent::new(intent)
 }

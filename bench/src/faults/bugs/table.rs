@@ -366,8 +366,8 @@ enum Outcome {"#,
         plan: killed,
         patches: &[Patch {
             file: "src/jobs.rs",
-            find: "C::LeaseUntil.lt(shared_now)",
-            with: "C::LeaseUntil.lt(if BUG_ON { Timestamp(0) } else { shared_now })",
+            find: ".lt(tx.shared_now())",
+            with: ".lt(if BUG_ON { Expr::value(0) } else { tx.shared_now() })",
         }],
     },
     Bug {
