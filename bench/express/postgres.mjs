@@ -141,7 +141,7 @@ async function receive(tx, event, payload) {
   await tx.update(orders).set({ status: 'paid', paidAt: now, updatedAt: now })
     .where(and(eq(orders.id, payment.orderId), eq(orders.status, 'pending')));
   await tx.insert(orderEvents).values(timelineRow(payment, session, now));
-  await tx.insert(jobs).values(jobsOf(payment, event.account, now)).onConflictDoUpdate({
+  await tx.insert(jobs).values(jobsOf(payment, now)).onConflictDoUpdate({
     target: jobs.effectKey,
     set: { wantedGeneration: sql`${jobs.wantedGeneration} + 1` },
   });

@@ -56,8 +56,7 @@ export const jobRow = (kind, key, args, now) => ({
   createdAt: now,
 });
 
-export const jobsOf = (payment, account, now) => [
+export const jobsOf = (payment, now) => [
   jobRow('mail', `order_paid:${payment.orderId}`, { what: 'order_paid', subject: payment.orderId }, now),
   jobRow('reread_payment', payment.id, { payment: payment.id }, now),
-  jobRow('pull', account, { account, livemode: false }, now),
 ];

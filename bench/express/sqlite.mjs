@@ -145,7 +145,7 @@ function receive(tx, event, payload) {
   tx.update(orders).set({ status: 'paid', paidAt: now, updatedAt: now })
     .where(and(eq(orders.id, payment.orderId), eq(orders.status, 'pending'))).run();
   tx.insert(orderEvents).values(timelineRow(payment, session, now)).run();
-  tx.insert(jobs).values(jobsOf(payment, event.account, now)).onConflictDoUpdate({
+  tx.insert(jobs).values(jobsOf(payment, now)).onConflictDoUpdate({
     target: jobs.effectKey,
     set: { wantedGeneration: sql`${jobs.wantedGeneration} + 1` },
   }).run();

@@ -180,9 +180,9 @@ const COUNTS: [Count; 14] = [
         "SELECT count(*) FROM jobs WHERE kind = 'reread_payment'",
     ),
     (
-        |n| 2 * n + 1,
+        |n| 2 * n,
         "jobs staged",
-        "SELECT count(*) FROM jobs WHERE kind IN ('mail', 'reread_payment', 'pull')",
+        "SELECT count(*) FROM jobs WHERE kind IN ('mail', 'reread_payment')",
     ),
     (
         |_| 0,

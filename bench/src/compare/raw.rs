@@ -169,7 +169,7 @@ fn new_id(prefix: &str) -> String {
 }
 
 /// Kind, effect key, subject and arguments of the jobs that follow from a payment.
-fn jobs_of(payment: &str, order: &str, account: &str) -> [[String; 4]; 3] {
+fn jobs_of(payment: &str, order: &str) -> [[String; 4]; 2] {
     let job = |kind: &str, key: String, subject: &str, args: String| {
         [
             kind.to_owned(),
@@ -190,12 +190,6 @@ fn jobs_of(payment: &str, order: &str, account: &str) -> [[String; 4]; 3] {
             payment.to_owned(),
             payment,
             format!(r#"{{"kind":"reread_payment","payment":"{payment}"}}"#),
-        ),
-        job(
-            "pull",
-            format!("{account}:false"),
-            account,
-            format!(r#"{{"kind":"pull","account":"{account}","livemode":false}}"#),
         ),
     ]
 }

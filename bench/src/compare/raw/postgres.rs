@@ -58,7 +58,7 @@ impl Store {
             .collect();
         let timeline = [&entries as Value<'_>, &orders, &data, now];
         written.query(TIMELINE, &timeline).await?;
-        written.stage_jobs(&payments, &orders, &accounts).await?;
+        written.stage_jobs(&payments, &orders).await?;
         Ok(written.tx.commit().await?)
     }
 }
@@ -125,15 +125,10 @@ impl Batch<'_> {
     }
 
     /// Stages the jobs that follow from the payments, the same job once.
-    async fn stage_jobs(
-        &self,
-        payments: &[&str],
-        orders: &[&str],
-        accounts: &[&str],
-    ) -> Result<(), Failure> {
+    async fn stage_jobs(&self, payments: &[&str], orders: &[&str]) -> Result<(), Failure> {
         let mut jobs: BTreeMap<String, [String; 4]> = BTreeMap::new();
         for (at, payment) in payments.iter().enumerate() {
-            for job in jobs_of(payment, orders[at], accounts[at]) {
+            for job in jobs_of(payment, orders[at]) {
                 jobs.insert(job[1].clone(), job);
             }
         }

@@ -56,7 +56,7 @@ impl Store {
             one(tx.prepare_cached(ORDER)?.execute(params![now, order])?)?;
             let row = params![new_id("oev"), order, now, told(&payment, amount)];
             one(tx.prepare_cached(TIMELINE)?.execute(row)?)?;
-            for [kind, key, subject, args] in jobs_of(&payment, &order, &event.account) {
+            for [kind, key, subject, args] in jobs_of(&payment, &order) {
                 let row = params![new_id("job"), kind, args, key, subject, now];
                 tx.prepare_cached(JOB)?.execute(row)?;
             }
