@@ -138,7 +138,12 @@ async fn session(
         "amount": AMOUNT,
         "amount_received": AMOUNT,
         "currency": "eur",
-        "latest_charge": crate::events::id(prefix::CHARGE, index),
+        "latest_charge": {
+            "id": crate::events::id(prefix::CHARGE, index),
+            "object": "charge",
+            "amount": AMOUNT,
+            "amount_refunded": 0,
+        },
         "livemode": false,
         "status": "succeeded",
     });

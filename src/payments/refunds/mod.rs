@@ -137,6 +137,15 @@ fn is_unsuccessful(status: RefundStatus) -> bool {
     )
 }
 
+/// Whether a payment has a refund here, in whatever state.
+pub async fn has_any(app: &App, payment: &PaymentId) -> Result<bool> {
+    let first = refund::Entity::find()
+        .filter(refund::Column::PaymentId.eq(payment.clone()))
+        .one(&app.db.read)
+        .await?;
+    Ok(first.is_some())
+}
+
 async fn sum_refunds(
     tx: &Tx,
     payment: &PaymentId,

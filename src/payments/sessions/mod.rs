@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::orders::{self, OrderAccess};
 use crate::stripe::requests::checkout as request;
-use crate::stripe::views::SessionView;
+use crate::stripe::views::{ChargeView, Expandable, SessionView};
 use crate::{audit, ids};
 
 use super::checkout::session::create_session;
@@ -96,18 +96,26 @@ async fn claim_poll(app: &App, id: &PaymentId) -> Result<bool> {
 /// # Errors
 /// Stripe has not answered, or the answer can't be confirmed.
 pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
-    let payment = read_session(app, id).await?;
+    let (payment, charge) = read_session(app, id).await?;
     if payment.status != PaymentStatus::Paid {
+        return Ok(());
+    }
+    // Most charges have no refund, and Stripe limits how often it is asked.
+    let is_unrefunded = charge.is_some_and(|charge| charge.is_unrefunded());
+    if is_unrefunded && !refunds::has_any(app, id).await? {
         return Ok(());
     }
     refunds::mirror(app, &payment).await
 }
 
-/// Retrieves the session on its own account, confirms it, and notes the charge of a paid one.
-async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
+type LatestCharge = Option<Expandable<ChargeView>>;
+
+/// Retrieves the session on its own account, confirms it, and notes the charge of a paid one. Answers the payment, and the
+/// charge as Stripe shows it.
+async fn read_session(app: &App, id: &PaymentId) -> Result<(payment::Model, LatestCharge)> {
     let payment = find(app, id).await?;
     let Some(session) = &payment.stripe_object else {
-        return Ok(payment);
+        return Ok((payment, None));
     };
     let account = &payment.charge_account;
     let view: SessionView = app
@@ -121,20 +129,24 @@ async fn read_session(app: &App, id: &PaymentId) -> Result<payment::Model> {
         &[PaymentSnapshot::of_session(account, view.livemode, &view)],
     )
     .await?;
-    let noted = match latest_charge(&view) {
-        Some(charge) => note_charge(&tx, &payment, charge).await?,
+    let charge = latest_charge(view);
+    let noted = match &charge {
+        Some(charge) => note_charge(&tx, &payment, charge.id()).await?,
         None => None,
     };
     tx.commit().await?;
-    match noted {
-        Some(payment) => Ok(payment),
-        None => find(app, id).await,
-    }
+    let payment = match noted {
+        Some(payment) => payment,
+        None => find(app, id).await?,
+    };
+    Ok((payment, charge))
 }
 
-fn latest_charge(session: &SessionView) -> Option<&str> {
-    let intent = session.payment_intent.as_ref()?.object()?;
-    Some(intent.latest_charge.as_ref()?.id())
+fn latest_charge(session: SessionView) -> LatestCharge {
+    match session.payment_intent? {
+        Expandable::Object(intent) => intent.latest_charge,
+        Expandable::Id(_) => None,
+    }
 }
 
 /// Notes the charge of a paid payment, and has its balance transaction pulled, which can be matched to the order only now.

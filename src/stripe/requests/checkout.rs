@@ -91,7 +91,7 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
 
 /// Retrieves a session with its payment intent, whose last error shows a failed asynchronous payment.
 pub fn retrieve(session: &str) -> impl StripeRequest + use<> {
-    RetrieveCheckoutSession::new(session).expand(vec!["payment_intent".to_owned()])
+    RetrieveCheckoutSession::new(session).expand(vec!["payment_intent.latest_charge".to_owned()])
 }
 
 /// A page of the account's sessions created since, newest first.

@@ -68,9 +68,19 @@ pub struct PaymentIntentView {
     /// Such as `succeeded` or `requires_payment_method`.
     pub status: Option<String>,
     /// Its newest charge.
-    pub latest_charge: Option<Expandable<IdView>>,
+    pub latest_charge: Option<Expandable<ChargeView>>,
     /// Why the last try failed.
     pub last_payment_error: Option<Value>,
+}
+
+/// A charge (docs.stripe.com/api/charges/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct ChargeView {
+    /// `ch_…`, or `py_…`.
+    #[serde(deserialize_with = "super::id")]
+    pub id: String,
+    /// Minor units.
+    pub amount_refunded: Option<i64>,
 }
 
 /// An object of which only the id is read.
@@ -130,6 +140,24 @@ impl Expandable<IdView> {
         match self {
             Self::Id(id) => id,
             Self::Object(object) => &object.id,
+        }
+    }
+}
+
+impl Expandable<ChargeView> {
+    /// The id, expanded or not.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Id(id) => id,
+            Self::Object(object) => &object.id,
+        }
+    }
+
+    /// Whether it says that nothing was refunded. Where it was not expanded it says nothing.
+    pub fn is_unrefunded(&self) -> bool {
+        match self {
+            Self::Id(_) => false,
+            Self::Object(charge) => charge.amount_refunded == Some(0),
         }
     }
 }
