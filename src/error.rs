@@ -21,6 +21,14 @@ pub struct StripeFault {
     pub request_id: Option<String>,
 }
 
+impl StripeFault {
+    /// Whether Stripe refuses our key, or its access to the account (docs.stripe.com/api/errors: 401 and 403). Its words then
+    /// name the key and the account, and are no caller's business.
+    pub fn is_about_access(&self) -> bool {
+        matches!(self.status, Some(401 | 403))
+    }
+}
+
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -165,6 +173,8 @@ impl Error {
             Self::TooManyRequests { .. } => (429, "too_many_requests"),
             Self::WebhookRefused { code, .. } => (400, code),
             Self::Busy(_) => (503, "busy"),
+            // Our key is at fault, which an admin can mend.
+            Self::StripeRefused(fault) if fault.status == Some(401) => (503, "stripe_unavailable"),
             Self::StripeRefused(_) => (409, "stripe_refused"),
             Self::StripeUnavailable(_) => (503, "stripe_unavailable"),
             Self::Database(e) if is_engine_error(e) => (503, "busy"),

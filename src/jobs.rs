@@ -61,8 +61,28 @@ pub enum Job {
     SweepPayments,
     /// Recurring: delete what nobody can use any more.
     Tidy,
-    /// Send a mail about an order; `what` is one of `notify`'s.
-    Mail { what: String, subject: String },
+    /// Recurring: look for money that is owed and that nothing moves.
+    Reconcile,
+    /// Send a mail about an order, a payment or a refund; `what` is one of `notify`'s.
+    Mail {
+        what: String,
+        #[serde(default)]
+        to: Recipient,
+        /// The id of what happened. Mails with the same are one mail.
+        #[serde(alias = "subject")]
+        about: String,
+    },
+}
+
+/// Who gets a mail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipient {
+    /// The order's buyer.
+    #[default]
+    Buyer,
+    /// The order's seller.
+    Seller,
 }
 
 impl Job {
@@ -70,7 +90,13 @@ impl Job {
     fn effect_key(&self) -> String {
         let (kind, subject) = (self.kind(), self.subject());
         match self {
-            Self::Mail { what, .. } => format!("{kind}:{what}:{subject}"),
+            // As it was before sellers got mail, so that no buyer gets one twice.
+            Self::Mail {
+                what,
+                to: Recipient::Buyer,
+                ..
+            } => format!("{kind}:{what}:{subject}"),
+            Self::Mail { what, .. } => format!("{kind}:{what}:{subject}:seller"),
             Self::Pull { livemode, .. }
             | Self::SyncPayout { livemode, .. }
             | Self::SyncRefund { livemode, .. }
@@ -99,6 +125,7 @@ impl Job {
             Self::ReviewIgnoredEvents => "review_ignored_events",
             Self::SweepPayments => "sweep_payments",
             Self::Tidy => "tidy",
+            Self::Reconcile => "reconcile",
             Self::Mail { .. } => "mail",
         }
     }
@@ -114,10 +141,12 @@ impl Job {
             Self::SyncRefund { refund, .. } => refund,
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),
-            Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments | Self::Tidy => {
-                "all"
-            }
-            Self::Mail { subject, .. } => subject,
+            Self::CatchAllUp
+            | Self::ReviewIgnoredEvents
+            | Self::SweepPayments
+            | Self::Reconcile
+            | Self::Tidy => "all",
+            Self::Mail { about, .. } => about,
         }
     }
 
@@ -125,7 +154,7 @@ impl Job {
     fn every_ms(&self) -> Option<i64> {
         match self {
             Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments => Some(15 * 60_000),
-            Self::Tidy => Some(60 * 60_000),
+            Self::Reconcile | Self::Tidy => Some(60 * 60_000),
             _ => None,
         }
     }

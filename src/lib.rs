@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod error;
+pub mod findings;
 pub mod http;
 pub mod identity;
 pub mod ids;
@@ -20,6 +21,7 @@ pub mod money;
 pub mod notify;
 pub mod orders;
 pub mod payments;
+pub mod reconciliation;
 pub mod sellers;
 pub mod stripe;
 pub mod webhooks;
@@ -78,6 +80,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(payments::checkout::routes::router())
         .merge(payments::refunds::routes::router())
         .merge(ledger::routes::router())
+        .merge(findings::routes::router())
         .merge(admin::routes::router())
         .merge(http::public::router())
         .layer(DefaultBodyLimit::max(http::BODY_LIMIT))

@@ -14,7 +14,9 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Lease};
 use crate::metrics;
-use crate::{catalog, http, identity, ids, ledger, notify, payments, sellers, webhooks};
+use crate::{
+    catalog, http, identity, ids, ledger, notify, payments, reconciliation, sellers, webhooks,
+};
 
 /// Jobs that one worker runs at a time.
 const MAX_RUNNING: usize = 8;
@@ -286,6 +288,7 @@ async fn schedule(app: &App) {
             Job::CatchAllUp,
             Job::ReviewIgnoredEvents,
             Job::SweepPayments,
+            Job::Reconcile,
             Job::Tidy,
         ] {
             jobs::schedule(&tx, &job).await?;
@@ -416,6 +419,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::ReviewIgnoredEvents
         | Job::SyncRefund { .. }
         | Job::SweepPayments
+        | Job::Reconcile
         | Job::Tidy
         | Job::Mail { .. } => Ok(()),
     }
@@ -451,7 +455,8 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         } => payments::refunds::sync(app, account, *livemode, refund).await,
         Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
-        Job::Mail { what, subject } => notify::send(app, what, subject).await,
+        Job::Reconcile => reconciliation::reconcile(app).await,
+        Job::Mail { what, to, about } => notify::send(app, what, *to, about).await,
     }
 }
 

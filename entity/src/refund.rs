@@ -87,6 +87,12 @@ pub struct Model {
     pub requested_by: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// When it ended without its money going back.
+    pub failed_at: Option<Timestamp>,
+    /// When somebody recorded that the buyer got the money in another way.
+    pub settled_at: Option<Timestamp>,
+    /// What they said of it.
+    pub settled_note: Option<String>,
 }
 
 /// None: queries name their joins.

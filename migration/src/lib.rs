@@ -20,6 +20,7 @@ mod m20261126_000011_attempts;
 mod m20261129_000012_installation;
 mod m20261129_000013_effects_version;
 mod m20261129_000014_due_jobs;
+mod m20261129_000015_failed_refunds;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000012_installation::Migration),
             Box::new(m20261129_000013_effects_version::Migration),
             Box::new(m20261129_000014_due_jobs::Migration),
+            Box::new(m20261129_000015_failed_refunds::Migration),
         ]
     }
 }

@@ -32,6 +32,10 @@ impl IntoResponse for Error {
                 "Something went wrong on our side; the request_id helps to find it.".to_owned()
             }
             (Self::Database(_), _) => "The database is busy; try again shortly.".to_owned(),
+            (Self::StripeRefused(fault), _) if fault.is_about_access() => {
+                tracing::warn!(error = %self, "Stripe refuses our key, or its access to the account");
+                "Payments with this shop are not possible at the moment.".to_owned()
+            }
             _ => self.to_string(),
         };
         let problem = Problem {

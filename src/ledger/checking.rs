@@ -7,10 +7,10 @@ use souk_entity::{AccountId, book, entry};
 
 use crate::app::App;
 use crate::error::{Error, Result};
+use crate::findings::{NewFinding, raise, resolve};
 use crate::money;
 use crate::stripe::{requests, views::BalanceView};
 
-use super::findings::{NewFinding, raise, resolve};
 use super::{balances, entries, pulling};
 
 /// The result of a check of a book.

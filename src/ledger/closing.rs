@@ -9,10 +9,10 @@ use souk_entity::{balance_transaction, book};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::findings::{NewFinding, raise, resolve};
 use crate::money;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
-use super::findings::{NewFinding, raise, resolve};
 use super::transactions::{self, RawTransaction};
 
 /// Transactions a statement. Databases limit the number of values of a statement.

@@ -6,7 +6,6 @@
 mod checking;
 mod closing;
 pub mod events;
-mod findings;
 pub mod payouts;
 mod posting;
 mod pulling;
@@ -27,7 +26,6 @@ use crate::ids;
 use crate::sellers;
 
 pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book};
-pub use findings::{NewFinding, raise, resolve};
 
 use posting::Line;
 

@@ -8,12 +8,12 @@ use souk_entity::{AccountId, Timestamp, book};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::findings::{NewFinding, raise};
 use crate::jobs::{self, Job};
 use crate::money;
 use crate::stripe::requests;
 use crate::stripe::views::PayoutView;
 
-use super::findings::{NewFinding, raise};
 use super::posting::{self, Line};
 use super::{open_book, pulling, write_journal};
 

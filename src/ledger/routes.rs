@@ -1,30 +1,26 @@
-//! Payouts, ledger balances and findings over HTTP.
+//! Payouts and ledger balances over HTTP.
 
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use sea_orm::{
     ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 use serde::{Deserialize, Serialize};
 use souk_entity::balance_transaction::{self, FeeDetail};
-use souk_entity::finding::{self, FindingState};
 use souk_entity::payout::{self, PayoutStatus, Reconciliation};
-use souk_entity::{AccountId, FindingId, OrderId, SellerId, Timestamp, book};
-use validator::Validate;
+use souk_entity::{AccountId, OrderId, SellerId, Timestamp, book};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{
-    Answer, FilterValue, Filters, List, NoFilters, Paginate, Path, Unpaged, ValidJson, page_by_time,
-};
-use crate::identity::{Admin, Caller};
+use crate::http::{Answer, Filters, List, NoFilters, Path, Unpaged, page_by_time};
+use crate::identity::Caller;
 use crate::money;
 use crate::sellers;
 
-use super::{Balance, balances, entries, findings, sum};
+use super::{Balance, balances, entries, sum};
 
 /// The room's routes.
 pub fn router() -> Router<App> {
@@ -33,9 +29,6 @@ pub fn router() -> Router<App> {
         .route("/v1/payouts/{id}", get(get_payout))
         .route("/v1/payouts/{id}/transactions", get(list_transactions))
         .route("/v1/ledger/balances", get(list_balances))
-        .route("/v1/ledger/findings", get(list_findings))
-        .route("/v1/ledger/findings/{id}", get(get_finding))
-        .route("/v1/ledger/findings/{id}/resolve", post(resolve_finding))
 }
 
 /// Whose rows a caller sees.
@@ -187,55 +180,6 @@ async fn list_balances(
     let query = scope.narrow(query, book::Column::SellerId);
     let rows = balances(query, &app.db.read).await?;
     Ok(Json(paging.list((rows, false), BalanceView::from)))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FindingFilters {
-    state: Option<FindingState>,
-    kind: Option<FilterValue>,
-}
-
-async fn list_findings(
-    State(app): State<App>,
-    _: Admin,
-    Filters(filters, paging): Filters<FindingFilters>,
-) -> Answer<List<FindingView>> {
-    use finding::Column as C;
-    let mut query = finding::Entity::find();
-    if let Some(state) = filters.state {
-        query = query.filter(C::State.eq(state));
-    }
-    if let Some(kind) = &filters.kind {
-        query = query.filter(C::Kind.eq(kind.as_ref()));
-    }
-    let rows = query.page(&paging, C::Id, &app.db.read).await?;
-    Ok(Json(paging.list(rows, FindingView::from)))
-}
-
-async fn get_finding(
-    State(app): State<App>,
-    _: Admin,
-    Path(id): Path<FindingId>,
-) -> Answer<FindingView> {
-    Ok(Json(findings::find(&app.db.read, &id).await?.into()))
-}
-
-#[derive(Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-struct Resolution {
-    #[validate(length(min = 1, max = 500, message = "note has 1 to 500 characters."))]
-    note: String,
-}
-
-async fn resolve_finding(
-    State(app): State<App>,
-    Admin(caller): Admin,
-    Path(id): Path<FindingId>,
-    ValidJson(resolution): ValidJson<Resolution>,
-) -> Answer<FindingView> {
-    let finding = findings::resolve_manually(&app, caller.id(), &id, &resolution.note).await?;
-    Ok(Json(finding.into()))
 }
 
 #[derive(Serialize)]
@@ -396,41 +340,6 @@ impl From<Balance> for BalanceView {
             account: row.account,
             currency: row.currency,
             balance: row.balance,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FindingView {
-    id: FindingId,
-    object: &'static str,
-    kind: String,
-    stripe_account: Option<AccountId>,
-    subject: String,
-    message: String,
-    amount: Option<i64>,
-    currency: Option<String>,
-    state: FindingState,
-    created_at: Timestamp,
-    resolved_at: Option<Timestamp>,
-    note: Option<String>,
-}
-
-impl From<finding::Model> for FindingView {
-    fn from(row: finding::Model) -> Self {
-        Self {
-            id: row.id,
-            object: "finding",
-            kind: row.kind,
-            stripe_account: row.stripe_account,
-            subject: row.subject,
-            message: row.message,
-            amount: row.amount,
-            currency: row.currency,
-            state: row.state,
-            created_at: row.created_at,
-            resolved_at: row.resolved_at,
-            note: row.note,
         }
     }
 }

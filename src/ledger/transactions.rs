@@ -14,11 +14,11 @@ use souk_entity::{
 
 use crate::db::{self, Tx};
 use crate::error::Result;
+use crate::findings::{NewFinding, raise, resolve};
 use crate::jobs::{self, Job};
 use crate::money;
 use crate::stripe::{Page, views::BalanceTransactionView};
 
-use super::findings::{NewFinding, raise, resolve};
 use super::{balances, entries, posting, write_journal};
 
 /// A balance transaction with its raw JSON.

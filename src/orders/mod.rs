@@ -227,6 +227,20 @@ pub async fn advance(
     Ok(true)
 }
 
+/// Takes `refunded` back, since a refund failed after it had succeeded. The timeline has that already; when it was paid and
+/// why it was to be refunded stay.
+pub async fn take_back_refunded(tx: &Tx, order: &OrderId, to: OrderStatus) -> Result<()> {
+    use order::Column as C;
+    order::Entity::update_many()
+        .col_expr(C::Status, Expr::value(to))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(order.clone()))
+        .filter(C::Status.eq(OrderStatus::Refunded))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
 /// Marks a paid order as fulfilled, once. A repetition answers the order as it is.
 ///
 /// # Errors

@@ -7,7 +7,10 @@ pub mod refunds;
 pub mod sessions;
 
 use sea_orm::sea_query::Query;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+};
+use souk_entity::payment::PaymentStatus;
 use souk_entity::{OrderId, PaymentId, order, payment, payment_order};
 
 use crate::app::App;
@@ -113,6 +116,25 @@ async fn payments_of_order<C: ConnectionTrait>(
         .await?;
     payments.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(payments)
+}
+
+/// What the buyer of an order paid by the payment that paid it first, in minor units. None: nothing is paid yet.
+///
+/// # Errors
+/// The database failed.
+pub async fn amount_paid<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<Option<i64>> {
+    let link = payment_order::Entity::belongs_to(payment::Entity)
+        .from(payment_order::Column::PaymentId)
+        .to(payment::Column::Id);
+    let first = payment_order::Entity::find()
+        .filter(payment_order::Column::OrderId.eq(order.clone()))
+        .join(JoinType::InnerJoin, link.into())
+        .filter(payment::Column::Status.eq(PaymentStatus::Paid))
+        .order_by_asc(payment::Column::PaidAt)
+        .select_only()
+        .column(payment::Column::AmountPaid)
+        .into_tuple::<Option<i64>>();
+    Ok(first.one(db).await?.flatten())
 }
 
 /// A number of attempts, in words.

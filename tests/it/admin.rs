@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use souk::findings::{self, NewFinding};
 use souk::jobs::{self, Job};
-use souk::ledger::{self, NewFinding};
 use souk_simulator::FaultKind;
 
 use crate::harness::{Checkout, Has, START, Shop, TestApp, User, event, text};
@@ -407,7 +407,7 @@ async fn a_finding_is_resolved_with_a_note_and_opens_again_when_it_is_found_agai
             amount: None,
             currency: None,
         };
-        ledger::raise(&tx, finding).await.expect("is raised");
+        findings::raise(&tx, finding).await.expect("is raised");
         tx.commit().await.expect("commits");
     };
     find().await;
@@ -428,7 +428,7 @@ async fn a_finding_is_resolved_with_a_note_and_opens_again_when_it_is_found_agai
     );
     find().await;
     let open = app.get(&path).by(&admin).expect(200).await;
-    open.has(json!({ "state": "open", "note": null, "resolved_at": null }));
+    open.has(json!({ "state": "open", "note": note, "resolved_at": null }));
 }
 
 #[tokio::test]

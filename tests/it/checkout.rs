@@ -326,7 +326,9 @@ async fn an_order_fails_when_stripe_refuses_its_session() {
         app.post("/v1/checkout_sessions", of(&[(&lamp, 1)]))
             .keyed("once")
     };
-    call().refused(409, "stripe_refused").await;
+    let refused = call().refused(409, "stripe_refused").await;
+    let told = text(&refused, "detail");
+    assert!(!told.contains("acct_") && !told.contains("key"), "{told}");
     let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "failed");
     call().refused(409, "stripe_refused").await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use souk::clock::Clock;
 use souk::db::{Db, Tx};
 use souk::error::{Error, Result};
-use souk::jobs::Job;
+use souk::jobs::{Job, Recipient};
 use souk::{jobs, worker};
 use souk_entity::job::{self, JobState};
 use souk_simulator::FaultKind;
@@ -119,7 +119,8 @@ fn ends() -> Vec<End> {
     };
     let mail = |subject: &str| Job::Mail {
         what: "order_paid".into(),
-        subject: subject.into(),
+        to: Recipient::Buyer,
+        about: subject.into(),
     };
     let reread = |payment: &str| Job::RereadPayment {
         payment: payment.into(),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
-use souk::ledger::{self, BookCheck, NewFinding, Outcome, check_book};
+use souk::findings::{self, NewFinding};
+use souk::ledger::{self, BookCheck, Outcome, check_book};
 use souk_entity::AccountId;
 use souk_entity::finding::{self, FindingState};
 
@@ -269,9 +270,11 @@ async fn a_finding_raised_twice_is_one_and_a_resolved_one_opens_again() {
     };
     for (message, resolved) in [("one", false), ("two", true), ("three", false)] {
         let tx = app.app.db.begin_write().await.expect("begins");
-        ledger::raise(&tx, finding(message)).await.expect("raises");
+        findings::raise(&tx, finding(message))
+            .await
+            .expect("raises");
         if resolved {
-            let done = ledger::resolve(&tx, "fee_mismatch", "ord_1").await;
+            let done = findings::resolve(&tx, "fee_mismatch", "ord_1").await;
             done.expect("resolves");
         }
         tx.commit().await.expect("commits");

@@ -207,6 +207,7 @@ struct Verification {
     object: &'static str,
     success: bool,
     status: OrderStatus,
+    refund_failed: bool,
     message: &'static str,
     order: Option<OrderView>,
 }
@@ -226,7 +227,11 @@ async fn verify(
         object: "verification",
         success: checkout.status == OrderStatus::Paid,
         status: checkout.status,
-        message: message(checkout.status, checkout.refund_reason.as_deref()),
+        refund_failed: checkout.refund_failed,
+        message: match checkout.refund_failed {
+            true => REFUND_FAILED,
+            false => message(checkout.status, checkout.refund_reason.as_deref()),
+        },
         order,
     }))
 }
@@ -244,6 +249,8 @@ async fn visible_order(
         None => Ok(None),
     }
 }
+
+const REFUND_FAILED: &str = "Your money was to go back, but the refund failed. The shop has been told and will be in touch.";
 
 /// The order's state as a sentence for the buyer.
 fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {

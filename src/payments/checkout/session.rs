@@ -11,8 +11,8 @@ use souk_entity::{OrderId, PaymentId, Timestamp, inbox_event};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job, Settled};
-use crate::ledger::{self, NewFinding};
 use crate::stripe::requests::checkout as request;
 use crate::stripe::views::SessionView;
 use crate::stripe::{IdempotentCreate, PreparedRequest};
@@ -59,7 +59,7 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
         amount: Some(payment.amount_subtotal),
         currency: Some(payment.currency),
     };
-    ledger::raise(tx, finding).await
+    findings::raise(tx, finding).await
 }
 
 /// Makes sure that the payment's session exists at Stripe, by the stored request under its key. Once the key can't be
@@ -136,7 +136,7 @@ async fn cancel_retry(tx: &Tx, id: &PaymentId) -> Result<()> {
     let payment = id.clone();
     match jobs::settle(tx, &Job::CreateSession { payment }).await? {
         Settled::Unneeded => Ok(()),
-        Settled::Otherwise => ledger::resolve(tx, "inconclusive", id.as_ref()).await,
+        Settled::Otherwise => findings::resolve(tx, "inconclusive", id.as_ref()).await,
     }
 }
 

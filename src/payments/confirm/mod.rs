@@ -23,8 +23,8 @@ use crate::catalog::{SoldLine, Stock};
 use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
-use crate::jobs::{self, Job};
-use crate::ledger::{self, NewFinding};
+use crate::findings::{self, NewFinding};
+use crate::jobs::{self, Job, Recipient};
 use crate::stripe::views::SessionView;
 use crate::stripe::{Effect, Event};
 use crate::{ids, money, orders};
@@ -376,14 +376,14 @@ impl Writes {
             Outcome::Sold => {
                 let data = json!({ "payment": payment, "amount_paid": total });
                 self.log(tx, &order, "paid", &data);
-                self.mail(tx, snapshot, "order_paid", &order);
+                self.mail(tx, snapshot, "order_paid", order.as_ref());
                 self.sold.push((order,));
             }
             Outcome::SoldOutFree => {
                 let from = [OrderStatus::Pending, OrderStatus::Processing];
                 let data = json!({ "reason": "sold_out" });
                 advance(tx, &order, &from, OrderStatus::CancelledSoldOut, data).await?;
-                self.mail(tx, snapshot, "order_sold_out", &order);
+                self.mail(tx, snapshot, "order_sold_out", order.as_ref());
             }
             Outcome::Refund { origin, advances } => {
                 let data = json!({ "reason": origin.to_value(), "amount": total });
@@ -403,7 +403,7 @@ impl Writes {
                 };
                 self.jobs
                     .push(refunds::record_full_refund(tx, &details, origin).await?);
-                self.mail(tx, snapshot, "refund_due", &order);
+                self.mail(tx, snapshot, "refund_due", payment.as_ref());
             }
             Outcome::Nothing => {}
         }
@@ -422,14 +422,15 @@ impl Writes {
         self.timeline.push(entry);
     }
 
-    fn mail(&mut self, tx: &Tx, snapshot: &PaymentSnapshot, what: &str, order: &OrderId) {
+    fn mail(&mut self, tx: &Tx, snapshot: &PaymentSnapshot, what: &str, about: &str) {
         let is_recent = snapshot
             .created
             .is_none_or(|at| at.plus_ms(NOTIFY_WITHIN_MS) > tx.now());
         if is_recent {
             self.jobs.push(Job::Mail {
                 what: what.to_owned(),
-                subject: order.to_string(),
+                to: Recipient::Buyer,
+                about: about.to_owned(),
             });
         }
     }
@@ -521,7 +522,7 @@ async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) ->
         amount: (total >= 0).then_some(total),
         currency: Some(snapshot.currency.clone()),
     };
-    ledger::raise(tx, finding).await?;
+    findings::raise(tx, finding).await?;
     Ok(Effect::Ignored("it names a payment that isn't here"))
 }
 
@@ -553,6 +554,6 @@ async fn raise_mismatch(
         amount: (snapshot.totals.total >= 0).then_some(snapshot.totals.total),
         currency: Some(snapshot.currency.clone()),
     };
-    ledger::raise(tx, finding).await?;
+    findings::raise(tx, finding).await?;
     Ok(Effect::Ignored("the session does not match the payment"))
 }

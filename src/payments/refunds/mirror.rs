@@ -4,7 +4,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
-use souk_entity::refund::{self, RefundStatus};
+use souk_entity::refund::{self, RefundOrigin, RefundStatus};
 use souk_entity::{AccountId, RefundId, payment};
 
 use crate::app::App;
@@ -14,10 +14,10 @@ use crate::jobs::{self, Job};
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
 use crate::stripe::views::{RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
-use crate::{ids, ledger, money, orders};
+use crate::{findings, ids, money, orders};
 
 use super::super::{lock_order, lock_payment, payments_of_order};
-use super::{RefundDetails, find, is_unsuccessful, new_row, sum_refunds};
+use super::{RefundDetails, failed, find, is_unsuccessful, new_row};
 
 /// Reads all refunds of a payment from Stripe and stores their states.
 ///
@@ -102,11 +102,13 @@ pub async fn store(
     let first_seen = row.stripe_refund.is_none();
     if forward || first_seen || fee != row.application_fee_refunded {
         let status = if forward { status } else { row.status };
+        let failed_at = (forward && is_unsuccessful(status)).then_some(tx.now());
         refund::Entity::update_many()
             .col_expr(C::Status, Expr::value(status))
             .col_expr(C::StripeRefund, Expr::value(view.id.clone()))
             .col_expr(C::ApplicationFeeRefunded, Expr::value(fee))
             .col_expr(C::FailureReason, Expr::value(view.failure_reason.clone()))
+            .col_expr(C::FailedAt, Expr::value(failed_at.or(row.failed_at)))
             .col_expr(C::UpdatedAt, Expr::value(tx.now()))
             .filter(C::Id.eq(row.id.clone()))
             .exec(tx)
@@ -119,26 +121,26 @@ pub async fn store(
             _ => None,
         };
         if let Some(kind) = kind {
-            orders::log(
-                tx,
-                &order.id,
-                kind,
-                json!({ "refund": row.id, "amount": row.amount }),
-            )
-            .await?;
+            let mut data = json!({ "refund": row.id, "amount": row.amount });
+            if let Some(why) = &view.failure_reason {
+                data["reason"] = why.as_str().into();
+            }
+            orders::log(tx, &order.id, kind, data).await?;
         }
         if status == RefundStatus::Succeeded {
-            ledger::resolve(tx, "refund_missing", row.id.as_ref()).await?;
+            findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
         }
-        recount_refunded(tx, &payment, &order).await?;
-        jobs::stage(
-            tx,
-            &Job::Pull {
-                account: account.clone(),
-                livemode,
-            },
-        )
-        .await?;
+        let ended = find(tx, &row.id).await?;
+        recount_refunded(tx, &payment, &order, &ended).await?;
+        failed::review(tx, &payment, &order).await?;
+        let mut staged = vec![Job::Pull {
+            account: account.clone(),
+            livemode,
+        }];
+        if status == RefundStatus::Failed {
+            staged.extend(failed::mails(&row.id));
+        }
+        jobs::stage_all(tx, &staged).await?;
     }
     Ok(Effect::Applied)
 }
@@ -236,12 +238,17 @@ fn rank(status: RefundStatus) -> u8 {
     }
 }
 
-/// Recounts the refunded amounts, and moves the order to or from `refunded`.
-async fn recount_refunded(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
-    let moving = sum_refunds(tx, &payment.id, |status| {
-        !is_unsuccessful(status) && status != RefundStatus::Requested
-    })
-    .await?;
+/// Recounts the refunded amounts, and moves the order to or from `refunded`, since `changed` moved.
+pub(super) async fn recount_refunded(
+    tx: &Tx,
+    payment: &payment::Model,
+    order: &order::Model,
+    changed: &refund::Model,
+) -> Result<()> {
+    let moving = failed::of_payment(tx, &payment.id).await?;
+    let moving = sum(&moving, |row| {
+        !is_unsuccessful(row.status) && row.status != RefundStatus::Requested
+    })?;
     payment::Entity::update_many()
         .col_expr(payment::Column::AmountRefunded, Expr::value(moving))
         .col_expr(payment::Column::UpdatedAt, Expr::value(tx.now()))
@@ -251,24 +258,26 @@ async fn recount_refunded(tx: &Tx, payment: &payment::Model, order: &order::Mode
     let (mut paid, mut back) = (0, 0);
     for payment in payments_of_order(tx, &order.id).await? {
         paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
-        back = money::add(
-            back,
-            sum_refunds(tx, &payment.id, |status| status == RefundStatus::Succeeded).await?,
-        )?;
+        let rows = failed::of_payment(tx, &payment.id).await?;
+        back = money::add(back, sum(&rows, failed::is_back)?)?;
     }
-    let data = json!({ "amount_refunded": back });
     if back >= paid {
         let from = [OrderStatus::Paid, OrderStatus::RefundDue];
+        let data = json!({ "amount_refunded": back });
         orders::advance(tx, &order.id, &from, OrderStatus::Refunded, data).await?;
-    } else if order.status == OrderStatus::Refunded {
-        // A refund failed after all: the money is still here.
-        let to = if order.refund_reason.is_some() {
-            OrderStatus::RefundDue
-        } else {
-            OrderStatus::Paid
+    } else if order.status == OrderStatus::Refunded && is_unsuccessful(changed.status) {
+        // A refund failed after all: the money is still here. The order's own sale stands again, unless it never was one.
+        let to = match (&order.refund_reason, changed.origin) {
+            (Some(_), _) => OrderStatus::RefundDue,
+            (None, RefundOrigin::DuplicatePayment) => OrderStatus::Refunded,
+            (None, _) => OrderStatus::Paid,
         };
-        let data = json!({ "reason": order.refund_reason });
-        orders::advance(tx, &order.id, &[OrderStatus::Refunded], to, data).await?;
+        orders::take_back_refunded(tx, &order.id, to).await?;
     }
     Ok(())
+}
+
+fn sum(rows: &[refund::Model], counts: impl Fn(&refund::Model) -> bool) -> Result<i64> {
+    let counted = rows.iter().filter(|row| counts(row));
+    counted.map(|row| row.amount).try_fold(0, money::add)
 }

@@ -1,8 +1,10 @@
 //! Refunds: our row first, then Stripe's refund; and mirrored rows of those made at Stripe.
 
+mod failed;
 mod mirror;
 pub mod routes;
 
+pub use failed::{review_by_id, settle_outside_stripe};
 pub use mirror::{mirror, store, sync};
 
 use sea_orm::sea_query::Expr;
@@ -16,8 +18,8 @@ use souk_entity::{OrderId, PaymentId, RefundId, SellerId};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
-use crate::jobs::{self, Job};
-use crate::ledger::{self, NewFinding};
+use crate::findings::{self, NewFinding};
+use crate::jobs::{self, Job, Recipient};
 use crate::orders::{self, OrderAccess, Side};
 use crate::stripe::requests::refunds as request;
 use crate::stripe::views::RefundView;
@@ -113,7 +115,12 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
             _ => continue,
         };
         any_paid = true;
-        let reserved = sum_refunds(tx, &payment.id, |status| !is_unsuccessful(status)).await?;
+        let rows = failed::of_payment(tx, &payment.id).await?;
+        // What was settled outside Stripe is not paid again.
+        let reserved = rows
+            .iter()
+            .filter(|row| !is_unsuccessful(row.status) || row.settled_at.is_some());
+        let reserved = reserved.map(|row| row.amount).try_fold(0, money::add)?;
         let left = money::sub(paid, reserved)?;
         if left > 0 {
             return Ok((payment, left));
@@ -144,20 +151,6 @@ pub async fn has_any(app: &App, payment: &PaymentId) -> Result<bool> {
         .one(&app.db.read)
         .await?;
     Ok(first.is_some())
-}
-
-async fn sum_refunds(
-    tx: &Tx,
-    payment: &PaymentId,
-    counts: impl Fn(RefundStatus) -> bool,
-) -> Result<i64> {
-    let rows = refund::Entity::find()
-        .filter(refund::Column::PaymentId.eq(payment.clone()))
-        .all(tx)
-        .await?;
-    rows.iter()
-        .filter(|row| counts(row.status))
-        .try_fold(0, |total, row| money::add(total, row.amount))
 }
 
 /// The amount of a refund, and the payment, order and seller that it belongs to.
@@ -191,6 +184,9 @@ fn new_row(tx: &Tx, id: RefundId, details: &RefundDetails<'_>) -> refund::Active
         requested_by: Set("system".to_owned()),
         created_at: Set(tx.now()),
         updated_at: Set(tx.now()),
+        failed_at: Set(None),
+        settled_at: Set(None),
+        settled_note: Set(None),
     }
 }
 
@@ -300,7 +296,7 @@ pub async fn give_up(tx: &Tx, id: &RefundId, attempts: i32, error: &Error) -> Re
         amount: Some(refund.amount),
         currency: Some(refund.currency),
     };
-    ledger::raise(tx, finding).await
+    findings::raise(tx, finding).await
 }
 
 /// Stores why an unanswered refund is no longer tried. `false`: Stripe has answered after all.
@@ -333,13 +329,14 @@ async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
     let changed = refund::Entity::update_many()
         .col_expr(C::Status, Expr::value(to))
         .col_expr(C::FailureReason, Expr::value(fault.message.clone()))
+        .col_expr(C::FailedAt, Expr::value(tx.now()))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
         .filter(C::Status.eq(RefundStatus::Requested))
         .exec(&tx)
         .await?;
     if changed.rows_affected == 1 && gone_back {
-        ledger::resolve(&tx, "refund_missing", id.as_ref()).await?;
+        findings::resolve(&tx, "refund_missing", id.as_ref()).await?;
     } else if changed.rows_affected == 1 {
         orders::log(
             &tx,
@@ -354,22 +351,20 @@ async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
             stripe_account: Some(payment.charge_account.clone()),
             subject: id.to_string(),
             message: format!(
-                "Stripe refused to refund {amount} of order {}: {}. Refund it in the Stripe dashboard, or settle it \
-                 with the buyer.",
+                "Stripe refused to refund {amount} of order {}: {}. Refund it in the Stripe dashboard; or pay the \
+                 buyer in another way, and record that with POST /v1/refunds/{id}/settle_outside_stripe.",
                 order.id, fault.message
             ),
             amount: Some(refund.amount),
             currency: Some(refund.currency.clone()),
         };
-        ledger::raise(&tx, finding).await?;
-        jobs::stage(
-            &tx,
-            &Job::Mail {
-                what: "refund_blocked".to_owned(),
-                subject: order.id.to_string(),
-            },
-        )
-        .await?;
+        findings::raise(&tx, finding).await?;
+        let mail = Job::Mail {
+            what: "refund_blocked".to_owned(),
+            to: Recipient::Buyer,
+            about: id.to_string(),
+        };
+        jobs::stage(&tx, &mail).await?;
     }
     tx.commit().await
 }

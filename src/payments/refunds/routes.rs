@@ -13,7 +13,9 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, IdempotentJson, List, Paginate, Path, deserialize_some};
+use crate::http::{
+    Answer, Filters, IdempotentJson, List, Paginate, Path, ValidJson, deserialize_some,
+};
 use crate::identity::Caller;
 use crate::orders::{self, Credentials, OrderAccess};
 use crate::sellers;
@@ -25,6 +27,10 @@ pub fn router() -> Router<App> {
     Router::new()
         .route("/v1/refunds", post(create).get(list))
         .route("/v1/refunds/{id}", get(read))
+        .route(
+            "/v1/refunds/{id}/settle_outside_stripe",
+            post(settle_outside_stripe),
+        )
 }
 
 #[derive(Serialize)]
@@ -43,6 +49,9 @@ struct RefundResource {
     status: RefundStatus,
     failure_reason: Option<String>,
     stripe_refund: Option<String>,
+    failed_at: Option<Timestamp>,
+    settled_at: Option<Timestamp>,
+    settled_note: Option<String>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -64,6 +73,9 @@ impl From<refund::Model> for RefundResource {
             status: row.status,
             failure_reason: row.failure_reason,
             stripe_refund: row.stripe_refund,
+            failed_at: row.failed_at,
+            settled_at: row.settled_at,
+            settled_note: row.settled_note,
             created_at: row.created_at,
             updated_at: row.updated_at,
         }
@@ -183,7 +195,13 @@ async fn read(
     caller: Caller,
     Path(id): Path<RefundId>,
 ) -> Answer<RefundResource> {
-    let refund = find(&app.db.read, &id).await?;
+    let (refund, _) = visible(&app, caller, &id).await?;
+    Ok(Json(refund.into()))
+}
+
+/// A refund, and the caller's access to its order.
+async fn visible(app: &App, caller: Caller, id: &RefundId) -> Result<(refund::Model, OrderAccess)> {
+    let refund = find(&app.db.read, id).await?;
     let order = order::Entity::find_by_id(refund.order_id.clone())
         .one(&app.db.read)
         .await?;
@@ -192,8 +210,24 @@ async fn read(
         caller: Some(caller),
         secret: None,
     };
-    orders::access(&app.db.read, order, &credentials)
-        .await?
-        .ok_or(Error::NotFound("refund"))?;
-    Ok(Json(refund.into()))
+    let access = orders::access(&app.db.read, order, &credentials).await?;
+    Ok((refund, access.ok_or(Error::NotFound("refund"))?))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Settlement {
+    #[validate(length(min = 1, max = 500, message = "note has 1 to 500 characters."))]
+    note: String,
+}
+
+async fn settle_outside_stripe(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<RefundId>,
+    ValidJson(settlement): ValidJson<Settlement>,
+) -> Answer<RefundResource> {
+    let (_, access) = visible(&app, caller, &id).await?;
+    let settled = super::settle_outside_stripe(&app, &access, &id, &settlement.note).await?;
+    Ok(Json(settled.into()))
 }

@@ -27,7 +27,8 @@
   }
 
   function show(answer) {
-    title.textContent = titles[answer.status] || title.textContent;
+    var known = answer.refund_failed ? "Your refund failed" : titles[answer.status];
+    title.textContent = known || title.textContent;
     title.className = answer.success ? "good" : "";
     message.textContent = answer.message;
     document.title = title.textContent;

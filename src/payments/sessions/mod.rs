@@ -38,12 +38,16 @@ pub(super) struct CheckoutStatus {
     pub status: OrderStatus,
     /// Why the order is refunded.
     pub refund_reason: Option<String>,
+    /// The payment's money is due back, and no refund is under way: the last one failed.
+    pub refund_failed: bool,
 }
 
 impl CheckoutStatus {
     /// By the session's id. Plain SQL over few columns, since every buyer's page polls it.
     async fn find(app: &App, session: &str) -> Result<Self> {
-        let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason \
+        let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason, \
+                        o.status = 'refund_due' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id \
+                            AND r.status IN ('requested', 'pending', 'requires_action')) AS refund_failed \
                     FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
                     WHERE p.stripe_object = $1";
         let read = Statement::from_sql_and_values(app.db.backend(), text, [session.into()]);

@@ -83,6 +83,7 @@ const WHO_MAY: &[Row] = &[
     ("listRefunds?order_id", [401, 401, 200, 404, 200, 404, 200]),
     ("listRefunds?seller_id", SELLING),
     ("getRefund", [401, 401, 200, 404, 200, 404, 200]),
+    ("settleRefundOutsideStripe", [401, 401, 403, 404, 409, 404, 409]),
 
     ("listPayouts", LOGGED_IN),
     ("listPayouts?seller_id", SELLING),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Map, Value, json};
+use souk::findings::{self, NewFinding};
 use souk::identity;
-use souk::ledger::{self, NewFinding};
 
 use crate::contract::{Operation, Parameter};
 use crate::harness::{Call, PASSWORD, Shop, TestApp, User, on_postgres, text};
@@ -285,7 +285,7 @@ async fn finding(app: &TestApp, shop: &Shop) -> String {
         amount: Some(1),
         currency: Some("usd".to_owned()),
     };
-    ledger::raise(&tx, finding).await.expect("it is raised");
+    findings::raise(&tx, finding).await.expect("it is raised");
     tx.commit().await.expect("a commit");
     app.query("SELECT MIN(id) AS it FROM findings").await
 }

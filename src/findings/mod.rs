@@ -1,5 +1,9 @@
 //! Findings: differences that need a person. Each is a row that is opened and resolved.
 
+pub mod routes;
+
+use std::collections::BTreeSet;
+
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::json;
@@ -28,7 +32,7 @@ pub struct NewFinding {
     pub currency: Option<String>,
 }
 
-/// Opens a finding. One that is there already, open or resolved, is opened again with the new message.
+/// Opens a finding. One that is there already, open or resolved, is opened again with the new message, and keeps its note.
 pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
     use finding::Column as C;
     let again = OnConflict::columns([C::Kind, C::Subject])
@@ -39,7 +43,6 @@ pub async fn raise(tx: &Tx, finding: NewFinding) -> Result<()> {
             C::Currency,
             C::State,
             C::ResolvedAt,
-            C::Note,
         ])
         .to_owned();
     finding::Entity::insert(finding::ActiveModel {
@@ -75,9 +78,28 @@ pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
     Ok(())
 }
 
+/// Resolves the open findings of a kind that are about none of these subjects, of which alone it is true.
+///
+/// # Errors
+/// The database failed.
+pub async fn resolve_others(tx: &Tx, kind: &str, true_of: &BTreeSet<String>) -> Result<()> {
+    use finding::Column as C;
+    let open = finding::Entity::find()
+        .filter(C::Kind.eq(kind))
+        .filter(C::State.eq(FindingState::Open))
+        .all(tx)
+        .await?;
+    for finding in open {
+        if !true_of.contains(&finding.subject) {
+            resolve(tx, kind, &finding.subject).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Resolves a finding on a person's word, with a note. It is opened again if the difference is found again. A finding that
 /// is resolved already stays as it is.
-pub(super) async fn resolve_manually(
+async fn resolve_manually(
     app: &App,
     by: &UserId,
     id: &FindingId,
@@ -103,7 +125,7 @@ pub(super) async fn resolve_manually(
 }
 
 /// A finding by its id.
-pub(super) async fn find<C: ConnectionTrait>(db: &C, id: &FindingId) -> Result<finding::Model> {
+async fn find<C: ConnectionTrait>(db: &C, id: &FindingId) -> Result<finding::Model> {
     let found = finding::Entity::find_by_id(id.clone()).one(db).await?;
     found.ok_or(Error::NotFound("finding"))
 }
