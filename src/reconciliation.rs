@@ -70,7 +70,8 @@ async fn orders_without_refund(tx: &Tx) -> Result<()> {
             stripe_account: None,
             subject: order.id.to_string(),
             message: format!(
-                "Order {} owes its buyer {}, and no refund of it is under way. Refund it with POST /v1/refunds.",
+                "The buyer of order {} paid {} and is to get it back, but no refund is under way. Refund what is left with \
+                 POST /v1/refunds.",
                 order.id,
                 money::display(owed, &order.currency),
             ),

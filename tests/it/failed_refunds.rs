@@ -1,7 +1,8 @@
 //! Refunds that fail after they succeeded: nobody is told that the money is on its way when it isn't.
 
 use serde_json::{Value, json};
-use souk::reconciliation;
+use souk::{payments, reconciliation};
+use souk_entity::PaymentId;
 
 use crate::harness::{Checkout, Has, Shop, TestApp, text};
 
@@ -266,6 +267,22 @@ async fn an_order_whose_money_is_due_without_a_refund_is_found() {
         .await;
     reconciliation::reconcile(&app.app).await.expect("looks");
     assert_eq!(open_findings(&app).await, []);
+}
+
+#[tokio::test]
+async fn a_refused_refund_that_stripe_has_made_after_all_has_not_failed() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = refunded(&app).await;
+    app.sql("UPDATE refunds SET status = 'blocked', failed_at = 1, stripe_refund = NULL")
+        .await;
+    app.sql("UPDATE orders SET status = 'paid'").await;
+    let payment = PaymentId::from(checkout.payment.as_str());
+    let reread = payments::sessions::reread(&app.app, &payment).await;
+    reread.expect("reads");
+    let refund = app.refunds(&shop, &checkout.order).await.remove(0);
+    refund.has(json!({ "status": "succeeded", "failed_at": null }));
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! records that the buyer was paid in another way.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
 use souk_entity::{PaymentId, RefundId, order, payment};
@@ -17,19 +17,7 @@ use crate::{audit, money};
 
 use super::super::{lock_order, lock_payment};
 use super::mirror::recount_refunded;
-use super::{find, is_unsuccessful};
-
-/// The refunds of a payment, oldest first.
-pub(super) async fn of_payment<C: ConnectionTrait>(
-    db: &C,
-    payment: &PaymentId,
-) -> Result<Vec<refund::Model>> {
-    Ok(refund::Entity::find()
-        .filter(refund::Column::PaymentId.eq(payment.clone()))
-        .order_by_asc(refund::Column::Id)
-        .all(db)
-        .await?)
-}
+use super::{find, is_unsuccessful, refunds_of_payment};
 
 /// Whether a refund's money is owed if the refund ended without it. A refund that somebody asked for and then canceled at
 /// Stripe is owed no more.
@@ -94,7 +82,7 @@ pub async fn review_by_id(tx: &Tx, payment: &PaymentId) -> Result<()> {
 /// # Errors
 /// The database failed, or sums that don't fit.
 pub(super) async fn review(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
-    let rows = of_payment(tx, &payment.id).await?;
+    let rows = refunds_of_payment(tx, &payment.id).await?;
     let owed = owed(&rows, payment.amount_paid.unwrap_or(0))?;
     for row in rows.iter().filter(|row| is_unsuccessful(row.status)) {
         if !owed.iter().any(|debt| debt.id == row.id) {
@@ -164,7 +152,7 @@ pub async fn settle_outside_stripe(
             "Only a refund that ended without its money going back can be settled outside Stripe.",
         ));
     }
-    let rows = of_payment(&tx, &payment.id).await?;
+    let rows = refunds_of_payment(&tx, &payment.id).await?;
     let owed = owed(&rows, payment.amount_paid.unwrap_or(0))?;
     if !owed.iter().any(|debt| debt.id == *id) {
         return Err(Error::conflict(

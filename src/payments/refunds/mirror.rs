@@ -17,7 +17,7 @@ use crate::stripe::{Effect, Page};
 use crate::{findings, ids, money, orders};
 
 use super::super::{lock_order, lock_payment, payments_of_order};
-use super::{RefundDetails, failed, find, is_unsuccessful, new_row};
+use super::{RefundDetails, failed, find, is_unsuccessful, new_row, refunds_of_payment};
 
 /// Reads all refunds of a payment from Stripe and stores their states.
 ///
@@ -102,13 +102,16 @@ pub async fn store(
     let first_seen = row.stripe_refund.is_none();
     if forward || first_seen || fee != row.application_fee_refunded {
         let status = if forward { status } else { row.status };
-        let failed_at = (forward && is_unsuccessful(status)).then_some(tx.now());
+        let failed_at = match forward {
+            true => is_unsuccessful(status).then_some(tx.now()),
+            false => row.failed_at,
+        };
         refund::Entity::update_many()
             .col_expr(C::Status, Expr::value(status))
             .col_expr(C::StripeRefund, Expr::value(view.id.clone()))
             .col_expr(C::ApplicationFeeRefunded, Expr::value(fee))
             .col_expr(C::FailureReason, Expr::value(view.failure_reason.clone()))
-            .col_expr(C::FailedAt, Expr::value(failed_at.or(row.failed_at)))
+            .col_expr(C::FailedAt, Expr::value(failed_at))
             .col_expr(C::UpdatedAt, Expr::value(tx.now()))
             .filter(C::Id.eq(row.id.clone()))
             .exec(tx)
@@ -245,7 +248,7 @@ pub(super) async fn recount_refunded(
     order: &order::Model,
     changed: &refund::Model,
 ) -> Result<()> {
-    let moving = failed::of_payment(tx, &payment.id).await?;
+    let moving = refunds_of_payment(tx, &payment.id).await?;
     let moving = sum(&moving, |row| {
         !is_unsuccessful(row.status) && row.status != RefundStatus::Requested
     })?;
@@ -258,7 +261,7 @@ pub(super) async fn recount_refunded(
     let (mut paid, mut back) = (0, 0);
     for payment in payments_of_order(tx, &order.id).await? {
         paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
-        let rows = failed::of_payment(tx, &payment.id).await?;
+        let rows = refunds_of_payment(tx, &payment.id).await?;
         back = money::add(back, sum(&rows, failed::is_back)?)?;
     }
     if back >= paid {

@@ -8,7 +8,9 @@ pub use failed::{review_by_id, settle_outside_stripe};
 pub use mirror::{mirror, store, sync};
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+};
 use serde_json::json;
 use souk_entity::order;
 use souk_entity::payment::{self, PaymentStatus};
@@ -115,7 +117,7 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
             _ => continue,
         };
         any_paid = true;
-        let rows = failed::of_payment(tx, &payment.id).await?;
+        let rows = refunds_of_payment(tx, &payment.id).await?;
         // What was settled outside Stripe is not paid again.
         let reserved = rows
             .iter()
@@ -142,6 +144,18 @@ fn is_unsuccessful(status: RefundStatus) -> bool {
         status,
         RefundStatus::Failed | RefundStatus::Canceled | RefundStatus::Blocked
     )
+}
+
+/// The refunds of a payment, oldest first.
+async fn refunds_of_payment<C: ConnectionTrait>(
+    db: &C,
+    payment: &PaymentId,
+) -> Result<Vec<refund::Model>> {
+    Ok(refund::Entity::find()
+        .filter(refund::Column::PaymentId.eq(payment.clone()))
+        .order_by_asc(refund::Column::Id)
+        .all(db)
+        .await?)
 }
 
 /// Whether a payment has a refund here, in whatever state.
