@@ -46,6 +46,12 @@ pub enum Job {
         livemode: bool,
         refund: String,
     },
+    /// Re-read a dispute from Stripe.
+    SyncDispute {
+        account: AccountId,
+        livemode: bool,
+        dispute: String,
+    },
     /// Try again the events that wait for this.
     RetryDeferred { waits_for: String },
     /// Read what Stripe lists of the account's events, or of the platform's own.
@@ -63,7 +69,7 @@ pub enum Job {
     Tidy,
     /// Recurring: look for money that is owed and that nothing moves.
     Reconcile,
-    /// Send a mail about an order, a payment or a refund; `what` is one of `notify`'s.
+    /// Send a mail about an order, a payment, a refund or a dispute; `what` is one of `notify`'s.
     Mail {
         what: String,
         #[serde(default)]
@@ -100,6 +106,7 @@ impl Job {
             Self::Pull { livemode, .. }
             | Self::SyncPayout { livemode, .. }
             | Self::SyncRefund { livemode, .. }
+            | Self::SyncDispute { livemode, .. }
             | Self::CatchUp { livemode, .. } => {
                 format!("{kind}:{subject}:{livemode}")
             }
@@ -119,6 +126,7 @@ impl Job {
             Self::Pull { .. } => "pull",
             Self::SyncPayout { .. } => "sync_payout",
             Self::SyncRefund { .. } => "sync_refund",
+            Self::SyncDispute { .. } => "sync_dispute",
             Self::RetryDeferred { .. } => "retry_deferred",
             Self::CatchUp { .. } => "catch_up",
             Self::CatchAllUp => "catch_all_up",
@@ -139,6 +147,7 @@ impl Job {
             Self::Pull { account, .. } => account.as_ref(),
             Self::SyncPayout { payout, .. } => payout,
             Self::SyncRefund { refund, .. } => refund,
+            Self::SyncDispute { dispute, .. } => dispute,
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),
             Self::CatchAllUp

@@ -2,36 +2,44 @@
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::ids::RowId;
-use souk_entity::{OrderId, PaymentId, RefundId, order, payment, payment_order, refund};
+use souk_entity::{
+    OrderId, PaymentId, RefundId, SellerId, Timestamp, dispute, order, payment, payment_order,
+    refund,
+};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::jobs::Recipient;
 use crate::{money, payments, sellers};
 
-/// What a mail is about: an order, and the sum that moved, in words.
+/// What a mail is about.
 struct Subject {
-    order: order::Model,
+    seller: SellerId,
+    /// None: it is about the seller's account.
+    order: Option<order::Model>,
+    /// The sum that moved, in words.
     amount: String,
+    /// When Stripe wants an answer.
+    due_by: Option<Timestamp>,
 }
 
-/// Sends a mail about an order, a payment or a refund to the order's buyer or seller. A buyer whose address isn't known gets
-/// none.
+/// Sends a mail to a buyer or a seller. A buyer whose address isn't known gets none.
 ///
 /// # Errors
 /// The mail can't be sent, or what it is about isn't here.
 pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<()> {
     let subject = find(app, about).await?;
-    let (headline, text) = match to {
-        Recipient::Buyer => to_buyer(what, &subject),
-        Recipient::Seller => to_seller(what, &subject),
-    }
-    .ok_or_else(|| Error::internal(format!("no mail is called {what}")))?;
-    let address = match to {
-        Recipient::Buyer => subject.order.email.clone(),
+    let unknown = || Error::internal(format!("no mail is called {what}"));
+    let (address, (headline, text)) = match to {
+        Recipient::Buyer => {
+            let order = subject.order.as_ref().ok_or_else(unknown)?;
+            let mail = to_buyer(what, order, &subject.amount);
+            (order.email.clone(), mail.ok_or_else(unknown)?)
+        }
         Recipient::Seller => {
-            let seller = sellers::find(&app.db.read, &subject.order.seller_id).await?;
-            seller.map(|seller| seller.email)
+            let seller = sellers::find(&app.db.read, &subject.seller).await?;
+            let mail = to_seller(what, &subject);
+            (seller.map(|seller| seller.email), mail.ok_or_else(unknown)?)
         }
     };
     match address {
@@ -40,36 +48,77 @@ pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<(
     }
 }
 
+/// Looks up what a mail is about, by the prefix of its id.
 async fn find(app: &App, about: &str) -> Result<Subject> {
-    let missing = || Error::internal(format!("a mail about {about}, which is missing"));
-    let is = |prefix: &str| about.split_once('_').is_some_and(|(its, _)| its == prefix);
-    let db = &app.db.read;
-    if is(RefundId::PREFIX) {
-        let found = refund::Entity::find_by_id(RefundId::from(about));
-        let refund = found.one(db).await?.ok_or_else(missing)?;
-        return Ok(Subject {
-            order: order(app, &refund.order_id).await?.ok_or_else(missing)?,
-            amount: money::display(refund.amount, &refund.currency),
-        });
-    }
-    if is(PaymentId::PREFIX) {
-        let found = payment::Entity::find_by_id(PaymentId::from(about));
-        let payment = found.one(db).await?.ok_or_else(missing)?;
-        let link = payment_order::Entity::find()
-            .filter(payment_order::Column::PaymentId.eq(payment.id.clone()));
-        let link = link.one(db).await?.ok_or_else(missing)?;
-        let paid = payment.amount_paid.unwrap_or(payment.amount_subtotal);
-        return Ok(Subject {
-            order: order(app, &link.order_id).await?.ok_or_else(missing)?,
-            amount: money::display(paid, &payment.currency),
-        });
-    }
-    let order = order(app, &OrderId::from(about))
-        .await?
-        .ok_or_else(missing)?;
-    let paid = payments::amount_paid(db, &order.id).await?;
-    let amount = money::display(paid.unwrap_or(order.amount_subtotal), &order.currency);
-    Ok(Subject { order, amount })
+    let found = match about.split_once('_').map(|(prefix, _)| prefix) {
+        Some(RefundId::PREFIX) => of_refund(app, about).await?,
+        Some(PaymentId::PREFIX) => of_payment(app, about).await?,
+        Some(OrderId::PREFIX) => of_order(app, about).await?,
+        Some("du" | "dp") => of_dispute(app, about).await?,
+        _ => None,
+    };
+    found.ok_or_else(|| Error::internal(format!("a mail about {about}, which is missing")))
+}
+
+async fn of_refund(app: &App, id: &str) -> Result<Option<Subject>> {
+    let refund = refund::Entity::find_by_id(RefundId::from(id));
+    let Some(refund) = refund.one(&app.db.read).await? else {
+        return Ok(None);
+    };
+    of_sum(app, &refund.order_id, refund.amount, None).await
+}
+
+async fn of_payment(app: &App, id: &str) -> Result<Option<Subject>> {
+    let payment = payment::Entity::find_by_id(PaymentId::from(id));
+    let Some(payment) = payment.one(&app.db.read).await? else {
+        return Ok(None);
+    };
+    let link = payment_order::Entity::find()
+        .filter(payment_order::Column::PaymentId.eq(payment.id.clone()));
+    let Some(link) = link.one(&app.db.read).await? else {
+        return Ok(None);
+    };
+    let paid = payment.amount_paid.unwrap_or(payment.amount_subtotal);
+    of_sum(app, &link.order_id, paid, None).await
+}
+
+async fn of_dispute(app: &App, id: &str) -> Result<Option<Subject>> {
+    let dispute = dispute::Entity::find_by_id(id.to_owned());
+    let Some(dispute) = dispute.one(&app.db.read).await? else {
+        return Ok(None);
+    };
+    let due_by = dispute.evidence_due_by;
+    of_sum(app, &dispute.order_id, dispute.amount, due_by).await
+}
+
+async fn of_order(app: &App, id: &str) -> Result<Option<Subject>> {
+    let id = OrderId::from(id);
+    let Some(order) = order(app, &id).await? else {
+        return Ok(None);
+    };
+    let paid = payments::amount_paid(&app.db.read, &id).await?;
+    Ok(Some(Subject {
+        amount: money::display(paid.unwrap_or(order.amount_subtotal), &order.currency),
+        seller: order.seller_id.clone(),
+        order: Some(order),
+        due_by: None,
+    }))
+}
+
+/// A sum of an order, in minor units of its currency.
+async fn of_sum(
+    app: &App,
+    order_id: &OrderId,
+    amount: i64,
+    due_by: Option<Timestamp>,
+) -> Result<Option<Subject>> {
+    let subject = |order: order::Model| Subject {
+        seller: order.seller_id.clone(),
+        amount: money::display(amount, &order.currency),
+        order: Some(order),
+        due_by,
+    };
+    Ok(order(app, order_id).await?.map(subject))
 }
 
 async fn order(app: &App, id: &OrderId) -> Result<Option<order::Model>> {
@@ -79,7 +128,7 @@ async fn order(app: &App, id: &OrderId) -> Result<Option<order::Model>> {
 }
 
 /// Headline and text of a mail to the buyer.
-fn to_buyer(what: &str, Subject { order, amount }: &Subject) -> Option<(&'static str, String)> {
+fn to_buyer(what: &str, order: &order::Model, amount: &str) -> Option<(&'static str, String)> {
     let id = &order.id;
     Some(match what {
         "order_paid" => (
@@ -127,15 +176,46 @@ fn to_buyer(what: &str, Subject { order, amount }: &Subject) -> Option<(&'static
 }
 
 /// Headline and text of a mail to the seller.
-fn to_seller(what: &str, Subject { order, amount }: &Subject) -> Option<(&'static str, String)> {
-    let id = &order.id;
+fn to_seller(what: &str, about: &Subject) -> Option<(&'static str, String)> {
+    let Subject { amount, due_by, .. } = about;
+    let id = &about.order.as_ref()?.id;
+    let until = due_by.map_or_else(String::new, |at| format!(" until {at}"));
     Some(match what {
+        "order_paid" => (
+            "You have sold something",
+            format!("Order {id} over {amount} is paid. Fulfil it, and record that in Souk."),
+        ),
         "refund_failed" => (
             "A refund failed",
             format!(
                 "The refund of {amount} of order {id} came back: the buyer's bank or card did not take it, and the buyer \
                  does not have the money. Refund it again, which fails again if the card is closed; or pay the buyer in \
                  another way, and record that in Souk."
+            ),
+        ),
+        "dispute_opened" => (
+            "A payment is disputed",
+            format!(
+                "The buyer of order {id} has disputed {amount} with their bank, which has taken the money back for now. \
+                 Answer in your Stripe dashboard{until}, or accept it there. Don't pay the buyer in another way, who would \
+                 have the money twice."
+            ),
+        ),
+        "inquiry_opened" => (
+            "A bank asks about a payment",
+            format!(
+                "The bank of the buyer of order {id} asks about {amount}. No money has moved. Answer in your Stripe \
+                 dashboard{until}, or refund the order, which ends it."
+            ),
+        ),
+        "dispute_won" => (
+            "A dispute is won",
+            format!("The dispute of {amount} of order {id} is won: the money is yours again."),
+        ),
+        "dispute_lost" => (
+            "A dispute is lost",
+            format!(
+                "The dispute of {amount} of order {id} is lost: the buyer has the money. Don't refund it again."
             ),
         ),
         _ => return None,

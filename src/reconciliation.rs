@@ -14,7 +14,7 @@ use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job};
 use crate::{money, payments};
 
-/// A refund that Stripe has not decided for so long is asked about again.
+/// A refund or dispute that has not been decided for so long is asked about again.
 const ASK_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
 /// No refund of the order is under way, and none that failed has a finding of its own.
 const NO_REFUND: &str = "NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = orders.id AND \
@@ -32,6 +32,7 @@ pub async fn reconcile(app: &App) -> Result<()> {
     failed_refunds(&tx).await?;
     orders_without_refund(&tx).await?;
     waiting_refunds(&tx).await?;
+    payments::disputes::reread_undecided(&tx, tx.now().plus_ms(-ASK_AFTER_MS)).await?;
     tx.commit().await
 }
 

@@ -418,6 +418,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::CatchAllUp
         | Job::ReviewIgnoredEvents
         | Job::SyncRefund { .. }
+        | Job::SyncDispute { .. }
         | Job::SweepPayments
         | Job::Reconcile
         | Job::Tidy
@@ -453,6 +454,11 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             livemode,
             refund,
         } => payments::refunds::sync(app, account, *livemode, refund).await,
+        Job::SyncDispute {
+            account,
+            livemode,
+            dispute,
+        } => payments::disputes::sync(app, account, *livemode, dispute).await,
         Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
         Job::Reconcile => reconciliation::reconcile(app).await,

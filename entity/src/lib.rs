@@ -3,6 +3,7 @@
 pub mod audit_entry;
 pub mod balance_transaction;
 pub mod book;
+pub mod dispute;
 pub mod entry;
 pub mod event_cursor;
 pub mod finding;

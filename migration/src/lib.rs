@@ -21,6 +21,7 @@ mod m20261129_000012_installation;
 mod m20261129_000013_effects_version;
 mod m20261129_000014_due_jobs;
 mod m20261129_000015_failed_refunds;
+mod m20261129_000016_disputes;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000013_effects_version::Migration),
             Box::new(m20261129_000014_due_jobs::Migration),
             Box::new(m20261129_000015_failed_refunds::Migration),
+            Box::new(m20261129_000016_disputes::Migration),
         ]
     }
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 use souk_entity::balance_transaction::{self, FeeDetail};
 use souk_entity::{
-    JsonText, OrderId, Timestamp, book, entry, journal, payment, payment_order, refund,
+    JsonText, OrderId, Timestamp, book, dispute, entry, journal, payment, payment_order, refund,
 };
 
 use crate::db::{self, Tx};
@@ -205,7 +205,7 @@ fn changed_fields(
     .collect()
 }
 
-/// The orders of this page's charges and refunds, by charge or refund. The charge of several orders has none.
+/// The orders of this page's charges, refunds and disputes, by their ids. The charge of several orders has none.
 async fn orders_by_source(
     tx: &Tx,
     book: &book::Model,
@@ -245,8 +245,18 @@ async fn orders_by_source(
         .into_tuple()
         .all(tx)
         .await?;
+    let disputes: Vec<(String, OrderId)> = dispute::Entity::find()
+        .filter(dispute::Column::StripeAccount.eq(book.stripe_account.clone()))
+        .filter(dispute::Column::Livemode.eq(book.livemode))
+        .filter(dispute::Column::Id.is_in(sources.iter().copied()))
+        .select_only()
+        .column(dispute::Column::Id)
+        .column(dispute::Column::OrderId)
+        .into_tuple()
+        .all(tx)
+        .await?;
     let mut orders: BTreeMap<String, BTreeSet<OrderId>> = BTreeMap::new();
-    for (source, order) in charges.into_iter().chain(refunds) {
+    for (source, order) in charges.into_iter().chain(refunds).chain(disputes) {
         orders.entry(source).or_default().insert(order);
     }
     let only = |(source, mut all): (String, BTreeSet<OrderId>)| {

@@ -8,11 +8,11 @@ pub use view::{OrderView, view};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder,
+    QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
 use souk_entity::order::{self, OrderStatus};
-use souk_entity::{JsonText, OrderId, OrderLineId, order_event, order_line};
+use souk_entity::{JsonText, OrderId, OrderLineId, dispute, order_event, order_line};
 use subtle::ConstantTimeEq;
 
 use crate::app::App;
@@ -241,16 +241,18 @@ pub async fn take_back_refunded(tx: &Tx, order: &OrderId, to: OrderStatus) -> Re
     Ok(())
 }
 
+/// How an order is fulfilled.
+struct NewFulfilment {
+    tracking_number: Option<String>,
+    note: Option<String>,
+    despite_dispute: bool,
+}
+
 /// Marks a paid order as fulfilled, once. A repetition answers the order as it is.
 ///
 /// # Errors
-/// 403 for the buyer; `order_not_paid`.
-async fn fulfil(
-    app: &App,
-    access: OrderAccess,
-    tracking_number: Option<String>,
-    note: Option<String>,
-) -> Result<order::Model> {
+/// 403 for the buyer; `order_not_paid`; `order_disputed`, unless it is to be fulfilled all the same.
+async fn fulfil(app: &App, access: OrderAccess, new: NewFulfilment) -> Result<order::Model> {
     use order::Column as C;
     if access.side == Side::Buyer {
         return Err(Error::Forbidden(
@@ -259,41 +261,52 @@ async fn fulfil(
     }
     let id = access.order.id.clone();
     let tx = app.db.begin_write().await?;
-    let done = order::Entity::update_many()
-        .col_expr(C::FulfilledAt, Expr::value(tx.now()))
-        .col_expr(C::TrackingNumber, Expr::value(tracking_number.clone()))
-        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
-        .filter(C::Id.eq(id.clone()))
-        .filter(C::Status.eq(OrderStatus::Paid))
-        .filter(C::FulfilledAt.is_null())
-        .exec(&tx)
-        .await?;
     let order = order::Entity::find_by_id(id.clone())
+        .lock_exclusive()
         .one(&tx)
         .await?
         .ok_or(Error::NotFound("order"))?;
-    if done.rows_affected == 1 {
-        log(
-            &tx,
-            &id,
-            "fulfilled",
-            json!({ "note": note, "tracking_number": tracking_number }),
-        )
-        .await?;
-        audit::record(
-            &tx,
-            &access.actor,
-            "order.fulfilled",
-            id.as_ref(),
-            json!({}),
-        )
-        .await?;
-        tx.commit().await?;
-    } else if order.fulfilled_at.is_none() {
+    if order.fulfilled_at.is_some() {
+        return Ok(order);
+    }
+    if order.status != OrderStatus::Paid {
         return Err(Error::conflict(
             "order_not_paid",
             "Only a paid order can be fulfilled.",
         ));
     }
-    Ok(order)
+    if !new.despite_dispute && is_disputed(&tx, &id).await? {
+        return Err(Error::conflict(
+            "order_disputed",
+            "The buyer has disputed the payment with their bank, so its money may be gone. To fulfil the order all the \
+             same, send despite_dispute: true.",
+        ));
+    }
+    order::Entity::update_many()
+        .col_expr(C::FulfilledAt, Expr::value(tx.now()))
+        .col_expr(C::TrackingNumber, Expr::value(new.tracking_number.clone()))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .exec(&tx)
+        .await?;
+    let mut data = json!({ "note": new.note, "tracking_number": new.tracking_number });
+    if new.despite_dispute {
+        data["despite_dispute"] = json!(true);
+    }
+    log(&tx, &id, "fulfilled", data).await?;
+    let (actor, data) = (&access.actor, json!({}));
+    audit::record(&tx, actor, "order.fulfilled", id.as_ref(), data).await?;
+    tx.commit().await?;
+    let order = order::Entity::find_by_id(id).one(&app.db.read).await?;
+    order.ok_or(Error::NotFound("order"))
+}
+
+/// Whether a dispute of the order's payments may take its money, or has taken it.
+async fn is_disputed(tx: &Tx, order: &OrderId) -> Result<bool> {
+    let dispute = dispute::Entity::find()
+        .filter(dispute::Column::OrderId.eq(order.clone()))
+        .filter(dispute::Column::Status.is_not_in(["won", "warning_closed"]))
+        .one(tx)
+        .await?;
+    Ok(dispute.is_some())
 }

@@ -14,8 +14,8 @@ use crate::http::{Answer, Filters, List, NoFilters, Paginate, ValidJson, deseria
 use crate::identity::Caller;
 use crate::sellers;
 
-use super::OrderAccess;
 use super::view::{OrderView, view, views};
+use super::{NewFulfilment, OrderAccess};
 
 /// Orders' routes.
 pub fn router() -> Router<App> {
@@ -110,6 +110,8 @@ struct Fulfilment {
         message = "tracking_number has 1 to 100 characters."
     ))]
     tracking_number: Option<String>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    despite_dispute: Option<bool>,
 }
 
 async fn fulfil(
@@ -117,6 +119,11 @@ async fn fulfil(
     access: OrderAccess,
     ValidJson(new): ValidJson<Fulfilment>,
 ) -> Answer<OrderView> {
-    let order = super::fulfil(&app, access, new.tracking_number, new.note).await?;
+    let new = NewFulfilment {
+        tracking_number: new.tracking_number,
+        note: new.note,
+        despite_dispute: new.despite_dispute.unwrap_or(false),
+    };
+    let order = super::fulfil(&app, access, new).await?;
     Ok(Json(view(&app.db.read, order).await?))
 }

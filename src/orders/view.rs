@@ -1,11 +1,11 @@
 //! An order as the API shows it.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde::Serialize;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::{
-    Metadata, OrderId, OrderLineId, ProductId, SellerId, Timestamp, UserId, order_line,
+    Metadata, OrderId, OrderLineId, ProductId, SellerId, Timestamp, UserId, dispute, order_line,
     payment_order,
 };
 
@@ -28,6 +28,7 @@ pub struct OrderView {
     amount_refunded: i64,
     application_fee_amount: i64,
     lines: Vec<LineView>,
+    disputes: Vec<DisputeView>,
     fulfilled_at: Option<Timestamp>,
     tracking_number: Option<String>,
     paid_at: Option<Timestamp>,
@@ -51,7 +52,37 @@ struct LineView {
     amount: i64,
 }
 
-/// The view of an order, with its lines and payments.
+/// A dispute of one of the order's payments.
+#[derive(Debug, Serialize)]
+struct DisputeView {
+    id: String,
+    object: &'static str,
+    amount: i64,
+    currency: String,
+    reason: String,
+    status: String,
+    is_charge_refundable: bool,
+    evidence_due_by: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+impl From<dispute::Model> for DisputeView {
+    fn from(row: dispute::Model) -> Self {
+        Self {
+            id: row.id,
+            object: "dispute",
+            amount: row.amount,
+            currency: row.currency,
+            reason: row.reason,
+            status: row.status,
+            is_charge_refundable: row.is_charge_refundable,
+            evidence_due_by: row.evidence_due_by,
+            created_at: row.stripe_created,
+        }
+    }
+}
+
+/// The view of an order, with its lines, payments and disputes.
 pub async fn view<C: ConnectionTrait>(db: &C, order: order::Model) -> Result<OrderView> {
     let mut views = views(db, vec![order]).await?;
     views
@@ -70,7 +101,12 @@ pub(super) async fn views<C: ConnectionTrait>(
         .all(db)
         .await?;
     let links = payment_order::Entity::find()
-        .filter(payment_order::Column::OrderId.is_in(ids))
+        .filter(payment_order::Column::OrderId.is_in(ids.clone()))
+        .all(db)
+        .await?;
+    let disputes = dispute::Entity::find()
+        .filter(dispute::Column::OrderId.is_in(ids))
+        .order_by_asc(dispute::Column::Id)
         .all(db)
         .await?;
     let payments = payment::Entity::find()
@@ -94,7 +130,9 @@ pub(super) async fn views<C: ConnectionTrait>(
                 .cloned()
                 .collect();
             lines.sort_by_key(|line| line.position);
-            view_of(order, lines, &payments)
+            let disputes = disputes.iter().filter(|row| row.order_id == order.id);
+            let disputes = disputes.cloned().map(DisputeView::from).collect();
+            view_of(order, lines, &payments, disputes)
         })
         .collect()
 }
@@ -103,6 +141,7 @@ fn view_of(
     order: order::Model,
     lines: Vec<order_line::Model>,
     payments: &[&payment::Model],
+    disputes: Vec<DisputeView>,
 ) -> Result<OrderView> {
     // The payment that paid it; as long as there is none, the newest attempt.
     let paid = payments
@@ -138,6 +177,7 @@ fn view_of(
                 amount: line.amount,
             })
             .collect(),
+        disputes,
         fulfilled_at: order.fulfilled_at,
         tracking_number: order.tracking_number,
         paid_at: order.paid_at,

@@ -1,4 +1,4 @@
-//! Effects of Stripe's refund events, and re-reads of their objects. Events may come twice, late and in any order.
+//! Effects of Stripe's refund and dispute events, and re-reads of their objects. Events may come twice, late and in any order.
 
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -44,6 +44,43 @@ pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
         true => Effect::Applied,
         false => Effect::Ignored("a charge of no payment of ours"),
     })
+}
+
+/// `charge.dispute.*`. The bank can decide anew, and events come in any order: the dispute is re-read. Whoever's payment it
+/// is, its money is on the account's balance.
+pub async fn dispute(tx: &Tx, event: &Event) -> Result<Effect> {
+    let Some(account) = event.account.clone() else {
+        return Ok(PLATFORM);
+    };
+    let Some(dispute) = event.object_id.clone() else {
+        return Ok(Effect::Ignored("the event names no dispute"));
+    };
+    let livemode = event.livemode()?;
+    let pull = Job::Pull {
+        account: account.clone(),
+        livemode,
+    };
+    let reread = Job::SyncDispute {
+        account,
+        livemode,
+        dispute,
+    };
+    jobs::stage_all(tx, &[pull, reread]).await?;
+    Ok(Effect::Applied)
+}
+
+/// Stages a re-read of a dispute. Its payment isn't known before Stripe is asked. `false`: the event names no dispute.
+pub async fn reread_dispute(tx: &Tx, object: &EventObject) -> Result<bool> {
+    let (Some(account), Some(dispute)) = (&object.account, &object.id) else {
+        return Ok(false);
+    };
+    let job = Job::SyncDispute {
+        account: account.clone(),
+        livemode: object.livemode,
+        dispute: dispute.clone(),
+    };
+    jobs::stage(tx, &job).await?;
+    Ok(true)
 }
 
 /// Stages a re-read of a session's payment. `false`: no payment of ours.

@@ -2,6 +2,7 @@
 
 pub mod checkout;
 pub mod confirm;
+pub mod disputes;
 pub mod events;
 pub mod refunds;
 pub mod sessions;
@@ -11,7 +12,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
 };
 use souk_entity::payment::PaymentStatus;
-use souk_entity::{OrderId, PaymentId, order, payment, payment_order};
+use souk_entity::{AccountId, OrderId, PaymentId, order, payment, payment_order};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -26,6 +27,30 @@ async fn payment_by_session<C: ConnectionTrait>(
         .filter(payment::Column::StripeObject.eq(session))
         .one(db)
         .await?)
+}
+
+/// How Stripe's refunds and disputes name the payment that they belong to.
+struct StripePayment<'a> {
+    account: &'a AccountId,
+    livemode: bool,
+    intent: Option<&'a str>,
+    charge: Option<&'a str>,
+}
+
+impl StripePayment<'_> {
+    /// Our payment. `None`: it is none of ours, or not confirmed yet.
+    async fn find<C: ConnectionTrait>(&self, db: &C) -> Result<Option<payment::Model>> {
+        use payment::Column as P;
+        let payments = payment::Entity::find()
+            .filter(P::ChargeAccount.eq(self.account.clone()))
+            .filter(P::Livemode.eq(self.livemode));
+        let found = match (self.intent, self.charge) {
+            (Some(intent), _) => payments.filter(P::PaymentIntent.eq(intent)),
+            (None, Some(charge)) => payments.filter(P::Charge.eq(charge)),
+            (None, None) => return Ok(None),
+        };
+        Ok(found.one(db).await?)
+    }
 }
 
 /// A session's payment and the order that it pays for, in one read.

@@ -46,7 +46,7 @@ pub(super) struct EffectRow {
 const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 6] = [
+pub(super) const TABLE: [EffectRow; 7] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -115,6 +115,20 @@ pub(super) const TABLE: [EffectRow; 6] = [
         since: 1,
         apply: Apply::Each(|tx, event| Box::pin(ledger::events::payout(tx, event))),
         reread: |tx, object| Box::pin(ledger::events::reread_payout(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "charge.dispute.created",
+            "charge.dispute.updated",
+            "charge.dispute.closed",
+            "charge.dispute.funds_withdrawn",
+            "charge.dispute.funds_reinstated",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 2,
+        apply: Apply::Each(|tx, event| Box::pin(payments::events::dispute(tx, event))),
+        reread: |tx, object| Box::pin(payments::events::reread_dispute(tx, object)),
     },
 ];
 

@@ -48,45 +48,8 @@ async fn fail(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Value {
     newest
 }
 
-/// The kinds and subjects of open findings.
-async fn open_findings(app: &TestApp) -> Vec<(String, String)> {
-    let admin = app.admin().await;
-    let list = app.get("/v1/ledger/findings?state=open").by(&admin);
-    let list = list.expect(200).await;
-    let all = list["data"].as_array().expect("findings");
-    all.iter()
-        .map(|finding| (text(finding, "kind"), text(finding, "subject")))
-        .collect()
-}
-
-/// Headline and addressee of the mails that were sent.
-fn mails(app: &TestApp) -> Vec<(String, String)> {
-    let folder = app.app.config.data_dir.join("mail");
-    let files = std::fs::read_dir(folder).expect("a folder");
-    let read = |file: std::io::Result<std::fs::DirEntry>| {
-        let path = file.expect("a file").path();
-        let raw = std::fs::read_to_string(path).expect("a mail");
-        let line = |name: &str| {
-            let line = raw.lines().find_map(|line| line.strip_prefix(name));
-            line.unwrap_or_default().trim().to_owned()
-        };
-        (line("Subject:"), line("To:"))
-    };
-    let mut mails: Vec<_> = files
-        .map(read)
-        .filter(|(subject, _)| !subject.is_empty())
-        .collect();
-    mails.sort();
-    mails
-}
-
 fn about_failure(app: &TestApp) -> usize {
-    let headlines = ["Your refund did not arrive", "A refund failed"];
-    let mails = mails(app);
-    mails
-        .iter()
-        .filter(|(subject, _)| headlines.contains(&subject.as_str()))
-        .count()
+    app.mails_called("Your refund did not arrive") + app.mails_called("A refund failed")
 }
 
 #[tokio::test]
@@ -98,7 +61,7 @@ async fn a_refund_we_owed_that_fails_is_a_finding_two_mails_and_the_truth_for_th
     let order = app.order(&checkout).await;
     order.has(json!({ "status": "refund_due", "refund_reason": "oversold", "amount_refunded": 0 }));
     assert_eq!(
-        open_findings(&app).await,
+        app.open_findings().await,
         [("refund_failed".to_owned(), id.clone())]
     );
     assert_eq!(about_failure(&app), 2);
@@ -117,10 +80,10 @@ async fn a_refund_we_owed_that_fails_is_a_finding_two_mails_and_the_truth_for_th
     verified.has(json!({ "refund_failed": false }));
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
     fail(&app, &shop, &checkout).await;
     assert_eq!(
-        open_findings(&app).await.len(),
+        app.open_findings().await.len(),
         2,
         "none of the two is made good"
     );
@@ -128,7 +91,7 @@ async fn a_refund_we_owed_that_fails_is_a_finding_two_mails_and_the_truth_for_th
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
     assert_eq!(app.count("order_events WHERE kind = 'refund_due'").await, 1);
 }
 
@@ -148,7 +111,7 @@ async fn a_sale_stands_again_as_it_was_when_its_refund_fails() {
     let count = |kind: &str| kinds.iter().filter(|its| *its == kind).count();
     assert_eq!((count("paid"), count("refund_failed")), (1, 1), "{kinds:?}");
     assert_eq!(
-        open_findings(&app).await,
+        app.open_findings().await,
         [("refund_failed".to_owned(), text(&refund, "id"))]
     );
     assert_eq!(
@@ -190,7 +153,7 @@ async fn a_failed_refund_is_settled_outside_stripe_once_and_its_money_is_not_pai
         assert!(settled["settled_at"].is_string());
     }
     assert_eq!(app.order(&checkout).await["status"], "refunded");
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
     assert_eq!(
         app.count("audit_log WHERE action = 'refund.settled_outside_stripe'")
             .await,
@@ -206,7 +169,7 @@ async fn a_failed_refund_is_settled_outside_stripe_once_and_its_money_is_not_pai
         .refused(409, "already_refunded")
         .await;
     reconciliation::reconcile(&app.app).await.expect("looks");
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
 }
 
 #[tokio::test]
@@ -223,10 +186,10 @@ async fn only_what_a_later_refund_returned_is_made_good() {
     .await;
     app.settle().await;
     let open = ("refund_failed".to_owned(), text(&refund, "id"));
-    assert_eq!(open_findings(&app).await, [open]);
+    assert_eq!(app.open_findings().await, [open]);
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
     app.settle().await;
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
 }
 
 #[tokio::test]
@@ -242,7 +205,7 @@ async fn a_finding_that_was_resolved_though_money_is_owed_opens_again_and_keeps_
     );
     let note = json!({ "note": "Looked at" });
     app.post(path, note).by(&admin).expect(200).await;
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
     reconciliation::reconcile(&app.app).await.expect("looks");
     let list = app.get("/v1/ledger/findings").by(&admin).expect(200).await;
     list["data"][0].has(json!({ "kind": "refund_failed", "state": "open", "note": "Looked at" }));
@@ -258,7 +221,7 @@ async fn an_order_whose_money_is_due_without_a_refund_is_found() {
         .await;
     reconciliation::reconcile(&app.app).await.expect("looks");
     assert_eq!(
-        open_findings(&app).await,
+        app.open_findings().await,
         [("refund_due".to_owned(), checkout.order.clone())]
     );
     app.sql("UPDATE orders SET status = 'refunded' WHERE refund_reason IS NOT NULL")
@@ -266,7 +229,7 @@ async fn an_order_whose_money_is_due_without_a_refund_is_found() {
     app.sql("UPDATE refunds SET status = 'succeeded', failed_at = NULL")
         .await;
     reconciliation::reconcile(&app.app).await.expect("looks");
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
 }
 
 #[tokio::test]
@@ -302,12 +265,12 @@ async fn a_refund_that_is_pending_for_a_week_is_found_and_asked_about_again() {
     app.advance(7 * DAY).await;
     reconciliation::reconcile(&app.app).await.expect("looks");
     assert_eq!(
-        open_findings(&app).await,
+        app.open_findings().await,
         [("refund_pending".to_owned(), text(&refund, "id"))]
     );
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
     app.advance(3600).await;
     reconciliation::reconcile(&app.app).await.expect("looks");
-    assert_eq!(open_findings(&app).await, []);
+    assert_eq!(app.open_findings().await, []);
 }

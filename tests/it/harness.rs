@@ -6,6 +6,7 @@ mod client;
 mod database;
 mod has;
 mod invariants;
+mod notices;
 mod process;
 
 use std::collections::HashMap;

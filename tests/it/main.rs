@@ -8,6 +8,7 @@ mod confirm;
 mod confirm_batch;
 mod contract;
 mod coverage;
+mod disputes;
 mod failed_refunds;
 mod harness;
 mod idempotent_create;

@@ -18,7 +18,7 @@ use crate::identity::MaybeCaller;
 use crate::orders::{self, Credentials, OrderAccess, OrderView};
 
 use super::super::payment_with_order;
-use super::super::sessions::{self, pages};
+use super::super::sessions::{self, CheckoutStatus, pages};
 use super::{Checkout, NewCheckout, open_checkout};
 
 /// The routes of checkout and the buyer's pages.
@@ -220,7 +220,7 @@ async fn verify(
 ) -> Answer<Verification> {
     let checkout = sessions::verify(&app, &id).await?;
     let order = match credentials.is_given() {
-        true => visible_order(&app, checkout.order_id, &credentials).await?,
+        true => visible_order(&app, checkout.order_id.clone(), &credentials).await?,
         false => None,
     };
     Ok(Json(Verification {
@@ -228,9 +228,17 @@ async fn verify(
         success: checkout.status == OrderStatus::Paid,
         status: checkout.status,
         refund_failed: checkout.refund_failed,
-        message: match checkout.refund_failed {
-            true => REFUND_FAILED,
-            false => message(checkout.status, checkout.refund_reason.as_deref()),
+        message: match checkout {
+            CheckoutStatus {
+                status: OrderStatus::RefundDue,
+                disputed: true,
+                ..
+            } => REFUND_DISPUTED,
+            CheckoutStatus {
+                refund_failed: true,
+                ..
+            } => REFUND_FAILED,
+            _ => message(checkout.status, checkout.refund_reason.as_deref()),
         },
         order,
     }))
@@ -249,6 +257,8 @@ async fn visible_order(
         None => Ok(None),
     }
 }
+
+const REFUND_DISPUTED: &str = "Your money was to go back. You have disputed the payment with your bank, which decides about it now.";
 
 const REFUND_FAILED: &str = "Your money was to go back, but the refund failed. The shop has been told and will be in touch.";
 

@@ -15,8 +15,8 @@ use crate::jobs::{Job, Recipient};
 use crate::orders::{self, OrderAccess, Side};
 use crate::{audit, money};
 
-use super::super::{lock_order, lock_payment};
-use super::mirror::recount_refunded;
+use super::super::{disputes, lock_order, lock_payment};
+use super::mirror::{Undone, recount_refunded};
 use super::{find, is_unsuccessful, refunds_of_payment};
 
 /// Whether a refund's money is owed if the refund ended without it. A refund that somebody asked for and then canceled at
@@ -36,10 +36,11 @@ pub(super) fn is_back(row: &refund::Model) -> bool {
 }
 
 /// Of a payment's refunds, those whose money is still owed: they ended without it, and neither a refund that was made
-/// later nor a payment outside Stripe has made that good. `paid` is what the buyer paid, in minor units.
-fn owed(rows: &[refund::Model], paid: i64) -> Result<Vec<&refund::Model>> {
+/// later nor a payment outside Stripe has made that good, nor a dispute. `paid` is what the buyer paid and `disputed` what
+/// they got back by disputes, in minor units.
+fn owed(rows: &[refund::Model], paid: i64, disputed: i64) -> Result<Vec<&refund::Model>> {
     let back = rows.iter().filter(|row| is_back(row));
-    if back.map(|row| row.amount).try_fold(0, money::add)? >= paid {
+    if back.map(|row| row.amount).try_fold(disputed, money::add)? >= paid {
         return Ok(Vec::new());
     }
     let debts = rows
@@ -47,24 +48,47 @@ fn owed(rows: &[refund::Model], paid: i64) -> Result<Vec<&refund::Model>> {
         .filter(|row| leaves_debt(row) && row.settled_at.is_none());
     let mut debts: Vec<(&refund::Model, i64)> = debts.map(|row| (row, row.amount)).collect();
     debts.sort_by_key(|(row, _)| row.failed_at);
+    make_good(&mut debts, disputed, |_| true)?;
     for later in rows
         .iter()
         .filter(|row| row.status == RefundStatus::Succeeded)
     {
-        let mut rest = later.amount;
-        for (debt, left) in &mut debts {
-            if debt
-                .failed_at
-                .is_some_and(|failed| failed <= later.created_at)
-            {
-                let made_good = std::cmp::min(rest, *left);
-                *left = money::sub(*left, made_good)?;
-                rest = money::sub(rest, made_good)?;
-            }
-        }
+        let had_failed = |debt: &refund::Model| {
+            let failed_at = debt.failed_at;
+            failed_at.is_some_and(|failed| failed <= later.created_at)
+        };
+        make_good(&mut debts, later.amount, had_failed)?;
     }
     debts.retain(|(_, left)| *left > 0);
     Ok(debts.into_iter().map(|(row, _)| row).collect())
+}
+
+/// Takes an amount off the debts that it may be meant for, the first of them first.
+fn make_good(
+    debts: &mut [(&refund::Model, i64)],
+    amount: i64,
+    may_be_for: impl Fn(&refund::Model) -> bool,
+) -> Result<()> {
+    let mut rest = amount;
+    for (debt, left) in debts {
+        if may_be_for(debt) {
+            let made_good = std::cmp::min(rest, *left);
+            *left = money::sub(*left, made_good)?;
+            rest = money::sub(rest, made_good)?;
+        }
+    }
+    Ok(())
+}
+
+/// The refunds of a payment that are owed, of all its refunds.
+async fn owed_of<'a>(
+    tx: &Tx,
+    payment: &payment::Model,
+    rows: &'a [refund::Model],
+) -> Result<Vec<&'a refund::Model>> {
+    let disputes = disputes::of_payment(tx, &payment.id).await?;
+    let paid = payment.amount_paid.unwrap_or(0);
+    owed(rows, paid, disputes::returned(&disputes)?)
 }
 
 /// `review` of a payment by its id.
@@ -83,7 +107,7 @@ pub async fn review_by_id(tx: &Tx, payment: &PaymentId) -> Result<()> {
 /// The database failed, or sums that don't fit.
 pub(super) async fn review(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
     let rows = refunds_of_payment(tx, &payment.id).await?;
-    let owed = owed(&rows, payment.amount_paid.unwrap_or(0))?;
+    let owed = owed_of(tx, payment, &rows).await?;
     for row in rows.iter().filter(|row| is_unsuccessful(row.status)) {
         if !owed.iter().any(|debt| debt.id == row.id) {
             findings::resolve(tx, "refund_failed", row.id.as_ref()).await?;
@@ -153,7 +177,7 @@ pub async fn settle_outside_stripe(
         ));
     }
     let rows = refunds_of_payment(&tx, &payment.id).await?;
-    let owed = owed(&rows, payment.amount_paid.unwrap_or(0))?;
+    let owed = owed_of(&tx, &payment, &rows).await?;
     if !owed.iter().any(|debt| debt.id == *id) {
         return Err(Error::conflict(
             "refund_made_good",
@@ -172,7 +196,7 @@ pub async fn settle_outside_stripe(
     let data = json!({ "amount": row.amount, "note": note });
     let (actor, action) = (&access.actor, "refund.settled_outside_stripe");
     audit::record(&tx, actor, action, id.as_ref(), data).await?;
-    recount_refunded(&tx, &payment, &order, &row).await?;
+    recount_refunded(&tx, &payment, &order, Undone::Refund(row.origin)).await?;
     review(&tx, &payment, &order).await?;
     tx.commit().await?;
     find(&app.db.read, id).await
@@ -215,7 +239,7 @@ mod tests {
 
     /// The ids that are owed of 100.
     fn debts(rows: &[refund::Model]) -> Vec<String> {
-        let owed = owed(rows, 100).expect("small");
+        let owed = owed(rows, 100, 0).expect("small");
         owed.iter().map(|row| row.id.to_string()).collect()
     }
 
@@ -251,6 +275,16 @@ mod tests {
     fn nothing_is_owed_once_all_that_was_paid_has_gone_back() {
         let whole = row(9, 100, Requested, Succeeded);
         assert!(debts(&[row(0, 40, Requested, Failed), whole]).is_empty());
+    }
+
+    #[test]
+    fn a_lost_dispute_makes_good_what_it_returned() {
+        let rows = [row(0, 40, Requested, Failed), row(1, 60, Oversold, Failed)];
+        let after = |disputed| {
+            let owed = owed(&rows, 100, disputed).expect("small");
+            owed.len()
+        };
+        assert_eq!([0, 39, 40, 99, 100].map(after), [2, 2, 1, 1, 0]);
     }
 
     #[test]

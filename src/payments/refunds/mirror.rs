@@ -12,11 +12,11 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
-use crate::stripe::views::{RefundView, metadata_value};
+use crate::stripe::views::{Expandable, IdView, RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
 use crate::{findings, ids, money, orders};
 
-use super::super::{lock_order, lock_payment, payments_of_order};
+use super::super::{StripePayment, disputes, lock_order, lock_payment, payments_of_order};
 use super::{RefundDetails, failed, find, is_unsuccessful, new_row, refunds_of_payment};
 
 /// Reads all refunds of a payment from Stripe and stores their states.
@@ -84,7 +84,13 @@ pub async fn store(
     view: &RefundView,
 ) -> Result<Effect> {
     use refund::Column as C;
-    let Some(payment) = payment_of(tx, account, livemode, view).await? else {
+    let of = StripePayment {
+        account,
+        livemode,
+        intent: view.payment_intent.as_ref().map(Expandable::<IdView>::id),
+        charge: view.charge.as_ref().map(Expandable::<IdView>::id),
+    };
+    let Some(payment) = of.find(tx).await? else {
         // A payment that is confirmed later re-reads its refunds from Stripe.
         return Ok(Effect::Ignored("a refund of no payment of ours"));
     };
@@ -132,9 +138,13 @@ pub async fn store(
         }
         if status == RefundStatus::Succeeded {
             findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
+            findings::resolve(tx, "refund_disputed", row.id.as_ref()).await?;
         }
-        let ended = find(tx, &row.id).await?;
-        recount_refunded(tx, &payment, &order, &ended).await?;
+        let undone = match is_unsuccessful(status) {
+            true => Undone::Refund(row.origin),
+            false => Undone::Nothing,
+        };
+        recount_refunded(tx, &payment, &order, undone).await?;
         failed::review(tx, &payment, &order).await?;
         let mut staged = vec![Job::Pull {
             account: account.clone(),
@@ -146,24 +156,6 @@ pub async fn store(
         jobs::stage_all(tx, &staged).await?;
     }
     Ok(Effect::Applied)
-}
-
-async fn payment_of(
-    tx: &Tx,
-    account: &AccountId,
-    livemode: bool,
-    view: &RefundView,
-) -> Result<Option<payment::Model>> {
-    use payment::Column as C;
-    let payments = payment::Entity::find()
-        .filter(C::ChargeAccount.eq(account.clone()))
-        .filter(C::Livemode.eq(livemode));
-    let found = match (&view.payment_intent, &view.charge) {
-        (Some(intent), _) => payments.filter(C::PaymentIntent.eq(intent.id())),
-        (None, Some(charge)) => payments.filter(C::Charge.eq(charge.id())),
-        (None, None) => return Ok(None),
-    };
-    Ok(found.one(tx).await?)
 }
 
 /// Our row of a refund: by Stripe's id, else by our id in its metadata if that row is of this payment and has no Stripe id.
@@ -241,12 +233,23 @@ fn rank(status: RefundStatus) -> u8 {
     }
 }
 
-/// Recounts the refunded amounts, and moves the order to or from `refunded`, since `changed` moved.
+/// What has just been taken back, so that a refunded order may not be refunded any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undone {
+    Nothing,
+    /// A refund of this origin ended without its money.
+    Refund(RefundOrigin),
+    /// A dispute may have been decided otherwise.
+    Dispute,
+}
+
+/// Recounts the refunded amounts, and moves the order to or from `refunded`. What a dispute returned counts for an order
+/// whose money is due back: the buyer has it.
 pub(super) async fn recount_refunded(
     tx: &Tx,
     payment: &payment::Model,
     order: &order::Model,
-    changed: &refund::Model,
+    undone: Undone,
 ) -> Result<()> {
     let moving = refunds_of_payment(tx, &payment.id).await?;
     let moving = sum(&moving, |row| {
@@ -258,26 +261,30 @@ pub(super) async fn recount_refunded(
         .filter(payment::Column::Id.eq(payment.id.clone()))
         .exec(tx)
         .await?;
-    let (mut paid, mut back) = (0, 0);
+    let (mut paid, mut back, mut disputed) = (0, 0, 0);
     for payment in payments_of_order(tx, &order.id).await? {
         paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
         let rows = refunds_of_payment(tx, &payment.id).await?;
         back = money::add(back, sum(&rows, failed::is_back)?)?;
+        let rows = disputes::of_payment(tx, &payment.id).await?;
+        disputed = money::add(disputed, disputes::returned(&rows)?)?;
     }
-    if back >= paid {
+    let is_due = order.refund_reason.is_some();
+    let is_back = back >= paid || (is_due && money::add(back, disputed)? >= paid);
+    if is_back {
         let from = [OrderStatus::Paid, OrderStatus::RefundDue];
         let data = json!({ "amount_refunded": back });
         orders::advance(tx, &order.id, &from, OrderStatus::Refunded, data).await?;
-    } else if order.status == OrderStatus::Refunded && is_unsuccessful(changed.status) {
-        // A refund failed after all: the money is still here. The order's own sale stands again, unless it never was one.
-        let to = match (&order.refund_reason, changed.origin) {
-            (Some(_), _) => OrderStatus::RefundDue,
-            (None, RefundOrigin::DuplicatePayment) => OrderStatus::Refunded,
-            (None, _) => OrderStatus::Paid,
-        };
-        orders::take_back_refunded(tx, &order.id, to).await?;
+        return Ok(());
     }
-    Ok(())
+    // The money is still here, or here again. The order's own sale stands again, unless it never was one.
+    let to = match undone {
+        Undone::Nothing => return Ok(()),
+        _ if is_due => OrderStatus::RefundDue,
+        Undone::Dispute | Undone::Refund(RefundOrigin::DuplicatePayment) => return Ok(()),
+        Undone::Refund(_) => OrderStatus::Paid,
+    };
+    orders::take_back_refunded(tx, &order.id, to).await
 }
 
 fn sum(rows: &[refund::Model], counts: impl Fn(&refund::Model) -> bool) -> Result<i64> {

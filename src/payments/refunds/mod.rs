@@ -1,9 +1,11 @@
 //! Refunds: our row first, then Stripe's refund; and mirrored rows of those made at Stripe.
 
+mod disputed;
 mod failed;
 mod mirror;
 pub mod routes;
 
+pub(super) use disputed::{after_dispute, requested};
 pub use failed::{review_by_id, settle_outside_stripe};
 pub use mirror::{mirror, store, sync};
 
@@ -28,7 +30,8 @@ use crate::stripe::views::RefundView;
 use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, ids, money};
 
-use super::{attempts_text, lock_order, lock_payment, payments_of_order};
+use super::{attempts_text, disputes, lock_order, lock_payment, payments_of_order};
+use disputed::{payment_disputed, ready_to_send};
 
 /// A refund as the API asks for it.
 pub struct NewRefund {
@@ -109,7 +112,7 @@ pub async fn request(
 
 /// The order's first payment with money left to refund, locked, and how much is left.
 async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i64)> {
-    let mut any_paid = false;
+    let (mut any_paid, mut any_disputed) = (false, false);
     for payment in payments_of_order(tx, &order.id).await? {
         let payment = lock_payment(tx, &payment.id).await?;
         let paid = match (payment.status, payment.amount_paid) {
@@ -124,11 +127,18 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
             .filter(|row| !is_unsuccessful(row.status) || row.settled_at.is_some());
         let reserved = reserved.map(|row| row.amount).try_fold(0, money::add)?;
         let left = money::sub(paid, reserved)?;
-        if left > 0 {
-            return Ok((payment, left));
+        if left <= 0 {
+            continue;
         }
+        if disputes::forbid_refund(&disputes::of_payment(tx, &payment.id).await?) {
+            any_disputed = true;
+            continue;
+        }
+        return Ok((payment, left));
     }
-    Err(if any_paid {
+    Err(if any_disputed {
+        payment_disputed()
+    } else if any_paid {
         Error::conflict(
             "already_refunded",
             "All that was paid has gone back, or is on its way.",
@@ -241,14 +251,9 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &RefundId) -> Result<refund::M
 /// # Errors
 /// Stripe has not answered. A refusal is stored and is no error.
 pub async fn send(app: &App, id: &RefundId) -> Result<()> {
-    let refund = find(&app.db.read, id).await?;
-    if refund.status != RefundStatus::Requested {
+    let Some((refund, payment)) = ready_to_send(app, id).await? else {
         return Ok(());
-    }
-    let payment = payment::Entity::find_by_id(refund.payment_id.clone())
-        .one(&app.db.read)
-        .await?;
-    let payment = payment.ok_or_else(|| Error::internal(format!("refund {id} has no payment")))?;
+    };
     let intent = payment
         .payment_intent
         .clone()
@@ -277,14 +282,31 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
         })
         .await;
     match made {
-        Err(Error::StripeRefused(fault)) => {
-            match mirror(app, &payment).await {
-                // A disconnected account refuses this read too. The refusal stands, and a person must hear of it.
-                Ok(()) | Err(Error::StripeRefused(_)) => block(app, id, &fault).await,
-                Err(e) => Err(e),
-            }
-        }
+        Err(Error::StripeRefused(fault)) => refused(app, &refund, &payment, &fault).await,
         made => made,
+    }
+}
+
+/// What to do about Stripe's refusal: the refund may have been made at Stripe, or the payment may be disputed.
+async fn refused(
+    app: &App,
+    refund: &refund::Model,
+    payment: &payment::Model,
+    fault: &StripeFault,
+) -> Result<()> {
+    let read = async {
+        mirror(app, payment).await?;
+        disputes::mirror(app, payment).await
+    };
+    match read.await {
+        // A disconnected account refuses this read too. The refusal stands, and a person must hear of it.
+        Ok(()) | Err(Error::StripeRefused(_)) => {}
+        Err(e) => return Err(e),
+    }
+    match ready_to_send(app, &refund.id).await? {
+        Some((now, _)) if now.amount == refund.amount => block(app, &refund.id, fault).await,
+        // A dispute returned a part of it: the job, which the dispute staged again, asks for the rest.
+        _ => Ok(()),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{audit, ids};
 
 use super::checkout::session::create_session;
 use super::confirm::{PaymentSnapshot, confirm};
-use super::{find, order_id, payments_of_order, refunds};
+use super::{disputes, find, order_id, payments_of_order, refunds};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const POLL_INTERVAL_MS: i64 = 2_000;
@@ -40,6 +40,8 @@ pub(super) struct CheckoutStatus {
     pub refund_reason: Option<String>,
     /// The payment's money is due back, and no refund is under way: the last one failed.
     pub refund_failed: bool,
+    /// The payment is disputed and the bank has not decided, or has given the money back.
+    pub disputed: bool,
 }
 
 impl CheckoutStatus {
@@ -47,7 +49,9 @@ impl CheckoutStatus {
     async fn find(app: &App, session: &str) -> Result<Self> {
         let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason, \
                         o.status = 'refund_due' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id \
-                            AND r.status IN ('requested', 'pending', 'requires_action')) AS refund_failed \
+                            AND r.status IN ('requested', 'pending', 'requires_action')) AS refund_failed, \
+                        EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id \
+                            AND d.status NOT IN ('won', 'warning_closed')) AS disputed \
                     FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
                     WHERE p.stripe_object = $1";
         let read = Statement::from_sql_and_values(app.db.backend(), text, [session.into()]);
@@ -104,7 +108,11 @@ pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
     if payment.status != PaymentStatus::Paid {
         return Ok(());
     }
-    // Most charges have no refund, and Stripe limits how often it is asked.
+    // Most charges have neither refund nor dispute, and Stripe limits how often it is asked.
+    let is_undisputed = charge.as_ref().is_some_and(Expandable::is_undisputed);
+    if !is_undisputed {
+        disputes::mirror(app, &payment).await?;
+    }
     let is_unrefunded = charge.is_some_and(|charge| charge.is_unrefunded());
     if is_unrefunded && !refunds::has_any(app, id).await? {
         return Ok(());

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod balance;
 pub mod checkout;
+pub mod disputes;
 pub mod events;
 pub mod promotions;
 pub mod refunds;

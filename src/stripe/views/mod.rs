@@ -2,11 +2,13 @@
 
 mod accounts;
 mod balance;
+mod disputes;
 mod payments;
 mod promotions;
 
 pub use accounts::*;
 pub use balance::*;
+pub use disputes::*;
 pub use payments::*;
 pub use promotions::*;
 

@@ -81,6 +81,8 @@ pub struct ChargeView {
     pub id: String,
     /// Minor units.
     pub amount_refunded: Option<i64>,
+    /// Whether it was ever disputed.
+    pub disputed: Option<bool>,
 }
 
 /// An object of which only the id is read.
@@ -158,6 +160,14 @@ impl Expandable<ChargeView> {
         match self {
             Self::Id(_) => false,
             Self::Object(charge) => charge.amount_refunded == Some(0),
+        }
+    }
+
+    /// Whether it says that it was never disputed. Where it was not expanded it says nothing.
+    pub fn is_undisputed(&self) -> bool {
+        match self {
+            Self::Id(_) => false,
+            Self::Object(charge) => charge.disputed == Some(false),
         }
     }
 }
