@@ -1,6 +1,7 @@
 //! The error type of the server, and the table of its variants' statuses and codes.
 
 use sea_orm::DbErr;
+use souk_entity::AccountId;
 
 /// A failed request to Stripe, in Stripe's words (docs.stripe.com/api/errors).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,13 +22,9 @@ pub struct StripeFault {
     pub request_id: Option<String>,
 }
 
-impl StripeFault {
-    /// Whether Stripe refuses our key, or its access to the account (docs.stripe.com/api/errors: 401 and 403). Its words then
-    /// name the key and the account, and are no caller's business.
-    pub fn is_about_access(&self) -> bool {
-        matches!(self.status, Some(401 | 403))
-    }
-}
+/// What callers, and the jobs that wait, are told when Stripe refuses our own key.
+pub const KEY_REFUSED: &str =
+    "Payments are not possible at the moment. The platform has been told.";
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +90,14 @@ pub enum Error {
     /// Stripe refused definitely: nothing was done there.
     #[error("Stripe refused: {}", .0.message)]
     StripeRefused(Box<StripeFault>),
+    /// The account has disconnected from the platform (docs.stripe.com/error-codes#account-invalid), so Stripe refuses all
+    /// that concerns it. Its words name our key and the account, and are no caller's business.
+    #[error("Payments with this shop are not possible at the moment.")]
+    AccessLost { account: AccountId },
+    /// Stripe refuses our own key, or lacks a permission of it (docs.stripe.com/api/errors: 401 and 403). The platform's
+    /// operator can mend that, so work waits for it. Stripe's words are in the log.
+    #[error("{}", KEY_REFUSED)]
+    KeyRefused(Box<StripeFault>),
     /// Stripe gave no usable answer: the request may or may not have had its effect.
     #[error("Stripe gave no answer: {}", .0.message)]
     StripeUnavailable(Box<StripeFault>),
@@ -173,10 +178,9 @@ impl Error {
             Self::TooManyRequests { .. } => (429, "too_many_requests"),
             Self::WebhookRefused { code, .. } => (400, code),
             Self::Busy(_) => (503, "busy"),
-            // Our key is at fault, which an admin can mend.
-            Self::StripeRefused(fault) if fault.status == Some(401) => (503, "stripe_unavailable"),
             Self::StripeRefused(_) => (409, "stripe_refused"),
-            Self::StripeUnavailable(_) => (503, "stripe_unavailable"),
+            Self::AccessLost { .. } => (409, "seller_not_active"),
+            Self::StripeUnavailable(_) | Self::KeyRefused(_) => (503, "stripe_unavailable"),
             Self::Database(e) if is_engine_error(e) => (503, "busy"),
             Self::Database(_) | Self::Internal(_) | Self::WrongDatabase(_) => (500, "internal"),
         }
@@ -197,6 +201,7 @@ impl Error {
         matches!(
             self,
             Self::StripeUnavailable(_)
+                | Self::KeyRefused(_)
                 | Self::Busy(_)
                 | Self::TooManyRequests { .. }
                 | Self::Database(_)

@@ -90,7 +90,7 @@ pub async fn set_mode(db: &Db, mode: Mode) -> Result<()> {
 pub async fn check_platform(app: App) -> Result<()> {
     loop {
         match compare_platform(&app).await {
-            Err(Error::StripeRefused(fault)) => {
+            Err(Error::StripeRefused(fault) | Error::KeyRefused(fault)) => {
                 tracing::warn!(error = %fault.message, "Stripe doesn't tell this key whose it is (GET /v1/account), so it can't be compared with the database");
                 return Ok(());
             }

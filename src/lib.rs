@@ -84,7 +84,10 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(admin::routes::router())
         .merge(http::public::router())
         .layer(DefaultBodyLimit::max(http::BODY_LIMIT))
-        .layer(axum::middleware::from_fn(http::retry_contention::layer))
+        .layer((
+            axum::middleware::from_fn_with_state(app.clone(), findings::stripe_key::layer),
+            axum::middleware::from_fn(http::retry_contention::layer),
+        ))
         .fallback(async || Error::NoRoute)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(cors(&app.config))

@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Lease};
 use crate::metrics;
 use crate::{
-    catalog, http, identity, ids, ledger, notify, payments, reconciliation, sellers, webhooks,
+    catalog, findings, http, identity, ids, ledger, notify, payments, reconciliation, sellers,
+    webhooks,
 };
 
 /// Jobs that one worker runs at a time.
@@ -306,7 +307,7 @@ async fn work_on(app: &App, lease: Lease, ended: &mpsc::UnboundedSender<Ended>) 
     let (task_app, job) = (app.clone(), lease.job.clone());
     // A task of its own: a panic ends this job, not the worker. It ends when this is dropped.
     let mut task = JoinSet::new();
-    task.spawn(async move { perform(&task_app, &job).await });
+    task.spawn(async move { perform_or_end(&task_app, &job).await });
     // Counted from before the lease was written, so that it is never thought longer than it is.
     let mut renewed = lease.taken_at;
     let watch = Stopwatch::start();
@@ -423,6 +424,22 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::Reconcile
         | Job::Tidy
         | Job::Mail { .. } => Ok(()),
+    }
+}
+
+/// Performs a job. One that needs an account that has disconnected ends quietly: the seller's row says so from then on, and
+/// whatever is left open becomes a finding there. A refused key is a finding, and the job waits.
+async fn perform_or_end(app: &App, job: &Job) -> Result<()> {
+    match perform(app, job).await {
+        Err(Error::AccessLost { account }) => {
+            tracing::info!(kind = job.kind(), %account, "a job ends, since its account has disconnected");
+            sellers::account::note_access_lost(app, &account).await
+        }
+        Err(Error::KeyRefused(fault)) => {
+            findings::stripe_key::raise(app, &fault).await?;
+            Err(Error::KeyRefused(fault))
+        }
+        outcome => outcome,
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/{account}/unrestrict", post(unrestrict))
         .route("/{account}/reject", post(reject))
         .route("/{account}/deauthorize", post(deauthorize))
+        .route("/{account}/reauthorize", post(reauthorize))
         .route("/{account}/mend_payouts", post(reenable_banks))
         .route("/{account}/events", post(emit));
     let routes = Router::new()
@@ -142,6 +143,10 @@ async fn unrestrict(State(s): State<Simulator>, Path(id): Path<String>) -> JsonR
 
 async fn reject(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| onboarding::reject(tx, &id, "other"))
+}
+
+async fn reauthorize(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
+    work(&s, |tx| onboarding::reauthorize(tx, &id))
 }
 
 async fn deauthorize(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {

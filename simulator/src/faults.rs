@@ -54,6 +54,12 @@ pub enum FaultKind {
     Error429,
     /// `lock_timeout`, also a 429; nothing is done and nothing saved.
     LockTimeout,
+    /// The key has expired; nothing is done and nothing saved.
+    #[serde(alias = "error_401")]
+    Error401,
+    /// The key lacks a permission; nothing is done and nothing saved.
+    #[serde(alias = "error_403")]
+    Error403,
     /// `card_declined`; nothing is done, and the answer is saved under the key.
     #[serde(alias = "error_402", alias = "card_declined")]
     Error402,

@@ -86,13 +86,15 @@ pub async fn create_code(
     id: PromotionCodeId,
     new: NewPromotionCode,
 ) -> Result<promotion_code::Model> {
+    let seller_id = new.seller_id.clone();
     if find(&app.db.read, &id).await?.is_none() {
         let seller = sellers::owned(&app.db.read, caller, &new.seller_id, "seller_id").await?;
         check(&new, app.clock.now())?;
         sellers::charging_account(app, &seller)?;
         insert(app, caller, &id, new).await?;
     }
-    at_stripe::ensure(app, &id).await
+    let made = at_stripe::ensure(app, &id).await;
+    sellers::account::detect_deauthorized(app, &seller_id, made).await
 }
 
 fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Findings: differences that need a person. Each is a row that is opened and resolved.
 
 pub mod routes;
+pub mod stripe_key;
 
 use std::collections::BTreeSet;
 

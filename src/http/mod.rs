@@ -18,6 +18,7 @@ pub use extract::{
 pub use idempotency::{IdempotentJson, delete_expired_keys};
 pub use metadata::{check_metadata, deserialize_some, merge_metadata};
 pub use paging::{List, Paginate, Paging, page_by_time};
+pub use problem::KeyRefused;
 
 use axum::Json;
 use axum::http::StatusCode;

@@ -5,7 +5,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, StripeFault};
+
+/// Marks a response: Stripe refused our own key.
+#[derive(Clone)]
+pub struct KeyRefused(pub Box<StripeFault>);
 
 #[derive(Serialize)]
 struct Problem {
@@ -32,10 +36,6 @@ impl IntoResponse for Error {
                 "Something went wrong on our side; the request_id helps to find it.".to_owned()
             }
             (Self::Database(_), _) => "The database is busy; try again shortly.".to_owned(),
-            (Self::StripeRefused(fault), _) if fault.is_about_access() => {
-                tracing::warn!(error = %self, "Stripe refuses our key, or its access to the account");
-                "Payments with this shop are not possible at the moment.".to_owned()
-            }
             _ => self.to_string(),
         };
         let problem = Problem {
@@ -52,6 +52,9 @@ impl IntoResponse for Error {
             response
                 .extensions_mut()
                 .insert(super::retry_contention::Contention);
+        }
+        if let Self::KeyRefused(fault) = &self {
+            response.extensions_mut().insert(KeyRefused(fault.clone()));
         }
         let headers = response.headers_mut();
         headers.insert(

@@ -159,7 +159,7 @@ async fn reread(app: &App, id: &SellerId, reconnects: bool) -> Result<Option<sel
         let request = accounts::retrieve(account);
         let read = match app.stripe.platform().get(&request).await {
             Ok(view) => Some(view),
-            Err(e) if is_disconnected(&e) => None,
+            Err(Error::AccessLost { .. }) => None,
             Err(e) => return Err(e),
         };
         if let Some(stored) = store_read(app, &before, read, reconnects).await? {
@@ -185,8 +185,7 @@ async fn store_read(
     match read {
         Some(view) => {
             if reconnects && row.deauthorized_at.take().is_some() {
-                let (data, subject) = (json!({}), row.id.as_ref());
-                audit::record(&tx, "system", "seller.reconnected", subject, data).await?;
+                reconnected(&tx, &row).await?;
             }
             if row.deauthorized_at.is_none() {
                 write(&tx, &mut row, &view).await?;
@@ -196,12 +195,6 @@ async fn store_read(
     }
     tx.commit().await?;
     Ok(Some(row))
-}
-
-/// Whether Stripe says that the account isn't connected to the platform (docs.stripe.com/error-codes#account-invalid).
-fn is_disconnected(error: &Error) -> bool {
-    matches!(error, Error::StripeRefused(fault)
-        if fault.status == Some(403) && fault.code.as_deref() == Some("account_invalid"))
 }
 
 /// Stores an account's fields, and the status that they give.
@@ -235,7 +228,42 @@ fn requirements(view: &AccountView) -> Requirements {
     }
 }
 
-/// Marks the seller as disconnected: nothing can be charged or paid out any more.
+/// Notes that an account has connected again, and has read what happened on it meanwhile.
+async fn reconnected(tx: &Tx, row: &seller::Model) -> Result<()> {
+    audit::record(
+        tx,
+        "system",
+        "seller.reconnected",
+        row.id.as_ref(),
+        json!({}),
+    )
+    .await?;
+    let Some(account) = row.stripe_account.clone() else {
+        return Ok(());
+    };
+    let livemode = row.livemode;
+    let pull = Job::Pull {
+        account: account.clone(),
+        livemode,
+    };
+    let account = Some(account);
+    jobs::stage_all(tx, &[pull, Job::CatchUp { account, livemode }]).await?;
+    jobs::schedule(tx, &Job::SweepPayments).await?;
+    jobs::schedule(tx, &Job::Reconcile).await
+}
+
+/// Has the account's seller re-read, since Stripe says that the account has disconnected. Once the seller's row says so,
+/// nothing is staged.
+pub async fn note_access_lost(app: &App, account: &AccountId) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    let seller = by_account(&tx, account, app.stripe.livemode()).await?;
+    if let Some(seller) = seller.filter(|seller| seller.deauthorized_at.is_none()) {
+        jobs::stage(&tx, &Job::SyncAccount { seller: seller.id }).await?;
+    }
+    tx.commit().await
+}
+
+/// Marks the seller as disconnected: nothing can be charged or paid out any more. What was left open is looked at at once.
 pub(super) async fn disconnect(tx: &Tx, row: &mut seller::Model, actor: &str) -> Result<()> {
     if row.deauthorized_at.is_some() {
         return Ok(());
@@ -245,6 +273,7 @@ pub(super) async fn disconnect(tx: &Tx, row: &mut seller::Model, actor: &str) ->
     row.charges_enabled = false;
     row.payouts_enabled = false;
     store(tx, row, &old).await?;
+    jobs::schedule(tx, &Job::Reconcile).await?;
     let data = json!({ "stripe_account": row.stripe_account });
     audit::record(tx, actor, "seller.deauthorized", row.id.as_ref(), data).await
 }
@@ -300,16 +329,17 @@ pub(super) fn deauthorized() -> Error {
 
 /// Turns a refusal into `seller_deauthorized` if the account has disconnected, and stores that. Each of Stripe's routes
 /// has other words for it, so the account itself is read.
-pub(super) async fn detect_deauthorized<T>(
-    app: &App,
-    id: &SellerId,
-    answer: Result<T>,
-) -> Result<T> {
+///
+/// # Errors
+/// `seller_deauthorized`, or the answer's own.
+pub async fn detect_deauthorized<T>(app: &App, id: &SellerId, answer: Result<T>) -> Result<T> {
     match answer {
-        Err(refused @ Error::StripeRefused(_)) => match refresh(app, id).await {
-            Ok(Some(row)) if row.deauthorized_at.is_some() => Err(deauthorized()),
-            _ => Err(refused),
-        },
+        Err(refused @ (Error::StripeRefused(_) | Error::AccessLost { .. })) => {
+            match refresh(app, id).await {
+                Ok(Some(row)) if row.deauthorized_at.is_some() => Err(deauthorized()),
+                _ => Err(refused),
+            }
+        }
         answer => answer,
     }
 }
@@ -325,19 +355,6 @@ mod tests {
             code: code.map(str::to_owned),
             ..StripeFault::default()
         }
-    }
-
-    #[test]
-    fn only_a_403_with_its_code_means_that_the_account_is_gone() {
-        let gone = |fault| is_disconnected(&Error::StripeRefused(Box::new(fault)));
-        let kind = "invalid_request_error";
-        assert!(gone(refusal(403, kind, Some("account_invalid"))));
-        assert!(!gone(refusal(403, kind, None)));
-        assert!(!gone(refusal(401, kind, Some("api_key_expired"))));
-        let unknown = refusal(500, "api_error", Some("account_invalid"));
-        assert!(!is_disconnected(&Error::StripeUnavailable(Box::new(
-            unknown
-        ))));
     }
 
     #[test]

@@ -55,7 +55,12 @@ pub(super) async fn onboarding_return(
     };
     let (seller, is_fresh) = match account::refresh(&app, &known.id).await {
         Ok(seller) => (seller.ok_or(Error::NotFound("seller"))?, true),
-        Err(e @ (Error::StripeUnavailable(_) | Error::StripeRefused(_) | Error::Busy(_))) => {
+        Err(
+            e @ (Error::StripeUnavailable(_)
+            | Error::StripeRefused(_)
+            | Error::KeyRefused(_)
+            | Error::Busy(_)),
+        ) => {
             tracing::warn!(seller = %known.id, error = %e, "the account could not be read again");
             (known, false)
         }

@@ -111,7 +111,8 @@ impl Stripe {
     /// Sends a stored request, again or for the first time, on the account it was made for.
     ///
     /// # Errors
-    /// [`Error::StripeRefused`]: Stripe did nothing. [`Error::StripeUnavailable`]: whether it did is unknown.
+    /// [`Error::StripeRefused`], [`Error::AccessLost`], [`Error::KeyRefused`]: Stripe did nothing this time.
+    /// [`Error::StripeUnavailable`]: whether it did is unknown.
     pub async fn send<V: DeserializeOwned>(
         &self,
         request: &PreparedRequest,
@@ -274,7 +275,21 @@ impl Scope {
                 })
             });
         }
-        Err(Failure::answered(status, &headers, &bytes))
+        Err(Failure::answered(
+            status,
+            &headers,
+            &bytes,
+            self.concerned(path),
+        ))
+    }
+
+    /// The connected account that a request concerns: the one that is acted on, or the one that the path names.
+    fn concerned(&self, path: &str) -> Option<AccountId> {
+        let named = || {
+            let id = path.strip_prefix("/accounts/")?.split(['/', '?']).next()?;
+            Some(AccountId::from(id))
+        };
+        self.account.clone().or_else(named)
     }
 }
 
@@ -308,7 +323,12 @@ impl Failure {
     }
 
     /// `Stripe-Should-Retry` decides; without it 409, 429 and 5xx are retryable (docs.stripe.com/error-low-level).
-    fn answered(status: u16, headers: &HeaderMap, bytes: &[u8]) -> Self {
+    fn answered(
+        status: u16,
+        headers: &HeaderMap,
+        bytes: &[u8],
+        account: Option<AccountId>,
+    ) -> Self {
         let header = |name| {
             headers
                 .get(name)
@@ -332,10 +352,12 @@ impl Failure {
             Some("false") => false,
             _ => passing,
         };
-        let error = if passing {
-            Error::StripeUnavailable(Box::new(fault))
-        } else {
-            Error::StripeRefused(Box::new(fault))
+        let is_access_lost = status == 403 && fault.code.as_deref() == Some("account_invalid");
+        let error = match account.filter(|_| is_access_lost) {
+            Some(account) => Error::AccessLost { account },
+            None if matches!(status, 401 | 403) => Error::KeyRefused(Box::new(fault)),
+            None if passing => Error::StripeUnavailable(Box::new(fault)),
+            None => Error::StripeRefused(Box::new(fault)),
         };
         Self { error, retryable }
     }

@@ -53,7 +53,7 @@ pub async fn catch_up(app: &App, account: Option<&AccountId>, livemode: bool) ->
     };
     for group in effects::type_groups(endpoint_of(account)) {
         match read_group(app, account, livemode, seller.as_ref(), &group).await {
-            Err(e) if is_access_lost(&e) => {
+            Err(Error::AccessLost { .. }) => {
                 return record_access_lost(app, account, livemode, seller.as_ref()).await;
             }
             read => read?,
@@ -228,10 +228,6 @@ async fn stage_rereads(tx: &Tx, account: &AccountId, seller: &seller::Model) -> 
     jobs::stage(tx, &Job::SyncAccount { seller }).await?;
     let account = account.clone();
     jobs::stage(tx, &Job::Pull { account, livemode }).await
-}
-
-fn is_access_lost(error: &Error) -> bool {
-    matches!(error, Error::StripeRefused(fault) if fault.status == Some(403))
 }
 
 /// Notes the lost access in the account's cursors, and has its seller re-read: that stores the disconnection.

@@ -159,7 +159,7 @@ async fn an_account_that_left_without_an_event_is_noticed() {
     app.intercept().await;
     catch_up(&app, &shop.account).await;
     assert_eq!(
-        app.count("event_cursors WHERE access_lost_at IS NOT NULL")
+        app.count("event_cursors WHERE access_lost_at IS NOT NULL AND type_group = '1'")
             .await,
         1
     );
@@ -191,9 +191,11 @@ async fn one_job_catches_up_with_every_account_again_and_again_and_is_never_give
     };
     schedule().await;
     app.settle().await;
-    assert_eq!(app.count("event_cursors").await, 3);
+    assert_eq!(app.count("event_cursors WHERE type_group = '1'").await, 3);
     let listed = |account: &str| {
-        format!("SELECT listed_at AS it FROM event_cursors WHERE scope = '{account}'")
+        format!(
+            "SELECT listed_at AS it FROM event_cursors WHERE scope = '{account}' AND type_group = '1'"
+        )
     };
     let first: i64 = app.query(&listed(&one.account)).await;
     app.advance(14 * 60).await;

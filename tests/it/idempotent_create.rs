@@ -237,7 +237,7 @@ async fn a_search_that_stripe_refuses_or_does_not_answer_is_only_a_failed_try() 
     app.simulate(&leave, json!({})).await;
     app.intercept().await;
     let refused = fixture.create(Session).await;
-    assert_eq!(refused.code(), "stripe_unavailable", "{}", refused.text);
+    assert_eq!(refused.code(), "seller_not_active", "{}", refused.text);
     assert_eq!(
         app.count("payments WHERE status = 'pending' AND key_number = 1")
             .await,

@@ -1,3 +1,4 @@
+mod access_lost;
 mod admin;
 mod architecture;
 mod catalog;

@@ -187,6 +187,7 @@ async fn a_disconnection_without_an_event_is_noticed_by_the_next_request() {
             "{ask}"
         );
     }
+    app.run_jobs().await;
 }
 
 #[tokio::test]

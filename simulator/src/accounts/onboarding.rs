@@ -14,7 +14,7 @@ use crate::{
     balance::schedule,
     error::ApiError,
     events::changes,
-    store::{Record, Tx},
+    store::{Kind, Record, Tx},
 };
 
 /// How the hosted onboarding ends.
@@ -259,4 +259,16 @@ pub(crate) fn deauthorize(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiEr
     tx.emit("account.application.deauthorized", &record.id, &application);
     tx.update(account, |r| r.hidden["deauthorized"] = json!(true));
     Ok(application)
+}
+
+/// The seller connects the platform again. Stripe has no event for that.
+pub(crate) fn reauthorize(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
+    let left = |record: &Record| {
+        record.kind == Kind::Account && record.hidden["deauthorized"] == json!(true)
+    };
+    if !tx.get(account).is_some_and(|record| left(&record)) {
+        return Err(ApiError::missing("account", account, "account"));
+    }
+    let back = tx.update(account, |r| r.hidden["deauthorized"] = json!(false));
+    Ok(back.map(|record| record.value.clone()).unwrap_or_default())
 }

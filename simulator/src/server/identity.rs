@@ -49,6 +49,25 @@ pub(crate) fn authenticate(header: Option<&str>) -> Result<Key, ApiError> {
     refuse(&format!("Invalid API Key provided: {shown}****"))
 }
 
+/// The refusal of a key that was rolled or revoked (<https://docs.stripe.com/error-codes#api-key-expired>).
+pub(crate) fn expired_key() -> ApiError {
+    ApiError::new(
+        401,
+        "invalid_request_error",
+        "Expired API Key provided: sk_test_*********************",
+    )
+    .code("api_key_expired")
+}
+
+/// The refusal of a restricted key (<https://docs.stripe.com/keys#limit-access>).
+pub(crate) fn no_permission() -> ApiError {
+    ApiError::new(
+        403,
+        "invalid_request_error",
+        "The provided key 'rk_test_*********************' does not have the required permissions for this endpoint.",
+    )
+}
+
 /// The routes of a publishable key: it makes tokens and payment methods, and finishes payments
 /// whose client secret it knows.
 const PUBLISHABLE: [&str; 8] = [

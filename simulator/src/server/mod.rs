@@ -145,6 +145,8 @@ async fn run_with_fault(
         Some(FaultKind::TimeoutBeforeCommit) => return drop_connection(peer, End::Close),
         Some(FaultKind::Reset) => return drop_connection(peer, End::Reset),
         Some(FaultKind::Error429) => return refuse(&limits::too_many(), &request.id),
+        Some(FaultKind::Error401) => return refuse(&identity::expired_key(), &request.id),
+        Some(FaultKind::Error403) => return refuse(&identity::no_permission(), &request.id),
         Some(FaultKind::LockTimeout) => return refuse(&limits::lock_timeout(), &request.id),
         Some(FaultKind::Slow { ms }) => {
             let slow = run::Injection::Delay(Duration::from_millis(ms));

@@ -37,8 +37,13 @@ pub async fn create(app: &App, id: &PromotionCodeId) -> Result<Option<promotion_
     }
     match create_missing(app, id).await {
         Err(Error::StripeRefused(fault)) if concerns_the_request(&fault) => {
-            delete_refused(app, id, &fault).await?;
+            let data = json!({ "code": fault.code, "param": fault.param });
+            delete_refused(app, id, data).await?;
             Err(Error::StripeRefused(fault))
+        }
+        Err(Error::AccessLost { account }) => {
+            delete_refused(app, id, json!({ "code": "account_invalid" })).await?;
+            Err(Error::AccessLost { account })
         }
         outcome => outcome.map(Some),
     }
@@ -151,7 +156,7 @@ async fn store_stripe_id(app: &App, id: &PromotionCodeId, column: C, value: &str
     tx.commit().await
 }
 
-async fn delete_refused(app: &App, id: &PromotionCodeId, fault: &StripeFault) -> Result<()> {
+async fn delete_refused(app: &App, id: &PromotionCodeId, data: serde_json::Value) -> Result<()> {
     let tx = app.db.begin_write().await?;
     promotion_code::Entity::delete_many()
         .filter(C::Id.eq(id.clone()))
@@ -159,7 +164,6 @@ async fn delete_refused(app: &App, id: &PromotionCodeId, fault: &StripeFault) ->
         .exec(&tx)
         .await?;
     jobs::settle(&tx, &Job::CreatePromotionCode { code: id.clone() }).await?;
-    let data = json!({ "code": fault.code, "param": fault.param });
     audit::record(&tx, "system", "promotion_code.refused", id.as_ref(), data).await?;
     tx.commit().await
 }
@@ -198,7 +202,9 @@ pub async fn set_active(
     let request = requests::set_active(at_stripe, active);
     // A new key each time: the update may safely be repeated, and a saved 500 would spoil a fixed key.
     let key = format!("promotion_code_active:{}", ids::random_token());
-    let now: PromotionCodeView = app.stripe.on(&account).post(&request, &key).await?;
+    let switched = app.stripe.on(&account).post(&request, &key).await;
+    let now: PromotionCodeView =
+        sellers::account::detect_deauthorized(app, &row.seller_id, switched).await?;
     let tx = app.db.begin_write().await?;
     let changed_at = tx.now();
     promotion_code::Entity::update_many()

@@ -125,6 +125,7 @@ pub async fn open_checkout(
         }
         false => None,
     };
+    let is_new = placed.is_none();
     let (order, payment) = match placed {
         None => place(app, buyer, id, new).await?,
         Some(order) => {
@@ -136,7 +137,16 @@ pub async fn open_checkout(
             )
         }
     };
-    let (payment, url) = create_session(app, payment, &order.id).await?;
+    let payment_id = payment.id.clone();
+    let (payment, url) = match create_session(app, payment, &order.id).await {
+        Err(Error::AccessLost { account }) if is_new => {
+            // Nothing was asked of Stripe before, so there is no session.
+            let lost = Error::AccessLost { account };
+            session::refuse(app, &payment_id, &lost.to_string()).await?;
+            return Err(lost);
+        }
+        created => created?,
+    };
     let secret = order
         .secret_hash
         .is_some()

@@ -228,18 +228,7 @@ async fn verify(
         success: checkout.status == OrderStatus::Paid,
         status: checkout.status,
         refund_failed: checkout.refund_failed,
-        message: match checkout {
-            CheckoutStatus {
-                status: OrderStatus::RefundDue,
-                disputed: true,
-                ..
-            } => REFUND_DISPUTED,
-            CheckoutStatus {
-                refund_failed: true,
-                ..
-            } => REFUND_FAILED,
-            _ => message(checkout.status, checkout.refund_reason.as_deref()),
-        },
+        message: verdict(&checkout),
         order,
     }))
 }
@@ -258,9 +247,22 @@ async fn visible_order(
     }
 }
 
+const SHOP_GONE: &str = "This shop's payments can't be confirmed here any more. If you have paid, ask the shop for what you ordered, \
+    or for your money.";
+
 const REFUND_DISPUTED: &str = "Your money was to go back. You have disputed the payment with your bank, which decides about it now.";
 
 const REFUND_FAILED: &str = "Your money was to go back, but the refund failed. The shop has been told and will be in touch.";
+
+/// What to tell the buyer, in a sentence.
+fn verdict(checkout: &CheckoutStatus) -> &'static str {
+    match checkout.status {
+        OrderStatus::RefundDue if checkout.disputed => REFUND_DISPUTED,
+        _ if checkout.refund_failed => REFUND_FAILED,
+        OrderStatus::Pending | OrderStatus::Processing if checkout.disconnected => SHOP_GONE,
+        status => message(status, checkout.refund_reason.as_deref()),
+    }
+}
 
 /// The order's state as a sentence for the buyer.
 fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {

@@ -204,7 +204,7 @@ async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
 }
 
 /// Stores Stripe's refusal: there is no session and there won't be one.
-async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
+pub(super) async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
     let payment = lock_payment(&tx, id).await?;

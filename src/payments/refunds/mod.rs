@@ -283,6 +283,10 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
         .await;
     match made {
         Err(Error::StripeRefused(fault)) => refused(app, &refund, &payment, &fault).await,
+        Err(Error::AccessLost { account }) => {
+            block(app, id, DISCONNECTED).await?;
+            Err(Error::AccessLost { account })
+        }
         made => made,
     }
 }
@@ -299,12 +303,14 @@ async fn refused(
         disputes::mirror(app, payment).await
     };
     match read.await {
-        // A disconnected account refuses this read too. The refusal stands, and a person must hear of it.
+        // The refusal stands, and a person must hear of it.
         Ok(()) | Err(Error::StripeRefused(_)) => {}
         Err(e) => return Err(e),
     }
     match ready_to_send(app, &refund.id).await? {
-        Some((now, _)) if now.amount == refund.amount => block(app, &refund.id, fault).await,
+        Some((now, _)) if now.amount == refund.amount => {
+            block(app, &refund.id, &fault.message).await
+        }
         // A dispute returned a part of it: the job, which the dispute staged again, asks for the rest.
         _ => Ok(()),
     }
@@ -348,9 +354,12 @@ async fn note_given_up(tx: &Tx, id: &RefundId, why: &str) -> Result<bool> {
     Ok(noted.rows_affected == 1)
 }
 
+/// Why nothing can be refunded on an account that has left.
+const DISCONNECTED: &str = "The seller's Stripe account has disconnected from the platform.";
+
 /// Stores Stripe's refusal. If all the money has gone back by other refunds, nothing is left to do; else a finding is
 /// raised and mail is sent.
-async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
+async fn block(app: &App, id: &RefundId, why: &str) -> Result<()> {
     use refund::Column as C;
     let tx = app.db.begin_write().await?;
     let refund = find(&tx, id).await?;
@@ -364,7 +373,7 @@ async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
     };
     let changed = refund::Entity::update_many()
         .col_expr(C::Status, Expr::value(to))
-        .col_expr(C::FailureReason, Expr::value(fault.message.clone()))
+        .col_expr(C::FailureReason, Expr::value(why))
         .col_expr(C::FailedAt, Expr::value(tx.now()))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
@@ -378,7 +387,7 @@ async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
             &tx,
             &order.id,
             "refund_blocked",
-            json!({ "refund": id, "reason": fault.message }),
+            json!({ "refund": id, "reason": why }),
         )
         .await?;
         let amount = money::display(refund.amount, &refund.currency);
@@ -387,9 +396,11 @@ async fn block(app: &App, id: &RefundId, fault: &StripeFault) -> Result<()> {
             stripe_account: Some(payment.charge_account.clone()),
             subject: id.to_string(),
             message: format!(
-                "Stripe refused to refund {amount} of order {}: {}. Refund it in the Stripe dashboard; or pay the \
-                 buyer in another way, and record that with POST /v1/refunds/{id}/settle_outside_stripe.",
-                order.id, fault.message
+                "{amount} of order {} could not be refunded: {}. Have it refunded in the account's Stripe dashboard, if \
+                 it isn't there already; or pay the buyer in another way, and record that with POST \
+                 /v1/refunds/{id}/settle_outside_stripe.",
+                order.id,
+                why.trim_end_matches('.'),
             ),
             amount: Some(refund.amount),
             currency: Some(refund.currency.clone()),

@@ -18,7 +18,7 @@ use crate::jobs::{self, Job};
 use crate::orders::{self, OrderAccess};
 use crate::stripe::requests::checkout as request;
 use crate::stripe::views::{ChargeView, Expandable, SessionView};
-use crate::{audit, ids};
+use crate::{audit, ids, sellers};
 
 use super::checkout::session::create_session;
 use super::confirm::{PaymentSnapshot, confirm};
@@ -42,6 +42,8 @@ pub(super) struct CheckoutStatus {
     pub refund_failed: bool,
     /// The payment is disputed and the bank has not decided, or has given the money back.
     pub disputed: bool,
+    /// The seller's account has disconnected, so nothing more can be learned.
+    pub disconnected: bool,
 }
 
 impl CheckoutStatus {
@@ -51,8 +53,10 @@ impl CheckoutStatus {
                         o.status = 'refund_due' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id \
                             AND r.status IN ('requested', 'pending', 'requires_action')) AS refund_failed, \
                         EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id \
-                            AND d.status NOT IN ('won', 'warning_closed')) AS disputed \
+                            AND d.status NOT IN ('won', 'warning_closed')) AS disputed, \
+                        s.deauthorized_at IS NOT NULL AS disconnected \
                     FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
+                        JOIN sellers s ON s.id = o.seller_id \
                     WHERE p.stripe_object = $1";
         let read = Statement::from_sql_and_values(app.db.backend(), text, [session.into()]);
         let found = Self::find_by_statement(read).one(&app.db.read).await?;
@@ -75,7 +79,13 @@ pub(super) async fn verify(app: &App, session: &str) -> Result<CheckoutStatus> {
         return Ok(before);
     }
     if claim_poll(app, &before.payment_id).await? {
-        read_session(app, &before.payment_id).await?;
+        match read_session(app, &before.payment_id).await {
+            // The buyer is told what is known.
+            Err(Error::AccessLost { account }) => {
+                sellers::account::note_access_lost(app, &account).await?;
+            }
+            read => drop(read?),
+        }
     }
     CheckoutStatus::find(app, session).await
 }
@@ -187,6 +197,9 @@ async fn note_charge(
 /// How long after a session's end Stripe is asked about it: its event should have come by then.
 const STALE_MS: i64 = 10 * 60_000;
 
+const IS_CONNECTED: &str = "NOT EXISTS (SELECT 1 FROM sellers s \
+    WHERE s.stripe_account = payments.charge_account AND s.deauthorized_at IS NOT NULL)";
+
 /// The job: re-reads payments that are still pending after their session's end.
 pub async fn sweep(app: &App) -> Result<()> {
     use payment::Column as C;
@@ -197,6 +210,8 @@ pub async fn sweep(app: &App) -> Result<()> {
         .filter(C::ExpiresAt.lt(tx.now().plus_ms(-STALE_MS)))
         .filter(C::StripeObject.is_not_null())
         .filter(C::Livemode.eq(app.stripe.livemode()))
+        // Of an account that has disconnected nothing can be read.
+        .filter(Expr::cust(IS_CONNECTED))
         .order_by_asc(C::Id)
         .all(&tx)
         .await?;
@@ -312,7 +327,13 @@ pub(super) async fn cancel(
     let id = access.order.id.clone();
     if access.order.status == OrderStatus::Pending {
         for payment in payments_of_order(&app.db.read, &id).await? {
-            expire_at_stripe(app, &payment).await?;
+            match expire_at_stripe(app, &payment).await {
+                // Whether it was paid can't be asked any more, which is a finding; whoever cancels need not wait for that.
+                Err(Error::AccessLost { account }) => {
+                    sellers::account::note_access_lost(app, &account).await?;
+                }
+                expired => expired?,
+            }
         }
     }
     let tx = app.db.begin_write().await?;

@@ -278,7 +278,7 @@ async fn a_code_that_stripe_refuses_is_removed() {
     let path = format!("/v1/promotion_codes/{id}");
     app.patch(&path, json!({ "active": false }))
         .by(&shop.owner)
-        .refused(409, "stripe_refused")
+        .refused(409, "seller_deauthorized")
         .await;
     assert_eq!(
         app.get(&path).by(&shop.owner).expect(200).await["active"],

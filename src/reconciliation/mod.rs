@@ -1,6 +1,8 @@
 //! What is looked at again and again, whatever events came or didn't: money that is owed and that nothing moves. Each
 //! finding is open exactly as long as what it says is true.
 
+mod access;
+
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
@@ -22,8 +24,8 @@ const NO_REFUND: &str = "NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = 
 /// A refund that is pending for so long needs a person.
 const PENDING_TOO_LONG_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// The job: looks for orders whose money is due without a refund, for failed refunds that are owed, and for refunds that
-/// Stripe doesn't decide.
+/// The job: looks for orders whose money is due without a refund, for failed refunds that are owed, for refunds and disputes
+/// that nobody decides, and for what stands still because Stripe refuses us.
 ///
 /// # Errors
 /// The database failed.
@@ -32,6 +34,8 @@ pub async fn reconcile(app: &App) -> Result<()> {
     failed_refunds(&tx).await?;
     orders_without_refund(&tx).await?;
     waiting_refunds(&tx).await?;
+    access::payments_out_of_reach(&tx).await?;
+    access::refused_key(&tx).await?;
     payments::disputes::reread_undecided(&tx, tx.now().plus_ms(-ASK_AFTER_MS)).await?;
     tx.commit().await
 }
