@@ -6,6 +6,7 @@ pub mod audit;
 pub mod catalog;
 pub mod clock;
 pub mod config;
+pub mod countries;
 pub mod db;
 pub mod error;
 pub mod findings;

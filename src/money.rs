@@ -1,74 +1,44 @@
 //! Amounts in minor units, their currencies, and the application fee.
 
+mod currencies;
+
+pub use currencies::{Currency, MAX_AMOUNT, currency};
+
 use crate::error::{Error, Result};
 
-/// The largest amount that Stripe charges at once: eight digits (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
-pub const MAX_AMOUNT: i64 = 99_999_999;
-
-/// Currencies that Stripe charges in, each with its smallest charge in minor units, as far as Stripe documents one
-/// (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
-const CURRENCIES: &[(&str, i64)] = &[
-    ("aed", 200),
-    ("aud", 50),
-    ("bgn", 100),
-    ("brl", 50),
-    ("cad", 50),
-    ("chf", 50),
-    ("clp", 1),
-    ("cop", 1),
-    ("czk", 1500),
-    ("dkk", 250),
-    ("eur", 50),
-    ("gbp", 30),
-    ("hkd", 400),
-    ("huf", 17500),
-    ("idr", 1),
-    ("ils", 1),
-    ("inr", 50),
-    ("jpy", 50),
-    ("krw", 1),
-    ("mxn", 1000),
-    ("myr", 200),
-    ("nok", 300),
-    ("nzd", 50),
-    ("pen", 1),
-    ("php", 1),
-    ("pln", 200),
-    ("ron", 200),
-    ("sek", 300),
-    ("sgd", 50),
-    ("thb", 1000),
-    ("twd", 1),
-    ("usd", 50),
-    ("vnd", 1),
-    ("zar", 1),
-    ("bhd", 10),
-    ("jod", 10),
-    ("kwd", 10),
-    ("omr", 10),
-    ("tnd", 10),
-];
-
-/// Whether the currency is one of ours (ISO 4217, lower case).
-pub fn is_currency(currency: &str) -> bool {
-    minimum(currency).is_some()
+/// Whether Stripe charges in the currency (ISO 4217, lower case).
+pub fn is_currency(code: &str) -> bool {
+    currency(code).is_some()
 }
 
-/// The smallest charge in a currency, in minor units. None: we don't know the currency.
-pub fn minimum(currency: &str) -> Option<i64> {
-    CURRENCIES
-        .iter()
-        .find(|(name, _)| *name == currency)
-        .map(|(_, minimum)| *minimum)
+/// The decimals of a currency's amounts. Two for one that Stripe doesn't charge in, as for most.
+pub fn decimals(code: &str) -> usize {
+    currency(code).map_or(2, |currency| currency.decimals)
 }
 
-/// The decimals of a currency's amounts (docs.stripe.com/currencies#zero-decimal and #three-decimal).
-pub fn decimals(currency: &str) -> usize {
-    match currency {
-        "clp" | "jpy" | "krw" | "vnd" => 0,
-        "bhd" | "jod" | "kwd" | "omr" | "tnd" => 3,
-        _ => 2,
+/// The step of a currency's amounts: all are multiples of it. 1 for one that Stripe doesn't charge in.
+pub fn step(code: &str) -> i64 {
+    currency(code).map_or(1, |currency| currency.step)
+}
+
+/// Whether somebody may ask for an amount in a currency: it is positive, a multiple of the step, and no more than can be
+/// charged at once. What is wrong with it otherwise, after the name of its field.
+pub fn fault(amount: i64, code: &str) -> Option<String> {
+    let (step, most) = (
+        step(code),
+        currency(code).map_or(MAX_AMOUNT, |row| row.largest),
+    );
+    if !(step..=most).contains(&amount) {
+        let (from, to) = (display(step, code), display(most, code));
+        return Some(format!("must be {step} to {most} ({from} to {to})"));
     }
+    if amount % step != 0 {
+        let unit = display(step, code);
+        return Some(format!(
+            "must be a multiple of {step} ({unit}), as Stripe wants"
+        ));
+    }
+    None
 }
 
 /// An amount in minor units as text for people, such as `12.50 EUR`.
@@ -109,7 +79,7 @@ pub fn times(unit: i64, quantity: i64) -> Result<i64> {
     unit.checked_mul(quantity).ok_or(Error::Overflow)
 }
 
-/// The application fee: a share in basis points, rounded half up to a whole minor unit, and a fixed amount. It is never
+/// The application fee: a share in basis points, rounded half up to the currency's step, and a fixed amount. It is never
 /// more than the payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeeRule {
@@ -120,14 +90,17 @@ pub struct FeeRule {
 }
 
 impl FeeRule {
-    /// The application fee of an amount, both in minor units.
+    /// The application fee of an amount in a currency, both in minor units.
     ///
     /// # Errors
     /// [`Error::Overflow`].
-    pub fn of(self, amount: i64) -> Result<i64> {
+    pub fn of(self, amount: i64, currency: &str) -> Result<i64> {
+        let step = step(currency);
         let share = times(amount, i64::from(self.bps))?;
-        let rounded = add(share, 5_000)? / 10_000;
-        Ok(std::cmp::Ord::min(add(rounded, self.fixed)?, amount))
+        // Half a step's ten-thousandths, so that the division rounds half up.
+        let steps = add(share, times(step, 5_000)?)? / times(step, 10_000)?;
+        let fee = add(times(steps, step)?, self.fixed)?;
+        Ok(std::cmp::Ord::min(fee, amount))
     }
 }
 
@@ -138,12 +111,67 @@ mod tests {
     #[test]
     fn a_fee_rounds_half_up_and_never_exceeds_the_amount() {
         let rule = |bps, fixed| FeeRule { bps, fixed };
-        assert_eq!(rule(1000, 0).of(1005).expect("small"), 101);
-        assert_eq!(rule(1000, 0).of(1004).expect("small"), 100);
-        assert_eq!(rule(250, 30).of(10_000).expect("small"), 280);
-        assert_eq!(rule(10_000, 500).of(100).expect("small"), 100);
-        assert_eq!(rule(0, 0).of(100).expect("small"), 0);
-        assert!(rule(10_000, 0).of(i64::MAX).is_err());
+        assert_eq!(rule(1000, 0).of(1005, "usd").expect("small"), 101);
+        assert_eq!(rule(1000, 0).of(1004, "usd").expect("small"), 100);
+        assert_eq!(rule(250, 30).of(10_000, "usd").expect("small"), 280);
+        assert_eq!(rule(10_000, 500).of(100, "usd").expect("small"), 100);
+        assert_eq!(rule(0, 0).of(100, "usd").expect("small"), 0);
+        assert!(rule(10_000, 0).of(i64::MAX, "usd").is_err());
+        assert!(rule(10_000, 0).of(MAX_AMOUNT, "usd").is_ok());
+    }
+
+    #[test]
+    fn a_fee_is_a_multiple_of_the_currencys_step() {
+        let ten_percent = |amount, currency| {
+            let rule = FeeRule {
+                bps: 1000,
+                fixed: 0,
+            };
+            rule.of(amount, currency).expect("small")
+        };
+        assert_eq!(ten_percent(4_900, "isk"), 500);
+        assert_eq!(ten_percent(4_500, "isk"), 500);
+        assert_eq!(ten_percent(4_400, "isk"), 400);
+        assert_eq!(ten_percent(400, "ugx"), 0);
+        assert_eq!(ten_percent(5_150, "kwd"), 520);
+        assert_eq!(ten_percent(5_140, "kwd"), 510);
+        assert_eq!(ten_percent(15, "jpy"), 2);
+        let all = FeeRule {
+            bps: 10_000,
+            fixed: 100,
+        };
+        assert_eq!(all.of(400, "isk").expect("small"), 400);
+    }
+
+    #[test]
+    fn an_amount_is_a_multiple_of_its_step_within_the_limits() {
+        for (amount, currency) in [
+            (1, "usd"),
+            (1, "jpy"),
+            (100, "isk"),
+            (300, "ugx"),
+            (10, "kwd"),
+            (1, "huf"),
+            (150_000_000, "idr"),
+            (MAX_AMOUNT, "idr"),
+        ] {
+            assert_eq!(fault(amount, currency), None, "{amount} {currency}");
+        }
+        for (amount, currency) in [
+            (0, "usd"),
+            (-1, "usd"),
+            (i64::MIN, "usd"),
+            (i64::MAX, "usd"),
+            (MAX_AMOUNT + 1, "usd"),
+            (50, "isk"),
+            (150, "isk"),
+            (101, "ugx"),
+            (5, "kwd"),
+            (5_124, "kwd"),
+            (MAX_AMOUNT, "kwd"),
+        ] {
+            assert!(fault(amount, currency).is_some(), "{amount} {currency}");
+        }
     }
 
     #[test]
@@ -152,5 +180,7 @@ mod tests {
         assert_eq!(display(-5, "usd"), "-0.05 USD");
         assert_eq!(display(500, "jpy"), "500 JPY");
         assert_eq!(display(1500, "kwd"), "1.500 KWD");
+        assert_eq!(display(500, "isk"), "5.00 ISK");
+        assert_eq!(display(500, "xof"), "500 XOF");
     }
 }

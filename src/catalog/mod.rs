@@ -85,7 +85,7 @@ pub struct NewProduct {
     pub name: String,
     /// At most 2000 characters.
     pub description: Option<String>,
-    /// Minor units, at least Stripe's minimum (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+    /// Minor units, a multiple of the currency's step.
     pub unit_amount: i64,
     /// ISO 4217, lower case.
     pub currency: String,
@@ -277,22 +277,15 @@ fn check_currency(currency: &str) -> Result<()> {
     ))
 }
 
+/// A unit price may be below the smallest charge: an order may have several of it.
 fn check_amount(amount: i64, currency: &str) -> Result<()> {
-    let least = money::minimum(currency).unwrap_or(1);
-    if (least..=money::MAX_AMOUNT).contains(&amount) {
-        return Ok(());
+    match money::fault(amount, currency) {
+        None => Ok(()),
+        Some(fault) => Err(Error::invalid(
+            "unit_amount",
+            format!("unit_amount {fault}."),
+        )),
     }
-    let most = money::MAX_AMOUNT;
-    let (from, to) = (
-        money::display(least, currency),
-        money::display(most, currency),
-    );
-    Err(Error::invalid(
-        "unit_amount",
-        format!(
-            "unit_amount must be {least} to {most} ({from} to {to}): Stripe charges no less and no more."
-        ),
-    ))
 }
 
 #[cfg(test)]
@@ -300,17 +293,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_price_lies_between_what_stripe_charges_least_and_most() {
-        assert!(check_amount(49, "usd").is_err());
-        assert!(check_amount(50, "usd").is_ok());
-        assert!(check_amount(30, "gbp").is_ok());
-        assert!(check_amount(49, "jpy").is_err());
-        assert!(check_amount(17_499, "huf").is_err());
-        assert!(check_amount(99_999_999, "usd").is_ok());
-        for amount in [100_000_000, 0, -1, i64::MIN, i64::MAX] {
+    fn a_price_is_an_amount_that_stripe_charges_with_others_or_alone() {
+        assert!(check_amount(1, "usd").is_ok());
+        assert!(check_amount(150_000_000, "idr").is_ok());
+        assert!(check_amount(money::MAX_AMOUNT, "usd").is_ok());
+        for amount in [money::MAX_AMOUNT + 1, 0, -1, i64::MIN, i64::MAX] {
             let fault = check_amount(amount, "usd").expect_err("out of range");
             assert_eq!(fault.param(), Some("unit_amount"));
         }
+        assert!(check_amount(4_900, "isk").is_ok());
+        let fault = check_amount(4_950, "isk").expect_err("a fraction");
+        assert_eq!(
+            fault.to_string(),
+            "unit_amount must be a multiple of 100 (1.00 ISK), as Stripe wants."
+        );
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub struct NewPromotionCode {
     pub code: String,
     /// Whole per cents, 1 to 100.
     pub percent_off: Option<i32>,
-    /// Minor units of `currency`.
+    /// Minor units of `currency`, a multiple of its step.
     pub amount_off: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: Option<String>,
@@ -118,15 +118,13 @@ fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
             }
         }
         (None, Some(amount)) => {
-            if !(1..=money::MAX_AMOUNT).contains(&amount) {
-                return Err(Error::invalid(
-                    "amount_off",
-                    format!("amount_off is 1 to {}.", money::MAX_AMOUNT),
-                ));
-            }
             let missing =
                 || Error::invalid("currency", "currency is missing: amount_off needs it.");
-            check_currency(new.currency.as_deref().ok_or_else(missing)?)?;
+            let currency = new.currency.as_deref().ok_or_else(missing)?;
+            check_currency(currency)?;
+            if let Some(fault) = money::fault(amount, currency) {
+                return Err(Error::invalid("amount_off", format!("amount_off {fault}.")));
+            }
         }
         _ => {
             return Err(Error::invalid(
@@ -268,13 +266,20 @@ mod tests {
             };
             assert_eq!(fault(&new).as_deref(), Some("percent_off"));
         }
-        for off in [0, -1, 100_000_000, i64::MAX] {
+        for off in [0, -1, money::MAX_AMOUNT + 1, i64::MAX] {
             let new = NewPromotionCode {
                 amount_off: Some(off),
                 ..amount()
             };
             assert_eq!(fault(&new).as_deref(), Some("amount_off"));
         }
+        let in_isk = |off| NewPromotionCode {
+            amount_off: Some(off),
+            currency: Some("isk".to_owned()),
+            ..amount()
+        };
+        assert_eq!(fault(&in_isk(500)), None);
+        assert_eq!(fault(&in_isk(550)).as_deref(), Some("amount_off"));
         for code in ["", "ab", "two words", "ünder", &"x".repeat(41)] {
             let new = NewPromotionCode {
                 code: code.to_owned(),

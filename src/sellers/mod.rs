@@ -20,13 +20,13 @@ pub use account::{balance, sync};
 pub use links::{dashboard_link, onboarding_link};
 
 use crate::app::App;
-use crate::audit;
 use crate::error::{Error, Result};
 use crate::http::{Path, check_metadata, merge_metadata};
 use crate::identity::Caller;
 use crate::jobs::{self, Job};
 use crate::money::FeeRule;
 use crate::stripe::key_until;
+use crate::{audit, countries};
 
 /// How long a request to Stripe may take before the job that repeats it begins.
 const RETRY_DELAY_MS: i64 = 15_000;
@@ -153,7 +153,7 @@ pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a 
 pub struct NewSeller {
     /// Shown to buyers, 1 to 200 characters.
     pub name: String,
-    /// ISO 3166-1 alpha-2, upper case.
+    /// ISO 3166-1 alpha-2, upper case; one that Stripe serves.
     pub country: String,
     /// The owner's unless given.
     pub email: Option<String>,
@@ -177,18 +177,19 @@ pub async fn create(
     if find(&app.db.read, &id).await?.is_none() {
         insert(app, owner, &id, new).await?;
     }
-    account::ensure(app, &id).await
+    match account::ensure(app, &id).await {
+        Err(Error::StripeRefused(fault))
+            if fault.code.as_deref() == Some("country_unsupported") =>
+        {
+            Err(country_unsupported(&fault.message))
+        }
+        made => made,
+    }
 }
 
 async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -> Result<()> {
     let name = display_name(&new.name)?;
-    let letters = new.country.chars().all(|c| c.is_ascii_uppercase());
-    if new.country.len() != 2 || !letters {
-        return Err(Error::invalid(
-            "country",
-            "country must be two capital letters (ISO 3166-1), such as DE.",
-        ));
-    }
+    check_country(&new.country)?;
     let email = new.email.unwrap_or_else(|| owner.email.clone());
     if !email.validate_length(Some(3), Some(254), None) || !email.validate_email() {
         return Err(Error::invalid(
@@ -240,6 +241,26 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
     let data = json!({ "country": country });
     audit::record(&tx, owner.id.as_ref(), "seller.created", id.as_ref(), data).await?;
     tx.commit().await
+}
+
+fn check_country(code: &str) -> Result<()> {
+    if !countries::is_country(code) {
+        return Err(Error::invalid(
+            "country",
+            "country must be a country's two capital letters (ISO 3166-1), such as DE.",
+        ));
+    }
+    if !countries::is_served(code) {
+        return Err(country_unsupported(
+            "Stripe doesn't serve sellers in this country.",
+        ));
+    }
+    Ok(())
+}
+
+/// Stripe's own code for it (docs.stripe.com/error-codes#country-unsupported).
+fn country_unsupported(message: &str) -> Error {
+    Error::invalid_with("country_unsupported", "country", message)
 }
 
 fn display_name(text: &str) -> Result<String> {

@@ -18,6 +18,7 @@ use crate::http::{
     Answer, Empty, Filters, IdempotentJson, List, Paginate, ValidJson, deserialize_some,
 };
 use crate::identity::Caller;
+use crate::money;
 use crate::stripe::views::{BalanceAmountView, BalanceView};
 
 /// Sellers' routes and the pages that Stripe sends them back to.
@@ -183,8 +184,8 @@ struct SellerUpdate {
     #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 0,
-        max = 99_999_999,
-        message = "application_fee_fixed is 0 to 99999999, or null."
+        max = money::MAX_AMOUNT,
+        message = "application_fee_fixed is 0 to 999999999999, or null."
     ))]
     application_fee_fixed: Option<Option<i64>>,
 }

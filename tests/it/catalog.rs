@@ -71,8 +71,7 @@ async fn every_wrong_field_of_a_product_is_named_and_nothing_is_made() {
         ("description", json!("x".repeat(2001))),
         ("unit_amount", json!(0)),
         ("unit_amount", json!(-2500)),
-        ("unit_amount", json!(49)),
-        ("unit_amount", json!(100_000_000)),
+        ("unit_amount", json!(1_000_000_000_000_i64)),
         ("unit_amount", json!(i64::MAX)),
         ("unit_amount", json!(u64::MAX)),
         ("unit_amount", json!(25.5)),
@@ -110,40 +109,6 @@ async fn every_wrong_field_of_a_product_is_named_and_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn the_least_price_is_stripes_least_charge_in_that_currency() {
-    let app = TestApp::start().await;
-    let shop = app.shop("mira").await;
-    for (currency, least) in [
-        ("usd", 50),
-        ("eur", 50),
-        ("gbp", 30),
-        ("jpy", 50),
-        ("huf", 17_500),
-    ] {
-        let body = |amount: i64| {
-            let mut body = lamp(&shop, "currency", json!(currency));
-            body["unit_amount"] = json!(amount);
-            body
-        };
-        app.post("/v1/products", body(least - 1))
-            .by(&shop.owner)
-            .refuses_field("unit_amount")
-            .await;
-        app.post("/v1/products", body(least))
-            .by(&shop.owner)
-            .expect(201)
-            .await;
-    }
-    app.post(
-        "/v1/products",
-        lamp(&shop, "unit_amount", json!(99_999_999)),
-    )
-    .by(&shop.owner)
-    .expect(201)
-    .await;
-}
-
-#[tokio::test]
 async fn a_product_changes_in_what_may_change_and_orders_keep_their_price() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
@@ -165,7 +130,7 @@ async fn a_product_changes_in_what_may_change_and_orders_keep_their_price() {
         ("stock", json!(9)),
         ("seller_id", json!(shop.id)),
         ("name", json!(null)),
-        ("unit_amount", json!(1)),
+        ("unit_amount", json!(0)),
         ("status", json!("deleted")),
     ] {
         app.patch(&path, json!({ field: value }))

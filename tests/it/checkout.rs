@@ -82,6 +82,7 @@ async fn products_that_cannot_be_sold_together_or_at_all_are_refused() {
     let euro = app.product_in(&mira, 2500, "eur", None).await;
     let few = app.product(&mira, 2500, Some(2)).await;
     let gone = app.product(&mira, 2500, None).await;
+    let dear = app.product(&mira, 999_999_999, None).await;
     app.patch(
         format!("/v1/products/{gone}"),
         json!({ "status": "archived" }),
@@ -121,7 +122,7 @@ async fn products_that_cannot_be_sold_together_or_at_all_are_refused() {
             "not_found",
             "lines[0].product_id",
         ),
-        (vec![(&lamp, 999); 41], 422, "invalid_request", "lines"),
+        (vec![(&dear, 999); 2], 422, "amount_too_large", "lines"),
     ] {
         let answer = app.post("/v1/checkout_sessions", of(&lines)).await;
         let problem = answer.refused(status, code);
@@ -249,15 +250,14 @@ async fn buyers_are_sent_back_to_configured_origins_only() {
 }
 
 #[tokio::test]
-async fn prices_below_stripes_minimum_or_beyond_its_maximum_are_refused() {
+async fn prices_of_nothing_or_beyond_stripes_maximum_are_refused() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let product = |amount: Value, currency: &str| json!({ "seller_id": shop.id, "name": "Lamp", "unit_amount": amount, "currency": currency });
     for (amount, currency, param) in [
         (json!(0), "usd", "unit_amount"),
         (json!(-1), "usd", "unit_amount"),
-        (json!(49), "usd", "unit_amount"),
-        (json!(100_000_000), "usd", "unit_amount"),
+        (json!(1_000_000_000_000_i64), "usd", "unit_amount"),
         (json!(i64::MAX), "usd", "unit_amount"),
         (json!(12.5), "usd", "unit_amount"),
         (json!(2500), "xxx", "currency"),
@@ -270,25 +270,6 @@ async fn prices_below_stripes_minimum_or_beyond_its_maximum_are_refused() {
             .await;
     }
     assert_eq!(app.count("products").await, 0);
-}
-
-#[tokio::test]
-async fn a_total_below_stripes_minimum_is_refused() {
-    let app = TestApp::start().await;
-    let shop = app.shop("mira").await;
-    let lamp = app.product(&shop, 50, None).await;
-    // Priced before Stripe raised its minimum.
-    app.sql("UPDATE products SET unit_amount = 10").await;
-    let body = of(&[(&lamp, 2)]);
-    let problem = app
-        .post("/v1/checkout_sessions", body)
-        .refused(422, "amount_too_small")
-        .await;
-    assert_eq!(problem["param"], "lines");
-    nothing_was_written(&app).await;
-    app.post("/v1/checkout_sessions", of(&[(&lamp, 5)]))
-        .expect(201)
-        .await;
 }
 
 #[tokio::test]

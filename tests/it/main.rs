@@ -9,6 +9,7 @@ mod confirm;
 mod confirm_batch;
 mod contract;
 mod coverage;
+mod currencies;
 mod disputes;
 mod failed_refunds;
 mod harness;

@@ -1,6 +1,7 @@
 //! Sellers: the life of a status, disconnection, requirements, dashboards, balances and fees.
 
 use serde_json::{Value, json};
+use souk_simulator::FaultKind;
 
 use crate::harness::{Has, Shop, TestApp, User, event, text};
 use crate::onboarding::{browse, link};
@@ -334,7 +335,7 @@ async fn only_an_admin_sets_a_sellers_fee_and_it_counts_for_the_next_checkout() 
         ),
         (json!({ "application_fee_bps": -1 }), "application_fee_bps"),
         (
-            json!({ "application_fee_fixed": 100_000_000_i64 }),
+            json!({ "application_fee_fixed": 1_000_000_000_000_i64 }),
             "application_fee_fixed",
         ),
         (
@@ -401,6 +402,7 @@ async fn every_wrong_field_of_a_new_seller_is_named_and_nothing_is_made() {
         ("name", json!("x".repeat(201))),
         ("country", json!("us")),
         ("country", json!("USA")),
+        ("country", json!("XX")),
         ("email", json!("nobody")),
         ("email", json!(null)),
         ("business_type", json!("charity")),
@@ -419,12 +421,34 @@ async fn every_wrong_field_of_a_new_seller_is_named_and_nothing_is_made() {
         .by(&mira)
         .refuses_field("country")
         .await;
-    // A country that Stripe doesn't know: its no is final, and leaves nothing.
-    let body = json!({ "name": "Mira", "country": "ZZ" });
+    // A country that Stripe doesn't serve.
+    let body = json!({ "name": "Mira", "country": "AQ" });
     app.post("/v1/sellers", body)
         .by(&mira)
-        .refused(409, "stripe_refused")
+        .refused(422, "country_unsupported")
         .await;
+    assert_eq!(app.count("sellers").await, 0);
+    app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn a_country_that_stripe_refuses_after_all_is_named_and_leaves_no_seller() {
+    let app = TestApp::start().await;
+    let mira = app.member("mira").await;
+    let (method, path) = ("POST", "/v1/accounts");
+    app.fault(method, path, FaultKind::TimeoutBeforeCommit, Some(3))
+        .await;
+    let body = json!({ "name": "Mira", "country": "US" });
+    let ask = || {
+        app.post("/v1/sellers", body.clone())
+            .by(&mira)
+            .keyed("once")
+    };
+    ask().refused(503, "stripe_unavailable").await;
+    // Stripe has left the country since.
+    app.sql("UPDATE sellers SET country = 'ZZ'").await;
+    let problem = ask().refused(422, "country_unsupported").await;
+    assert_eq!(problem["param"], "country");
     assert_eq!(app.count("sellers").await, 0);
     app.run_jobs().await;
 }

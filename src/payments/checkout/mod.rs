@@ -145,7 +145,7 @@ pub async fn open_checkout(
             session::refuse(app, &payment_id, &lost.to_string()).await?;
             return Err(lost);
         }
-        created => created?,
+        created => created.map_err(refused_total)?,
     };
     let secret = order
         .secret_hash
@@ -238,7 +238,8 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         .expires_in
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     Ok(Priced {
-        application_fee: sellers::fee_rule(app.config.application_fee, &seller).of(subtotal)?,
+        application_fee: sellers::fee_rule(app.config.application_fee, &seller)
+            .of(subtotal, &currency)?,
         success_url: redirect(app, "success_url", new.success_url, own_page)?,
         cancel_url: redirect(app, "cancel_url", new.cancel_url, "/checkout/cancelled")?,
         allow_discounts: new.allow_promotion_codes.unwrap_or(true),
@@ -437,24 +438,42 @@ fn line_conflict(code: &'static str, param: String, message: String) -> Error {
     }
 }
 
+/// A first check: what is settled in another currency must convert to the smallest charge of that one, which only Stripe
+/// knows.
 fn check_total(subtotal: i64, currency: &str) -> Result<()> {
-    let minimum = money::minimum(currency).unwrap_or(1);
-    if subtotal < minimum {
-        let least = money::display(minimum, currency);
+    let Some(limits) = money::currency(currency) else {
+        return Ok(());
+    };
+    if subtotal < limits.smallest {
+        let least = money::display(limits.smallest, currency);
         return Err(Error::invalid_with(
             "amount_too_small",
             "lines",
             format!("Stripe takes no less than {least}."),
         ));
     }
-    if subtotal > money::MAX_AMOUNT {
-        let most = money::display(money::MAX_AMOUNT, currency);
-        return Err(Error::invalid(
+    if subtotal > limits.largest {
+        let most = money::display(limits.largest, currency);
+        return Err(Error::invalid_with(
+            "amount_too_large",
             "lines",
             format!("Stripe takes no more than {most} at once."),
         ));
     }
     Ok(())
+}
+
+/// Stripe's refusal of a total, as our own check would say it. Other refusals stay as they are.
+fn refused_total(error: Error) -> Error {
+    let Error::StripeRefused(fault) = &error else {
+        return error;
+    };
+    let code = match fault.code.as_deref() {
+        Some("amount_too_small") => "amount_too_small",
+        Some("amount_too_large") => "amount_too_large",
+        _ => return error,
+    };
+    Error::invalid_with(code, "lines", error.to_string())
 }
 
 /// The given address, if its origin is allowed: otherwise anybody could send buyers elsewhere through us.

@@ -78,6 +78,12 @@ pub async fn request(
             ),
         });
     }
+    // The rest may go back whatever it is: a discount can leave a fraction.
+    if amount != left
+        && let Some(fault) = money::fault(amount, &payment.currency)
+    {
+        return Err(Error::invalid("amount", format!("amount {fault}.")));
+    }
     let details = RefundDetails {
         payment: &payment.id,
         order: &access.order.id,

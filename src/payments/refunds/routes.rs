@@ -18,7 +18,7 @@ use crate::http::{
 };
 use crate::identity::Caller;
 use crate::orders::{self, Credentials, OrderAccess};
-use crate::sellers;
+use crate::{money, sellers};
 
 use super::{NewRefund, find};
 
@@ -97,8 +97,8 @@ struct RefundCreate {
     #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(range(
         min = 1,
-        max = 99_999_999,
-        message = "amount is 1 to 99999999 minor units."
+        max = money::MAX_AMOUNT,
+        message = "amount is 1 to 999999999999 minor units."
     ))]
     amount: Option<i64>,
     #[serde(default, deserialize_with = "deserialize_some")]

@@ -89,7 +89,7 @@ async fn every_wrong_field_of_a_code_is_named_and_nothing_is_made() {
         ),
         (
             "amount_off",
-            json!({ "percent_off": null, "amount_off": 100_000_000, "currency": "usd" }),
+            json!({ "percent_off": null, "amount_off": 1_000_000_000_000_i64, "currency": "usd" }),
         ),
         (
             "currency",
