@@ -160,6 +160,8 @@ pub fn ensure_jwt_secret(config: &mut Config) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use souk_entity::Amounts;
+
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigFaults> {
@@ -186,6 +188,7 @@ mod tests {
             ("STRIPE_SECRET_KEY", "pk_test_1"),
             ("STRIPE_CONNECT_WEBHOOK_SECRET", ""),
             ("APPLICATION_FEE_BPS", "10001"),
+            ("APPLICATION_FEE_FIXED", "30"),
             ("JOB_LEASE_SECONDS", "1"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, localhost"),
             ("JWT_SECRET", "short"),
@@ -199,6 +202,7 @@ mod tests {
             "STRIPE_WEBHOOK_SECRET",
             "STRIPE_CONNECT_WEBHOOK_SECRET",
             "APPLICATION_FEE_BPS",
+            "APPLICATION_FEE_FIXED holds \"30\"",
             "JOB_LEASE_SECONDS",
             "TRUSTED_PROXIES names \"localhost\"",
             "JWT_SECRET",
@@ -212,6 +216,31 @@ mod tests {
         let lease = |pairs| read(pairs).expect("right settings").job_lease.as_secs();
         assert_eq!(lease(&[]), 60);
         assert_eq!(lease(&[("JOB_LEASE_SECONDS", "4")]), 4);
+    }
+
+    #[test]
+    fn a_fixed_fee_has_a_currency() {
+        let fixed = |text| read(&[("APPLICATION_FEE_FIXED", text)]);
+        let fee = |text| fixed(text).expect("right settings").application_fee.fixed;
+        let both = Amounts::from([("eur".to_owned(), 25), ("usd".to_owned(), 30)]);
+        assert_eq!(fee("30 usd, 25 eur"), both);
+        assert_eq!(fee(" 30  USD ,25 eur,"), both);
+        for none in ["", "0"] {
+            assert_eq!(fee(none), Amounts::new());
+        }
+        for (wrong, says) in [
+            ("30", "such as 30 usd"),
+            ("usd", "such as 30 usd"),
+            ("30 usd 25 eur", "such as 30 usd"),
+            ("0.30 usd", "such as 30 usd"),
+            ("30 xxx", "no currency"),
+            ("-1 usd", "must be 1 to 999999999999"),
+            ("150 isk", "multiple of 100"),
+            ("30 usd, 40 USD", "twice"),
+        ] {
+            let faults = fixed(wrong).expect_err(wrong).to_string();
+            assert!(faults.contains(says), "{wrong}: {faults}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod currencies;
 
 pub use currencies::{Currency, MAX_AMOUNT, currency};
 
+use souk_entity::Amounts;
+
 use crate::error::{Error, Result};
 
 /// Whether Stripe charges in the currency (ISO 4217, lower case).
@@ -19,6 +21,17 @@ pub fn decimals(code: &str) -> usize {
 /// The step of a currency's amounts: all are multiples of it. 1 for one that Stripe doesn't charge in.
 pub fn step(code: &str) -> i64 {
     currency(code).map_or(1, |currency| currency.step)
+}
+
+/// What is wrong with a fixed fee in a currency, after the name of its field. Unlike an amount it may be 0.
+pub fn fixed_fee_fault(fee: i64, code: &str) -> Option<String> {
+    match (currency(code), fee) {
+        (None, _) => Some(format!(
+            "names {code:?}, which is no currency that Stripe charges in"
+        )),
+        (_, 0) => None,
+        _ => fault(fee, code),
+    }
 }
 
 /// Whether somebody may ask for an amount in a currency: it is positive, a multiple of the step, and no more than can be
@@ -81,12 +94,12 @@ pub fn times(unit: i64, quantity: i64) -> Result<i64> {
 
 /// The application fee: a share in basis points, rounded half up to the currency's step, and a fixed amount. It is never
 /// more than the payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FeeRule {
     /// Hundredths of a per cent, 0 to 10000.
     pub bps: i32,
-    /// Minor units of the payment's currency.
-    pub fixed: i64,
+    /// What is added in each currency. In a currency that isn't among them, nothing is.
+    pub fixed: Amounts,
 }
 
 impl FeeRule {
@@ -94,12 +107,13 @@ impl FeeRule {
     ///
     /// # Errors
     /// [`Error::Overflow`].
-    pub fn of(self, amount: i64, currency: &str) -> Result<i64> {
+    pub fn of(&self, amount: i64, currency: &str) -> Result<i64> {
         let step = step(currency);
         let share = times(amount, i64::from(self.bps))?;
         // Half a step's ten-thousandths, so that the division rounds half up.
         let steps = add(share, times(step, 5_000)?)? / times(step, 10_000)?;
-        let fee = add(times(steps, step)?, self.fixed)?;
+        let fixed = self.fixed.get(currency).copied().unwrap_or(0);
+        let fee = add(times(steps, step)?, fixed - fixed % step)?;
         Ok(std::cmp::Ord::min(fee, amount))
     }
 }
@@ -110,7 +124,10 @@ mod tests {
 
     #[test]
     fn a_fee_rounds_half_up_and_never_exceeds_the_amount() {
-        let rule = |bps, fixed| FeeRule { bps, fixed };
+        let rule = |bps, fixed| FeeRule {
+            bps,
+            fixed: Amounts::from([("usd".to_owned(), fixed)]),
+        };
         assert_eq!(rule(1000, 0).of(1005, "usd").expect("small"), 101);
         assert_eq!(rule(1000, 0).of(1004, "usd").expect("small"), 100);
         assert_eq!(rule(250, 30).of(10_000, "usd").expect("small"), 280);
@@ -125,7 +142,7 @@ mod tests {
         let ten_percent = |amount, currency| {
             let rule = FeeRule {
                 bps: 1000,
-                fixed: 0,
+                ..FeeRule::default()
             };
             rule.of(amount, currency).expect("small")
         };
@@ -136,11 +153,29 @@ mod tests {
         assert_eq!(ten_percent(5_150, "kwd"), 520);
         assert_eq!(ten_percent(5_140, "kwd"), 510);
         assert_eq!(ten_percent(15, "jpy"), 2);
-        let all = FeeRule {
+        let fixed = |fixed| FeeRule {
             bps: 10_000,
-            fixed: 100,
+            fixed: Amounts::from([("isk".to_owned(), fixed)]),
         };
-        assert_eq!(all.of(400, "isk").expect("small"), 400);
+        assert_eq!(fixed(100).of(400, "isk").expect("small"), 400);
+        // Agreed before the currency had a step.
+        let rule = FeeRule {
+            bps: 0,
+            ..fixed(150)
+        };
+        assert_eq!(rule.of(400, "isk").expect("small"), 100);
+    }
+
+    #[test]
+    fn a_fixed_fee_is_taken_in_its_own_currency_only() {
+        let fixed = [("usd", 30), ("eur", 25)].map(|(code, fee)| (code.to_owned(), fee));
+        let rule = FeeRule {
+            bps: 1000,
+            fixed: fixed.into(),
+        };
+        assert_eq!(rule.of(1000, "usd").expect("small"), 130);
+        assert_eq!(rule.of(1000, "eur").expect("small"), 125);
+        assert_eq!(rule.of(1000, "jpy").expect("small"), 100);
     }
 
     #[test]

@@ -30,4 +30,4 @@ pub mod user;
 pub mod values;
 
 pub use ids::*;
-pub use values::{JsonText, Metadata, Timestamp};
+pub use values::{Amounts, JsonText, Metadata, Timestamp};

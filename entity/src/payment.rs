@@ -81,6 +81,8 @@ pub struct Model {
     /// When Stripe was last asked about it by a verify.
     pub asked_at: Option<Timestamp>,
     pub failure: Option<String>,
+    /// Stripe's code of its refusal.
+    pub failure_code: Option<String>,
     pub paid_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

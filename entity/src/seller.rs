@@ -1,7 +1,7 @@
 //! Sellers; the Stripe side of one is a connected account.
 
 use crate::ids::{AccountId, SellerId, UserId};
-use crate::values::{JsonText, Metadata, Timestamp};
+use crate::values::{Amounts, JsonText, Metadata, Timestamp};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -92,8 +92,8 @@ pub struct Model {
     pub deauthorized_at: Option<Timestamp>,
     /// Hundredths of a per cent. None: the platform's.
     pub application_fee_bps: Option<i32>,
-    /// Minor units. None: the platform's.
-    pub application_fee_fixed: Option<i64>,
+    /// By currency; nothing in a currency that isn't among them. None: the platform's.
+    pub application_fee_fixed: Option<JsonText<Amounts>>,
     pub metadata: JsonText<Metadata>,
     /// The number in the idempotency key of its account's creation.
     pub key_number: i32,

@@ -116,5 +116,8 @@ impl<T> Nullable for JsonText<T> {
     }
 }
 
+/// Amounts in minor units, by currency (ISO 4217, lower case).
+pub type Amounts = std::collections::BTreeMap<String, i64>;
+
 /// A caller's own texts on an object, by name; at most 50.
 pub type Metadata = std::collections::BTreeMap<String, String>;

@@ -32,7 +32,8 @@ Settings are environment variables, or lines of a .env file in the working direc
   STRIPE_API_BASE                another Stripe, such as a simulator on its own
   JWT_SECRET                     signs access tokens               [made once, kept in DATA_DIR]
   APPLICATION_FEE_BPS            hundredths of a per cent          [1000]
-  APPLICATION_FEE_FIXED          minor units                       [0]
+  APPLICATION_FEE_FIXED          minor units and currency,         [none]
+                                 such as 30 usd, 25 eur
   SELLER_DASHBOARD               full or express                   [full]
   SMTP_URL, MAIL_FROM            mail                              [files in DATA_DIR/mail]
   SEED_DEMO                      demo data, simulated money only   [true]

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
+use souk_entity::Amounts;
 use souk_entity::seller::Dashboard;
 use url::Url;
 
 use super::{Config, ConfigFaults, STRIPE_API, StripeMode, origin};
-use crate::money::{FeeRule, MAX_AMOUNT};
+use crate::money::{self, FeeRule};
 
 /// Only the simulator accepts this key.
 const SIMULATED_KEY: &str = "sk_test_simulated";
@@ -85,7 +86,7 @@ impl Reader<'_> {
             jwt_secret,
             application_fee: FeeRule {
                 bps: self.bounded("APPLICATION_FEE_BPS", 1000, 0, 10_000),
-                fixed: self.bounded("APPLICATION_FEE_FIXED", 0, 0, MAX_AMOUNT),
+                fixed: self.amounts("APPLICATION_FEE_FIXED"),
             },
             seller_dashboard: self.dashboard(),
             smtp_url: self.text("SMTP_URL").map(SecretString::from),
@@ -143,6 +144,33 @@ impl Reader<'_> {
                 default
             }
         }
+    }
+
+    /// Amounts with their currencies, such as `30 usd, 25 eur`. A plain 0 is none.
+    fn amounts(&mut self, name: &str) -> Amounts {
+        let mut amounts = Amounts::new();
+        let list = self.list(name);
+        for text in list.iter().filter(|text| *text != "0") {
+            let mut words = text.split_whitespace();
+            let amount = words.next().and_then(|word| word.parse::<i64>().ok());
+            let fault = match (amount, words.next(), words.next()) {
+                (Some(amount), Some(code), None) => {
+                    let code = code.to_ascii_lowercase();
+                    let fault = money::fixed_fee_fault(amount, &code);
+                    let is_new = amounts.insert(code, amount).is_none();
+                    fault.or((!is_new).then(|| "names the currency twice".to_owned()))
+                }
+                _ => Some(
+                    "must be an amount in minor units and its currency, such as 30 usd; several with commas between \
+                     them, such as 30 usd, 25 eur"
+                        .to_owned(),
+                ),
+            };
+            if let Some(fault) = fault {
+                self.fault(format!("{name} holds {text:?}, which {fault}"));
+            }
+        }
+        amounts
     }
 
     fn url(&mut self, name: &str, default: &str) -> Url {

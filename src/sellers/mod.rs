@@ -13,7 +13,7 @@ use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, Query
 use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect};
 use serde_json::json;
 use souk_entity::seller::{self, SellerStatus};
-use souk_entity::{AccountId, JsonText, Metadata, SellerId, UserId, user};
+use souk_entity::{AccountId, Amounts, JsonText, Metadata, SellerId, UserId, user};
 use validator::{ValidateEmail, ValidateLength};
 
 pub use account::{balance, sync};
@@ -26,7 +26,7 @@ use crate::identity::Caller;
 use crate::jobs::{self, Job};
 use crate::money::FeeRule;
 use crate::stripe::key_until;
-use crate::{audit, countries};
+use crate::{audit, countries, money};
 
 /// How long a request to Stripe may take before the job that repeats it begins.
 const RETRY_DELAY_MS: i64 = 15_000;
@@ -121,11 +121,13 @@ pub async fn connected_accounts<C: ConnectionTrait>(
     Ok(accounts.collect())
 }
 
-/// The application fee of this seller's payments. Each of the seller's own terms, if set, replaces the platform's.
-pub fn fee_rule(platform: FeeRule, seller: &seller::Model) -> FeeRule {
+/// The application fee of this seller's payments. Each of the seller's own terms, if set, replaces the platform's: the fixed
+/// fee in all currencies.
+pub fn fee_rule(platform: &FeeRule, seller: &seller::Model) -> FeeRule {
+    let fixed = seller.application_fee_fixed.as_ref();
     FeeRule {
         bps: seller.application_fee_bps.unwrap_or(platform.bps),
-        fixed: seller.application_fee_fixed.unwrap_or(platform.fixed),
+        fixed: fixed.map_or_else(|| platform.fixed.clone(), |own| own.0.clone()),
     }
 }
 
@@ -283,8 +285,8 @@ pub struct SellerChange {
     pub metadata: Option<Metadata>,
     /// For admins. Hundredths of a per cent; null: the platform's.
     pub application_fee_bps: Option<Option<i32>>,
-    /// For admins. Minor units; null: the platform's.
-    pub application_fee_fixed: Option<Option<i64>>,
+    /// For admins. By currency, replaced as a whole; null: the platform's.
+    pub application_fee_fixed: Option<Option<Amounts>>,
 }
 
 /// Changes a seller. Only admins set the fee, which applies to checkouts opened from then on.
@@ -319,7 +321,7 @@ pub async fn update(
         changed.push("application_fee_bps");
     }
     if let Some(fixed) = change.application_fee_fixed {
-        row.application_fee_fixed = fixed;
+        row.application_fee_fixed = fixed.map(check_fixed_fee).transpose()?;
         changed.push("application_fee_fixed");
     }
     if changed.is_empty() {
@@ -331,7 +333,7 @@ pub async fn update(
         name: Set(row.name.clone()),
         metadata: Set(row.metadata.clone()),
         application_fee_bps: Set(row.application_fee_bps),
-        application_fee_fixed: Set(row.application_fee_fixed),
+        application_fee_fixed: Set(row.application_fee_fixed.clone()),
         updated_at: Set(row.updated_at),
         ..Default::default()
     })
@@ -340,12 +342,25 @@ pub async fn update(
     let data = json!({
         "changed": changed,
         "application_fee_bps": row.application_fee_bps,
-        "application_fee_fixed": row.application_fee_fixed,
+        "application_fee_fixed": row.application_fee_fixed.as_ref().map(|fixed| &fixed.0),
     });
     let actor = caller.principal();
     audit::record(&tx, &actor, "seller.updated", id.as_ref(), data).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+fn check_fixed_fee(fixed: Amounts) -> Result<JsonText<Amounts>> {
+    for (currency, fee) in &fixed {
+        if let Some(fault) = money::fixed_fee_fault(*fee, currency) {
+            let param = format!("application_fee_fixed.{currency}");
+            return Err(Error::invalid(
+                param,
+                format!("application_fee_fixed {fault}."),
+            ));
+        }
+    }
+    Ok(JsonText(fixed))
 }
 
 /// The sellers that the caller may list: all for an admin, their own for anybody else.

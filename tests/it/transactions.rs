@@ -1,9 +1,12 @@
 //! Transactions: what is forbidden while one is open, and what holds when it has ended.
 
-use sea_orm::{ConnectionTrait, Database as Connection, Statement};
+use sea_orm::{
+    ConnectionTrait, Database as Connection, DatabaseConnection, EntityTrait, QueryOrder,
+    QuerySelect, Statement,
+};
 use serde_json::json;
 use souk::ledger;
-use souk_entity::AccountId;
+use souk_entity::{AccountId, Amounts, JsonText, seller};
 
 use souk::clock::Clock;
 use souk::db::Db;
@@ -118,16 +121,26 @@ async fn a_request_and_an_event_are_tried_again_after_a_deadlock() {
     assert_eq!(tries, 3);
 }
 
-#[tokio::test]
-async fn events_and_jobs_survive_the_migration_that_recreates_their_tables() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let database = Database::empty(folder.path()).await;
+/// A connection to a new database with the schema that it had before a change.
+async fn as_before(database: &Database, change: &str) -> DatabaseConnection {
     let url = match on_postgres() {
         true => database.url.clone(),
         false => format!("{}?mode=rwc", database.url),
     };
-    let before = Connection::connect(url).await.expect("connects");
-    Migrator::up(&before, Some(9)).await.expect("migrates");
+    let connection = Connection::connect(url).await.expect("connects");
+    let all = Migrator::migrations();
+    let at = all.iter().position(|one| one.name().contains(change));
+    let earlier = u32::try_from(at.expect("the change")).expect("few");
+    let up = Migrator::up(&connection, Some(earlier));
+    up.await.expect("migrates");
+    connection
+}
+
+#[tokio::test]
+async fn events_and_jobs_survive_the_migration_that_recreates_their_tables() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::empty(folder.path()).await;
+    let before = as_before(&database, "_000010_").await;
     for row in [
         "INSERT INTO inbox_events (id, endpoint, kind, account, livemode, object, stripe_created, payload, state,
             waits_for, attempts, retry_at, error, received_at, source)
@@ -169,4 +182,57 @@ async fn events_and_jobs_survive_the_migration_that_recreates_their_tables() {
         "job_1 tidy {} tidy:all all leased 7 6 5 4 somebody 3 an error 2"
     );
     db.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn a_fixed_fee_from_before_currencies_stays_in_those_of_the_sellers_products() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::empty(folder.path()).await;
+    let before = as_before(&database, "_000018_").await;
+    let user = "INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
+                VALUES ('usr_1', 'm@example.com', 'M', 'x', 'member', 1, 1)";
+    before.execute_unprepared(user).await.expect("a row");
+    for (seller, fee) in [("a", "30"), ("b", "30"), ("c", "0"), ("d", "NULL")] {
+        let seller = format!(
+            "INSERT INTO sellers (id, owner_id, name, email, country, livemode, dashboard, status, charges_enabled,
+                payouts_enabled, details_submitted, requirements, application_fee_fixed, metadata, key_number, key_until,
+                created_at, updated_at)
+             VALUES ('sel_{seller}', 'usr_1', 'S', 's@example.com', 'US', false, 'full', 'created', false, false, false,
+                '{{}}', {fee}, '{{}}', 1, 0, 1, 1)"
+        );
+        before.execute_unprepared(&seller).await.expect("a row");
+    }
+    for (product, seller, currency) in [
+        ("1", "a", "usd"),
+        ("2", "a", "eur"),
+        ("3", "a", "usd"),
+        ("4", "c", "usd"),
+        ("5", "d", "usd"),
+    ] {
+        let product = format!(
+            "INSERT INTO products (id, seller_id, name, unit_amount, currency, status, metadata, created_at, updated_at)
+             VALUES ('prd_{product}', 'sel_{seller}', 'P', 100, '{currency}', 'active', '{{}}', 1, 1)"
+        );
+        before.execute_unprepared(&product).await.expect("a row");
+    }
+    before.close().await.expect("closes");
+    let db = Db::connect(&database.url, Clock::System)
+        .await
+        .expect("connects");
+    db.migrate().await.expect("migrates");
+    let fees: Vec<Option<JsonText<Amounts>>> = seller::Entity::find()
+        .select_only()
+        .column(seller::Column::ApplicationFeeFixed)
+        .order_by_asc(seller::Column::Id)
+        .into_tuple()
+        .all(&db.read)
+        .await
+        .expect("sellers");
+    let fees: Vec<_> = fees
+        .into_iter()
+        .map(|fixed| fixed.map(|fixed| json!(fixed.0)))
+        .collect();
+    let none = Some(json!({}));
+    let kept = Some(json!({ "usd": 30, "eur": 30 }));
+    assert_eq!(fees, [kept, none.clone(), none, None]);
 }

@@ -142,7 +142,7 @@ pub async fn open_checkout(
         Err(Error::AccessLost { account }) if is_new => {
             // Nothing was asked of Stripe before, so there is no session.
             let lost = Error::AccessLost { account };
-            session::refuse(app, &payment_id, &lost.to_string()).await?;
+            session::refuse_disconnected(app, &payment_id, &lost).await?;
             return Err(lost);
         }
         created => created.map_err(refused_total)?,
@@ -238,7 +238,7 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         .expires_in
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     Ok(Priced {
-        application_fee: sellers::fee_rule(app.config.application_fee, &seller)
+        application_fee: sellers::fee_rule(&app.config.application_fee, &seller)
             .of(subtotal, &currency)?,
         success_url: redirect(app, "success_url", new.success_url, own_page)?,
         cancel_url: redirect(app, "cancel_url", new.cancel_url, "/checkout/cancelled")?,
@@ -354,6 +354,7 @@ fn payment_row(
             .plus_ms(priced.lifetime_ms.unwrap_or(DEFAULT_LIFETIME_MS)),
         asked_at: None,
         failure: None,
+        failure_code: None,
         paid_at: None,
         created_at: tx.now(),
         updated_at: tx.now(),

@@ -10,7 +10,7 @@ use souk_entity::{OrderId, PaymentId, Timestamp, inbox_event};
 
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StripeFault};
 use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job, Settled};
 use crate::stripe::requests::checkout as request;
@@ -31,7 +31,7 @@ pub async fn make(app: &App, id: &PaymentId) -> Result<()> {
     let (payment, order) = (find(app, id).await?, order_id(&app.db.read, id).await?);
     match create_session(app, payment, &order).await {
         // The refusal is stored; there is nothing to retry.
-        Ok(_) | Err(Error::StripeRefused(_) | Error::Conflict { .. }) => Ok(()),
+        Ok(_) | Err(Error::StripeRefused(_)) => Ok(()),
         Err(e) => Err(e),
     }
 }
@@ -83,9 +83,17 @@ pub async fn create_session(
         return Ok((payment, view.url));
     }
     if payment.status == PaymentStatus::Failed {
-        let why = payment.failure.as_deref();
-        let why = why.unwrap_or("Stripe refused this checkout.");
-        return Err(Error::conflict("stripe_refused", why));
+        if payment.failure_code.as_deref() == Some(ACCESS_LOST) {
+            let account = payment.charge_account;
+            return Err(Error::AccessLost { account });
+        }
+        let words = payment.failure;
+        let fault = StripeFault {
+            code: payment.failure_code,
+            message: words.unwrap_or_else(|| "It refused this checkout.".to_owned()),
+            ..StripeFault::default()
+        };
+        return Err(Error::StripeRefused(Box::new(fault)));
     }
     let stored: PreparedRequest =
         serde_json::from_str(&payment.request).map_err(|e| Error::internal(e.to_string()))?;
@@ -106,7 +114,7 @@ pub async fn create_session(
             Ok((payment, view.url))
         }
         Err(Error::StripeRefused(fault)) => {
-            refuse(app, id, &fault.message).await?;
+            refuse(app, id, &fault).await?;
             Err(Error::StripeRefused(fault))
         }
         Err(e) => Err(e),
@@ -203,14 +211,28 @@ async fn wake_deferred(tx: &Tx, session: &str) -> Result<()> {
     Ok(())
 }
 
+/// Stripe's code where an account has disconnected.
+const ACCESS_LOST: &str = "account_invalid";
+
+/// Ends a payment of which Stripe was never asked before, since its account has disconnected.
+pub(super) async fn refuse_disconnected(app: &App, id: &PaymentId, error: &Error) -> Result<()> {
+    let fault = StripeFault {
+        code: Some(ACCESS_LOST.to_owned()),
+        message: error.to_string(),
+        ..StripeFault::default()
+    };
+    refuse(app, id, &fault).await
+}
+
 /// Stores Stripe's refusal: there is no session and there won't be one.
-pub(super) async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<()> {
+async fn refuse(app: &App, id: &PaymentId, fault: &StripeFault) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
     let payment = lock_payment(&tx, id).await?;
     let failed = payment::Entity::update_many()
         .col_expr(C::Status, Expr::value(PaymentStatus::Failed))
-        .col_expr(C::Failure, Expr::value(message))
+        .col_expr(C::Failure, Expr::value(fault.message.as_str()))
+        .col_expr(C::FailureCode, Expr::value(fault.code.clone()))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
         .filter(C::Status.eq(PaymentStatus::Pending))
@@ -219,7 +241,7 @@ pub(super) async fn refuse(app: &App, id: &PaymentId, message: &str) -> Result<(
         .await?;
     if failed.rows_affected == 1 {
         let order = order_of_payment(&tx, &payment.id).await?;
-        let data = json!({ "reason": message });
+        let data = json!({ "reason": fault.message });
         orders::advance(
             &tx,
             &order.id,

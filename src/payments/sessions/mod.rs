@@ -285,7 +285,7 @@ async fn expire_at_stripe(app: &App, payment: &payment::Model) -> Result<()> {
             let order = order_id(&app.db.read, &payment.id).await?;
             match create_session(app, payment.clone(), &order).await {
                 Ok((payment, _)) => payment,
-                Err(Error::StripeRefused(_) | Error::Conflict { .. }) => return Ok(()),
+                Err(Error::StripeRefused(_)) => return Ok(()),
                 Err(e) => return Err(e),
             }
         }
