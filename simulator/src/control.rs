@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     Simulator,
     accounts::onboarding::{self, Details, Restriction},
-    balance::payouts,
+    balance::{given, payouts},
     checkout::pay::{self, Outcome, Payment},
     clock::MAX_ADVANCE,
     error::ApiError,
@@ -47,6 +47,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/{account}/deauthorize", post(deauthorize))
         .route("/{account}/reauthorize", post(reauthorize))
         .route("/{account}/mend_payouts", post(reenable_banks))
+        .route("/{account}/balance_transactions", post(book))
         .route("/{account}/events", post(emit));
     let routes = Router::new()
         .route("/clock", get(clock))
@@ -169,6 +170,12 @@ async fn emit(State(s): State<Simulator>, Path(id): Path<String>, body: String) 
         tx.emit(&r#type, &id, &object);
         Ok(json!({ "emitted": r#type }))
     })
+}
+
+/// Writes any balance transaction at all: see [`given::Given`].
+async fn book(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
+    let given: given::Given = read(&body)?;
+    work(&s, |tx| given::create(tx, &id, given))
 }
 
 async fn pay(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {

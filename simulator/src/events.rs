@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::store::{Kind, Record, Tx};
+use crate::{
+    api::merged,
+    store::{Kind, Record, Tx},
+};
 
 /// The version of every object and event.
 pub const API_VERSION: &str = "2026-09-30.endive";
@@ -100,7 +103,7 @@ impl Record {
         {
             value["data"] = serde_json::from_str(data).unwrap_or_default();
         }
-        value
+        merged(value, self.hidden["shown"].clone())
     }
 
     /// The bytes of an event as it was at its creation.

@@ -47,6 +47,7 @@ impl Record {
 
 pub(crate) type Listed = BTreeMap<u64, Arc<Record>>;
 type Due = BTreeSet<(i64, u8, u64, String)>;
+type Sums = BTreeMap<(String, String), (i64, i64)>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Store {
@@ -56,8 +57,8 @@ pub(crate) struct Store {
     due: Due,
     /// The same for each test clock.
     clocks: HashMap<String, Due>,
-    /// (available, pending) per account and currency: always the sum of its transactions.
-    balances: HashMap<String, BTreeMap<String, (i64, i64)>>,
+    /// (available, pending) per account, `balance_type` and currency: always the sum of its transactions.
+    balances: HashMap<String, Sums>,
     /// Refunds that wait for money, per account, oldest first.
     waiting: BTreeSet<(String, u64, String)>,
     /// Deliveries to make: (simulated time, seq, id).
@@ -140,8 +141,17 @@ impl Store {
         self.records.values()
     }
 
+    /// (available, pending) of an account by currency: what payments, refunds and payouts move.
     pub fn balances(&self, owner: &str) -> BTreeMap<String, (i64, i64)> {
-        self.balances.get(owner).cloned().unwrap_or_default()
+        self.balances_of(owner, "payments")
+    }
+
+    /// As [`Store::balances`], of another `balance_type`.
+    pub fn balances_of(&self, owner: &str, balance_type: &str) -> BTreeMap<String, (i64, i64)> {
+        let all = self.balances.get(owner).into_iter().flatten();
+        all.filter(|((of, _), _)| of == balance_type)
+            .map(|((_, currency), sum)| (currency.clone(), *sum))
+            .collect()
     }
 
     pub fn next_due(&self, now: i64) -> Option<(i64, String)> {
@@ -213,7 +223,8 @@ impl Store {
         match r.kind {
             Kind::Txn => {
                 let sums = self.balances.entry(r.owner.clone()).or_default();
-                let sum = sums.entry(r.text("currency").to_owned()).or_default();
+                let of = (r.text("balance_type"), r.text("currency"));
+                let sum = sums.entry((of.0.to_owned(), of.1.to_owned())).or_default();
                 let net = if add { r.int("net") } else { -r.int("net") };
                 let part = match r.text("status") {
                     "available" => &mut sum.0,

@@ -2,6 +2,7 @@
 //!
 //! A balance *is* the sum of its transactions; nothing else is kept.
 
+pub(crate) mod given;
 pub(crate) mod payouts;
 pub(crate) mod schedule;
 pub(crate) mod topups;
@@ -102,7 +103,7 @@ impl<'a> Booking<'a> {
 /// Writes a transaction into an account's balance and returns its id.
 ///
 /// # Errors
-/// When a sum leaves 64 bits; nothing is then written.
+/// When a sum or the balance leaves 64 bits; nothing is then written.
 pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result<String, ApiError> {
     let mut fee = 0i64;
     let mut fee_details = Vec::new();
@@ -136,11 +137,7 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         When::Later => schedule::money_day(tx, now + delay_days(tx, owner) * DAY),
         When::At(time) => std::cmp::max(time, now),
     };
-    let pending = available_on > now;
-    let id = tx.mint("txn_1", 23);
     let txn = json!({
-        "id": id,
-        "object": "balance_transaction",
         "amount": booking.amount,
         "available_on": available_on,
         "balance_type": "payments",
@@ -153,20 +150,38 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         "net": net,
         "reporting_category": booking.category,
         "source": booking.source,
-        "status": if pending { "pending" } else { "available" },
         "type": booking.kind,
     });
-    tx.insert(
-        Kind::Txn,
-        owner,
-        txn,
-        json!({}),
-        pending.then_some(available_on),
-    );
-    if net > 0 {
+    enter(tx, owner, txn, json!({}))
+}
+
+/// Gives a transaction its id and its status, and moves the balance.
+fn enter(tx: &mut Tx<'_>, owner: &str, mut txn: Value, hidden: Value) -> Result<String, ApiError> {
+    let int = |field: &str| txn[field].as_i64().unwrap_or_default();
+    let (net, due) = (int("net"), int("available_on"));
+    let text = |field: &str| txn[field].as_str().unwrap_or_default();
+    let (available, pending) = tx
+        .store()
+        .balances_of(owner, text("balance_type"))
+        .get(text("currency"))
+        .copied()
+        .unwrap_or_default();
+    let balance = available.checked_add(pending);
+    balance
+        .and_then(|sum| sum.checked_add(net))
+        .ok_or_else(ApiError::overflow)?;
+    let pays = txn["balance_type"] == "payments";
+    let payout = txn["type"] == "payout";
+    let pending = due > int("created");
+    let id = tx.mint("txn_1", 23);
+    txn["id"] = json!(id);
+    txn["object"] = json!("balance_transaction");
+    txn["status"] = json!(if pending { "pending" } else { "available" });
+    tx.insert(Kind::Txn, owner, txn, hidden, pending.then_some(due));
+    if pays && net > 0 {
         wake_refunds(tx, owner);
     }
-    if !pending && booking.kind != "payout" {
+    if pays && !pending && !payout {
         schedule::schedule(tx, owner);
     }
     Ok(id)
@@ -254,13 +269,25 @@ pub(crate) fn of(tx: &Tx<'_>, owner: &str) -> Value {
         sums.insert(currency.unwrap_or_else(|| "usd".to_owned()), (0, 0));
     }
     let line = |amount: i64, currency: &String| json!({ "amount": amount, "currency": currency, "source_types": { "card": amount } });
+    let prefunded = tx
+        .store()
+        .balances_of(owner, "refund_and_dispute_prefunding");
+    let issuing = tx.store().balances_of(owner, "issuing");
     let mut out = json!({
         "object": "balance",
         "available": sums.iter().map(|(c, (a, _))| line(*a, c)).collect::<Vec<_>>(),
         "livemode": false,
         "pending": sums.iter().map(|(c, (_, p))| line(*p, c)).collect::<Vec<_>>(),
-        "refund_and_dispute_prefunding": { "available": [], "pending": [] },
+        "refund_and_dispute_prefunding": {
+            "available": prefunded.iter().map(|(c, (a, _))| line(*a, c)).collect::<Vec<_>>(),
+            "pending": prefunded.iter().map(|(c, (_, p))| line(*p, c)).collect::<Vec<_>>(),
+        },
     });
+    if !issuing.is_empty() {
+        out["issuing"] = json!({
+            "available": issuing.iter().map(|(c, (a, _))| line(*a, c)).collect::<Vec<_>>(),
+        });
+    }
     if owner == tx.store().platform {
         out["connect_reserved"] = sums
             .keys()
@@ -302,8 +329,10 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let left_out = payout.is_some() && tx.assumptions.get("payout_transaction") == "left_out";
     let (kind, source) = (args.text("type"), args.text("source"));
     let currency = args.text("currency").map(str::to_ascii_lowercase);
+    let now = tx.now;
     lists::list(tx, call, Kind::Txn, |r| {
         !unseen.contains(&r.int("created"))
+            && r.hidden["listed_from"].as_i64().is_none_or(|at| at <= now)
             && payout.is_none_or(|p| r.hidden["payout"] == p)
             && !(payout.is_some() && left_out && r.value["type"] == "payout")
             && kind.is_none_or(|k| r.value["type"] == k)

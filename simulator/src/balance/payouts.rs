@@ -87,6 +87,7 @@ pub(crate) fn pay_out(tx: &mut Tx<'_>, account: &Record) {
             .filter(|t| {
                 t.hidden["payout"].is_null()
                     && t.text("status") == "available"
+                    && t.text("balance_type") == "payments"
                     && t.text("currency") == currency
             })
             .map(|t| (t.id.clone(), t.int("net")))

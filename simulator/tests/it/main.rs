@@ -11,6 +11,7 @@ mod clients;
 mod customers;
 mod disputes;
 mod faults;
+mod given_transactions;
 mod hosted_pages;
 mod intents;
 mod invariants;
