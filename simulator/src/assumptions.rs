@@ -41,6 +41,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "where the application fee of a refund returns to the connected account: inside the refund's balance transaction, or as its own",
     },
     Assumption {
+        name: "partial_refund",
+        values: &["among_all", "alone"],
+        about: "what of the application fee (or the transfer) goes back with a partial refund: its share of everything refunded so far less what went back, or that refund's own share",
+    },
+    Assumption {
         name: "account_deletion",
         values: &["zero_balance", "live_rules", "any_time"],
         about: "when a connected account can be deleted: without a balance, also only without the full dashboard (as in live mode), or always (as in test mode)",

@@ -320,13 +320,14 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
         .at(when);
     let txn = book(tx, &refund.owner, booking)?;
     settle(tx, id, &charge, &txn);
+    fees::count_refund(tx, &charge.id, amount);
     if from_destination.is_some() {
         return destination::after_refund(tx, &charge, id, amount, with_fee);
     }
     if fee == 0 {
         return Ok(None);
     }
-    fees::refund_share(tx, &charge, amount, fee, (!inside).then_some(when)).map(Some)
+    fees::refund_share(tx, &charge, fee, (!inside).then_some(when)).map(Some)
 }
 
 /// The refund succeeds, now or later, and may fail after that: as the card has it.
@@ -495,6 +496,7 @@ fn return_funds(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer
         .source(id)
         .description("REFUND FAILURE");
         back = json!(book(tx, &refund.owner, booking)?);
+        fees::count_refund(tx, refund.text("charge"), -refund.int("amount"));
     }
     let ended = tx.update(id, |r| {
         end(r, status);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    TransferParams, check_positive, group_of, receiver,
+    TransferParams, check_positive, fees, group_of, receiver,
     reversals::{self, Reversal},
     send,
 };
 use crate::{
     api::connected,
     error::{Answer, ApiError},
-    money,
     store::{Kind, Record, Tx},
 };
 
@@ -173,8 +172,7 @@ pub(crate) fn refund_payment(
     Ok(refund.map(|r| r.value.clone()).unwrap_or_default())
 }
 
-/// The transfer of a charge, and what of it comes back with a refund of `amount`: in proportion to everything refunded
-/// so with it, so that many small refunds take back exactly what one would.
+/// The transfer of a charge, and what of it comes back with a refund of `amount`.
 pub(crate) fn share(
     tx: &Tx<'_>,
     charge: &Record,
@@ -186,14 +184,7 @@ pub(crate) fn share(
     else {
         return Ok(None);
     };
-    let sum = |name: &str| charge.hidden[name].as_i64().unwrap_or(0);
-    let left = transfer.int("amount") - transfer.int("amount_reversed");
-    let target = money::share(
-        transfer.int("amount"),
-        sum("reverse_base") + amount,
-        charge.int("amount_captured"),
-    )?;
-    let part = (target - sum("reverse_done")).clamp(0, left);
+    let part = fees::part_back(tx, (&transfer, "amount_reversed"), charge, amount)?;
     Ok(Some((transfer, part)))
 }
 
@@ -209,12 +200,6 @@ pub(crate) fn after_refund(
     let Some((transfer, part)) = share(tx, charge, amount)? else {
         return Ok(None);
     };
-    tx.update(&charge.id, |r| {
-        let sum = |name: &str| r.hidden[name].as_i64().unwrap_or(0);
-        let (base, done) = (sum("reverse_base") + amount, sum("reverse_done") + part);
-        r.hidden["reverse_base"] = json!(base);
-        r.hidden["reverse_done"] = json!(done);
-    });
     if part == 0 {
         return Ok(None);
     }

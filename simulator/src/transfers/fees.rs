@@ -82,8 +82,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     Ok(value)
 }
 
-/// The part of the fee that goes back with a refund: in proportion to everything refunded with its
-/// fee so far, so that many small refunds return exactly what one would, and never beyond the fee.
+/// The part of the fee that goes back with a refund of `amount`, and never beyond the fee.
 pub(crate) fn share(tx: &Tx<'_>, charge: &Record, amount: i64) -> Result<i64, ApiError> {
     let Some(fee) = charge.value["application_fee"]
         .as_str()
@@ -91,14 +90,42 @@ pub(crate) fn share(tx: &Tx<'_>, charge: &Record, amount: i64) -> Result<i64, Ap
     else {
         return Ok(0);
     };
-    let sum = |name: &str| charge.hidden[name].as_i64().unwrap_or(0);
-    let left = fee.int("amount") - fee.int("amount_refunded");
-    let target = money::share(
-        fee.int("amount"),
-        sum("fee_base") + amount,
-        charge.int("amount_captured"),
-    )?;
-    Ok((target - sum("fee_done")).clamp(0, left))
+    part_back(tx, (&fee, "amount_refunded"), charge, amount)
+}
+
+/// The part of a fee or a transfer that goes back with a refund of `amount`; the field says how much of it has gone
+/// back already. The refund that completes the charge returns the rest, any other one a proportional amount
+/// (<https://docs.stripe.com/connect/destination-charges#issue-refunds>). Every refund counts, also one that left the fee
+/// or the transfer alone.
+pub(super) fn part_back(
+    tx: &Tx<'_>,
+    (of, gone): (&Record, &str),
+    charge: &Record,
+    amount: i64,
+) -> Result<i64, ApiError> {
+    let (whole, gone) = (of.int("amount"), of.int(gone));
+    let captured = charge.int("amount_captured");
+    let refunded = refunds_made(charge) + amount;
+    let left = whole - gone;
+    if refunded >= captured {
+        return Ok(left);
+    }
+    let own = money::share(whole, amount, captured)?.clamp(0, left);
+    let of_all = (money::share(whole, refunded, captured)? - gone).clamp(0, left);
+    let alone = own != of_all && tx.assumptions.get("partial_refund") == "alone";
+    Ok(if alone { own } else { of_all })
+}
+
+/// The sum of a charge's refunds whose money has left and hasn't come back.
+fn refunds_made(charge: &Record) -> i64 {
+    charge.hidden["refunds_made"].as_i64().unwrap_or(0)
+}
+
+/// Counts a refund whose money has left; a negative amount when it has come back.
+pub(crate) fn count_refund(tx: &mut Tx<'_>, charge: &str, amount: i64) {
+    tx.update(charge, |r| {
+        r.hidden["refunds_made"] = json!(refunds_made(r) + amount);
+    });
 }
 
 /// The platform takes its fee of a charge, or of the payment that a destination charge (`origin`) became.
@@ -141,21 +168,9 @@ pub(crate) fn charge_fee(
     Ok(())
 }
 
-/// Refunds the fee's share of a refund of `amount`. With `own` it reaches the connected account at
+/// Refunds the share of the fee that [`share`] told. With `own` it reaches the connected account at
 /// that time, as a transaction of its own. Returns the fee as it is now.
-pub(crate) fn refund_share(
-    tx: &mut Tx<'_>,
-    charge: &Record,
-    amount: i64,
-    fee: i64,
-    own: Option<i64>,
-) -> Answer {
-    tx.update(&charge.id, |r| {
-        let sum = |name: &str| r.hidden[name].as_i64().unwrap_or(0);
-        let (base, done) = (sum("fee_base") + amount, sum("fee_done") + fee);
-        r.hidden["fee_base"] = json!(base);
-        r.hidden["fee_done"] = json!(done);
-    });
+pub(crate) fn refund_share(tx: &mut Tx<'_>, charge: &Record, fee: i64, own: Option<i64>) -> Answer {
     let id = charge.text("application_fee");
     let back = give_back(tx, id, fee, json!({}))?;
     if let Some(when) = own {

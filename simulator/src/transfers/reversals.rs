@@ -243,9 +243,10 @@ fn count_reversed(
         r.value["refunded"] = json!(refunded == r.int("amount"));
         r.hidden["given_back"] = json!(refunded);
     });
+    fees::count_refund(tx, &payment.id, amount);
     let fee = if fee > 0 {
         let own = (!inside).then(|| available_on(tx, payment));
-        Some(fees::refund_share(tx, payment, amount, fee, own)?)
+        Some(fees::refund_share(tx, payment, fee, own)?)
     } else {
         None
     };

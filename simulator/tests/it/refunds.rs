@@ -343,6 +343,55 @@ async fn where_the_returned_fee_is_booked_is_a_switch() {
     }
 }
 
+/// Refunds parts of a sale of 105 with a fee of 11, and returns what of the fee went back with each.
+async fn fees_back(how: &str, parts: &[(i64, bool)]) -> Vec<i64> {
+    let s = Stripe::under("partial_refund", how).await;
+    let acct = s.seller().await;
+    s.sale(&acct, 5000, 0).await;
+    let charge = s.sale(&acct, 105, 11).await;
+    let mut before = 0;
+    let mut back = Vec::new();
+    for (amount, with_fee) in parts {
+        let body = format!(
+            "charge={}&amount={amount}&refund_application_fee={with_fee}",
+            charge["id"].as_str().expect("id")
+        );
+        s.on(&acct, "/v1/refunds", &body).await;
+        let path = format!(
+            "/v1/application_fees/{}",
+            charge["application_fee"].as_str().expect("id")
+        );
+        let refunded = s.get(&path).await["amount_refunded"].as_i64().expect("sum");
+        back.push(refunded - before);
+        before = refunded;
+    }
+    check_books(&s.simulator.oracle().await);
+    back
+}
+
+#[tokio::test]
+async fn the_refund_that_completes_a_charge_returns_the_rest_of_its_fee() {
+    for how in ["among_all", "alone"] {
+        for with_fee in [true, false] {
+            let mut parts = vec![(1, with_fee); 20];
+            parts.push((85, true));
+            let back = fees_back(how, &parts).await;
+            assert_eq!(back.iter().sum::<i64>(), 11, "{how} {with_fee}: {back:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_partial_refund_returns_its_share_of_all_refunds_or_its_own() {
+    // A third left the fee alone; then a third and a little took it along.
+    let parts = [(35, false), (35, true), (5, true)];
+    assert_eq!(fees_back("among_all", &parts).await, [0, 7, 1]);
+    assert_eq!(fees_back("alone", &parts).await, [0, 4, 1]);
+    let parts = [(1, true); 20];
+    assert_eq!(fees_back("among_all", &parts).await.iter().sum::<i64>(), 2);
+    assert_eq!(fees_back("alone", &parts).await.iter().sum::<i64>(), 0);
+}
+
 #[tokio::test]
 async fn balance_transactions_that_are_seen_late_are_a_switch() {
     let s = Stripe::start().await;

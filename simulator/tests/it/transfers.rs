@@ -362,6 +362,24 @@ async fn a_destination_charge_is_captured_later_and_only_then_sent_on() {
 }
 
 #[tokio::test]
+async fn the_refund_that_completes_a_charge_takes_the_rest_of_its_transfer_back() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    charge(&s, 50_000, NOW, "").await;
+    let more = format!("&transfer_data[destination]={acct}&application_fee_amount=100");
+    let sale = charge(&s, 1000, "pm_card_visa", &more).await;
+    let body = format!("charge={}", id(&sale));
+    s.post("/v1/refunds", &format!("{body}&amount=600")).await;
+    let rest = format!("{body}&reverse_transfer=true&refund_application_fee=true");
+    s.post("/v1/refunds", &rest).await;
+    let path = format!("/v1/charges/{}?expand[]=transfer", id(&sale));
+    let transfer = s.get(&path).await["transfer"].clone();
+    assert_eq!(transfer["reversed"], true, "{transfer}");
+    assert_eq!(money(&s, Some(&acct)).await, (0, 0));
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
 async fn refunds_take_transfer_and_fee_back_only_when_asked() {
     let s = Stripe::start().await;
     let acct = s.seller().await;
