@@ -46,6 +46,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "what of the application fee (or the transfer) goes back with a partial refund: its share of everything refunded so far less what went back, or that refund's own share",
     },
     Assumption {
+        name: "failed_refund_fee",
+        values: &["stays_refunded", "taken_again"],
+        about: "what becomes of the application fee that went back with a refund which fails later: it stays with the connected account, or the platform gets it again",
+    },
+    Assumption {
         name: "account_deletion",
         values: &["zero_balance", "live_rules", "any_time"],
         about: "when a connected account can be deleted: without a balance, also only without the full dashboard (as in live mode), or always (as in test mode)",

@@ -327,7 +327,12 @@ fn execute(tx: &mut Tx<'_>, id: &str) -> Result<Option<Value>, ApiError> {
     if fee == 0 {
         return Ok(None);
     }
-    fees::refund_share(tx, &charge, fee, (!inside).then_some(when)).map(Some)
+    let (back, fee) = fees::refund_share(tx, &charge, fee, (!inside).then_some(when))?;
+    tx.update(id, |r| {
+        r.hidden["fee_refund"] = back["id"].clone();
+        r.hidden["fee_inside"] = json!(inside);
+    });
+    Ok(Some(fee))
 }
 
 /// The refund succeeds, now or later, and may fail after that: as the card has it.
@@ -482,11 +487,20 @@ pub(crate) fn fail(tx: &mut Tx<'_>, id: &str) -> Answer {
     return_funds(tx, id, "failed", "lost_or_stolen_card")
 }
 
-/// The money is back on the balance. A fee that went back stays back.
+/// The money is back on the balance. The application fee that went back with it stays back, or is taken again.
 fn return_funds(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer {
     let refund = unfinished(tx, id)?;
     let mut back = Value::Null;
     if !refund.value["balance_transaction"].is_null() {
+        let fee_refund = refund.hidden["fee_refund"]
+            .as_str()
+            .and_then(|id| tx.get(id))
+            .filter(|_| tx.assumptions.get("failed_refund_fee") == "taken_again");
+        let inside = refund.hidden["fee_inside"] == json!(true);
+        let parts = match &fee_refund {
+            Some(fee_refund) if inside => vec![FeePart::Application(fee_refund.int("amount"))],
+            _ => vec![],
+        };
         let booking = Booking::new(
             "refund_failure",
             "refund_failure",
@@ -494,8 +508,12 @@ fn return_funds(tx: &mut Tx<'_>, id: &str, status: &str, reason: &str) -> Answer
             refund.text("currency"),
         )
         .source(id)
+        .fees(parts)
         .description("REFUND FAILURE");
         back = json!(book(tx, &refund.owner, booking)?);
+        if let Some(fee_refund) = fee_refund {
+            fees::take_again(tx, &refund.owner, &fee_refund, !inside)?;
+        }
         fees::count_refund(tx, refund.text("charge"), -refund.int("amount"));
     }
     let ended = tx.update(id, |r| {

@@ -169,14 +169,50 @@ pub(crate) fn charge_fee(
 }
 
 /// Refunds the share of the fee that [`share`] told. With `own` it reaches the connected account at
-/// that time, as a transaction of its own. Returns the fee as it is now.
-pub(crate) fn refund_share(tx: &mut Tx<'_>, charge: &Record, fee: i64, own: Option<i64>) -> Answer {
+/// that time, as a transaction of its own. Returns the fee's refund, and the fee as it is now.
+pub(crate) fn refund_share(
+    tx: &mut Tx<'_>,
+    charge: &Record,
+    fee: i64,
+    own: Option<i64>,
+) -> Result<(Value, Value), ApiError> {
     let id = charge.text("application_fee");
     let back = give_back(tx, id, fee, json!({}))?;
     if let Some(when) = own {
         book_on_account(tx, &charge.owner, &back, when)?;
     }
-    Ok(tx.get(id).map(|f| f.value.clone()).unwrap_or_default())
+    let fee = tx.get(id).map(|f| f.value.clone()).unwrap_or_default();
+    Ok((back, fee))
+}
+
+/// A refund failed after the fee's part had gone back with it: the platform gets that part again. With `own` it leaves
+/// the connected account as a transaction of its own. The fee's refund stays as it was; only the fee says that less of
+/// it is refunded.
+pub(crate) fn take_again(
+    tx: &mut Tx<'_>,
+    account: &str,
+    refund: &Record,
+    own: bool,
+) -> Result<(), ApiError> {
+    let platform = tx.platform();
+    let (amount, currency) = (refund.int("amount"), refund.text("currency"));
+    let kind = "application_fee_refund";
+    let booking = Booking::new(kind, "platform_earning_refund", amount, currency)
+        .source(&refund.id)
+        .at(available_on(tx, refund));
+    book(tx, &platform, booking)?;
+    if own {
+        let booking = Booking::new(kind, "fee", -amount, currency)
+            .source(&refund.id)
+            .description("Application fee refund failure");
+        book(tx, account, booking)?;
+    }
+    tx.update(refund.text("fee"), |r| {
+        let refunded = r.int("amount_refunded") - amount;
+        r.value["amount_refunded"] = json!(refunded);
+        r.value["refunded"] = json!(false);
+    });
+    Ok(())
 }
 
 /// Takes a part of an application fee from the platform.

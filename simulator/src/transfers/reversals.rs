@@ -246,7 +246,7 @@ fn count_reversed(
     fees::count_refund(tx, &payment.id, amount);
     let fee = if fee > 0 {
         let own = (!inside).then(|| available_on(tx, payment));
-        Some(fees::refund_share(tx, payment, fee, own)?)
+        Some(fees::refund_share(tx, payment, fee, own)?.1)
     } else {
         None
     };

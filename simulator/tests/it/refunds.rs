@@ -343,6 +343,56 @@ async fn where_the_returned_fee_is_booked_is_a_switch() {
     }
 }
 
+#[tokio::test]
+async fn the_fee_of_a_refund_that_fails_later_stays_or_is_taken_again() {
+    for (place, what, refunded) in [
+        ("inside", "stays_refunded", 50),
+        ("own", "stays_refunded", 50),
+        ("inside", "taken_again", 0),
+        ("own", "taken_again", 0),
+    ] {
+        let s = Stripe::under("failed_refund_fee", what).await;
+        let place = json!({ "fee_refund": place }).to_string();
+        s.post("/_simulator/assumptions", &place).await;
+        let acct = s.seller().await;
+        s.sale(&acct, 5000, 0).await;
+        let charge = s.sale(&acct, 1000, 100).await;
+        let sums = async || {
+            let sum = |balance: Value| {
+                let of = |part: &str| balance[part][0]["amount"].as_i64().expect("amount");
+                of("available") + of("pending")
+            };
+            let seller = sum(s.get_on(&acct, "/v1/balance").await);
+            (seller, sum(s.get("/v1/balance").await))
+        };
+        let before = sums().await;
+        let body = format!(
+            "charge={}&amount=500&refund_application_fee=true",
+            charge["id"].as_str().expect("id")
+        );
+        let refund = s.on(&acct, REFUNDS, &body).await;
+        assert_eq!(sums().await, (before.0 - 450, before.1 - 50));
+        let id = refund["id"].as_str().expect("id");
+        s.post(&format!("/_simulator/refunds/{id}/fail"), "").await;
+        assert_eq!(
+            sums().await,
+            (before.0 + refunded, before.1 - refunded),
+            "{place} {what}"
+        );
+        let fee = charge["application_fee"].as_str().expect("id");
+        let fee = s.get(&format!("/v1/application_fees/{fee}")).await;
+        assert_eq!(fee["amount_refunded"], refunded, "{place} {what}");
+        // A new refund of everything returns the whole fee, whatever became of the first.
+        let body = format!(
+            "charge={}&refund_application_fee=true",
+            charge["id"].as_str().expect("id")
+        );
+        s.on(&acct, REFUNDS, &body).await;
+        assert_eq!(sums().await, (before.0 - 900, before.1 - 100));
+        crate::invariants::check(&s.simulator.oracle().await);
+    }
+}
+
 /// Refunds parts of a sale of 105 with a fee of 11, and returns what of the fee went back with each.
 async fn fees_back(how: &str, parts: &[(i64, bool)]) -> Vec<i64> {
     let s = Stripe::under("partial_refund", how).await;
