@@ -186,6 +186,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether a Checkout discount is taken off the shipping as well as off the items",
     },
     Assumption {
+        name: "discount_step",
+        values: &["refused", "rounded"],
+        about: "what Checkout does with a discount that leaves an amount its currency can't be charged in (three decimals, ISK, UGX): it refuses it, or takes less off",
+    },
+    Assumption {
         name: "pending_money",
         values: &["refundable", "waits"],
         about: "whether a refund is made of money that is still pending on the balance, or is itself pending until that is available",

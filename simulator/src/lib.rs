@@ -27,6 +27,7 @@ mod cards;
 mod checkout;
 mod clock;
 mod control;
+mod countries;
 mod customers;
 mod delivery;
 mod due;

@@ -7,78 +7,134 @@ use crate::{assumptions::Assumptions, error::ApiError};
 const FEE_PER_MILLE: i64 = 29;
 const FEE_FIXED: i64 = 30;
 
-/// The most Stripe takes: eight digits of minor units.
-pub(crate) const MAX_AMOUNT: i64 = 99_999_999;
-
+/// The currencies that can be charged, lower case: <https://docs.stripe.com/currencies#presentment-currencies>, with the
+/// successor XCG of ANG and without BGN, which ended with 2025. Those with two decimals are these.
+const TWO_DECIMAL: [&str; 119] = [
+    "usd", "aed", "afn", "all", "amd", "ang", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd",
+    "bdt", "bmd", "bnd", "bob", "brl", "bsd", "bwp", "byn", "bzd", "cad", "cdf", "chf", "cny",
+    "cop", "crc", "cve", "czk", "dkk", "dop", "dzd", "egp", "etb", "eur", "fjd", "fkp", "gbp",
+    "gel", "gip", "gmd", "gtq", "gyd", "hkd", "hnl", "htg", "huf", "idr", "ils", "inr", "isk",
+    "jmd", "kes", "kgs", "khr", "kyd", "kzt", "lak", "lbp", "lkr", "lrd", "lsl", "mad", "mdl",
+    "mkd", "mmk", "mnt", "mop", "mur", "mvr", "mwk", "mxn", "myr", "mzn", "nad", "ngn", "nio",
+    "nok", "npr", "nzd", "pab", "pen", "pgk", "php", "pkr", "pln", "qar", "ron", "rsd", "rub",
+    "sar", "sbd", "scr", "sek", "sgd", "shp", "sle", "sos", "srd", "std", "szl", "thb", "tjs",
+    "top", "try", "ttd", "twd", "tzs", "uah", "ugx", "uyu", "uzs", "wst", "xcd", "xcg", "yer",
+    "zar", "zmw",
+];
+/// <https://docs.stripe.com/currencies#zero-decimal>. UGX is listed there too, but see [`step`].
 const ZERO_DECIMAL: [&str; 15] = [
     "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf",
     "xof", "xpf",
 ];
+/// <https://docs.stripe.com/currencies#three-decimal>.
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// The currencies that presentment takes here, lower case, with their minimum charge in minor units
+/// The smallest charges that Stripe documents, in minor units
 /// (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
-const MINIMUMS: [(&str, i64); 40] = [
+const MINIMUMS: [(&str, i64); 31] = [
     ("usd", 50),
     ("aed", 200),
     ("ars", 50),
     ("aud", 50),
-    ("bgn", 100),
-    ("bhd", 200),
     ("brl", 50),
     ("cad", 50),
     ("chf", 50),
-    ("clp", 500),
-    ("cop", 200_000),
+    ("cop", 50),
     ("czk", 1500),
     ("dkk", 250),
     ("eur", 50),
     ("gbp", 30),
     ("hkd", 400),
     ("huf", 17_500),
-    ("idr", 900_000),
-    ("ils", 200),
+    ("idr", 50),
+    ("ils", 50),
     ("inr", 50),
-    ("isk", 7000),
-    ("jod", 400),
     ("jpy", 50),
-    ("krw", 700),
-    ("kwd", 200),
+    ("krw", 50),
     ("mxn", 1000),
     ("myr", 200),
     ("nok", 300),
     ("nzd", 50),
-    ("omr", 200),
-    ("php", 3000),
+    ("php", 50),
     ("pln", 200),
     ("ron", 200),
+    ("rub", 50),
     ("sek", 300),
     ("sgd", 50),
     ("thb", 1000),
-    ("tnd", 1500),
-    ("try", 2000),
-    ("vnd", 13_000),
-    ("zar", 900),
+    ("zar", 50),
 ];
 
-/// The minimum charge in minor units, or Stripe's refusal of an unknown currency.
+/// The minimum charge in minor units, or Stripe's refusal of an unknown currency. Where none is documented it is the
+/// least that can be written: Stripe then asks for what comes to the minimum of the currency it converts to, and nothing
+/// is converted here.
 pub(crate) fn minimum(currency: &str, param: &str) -> Result<i64, ApiError> {
     let lower = currency.to_ascii_lowercase();
-    if let Some((_, minimum)) = MINIMUMS.iter().find(|(c, _)| *c == lower) {
-        return Ok(*minimum);
+    let all = || {
+        TWO_DECIMAL
+            .into_iter()
+            .chain(ZERO_DECIMAL)
+            .chain(THREE_DECIMAL)
+    };
+    if !all().any(|c| c == lower) {
+        return Err(ApiError::invalid(format!(
+            "Invalid currency: {currency}. Stripe currently supports these currencies: {}",
+            all().collect::<Vec<_>>().join(", ")
+        ))
+        .param(param));
     }
-    if ZERO_DECIMAL.contains(&lower.as_str()) {
-        return Ok(100);
+    let documented = MINIMUMS.iter().find(|(c, _)| *c == lower);
+    Ok(documented.map_or(step(&lower), |(_, minimum)| *minimum))
+}
+
+/// The largest charge in minor units: eight digits, with three exceptions
+/// (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
+pub(crate) fn maximum(currency: &str) -> i64 {
+    match currency {
+        "idr" => 999_999_999_999,
+        "cop" => 9_999_999_999,
+        "inr" => 999_999_999,
+        _ => 99_999_999,
+    }
+}
+
+/// What an amount must be a multiple of, in minor units. The last digit of three-decimal currencies is 0; ISK and UGX have
+/// no parts, and are written with two decimals, which are 00 (<https://docs.stripe.com/currencies#special-cases>).
+pub(crate) fn step(currency: &str) -> i64 {
+    match currency {
+        "isk" | "ugx" => 100,
+        _ if digits(currency) == 3 => 10,
+        _ => 1,
+    }
+}
+
+/// As [`step`], for payouts that are made by hand: HUF and TWD are paid out in whole units.
+pub(crate) fn payout_step(currency: &str) -> i64 {
+    match currency {
+        "huf" | "twd" => 100,
+        _ => step(currency),
+    }
+}
+
+/// Refuses an amount that isn't a multiple of `step`.
+pub(crate) fn check_step(
+    amount: i64,
+    currency: &str,
+    step: i64,
+    param: &str,
+) -> Result<(), ApiError> {
+    if amount % step == 0 {
+        return Ok(());
     }
     Err(ApiError::invalid(format!(
-        "Invalid currency: {currency}. Stripe currently supports these currencies: {}",
-        MINIMUMS.map(|(c, _)| c).join(", ")
+        "Invalid amount: an amount in {} must be evenly divisible by {step}.",
+        currency.to_ascii_uppercase()
     ))
+    .code("parameter_invalid_integer")
     .param(param))
 }
 
-/// Refuses an amount below the currency's minimum
-/// (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
+/// Refuses an amount that can't be charged in the currency.
 pub(crate) fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
     let minimum = minimum(currency, "currency")?;
     if amount < minimum {
@@ -89,18 +145,12 @@ pub(crate) fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> 
         .code("amount_too_small")
         .param("amount"));
     }
-    if digits(currency) == 3 && amount % 10 != 0 {
-        return Err(ApiError::invalid(format!(
-            "Invalid amount: the least-significant digit of an amount in {} must be 0.",
-            currency.to_ascii_uppercase()
-        ))
-        .code("parameter_invalid_integer")
-        .param("amount"));
-    }
-    if amount > MAX_AMOUNT {
+    check_step(amount, currency, step(currency), "amount")?;
+    let maximum = maximum(currency);
+    if amount > maximum {
         return Err(ApiError::invalid(format!(
             "Amount must be no more than {}",
-            format(MAX_AMOUNT, currency)
+            format(maximum, currency)
         ))
         .code("amount_too_large")
         .param("amount"));
@@ -195,6 +245,41 @@ mod tests {
         assert_eq!(format(-1234, "usd"), "-12.34 USD");
         assert_eq!(format(1234, "jpy"), "1234 JPY");
         assert_eq!(format(1234, "kwd"), "1.234 KWD");
+    }
+
+    #[test]
+    fn each_currency_is_listed_once_with_what_stripe_documents_of_it() {
+        let all: Vec<_> = TWO_DECIMAL
+            .into_iter()
+            .chain(ZERO_DECIMAL)
+            .chain(THREE_DECIMAL)
+            .collect();
+        let once: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!((all.len(), once.len()), (139, 139));
+        assert!(MINIMUMS.iter().all(|(c, _)| all.contains(c)));
+        for (currency, least, most) in [
+            ("usd", 50, 99_999_999),
+            ("isk", 100, 99_999_999),
+            ("ugx", 100, 99_999_999),
+            ("kwd", 10, 99_999_999),
+            ("clp", 1, 99_999_999),
+            ("xof", 1, 99_999_999),
+            ("idr", 50, 999_999_999_999),
+            ("cop", 50, 9_999_999_999),
+            ("inr", 50, 999_999_999),
+        ] {
+            let most = most - most % step(currency);
+            let takes = |amount| check_amount(amount, currency).is_ok();
+            assert!(takes(least) && takes(most), "{currency}");
+            assert!(
+                !takes(least - 1) && !takes(most + step(currency)),
+                "{currency}"
+            );
+            assert!(step(currency) == 1 || !takes(most - 1), "{currency}");
+        }
+        for unknown in ["bgn", "hrk", "xyz", "", "eu"] {
+            assert!(minimum(unknown, "currency").is_err(), "{unknown}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{error::ApiError, form::Node, store::page};
+use crate::{countries, error::ApiError, form::Node, store::page};
 
 /// The requirements of an account without a business type. The hosted form asks for these.
 const REQUIREMENTS: [&str; 12] = [
@@ -19,35 +19,6 @@ const REQUIREMENTS: [&str; 12] = [
     "representative.last_name",
     "tos_acceptance.date",
 ];
-
-/// The country's own currency, lower case.
-pub(super) fn currency_of(country: &str) -> &'static str {
-    match country {
-        "US" => "usd",
-        "GB" => "gbp",
-        "CH" | "LI" => "chf",
-        "CA" => "cad",
-        "AU" => "aud",
-        "NZ" => "nzd",
-        "JP" => "jpy",
-        "SE" => "sek",
-        "NO" => "nok",
-        "DK" => "dkk",
-        "PL" => "pln",
-        "CZ" => "czk",
-        "HU" => "huf",
-        "RO" => "ron",
-        "MX" => "mxn",
-        "BR" => "brl",
-        "SG" => "sgd",
-        "HK" => "hkd",
-        "IN" => "inr",
-        "TH" => "thb",
-        "MY" => "myr",
-        "AE" => "aed",
-        _ => "eur",
-    }
-}
 
 /// The `controller` hash and legacy `type`: <https://docs.stripe.com/connect/migrate-to-controller-properties>.
 pub(super) fn controller(args: &Node) -> Result<(Value, &'static str), ApiError> {
@@ -138,7 +109,7 @@ pub(super) fn account(id: &str, now: i64, country: &str, controller: Value, kind
         "controller": controller,
         "country": country,
         "created": now,
-        "default_currency": currency_of(country),
+        "default_currency": countries::currency(country),
         "details_submitted": false,
         "email": null,
         "external_accounts": page(&format!("/v1/accounts/{id}/external_accounts"), vec![], false),

@@ -6,6 +6,7 @@ use super::{persons, requirements};
 use crate::{
     error::ApiError,
     form::Node,
+    money,
     store::{Record, Tx},
     tokens,
 };
@@ -37,6 +38,7 @@ pub(super) fn apply(
         account["email"] = json!(text);
     }
     if let Some(text) = args.text("default_currency") {
+        money::minimum(text, "default_currency")?;
         account["default_currency"] = json!(text.to_ascii_lowercase());
     }
     if let Some(text) = legal.text("business_type") {

@@ -18,6 +18,7 @@ use externals::bank_account;
 use crate::{
     api::{Call, Route, connected, lists, merge_metadata, metadata, no_access},
     balance::schedule,
+    countries,
     error::{Answer, ApiError},
     form::Node,
     store::{Kind, Record, Tx},
@@ -60,22 +61,11 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let (controller, kind) = controller(args)?;
     let country = args.text("country").unwrap_or("US").to_ascii_uppercase();
-    // ISO 3166-1 assigns the last two to no country.
-    let plain = country.len() == 2 && country.chars().all(|c| c.is_ascii_uppercase());
-    if !plain || matches!(country.as_str(), "AA" | "ZZ") {
-        return Err(
-            ApiError::invalid(format!("Country '{country}' is unknown. Try using a 2-character alphanumeric country code instead, such as 'US', 'EG', or 'GB'. A full list of country codes can be found at https://en.wikipedia.org/wiki/ISO_3166-1_alpha-2"))
-                .code("country_unsupported")
-                .param("country"),
-        );
-    }
+    countries::check_served(&country, "country")?;
     let id = tx.mint("acct_1", 15);
     let full = controller["stripe_dashboard"]["type"] == "full";
     let mut account = account(&id, tx.now, &country, controller, kind);
     account["metadata"] = metadata(args, "metadata")?;
-    if let Some(currency) = args.text("default_currency") {
-        account["default_currency"] = json!(currency.to_ascii_lowercase());
-    }
     if full {
         // An account with the full dashboard requests its capabilities itself.
         account["capabilities"] = json!({ "card_payments": "inactive", "transfers": "inactive" });

@@ -318,6 +318,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
                 .param("amount"),
         );
     }
+    money::check_step(amount, &currency, money::payout_step(&currency), "amount")?;
     if args
         .text("statement_descriptor")
         .is_some_and(|t| t.chars().count() > 22)

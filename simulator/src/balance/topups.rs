@@ -37,7 +37,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .to_ascii_lowercase();
     money::minimum(&currency, "currency")?;
     let amount = args.int("amount").unwrap_or_default();
-    if !(1..=money::MAX_AMOUNT).contains(&amount) {
+    if !(1..=money::maximum(&currency)).contains(&amount) {
         return Err(
             ApiError::invalid("This value must be greater than or equal to 1.")
                 .code("parameter_invalid_integer")

@@ -81,9 +81,9 @@ pub(crate) fn make(tx: &mut Tx<'_>, call: &Call<'_>, form: &Node, wanted: &NewPr
         .to_ascii_lowercase();
     money::minimum(&currency, &wanted.param("currency"))?;
     let tiered = form.text("billing_scheme") == Some("tiered");
-    let (unit, decimal) = unit_amount(form, wanted, tiered)?;
+    let (unit, decimal) = unit_amount(form, wanted, &currency, tiered)?;
     let tiers = if tiered {
-        Some(tiers(form, wanted)?)
+        Some(tiers(form, wanted, &currency)?)
     } else {
         None
     };
@@ -170,6 +170,7 @@ pub(super) fn option(price: &Value, tiers: Option<&Value>) -> Value {
 fn unit_amount(
     form: &Node,
     wanted: &NewPrice<'_>,
+    currency: &str,
     tiered: bool,
 ) -> Result<(Option<i64>, Option<String>), ApiError> {
     let given = [
@@ -191,7 +192,7 @@ fn unit_amount(
         )
         .param(wanted.param("unit_amount")));
     }
-    amounts(form, "unit_amount", wanted)
+    amounts(form, "unit_amount", wanted, currency)
 }
 
 /// Reads `NAME` or `NAME_decimal`, and returns both.
@@ -199,6 +200,7 @@ fn amounts(
     form: &Node,
     name: &str,
     wanted: &NewPrice<'_>,
+    currency: &str,
 ) -> Result<(Option<i64>, Option<String>), ApiError> {
     let refuse = |name: &str| {
         Err(ApiError::invalid("Invalid non-negative integer")
@@ -206,7 +208,7 @@ fn amounts(
             .param(wanted.param(name)))
     };
     if let Some(unit) = form.int(name) {
-        if !(0..=money::MAX_AMOUNT).contains(&unit) {
+        if !(0..=money::maximum(currency)).contains(&unit) {
             return refuse(name);
         }
         return Ok((Some(unit), Some(unit.to_string())));
@@ -258,7 +260,7 @@ fn recurring(form: &Node, wanted: &NewPrice<'_>) -> Answer {
     }))
 }
 
-fn tiers(form: &Node, wanted: &NewPrice<'_>) -> Answer {
+fn tiers(form: &Node, wanted: &NewPrice<'_>, currency: &str) -> Answer {
     if form.text("tiers_mode").is_none() {
         return Err(ApiError::parameter_missing(&wanted.param("tiers_mode")));
     }
@@ -291,8 +293,8 @@ fn tiers(form: &Node, wanted: &NewPrice<'_>) -> Answer {
         let inner = format!("tiers[{index}]");
         let at = wanted.param(&inner);
         let here = NewPrice { at: &at, ..*wanted };
-        let (flat, flat_decimal) = amounts(tier, "flat_amount", &here)?;
-        let (unit, unit_decimal) = amounts(tier, "unit_amount", &here)?;
+        let (flat, flat_decimal) = amounts(tier, "flat_amount", &here, currency)?;
+        let (unit, unit_decimal) = amounts(tier, "unit_amount", &here, currency)?;
         if flat_decimal.is_none() && unit_decimal.is_none() {
             return Err(ApiError::parameter_missing(&param("unit_amount")));
         }
@@ -312,10 +314,9 @@ fn currency_options(form: &Node, wanted: &NewPrice<'_>) -> Answer {
     for (currency, option) in form.sub("currency_options").children() {
         let at = wanted.param(&format!("currency_options[{currency}]"));
         let here = NewPrice { at: &at, ..*wanted };
-        if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_alphabetic()) {
-            return Err(ApiError::invalid(format!("Invalid currency: {currency}")).param(at));
-        }
-        let (unit, decimal) = amounts(option, "unit_amount", &here)?;
+        money::minimum(currency, &at)?;
+        let currency = currency.to_ascii_lowercase();
+        let (unit, decimal) = amounts(option, "unit_amount", &here, &currency)?;
         let custom = option.at("custom_unit_amount").map(|c| {
             json!({ "maximum": c.int("maximum"), "minimum": c.int("minimum"), "preset": c.int("preset") })
         });
@@ -326,13 +327,13 @@ fn currency_options(form: &Node, wanted: &NewPrice<'_>) -> Answer {
             "unit_amount_decimal": decimal,
         });
         if option.at("tiers").is_some() {
-            value["tiers"] = tiers(option, &here).or_else(|e| match e.code {
+            value["tiers"] = tiers(option, &here, &currency).or_else(|e| match e.code {
                 // The mode is the price's own.
                 Some("parameter_missing") => Ok(json!([])),
                 _ => Err(e),
             })?;
         }
-        out[currency.to_ascii_lowercase()] = value;
+        out[currency] = value;
     }
     Ok(out)
 }

@@ -9,6 +9,7 @@ use crate::{
     billing::{amounts, prices},
     error::{Answer, ApiError},
     form::Node,
+    money,
     store::{Record, Tx},
 };
 
@@ -61,6 +62,12 @@ pub(super) fn read(
             )
             .param(at));
         }
+        let amount = item["amount_subtotal"].as_i64().unwrap_or(0);
+        let param = match form.at("price_data") {
+            Some(_) => format!("{at}[price_data][unit_amount]"),
+            None => at,
+        };
+        money::check_step(amount, own, money::step(own), &param)?;
         items.push(item);
     }
     Ok((items, currency.unwrap_or_default()))

@@ -153,10 +153,13 @@ fn enough(total: i64, currency: &str) -> Result<(), ApiError> {
         .code("amount_too_small")
         .param("line_items"));
     }
-    if total > money::MAX_AMOUNT {
-        return Err(ApiError::invalid(
-            "The Checkout Session's total amount due must be no more than 99999999 minor units",
-        )
+    money::check_step(total, currency, money::step(currency), "line_items")?;
+    let most = money::maximum(currency);
+    if total > most {
+        return Err(ApiError::invalid(format!(
+            "The Checkout Session's total amount due must be no more than {}",
+            money::format(most, currency)
+        ))
         .code("amount_too_large")
         .param("line_items"));
     }

@@ -11,6 +11,7 @@ use crate::{
     cards,
     customers::methods,
     error::{Answer, ApiError},
+    money,
     payments::{
         confirm::{self, AttemptOptions, AttemptOutcome, Challenge},
         intents, setup,
@@ -137,13 +138,18 @@ pub(super) fn taken_off(
     (subtotal, sent): (i64, i64),
     currency: &str,
 ) -> Result<(i64, i64), ApiError> {
-    let off = promotion::amount_off(tx, owner, coupon, subtotal, currency)?;
+    let off = |of: i64| -> Result<i64, ApiError> {
+        let off = promotion::amount_off(tx, owner, coupon, of, currency)?;
+        let rest = off % money::step(currency);
+        let rounds = rest != 0 && tx.assumptions.get("discount_step") == "rounded";
+        Ok(if rounds { off - rest } else { off })
+    };
+    let off_items = off(subtotal)?;
     if tx.assumptions.get("shipping_discount") == "items_only" {
-        return Ok((off, 0));
+        return Ok((off_items, 0));
     }
     let whole = subtotal.checked_add(sent).ok_or_else(ApiError::overflow)?;
-    let all = promotion::amount_off(tx, owner, coupon, whole, currency)?;
-    Ok((off, all - off))
+    Ok((off_items, off(whole)? - off_items))
 }
 
 /// Spreads a discount over the items in proportion, so that the parts sum to the whole.
@@ -152,7 +158,7 @@ fn spread(items: &mut [Value], off: i64, subtotal: i64) -> Result<(), ApiError> 
     for item in items {
         let amount = item["amount_subtotal"].as_i64().unwrap_or(0);
         seen += amount;
-        let part = crate::money::share(off, seen, subtotal)? - given;
+        let part = money::share(off, seen, subtotal)? - given;
         given += part;
         item["amount_discount"] = json!(part);
         item["amount_total"] = json!(amount - part);
@@ -181,7 +187,7 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
             let (off, off_sent) = taken_off(tx, &session.owner, &d.coupon, parts, currency)?;
             if enough(parts.0 - off + parts.1 - off_sent, currency).is_err() {
                 return Err(ApiError::invalid(
-                    "This code would bring the total below the minimum charge.",
+                    "This code would bring the total to what can't be charged.",
                 )
                 .param("promotion_code"));
             }

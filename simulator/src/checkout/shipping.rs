@@ -50,16 +50,18 @@ fn make(tx: &mut Tx<'_>, owner: &str, data: &Node, at: &str) -> Answer {
     let amount = data
         .int("fixed_amount.amount")
         .ok_or_else(|| ApiError::parameter_missing(&format!("{at}[fixed_amount]")))?;
-    if !(0..=money::MAX_AMOUNT).contains(&amount) {
-        return Err(ApiError::invalid("Invalid non-negative integer")
-            .code("parameter_invalid_integer")
-            .param(format!("{at}[fixed_amount][amount]")));
-    }
     let currency = data
         .text("fixed_amount.currency")
         .unwrap_or_default()
         .to_ascii_lowercase();
     money::minimum(&currency, &format!("{at}[fixed_amount][currency]"))?;
+    let param = format!("{at}[fixed_amount][amount]");
+    if !(0..=money::maximum(&currency)).contains(&amount) {
+        return Err(ApiError::invalid("Invalid non-negative integer")
+            .code("parameter_invalid_integer")
+            .param(param));
+    }
+    money::check_step(amount, &currency, money::step(&currency), &param)?;
     let bound = |name: &str| {
         data.at(&format!("delivery_estimate.{name}"))
             .map(|b| json!({ "unit": b.text("unit"), "value": b.int("value") }))

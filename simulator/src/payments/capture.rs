@@ -52,6 +52,8 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .code("amount_too_large")
         .param("amount_to_capture"));
     }
+    let currency = intent.text("currency");
+    money::check_step(amount, currency, money::step(currency), "amount_to_capture")?;
     let fee = args
         .int("application_fee_amount")
         .or(intent.value["application_fee_amount"].as_i64());

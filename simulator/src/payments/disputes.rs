@@ -13,6 +13,7 @@ use crate::{
     cards::Aftermath,
     error::{Answer, ApiError},
     form::Node,
+    money,
     store::{Kind, Record, Tx},
 };
 
@@ -137,6 +138,8 @@ pub(crate) fn open(tx: &mut Tx<'_>, charge: &str, how: &DisputeParams) -> Answer
             ApiError::invalid("The disputed amount is part of the charge's.").param("amount"),
         );
     }
+    let currency = charge.text("currency");
+    money::check_step(amount, currency, money::step(currency), "amount")?;
     let id = tx.mint("du_1", 23);
     let dispute = new_dispute(tx, &id, &charge, amount, how);
     let due = if !how.inquiry {

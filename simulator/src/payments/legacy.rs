@@ -169,6 +169,8 @@ fn capture(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .code("amount_too_large")
         .param("amount"));
     }
+    let currency = charge.text("currency");
+    money::check_step(amount, currency, money::step(currency), "amount")?;
     let fee = args
         .int("application_fee_amount")
         .or(args.int("application_fee"))

@@ -175,8 +175,8 @@ fn requested_amount(tx: &Tx<'_>, charge: &Record, args: &Node) -> Result<i64, Ap
                 .param("amount"),
         );
     }
+    let currency = charge.text("currency");
     if amount > left {
-        let currency = charge.text("currency");
         let of = if left == charge.int("amount_captured") {
             "charge amount"
         } else {
@@ -189,6 +189,7 @@ fn requested_amount(tx: &Tx<'_>, charge: &Record, args: &Node) -> Result<i64, Ap
         ))
         .param("amount"));
     }
+    money::check_step(amount, currency, money::step(currency), "amount")?;
     Ok(amount)
 }
 

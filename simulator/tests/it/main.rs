@@ -1,6 +1,7 @@
 //! The simulator from outside, over HTTP.
 
 mod accounts;
+mod amounts;
 mod assumptions;
 mod between_accounts;
 mod billing;

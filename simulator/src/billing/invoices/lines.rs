@@ -194,7 +194,7 @@ pub(crate) fn read(
             .ok_or_else(ApiError::overflow)?,
         (None, None, None) => old.map_or(0, |o| o.amount),
     };
-    if amount.abs() > crate::money::MAX_AMOUNT {
+    if amount.abs() > crate::money::maximum(currency) {
         return Err(ApiError::overflow());
     }
     Ok(LineParams {

@@ -78,6 +78,13 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     if small {
         (due, end) = (0, due);
     }
+    // What the currency has no parts for is rounded, and the difference goes to the customer's balance
+    // (https://docs.stripe.com/currencies#special-cases says so of UGX).
+    let step = money::step(&currency);
+    if due % step != 0 {
+        let rounded = (due + step / 2) / step * step;
+        (due, end) = (rounded, end + due - rounded);
+    }
     if end != start {
         let kind = if small {
             "invoice_too_small"
