@@ -23,6 +23,7 @@ mod m20261129_000014_due_jobs;
 mod m20261129_000015_failed_refunds;
 mod m20261129_000016_disputes;
 mod m20261129_000018_terms;
+mod m20261129_000020_append_only;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000015_failed_refunds::Migration),
             Box::new(m20261129_000016_disputes::Migration),
             Box::new(m20261129_000018_terms::Migration),
+            Box::new(m20261129_000020_append_only::Migration),
         ]
     }
 }

@@ -41,10 +41,19 @@ pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> 
 /// The book of a connected account, created if there is none. `None`: no seller has the account.
 async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Option<book::Model>> {
     use book::Column as C;
+    let mine = || {
+        book::Entity::find()
+            .filter(C::StripeAccount.eq(account.clone()))
+            .filter(C::Livemode.eq(livemode))
+            .one(tx)
+    };
+    if let Some(book) = mine().await? {
+        return Ok(Some(book));
+    }
     let Some(seller) = sellers::by_account(tx, account, livemode).await? else {
         return Ok(None);
     };
-    book::Entity::insert(book::ActiveModel {
+    let insert = book::Entity::insert(book::ActiveModel {
         id: Set(ids::new(tx.now())),
         stripe_account: Set(account.clone()),
         livemode: Set(livemode),
@@ -58,54 +67,48 @@ async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Optio
             .to_owned(),
     )
     .exec_without_returning(tx)
-    .await?;
-    Ok(book::Entity::find()
-        .filter(C::StripeAccount.eq(account.clone()))
-        .filter(C::Livemode.eq(livemode))
-        .one(tx)
-        .await?)
+    .await;
+    db::inserted(insert)?;
+    Ok(mine().await?)
 }
 
-/// Writes a journal, once for its source. `false`: the book has it already.
-async fn write_journal(tx: &Tx, book: &BookId, source: &str, lines: &[Line]) -> Result<bool> {
+/// Writes a journal, once for its source. Money that doesn't move has none. The entries come first: the journal completes
+/// them, and the database refuses any later one.
+async fn write_journal(tx: &Tx, book: &BookId, source: &str, lines: &[Line]) -> Result<()> {
     use journal::Column as C;
     if !posting::is_balanced(lines)? {
         return Err(Error::internal(format!(
             "the journal of {source} does not sum to zero"
         )));
     }
+    let there = journal::Entity::find()
+        .filter(C::BookId.eq(book.clone()))
+        .filter(C::Source.eq(source));
+    if lines.is_empty() || there.one(tx).await?.is_some() {
+        return Ok(());
+    }
     let id: JournalId = ids::new(tx.now());
-    let insert = journal::Entity::insert(journal::ActiveModel {
-        id: Set(id.clone()),
+    let entries = lines.iter().map(|line| entry::ActiveModel {
+        id: Set(ids::new::<EntryId>(tx.now())),
+        journal_id: Set(id.clone()),
+        book_id: Set(book.clone()),
+        account: Set(line.account.clone()),
+        currency: Set(line.currency.clone()),
+        amount: Set(line.amount),
+    });
+    entry::Entity::insert_many(entries)
+        .exec_without_returning(tx)
+        .await?;
+    journal::Entity::insert(journal::ActiveModel {
+        id: Set(id),
         book_id: Set(book.clone()),
         source: Set(source.to_owned()),
         posting_rule: Set(posting::RULE),
         posted_at: Set(tx.now()),
     })
-    .on_conflict(
-        OnConflict::columns([C::BookId, C::Source])
-            .do_nothing()
-            .to_owned(),
-    )
     .exec_without_returning(tx)
-    .await;
-    if db::inserted(insert)?.is_none_or(|rows| rows == 0) {
-        return Ok(false);
-    }
-    if !lines.is_empty() {
-        let entries = lines.iter().map(|line| entry::ActiveModel {
-            id: Set(ids::new::<EntryId>(tx.now())),
-            journal_id: Set(id.clone()),
-            book_id: Set(book.clone()),
-            account: Set(line.account.clone()),
-            currency: Set(line.currency.clone()),
-            amount: Set(line.amount),
-        });
-        entry::Entity::insert_many(entries)
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(true)
+    .await?;
+    Ok(())
 }
 
 /// The balance of a ledger account.

@@ -62,12 +62,18 @@ pub(super) async fn store(
     book: &book::Model,
     snapshot: &PayoutView,
 ) -> Result<StoreOutcome> {
-    let fresh = insert(tx, book, snapshot).await?;
-    let row = payout::Entity::find_by_id(snapshot.id.clone())
-        .lock_exclusive()
-        .one(tx)
-        .await?
-        .ok_or_else(|| Error::internal(format!("payout {} went away", snapshot.id)))?;
+    let stored = || {
+        payout::Entity::find_by_id(snapshot.id.clone())
+            .lock_exclusive()
+            .one(tx)
+    };
+    let mut row = stored().await?;
+    let mut fresh = false;
+    if row.is_none() {
+        fresh = insert(tx, book, snapshot).await?;
+        row = stored().await?;
+    }
+    let row = row.ok_or_else(|| Error::internal(format!("payout {} went away", snapshot.id)))?;
     if row.book_id != book.id {
         return Ok(StoreOutcome::OtherAccount);
     }
@@ -90,7 +96,8 @@ pub(super) async fn store(
     Ok(StoreOutcome::Changed)
 }
 
-/// A new payout's row begins as `pending`, so that its present status is posted as a change.
+/// A new payout's row begins as `pending`, so that its present status is posted as a change. `false`: another transaction has
+/// just stored it.
 async fn insert(tx: &Tx, book: &book::Model, snapshot: &PayoutView) -> Result<bool> {
     let reconciliation = if snapshot.automatic {
         Reconciliation::Open

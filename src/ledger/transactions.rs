@@ -45,6 +45,7 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
     // Sorted, so that two pulls of an account wait for each other instead of deadlocking.
     let mut pulled: Vec<&RawTransaction> = pulled.iter().collect();
     pulled.sort_by(|a, b| a.txn.id.cmp(&b.txn.id));
+    pulled.dedup_by(|a, b| a.txn.id == b.txn.id);
     let ids = pulled.iter().map(|p| p.txn.id.as_str());
     let stored: BTreeMap<String, balance_transaction::Model> = balance_transaction::Entity::find()
         .filter(C::BookId.eq(book.id.clone()))

@@ -1,5 +1,6 @@
 mod access_lost;
 mod admin;
+mod append_only;
 mod architecture;
 mod catalog;
 mod catch_up;
