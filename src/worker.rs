@@ -408,11 +408,13 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         Job::CreateSession { payment } => {
             payments::checkout::session::give_up(tx, payment, attempts, error).await
         }
+        Job::Pull { account, livemode } => {
+            ledger::give_up(tx, account, *livemode, attempts, error).await
+        }
         Job::CreateAccount { .. }
         | Job::SyncAccount { .. }
         | Job::CreatePromotionCode { .. }
         | Job::RereadPayment { .. }
-        | Job::Pull { .. }
         | Job::SyncPayout { .. }
         | Job::RetryDeferred { .. }
         | Job::CatchUp { .. }

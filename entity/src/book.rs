@@ -15,6 +15,12 @@ pub struct Model {
     pub seller_id: Option<SellerId>,
     /// `created` of the newest pulled balance transaction.
     pub pulled_to: Option<Timestamp>,
+    /// The last balance transaction that an unfinished pull has stored: it goes on behind that one.
+    pub page_after: Option<String>,
+    /// How far back the unfinished pull goes. None: to the account's first transaction.
+    pub page_since: Option<Timestamp>,
+    /// `created` of the newest transaction that the unfinished pull has seen.
+    pub page_newest: Option<Timestamp>,
     pub created_at: Timestamp,
 }
 

@@ -26,6 +26,7 @@ pub mod refund;
 pub mod seller;
 pub mod session;
 pub mod stock_movement;
+pub mod unreadable_transaction;
 pub mod user;
 pub mod values;
 

@@ -11,6 +11,7 @@ use crate::findings::{NewFinding, raise, resolve};
 use crate::money;
 use crate::stripe::{requests, views::BalanceView};
 
+use super::pulling::Pulled;
 use super::{balances, entries, pulling};
 
 /// The result of a check of a book.
@@ -60,9 +61,11 @@ pub async fn check_book(app: &App, account: &AccountId, livemode: bool) -> Resul
     let mut tries = 0;
     loop {
         let before = stripe_side(app, account).await?;
-        let book = pulling::pull_transactions(app, account, livemode)
-            .await?
-            .ok_or(Error::NotFound("book"))?;
+        let pulled = pulling::pull_transactions(app, account, livemode).await?;
+        let book = match pulled.ok_or(Error::NotFound("book"))? {
+            Pulled::Whole(book) => book,
+            Pulled::Part => continue,
+        };
         // Before the second read of the balance, so that what another worker pulls later is on neither side.
         let ledger = ledger_side(app, &book).await?;
         let after = stripe_side(app, account).await?;

@@ -13,7 +13,8 @@ use crate::findings::{NewFinding, raise, resolve};
 use crate::money;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
-use super::transactions::{self, RawTransaction};
+use super::pulling::next_page;
+use super::transactions::{self, RawTransaction, Rows};
 
 /// Transactions a statement. Databases limit the number of values of a statement.
 const CHUNK: usize = 100;
@@ -31,9 +32,17 @@ pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
         .all(&app.db.read)
         .await?;
     for payout in due {
-        let transactions = itemise(app, book, &payout.id).await?;
+        let rows = itemise(app, book, &payout.id).await;
         let tx = app.db.begin_write().await?;
-        close(&tx, book, &payout.id, &transactions).await?;
+        match rows {
+            Ok(rows) => close(&tx, book, &payout.id, &rows).await?,
+            // One payout holds up no other.
+            Err(Error::StripeRefused(fault)) => {
+                let fault = format!("Stripe refuses to list them ({})", fault.message);
+                raise(&tx, mismatch(&payout, 0, &fault)?).await?;
+            }
+            Err(e) => return Err(e),
+        }
         tx.commit().await?;
     }
     Ok(())
@@ -41,19 +50,22 @@ pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
 
 /// The transactions of a payout, without the payout's own. The transaction of an earlier, failed payout may be among them
 /// and counts.
-async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Vec<RawTransaction>> {
+async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Rows> {
     let stripe = app.stripe.on(&book.stripe_account);
-    let mut all: Vec<RawTransaction> = Vec::new();
-    let mut after: Option<String> = None;
+    let mut all = Rows::default();
     loop {
-        let request = requests::balance::payout_transactions(payout, after.as_deref());
+        let request = requests::balance::payout_transactions(payout, all.last.as_deref());
         let page: Page = stripe.get(&request).await?;
-        let pulled = transactions::read(&page)?;
-        after = pulled.last().map(|last| last.txn.id.clone());
-        all.extend(pulled.into_iter().filter(|p| !is_own(&p.txn, payout)));
-        if after.is_none() || !page.has_more {
+        let rows = transactions::read(&page);
+        let next = next_page(&page, &rows, all.last.as_deref())?;
+        let of_payout = |p: &RawTransaction| !is_own(&p.txn, payout);
+        all.readable
+            .extend(rows.readable.into_iter().filter(of_payout));
+        all.unreadable.extend(rows.unreadable);
+        if next.is_none() {
             return Ok(all);
         }
+        all.last = next;
     }
 }
 
@@ -61,12 +73,7 @@ fn is_own(txn: &BalanceTransactionView, payout: &str) -> bool {
     txn.reporting_category == "payout" && txn.source.as_deref() == Some(payout)
 }
 
-async fn close(
-    tx: &Tx,
-    book: &book::Model,
-    id: &str,
-    transactions: &[RawTransaction],
-) -> Result<()> {
+async fn close(tx: &Tx, book: &book::Model, id: &str, rows: &Rows) -> Result<()> {
     let row = payout::Entity::find_by_id(id.to_owned())
         .lock_exclusive()
         .one(tx)
@@ -75,10 +82,13 @@ async fn close(
     let Some(payout) = row.filter(unfinished) else {
         return Ok(());
     };
-    let taken = assign(tx, book, id, transactions).await?;
-    let txns: Vec<&BalanceTransactionView> = transactions.iter().map(|p| &p.txn).collect();
+    transactions::park(tx, book, &rows.unreadable).await?;
+    let taken = assign(tx, book, id, &rows.readable).await?;
+    let txns: Vec<&BalanceTransactionView> = rows.readable.iter().map(|p| &p.txn).collect();
     let net = net(&txns)?;
-    let fault = fault(&payout, net, &txns, taken);
+    let unreadable = rows.unreadable.first();
+    let unreadable = unreadable.map(|row| format!("{} can't be read", row.id));
+    let fault = unreadable.or_else(|| fault(&payout, net, &txns, taken));
     settle(tx, &payout, net, txns.len(), fault.is_none()).await?;
     if let Some(fault) = fault {
         return raise(tx, mismatch(&payout, net, &fault)?).await;

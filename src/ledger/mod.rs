@@ -23,17 +23,29 @@ use crate::app::App;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
+use crate::jobs::{self, Job};
 use crate::sellers;
 
 pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book};
+pub use pulling::give_up;
 
 use posting::Line;
+use pulling::Pulled;
 
-/// Pulls an account's balance transactions into its book, and closes the payouts that they explain. An account without a
-/// seller has no book: nothing is pulled.
+/// The job: pulls an account's balance transactions into its book, and closes the payouts that they explain. If there are
+/// very many, the job is staged again. An account without a seller has no book: nothing is pulled.
+///
+/// # Errors
+/// Stripe's errors, and a list that breaks off.
 pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
     match pulling::pull_transactions(app, account, livemode).await? {
-        Some(book) => closing::close_payouts(app, &book).await,
+        Some(Pulled::Whole(book)) => closing::close_payouts(app, &book).await,
+        Some(Pulled::Part) => {
+            let tx = app.db.begin_write().await?;
+            let account = account.clone();
+            jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
+            tx.commit().await
+        }
         None => Ok(()),
     }
 }
@@ -59,6 +71,9 @@ async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Optio
         livemode: Set(livemode),
         seller_id: Set(Some(seller.id)),
         pulled_to: Set(None),
+        page_after: Set(None),
+        page_since: Set(None),
+        page_newest: Set(None),
         created_at: Set(tx.now()),
     })
     .on_conflict(

@@ -7,55 +7,183 @@ use souk_entity::{AccountId, BookId, Timestamp, book};
 
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Result};
-use crate::jobs;
+use crate::error::{Error, Result, StripeFault};
+use crate::findings::{self, NewFinding};
 use crate::stripe::{Page, requests};
+use crate::{jobs, sellers};
 
 use super::open_book;
-use super::transactions::{self, reread_payout};
+use super::transactions::{self, Rows, reread_payout};
 
 /// How far a pull goes back behind its cursor, since Stripe may list a transaction late.
 const OVERLAP_MS: i64 = 48 * 60 * 60 * 1000;
+/// Pages that one pull reads. What is left is read by the next, which goes on where this one stopped.
+const MAX_PAGES: usize = 20;
 
-/// Pulls an account's balance transactions since the cursor, with the overlap, into its book. `None`: no seller has the
-/// account.
+/// The result of a pull.
+pub(super) enum Pulled {
+    /// All that there is to read was read.
+    Whole(book::Model),
+    /// There are more pages.
+    Part,
+}
+
+/// Where a pull is: newest first, page after page, down to `since`.
+struct Place {
+    after: Option<String>,
+    since: Option<Timestamp>,
+    newest: Option<Timestamp>,
+}
+
+impl Place {
+    /// Where an unfinished pull stopped; else at the newest, down to the cursor with the overlap.
+    fn of(book: &book::Model) -> Self {
+        match &book.page_after {
+            Some(after) => Self {
+                after: Some(after.clone()),
+                since: book.page_since,
+                newest: book.page_newest,
+            },
+            None => Self {
+                after: None,
+                since: book.pulled_to.map(|at| at.plus_ms(-OVERLAP_MS)),
+                newest: None,
+            },
+        }
+    }
+}
+
+/// Pulls an account's balance transactions since the cursor, with the overlap, into its book. Each page is committed with
+/// the place behind it, so that a pull that is interrupted goes on there. `None`: no seller has the account.
+///
+/// # Errors
+/// Stripe's errors, and a list that breaks off.
 pub(super) async fn pull_transactions(
     app: &App,
     account: &AccountId,
     livemode: bool,
-) -> Result<Option<book::Model>> {
+) -> Result<Option<Pulled>> {
     check_mode(app, account, livemode)?;
     let tx = app.db.begin_write().await?;
     let Some(book) = open_book(&tx, account, livemode).await? else {
         return Ok(None);
     };
     tx.commit().await?;
-    let since = book.pulled_to.map(|at| at.plus_ms(-OVERLAP_MS));
     let stripe = app.stripe.on(account);
-    let mut newest = book.pulled_to;
-    let mut after: Option<String> = None;
-    // Newest first. Each page has its own database transaction; the cursor moves only after the last page.
-    loop {
-        let request = requests::balance::transactions(since, after.as_deref());
-        let page: Page = stripe.get(&request).await?;
-        let pulled = transactions::read(&page)?;
-        let created = pulled
-            .iter()
-            .map(|p| Timestamp::from_seconds(p.txn.created));
-        newest = created.chain(newest).max();
+    let mut place = Place::of(&book);
+    for _ in 0..MAX_PAGES {
+        let request = requests::balance::transactions(place.since, place.after.as_deref());
+        let page: Page = match stripe.get(&request).await {
+            Err(e) if place.after.is_some() && is_about_place(&e) => {
+                // Stripe doesn't know the transaction any more: the pull begins anew.
+                place.after = None;
+                continue;
+            }
+            page => page?,
+        };
+        let rows = transactions::read(&page);
+        let next = next_page(&page, &rows, place.after.as_deref())?;
+        let created = rows.readable.iter().map(|p| p.txn.created);
+        let created = created.map(Timestamp::from_seconds);
+        place.newest = created.chain(place.newest).max();
         let tx = app.db.begin_write().await?;
-        transactions::store(&tx, &book, &pulled).await?;
-        tx.commit().await?;
-        match pulled.last() {
-            Some(last) if page.has_more => after = Some(last.txn.id.clone()),
-            _ => break,
+        transactions::park(&tx, &book, &rows.unreadable).await?;
+        transactions::store(&tx, &book, &rows.readable).await?;
+        place.after = next;
+        if place.after.is_none() {
+            finish(&tx, &book, &place).await?;
+            tx.commit().await?;
+            return Ok(Some(Pulled::Whole(book)));
         }
+        save_place(&tx, &book.id, &place).await?;
+        tx.commit().await?;
     }
-    let tx = app.db.begin_write().await?;
-    move_cursor(&tx, &book.id, newest).await?;
-    stage_rereads(&tx, &book).await?;
-    tx.commit().await?;
-    Ok(Some(book))
+    Ok(Some(Pulled::Part))
+}
+
+fn is_about_place(error: &Error) -> bool {
+    matches!(error, Error::StripeRefused(fault) if fault.param.as_deref() == Some("starting_after"))
+}
+
+/// Behind which transaction the next page begins. `None`: this page is the last.
+///
+/// # Errors
+/// The list says that there are more, and shows none.
+pub(super) fn next_page(page: &Page, rows: &Rows, after: Option<&str>) -> Result<Option<String>> {
+    if !page.has_more {
+        return Ok(None);
+    }
+    match &rows.last {
+        Some(last) if after != Some(last.as_str()) => Ok(Some(last.clone())),
+        _ => Err(Error::StripeUnavailable(Box::new(StripeFault {
+            message: "the list of balance transactions breaks off: it says that there are more, and shows none"
+                .to_owned(),
+            ..StripeFault::default()
+        }))),
+    }
+}
+
+async fn save_place(tx: &Tx, book: &BookId, place: &Place) -> Result<()> {
+    use book::Column as C;
+    book::Entity::update_many()
+        .col_expr(C::PageAfter, Expr::value(place.after.clone()))
+        .col_expr(C::PageSince, Expr::value(place.since))
+        .col_expr(C::PageNewest, Expr::value(place.newest))
+        .filter(C::Id.eq(book.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes down that a pull has read all there is. The book's row comes last: events that stage jobs lock it after those.
+async fn finish(tx: &Tx, book: &book::Model, place: &Place) -> Result<()> {
+    stage_rereads(tx, book).await?;
+    findings::resolve(tx, "pull_failed", book.id.as_ref()).await?;
+    move_cursor(tx, &book.id, place.newest).await?;
+    let nowhere = Place {
+        after: None,
+        since: None,
+        newest: None,
+    };
+    save_place(tx, &book.id, &nowhere).await
+}
+
+/// Raises a finding when a pull is given up: Stripe has refused it, or given no usable answer for too long. The next one
+/// that comes through resolves it. A disconnected account is none of ours any more.
+///
+/// # Errors
+/// The database failed.
+pub async fn give_up(
+    tx: &Tx,
+    account: &AccountId,
+    livemode: bool,
+    attempts: i32,
+    error: &Error,
+) -> Result<()> {
+    let Some(book) = open_book(tx, account, livemode).await? else {
+        return Ok(());
+    };
+    let seller = sellers::by_account(tx, account, livemode).await?;
+    if seller.is_none_or(|seller| seller.deauthorized_at.is_some()) {
+        return Ok(());
+    }
+    let times = match attempts {
+        1 => "once".to_owned(),
+        n => format!("{n} times"),
+    };
+    let finding = NewFinding {
+        kind: "pull_failed",
+        stripe_account: Some(account.clone()),
+        subject: book.id.to_string(),
+        message: format!(
+            "The balance transactions of {account} could not be pulled, though tried {times}: {error}. Until that works \
+             the book is behind Stripe. It is tried again by itself; if Stripe refuses, look at the account in the \
+             Stripe dashboard and at the permissions of STRIPE_SECRET_KEY."
+        ),
+        amount: None,
+        currency: None,
+    };
+    findings::raise(tx, finding).await
 }
 
 /// Checks that our key is of the mode of a book, so that test money never gets into a live book.

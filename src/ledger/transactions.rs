@@ -10,11 +10,13 @@ use sea_orm::{
 use souk_entity::balance_transaction::{self, FeeDetail};
 use souk_entity::{
     JsonText, OrderId, Timestamp, book, dispute, entry, journal, payment, payment_order, refund,
+    unreadable_transaction,
 };
 
 use crate::db::{self, Tx};
 use crate::error::Result;
 use crate::findings::{NewFinding, raise, resolve};
+use crate::ids;
 use crate::jobs::{self, Job};
 use crate::money;
 use crate::stripe::{Page, views::BalanceTransactionView};
@@ -28,15 +30,119 @@ pub(super) struct RawTransaction {
     raw: String,
 }
 
-/// Reads a page of balance transactions.
-pub(super) fn read(page: &Page) -> Result<Vec<RawTransaction>> {
-    let read = |raw: &serde_json::Value| {
-        Ok(RawTransaction {
-            txn: BalanceTransactionView::read(raw)?,
-            raw: raw.to_string(),
+/// A balance transaction that can't be read or posted.
+#[derive(Clone, Debug)]
+pub(super) struct Unreadable {
+    /// Stripe's, or one made of the row.
+    pub(super) id: String,
+    raw: String,
+    /// What is wrong with it, without its values.
+    reason: String,
+}
+
+/// The rows of a page.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rows {
+    pub(super) readable: Vec<RawTransaction>,
+    pub(super) unreadable: Vec<Unreadable>,
+    /// The last id of Stripe's, behind which the next page begins.
+    pub(super) last: Option<String>,
+}
+
+/// Reads a page of balance transactions, row by row: one that can't be read holds up no other.
+pub(super) fn read(page: &Page) -> Rows {
+    let mut rows = Rows::default();
+    for raw in &page.data {
+        let id = raw["id"].as_str().filter(|id| is_id(id));
+        if let Some(id) = id {
+            rows.last = Some(id.to_owned());
+        }
+        match read_one(raw) {
+            Ok(txn) => rows.readable.push(RawTransaction {
+                txn,
+                raw: raw.to_string(),
+            }),
+            Err(reason) => rows.unreadable.push(Unreadable {
+                id: id.map_or_else(|| row_id(raw), str::to_owned),
+                raw: raw.to_string(),
+                reason,
+            }),
+        }
+    }
+    rows
+}
+
+/// A transaction that can be posted; else what is wrong with it.
+fn read_one(raw: &serde_json::Value) -> Result<BalanceTransactionView, String> {
+    let txn = BalanceTransactionView::read(raw)?;
+    match posting::post(&txn) {
+        Ok(_) => Ok(txn),
+        Err(e) => Err(e.to_string()),
+    }
+}
+
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= 255 && !id.contains('\0')
+}
+
+/// The id of a row that has none of Stripe's. The same row has it again.
+fn row_id(raw: &serde_json::Value) -> String {
+    format!("row_{}", &ids::sha256_hex(raw.to_string().as_bytes())[..32])
+}
+
+/// Keeps what can't be read as it came, and raises a finding about each.
+pub(super) async fn park(tx: &Tx, book: &book::Model, unreadable: &[Unreadable]) -> Result<()> {
+    use unreadable_transaction::Column as C;
+    let mut unreadable: Vec<&Unreadable> = unreadable.iter().collect();
+    unreadable.sort_by(|a, b| a.id.cmp(&b.id));
+    for row in unreadable {
+        unreadable_transaction::Entity::insert(unreadable_transaction::ActiveModel {
+            book_id: Set(book.id.clone()),
+            id: Set(row.id.clone()),
+            raw: Set(row.raw.clone()),
+            reason: Set(row.reason.clone()),
+            created_at: Set(tx.now()),
         })
-    };
-    page.data.iter().map(read).collect()
+        .on_conflict(
+            OnConflict::columns([C::BookId, C::Id])
+                .update_columns([C::Raw, C::Reason])
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
+        let finding = NewFinding {
+            kind: "unreadable_transaction",
+            stripe_account: Some(book.stripe_account.clone()),
+            subject: row.id.clone(),
+            message: format!(
+                "Balance transaction {} of {} is not in the book, since it has {}. It is kept as it came and looked at \
+                 again every hour; if this stays, compare it with the Stripe dashboard and report it.",
+                row.id, book.stripe_account, row.reason,
+            ),
+            amount: None,
+            currency: None,
+        };
+        raise(tx, finding).await?;
+    }
+    Ok(())
+}
+
+/// Forgets that transactions could not be read, since now they can.
+async fn unpark(tx: &Tx, book: &book::Model, pulled: &[&RawTransaction]) -> Result<()> {
+    use unreadable_transaction::Column as C;
+    let ids = pulled.iter().map(|p| p.txn.id.as_str());
+    let parked = unreadable_transaction::Entity::find()
+        .filter(C::BookId.eq(book.id.clone()))
+        .filter(C::Id.is_in(ids))
+        .all(tx)
+        .await?;
+    for row in parked {
+        resolve(tx, "unreadable_transaction", &row.id).await?;
+        unreadable_transaction::Entity::delete_by_id((row.book_id, row.id))
+            .exec(tx)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Stores and posts new transactions; updates the stored ones.
@@ -55,6 +161,7 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
         .into_iter()
         .map(|row| (row.id.clone(), row))
         .collect();
+    unpark(tx, book, &pulled).await?;
     let orders = orders_by_source(tx, book, &pulled).await?;
     let mut payouts = BTreeSet::new();
     let mut suspense = false;

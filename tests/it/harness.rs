@@ -2,6 +2,7 @@
 //! touches. Nothing happens by itself: events are held until `apply_events`, jobs until `run_jobs`.
 
 mod actors;
+mod between;
 mod client;
 mod database;
 mod has;
@@ -31,6 +32,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 pub use actors::{Checkout, PASSWORD, Shop, User, checkout_from, lines_of, text};
+pub use between::Between;
 pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};
 pub use has::Has;

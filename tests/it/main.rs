@@ -18,6 +18,7 @@ mod idempotent_create;
 mod identity;
 mod jobs;
 mod ledger;
+mod odd_lists;
 mod onboarding;
 mod orders;
 mod payouts;

@@ -1,41 +1,57 @@
 //! Balance transactions and payouts.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use super::{Expandable, IdView};
+
+/// The largest amount of a balance transaction that is believed, in minor units: fifteen digits. Stripe's amounts have twelve
+/// at most (docs.stripe.com/currencies#minimum-and-maximum-charge-amounts), and thousands of these can be summed.
+const MAX_MOVED: i64 = 999_999_999_999_999;
+/// The last second of the year 9999.
+const LAST_SECOND: i64 = 253_402_300_799;
 
 /// A movement of money in or out of a balance (docs.stripe.com/api/balance_transactions/object).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct BalanceTransactionView {
     /// `txn_…`.
+    #[serde(deserialize_with = "super::id")]
     pub id: String,
     /// Stripe's `type`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "name")]
     pub kind: String,
     /// The category that journals are posted by (docs.stripe.com/reports/reporting-categories).
+    #[serde(deserialize_with = "name")]
     pub reporting_category: String,
-    /// The charge, refund, payout, … that moved it.
+    /// The charge, refund, payout, … that moved it. It may have come as the whole object.
+    #[serde(default, deserialize_with = "source")]
     pub source: Option<String>,
     /// Gross, in minor units. Negative: money went out.
+    #[serde(deserialize_with = "moved")]
     pub amount: i64,
     /// The sum of `fee_details`, in minor units. Negative: fees were returned.
+    #[serde(deserialize_with = "moved")]
     pub fee: i64,
     /// `amount − fee`, in minor units.
+    #[serde(deserialize_with = "moved")]
     pub net: i64,
     /// The balance's currency, in lower case. The charge's may differ.
+    #[serde(deserialize_with = "currency")]
     pub currency: String,
     /// The parts of the fee.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_none")]
     pub fee_details: Vec<FeeDetailView>,
     /// Which of the account's balances.
-    #[serde(default = "payments")]
+    #[serde(default = "payments", deserialize_with = "name")]
     pub balance_type: String,
     /// `pending` or `available`.
+    #[serde(deserialize_with = "name")]
     pub status: String,
     /// Seconds since 1970.
+    #[serde(deserialize_with = "moment")]
     pub available_on: i64,
     /// Seconds since 1970.
+    #[serde(deserialize_with = "moment")]
     pub created: i64,
 }
 
@@ -43,14 +59,60 @@ pub struct BalanceTransactionView {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct FeeDetailView {
     /// Stripe's `type`, such as `stripe_fee`.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "name")]
     pub kind: String,
     /// Minor units.
+    #[serde(deserialize_with = "moved")]
     pub amount: i64,
     /// Lower case.
+    #[serde(deserialize_with = "currency")]
     pub currency: String,
     /// Stripe's words.
     pub description: Option<String>,
+}
+
+/// A word of Stripe's that both databases can hold.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    super::id(deserializer).map_err(|_| serde::de::Error::custom("no word of Stripe's"))
+}
+
+fn source<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let source = Option::<Expandable<IdView>>::deserialize(deserializer)?;
+    let id = source.map(|source| source.id().to_owned());
+    match id {
+        Some(id) if id.is_empty() || id.len() > 255 || id.contains('\0') => {
+            Err(serde::de::Error::custom("no id of Stripe's"))
+        }
+        id => Ok(id),
+    }
+}
+
+fn moved<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let amount = i64::deserialize(deserializer)?;
+    match (-MAX_MOVED..=MAX_MOVED).contains(&amount) {
+        true => Ok(amount),
+        false => Err(serde::de::Error::custom("an amount that nobody moves")),
+    }
+}
+
+fn currency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let code = String::deserialize(deserializer)?;
+    match code.len() == 3 && code.bytes().all(|b| b.is_ascii_lowercase()) {
+        true => Ok(code),
+        false => Err(serde::de::Error::custom("no currency")),
+    }
+}
+
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let seconds = i64::deserialize(deserializer)?;
+    match (0..=LAST_SECOND).contains(&seconds) {
+        true => Ok(seconds),
+        false => Err(serde::de::Error::custom("no time")),
+    }
+}
+
+fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FeeDetailView>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Versions before the field was added knew this balance only.
@@ -89,11 +151,65 @@ impl BalanceTransactionView {
     /// Reads a balance transaction from the raw JSON of a page.
     ///
     /// # Errors
-    /// Names the transaction whose shape is unexpected.
-    pub fn read(raw: &Value) -> Result<Self> {
-        Self::deserialize(raw).map_err(|e| {
-            let id = raw["id"].as_str().unwrap_or("balance transaction");
-            Error::internal(format!("Stripe's {id} has an unexpected shape: {e}"))
-        })
+    /// The field that has an unexpected shape, without its value.
+    pub fn read(raw: &Value) -> Result<Self, String> {
+        serde_path_to_error::deserialize(raw)
+            .map_err(|e| format!("an unexpected value at {}", e.path()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn with(field: &str, value: Value) -> Result<BalanceTransactionView, String> {
+        let mut raw = json!({
+            "id": "txn_1", "type": "charge", "reporting_category": "charge", "source": "ch_1", "amount": 1000, "fee": 59,
+            "net": 941, "currency": "usd", "fee_details": [], "balance_type": "payments", "status": "pending",
+            "available_on": 0, "created": 0,
+        });
+        raw[field] = value;
+        BalanceTransactionView::read(&raw)
+    }
+
+    #[test]
+    fn an_expanded_source_is_its_id_and_missing_parts_of_a_fee_are_none() {
+        let source = |value| with("source", value).expect("is read").source;
+        assert_eq!(
+            source(json!({ "id": "ch_2", "object": "charge" })),
+            Some("ch_2".to_owned())
+        );
+        assert_eq!(source(json!("ch_3")), Some("ch_3".to_owned()));
+        assert_eq!(source(Value::Null), None);
+        let bare = with("fee_details", Value::Null).expect("is read");
+        assert_eq!(bare.fee_details, []);
+    }
+
+    #[test]
+    fn what_no_database_or_sum_can_hold_is_not_read_and_the_field_is_named_without_its_value() {
+        for (field, value) in [
+            ("id", json!("")),
+            ("id", json!("x".repeat(256))),
+            ("type", json!("a\0b")),
+            ("reporting_category", Value::Null),
+            ("source", json!("\0")),
+            ("source", json!({ "object": "charge" })),
+            ("amount", json!(i64::MAX)),
+            ("amount", json!(i64::MIN)),
+            ("amount", json!(10.5)),
+            ("fee", json!("59")),
+            ("net", json!(1_000_000_000_000_000_i64)),
+            ("currency", json!("zz")),
+            ("currency", json!("USD")),
+            ("available_on", json!(i64::MAX)),
+            ("created", json!(-1)),
+        ] {
+            let refused = with(field, value.clone()).expect_err(field);
+            assert!(refused.starts_with("an unexpected value at "), "{refused}");
+            assert!(refused.contains(field), "{value}: {refused}");
+        }
+        assert!(with("amount", json!(-999_999_999_999_999_i64)).is_ok());
     }
 }
