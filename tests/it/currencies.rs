@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Checkout, Has, Shop, TestApp, text};
+use crate::harness::{Between, Checkout, Has, Shop, TestApp, text};
 
 fn lamp(shop: &Shop, unit_amount: i64, currency: &str) -> Value {
     json!({ "seller_id": shop.id, "name": "Brass lamp", "unit_amount": unit_amount, "currency": currency })
@@ -100,12 +100,21 @@ async fn a_price_may_be_below_the_smallest_charge_but_an_order_may_not() {
 
 #[tokio::test]
 async fn a_total_that_only_stripe_can_judge_is_refused_in_the_same_words_as_our_own_check() {
-    let app = TestApp::start().await;
+    let (app, between) = Between::start().await;
     let shop = app.shop("mira").await;
     // We know of no smallest charge in pesos; what it converts to, only Stripe knows.
     let cheap = app.product_in(&shop, 1, "clp", None).await;
     // Cards take twelve digits, but Stripe may know better of this account.
     let dear = app.product(&shop, 99_999_999, None).await;
+    let mut codes = ["amount_too_small", "amount_too_large"].into_iter();
+    between.edit(move |path, status, answer| {
+        if path.starts_with("/v1/checkout/sessions") {
+            *status = 400;
+            *answer = json!({ "error": {
+                "type": "invalid_request_error", "code": codes.next(), "message": "The total is not right.",
+            } });
+        }
+    });
     for (product, quantity, code) in [
         (&cheap, 1, "amount_too_small"),
         (&dear, 2, "amount_too_large"),

@@ -163,9 +163,9 @@ async fn a_pull_that_stripe_refuses_is_a_finding_at_once_unless_the_account_is_d
     app.advance(61).await;
     let refuse = |path: &str, status: &mut u16, answer: &mut Value| {
         if path.starts_with(LIST) {
-            *status = 403;
+            *status = 400;
             *answer = json!({ "error": {
-                "type": "invalid_request_error", "code": "more_permissions_required", "message": "Not permitted.",
+                "type": "invalid_request_error", "message": "Not permitted.",
             } });
         }
     };

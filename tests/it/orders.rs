@@ -247,7 +247,8 @@ async fn a_cancel_for_which_our_key_is_refused_leaves_the_order_as_it_is() {
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 2500, Some(3)).await;
     let checkout = app.checkout(&lamp).await;
-    app.fault("POST", "/v1/checkout", FaultKind::Error401, None).await;
+    app.fault("POST", "/v1/checkout", FaultKind::Error401, None)
+        .await;
     let path = format!("/v1/orders/{}/cancel", checkout.order);
     app.post(&path, json!({}))
         .by(&shop.owner)
