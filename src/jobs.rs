@@ -34,6 +34,8 @@ pub enum Job {
     Refund { refund: RefundId },
     /// Pull the account's balance transactions, and close the payouts that they explain.
     Pull { account: AccountId, livemode: bool },
+    /// Compare the account's book with its balance at Stripe.
+    CheckBook { account: AccountId, livemode: bool },
     /// Re-read a payout from Stripe.
     SyncPayout {
         account: AccountId,
@@ -67,6 +69,8 @@ pub enum Job {
     SweepPayments,
     /// Recurring: delete what nobody can use any more.
     Tidy,
+    /// Recurring: stage the pulls and checks of books whose time has come.
+    KeepBooks,
     /// Recurring: look for money that is owed and that nothing moves.
     Reconcile,
     /// Send a mail about an order, a payment, a refund or a dispute; `what` is one of `notify`'s.
@@ -104,6 +108,7 @@ impl Job {
             } => format!("{kind}:{what}:{subject}"),
             Self::Mail { what, .. } => format!("{kind}:{what}:{subject}:seller"),
             Self::Pull { livemode, .. }
+            | Self::CheckBook { livemode, .. }
             | Self::SyncPayout { livemode, .. }
             | Self::SyncRefund { livemode, .. }
             | Self::SyncDispute { livemode, .. }
@@ -124,6 +129,7 @@ impl Job {
             Self::RereadPayment { .. } => "reread_payment",
             Self::Refund { .. } => "refund",
             Self::Pull { .. } => "pull",
+            Self::CheckBook { .. } => "check_book",
             Self::SyncPayout { .. } => "sync_payout",
             Self::SyncRefund { .. } => "sync_refund",
             Self::SyncDispute { .. } => "sync_dispute",
@@ -133,6 +139,7 @@ impl Job {
             Self::ReviewIgnoredEvents => "review_ignored_events",
             Self::SweepPayments => "sweep_payments",
             Self::Tidy => "tidy",
+            Self::KeepBooks => "keep_books",
             Self::Reconcile => "reconcile",
             Self::Mail { .. } => "mail",
         }
@@ -144,7 +151,7 @@ impl Job {
             Self::CreatePromotionCode { code } => code.as_ref(),
             Self::CreateSession { payment } | Self::RereadPayment { payment } => payment.as_ref(),
             Self::Refund { refund } => refund.as_ref(),
-            Self::Pull { account, .. } => account.as_ref(),
+            Self::Pull { account, .. } | Self::CheckBook { account, .. } => account.as_ref(),
             Self::SyncPayout { payout, .. } => payout,
             Self::SyncRefund { refund, .. } => refund,
             Self::SyncDispute { dispute, .. } => dispute,
@@ -153,6 +160,7 @@ impl Job {
             Self::CatchAllUp
             | Self::ReviewIgnoredEvents
             | Self::SweepPayments
+            | Self::KeepBooks
             | Self::Reconcile
             | Self::Tidy => "all",
             Self::Mail { about, .. } => about,
@@ -164,6 +172,7 @@ impl Job {
         match self {
             Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments => Some(15 * 60_000),
             Self::Reconcile | Self::Tidy => Some(60 * 60_000),
+            Self::KeepBooks => Some(60_000),
             _ => None,
         }
     }

@@ -289,6 +289,7 @@ async fn schedule(app: &App) {
             Job::CatchAllUp,
             Job::ReviewIgnoredEvents,
             Job::SweepPayments,
+            Job::KeepBooks,
             Job::Reconcile,
             Job::Tidy,
         ] {
@@ -423,6 +424,8 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::SyncRefund { .. }
         | Job::SyncDispute { .. }
         | Job::SweepPayments
+        | Job::CheckBook { .. }
+        | Job::KeepBooks
         | Job::Reconcile
         | Job::Tidy
         | Job::Mail { .. } => Ok(()),
@@ -457,6 +460,9 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
         Job::Pull { account, livemode } => ledger::pull(app, account, *livemode).await,
+        Job::CheckBook { account, livemode } => {
+            ledger::check_by_schedule(app, account, *livemode).await
+        }
         Job::SyncPayout {
             account,
             livemode,
@@ -480,6 +486,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         } => payments::disputes::sync(app, account, *livemode, dispute).await,
         Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
+        Job::KeepBooks => ledger::deadlines::keep_books(app).await,
         Job::Reconcile => reconciliation::reconcile(app).await,
         Job::Mail { what, to, about } => notify::send(app, what, *to, about).await,
     }

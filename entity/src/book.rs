@@ -22,6 +22,20 @@ pub struct Model {
     /// `created` of the newest transaction that the unfinished pull has seen.
     pub page_newest: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// The deadline of the next pull.
+    pub pull_by: Timestamp,
+    /// When a pull that was staged for the deadline is staged again. 0: none has been staged.
+    pub try_at: Timestamp,
+    /// Until then money counts as moving, and the deadlines are near.
+    pub busy_until: Timestamp,
+    /// When a whole pull last went far back.
+    pub looked_back_at: Option<Timestamp>,
+    /// The deadline of the next comparison with Stripe's balance.
+    pub check_by: Timestamp,
+    /// When book and balance were last compared with a result.
+    pub checked_at: Option<Timestamp>,
+    /// When a check first found them unequal, if the last one did.
+    pub unequal_at: Option<Timestamp>,
 }
 
 /// None: queries name their joins.

@@ -25,6 +25,7 @@ mod m20261129_000016_disputes;
 mod m20261129_000018_terms;
 mod m20261129_000020_append_only;
 mod m20261129_000021_pulling;
+mod m20261129_000022_deadlines;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000018_terms::Migration),
             Box::new(m20261129_000020_append_only::Migration),
             Box::new(m20261129_000021_pulling::Migration),
+            Box::new(m20261129_000022_deadlines::Migration),
         ]
     }
 }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::{AccountId, book, entry};
 
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::findings::{NewFinding, raise, resolve};
 use crate::money;
 use crate::stripe::{requests, views::BalanceView};
 
 use super::pulling::Pulled;
-use super::{balances, entries, pulling};
+use super::{balances, deadlines, entries, pulling};
 
 /// The result of a check of a book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct CurrencyCheck {
 
 /// Tries of a check while the balance moves.
 const TRIES: usize = 2;
+/// How long every check may be inconclusive before that is a finding.
+const INCONCLUSIVE_MS: i64 = 24 * 60 * 60 * 1000;
 
 type ByCurrency = BTreeMap<String, i64>;
 
@@ -58,6 +62,76 @@ type ByCurrency = BTreeMap<String, i64>;
 /// # Errors
 /// 404 if no seller has the account; Stripe's errors otherwise.
 pub async fn check_book(app: &App, account: &AccountId, livemode: bool) -> Result<BookCheck> {
+    let (book, check) = compare_with_stripe(app, account, livemode).await?;
+    let tx = app.db.begin_write().await?;
+    record(&tx, &book, &check).await?;
+    note(&tx, &book, &check).await?;
+    tx.commit().await?;
+    Ok(check)
+}
+
+/// The job: checks a book, and says when it is to be checked next. Stripe may show a transaction in the balance before it
+/// lists it, so a difference is a finding when the next check finds one too, and an account whose money moved during every
+/// check of a day is one then. An account without a book has nothing to check.
+///
+/// # Errors
+/// Stripe's errors.
+pub async fn check_by_schedule(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
+    let (book, check) = match compare_with_stripe(app, account, livemode).await {
+        Err(Error::NotFound(_)) => return Ok(()),
+        compared => compared?,
+    };
+    let tx = app.db.begin_write().await?;
+    let since = book.checked_at.unwrap_or(book.created_at);
+    let is_new = match check.outcome {
+        Outcome::Equal => false,
+        Outcome::Drift => book.unequal_at.is_none(),
+        Outcome::Inconclusive => tx.now() < since.plus_ms(INCONCLUSIVE_MS),
+    };
+    if !is_new {
+        record(&tx, &book, &check).await?;
+    }
+    note(&tx, &book, &check).await?;
+    tx.commit().await
+}
+
+/// Writes down what a check found, and when the next is due.
+async fn note(tx: &Tx, book: &book::Model, check: &BookCheck) -> Result<()> {
+    use book::Column as C;
+    let now = tx.now();
+    let (checked_at, unequal_at) = match check.outcome {
+        Outcome::Equal => (Some(now), None),
+        Outcome::Drift => (Some(now), book.unequal_at.or(Some(now))),
+        Outcome::Inconclusive => (book.checked_at, book.unequal_at),
+    };
+    // A difference that is known is looked at as often as a busy book.
+    let soon = match check.outcome {
+        Outcome::Equal => true,
+        Outcome::Drift => book.unequal_at.is_some(),
+        Outcome::Inconclusive => false,
+    };
+    let busy_until = match check.outcome {
+        Outcome::Equal => book.busy_until,
+        _ => now.plus_ms(1),
+    };
+    book::Entity::update_many()
+        .col_expr(C::CheckedAt, Expr::value(checked_at))
+        .col_expr(C::UnequalAt, Expr::value(unequal_at))
+        .col_expr(
+            C::CheckBy,
+            Expr::value(deadlines::after_check(now, busy_until, soon)),
+        )
+        .filter(C::Id.eq(book.id.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+async fn compare_with_stripe(
+    app: &App,
+    account: &AccountId,
+    livemode: bool,
+) -> Result<(book::Model, BookCheck)> {
     let mut tries = 0;
     loop {
         let before = stripe_side(app, account).await?;
@@ -73,8 +147,7 @@ pub async fn check_book(app: &App, account: &AccountId, livemode: bool) -> Resul
         let steady = before == after;
         if steady || tries == TRIES {
             let check = compare(account, steady, &ledger, &after);
-            record(app, &book, &check).await?;
-            return Ok(check);
+            return Ok((book, check));
         }
     }
 }
@@ -130,8 +203,7 @@ fn compare(
     }
 }
 
-async fn record(app: &App, book: &book::Model, check: &BookCheck) -> Result<()> {
-    let tx = app.db.begin_write().await?;
+async fn record(tx: &Tx, book: &book::Model, check: &BookCheck) -> Result<()> {
     if check.outcome == Outcome::Inconclusive {
         let finding = NewFinding {
             kind: "inconclusive",
@@ -145,14 +217,13 @@ async fn record(app: &App, book: &book::Model, check: &BookCheck) -> Result<()> 
             amount: None,
             currency: None,
         };
-        raise(&tx, finding).await?;
-        return tx.commit().await;
+        return raise(tx, finding).await;
     }
-    resolve(&tx, "inconclusive", book.id.as_ref()).await?;
+    resolve(tx, "inconclusive", book.id.as_ref()).await?;
     for side in &check.currencies {
         let subject = format!("{}:{}", book.id, side.currency);
         if side.ledger == side.stripe {
-            resolve(&tx, "balance_drift", &subject).await?;
+            resolve(tx, "balance_drift", &subject).await?;
             continue;
         }
         let show = |amount| money::display(amount, &side.currency);
@@ -170,9 +241,9 @@ async fn record(app: &App, book: &book::Model, check: &BookCheck) -> Result<()> 
             amount: Some(money::sub(side.ledger, side.stripe)?),
             currency: Some(side.currency.clone()),
         };
-        raise(&tx, finding).await?;
+        raise(tx, finding).await?;
     }
-    tx.commit().await
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,13 +1,18 @@
-//! Effects of payout events.
+//! Effects of events about payouts, and of all others that say that money has moved.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use souk_entity::AccountId;
 
 use crate::db::Tx;
 use crate::error::Result;
 use crate::jobs::{self, Job};
-use crate::stripe::views::PayoutView;
+use crate::stripe::views::{Expandable, IdView, PayoutView};
 use crate::stripe::{Effect, Event, EventObject};
 
-use super::open_book;
 use super::payouts::{self, StoreOutcome};
+use super::{deadlines, open_book};
 
 /// `payout.created`, `.updated`, `.paid`, `.failed`, `.canceled` and `.reconciliation_completed`. The event's snapshot
 /// is stored if it is newer. Then the payout is re-read and its account pulled, so that the order and the shape of events
@@ -56,4 +61,50 @@ pub async fn reread_payout(tx: &Tx, object: &EventObject) -> Result<bool> {
     };
     jobs::stage_all(tx, &[Job::Pull { account, livemode }, reread]).await?;
     Ok(true)
+}
+
+/// Whose balance an event of the platform's is about: of a transfer its `destination`, of an application fee its `account`
+/// (docs.stripe.com/api/transfers/object, docs.stripe.com/api/application_fees/object).
+#[derive(Deserialize)]
+struct Whose {
+    destination: Option<Expandable<IdView>>,
+    account: Option<Expandable<IdView>>,
+}
+
+/// Events that say only that money has moved on an account, in whatever way: the next pull of its book is brought forward.
+pub async fn money_moved(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    let mut moved = Vec::with_capacity(events.len());
+    for event in events {
+        let account = event.account.clone().or_else(|| {
+            let whose: Whose = event.object().ok()?;
+            let account = whose.destination.or(whose.account)?;
+            Some(AccountId::from(account.id()))
+        });
+        moved.push(match account {
+            Some(account) => Some((account, event.livemode()?)),
+            None => None,
+        });
+    }
+    let accounts: BTreeSet<_> = moved.iter().flatten().cloned().collect();
+    let has_book = deadlines::bring_forward(tx, &accounts).await?;
+    let effect = |moved: Option<(AccountId, bool)>| match moved {
+        Some(moved) if has_book.contains(&moved) => Effect::Applied,
+        Some(_) => Effect::Ignored("no seller has this account"),
+        None => Effect::Ignored("the platform's own book is not kept yet"),
+    };
+    Ok(moved.into_iter().map(effect).collect())
+}
+
+/// Brings the pull forward, though the event has no other effect: the money that moved was of no payment of ours.
+pub async fn others_money_moved(tx: &Tx, account: &AccountId, livemode: bool) -> Result<bool> {
+    let moved = BTreeSet::from([(account.clone(), livemode)]);
+    Ok(!deadlines::bring_forward(tx, &moved).await?.is_empty())
+}
+
+/// Brings the pull of an object's account forward.
+pub async fn reread_balance(tx: &Tx, object: &EventObject) -> Result<bool> {
+    match &object.account {
+        Some(account) => others_money_moved(tx, account, object.livemode).await,
+        None => Ok(false),
+    }
 }

@@ -5,6 +5,7 @@
 
 mod checking;
 mod closing;
+pub mod deadlines;
 pub mod events;
 pub mod payouts;
 mod posting;
@@ -17,7 +18,9 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType,
     QueryFilter, QueryOrder, QuerySelect, Select,
 };
-use souk_entity::{AccountId, BookId, EntryId, JournalId, SellerId, book, entry, journal};
+use souk_entity::{
+    AccountId, BookId, EntryId, JournalId, SellerId, Timestamp, book, entry, journal,
+};
 
 use crate::app::App;
 use crate::db::{self, Tx};
@@ -26,7 +29,7 @@ use crate::ids;
 use crate::jobs::{self, Job};
 use crate::sellers;
 
-pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book};
+pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book, check_by_schedule};
 pub use pulling::give_up;
 
 use posting::Line;
@@ -74,6 +77,13 @@ async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Optio
         page_after: Set(None),
         page_since: Set(None),
         page_newest: Set(None),
+        pull_by: Set(tx.now()),
+        try_at: Set(Timestamp(0)),
+        busy_until: Set(Timestamp(0)),
+        looked_back_at: Set(None),
+        check_by: Set(tx.now()),
+        checked_at: Set(None),
+        unequal_at: Set(None),
         created_at: Set(tx.now()),
     })
     .on_conflict(

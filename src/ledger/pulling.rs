@@ -1,7 +1,7 @@
 //! Pulling: new balance transactions are read from Stripe's list, since a stored cursor.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use souk_entity::payout::{self, PayoutStatus};
 use souk_entity::{AccountId, BookId, Timestamp, book};
 
@@ -9,14 +9,18 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::findings::{self, NewFinding};
+use crate::jobs::{self, Job};
+use crate::sellers;
 use crate::stripe::{Page, requests};
-use crate::{jobs, sellers};
 
-use super::open_book;
-use super::transactions::{self, Rows, reread_payout};
+use super::transactions::{self, Rows};
+use super::{deadlines, open_book};
 
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How far a pull goes back behind its cursor, since Stripe may list a transaction late.
-const OVERLAP_MS: i64 = 48 * 60 * 60 * 1000;
+const OVERLAP_MS: i64 = 2 * DAY_MS;
+/// How far back a pull goes once a day, since a stored transaction may have changed.
+const LOOK_BACK_MS: i64 = 35 * DAY_MS;
 /// Pages that one pull reads. What is left is read by the next, which goes on where this one stopped.
 const MAX_PAGES: usize = 20;
 
@@ -33,24 +37,37 @@ struct Place {
     after: Option<String>,
     since: Option<Timestamp>,
     newest: Option<Timestamp>,
+    /// Whether a transaction was new.
+    found: bool,
 }
 
 impl Place {
-    /// Where an unfinished pull stopped; else at the newest, down to the cursor with the overlap.
-    fn of(book: &book::Model) -> Self {
+    /// Where an unfinished pull stopped; else at the newest, down to the cursor with the overlap, and once a day further.
+    fn of(book: &book::Model, now: Timestamp) -> Self {
         match &book.page_after {
             Some(after) => Self {
                 after: Some(after.clone()),
                 since: book.page_since,
                 newest: book.page_newest,
+                found: false,
             },
             None => Self {
                 after: None,
-                since: book.pulled_to.map(|at| at.plus_ms(-OVERLAP_MS)),
+                since: since(book, now),
                 newest: None,
+                found: false,
             },
         }
     }
+}
+
+fn since(book: &book::Model, now: Timestamp) -> Option<Timestamp> {
+    let since = book.pulled_to?.plus_ms(-OVERLAP_MS);
+    let looked_back = book.looked_back_at.unwrap_or_default();
+    Some(match looked_back.plus_ms(DAY_MS) <= now {
+        true => std::cmp::min(since, now.plus_ms(-LOOK_BACK_MS)),
+        false => since,
+    })
 }
 
 /// Pulls an account's balance transactions since the cursor, with the overlap, into its book. Each page is committed with
@@ -70,7 +87,7 @@ pub(super) async fn pull_transactions(
     };
     tx.commit().await?;
     let stripe = app.stripe.on(account);
-    let mut place = Place::of(&book);
+    let mut place = Place::of(&book, app.clock.now());
     for _ in 0..MAX_PAGES {
         let request = requests::balance::transactions(place.since, place.after.as_deref());
         let page: Page = match stripe.get(&request).await {
@@ -88,10 +105,10 @@ pub(super) async fn pull_transactions(
         place.newest = created.chain(place.newest).max();
         let tx = app.db.begin_write().await?;
         transactions::park(&tx, &book, &rows.unreadable).await?;
-        transactions::store(&tx, &book, &rows.readable).await?;
+        place.found |= transactions::store(&tx, &book, &rows.readable).await?;
         place.after = next;
         if place.after.is_none() {
-            finish(&tx, &book, &place).await?;
+            finish(&tx, &book.id, &place).await?;
             tx.commit().await?;
             return Ok(Some(Pulled::Whole(book)));
         }
@@ -135,17 +152,37 @@ async fn save_place(tx: &Tx, book: &BookId, place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Writes down that a pull has read all there is. The book's row comes last: events that stage jobs lock it after those.
-async fn finish(tx: &Tx, book: &book::Model, place: &Place) -> Result<()> {
-    stage_rereads(tx, book).await?;
-    findings::resolve(tx, "pull_failed", book.id.as_ref()).await?;
-    move_cursor(tx, &book.id, place.newest).await?;
-    let nowhere = Place {
-        after: None,
-        since: None,
-        newest: None,
+/// Writes down that a pull has read all there is, and when the next one is due. The book's row is locked last: events stage
+/// jobs before they bring its deadline forward.
+async fn finish(tx: &Tx, id: &BookId, place: &Place) -> Result<()> {
+    use book::Column as C;
+    stage_rereads(tx, id).await?;
+    for kind in ["pull_failed", "stale_cursor"] {
+        findings::resolve(tx, kind, id.as_ref()).await?;
+    }
+    let book = book::Entity::find_by_id(id.clone()).lock_exclusive();
+    let book = book.one(tx).await?;
+    let book = book.ok_or_else(|| Error::internal(format!("book {id} went away")))?;
+    let now = tx.now();
+    let next = deadlines::after_pull(now, book.busy_until, place.found);
+    let far = now.plus_ms(-LOOK_BACK_MS);
+    let looked_back_at = match place.since {
+        Some(since) if since > far => book.looked_back_at,
+        _ => Some(now),
     };
-    save_place(tx, &book.id, &nowhere).await
+    book::Entity::update_many()
+        .col_expr(C::PulledTo, Expr::value(place.newest.max(book.pulled_to)))
+        .col_expr(C::PageAfter, Expr::value(None::<String>))
+        .col_expr(C::PageSince, Expr::value(None::<Timestamp>))
+        .col_expr(C::PageNewest, Expr::value(None::<Timestamp>))
+        .col_expr(C::PullBy, Expr::value(next.pull_by))
+        .col_expr(C::TryAt, Expr::value(Timestamp(0)))
+        .col_expr(C::BusyUntil, Expr::value(next.busy_until))
+        .col_expr(C::LookedBackAt, Expr::value(looked_back_at))
+        .filter(C::Id.eq(id.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// Raises a finding when a pull is given up: Stripe has refused it, or given no usable answer for too long. The next one
@@ -196,36 +233,26 @@ pub(super) fn check_mode(app: &App, account: &AccountId, livemode: bool) -> Resu
     )))
 }
 
-async fn move_cursor(tx: &Tx, book: &BookId, to: Option<Timestamp>) -> Result<()> {
-    use book::Column as C;
-    let Some(to) = to else { return Ok(()) };
-    let behind = Condition::any()
-        .add(C::PulledTo.is_null())
-        .add(C::PulledTo.lt(to));
-    book::Entity::update_many()
-        .col_expr(C::PulledTo, Expr::value(to))
-        .filter(C::Id.eq(book.clone()))
-        .filter(behind)
-        .exec(tx)
-        .await?;
-    Ok(())
-}
-
 /// Stages a re-read of the payouts that should have arrived by now, but have not as far as we know.
-async fn stage_rereads(tx: &Tx, book: &book::Model) -> Result<()> {
+async fn stage_rereads(tx: &Tx, book: &BookId) -> Result<()> {
     use payout::Column as C;
     let unsettled = Condition::any()
         .add(C::Status.is_in([PayoutStatus::Pending, PayoutStatus::InTransit]))
         .add(C::ReconciliationStatus.eq("in_progress"));
     let payouts = payout::Entity::find()
-        .filter(C::BookId.eq(book.id.clone()))
+        .filter(C::BookId.eq(book.clone()))
         .filter(C::ArrivalDate.lte(tx.now()))
         .filter(unsettled)
         .order_by_asc(C::Id)
         .all(tx)
         .await?;
     for payout in payouts {
-        jobs::stage(tx, &reread_payout(book, payout.id)).await?;
+        let reread = Job::SyncPayout {
+            account: payout.stripe_account,
+            livemode: payout.livemode,
+            payout: payout.id,
+        };
+        jobs::stage(tx, &reread).await?;
     }
     Ok(())
 }

@@ -145,8 +145,8 @@ async fn unpark(tx: &Tx, book: &book::Model, pulled: &[&RawTransaction]) -> Resu
     Ok(())
 }
 
-/// Stores and posts new transactions; updates the stored ones.
-pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]) -> Result<()> {
+/// Stores and posts new transactions; updates the stored ones. Answers whether any was new.
+pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]) -> Result<bool> {
     use balance_transaction::Column as C;
     // Sorted, so that two pulls of an account wait for each other instead of deadlocking.
     let mut pulled: Vec<&RawTransaction> = pulled.iter().collect();
@@ -164,13 +164,14 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
     unpark(tx, book, &pulled).await?;
     let orders = orders_by_source(tx, book, &pulled).await?;
     let mut payouts = BTreeSet::new();
-    let mut suspense = false;
+    let (mut suspense, mut found) = (false, false);
     for pulled in pulled {
         let txn = &pulled.txn;
         let order = txn.source.as_ref().and_then(|id| orders.get(id)).cloned();
         if let Some(row) = stored.get(&txn.id) {
             update_stored(tx, book, row, txn, order).await?;
         } else if insert(tx, book, pulled, order).await? {
+            found = true;
             let lines = posting::post(txn)?;
             suspense |= lines.iter().any(|line| line.account == posting::SUSPENSE);
             write_journal(tx, &book.id, &txn.id, &lines).await?;
@@ -181,9 +182,14 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
         check_suspense(tx, book).await?;
     }
     for payout in payouts {
-        jobs::stage(tx, &reread_payout(book, payout)).await?;
+        let reread = Job::SyncPayout {
+            account: book.stripe_account.clone(),
+            livemode: book.livemode,
+            payout,
+        };
+        jobs::stage(tx, &reread).await?;
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Stores a new transaction. `false`: another pull has just stored it.
@@ -431,13 +437,4 @@ async fn check_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
         raise(tx, finding).await?;
     }
     Ok(())
-}
-
-/// The job that reads a payout again.
-pub(super) fn reread_payout(book: &book::Model, payout: String) -> Job {
-    Job::SyncPayout {
-        account: book.stripe_account.clone(),
-        livemode: book.livemode,
-        payout,
-    }
 }

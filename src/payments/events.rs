@@ -8,6 +8,7 @@ use souk_entity::payment::{self, Column as C};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::jobs::{self, Job};
+use crate::ledger;
 use crate::stripe::views::{Expandable, IdView, RefundView};
 use crate::stripe::{Effect, Event, EventObject};
 
@@ -22,7 +23,11 @@ pub async fn refund(tx: &Tx, event: &Event) -> Result<Effect> {
         return Ok(PLATFORM);
     };
     let (refund, livemode) = (event.object::<RefundView>()?, event.livemode()?);
-    refunds::store(tx, account, livemode, &refund).await
+    let effect = refunds::store(tx, account, livemode, &refund).await?;
+    if matches!(effect, Effect::Ignored(_)) {
+        ledger::events::others_money_moved(tx, account, livemode).await?;
+    }
+    Ok(effect)
 }
 
 /// `charge.refunded` carries no refunds (they come with `refund.*`), so the payment is re-read.
@@ -40,10 +45,11 @@ pub async fn charge_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
         Some(intent) => reread_one(tx, account, C::PaymentIntent.eq(intent)).await?,
         None => false,
     };
-    Ok(match found {
-        true => Effect::Applied,
-        false => Effect::Ignored("a charge of no payment of ours"),
-    })
+    if !found {
+        ledger::events::others_money_moved(tx, account, event.livemode()?).await?;
+        return Ok(Effect::Ignored("a charge of no payment of ours"));
+    }
+    Ok(Effect::Applied)
 }
 
 /// `charge.dispute.*`. The bank can decide anew, and events come in any order: the dispute is re-read. Whoever's payment it

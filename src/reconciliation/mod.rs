@@ -14,7 +14,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job};
-use crate::{money, payments};
+use crate::{ledger, money, payments};
 
 /// A refund or dispute that has not been decided for so long is asked about again.
 const ASK_AFTER_MS: i64 = 24 * 60 * 60 * 1000;
@@ -36,6 +36,7 @@ pub async fn reconcile(app: &App) -> Result<()> {
     waiting_refunds(&tx).await?;
     access::payments_out_of_reach(&tx).await?;
     access::refused_key(&tx).await?;
+    ledger::deadlines::open_missing(&tx, app.stripe.livemode()).await?;
     payments::disputes::reread_undecided(&tx, tx.now().plus_ms(-ASK_AFTER_MS)).await?;
     tx.commit().await
 }

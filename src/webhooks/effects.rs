@@ -44,9 +44,10 @@ pub(super) struct EffectRow {
 }
 
 const CONNECT: &[Endpoint] = &[Endpoint::Connect];
+const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 7] = [
+pub(super) const TABLE: [EffectRow; 9] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -129,6 +130,41 @@ pub(super) const TABLE: [EffectRow; 7] = [
         since: 2,
         apply: Apply::Each(|tx, event| Box::pin(payments::events::dispute(tx, event))),
         reread: |tx, object| Box::pin(payments::events::reread_dispute(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "balance.available",
+            "charge.captured",
+            "charge.expired",
+            "charge.failed",
+            "charge.pending",
+            "charge.succeeded",
+            "charge.updated",
+            "topup.reversed",
+            "topup.succeeded",
+            "transfer.created",
+            "transfer.reversed",
+            "transfer.updated",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 2,
+        apply: Apply::SetWise(|tx, events| Box::pin(ledger::events::money_moved(tx, events))),
+        reread: |tx, object| Box::pin(ledger::events::reread_balance(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "application_fee.created",
+            "application_fee.refunded",
+            "transfer.created",
+            "transfer.reversed",
+            "transfer.updated",
+        ],
+        endpoints: PLATFORM,
+        payload: PayloadStyle::Snapshot,
+        since: 2,
+        apply: Apply::SetWise(|tx, events| Box::pin(ledger::events::money_moved(tx, events))),
+        reread: |tx, object| Box::pin(ledger::events::reread_balance(tx, object)),
     },
 ];
 

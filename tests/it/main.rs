@@ -2,6 +2,7 @@ mod access_lost;
 mod admin;
 mod append_only;
 mod architecture;
+mod book_deadlines;
 mod catalog;
 mod catch_up;
 mod checkout;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
-use souk::{jobs, payments, webhooks, worker};
+use souk::{jobs, ledger, payments, webhooks, worker};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
@@ -74,6 +74,9 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
     let tx = app.app.db.begin_write().await.expect("begins");
     jobs::schedule(&tx, &jobs::Job::Tidy).await.expect("wakes");
     tx.rollback().await.expect("ends");
+    ledger::deadlines::keep_books(&app.app)
+        .await
+        .expect("looks");
     app.verify(sale).await;
     // A sale, its refund and a payout, with all that follows from them.
     let sold = app.sale(lamp).await;
