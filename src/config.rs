@@ -56,6 +56,8 @@ pub struct Config {
     pub jwt_secret: Option<SecretString>,
     /// `APPLICATION_FEE_BPS` and `APPLICATION_FEE_FIXED`.
     pub application_fee: FeeRule,
+    /// `APPLICATION_FEE_BASE`: whether the fee is a share of what the buyer pays, and not of the sum before discounts.
+    pub application_fee_of_paid: bool,
     /// `SELLER_DASHBOARD`.
     pub seller_dashboard: Dashboard,
     /// `SMTP_URL`. None: mails are written as files.

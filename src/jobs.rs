@@ -9,7 +9,9 @@ use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query};
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, UpdateMany};
 use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
-use souk_entity::{AccountId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp};
+use souk_entity::{
+    AccountId, FeeRefundId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, Timestamp,
+};
 
 use crate::db::set_wise::SetWise;
 use crate::db::{self, Db, Tx};
@@ -54,6 +56,10 @@ pub enum Job {
         livemode: bool,
         dispute: String,
     },
+    /// Return a part of an application fee, and follow the answer.
+    RefundFee { fee_refund: FeeRefundId },
+    /// Read the payment's application fee from Stripe.
+    SyncFee { payment: PaymentId },
     /// Try again the events that wait for this.
     RetryDeferred { waits_for: String },
     /// Read what Stripe lists of the account's events, or of the platform's own.
@@ -133,6 +139,8 @@ impl Job {
             Self::SyncPayout { .. } => "sync_payout",
             Self::SyncRefund { .. } => "sync_refund",
             Self::SyncDispute { .. } => "sync_dispute",
+            Self::RefundFee { .. } => "refund_fee",
+            Self::SyncFee { .. } => "sync_fee",
             Self::RetryDeferred { .. } => "retry_deferred",
             Self::CatchUp { .. } => "catch_up",
             Self::CatchAllUp => "catch_all_up",
@@ -151,6 +159,8 @@ impl Job {
             Self::CreatePromotionCode { code } => code.as_ref(),
             Self::CreateSession { payment } | Self::RereadPayment { payment } => payment.as_ref(),
             Self::Refund { refund } => refund.as_ref(),
+            Self::RefundFee { fee_refund } => fee_refund.as_ref(),
+            Self::SyncFee { payment } => payment.as_ref(),
             Self::Pull { account, .. } | Self::CheckBook { account, .. } => account.as_ref(),
             Self::SyncPayout { payout, .. } => payout,
             Self::SyncRefund { refund, .. } => refund,

@@ -92,6 +92,21 @@ pub fn times(unit: i64, quantity: i64) -> Result<i64> {
     unit.checked_mul(quantity).ok_or(Error::Overflow)
 }
 
+/// The part of `whole` that `part` is `of`, in minor units of a currency, rounded half up to the currency's step. All of it
+/// gives the whole.
+///
+/// # Errors
+/// [`Error::Overflow`].
+pub fn share(whole: i64, part: i64, of: i64, currency: &str) -> Result<i64> {
+    if part >= of {
+        return Ok(whole);
+    }
+    let (step, of) = (i128::from(step(currency)), i128::from(of));
+    let exact = i128::from(whole) * i128::from(part);
+    let steps = (2 * exact + of * step) / (2 * of * step);
+    i64::try_from(steps * step).map_err(|_| Error::Overflow)
+}
+
 /// The application fee: a share in basis points, rounded half up to the currency's step, and a fixed amount. It is never
 /// more than the payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -217,5 +232,20 @@ mod tests {
         assert_eq!(display(1500, "kwd"), "1.500 KWD");
         assert_eq!(display(500, "isk"), "5.00 ISK");
         assert_eq!(display(500, "xof"), "500 XOF");
+    }
+
+    #[test]
+    fn a_share_rounds_half_up_to_the_step_and_all_of_it_is_the_whole() {
+        let share = |part, currency| share(11, part, 105, currency).expect("small");
+        assert_eq!(
+            [0, 4, 5, 20, 85, 104, 105, 106].map(|part| share(part, "usd")),
+            [0, 0, 1, 2, 9, 11, 11, 11]
+        );
+        assert_eq!(super::share(1000, 1, 3, "isk").expect("small"), 300);
+        assert_eq!(
+            super::share(i64::MAX, 1, 2, "usd").expect("fits"),
+            i64::MAX / 2 + 1
+        );
+        assert_eq!(super::share(5, 0, 0, "usd").expect("small"), 5);
     }
 }

@@ -406,6 +406,9 @@ fn lost(lease: &Lease) -> &'static str {
 async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()> {
     match job {
         Job::Refund { refund } => payments::refunds::give_up(tx, refund, attempts, error).await,
+        Job::RefundFee { fee_refund } => {
+            payments::fees::give_up(tx, fee_refund, attempts, error).await
+        }
         Job::CreateSession { payment } => {
             payments::checkout::session::give_up(tx, payment, attempts, error).await
         }
@@ -422,6 +425,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::CatchAllUp
         | Job::ReviewIgnoredEvents
         | Job::SyncRefund { .. }
+        | Job::SyncFee { .. }
         | Job::SyncDispute { .. }
         | Job::SweepPayments
         | Job::CheckBook { .. }
@@ -459,6 +463,8 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
         Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
+        Job::RefundFee { fee_refund } => payments::fees::send(app, fee_refund).await,
+        Job::SyncFee { payment } => payments::fees::sync(app, payment).await,
         Job::Pull { account, livemode } => ledger::pull(app, account, *livemode).await,
         Job::CheckBook { account, livemode } => {
             ledger::check_by_schedule(app, account, *livemode).await

@@ -79,6 +79,8 @@ row_ids! {
     PaymentId = "pay";
     /// A refund.
     RefundId = "rfd";
+    /// A refund of an application fee.
+    FeeRefundId = "fre";
     /// A piece of work to be done after its transaction.
     JobId = "job";
     /// A line of the audit log.

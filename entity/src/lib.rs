@@ -6,6 +6,7 @@ pub mod book;
 pub mod dispute;
 pub mod entry;
 pub mod event_cursor;
+pub mod fee_refund;
 pub mod finding;
 pub mod idempotency_key;
 pub mod ids;

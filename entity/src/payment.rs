@@ -65,6 +65,16 @@ pub struct Model {
     pub amount_refunded: i64,
     /// In minor units, as asked for. Stripe takes at most what is paid.
     pub application_fee: i64,
+    /// The share of what the buyer pays, in hundredths of a per cent. None: the fee doesn't follow what is paid.
+    pub fee_bps: Option<i32>,
+    /// What is added to that share, in minor units.
+    pub fee_fixed: Option<i64>,
+    /// Stripe's `fee_…`, once the charge was read.
+    pub stripe_fee: Option<String>,
+    /// What Stripe took, in minor units, once the fee itself was read.
+    pub fee_taken: Option<i64>,
+    /// What of that went back, in minor units.
+    pub fee_returned: Option<i64>,
     pub allow_discounts: bool,
     /// The beginning of the idempotency key of its creation.
     pub attempt: String,

@@ -22,6 +22,7 @@ mod m20261129_000013_effects_version;
 mod m20261129_000014_due_jobs;
 mod m20261129_000015_failed_refunds;
 mod m20261129_000016_disputes;
+mod m20261129_000017_fees;
 mod m20261129_000018_terms;
 mod m20261129_000020_append_only;
 mod m20261129_000021_pulling;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000014_due_jobs::Migration),
             Box::new(m20261129_000015_failed_refunds::Migration),
             Box::new(m20261129_000016_disputes::Migration),
+            Box::new(m20261129_000017_fees::Migration),
             Box::new(m20261129_000018_terms::Migration),
             Box::new(m20261129_000020_append_only::Migration),
             Box::new(m20261129_000021_pulling::Migration),

@@ -88,6 +88,7 @@ impl Reader<'_> {
                 bps: self.bounded("APPLICATION_FEE_BPS", 1000, 0, 10_000),
                 fixed: self.amounts("APPLICATION_FEE_FIXED"),
             },
+            application_fee_of_paid: self.fee_base(),
             seller_dashboard: self.dashboard(),
             smtp_url: self.text("SMTP_URL").map(SecretString::from),
             mail_from: self
@@ -281,6 +282,19 @@ impl Reader<'_> {
             _ => {}
         }
         secret.map(SecretString::from)
+    }
+
+    fn fee_base(&mut self) -> bool {
+        match self.text("APPLICATION_FEE_BASE").unwrap_or("paid") {
+            "paid" => true,
+            "subtotal" => false,
+            other => {
+                let fault =
+                    format!("APPLICATION_FEE_BASE is {other:?}, but must be paid or subtotal");
+                self.fault(fault);
+                true
+            }
+        }
     }
 
     fn dashboard(&mut self) -> Dashboard {

@@ -137,6 +137,15 @@ pub(super) async fn views<C: ConnectionTrait>(
         .collect()
 }
 
+/// What the platform keeps of the application fee, in minor units, as far as Stripe has told. Stripe takes no more than is
+/// paid.
+fn fee_kept(payment: &payment::Model) -> i64 {
+    let asked = payment.application_fee;
+    let most = payment.amount_paid.unwrap_or(asked);
+    let taken = payment.fee_taken.unwrap_or(std::cmp::min(asked, most));
+    taken.saturating_sub(payment.fee_returned.unwrap_or(0))
+}
+
 fn view_of(
     order: order::Model,
     lines: Vec<order_line::Model>,
@@ -164,7 +173,7 @@ fn view_of(
         amount_discount: shown.and_then(|payment| payment.amount_discount),
         amount_total: shown.and_then(|payment| payment.amount_paid),
         amount_refunded: refunded,
-        application_fee_amount: shown.map_or(0, |payment| payment.application_fee),
+        application_fee_amount: shown.map_or(0, |payment| fee_kept(payment)),
         lines: lines
             .into_iter()
             .map(|line| LineView {

@@ -4,6 +4,7 @@ pub mod checkout;
 pub mod confirm;
 pub mod disputes;
 pub mod events;
+pub mod fees;
 pub mod refunds;
 pub mod sessions;
 

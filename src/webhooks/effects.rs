@@ -47,7 +47,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 9] = [
+pub(super) const TABLE: [EffectRow; 10] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -155,7 +155,6 @@ pub(super) const TABLE: [EffectRow; 9] = [
     EffectRow {
         types: &[
             "application_fee.created",
-            "application_fee.refunded",
             "transfer.created",
             "transfer.reversed",
             "transfer.updated",
@@ -164,6 +163,14 @@ pub(super) const TABLE: [EffectRow; 9] = [
         payload: PayloadStyle::Snapshot,
         since: 2,
         apply: Apply::SetWise(|tx, events| Box::pin(ledger::events::money_moved(tx, events))),
+        reread: |tx, object| Box::pin(ledger::events::reread_balance(tx, object)),
+    },
+    EffectRow {
+        types: &["application_fee.refunded"],
+        endpoints: PLATFORM,
+        payload: PayloadStyle::Snapshot,
+        since: 2,
+        apply: Apply::Each(|tx, event| Box::pin(payments::fees::refunded(tx, event))),
         reread: |tx, object| Box::pin(ledger::events::reread_balance(tx, object)),
     },
 ];

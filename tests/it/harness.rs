@@ -269,12 +269,27 @@ impl TestApp {
         }
     }
 
+    /// Calls Stripe's own API as the platform, as in its dashboard.
+    pub async fn platform_api(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+        self.ask_stripe(method, path, None, form).await
+    }
+
     /// Calls Stripe's own API, on an account, as somebody who isn't us.
     pub async fn stripe_api(
         &self,
         method: &str,
         path: &str,
         account: &str,
+        form: &[(&str, &str)],
+    ) -> Value {
+        self.ask_stripe(method, path, Some(account), form).await
+    }
+
+    async fn ask_stripe(
+        &self,
+        method: &str,
+        path: &str,
+        account: Option<&str>,
         form: &[(&str, &str)],
     ) -> Value {
         let form = form_urlencoded::Serializer::new(String::new())
@@ -287,8 +302,10 @@ impl TestApp {
                 format!("{}/v1{path}", self.simulator.base_url()),
             )
             .bearer_auth("sk_test_suite")
-            .header("stripe-account", account)
             .header("stripe-version", souk_simulator::API_VERSION);
+        if let Some(account) = account {
+            request = request.header("stripe-account", account);
+        }
         if method == "POST" {
             request = request
                 .header("content-type", "application/x-www-form-urlencoded")

@@ -14,6 +14,7 @@ mod coverage;
 mod currencies;
 mod disputes;
 mod failed_refunds;
+mod fees;
 mod harness;
 mod idempotent_create;
 mod identity;

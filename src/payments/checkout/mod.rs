@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::http::{check_metadata, deserialize_some, json_objects};
 use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
+use crate::money::FeeRule;
 use crate::orders::{self, PricedLine};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::stripe::{PreparedRequest, key_until};
@@ -167,6 +168,7 @@ struct Priced {
     currency: String,
     /// Minor units.
     subtotal: i64,
+    fee_rule: FeeRule,
     /// Minor units.
     application_fee: i64,
     email: String,
@@ -237,9 +239,10 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
     let lifetime_ms = new
         .expires_in
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
+    let fee_rule = sellers::fee_rule(&app.config.application_fee, &seller);
     Ok(Priced {
-        application_fee: sellers::fee_rule(&app.config.application_fee, &seller)
-            .of(subtotal, &currency)?,
+        application_fee: fee_rule.of(subtotal, &currency)?,
+        fee_rule,
         success_url: redirect(app, "success_url", new.success_url, own_page)?,
         cancel_url: redirect(app, "cancel_url", new.cancel_url, "/checkout/cancelled")?,
         allow_discounts: new.allow_promotion_codes.unwrap_or(true),
@@ -327,6 +330,8 @@ fn payment_row(
     request: &PreparedRequest,
 ) -> Result<payment::Model> {
     let request = serde_json::to_string(request).map_err(|e| Error::internal(e.to_string()))?;
+    let fixed = priced.fee_rule.fixed.get(&priced.currency).copied();
+    let follows_paid = app.config.application_fee_of_paid;
     Ok(payment::Model {
         attempt: format!("session:{id}"),
         id,
@@ -343,6 +348,11 @@ fn payment_row(
         amount_paid: None,
         amount_refunded: 0,
         application_fee: priced.application_fee,
+        fee_bps: follows_paid.then_some(priced.fee_rule.bps),
+        fee_fixed: follows_paid.then_some(fixed.unwrap_or(0)),
+        stripe_fee: None,
+        fee_taken: None,
+        fee_returned: None,
         allow_discounts: priced.allow_discounts,
         key_number: 1,
         key_until: key_until(tx.now()),

@@ -16,7 +16,7 @@ use crate::stripe::views::{Expandable, IdView, RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
 use crate::{findings, ids, money, orders};
 
-use super::super::{StripePayment, disputes, lock_order, lock_payment, payments_of_order};
+use super::super::{StripePayment, disputes, fees, lock_order, lock_payment, payments_of_order};
 use super::{RefundDetails, failed, find, is_unsuccessful, new_row, refunds_of_payment};
 
 /// Reads all refunds of a payment from Stripe and stores their states.
@@ -139,6 +139,7 @@ pub async fn store(
         if status == RefundStatus::Succeeded {
             findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
             findings::resolve(tx, "refund_disputed", row.id.as_ref()).await?;
+            fees::return_share(tx, &payment, &row).await?;
         }
         let undone = match is_unsuccessful(status) {
             true => Undone::Refund(row.origin),

@@ -30,7 +30,7 @@ use crate::stripe::views::RefundView;
 use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, ids, money};
 
-use super::{attempts_text, disputes, lock_order, lock_payment, payments_of_order};
+use super::{attempts_text, disputes, fees, lock_order, lock_payment, payments_of_order};
 use disputed::{payment_disputed, ready_to_send};
 
 /// A refund as the API asks for it.
@@ -154,6 +154,11 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
     })
 }
 
+/// Whether the money has gone back.
+pub(super) fn has_succeeded(row: &refund::Model) -> bool {
+    row.status == RefundStatus::Succeeded
+}
+
 /// Whether a refund ended without money going back.
 fn is_unsuccessful(status: RefundStatus) -> bool {
     matches!(
@@ -163,7 +168,7 @@ fn is_unsuccessful(status: RefundStatus) -> bool {
 }
 
 /// The refunds of a payment, oldest first.
-async fn refunds_of_payment<C: ConnectionTrait>(
+pub(super) async fn refunds_of_payment<C: ConnectionTrait>(
     db: &C,
     payment: &PaymentId,
 ) -> Result<Vec<refund::Model>> {
@@ -264,7 +269,8 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
         .payment_intent
         .clone()
         .ok_or_else(|| Error::internal("a paid payment without an intent"))?;
-    let fee_back = payment.application_fee > 0;
+    // Ours goes back by fee refunds of ours, once this has succeeded.
+    let fee_back = payment.application_fee > 0 && !fees::are_returned_by_us(&payment)?;
     let create = request::create(
         &intent,
         refund.amount,

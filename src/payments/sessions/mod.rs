@@ -22,7 +22,7 @@ use crate::{audit, ids, sellers};
 
 use super::checkout::session::create_session;
 use super::confirm::{PaymentSnapshot, confirm};
-use super::{disputes, find, order_id, payments_of_order, refunds};
+use super::{disputes, fees, find, order_id, payments_of_order, refunds};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const POLL_INTERVAL_MS: i64 = 2_000;
@@ -153,7 +153,7 @@ async fn read_session(app: &App, id: &PaymentId) -> Result<(payment::Model, Late
     .await?;
     let charge = latest_charge(view);
     let noted = match &charge {
-        Some(charge) => note_charge(&tx, &payment, charge.id()).await?,
+        Some(charge) => note_charge(&tx, &payment, charge).await?,
         None => None,
     };
     tx.commit().await?;
@@ -176,22 +176,44 @@ fn latest_charge(session: SessionView) -> LatestCharge {
 async fn note_charge(
     tx: &Tx,
     payment: &payment::Model,
-    charge: &str,
+    charge: &Expandable<ChargeView>,
 ) -> Result<Option<payment::Model>> {
     use payment::Column as C;
     let noted = payment::Entity::update_many()
-        .col_expr(C::Charge, Expr::value(charge))
+        .col_expr(C::Charge, Expr::value(charge.id()))
+        .col_expr(C::StripeFee, Expr::value(charge.application_fee()))
         .filter(C::Id.eq(payment.id.clone()))
         .filter(C::Status.eq(PaymentStatus::Paid))
         .filter(C::Charge.is_null())
         .exec_with_returning(tx)
         .await?;
     let noted = noted.into_iter().next();
-    if noted.is_some() {
+    if let Some(payment) = &noted {
+        fees::return_excess(tx, payment).await?;
         let (account, livemode) = (payment.charge_account.clone(), payment.livemode);
         jobs::stage(tx, &Job::Pull { account, livemode }).await?;
     }
     Ok(noted)
+}
+
+/// Reads the id of a paid payment's application fee from its charge.
+///
+/// # Errors
+/// Stripe has not answered or refuses.
+pub(super) async fn learn_fee(app: &App, payment: &payment::Model) -> Result<()> {
+    use payment::Column as C;
+    let (_, charge) = read_session(app, &payment.id).await?;
+    let Some(fee) = charge.as_ref().and_then(Expandable::application_fee) else {
+        return Ok(());
+    };
+    let tx = app.db.begin_write().await?;
+    payment::Entity::update_many()
+        .col_expr(C::StripeFee, Expr::value(fee))
+        .filter(C::Id.eq(payment.id.clone()))
+        .filter(C::StripeFee.is_null())
+        .exec(&tx)
+        .await?;
+    tx.commit().await
 }
 
 /// How long after a session's end Stripe is asked about it: its event should have come by then.
@@ -204,7 +226,7 @@ const IS_CONNECTED: &str = "NOT EXISTS (SELECT 1 FROM sellers s \
 pub async fn sweep(app: &App) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
-    let stale = payment::Entity::find()
+    let mut stale = payment::Entity::find()
         // As the index says it, word for word, so that SQLite sees that it will do.
         .filter(Expr::cust("status = 'pending'"))
         .filter(C::ExpiresAt.lt(tx.now().plus_ms(-STALE_MS)))
@@ -212,9 +234,9 @@ pub async fn sweep(app: &App) -> Result<()> {
         .filter(C::Livemode.eq(app.stripe.livemode()))
         // Of an account that has disconnected nothing can be read.
         .filter(Expr::cust(IS_CONNECTED))
-        .order_by_asc(C::Id)
         .all(&tx)
         .await?;
+    stale.sort_by(|a, b| a.id.cmp(&b.id));
     stage_rereads(&tx, stale).await?;
     tx.commit().await
 }

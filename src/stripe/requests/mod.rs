@@ -6,6 +6,7 @@ pub mod balance;
 pub mod checkout;
 pub mod disputes;
 pub mod events;
+pub mod fees;
 pub mod promotions;
 pub mod refunds;
 

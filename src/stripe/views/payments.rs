@@ -81,6 +81,8 @@ pub struct ChargeView {
     pub id: String,
     /// Minor units.
     pub amount_refunded: Option<i64>,
+    /// The platform's application fee, `fee_…`.
+    pub application_fee: Option<Expandable<IdView>>,
     /// Whether it was ever disputed.
     pub disputed: Option<bool>,
 }
@@ -91,6 +93,15 @@ pub struct IdView {
     /// Stripe's id.
     #[serde(deserialize_with = "super::id")]
     pub id: String,
+}
+
+/// An application fee (docs.stripe.com/api/application_fees/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct ApplicationFeeView {
+    /// Minor units.
+    pub amount: i64,
+    /// Minor units.
+    pub amount_refunded: i64,
 }
 
 /// A refund (docs.stripe.com/api/refunds/object).
@@ -160,6 +171,17 @@ impl Expandable<ChargeView> {
         match self {
             Self::Id(_) => false,
             Self::Object(charge) => charge.amount_refunded == Some(0),
+        }
+    }
+
+    /// The id of its application fee, where it was expanded and has one.
+    pub fn application_fee(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Object(charge) => charge
+                .application_fee
+                .as_ref()
+                .map(Expandable::<IdView>::id),
         }
     }
 

@@ -1,0 +1,319 @@
+//! Application fees after the payment. The fee is a share of what the buyer pays. Where a code that was entered at Stripe
+//! made it too high, the excess goes back by a fee refund of ours; and then every part that goes back with a refund is ours
+//! too, since Stripe doesn't say how `refund_application_fee` reckons after that.
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde::Deserialize;
+use souk_entity::fee_refund::{self, FeeRefundStatus};
+use souk_entity::refund::{self, RefundOrigin};
+use souk_entity::{AccountId, FeeRefundId, PaymentId, RefundId, payment};
+
+use crate::app::App;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result, StripeFault};
+use crate::findings::{self, NewFinding};
+use crate::jobs::{self, Job};
+use crate::money::{self, FeeRule};
+use crate::stripe::requests::fees::{self as request, METADATA_FEE_REFUND};
+use crate::stripe::views::{ApplicationFeeView, Expandable, IdView};
+use crate::stripe::{Effect, Event, IdempotentCreate, key_until};
+use crate::{ids, ledger};
+
+use super::{StripePayment, attempts_text, find, refunds, sessions};
+
+/// What Stripe took as the fee, by what was asked for: never more than was paid. Minor units.
+fn taken(payment: &payment::Model) -> i64 {
+    std::cmp::min(payment.application_fee, payment.amount_paid.unwrap_or(0))
+}
+
+/// What of the fee a discount made too much, in minor units.
+fn excess(payment: &payment::Model) -> Result<i64> {
+    let (Some(bps), Some(fixed)) = (payment.fee_bps, payment.fee_fixed) else {
+        return Ok(0);
+    };
+    if payment.amount_discount.unwrap_or(0) == 0 {
+        return Ok(0);
+    }
+    let rule = FeeRule {
+        bps,
+        fixed: [(payment.currency.clone(), fixed)].into(),
+    };
+    let due = rule.of(payment.amount_paid.unwrap_or(0), &payment.currency)?;
+    Ok(std::cmp::max(money::sub(taken(payment), due)?, 0))
+}
+
+/// Whether the fee that goes back with refunds is returned by our own fee refunds, and not by Stripe.
+///
+/// # Errors
+/// Sums that don't fit.
+pub(super) fn are_returned_by_us(payment: &payment::Model) -> Result<bool> {
+    Ok(excess(payment)? > 0)
+}
+
+/// Has the excess of a payment's fee returned, once for the payment. Its charge has just become known.
+///
+/// # Errors
+/// Sums that don't fit.
+pub(super) async fn return_excess(tx: &Tx, payment: &payment::Model) -> Result<()> {
+    match excess(payment)? {
+        0 => Ok(()),
+        excess => record(tx, payment, None, excess).await,
+    }
+}
+
+/// Has the part of the fee returned that goes back with a refund which has succeeded: in proportion to all that was
+/// refunded by us so far, less what went back with earlier refunds.
+///
+/// # Errors
+/// Sums that don't fit.
+pub(super) async fn return_share(
+    tx: &Tx,
+    payment: &payment::Model,
+    refund: &refund::Model,
+) -> Result<()> {
+    let is_ours = refund.origin != RefundOrigin::Stripe;
+    if !is_ours || payment.application_fee == 0 {
+        return Ok(());
+    }
+    if !are_returned_by_us(payment)? {
+        // Stripe has returned its share.
+        let payment = payment.id.clone();
+        return jobs::stage(tx, &Job::SyncFee { payment }).await;
+    }
+    let rows = refunds::refunds_of_payment(tx, &payment.id).await?;
+    let back = rows
+        .iter()
+        .filter(|row| row.origin != RefundOrigin::Stripe && refunds::has_succeeded(row));
+    let back = back.map(|row| row.amount).try_fold(0, money::add)?;
+    let kept = money::sub(taken(payment), excess(payment)?)?;
+    let paid = payment.amount_paid.unwrap_or(0);
+    let target = money::share(kept, back, paid, &payment.currency)?;
+    let returned = fee_refund::Entity::find()
+        .filter(fee_refund::Column::PaymentId.eq(payment.id.clone()))
+        .filter(fee_refund::Column::RefundId.is_not_null())
+        .filter(fee_refund::Column::Status.ne(FeeRefundStatus::Refused))
+        .all(tx)
+        .await?;
+    let returned = returned.iter().map(|row| row.amount);
+    let amount = money::sub(target, returned.into_iter().try_fold(0, money::add)?)?;
+    if amount <= 0 {
+        return Ok(());
+    }
+    record(tx, payment, Some(refund.id.clone()), amount).await
+}
+
+/// Writes a fee refund, once for its cause, with the job that sends it.
+async fn record(
+    tx: &Tx,
+    payment: &payment::Model,
+    refund: Option<RefundId>,
+    amount: i64,
+) -> Result<()> {
+    let id: FeeRefundId = ids::new(tx.now());
+    let insert = fee_refund::Entity::insert(fee_refund::ActiveModel {
+        id: Set(id.clone()),
+        payment_id: Set(payment.id.clone()),
+        refund_id: Set(refund),
+        amount: Set(amount),
+        status: Set(FeeRefundStatus::Requested),
+        stripe_fee_refund: Set(None),
+        key_number: Set(1),
+        key_until: Set(key_until(tx.now())),
+        created_at: Set(tx.now()),
+        updated_at: Set(tx.now()),
+    })
+    .on_conflict(OnConflict::new().do_nothing().to_owned())
+    .exec_without_returning(tx)
+    .await;
+    if db::inserted(insert)?.is_none_or(|rows| rows == 0) {
+        return Ok(());
+    }
+    jobs::stage(tx, &Job::RefundFee { fee_refund: id }).await
+}
+
+async fn row<C: ConnectionTrait>(db: &C, id: &FeeRefundId) -> Result<fee_refund::Model> {
+    let found = fee_refund::Entity::find_by_id(id.clone()).one(db).await?;
+    found.ok_or_else(|| Error::internal(format!("fee refund {id} is missing")))
+}
+
+/// The job: returns a part of an application fee, once.
+///
+/// # Errors
+/// Stripe has not answered. A refusal is a finding and no error.
+pub async fn send(app: &App, id: &FeeRefundId) -> Result<()> {
+    let fee_refund = row(&app.db.read, id).await?;
+    if fee_refund.status != FeeRefundStatus::Requested {
+        return Ok(());
+    }
+    let payment = with_fee(app, &fee_refund.payment_id).await?;
+    let fee = fee_of(&payment)?;
+    let platform = app.stripe.platform();
+    let create = request::refund(fee, fee_refund.amount, id.as_ref());
+    let find_existing = async {
+        let mark = (METADATA_FEE_REFUND, id.as_ref());
+        let page = |last: Option<&str>| request::refunds(fee, last);
+        let marked: Vec<IdView> = platform.find_by_metadata(mark, page).await?;
+        Ok(marked.into_iter().next())
+    };
+    let (number, until) = (fee_refund.key_number, fee_refund.key_until);
+    let made = IdempotentCreate::of(fee_refund::Entity, id, number, until)
+        .make(&app.db, app.clock.now(), find_existing, async |n| {
+            let key = format!("fee_refund:{id}:{n}");
+            platform.post::<IdView, _>(&create, &key).await
+        })
+        .await;
+    match made {
+        Ok(view) => {
+            end(app, id, FeeRefundStatus::Succeeded, Some(view.id)).await?;
+            sync(app, &payment.id).await
+        }
+        Err(Error::StripeRefused(fault)) => {
+            end(app, id, FeeRefundStatus::Refused, None).await?;
+            let tx = app.db.begin_write().await?;
+            findings::raise(&tx, refused(&payment, &fee_refund, &fault)).await?;
+            tx.commit().await
+        }
+        Err(e) => Err(e),
+    }
+}
+
+async fn end(
+    app: &App,
+    id: &FeeRefundId,
+    to: FeeRefundStatus,
+    stripe_id: Option<String>,
+) -> Result<()> {
+    use fee_refund::Column as C;
+    let tx = app.db.begin_write().await?;
+    fee_refund::Entity::update_many()
+        .col_expr(C::Status, Expr::value(to))
+        .col_expr(C::StripeFeeRefund, Expr::value(stripe_id))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(FeeRefundStatus::Requested))
+        .exec(&tx)
+        .await?;
+    findings::resolve(&tx, KIND, id.as_ref()).await?;
+    tx.commit().await
+}
+
+/// The kind of the finding about a part of a fee that could not be returned.
+const KIND: &str = "fee_refund_missing";
+
+fn refused(payment: &payment::Model, row: &fee_refund::Model, fault: &StripeFault) -> NewFinding {
+    let why = fault.message.trim_end_matches('.');
+    missing(
+        payment,
+        row,
+        &format!(
+            "Stripe refused it ({why}). Look at the fee {} in the Stripe dashboard, and return what \
+        is missing there",
+            payment.stripe_fee.as_deref().unwrap_or_default()
+        ),
+    )
+}
+
+/// Raises a finding when the job is given up.
+///
+/// # Errors
+/// The database failed.
+pub async fn give_up(tx: &Tx, id: &FeeRefundId, attempts: i32, error: &Error) -> Result<()> {
+    let row = row(tx, id).await?;
+    let payment = payment::Entity::find_by_id(row.payment_id.clone());
+    let Some(payment) = payment.one(tx).await? else {
+        return Ok(());
+    };
+    let what = format!(
+        "it was given up after {}: {error} Once Stripe answers, have its job tried again (docs/operating.md)",
+        attempts_text(attempts)
+    );
+    findings::raise(tx, missing(&payment, &row, &what)).await
+}
+
+fn missing(payment: &payment::Model, row: &fee_refund::Model, what: &str) -> NewFinding {
+    NewFinding {
+        kind: KIND,
+        stripe_account: Some(payment.charge_account.clone()),
+        subject: row.id.to_string(),
+        message: format!(
+            "{} of the application fee of payment {} are to go back to the seller, but {what}.",
+            money::display(row.amount, &payment.currency),
+            payment.id,
+        ),
+        amount: Some(row.amount),
+        currency: Some(payment.currency.clone()),
+    }
+}
+
+/// The job: reads what Stripe took as the fee of a payment, and what of it went back.
+///
+/// # Errors
+/// Stripe has not answered or refuses.
+pub async fn sync(app: &App, id: &PaymentId) -> Result<()> {
+    use payment::Column as C;
+    let payment = with_fee(app, id).await?;
+    let Some(fee) = &payment.stripe_fee else {
+        return Ok(());
+    };
+    let view: ApplicationFeeView = app.stripe.platform().get(&request::retrieve(fee)).await?;
+    let tx = app.db.begin_write().await?;
+    payment::Entity::update_many()
+        .col_expr(C::FeeTaken, Expr::value(view.amount))
+        .col_expr(C::FeeReturned, Expr::value(view.amount_refunded))
+        .filter(C::Id.eq(id.clone()))
+        .exec(&tx)
+        .await?;
+    tx.commit().await
+}
+
+/// The payment, with the id of its fee: Stripe is asked for it, if the charge was read by an older version.
+async fn with_fee(app: &App, id: &PaymentId) -> Result<payment::Model> {
+    let payment = find(app, id).await?;
+    if payment.stripe_fee.is_some() || payment.application_fee == 0 {
+        return Ok(payment);
+    }
+    sessions::learn_fee(app, &payment).await?;
+    find(app, id).await
+}
+
+fn fee_of(payment: &payment::Model) -> Result<&str> {
+    let fee = payment.stripe_fee.as_deref();
+    fee.ok_or_else(|| Error::Busy(format!("the fee of payment {} isn't known yet", payment.id)))
+}
+
+/// `application_fee.refunded`, which the platform gets: what was returned may have been returned in the dashboard. It also
+/// moved money on the account.
+pub async fn refunded(tx: &Tx, event: &Event) -> Result<Effect> {
+    #[derive(Deserialize)]
+    struct Fee {
+        account: Expandable<IdView>,
+        charge: Option<Expandable<IdView>>,
+    }
+    let Ok(fee) = event.object::<Fee>() else {
+        return Ok(Effect::Ignored("the event names no account"));
+    };
+    let (account, livemode) = (AccountId::from(fee.account.id()), event.livemode()?);
+    let of = StripePayment {
+        account: &account,
+        livemode,
+        intent: None,
+        charge: fee.charge.as_ref().map(Expandable::<IdView>::id),
+    };
+    let payment = of.find(tx).await?;
+    let is_ours = payment.is_some();
+    if let Some(payment) = payment {
+        jobs::stage(
+            tx,
+            &Job::SyncFee {
+                payment: payment.id,
+            },
+        )
+        .await?;
+    }
+    let has_book = ledger::events::others_money_moved(tx, &account, livemode).await?;
+    Ok(match is_ours || has_book {
+        true => Effect::Applied,
+        false => Effect::Ignored("no seller has this account"),
+    })
+}
