@@ -41,6 +41,8 @@ pub struct Model {
     pub available_on: Timestamp,
     pub stripe_created: Timestamp,
     pub payout_id: Option<String>,
+    /// Whether it is another Stripe account's money, of which the list says nothing. None: nobody has asked.
+    pub of_transfer: Option<bool>,
     pub order_id: Option<OrderId>,
     pub raw: String,
     pub created_at: Timestamp,

@@ -22,6 +22,10 @@ pub struct Model {
     /// `created` of the newest transaction that the unfinished pull has seen.
     pub page_newest: Option<Timestamp>,
     pub created_at: Timestamp,
+    /// The version of the posting map that all its journals follow, corrections included.
+    pub posting_rule: i32,
+    /// The last transaction that was posted anew by that version, while others wait.
+    pub repost_after: Option<String>,
     /// The deadline of the next pull.
     pub pull_by: Timestamp,
     /// When a pull that was staged for the deadline is staged again. 0: none has been staged.

@@ -27,6 +27,8 @@ mod m20261129_000018_terms;
 mod m20261129_000020_append_only;
 mod m20261129_000021_pulling;
 mod m20261129_000022_deadlines;
+mod m20261129_000023_posting;
+mod m20261129_000024_predicates;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -56,6 +58,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000020_append_only::Migration),
             Box::new(m20261129_000021_pulling::Migration),
             Box::new(m20261129_000022_deadlines::Migration),
+            Box::new(m20261129_000023_posting::Migration),
+            Box::new(m20261129_000024_predicates::Migration),
         ]
     }
 }

@@ -6,7 +6,9 @@ pub mod stripe_key;
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+};
 use serde_json::json;
 use souk_entity::finding::{self, FindingState};
 use souk_entity::{AccountId, FindingId, Timestamp, UserId};
@@ -79,18 +81,27 @@ pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
     Ok(())
 }
 
+/// The open findings of a kind, oldest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn open<C: ConnectionTrait>(db: &C, kind: &str) -> Result<Vec<finding::Model>> {
+    use finding::Column as C;
+    Ok(finding::Entity::find()
+        .filter(C::Kind.eq(kind))
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("state = 'open'"))
+        .order_by_asc(C::Id)
+        .all(db)
+        .await?)
+}
+
 /// Resolves the open findings of a kind that are about none of these subjects, of which alone it is true.
 ///
 /// # Errors
 /// The database failed.
 pub async fn resolve_others(tx: &Tx, kind: &str, true_of: &BTreeSet<String>) -> Result<()> {
-    use finding::Column as C;
-    let open = finding::Entity::find()
-        .filter(C::Kind.eq(kind))
-        .filter(C::State.eq(FindingState::Open))
-        .all(tx)
-        .await?;
-    for finding in open {
+    for finding in open(tx, kind).await? {
         if !true_of.contains(&finding.subject) {
             resolve(tx, kind, &finding.subject).await?;
         }

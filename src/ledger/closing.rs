@@ -13,6 +13,7 @@ use crate::findings::{NewFinding, raise, resolve};
 use crate::money;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
+use super::origins;
 use super::pulling::next_page;
 use super::transactions::{self, RawTransaction, Rows};
 
@@ -56,7 +57,8 @@ async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Rows> {
     loop {
         let request = requests::balance::payout_transactions(payout, all.last.as_deref());
         let page: Page = stripe.get(&request).await?;
-        let rows = transactions::read(&page);
+        let mut rows = transactions::read(&page);
+        origins::learn(app, book, &mut rows.readable).await?;
         let next = next_page(&page, &rows, all.last.as_deref())?;
         let of_payout = |p: &RawTransaction| !is_own(&p.txn, payout);
         all.readable

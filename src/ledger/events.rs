@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveValue::Set, EntityTrait};
 use serde::Deserialize;
-use souk_entity::AccountId;
+use souk_entity::{AccountId, application_fee_refund};
 
-use crate::db::Tx;
+use crate::db::{self, Tx};
 use crate::error::Result;
 use crate::jobs::{self, Job};
-use crate::stripe::views::{Expandable, IdView, PayoutView};
+use crate::stripe::views::{ApplicationFeeView, Expandable, IdView, PayoutView};
 use crate::stripe::{Effect, Event, EventObject};
 
 use super::payouts::{self, StoreOutcome};
@@ -93,6 +95,36 @@ pub async fn money_moved(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
         None => Effect::Ignored("the platform's own book is not kept yet"),
     };
     Ok(moved.into_iter().map(effect).collect())
+}
+
+/// `application_fee.refunded`: notes of which charge the fee was, so that the money that went back finds its order, and brings
+/// the pull forward. The event carries the newest refunds.
+pub async fn application_fee_refunded(tx: &Tx, event: &Event) -> Result<Effect> {
+    use application_fee_refund::Column as C;
+    let fee = event.object::<ApplicationFeeView>()?;
+    let (account, livemode) = (AccountId::from(fee.account.id()), event.livemode()?);
+    if !others_money_moved(tx, &account, livemode).await? {
+        return Ok(Effect::Ignored("no seller has this account"));
+    }
+    let refunds = fee.refunds.map(|refunds| refunds.data).unwrap_or_default();
+    let Some(charge) = fee.charge.filter(|_| !refunds.is_empty()) else {
+        return Ok(Effect::Applied);
+    };
+    let rows = refunds
+        .into_iter()
+        .map(|refund| application_fee_refund::ActiveModel {
+            id: Set(refund.id),
+            stripe_account: Set(account.clone()),
+            livemode: Set(livemode),
+            charge: Set(charge.id().to_owned()),
+            created_at: Set(tx.now()),
+        });
+    let noted = application_fee_refund::Entity::insert_many(rows)
+        .on_conflict(OnConflict::column(C::Id).do_nothing().to_owned())
+        .exec_without_returning(tx)
+        .await;
+    db::inserted(noted)?;
+    Ok(Effect::Applied)
 }
 
 /// Brings the pull forward, though the event has no other effect: the money that moved was of no payment of ours.

@@ -7,9 +7,12 @@ mod checking;
 mod closing;
 pub mod deadlines;
 pub mod events;
+mod origins;
 pub mod payouts;
 mod posting;
 mod pulling;
+pub mod reposting;
+pub mod reviews;
 pub mod routes;
 mod transactions;
 
@@ -73,6 +76,8 @@ async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Optio
         stripe_account: Set(account.clone()),
         livemode: Set(livemode),
         seller_id: Set(Some(seller.id)),
+        posting_rule: Set(posting::RULE),
+        repost_after: Set(None),
         pulled_to: Set(None),
         page_after: Set(None),
         page_since: Set(None),

@@ -231,7 +231,8 @@ fn journal(old: PayoutStatus, new: &payout::Model) -> Result<Option<(String, Vec
     })
 }
 
-fn failed(payout: &payout::Model) -> NewFinding {
+/// The finding about a payout that failed.
+pub(super) fn failed(payout: &payout::Model) -> NewFinding {
     let reason = payout
         .failure_message
         .as_deref()

@@ -14,7 +14,7 @@ use crate::sellers;
 use crate::stripe::{Page, requests};
 
 use super::transactions::{self, Rows};
-use super::{deadlines, open_book};
+use super::{deadlines, open_book, origins};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How far a pull goes back behind its cursor, since Stripe may list a transaction late.
@@ -98,7 +98,8 @@ pub(super) async fn pull_transactions(
             }
             page => page?,
         };
-        let rows = transactions::read(&page);
+        let mut rows = transactions::read(&page);
+        origins::learn(app, &book, &mut rows.readable).await?;
         let next = next_page(&page, &rows, place.after.as_deref())?;
         let created = rows.readable.iter().map(|p| p.txn.created);
         let created = created.map(Timestamp::from_seconds);

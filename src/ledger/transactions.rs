@@ -9,25 +9,28 @@ use sea_orm::{
 };
 use souk_entity::balance_transaction::{self, FeeDetail};
 use souk_entity::{
-    JsonText, OrderId, Timestamp, book, dispute, entry, journal, payment, payment_order, refund,
-    unreadable_transaction,
+    JsonText, OrderId, Timestamp, application_fee_refund, book, dispute, entry, journal, payment,
+    payment_order, refund, unreadable_transaction,
 };
 
 use crate::db::{self, Tx};
 use crate::error::Result;
-use crate::findings::{NewFinding, raise, resolve};
+use crate::findings::{self, NewFinding, raise, resolve};
 use crate::ids;
 use crate::jobs::{self, Job};
 use crate::money;
 use crate::stripe::{Page, views::BalanceTransactionView};
 
-use super::{balances, entries, posting, write_journal};
+use super::posting::{self, Origin};
+use super::{balances, entries, write_journal};
 
 /// A balance transaction with its raw JSON.
 #[derive(Clone, Debug)]
 pub(super) struct RawTransaction {
     pub(super) txn: BalanceTransactionView,
     raw: String,
+    /// Whose money it is, where that was asked.
+    pub(super) origin: Option<Origin>,
 }
 
 /// A balance transaction that can't be read or posted.
@@ -61,6 +64,7 @@ pub(super) fn read(page: &Page) -> Rows {
             Ok(txn) => rows.readable.push(RawTransaction {
                 txn,
                 raw: raw.to_string(),
+                origin: None,
             }),
             Err(reason) => rows.unreadable.push(Unreadable {
                 id: id.map_or_else(|| row_id(raw), str::to_owned),
@@ -75,7 +79,7 @@ pub(super) fn read(page: &Page) -> Rows {
 /// A transaction that can be posted; else what is wrong with it.
 fn read_one(raw: &serde_json::Value) -> Result<BalanceTransactionView, String> {
     let txn = BalanceTransactionView::read(raw)?;
-    match posting::post(&txn) {
+    match posting::post(&txn, Origin::Customer) {
         Ok(_) => Ok(txn),
         Err(e) => Err(e.to_string()),
     }
@@ -163,6 +167,7 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
         .collect();
     unpark(tx, book, &pulled).await?;
     let orders = orders_by_source(tx, book, &pulled).await?;
+    let changed_before = findings::open(tx, "immutable_changed").await?;
     let mut payouts = BTreeSet::new();
     let (mut suspense, mut found) = (false, false);
     for pulled in pulled {
@@ -170,9 +175,17 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
         let order = txn.source.as_ref().and_then(|id| orders.get(id)).cloned();
         if let Some(row) = stored.get(&txn.id) {
             update_stored(tx, book, row, txn, order).await?;
+            if changed_before
+                .iter()
+                .any(|finding| finding.subject == txn.id)
+                && changed_fields(row, txn).is_empty()
+            {
+                resolve(tx, "immutable_changed", &txn.id).await?;
+            }
         } else if insert(tx, book, pulled, order).await? {
             found = true;
-            let lines = posting::post(txn)?;
+            let origin = pulled.origin.unwrap_or(Origin::Customer);
+            let lines = posting::post(txn, origin)?;
             suspense |= lines.iter().any(|line| line.account == posting::SUSPENSE);
             write_journal(tx, &book.id, &txn.id, &lines).await?;
             payouts.extend(txn.source.clone().filter(|id| id.starts_with("po_")));
@@ -218,6 +231,7 @@ async fn insert(
         available_on: Set(Timestamp::from_seconds(txn.available_on)),
         stripe_created: Set(Timestamp::from_seconds(txn.created)),
         payout_id: Set(None),
+        of_transfer: Set(pulled.origin.map(|origin| origin == Origin::Transfer)),
         order_id: Set(order),
         raw: Set(pulled.raw.clone()),
         created_at: Set(tx.now()),
@@ -369,8 +383,10 @@ async fn orders_by_source(
         .into_tuple()
         .all(tx)
         .await?;
+    let fees = orders_of_fee_refunds(tx, book, &sources).await?;
     let mut orders: BTreeMap<String, BTreeSet<OrderId>> = BTreeMap::new();
-    for (source, order) in charges.into_iter().chain(refunds).chain(disputes) {
+    let found = charges.into_iter().chain(refunds).chain(disputes);
+    for (source, order) in found.chain(fees) {
         orders.entry(source).or_default().insert(order);
     }
     let only = |(source, mut all): (String, BTreeSet<OrderId>)| {
@@ -378,6 +394,42 @@ async fn orders_by_source(
         all.is_empty().then_some((source, first))
     };
     Ok(orders.into_iter().filter_map(only).collect())
+}
+
+/// The orders whose application fee went back, by the fee's refund.
+async fn orders_of_fee_refunds(
+    tx: &Tx,
+    book: &book::Model,
+    sources: &BTreeSet<&str>,
+) -> Result<Vec<(String, OrderId)>> {
+    let refunds: Vec<&str> = sources
+        .iter()
+        .copied()
+        .filter(|id| id.starts_with("fr_"))
+        .collect();
+    if refunds.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of_charge = application_fee_refund::Entity::belongs_to(payment::Entity)
+        .from(application_fee_refund::Column::Charge)
+        .to(payment::Column::Charge);
+    let of_payment = payment::Entity::belongs_to(payment_order::Entity)
+        .from(payment::Column::Id)
+        .to(payment_order::Column::PaymentId);
+    let found = application_fee_refund::Entity::find()
+        .join(JoinType::InnerJoin, of_charge.into())
+        .join(JoinType::InnerJoin, of_payment.into())
+        .filter(payment::Column::ChargeAccount.eq(book.stripe_account.clone()))
+        .filter(payment::Column::Livemode.eq(book.livemode))
+        .filter(application_fee_refund::Column::StripeAccount.eq(book.stripe_account.clone()))
+        .filter(application_fee_refund::Column::Id.is_in(refunds))
+        .select_only()
+        .column(application_fee_refund::Column::Id)
+        .column(payment_order::Column::OrderId)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(found)
 }
 
 /// The join from a row with a payment's id to the payment.
@@ -392,7 +444,7 @@ where
 }
 
 /// Raises or resolves the finding about a book's suspense account, for each currency.
-async fn check_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
+pub(super) async fn check_suspense(tx: &Tx, book: &book::Model) -> Result<()> {
     let in_suspense = Condition::all()
         .add(entry::Column::BookId.eq(book.id.clone()))
         .add(entry::Column::Account.eq(posting::SUSPENSE));

@@ -4,7 +4,6 @@
 
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use serde::Deserialize;
 use souk_entity::fee_refund::{self, FeeRefundStatus};
 use souk_entity::refund::{self, RefundOrigin};
 use souk_entity::{AccountId, FeeRefundId, PaymentId, RefundId, payment};
@@ -16,7 +15,7 @@ use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job};
 use crate::money::{self, FeeRule};
 use crate::stripe::requests::fees::{self as request, METADATA_FEE_REFUND};
-use crate::stripe::views::{ApplicationFeeView, Expandable, IdView};
+use crate::stripe::views::{ApplicationFeeView, IdView};
 use crate::stripe::{Effect, Event, IdempotentCreate, key_until};
 use crate::{ids, ledger};
 
@@ -282,38 +281,30 @@ fn fee_of(payment: &payment::Model) -> Result<&str> {
     fee.ok_or_else(|| Error::Busy(format!("the fee of payment {} isn't known yet", payment.id)))
 }
 
-/// `application_fee.refunded`, which the platform gets: what was returned may have been returned in the dashboard. It also
-/// moved money on the account.
+/// `application_fee.refunded`, which the platform gets. Somebody may have returned a part in the dashboard: the fee is read
+/// anew. The account's book follows, too.
 pub async fn refunded(tx: &Tx, event: &Event) -> Result<Effect> {
-    #[derive(Deserialize)]
-    struct Fee {
-        account: Expandable<IdView>,
-        charge: Option<Expandable<IdView>>,
+    if let Ok(ApplicationFeeView {
+        account,
+        charge: Some(charge),
+        ..
+    }) = event.object()
+    {
+        let of = StripePayment {
+            account: &AccountId::from(account.id()),
+            livemode: event.livemode()?,
+            intent: None,
+            charge: Some(charge.id()),
+        };
+        if let Some(payment) = of.find(tx).await? {
+            jobs::stage(
+                tx,
+                &Job::SyncFee {
+                    payment: payment.id,
+                },
+            )
+            .await?;
+        }
     }
-    let Ok(fee) = event.object::<Fee>() else {
-        return Ok(Effect::Ignored("the event names no account"));
-    };
-    let (account, livemode) = (AccountId::from(fee.account.id()), event.livemode()?);
-    let of = StripePayment {
-        account: &account,
-        livemode,
-        intent: None,
-        charge: fee.charge.as_ref().map(Expandable::<IdView>::id),
-    };
-    let payment = of.find(tx).await?;
-    let is_ours = payment.is_some();
-    if let Some(payment) = payment {
-        jobs::stage(
-            tx,
-            &Job::SyncFee {
-                payment: payment.id,
-            },
-        )
-        .await?;
-    }
-    let has_book = ledger::events::others_money_moved(tx, &account, livemode).await?;
-    Ok(match is_ours || has_book {
-        true => Effect::Applied,
-        false => Effect::Ignored("no seller has this account"),
-    })
+    ledger::events::application_fee_refunded(tx, event).await
 }

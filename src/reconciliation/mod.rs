@@ -28,7 +28,7 @@ const PENDING_TOO_LONG_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 /// that nobody decides, and for what stands still because Stripe refuses us.
 ///
 /// # Errors
-/// The database failed.
+/// The database failed, or Stripe has not answered.
 pub async fn reconcile(app: &App) -> Result<()> {
     let tx = app.db.begin_write().await?;
     failed_refunds(&tx).await?;
@@ -38,7 +38,14 @@ pub async fn reconcile(app: &App) -> Result<()> {
     access::refused_key(&tx).await?;
     ledger::deadlines::open_missing(&tx, app.stripe.livemode()).await?;
     payments::disputes::reread_undecided(&tx, tx.now().plus_ms(-ASK_AFTER_MS)).await?;
-    tx.commit().await
+    tx.commit().await?;
+    // Each asks Stripe. If it fails at one, the others are done all the same.
+    let asked = [
+        ledger::reviews::review(app).await,
+        ledger::reposting::repost(app).await,
+        payments::sessions::review::review(app).await,
+    ];
+    asked.into_iter().collect()
 }
 
 /// Looks at each refund again that ended without its money and was not settled.

@@ -24,6 +24,8 @@ mod odd_lists;
 mod onboarding;
 mod orders;
 mod payouts;
+mod posting;
+mod predicates;
 mod process;
 mod query_plans;
 mod refunds;

@@ -1,6 +1,7 @@
 //! The state of a session: verify, re-read, expire, cancel; and the buyer's pages.
 
 pub(super) mod pages;
+pub mod review;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{

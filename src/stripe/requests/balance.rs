@@ -1,7 +1,7 @@
 //! Balance transactions and payouts.
 
 use souk_entity::Timestamp;
-use stripe_core::balance_transaction::ListBalanceTransaction;
+use stripe_core::balance_transaction::{ListBalanceTransaction, RetrieveBalanceTransaction};
 use stripe_core::payout::RetrievePayout;
 use stripe_types::RangeQueryTs;
 
@@ -31,6 +31,16 @@ fn page(starting_after: Option<&str>) -> ListBalanceTransaction {
         Some(last) => list.starting_after(last),
         None => list,
     }
+}
+
+/// A balance transaction (docs.stripe.com/api/balance_transactions/retrieve).
+pub fn transaction(id: &str) -> RetrieveBalanceTransaction {
+    RetrieveBalanceTransaction::new(id)
+}
+
+/// A balance transaction with its whole source (docs.stripe.com/api/balance_transactions/retrieve).
+pub fn transaction_with_source(id: &str) -> RetrieveBalanceTransaction {
+    RetrieveBalanceTransaction::new(id).expand(["source".to_owned()])
 }
 
 /// A payout (docs.stripe.com/api/payouts/retrieve).

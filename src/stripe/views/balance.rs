@@ -1,5 +1,6 @@
 //! Balance transactions and payouts.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -115,6 +116,57 @@ fn or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FeeDetailVi
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// What the whole source of a balance transaction says of where its money came from.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SourceView {
+    source: Option<Expandable<TransferredView>>,
+}
+
+/// A payment, or its refund.
+#[derive(Clone, Debug, Deserialize)]
+struct TransferredView {
+    /// The transfer that brought the payment from another Stripe account (docs.stripe.com/api/charges/object).
+    source_transfer: Option<IgnoredAny>,
+    /// The reversal that took it back (docs.stripe.com/api/refunds/object).
+    source_transfer_reversal: Option<IgnoredAny>,
+}
+
+impl SourceView {
+    /// Whether the money is another Stripe account's.
+    pub fn is_of_transfer(&self) -> bool {
+        match &self.source {
+            Some(Expandable::Object(source)) => {
+                source.source_transfer.is_some() || source.source_transfer_reversal.is_some()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// An application fee of which a part went back (docs.stripe.com/api/application_fees/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct ApplicationFeeView {
+    /// What Stripe took, in minor units.
+    #[serde(default)]
+    pub amount: i64,
+    /// What of that went back, in minor units.
+    #[serde(default)]
+    pub amount_refunded: i64,
+    /// The account that had paid it.
+    pub account: Expandable<IdView>,
+    /// The charge it was taken of.
+    pub charge: Option<Expandable<IdView>>,
+    /// Its refunds, newest first.
+    pub refunds: Option<FeeRefunds>,
+}
+
+/// A list of a fee's refunds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FeeRefunds {
+    /// The newest of them.
+    pub data: Vec<IdView>,
+}
+
 /// Versions before the field was added knew this balance only.
 fn payments() -> String {
     "payments".to_owned()
@@ -156,6 +208,47 @@ impl BalanceTransactionView {
         serde_path_to_error::deserialize(raw)
             .map_err(|e| format!("an unexpected value at {}", e.path()))
     }
+}
+
+/// The types that Stripe lists, as the library of its API has them in its source. It can't be asked: its enum is
+/// `non_exhaustive`. So this list grows when the library is updated.
+#[cfg(test)]
+pub fn balance_transaction_types() -> Vec<String> {
+    let run = |program: &str| std::process::Command::new(program);
+    let rustc = run("rustc").arg("-vV").output().expect("rustc");
+    let rustc = String::from_utf8(rustc.stdout).expect("a text");
+    let host = rustc.lines().find_map(|line| line.strip_prefix("host: "));
+    let metadata = run(env!("CARGO"))
+        .args(["metadata", "--offline", "--format-version", "1"])
+        .args(["--filter-platform", host.expect("a host")])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo metadata");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let library = packages
+        .iter()
+        .find(|package| package["name"] == "async-stripe-shared");
+    let manifest = library.expect("the library")["manifest_path"].as_str();
+    let file = manifest
+        .expect("a path")
+        .replace("Cargo.toml", "src/balance_transaction.rs");
+    let text = std::fs::read_to_string(file).expect("its source");
+    let read = text.split("FromStr for BalanceTransactionType {").nth(1);
+    let read = read
+        .expect("its reader")
+        .split("\n}")
+        .next()
+        .expect("a body");
+    let names = read
+        .split("\" => Ok(")
+        .filter_map(|before| before.rsplit('"').next());
+    let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    names
+        .filter(|name| !name.is_empty())
+        .filter(is_name)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]

@@ -83,6 +83,8 @@ pub struct ChargeView {
     pub amount_refunded: Option<i64>,
     /// The platform's application fee, `fee_…`.
     pub application_fee: Option<Expandable<IdView>>,
+    /// Whether all of it was refunded.
+    pub refunded: Option<bool>,
     /// Whether it was ever disputed.
     pub disputed: Option<bool>,
 }
@@ -93,15 +95,6 @@ pub struct IdView {
     /// Stripe's id.
     #[serde(deserialize_with = "super::id")]
     pub id: String,
-}
-
-/// An application fee (docs.stripe.com/api/application_fees/object).
-#[derive(Clone, Debug, Deserialize)]
-pub struct ApplicationFeeView {
-    /// Minor units.
-    pub amount: i64,
-    /// Minor units.
-    pub amount_refunded: i64,
 }
 
 /// A refund (docs.stripe.com/api/refunds/object).
@@ -182,6 +175,14 @@ impl Expandable<ChargeView> {
                 .application_fee
                 .as_ref()
                 .map(Expandable::<IdView>::id),
+        }
+    }
+
+    /// Whether it says that all of it was refunded. Where it was not expanded it says nothing.
+    pub fn is_refunded(&self) -> bool {
+        match self {
+            Self::Id(_) => false,
+            Self::Object(charge) => charge.refunded == Some(true),
         }
     }
 
