@@ -26,6 +26,8 @@ pub enum Job {
     CreateAccount { seller: SellerId },
     /// Re-read the seller's account from Stripe.
     SyncAccount { seller: SellerId },
+    /// Send the seller's name to its account.
+    RenameAccount { seller: SellerId },
     /// Make the coupon and promotion code at Stripe, if they aren't made yet.
     CreatePromotionCode { code: PromotionCodeId },
     /// Make the payment's Checkout Session, repeating the stored request.
@@ -130,6 +132,7 @@ impl Job {
         match self {
             Self::CreateAccount { .. } => "create_account",
             Self::SyncAccount { .. } => "sync_account",
+            Self::RenameAccount { .. } => "rename_account",
             Self::CreatePromotionCode { .. } => "create_promotion_code",
             Self::CreateSession { .. } => "create_session",
             Self::RereadPayment { .. } => "reread_payment",
@@ -155,7 +158,9 @@ impl Job {
 
     fn subject(&self) -> &str {
         match self {
-            Self::CreateAccount { seller } | Self::SyncAccount { seller } => seller.as_ref(),
+            Self::CreateAccount { seller }
+            | Self::SyncAccount { seller }
+            | Self::RenameAccount { seller } => seller.as_ref(),
             Self::CreatePromotionCode { code } => code.as_ref(),
             Self::CreateSession { payment } | Self::RereadPayment { payment } => payment.as_ref(),
             Self::Refund { refund } => refund.as_ref(),

@@ -417,6 +417,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         }
         Job::CreateAccount { .. }
         | Job::SyncAccount { .. }
+        | Job::RenameAccount { .. }
         | Job::CreatePromotionCode { .. }
         | Job::RereadPayment { .. }
         | Job::SyncPayout { .. }
@@ -456,6 +457,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
     match job {
         Job::CreateAccount { seller } => sellers::account::create(app, seller).await.map(drop),
         Job::SyncAccount { seller } => sellers::account::refresh(app, seller).await.map(drop),
+        Job::RenameAccount { seller } => sellers::account::rename(app, seller).await,
         Job::CreatePromotionCode { code } => {
             let created = catalog::promotions::at_stripe::create(app, code).await;
             created.map(drop)

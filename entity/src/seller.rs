@@ -81,6 +81,8 @@ pub struct Model {
     pub business_type: Option<String>,
     /// None until Stripe has answered.
     pub stripe_account: Option<AccountId>,
+    /// The account's `business_profile.name` as we last sent it. None: never, for accounts from before.
+    pub account_name: Option<String>,
     pub livemode: bool,
     pub dashboard: Dashboard,
     pub status: SellerStatus,

@@ -4,11 +4,13 @@ pub mod promotions;
 pub mod routes;
 mod stock;
 
+use std::collections::{BTreeSet, HashMap};
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType,
-    QueryFilter, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    JoinType, QueryFilter, QuerySelect,
 };
 use serde_json::json;
 use souk_entity::product::{self, ProductStatus};
@@ -219,8 +221,42 @@ pub async fn update_product(
     Ok(row)
 }
 
-/// The products that somebody may list. Anybody may list active ones; archived ones are for their seller's owner and for
-/// admins. `None`: no product at all.
+/// A product as it is offered.
+pub struct Offer {
+    /// The row.
+    pub product: product::Model,
+    /// Its seller's name.
+    pub seller_name: String,
+    /// Whether it can be bought now: it is active and not sold out, and its seller can take payments.
+    pub purchasable: bool,
+}
+
+/// Products as they are offered, in the same order.
+///
+/// # Errors
+/// The database failed.
+pub async fn offers(app: &App, products: Vec<product::Model>) -> Result<Vec<Offer>> {
+    let ids: BTreeSet<_> = products.iter().map(|row| row.seller_id.clone()).collect();
+    let found = seller::Entity::find()
+        .filter(seller::Column::Id.is_in(ids))
+        .all(&app.db.read)
+        .await?;
+    let sellers: HashMap<_, _> = found.iter().map(|row| (&row.id, row)).collect();
+    let offer = |product: product::Model| {
+        let seller = sellers.get(&product.seller_id);
+        let seller = seller.ok_or_else(|| Error::internal("a product without a seller"))?;
+        let active = product.status == ProductStatus::Active && product.available != Some(0);
+        Ok(Offer {
+            seller_name: seller.name.clone(),
+            purchasable: active && sellers::can_charge(app, seller),
+            product,
+        })
+    };
+    products.into_iter().map(offer).collect()
+}
+
+/// The products that somebody may list. Anybody may list active ones whose sellers can take payments. All others are for
+/// their seller's owner and for admins. `None`: no product at all.
 pub async fn visible(
     app: &App,
     caller: Option<&Caller>,
@@ -232,14 +268,22 @@ pub async fn visible(
     if let Some(seller) = seller {
         query = query.filter(C::SellerId.eq(seller));
     }
-    if status == ProductStatus::Archived {
-        match caller {
-            None => return Ok(None),
-            Some(caller) if caller.is_admin() => {}
-            Some(caller) => {
-                let own = sellers::owned_ids(&app.db.read, caller).await?;
-                query = query.filter(C::SellerId.is_in(own));
-            }
+    match (caller, status) {
+        (Some(caller), _) if caller.is_admin() => {}
+        (None, ProductStatus::Archived) => return Ok(None),
+        (Some(caller), ProductStatus::Archived) => {
+            let own = sellers::owned_ids(&app.db.read, caller).await?;
+            query = query.filter(C::SellerId.is_in(own));
+        }
+        (caller, ProductStatus::Active) => {
+            let of = product::Entity::belongs_to(seller::Entity)
+                .from(C::SellerId)
+                .to(seller::Column::Id);
+            let owner = caller.map(|caller| seller::Column::OwnerId.eq(caller.id().clone()));
+            let seen = Condition::any()
+                .add(sellers::who_can_charge(app))
+                .add_option(owner);
+            query = query.join(JoinType::InnerJoin, of.into()).filter(seen);
         }
     }
     Ok(Some(query))

@@ -15,7 +15,7 @@ use souk_entity::{
 use validator::Validate;
 
 use super::promotions::{self, NewPromotionCode, PromotionCodeAccess};
-use super::{Adjustment, NewProduct, ProductAccess, ProductChange};
+use super::{Adjustment, NewProduct, Offer, ProductAccess, ProductChange};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
@@ -45,22 +45,34 @@ struct ProductView {
     id: ProductId,
     object: &'static str,
     seller_id: SellerId,
+    seller_name: String,
     name: String,
     description: Option<String>,
     unit_amount: i64,
     currency: String,
     stock: Option<i64>,
     status: ProductStatus,
+    purchasable: bool,
     metadata: Metadata,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
-fn product_view(row: product::Model) -> ProductView {
+/// The view of one product.
+async fn product_view(app: &App, row: product::Model) -> Result<ProductView> {
+    let offer = super::offers(app, vec![row]).await?.pop();
+    let offer = offer.ok_or_else(|| Error::internal("a product without an offer"))?;
+    Ok(offer_view(offer))
+}
+
+fn offer_view(offer: Offer) -> ProductView {
+    let row = offer.product;
     ProductView {
         id: row.id,
         object: "product",
         seller_id: row.seller_id,
+        seller_name: offer.seller_name,
+        purchasable: offer.purchasable,
         name: row.name,
         description: row.description,
         unit_amount: row.unit_amount,
@@ -103,9 +115,8 @@ async fn create_product(
             stock: body.stock,
             metadata: body.metadata,
         };
-        super::create_product(&app, &caller, id, new)
-            .await
-            .map(product_view)
+        let made = super::create_product(&app, &caller, id, new).await?;
+        product_view(&app, made).await
     };
     request.once(&app, &caller.principal(), make).await
 }
@@ -124,7 +135,7 @@ async fn list_products(
 ) -> Answer<List<ProductView>> {
     let status = filters.status.unwrap_or(ProductStatus::Active);
     let query = super::visible(&app, caller.as_ref(), filters.seller_id, status).await?;
-    let rows = match query {
+    let (rows, has_more) = match query {
         Some(query) => {
             query
                 .page(&paging, product::Column::Id, &app.db.read)
@@ -132,13 +143,14 @@ async fn list_products(
         }
         None => (Vec::new(), false),
     };
-    Ok(Json(paging.list(rows, product_view)))
+    let offers = super::offers(&app, rows).await?;
+    Ok(Json(paging.list((offers, has_more), offer_view)))
 }
 
 async fn read_product(State(app): State<App>, Path(id): Path<ProductId>) -> Answer<ProductView> {
     let product = super::find(&app.db.read, &id).await?;
     let product = product.ok_or(Error::NotFound("product"))?;
-    Ok(Json(product_view(product)))
+    Ok(Json(product_view(&app, product).await?))
 }
 
 #[derive(Deserialize, Validate)]
@@ -169,7 +181,7 @@ async fn update_product(
         metadata: body.metadata,
     };
     let row = super::update_product(&app, &access.caller, &access.product.id, change).await?;
-    Ok(Json(product_view(row)))
+    Ok(Json(product_view(&app, row).await?))
 }
 
 #[derive(Serialize)]

@@ -68,8 +68,8 @@ const fn paid_out_whole(code: &'static str, smallest: i64) -> Currency {
     }
 }
 
-/// Sorted by code. The three-decimal ones are for accounts in the United Arab Emirates, BGN until Stripe drops it, and XCG
-/// has followed ANG.
+/// Sorted by code. The three-decimal ones are for accounts in the United Arab Emirates; XCG follows ANG; BGN ended when the
+/// year 2025 did.
 const CURRENCIES: &[Currency] = &[
     two("aed", 200),
     two("afn", 1),
@@ -84,7 +84,6 @@ const CURRENCIES: &[Currency] = &[
     two("bam", 1),
     two("bbd", 1),
     two("bdt", 1),
-    two("bgn", 100),
     three("bhd", 10),
     zero("bif", 1),
     two("bmd", 1),
@@ -236,7 +235,7 @@ mod tests {
             assert!(right, "{}", row.code);
             assert_eq!(currency(row.code), Some(row));
         }
-        for unknown in ["EUR", "xxx", "", "euro", "usdc", "hrk"] {
+        for unknown in ["EUR", "xxx", "", "euro", "usdc", "hrk", "bgn"] {
             assert_eq!(currency(unknown), None, "{unknown:?}");
         }
     }

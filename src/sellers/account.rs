@@ -1,5 +1,6 @@
 //! The Stripe side of a seller: its account is created, re-read and disconnected, and its balance is read.
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use souk_entity::seller::{self, Dashboard, Requirements};
@@ -8,13 +9,13 @@ use souk_entity::{AccountId, JsonText, SellerId, Timestamp};
 use super::status::{self, AccountState};
 use super::{by_account, find, find_locked};
 use crate::app::App;
-use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::jobs::{self, Job};
 use crate::stripe::IdempotentCreate;
 use crate::stripe::requests::accounts;
 use crate::stripe::views::{AccountView, BalanceView};
+use crate::{audit, ids};
 
 /// The seller with its account, which is created now if it isn't yet.
 pub(super) async fn ensure(app: &App, id: &SellerId) -> Result<seller::Model> {
@@ -36,6 +37,8 @@ pub async fn create(app: &App, id: &SellerId) -> Result<Option<seller::Model>> {
     }
     let request = accounts::create(&accounts::NewAccount {
         seller: id.as_ref(),
+        // The key goes with the name that it was first used with.
+        name: row.account_name.as_deref(),
         country: &row.country,
         email: &row.email,
         business_type: row.business_type.as_deref(),
@@ -205,7 +208,54 @@ async fn write(tx: &Tx, row: &mut seller::Model, view: &AccountView) -> Result<(
     row.details_submitted = view.details_submitted;
     row.requirements = JsonText(requirements(view));
     row.dashboard = dashboard(view).unwrap_or(row.dashboard);
-    store(tx, row, &old).await
+    store(tx, row, &old).await?;
+    if row.account_name.as_ref() != Some(&row.name) {
+        let seller = row.id.clone();
+        jobs::stage(tx, &Job::RenameAccount { seller }).await?;
+    }
+    Ok(())
+}
+
+/// The job: sends the seller's name to its account, which Stripe's page shows to buyers. Stripe's refusal is written to the
+/// audit log and is no error. A disconnected account is told when it is connected again.
+///
+/// # Errors
+/// Stripe has not answered, or refuses our key or its access to the account.
+pub async fn rename(app: &App, id: &SellerId) -> Result<()> {
+    let Some(row) = find(&app.db.read, id).await? else {
+        return Ok(());
+    };
+    let Some(account) = row.stripe_account.as_ref() else {
+        return Ok(());
+    };
+    if row.deauthorized_at.is_some() || row.account_name.as_ref() == Some(&row.name) {
+        return Ok(());
+    }
+    let request = accounts::rename(account, &row.name);
+    // A repetition does no harm, so each request has a new key: under an old one Stripe could repeat a saved 500.
+    let key = format!("rename_account:{}", ids::random_token());
+    let sent: Result<AccountView> = app.stripe.platform().post(&request, &key).await;
+    let refusal = match sent {
+        Ok(_) => None,
+        Err(Error::StripeRefused(fault)) => Some(fault),
+        Err(e) => return Err(e),
+    };
+    let tx = app.db.begin_write().await?;
+    seller::Entity::update_many()
+        .col_expr(seller::Column::AccountName, Expr::value(row.name.as_str()))
+        .filter(seller::Column::Id.eq(id.clone()))
+        .exec(&tx)
+        .await?;
+    let (action, data) = match refusal {
+        None => ("seller.account_renamed", json!({ "name": row.name })),
+        Some(fault) => {
+            tracing::warn!(seller = %id, error = %fault.message, "Stripe keeps an account's old name");
+            let data = json!({ "name": row.name, "reason": fault.message });
+            ("seller.account_rename_refused", data)
+        }
+    };
+    audit::record(&tx, "system", action, id.as_ref(), data).await?;
+    tx.commit().await
 }
 
 fn dashboard(view: &AccountView) -> Option<Dashboard> {

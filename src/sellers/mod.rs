@@ -9,8 +9,10 @@ mod status;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
-use sea_orm::{IntoActiveModel, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
+};
 use serde_json::json;
 use souk_entity::seller::{self, SellerStatus};
 use souk_entity::{AccountId, Amounts, JsonText, Metadata, SellerId, UserId, user};
@@ -52,6 +54,7 @@ impl FromRequestParts<App> for SellerAccess {
     }
 }
 
+/// Whether somebody is the seller's owner or an admin.
 fn may_access(caller: &Caller, seller: &seller::Model) -> bool {
     caller.is_admin() || seller.owner_id == *caller.id()
 }
@@ -131,23 +134,38 @@ pub fn fee_rule(platform: &FeeRule, seller: &seller::Model) -> FeeRule {
     }
 }
 
+/// The account to charge on, if the seller can take payments now. Only `charges_enabled` counts: a seller whose payouts
+/// Stripe holds back can still take money.
+fn chargeable<'a>(app: &App, seller: &'a seller::Model) -> Option<&'a AccountId> {
+    let can = seller.charges_enabled && seller.livemode == app.stripe.livemode();
+    seller.stripe_account.as_ref().filter(|_| can)
+}
+
+/// Whether the seller can take payments now.
+pub fn can_charge(app: &App, seller: &seller::Model) -> bool {
+    chargeable(app, seller).is_some()
+}
+
+/// `can_charge` as a condition on a query of sellers.
+pub fn who_can_charge(app: &App) -> Condition {
+    use seller::Column as C;
+    Condition::all()
+        .add(C::ChargesEnabled.eq(true))
+        .add(C::Livemode.eq(app.stripe.livemode()))
+        .add(C::StripeAccount.is_not_null())
+}
+
 /// The account to charge on.
 ///
 /// # Errors
 /// `seller_not_active` if the seller can't take payments now.
 pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a AccountId> {
-    // Only `charges_enabled` counts: a seller whose payouts Stripe holds back can still take money.
-    let can = seller.charges_enabled && seller.livemode == app.stripe.livemode();
-    seller
-        .stripe_account
-        .as_ref()
-        .filter(|_| can)
-        .ok_or_else(|| {
-            Error::conflict(
-                "seller_not_active",
-                "This seller can't take payments at the moment.",
-            )
-        })
+    chargeable(app, seller).ok_or_else(|| {
+        Error::conflict(
+            "seller_not_active",
+            "This seller can't take payments at the moment.",
+        )
+    })
 }
 
 /// The details of a new seller.
@@ -211,6 +229,7 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
     let row = seller::Model {
         id: id.clone(),
         owner_id: owner.id.clone(),
+        account_name: Some(name.clone()),
         name,
         email,
         country: new.country,
@@ -339,6 +358,9 @@ pub async fn update(
     })
     .exec(&tx)
     .await?;
+    if row.account_name.as_ref() != Some(&row.name) && row.stripe_account.is_some() {
+        jobs::stage(&tx, &Job::RenameAccount { seller: id.clone() }).await?;
+    }
     let data = json!({
         "changed": changed,
         "application_fee_bps": row.application_fee_bps,

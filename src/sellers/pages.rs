@@ -288,6 +288,7 @@ mod tests {
             country: "DE".to_owned(),
             business_type: None,
             stripe_account: None,
+            account_name: None,
             livemode: false,
             dashboard: Dashboard::Full,
             status,

@@ -13,11 +13,11 @@ use validator::Validate;
 
 use super::{NewSeller, SellerAccess, SellerChange, pages};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Empty, Filters, IdempotentJson, List, Paginate, ValidJson, deserialize_some,
+    Answer, Empty, Filters, IdempotentJson, List, Paginate, Path, ValidJson, deserialize_some,
 };
-use crate::identity::Caller;
+use crate::identity::{Caller, MaybeCaller};
 use crate::stripe::views::{BalanceAmountView, BalanceView};
 
 /// Sellers' routes and the pages that Stripe sends them back to.
@@ -162,8 +162,38 @@ async fn list(
     Ok(Json(paging.list(rows, view)))
 }
 
-async fn read(access: SellerAccess) -> Json<SellerView> {
-    Json(view(access.seller))
+/// What buyers see of a seller.
+#[derive(Serialize)]
+struct PublicSellerView {
+    id: SellerId,
+    object: &'static str,
+    name: String,
+    charges_enabled: bool,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum SellerAnswer {
+    Full(Box<SellerView>),
+    Public(PublicSellerView),
+}
+
+async fn read(
+    State(app): State<App>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(id): Path<SellerId>,
+) -> Answer<SellerAnswer> {
+    let seller = super::find(&app.db.read, &id).await?;
+    let seller = seller.ok_or(Error::NotFound("seller"))?;
+    if caller.is_some_and(|caller| super::may_access(&caller, &seller)) {
+        return Ok(Json(SellerAnswer::Full(Box::new(view(seller)))));
+    }
+    Ok(Json(SellerAnswer::Public(PublicSellerView {
+        object: "seller",
+        charges_enabled: super::can_charge(&app, &seller),
+        name: seller.name,
+        id: seller.id,
+    })))
 }
 
 #[derive(Deserialize, Validate)]

@@ -83,6 +83,24 @@ async fn every_kind_of_currency_is_for_sale_and_a_price_may_have_twelve_digits()
 }
 
 #[tokio::test]
+async fn one_and_a_half_million_rupiah_are_paid_and_go_back() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product_in(&shop, 150_000_000, "idr", None).await;
+    sale_of(&app, &lamp, 1).await;
+    let sold = sale_of(&app, &lamp, 2).await;
+    let order = app.order(&sold).await;
+    order.has(json!({ "amount_total": 300_000_000, "application_fee_amount": 30_000_000 }));
+    let part = json!({ "order_id": sold.order, "amount": 150_000_000 });
+    app.post("/v1/refunds", part)
+        .by(&shop.owner)
+        .expect(201)
+        .await;
+    app.settle().await;
+    assert_eq!(app.order(&sold).await["amount_refunded"], 150_000_000);
+}
+
+#[tokio::test]
 async fn a_price_may_be_below_the_smallest_charge_but_an_order_may_not() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;

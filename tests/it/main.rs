@@ -21,6 +21,7 @@ mod identity;
 mod jobs;
 mod ledger;
 mod odd_lists;
+mod offers;
 mod onboarding;
 mod orders;
 mod payouts;

@@ -100,6 +100,11 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
         let path = format!("/v1/admin/{path}");
         app.get(path).by(admin).expect(200).await;
     }
+    let of_one = format!("/v1/products?seller_id={}", shop.id);
+    for path in ["/v1/products", &of_one] {
+        app.get(path).expect(200).await;
+        app.get(path).by(&shop.owner).expect(200).await;
+    }
 }
 
 /// Three sales, confirmed in one batch (or one and two), since nobody else can write until all are queued.

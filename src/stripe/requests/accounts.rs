@@ -6,13 +6,15 @@ use souk_entity::seller::Dashboard;
 use souk_entity::{AccountId, Timestamp};
 use stripe_client_core::StripeRequest;
 use stripe_connect::account::{
-    CreateAccount, CreateAccountCapabilities, CreateAccountCapabilitiesCardPayments,
-    CreateAccountCapabilitiesTransfers, CreateAccountController, CreateAccountControllerFees,
+    CreateAccount, CreateAccountBusinessProfile, CreateAccountCapabilities,
+    CreateAccountCapabilitiesCardPayments, CreateAccountCapabilitiesTransfers,
+    CreateAccountController, CreateAccountControllerFees,
     CreateAccountControllerFeesPayer as FeesPayer, CreateAccountControllerLosses,
     CreateAccountControllerLossesPayments as Losses,
     CreateAccountControllerRequirementCollection as Collection,
     CreateAccountControllerStripeDashboard, CreateAccountControllerStripeDashboardType as Type,
-    ListAccount, RetrieveAccount, RetrieveForMyAccountAccount,
+    ListAccount, RetrieveAccount, RetrieveForMyAccountAccount, UpdateAccount,
+    UpdateAccountBusinessProfile,
 };
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::login_link::CreateAccountLoginLink;
@@ -27,6 +29,8 @@ pub const METADATA_SELLER: &str = "souk_seller";
 pub struct NewAccount<'a> {
     /// Our seller, for `metadata`.
     pub seller: &'a str,
+    /// The name that buyers see on Stripe's page. None: Stripe asks for it.
+    pub name: Option<&'a str>,
     /// ISO 3166-1 alpha-2, upper case.
     pub country: &'a str,
     /// The seller's address.
@@ -56,12 +60,25 @@ pub fn create(new: &NewAccount<'_>) -> impl StripeRequest + use<> {
             METADATA_SELLER.to_owned(),
             new.seller.to_owned(),
         )]));
+    if let Some(name) = new.name {
+        let mut profile = CreateAccountBusinessProfile::new();
+        profile.name = Some(name.to_owned());
+        request = request.business_profile(profile);
+    }
     if let Some(kind) = new.business_type {
         let kind: stripe_shared::AccountBusinessType =
             kind.parse().unwrap_or_else(|never| match never {});
         request = request.business_type(kind);
     }
     request
+}
+
+/// Changes the name that buyers see on Stripe's page (docs.stripe.com/api/accounts/update, `business_profile[name]`). Once
+/// onboarding has begun, Stripe may leave that to the account's holder, and refuses.
+pub fn rename(account: &AccountId, name: &str) -> impl StripeRequest + use<> {
+    let mut profile = UpdateAccountBusinessProfile::new();
+    profile.name = Some(name.to_owned());
+    UpdateAccount::new(account.as_ref()).business_profile(profile)
 }
 
 /// The account that the key belongs to: the platform's own (docs.stripe.com/api/accounts/retrieve, `GET /v1/account`).
@@ -135,6 +152,7 @@ mod tests {
     fn body(dashboard: Dashboard) -> Vec<(String, String)> {
         let request = create(&NewAccount {
             seller: "sel_1",
+            name: Some("Mira's Lamps"),
             country: "DE",
             email: "mira@example.com",
             business_type: Some("individual"),
@@ -165,6 +183,7 @@ mod tests {
             ("metadata[souk_seller]", "sel_1"),
             ("business_type", "individual"),
             ("country", "DE"),
+            ("business_profile[name]", "Mira's Lamps"),
         ] {
             assert!(has(&body, name, value), "{name}={value} is not in {body:?}");
         }

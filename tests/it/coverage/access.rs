@@ -39,7 +39,8 @@ const WHO_MAY: &[Row] = &[
     ("createSeller", [401, 401, 201, 201, 201, 201, 201]),
     ("listSellers", LOGGED_IN),
     ("listSellers?owner_id", [401, 401, 403, 403, 403, 403, 200]),
-    ("getSeller", SELLING),
+    // Strangers see the name and nothing private.
+    ("getSeller", ANYBODY),
     ("updateSeller", SELLING),
     ("createOnboardingLink", MAKING),
     ("createDashboardLink", [401, 401, 404, 404, 409, 404, 409]),
