@@ -101,6 +101,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether a request that changes nothing of an account, person, customer, payment method or charge sends `….updated`",
     },
     Assumption {
+        name: "deauthorized_retries",
+        values: &["dropped", "go_on"],
+        about: "what becomes of events that still wait for the platform when the account they are of deauthorizes it",
+    },
+    Assumption {
         name: "webhook_retries",
         values: &["three_days", "few_hours"],
         about: "how long a delivery that isn't answered 2xx is tried again: as in live mode, or three times as in a sandbox",

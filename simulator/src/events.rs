@@ -22,10 +22,15 @@ impl Tx<'_> {
         // The platform's endpoints, and those that a connected account has of its own.
         let own = connected.then(|| self.store().list(Kind::Endpoint, owner));
         let own = own.into_iter().flatten().filter(|e| wants(e, name, false));
+        // The platform hears of no account that has taken its access away.
+        let hears = !connected
+            || self
+                .get(owner)
+                .is_none_or(|a| a.hidden["deauthorized"] != true);
         let targets: Vec<String> = self
             .store()
             .list(Kind::Endpoint, &self.store().platform)
-            .filter(|e| wants(e, name, connected))
+            .filter(|e| hears && wants(e, name, connected))
             .chain(own)
             .map(|e| e.id.clone())
             .collect();

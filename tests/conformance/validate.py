@@ -87,6 +87,17 @@ class Description:
         return [fault for fault in self.check(carried, schema, where) if fault not in absent]
 
 
+def without_given(value):
+    """An answer without the balance transactions that a test gave the simulator, however odd."""
+    if isinstance(value, dict):
+        if str(value.get("id")).startswith("txn_given_"):
+            return None
+        return {name: without_given(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [kept for item in value if (kept := without_given(item)) is not None or item is None]
+    return value
+
+
 def bare(path):
     """The names of a path's ids may differ between description and simulator."""
     return re.sub(r"\{\w+\}", "{}", path)
@@ -120,10 +131,13 @@ def main():
             ok = row["status"] == 200
             if ok:
                 answered.add(key)
+            answer = without_given(row["answer"])
+            if answer is None:
+                continue
             schema = operation["responses"]["200" if ok else "default"]["content"]["application/json"]["schema"]
-            for fault in set(description.check(row["answer"], schema, str(row["status"]))):
+            for fault in set(description.check(answer, schema, str(row["status"]))):
                 faults[f"{where} {fault}"] += 1
-            for fault in set(description.events(row["answer"])):
+            for fault in set(description.events(answer)):
                 faults[fault] += 1
     for method, path in sorted(wanted - answered - description.never_200):
         faults[f"{method} {path}: was never answered 200"] += 1

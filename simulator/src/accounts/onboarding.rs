@@ -15,6 +15,7 @@ use crate::{
     error::ApiError,
     events::changes,
     store::{Kind, Record, Tx},
+    webhooks,
 };
 
 /// How the hosted onboarding ends.
@@ -246,7 +247,7 @@ pub(crate) fn reject(tx: &mut Tx<'_>, account: &str, reason: &str) -> Result<Val
 }
 
 /// The seller disconnects the platform: `account.application.deauthorized`, whose object is the
-/// *application*, and from then on 403 (<https://docs.stripe.com/connect/webhooks>).
+/// *application*, and from then on 403 and no other event (<https://docs.stripe.com/connect/webhooks>).
 pub(crate) fn deauthorize(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
     let record: std::sync::Arc<Record> = connected(tx, account)
         .filter(|r| r.id != tx.store().platform)
@@ -256,6 +257,7 @@ pub(crate) fn deauthorize(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiEr
         "object": "application",
         "name": "Platform (simulated)",
     });
+    webhooks::forget_account(tx, &record.id);
     tx.emit("account.application.deauthorized", &record.id, &application);
     tx.update(account, |r| r.hidden["deauthorized"] = json!(true));
     Ok(application)

@@ -10,6 +10,9 @@ use crate::{
     store::{Kind, Tx},
 };
 
+/// How the ids of given transactions begin: what they show is the caller's own, and needn't be what Stripe describes.
+const PREFIX: &str = "txn_given_";
+
 /// A transaction as the control API takes it, with the names of Stripe's object
 /// (<https://docs.stripe.com/api/balance_transactions/object>).
 #[derive(Deserialize)]
@@ -87,7 +90,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, account: &str, given: Given) -> Answer {
         "shown": given.shown,
     });
     let txn = given.value(now, available_on)?;
-    let id = enter(tx, account, txn, hidden)?;
+    let id = enter(tx, account, (PREFIX, txn), hidden)?;
     Ok(tx.get(&id).map(|r| r.shown()).unwrap_or_default())
 }
 

@@ -152,11 +152,16 @@ pub(crate) fn book(tx: &mut Tx<'_>, owner: &str, booking: Booking<'_>) -> Result
         "source": booking.source,
         "type": booking.kind,
     });
-    enter(tx, owner, txn, json!({}))
+    enter(tx, owner, ("txn_1", txn), json!({}))
 }
 
-/// Gives a transaction its id and its status, and moves the balance.
-fn enter(tx: &mut Tx<'_>, owner: &str, mut txn: Value, hidden: Value) -> Result<String, ApiError> {
+/// Gives a transaction its id, which begins with a prefix, and its status, and moves the balance.
+fn enter(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    (prefix, mut txn): (&str, Value),
+    hidden: Value,
+) -> Result<String, ApiError> {
     let int = |field: &str| txn[field].as_i64().unwrap_or_default();
     let (net, due) = (int("net"), int("available_on"));
     let text = |field: &str| txn[field].as_str().unwrap_or_default();
@@ -173,7 +178,7 @@ fn enter(tx: &mut Tx<'_>, owner: &str, mut txn: Value, hidden: Value) -> Result<
     let pays = txn["balance_type"] == "payments";
     let payout = txn["type"] == "payout";
     let pending = due > int("created");
-    let id = tx.mint("txn_1", 23);
+    let id = tx.mint(prefix, 23);
     txn["id"] = json!(id);
     txn["object"] = json!("balance_transaction");
     txn["status"] = json!(if pending { "pending" } else { "available" });
@@ -326,7 +331,12 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "after_a_minute" => tx.now - LIST_DELAY + 1..tx.now + 1,
         _ => 0..0,
     };
-    let left_out = payout.is_some() && tx.assumptions.get("payout_transaction") == "left_out";
+    let left_out = match payout.and_then(|id| tx.get(id)) {
+        Some(po) if tx.assumptions.get("payout_transaction") == "left_out" => {
+            po.text("balance_transaction").to_owned()
+        }
+        _ => String::new(),
+    };
     let (kind, source) = (args.text("type"), args.text("source"));
     let currency = args.text("currency").map(str::to_ascii_lowercase);
     let now = tx.now;
@@ -334,7 +344,7 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         !unseen.contains(&r.int("created"))
             && r.hidden["listed_from"].as_i64().is_none_or(|at| at <= now)
             && payout.is_none_or(|p| r.hidden["payout"] == p)
-            && !(payout.is_some() && left_out && r.value["type"] == "payout")
+            && r.id != left_out
             && kind.is_none_or(|k| r.value["type"] == k)
             && source.is_none_or(|s| r.value["source"] == s)
             && currency.as_deref().is_none_or(|c| r.value["currency"] == c)

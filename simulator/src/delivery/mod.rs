@@ -157,11 +157,22 @@ impl DeliveryWorker {
                 let Ok(slot) = slots.acquire().await else {
                     return;
                 };
+                if self.is_dropped(&delivery) {
+                    break;
+                }
                 self.post_and_record(&delivery).await;
                 drop(slot);
             }
         }
         self.engine.lock().posting.remove(&delivery.id);
+    }
+
+    /// Whether a delivery was dropped while it waited to be posted.
+    fn is_dropped(&self, delivery: &Delivery) -> bool {
+        let core = self.engine.lock();
+        core.store
+            .get(&delivery.id)
+            .is_none_or(|d| d.text("status") == "dropped")
     }
 
     fn rules(&self) -> (DeliveryRules, u64) {

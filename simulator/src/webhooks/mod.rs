@@ -209,12 +209,26 @@ pub(crate) fn send_again(tx: &mut Tx<'_>, event: &str, endpoint: &str) -> Result
 
 /// Drops the waiting deliveries of an endpoint that is deleted or disabled.
 fn forget_waiting(tx: &mut Tx<'_>, endpoint: &str) {
-    let waiting: Vec<String> = tx
-        .store()
-        .queue()
-        .iter()
-        .map(|(_, _, id)| id.clone())
-        .filter(|id| tx.get(id).is_some_and(|d| d.text("endpoint") == endpoint))
+    forget(tx, |_, delivery| delivery.text("endpoint") == endpoint);
+}
+
+/// Drops what waits for the platform of an account that takes its access away.
+pub(crate) fn forget_account(tx: &mut Tx<'_>, account: &str) {
+    let platform = tx.platform();
+    forget(tx, |tx, delivery| {
+        let owner = |field: &str| tx.get(delivery.text(field)).map(|r| r.owner.clone());
+        owner("event").as_deref() == Some(account)
+            && owner("endpoint").as_deref() == Some(platform.as_str())
+            && tx.assumptions.get("deauthorized_retries") == "dropped"
+    });
+}
+
+fn forget(tx: &mut Tx<'_>, which: impl Fn(&Tx<'_>, &Record) -> bool) {
+    let queue = tx.store().queue().iter();
+    let waiting: Vec<String> = queue
+        .filter_map(|(_, _, id)| tx.get(id))
+        .filter(|delivery| which(tx, delivery))
+        .map(|delivery| delivery.id.clone())
         .collect();
     for delivery in waiting {
         tx.update(&delivery, |r| r.value["status"] = json!("dropped"));

@@ -50,6 +50,7 @@ async fn whatever_type_it_has_a_transaction_moves_the_balance_and_is_paid_out() 
             made.body["id"].as_str().expect("id")
         );
         assert_eq!(s.get_on(&acct, &read).await, made.body);
+        assert!(read.contains("/txn_given_"), "{read}");
         for (field, value) in txn.as_object().expect("object") {
             if field != "fee_details" {
                 assert_eq!(made.body[field], *value, "{field}");

@@ -373,6 +373,35 @@ async fn the_transactions_of_a_payout_are_listed_once_it_is_reconciled() {
 }
 
 #[tokio::test]
+async fn a_payout_made_by_hand_is_listed_with_the_automatic_one_that_follows() {
+    for (value, rows) in [("listed", 3), ("left_out", 2)] {
+        let s = Stripe::under("payout_transaction", value).await;
+        let acct = seller(&s, "DE", "12345678", "[interval]=manual").await;
+        s.sale(&acct, 1000, 0).await;
+        s.simulator.advance(3 * DAY).await;
+        let by_hand = s.on(&acct, "/v1/payouts", "amount=200&currency=eur").await;
+        let body = "settings[payouts][schedule][interval]=daily";
+        s.post(&format!("/v1/accounts/{acct}"), body).await;
+        s.simulator.advance(3 * DAY).await;
+        let payout = payouts(&s, &acct).await.pop().expect("payout");
+        assert_eq!(payout["automatic"], true);
+        let path = format!(
+            "/v1/balance_transactions?payout={}",
+            payout["id"].as_str().expect("id")
+        );
+        let list = s.get_on(&acct, &path).await;
+        let list = list["data"].as_array().expect("list");
+        assert_eq!(list.len(), rows, "{value}");
+        let part = |t: &Value| t["source"] == by_hand["id"];
+        assert!(list.iter().any(part), "{value}: the other payout's own row");
+        let others = list.iter().filter(|t| t["source"] != payout["id"]);
+        let sum: i64 = others.map(|t| t["net"].as_i64().expect("net")).sum();
+        assert_eq!(payout["amount"], sum, "{value}");
+        check_books(&s.simulator.oracle().await);
+    }
+}
+
+#[tokio::test]
 async fn an_instant_payout_goes_to_a_debit_card_in_half_an_hour_and_costs_a_fee() {
     let s = Stripe::start().await;
     let acct = seller(&s, "US", "12345678", "[interval]=manual").await;

@@ -115,6 +115,56 @@ async fn a_deauthorised_account_says_so_with_the_application_as_object() {
 }
 
 #[tokio::test]
+async fn of_an_account_that_left_the_platform_hears_nothing_but_that() {
+    for (how, waited) in [("dropped", 0), ("go_on", 1)] {
+        let s = Stripe::under("deauthorized_retries", how).await;
+        let (hook, own) = (Receiver::start().await, Receiver::start().await);
+        s.simulator
+            .ensure_webhook_endpoint("connect", &hook.url, true)
+            .await;
+        let acct = s.seller().await;
+        let body = format!("url={}&enabled_events[]=*", own.url);
+        s.on(&acct, "/v1/webhook_endpoints", &body).await;
+        let stays = s.seller().await;
+        s.simulator.deliver_pending().await;
+        // One of each waits, since nobody answers.
+        *hook.answer.lock().expect("lock") = 500;
+        for seller in [&acct, &stays] {
+            s.post(&format!("/v1/accounts/{seller}"), "metadata[x]=1")
+                .await;
+        }
+        s.simulator.deliver_pending().await;
+        *hook.answer.lock().expect("lock") = 200;
+        let (before, own_before) = (hook.count(), own.count());
+        s.post(&format!("/_simulator/accounts/{acct}/deauthorize"), "")
+            .await;
+        let emit = json!({ "type": "payout.paid", "object": { "id": "po_1", "object": "payout" } });
+        let path = format!("/_simulator/accounts/{acct}/events");
+        s.post(&path, &emit.to_string()).await;
+        s.simulator.deliver_pending().await;
+        let heard = hook.bodies().split_off(before);
+        let of = |account: &str| {
+            let mut types: Vec<_> = heard
+                .iter()
+                .filter(|event| event["account"] == account)
+                .map(|event| event["type"].as_str().expect("type").to_owned())
+                .collect();
+            types.sort();
+            types
+        };
+        let mut expected = vec!["account.application.deauthorized"; 1];
+        expected.extend(vec!["account.updated"; waited]);
+        assert_eq!(of(&acct), expected, "{how}");
+        assert_eq!(of(&stays), ["account.updated"], "the others go on");
+        assert_eq!(own.count() - own_before, 2, "its own endpoint hears all");
+        let list = s
+            .send("GET", "/v1/events", "", &[("Stripe-Account", &acct)])
+            .await;
+        assert_eq!((list.status, list.error("code")), (403, "account_invalid"));
+    }
+}
+
+#[tokio::test]
 async fn automatic_deliveries_are_retried_and_a_rolled_secret_signs_along() {
     let options = souk_simulator::Options {
         clock: souk_simulator::ClockMode::Real,
