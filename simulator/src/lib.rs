@@ -35,6 +35,7 @@ mod engine;
 mod error;
 mod events;
 mod faults;
+mod fields;
 mod form;
 mod journal;
 mod kind;

@@ -319,15 +319,6 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         );
     }
     money::check_step(amount, &currency, money::payout_step(&currency), "amount")?;
-    if args
-        .text("statement_descriptor")
-        .is_some_and(|t| t.chars().count() > 22)
-    {
-        return Err(
-            ApiError::invalid("The statement descriptor must be at most 22 characters.")
-                .param("statement_descriptor"),
-        );
-    }
     if let Some(id) = args.text("payout_method") {
         return Err(ApiError::missing("payout_method", id, "payout_method"));
     }

@@ -220,14 +220,6 @@ pub(super) fn describe(args: &Node, fields: &mut Value) -> Result<(), ApiError> 
             .code("email_invalid")
             .param("receipt_email"));
     }
-    if let Some(text) = args.text("statement_descriptor_suffix")
-        && text.chars().count() > 22
-    {
-        return Err(ApiError::invalid(
-            "The statement descriptor suffix must be at most 22 characters.",
-        )
-        .param("statement_descriptor_suffix"));
-    }
     if let Some(shipping) = args.at("shipping") {
         fields["shipping"] = shipping_of(shipping);
     }

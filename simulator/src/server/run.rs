@@ -9,6 +9,7 @@ use crate::{
     api::{self, Call},
     engine::{Engine, KEY_LIFE, SaveAnswer},
     error::ApiError,
+    fields,
     form::Node,
     journal::Saved,
     routes,
@@ -156,6 +157,7 @@ fn execute(
     let mut form = Node::parse(request.form)?;
     api_versions::translate(request.version, &route, entry.shape, &mut form);
     entry.shape.check(&form)?;
+    fields::check(request.path, &form)?;
     api::expands::check(&route, &form)?;
     let origin = RequestOrigin {
         request_id: Some(request.id.clone()),

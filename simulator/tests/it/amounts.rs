@@ -240,3 +240,76 @@ async fn an_account_is_where_stripe_has_accounts_and_has_the_currency_of_its_cou
         (400, "default_currency")
     );
 }
+
+#[tokio::test]
+async fn descriptors_and_addresses_have_one_rule_for_all_nouns() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
+    let intent = "amount=1000&currency=eur";
+    let session = line("eur", 1000);
+    for (path, body, param) in [
+        (
+            "/v1/payment_intents",
+            format!("{intent}&statement_descriptor=Tea*s"),
+            "statement_descriptor",
+        ),
+        (
+            "/v1/payment_intents",
+            format!("{intent}&statement_descriptor_suffix=2026"),
+            "statement_descriptor_suffix",
+        ),
+        (
+            "/v1/payment_intents",
+            format!("{intent}&shipping[name]=A&shipping[address][country]=XX"),
+            "shipping[address][country]",
+        ),
+        (
+            "/v1/charges",
+            format!("{intent}&source=tok_visa&statement_descriptor=Tea"),
+            "statement_descriptor",
+        ),
+        (
+            SESSIONS,
+            format!("{session}&payment_intent_data[statement_descriptor]=Tea"),
+            "payment_intent_data[statement_descriptor]",
+        ),
+        (
+            "/v1/products",
+            "name=Tea&statement_descriptor=<Tea>".to_owned(),
+            "statement_descriptor",
+        ),
+        (
+            "/v1/payouts",
+            "amount=10&currency=eur&statement_descriptor=2026".to_owned(),
+            "statement_descriptor",
+        ),
+        (
+            "/v1/customers",
+            "address[country]=Germany".to_owned(),
+            "address[country]",
+        ),
+        (
+            "/v1/customers",
+            "shipping[name]=A&shipping[address][country]=UK".to_owned(),
+            "shipping[address][country]",
+        ),
+    ] {
+        assert_eq!(refused(&s, &acct, path, &body).await.1, param, "{path}");
+    }
+    for (body, param) in [
+        (
+            "settings[payments][statement_descriptor]=12345",
+            "settings[payments][statement_descriptor]",
+        ),
+        (
+            "settings[card_payments][statement_descriptor_prefix]=a2345678901",
+            "settings[card_payments][statement_descriptor_prefix]",
+        ),
+        ("company[address][country]=XX", "company[address][country]"),
+    ] {
+        let answer = s
+            .send("POST", &format!("/v1/accounts/{acct}"), body, &[])
+            .await;
+        assert_eq!((answer.status, answer.error("param")), (400, param));
+    }
+}
