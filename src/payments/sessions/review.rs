@@ -77,7 +77,7 @@ async fn look_at(
     confirm(&tx, &[snapshot]).await?;
     if let Some(charge) = latest_charge(view) {
         if let Some(payment) = payment {
-            note_charge(&tx, payment, charge).await?;
+            note_charge(&tx, payment, &charge).await?;
         }
         if charge.is_refunded() {
             findings::resolve(&tx, &finding.kind, &finding.subject).await?;
