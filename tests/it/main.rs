@@ -20,6 +20,7 @@ mod idempotent_create;
 mod identity;
 mod jobs;
 mod ledger;
+mod mails;
 mod odd_lists;
 mod offers;
 mod onboarding;

@@ -377,6 +377,13 @@ impl Writes {
                 let data = json!({ "payment": payment, "amount_paid": total });
                 self.log(tx, &order, "paid", &data);
                 self.mail(tx, snapshot, "order_paid", order.as_ref());
+                self.mail_to(
+                    tx,
+                    snapshot,
+                    Recipient::Seller,
+                    "order_paid",
+                    order.as_ref(),
+                );
                 self.sold.push((order,));
             }
             Outcome::SoldOutFree => {
@@ -423,13 +430,24 @@ impl Writes {
     }
 
     fn mail(&mut self, tx: &Tx, snapshot: &PaymentSnapshot, what: &str, about: &str) {
+        self.mail_to(tx, snapshot, Recipient::Buyer, what, about);
+    }
+
+    fn mail_to(
+        &mut self,
+        tx: &Tx,
+        snapshot: &PaymentSnapshot,
+        to: Recipient,
+        what: &str,
+        about: &str,
+    ) {
         let is_recent = snapshot
             .created
             .is_none_or(|at| at.plus_ms(NOTIFY_WITHIN_MS) > tx.now());
         if is_recent {
             self.jobs.push(Job::Mail {
                 what: what.to_owned(),
-                to: Recipient::Buyer,
+                to,
                 about: about.to_owned(),
             });
         }
