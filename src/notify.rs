@@ -4,7 +4,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::ids::RowId;
 use souk_entity::{
     OrderId, PaymentId, RefundId, SellerId, Timestamp, dispute, order, payment, payment_order,
-    refund,
+    payout, refund,
 };
 
 use crate::app::App;
@@ -55,6 +55,8 @@ async fn find(app: &App, about: &str) -> Result<Subject> {
         Some(PaymentId::PREFIX) => of_payment(app, about).await?,
         Some(OrderId::PREFIX) => of_order(app, about).await?,
         Some("du" | "dp") => of_dispute(app, about).await?,
+        Some("po") => of_payout(app, about).await?,
+        Some(SellerId::PREFIX) => of_seller(app, about).await?,
         _ => None,
     };
     found.ok_or_else(|| Error::internal(format!("a mail about {about}, which is missing")))
@@ -89,6 +91,31 @@ async fn of_dispute(app: &App, id: &str) -> Result<Option<Subject>> {
     };
     let due_by = dispute.evidence_due_by;
     of_sum(app, &dispute.order_id, dispute.amount, due_by).await
+}
+
+async fn of_payout(app: &App, id: &str) -> Result<Option<Subject>> {
+    let payout = payout::Entity::find_by_id(id.to_owned());
+    let payout = payout.one(&app.db.read).await?;
+    Ok(payout.and_then(|payout| {
+        Some(Subject {
+            seller: payout.seller_id?,
+            order: None,
+            amount: money::display(payout.amount, &payout.currency),
+            due_by: None,
+        })
+    }))
+}
+
+/// A seller at a moment, as `sellers` names it: the id, a colon and the time.
+async fn of_seller(app: &App, about: &str) -> Result<Option<Subject>> {
+    let id = SellerId::from(about.split(':').next().unwrap_or_default());
+    let seller = sellers::find(&app.db.read, &id).await?;
+    Ok(seller.map(|seller| Subject {
+        seller: seller.id,
+        order: None,
+        amount: String::new(),
+        due_by: seller.requirements.0.current_deadline,
+    }))
 }
 
 async fn of_order(app: &App, id: &str) -> Result<Option<Subject>> {
@@ -178,8 +205,11 @@ fn to_buyer(what: &str, order: &order::Model, amount: &str) -> Option<(&'static 
 /// Headline and text of a mail to the seller.
 fn to_seller(what: &str, about: &Subject) -> Option<(&'static str, String)> {
     let Subject { amount, due_by, .. } = about;
-    let id = &about.order.as_ref()?.id;
     let until = due_by.map_or_else(String::new, |at| format!(" until {at}"));
+    let Some(order) = &about.order else {
+        return about_account(what, amount, &until);
+    };
+    let id = &order.id;
     Some(match what {
         "order_paid" => (
             "You have sold something",
@@ -216,6 +246,27 @@ fn to_seller(what: &str, about: &Subject) -> Option<(&'static str, String)> {
             "A dispute is lost",
             format!(
                 "The dispute of {amount} of order {id} is lost: the buyer has the money. Don't refund it again."
+            ),
+        ),
+        _ => return None,
+    })
+}
+
+/// Headline and text of a mail about the seller's account.
+fn about_account(what: &str, amount: &str, until: &str) -> Option<(&'static str, String)> {
+    Some(match what {
+        "payout_failed" => (
+            "A payout failed",
+            format!(
+                "Stripe could not pay {amount} out to your bank. Look at your bank account in your Stripe dashboard; the \
+                 money is paid out again once that is right."
+            ),
+        ),
+        "requirements_due" => (
+            "Stripe needs something from you",
+            format!(
+                "Stripe wants to know more about you{until}, or you can't take payments or be paid out any more. Ask for a \
+                 new onboarding link in Souk, or look at your Stripe dashboard."
             ),
         ),
         _ => return None,

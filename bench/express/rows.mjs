@@ -47,7 +47,7 @@ export const jobRow = (kind, key, args, now) => ({
   kind,
   args: JSON.stringify({ kind, ...args }),
   effectKey: `${kind}:${key}`,
-  subject: key.split(':').pop(),
+  subject: args.subject ?? args.payment,
   state: 'ready',
   wantedGeneration: 1,
   doneGeneration: 0,
@@ -58,5 +58,6 @@ export const jobRow = (kind, key, args, now) => ({
 
 export const jobsOf = (payment, now) => [
   jobRow('mail', `order_paid:${payment.orderId}`, { what: 'order_paid', subject: payment.orderId }, now),
+  jobRow('mail', `order_paid:${payment.orderId}:seller`, { what: 'order_paid', to: 'seller', subject: payment.orderId }, now),
   jobRow('reread_payment', payment.id, { payment: payment.id }, now),
 ];

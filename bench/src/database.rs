@@ -170,7 +170,7 @@ const COUNTS: [Count; 14] = [
         "SELECT count(*) FROM inbox_events",
     ),
     (
-        |n| n,
+        |n| 2 * n,
         "mails staged",
         "SELECT count(*) FROM jobs WHERE kind = 'mail'",
     ),
@@ -180,7 +180,7 @@ const COUNTS: [Count; 14] = [
         "SELECT count(*) FROM jobs WHERE kind = 'reread_payment'",
     ),
     (
-        |n| 2 * n,
+        |n| 3 * n,
         "jobs staged",
         "SELECT count(*) FROM jobs WHERE kind IN ('mail', 'reread_payment')",
     ),

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::findings::{NewFinding, raise};
-use crate::jobs::{self, Job};
+use crate::jobs::{self, Job, Recipient};
 use crate::money;
 use crate::stripe::requests;
 use crate::stripe::views::PayoutView;
@@ -210,6 +210,12 @@ async fn post_status_change(
     }
     if new.status == PayoutStatus::Failed {
         raise(tx, failed(new)).await?;
+        let mail = Job::Mail {
+            what: "payout_failed".to_owned(),
+            to: Recipient::Seller,
+            about: new.id.clone(),
+        };
+        jobs::stage(tx, &mail).await?;
     }
     Ok(())
 }

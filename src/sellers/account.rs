@@ -11,7 +11,7 @@ use super::{by_account, find, find_locked};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
-use crate::jobs::{self, Job};
+use crate::jobs::{self, Job, Recipient};
 use crate::stripe::IdempotentCreate;
 use crate::stripe::requests::accounts;
 use crate::stripe::views::{AccountView, BalanceView};
@@ -328,11 +328,29 @@ pub(super) async fn disconnect(tx: &Tx, row: &mut seller::Model, actor: &str) ->
     audit::record(tx, actor, "seller.deauthorized", row.id.as_ref(), data).await
 }
 
+/// Whether Stripe has begun to want something of a seller who had given all that it wanted, or wants it at last.
+fn wants_more(row: &seller::Model, old: &seller::Model) -> bool {
+    let (now, before) = (&row.requirements.0, &old.requirements.0);
+    let begins = |now: &[String], before: &[String]| !now.is_empty() && before.is_empty();
+    let was_complete = old.details_submitted && row.deauthorized_at.is_none();
+    was_complete
+        && (begins(&now.currently_due, &before.currently_due)
+            || begins(&now.past_due, &before.past_due))
+}
+
 /// Writes the columns that belong to the account, under the row's lock.
 async fn store(tx: &Tx, row: &mut seller::Model, old: &seller::Model) -> Result<()> {
     row.status = status::derive(&AccountState::of(row));
     if row != old {
         row.updated_at = tx.now();
+    }
+    if wants_more(row, old) {
+        let mail = Job::Mail {
+            what: "requirements_due".to_owned(),
+            to: Recipient::Seller,
+            about: format!("{}:{}", row.id, tx.now().0),
+        };
+        jobs::stage(tx, &mail).await?;
     }
     let after_last = row.synced_at.map_or(tx.now(), |last| last.plus_ms(1));
     row.synced_at = Some(std::cmp::Ord::max(tx.now(), after_last));

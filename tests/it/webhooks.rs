@@ -98,7 +98,7 @@ async fn a_bad_event_fails_alone_in_its_batch_and_duplicates_count_once() {
             .await,
         3
     );
-    assert_eq!(app.count("jobs WHERE kind = 'mail'").await, 12);
+    assert_eq!(app.count("jobs WHERE kind = 'mail'").await, 24);
     assert_eq!(wanted().await, before + 1, "an effect was left standing");
 }
 

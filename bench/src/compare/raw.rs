@@ -169,7 +169,7 @@ fn new_id(prefix: &str) -> String {
 }
 
 /// Kind, effect key, subject and arguments of the jobs that follow from a payment.
-fn jobs_of(payment: &str, order: &str) -> [[String; 4]; 2] {
+fn jobs_of(payment: &str, order: &str) -> [[String; 4]; 3] {
     let job = |kind: &str, key: String, subject: &str, args: String| {
         [
             kind.to_owned(),
@@ -184,6 +184,12 @@ fn jobs_of(payment: &str, order: &str) -> [[String; 4]; 2] {
             format!("order_paid:{order}"),
             order,
             format!(r#"{{"kind":"mail","what":"order_paid","subject":"{order}"}}"#),
+        ),
+        job(
+            "mail",
+            format!("order_paid:{order}:seller"),
+            order,
+            format!(r#"{{"kind":"mail","what":"order_paid","to":"seller","subject":"{order}"}}"#),
         ),
         job(
             "reread_payment",

@@ -148,11 +148,13 @@ pub const CHECKS: [Check; 27] = [
     },
     Check {
         category: "mail",
-        wrong: "the buyer of a paid order is told so not once",
+        wrong: "buyer and seller of a paid order are told so not once each",
         sql: "SELECT o.id AS who FROM orders o
-                WHERE o.refund_reason IS NULL AND o.status IN ('paid', 'refunded') AND 1 <>
-                  (SELECT COUNT(*) FROM jobs j WHERE j.kind = 'mail' AND j.subject = o.id
-                     AND j.effect_key LIKE 'mail:order_paid:%' AND j.state = 'done')",
+                WHERE o.refund_reason IS NULL AND o.status IN ('paid', 'refunded') AND '1 1' <>
+                  (SELECT COUNT(CASE WHEN j.effect_key LIKE '%:seller' THEN NULL ELSE 1 END) || ' '
+                       || COUNT(CASE WHEN j.effect_key LIKE '%:seller' THEN 1 END)
+                     FROM jobs j WHERE j.kind = 'mail' AND j.subject = o.id
+                       AND j.effect_key LIKE 'mail:order_paid:%' AND j.state = 'done')",
     },
     Check {
         category: "job_stuck",

@@ -52,7 +52,7 @@ async fn a_sale_whose_event_an_older_version_ignored_is_read_again_and_told_to_i
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "paid");
     assert_eq!(app.stock(&lamp).await, 2);
-    assert_eq!(app.count("jobs WHERE kind = 'mail'").await, 1);
+    assert_eq!(app.count("jobs WHERE kind = 'mail'").await, 2);
     assert_eq!(left(&app).await, 0, "they are looked at again and again");
     let completed =
         "inbox_events WHERE kind = 'checkout.session.completed' AND state = 'processed'";
