@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, Has, Shop, TestApp, text};
+use crate::harness::{Checkout, Has, Shop, TestApp, assumed, text};
 
 /// A shop whose buyer has paid for a lamp with this much off, by a code that was entered at Stripe. Another sale covers
 /// Stripe's fees.
@@ -161,4 +161,30 @@ async fn an_order_shows_what_is_left_of_the_fee_whoever_returned_it() {
     app.platform_api("POST", &path, &[("amount", "30")]).await;
     app.settle().await;
     assert_eq!(kept(&app, &checkout).await, 120);
+}
+
+#[tokio::test]
+async fn an_order_shows_what_stripe_does_with_the_fee_of_a_refund_that_fails() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2000, None).await;
+    app.sale(&lamp).await;
+    let checkout = app.sale(&lamp).await;
+    refund(&app, &shop, &checkout, 500).await;
+    let stripe_refund = text(
+        &app.refunds(&shop, &checkout.order).await[0],
+        "stripe_refund",
+    );
+    app.simulate(&format!("/refunds/{stripe_refund}/fail"), json!({}))
+        .await;
+    app.settle().await;
+    let left = match assumed("failed_refund_fee") {
+        "taken_again" => 200,
+        _ => 150,
+    };
+    assert_eq!(kept(&app, &checkout).await, left);
+    // A new attempt returns what is left, and no more.
+    refund(&app, &shop, &checkout, 2000).await;
+    assert_eq!(kept(&app, &checkout).await, 0);
+    assert_eq!(at_stripe(&app, &checkout).await, (200, 200));
 }

@@ -153,6 +153,9 @@ pub async fn store(
         }];
         if status == RefundStatus::Failed {
             staged.extend(failed::mails(&row.id));
+            // Whether Stripe takes the fee again that went back with it, the fee itself says.
+            let payment = payment.id.clone();
+            staged.push(Job::SyncFee { payment });
         }
         jobs::stage_all(tx, &staged).await?;
     }
