@@ -249,3 +249,69 @@ async fn a_dispute_whose_events_were_lost_is_found_by_reading_again() {
         "needs_response"
     );
 }
+
+/// The dispute of an order's charge, by the buyer's bank.
+async fn dispute(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Value {
+    let find = format!(
+        "SELECT payment_intent AS it FROM payments WHERE id = '{}'",
+        checkout.payment
+    );
+    let intent: String = app.query(&find).await;
+    let path = format!("/payment_intents/{intent}");
+    let intent = app.stripe_api("GET", &path, &shop.account, &[]).await;
+    let path = format!("/charges/{}/dispute", text(&intent, "latest_charge"));
+    let dispute = app.simulate(&path, json!({})).await;
+    app.settle().await;
+    dispute
+}
+
+// As in woocommerce/woocommerce-gateway-stripe#2598, where the order was put on hold and its stock came back.
+#[tokio::test]
+async fn a_dispute_of_a_refunded_order_changes_neither_its_status_nor_its_stock() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    let checkout = app.sale(&lamp).await;
+    refund(&app, &shop, &checkout).await.expect(201);
+    app.settle().await;
+    let (before, stock) = (app.order(&checkout).await, app.stock(&lamp).await);
+    let disputed = dispute(&app, &shop, &checkout).await;
+    let after = app.order(&checkout).await;
+    assert_eq!(after["status"], "refunded");
+    assert_eq!(after["amount_refunded"], before["amount_refunded"]);
+    assert_eq!(app.stock(&lamp).await, stock);
+    let admin = app.admin().await;
+    let list = app.get("/v1/ledger/findings?state=open").by(&admin);
+    let list = list.expect(200).await;
+    list["data"].has(json!([{ "kind": "dispute_needs_response", "subject": disputed["id"] }]));
+    let advice = text(&list["data"][0], "message");
+    assert!(advice.contains("refunded already"), "{advice}");
+    decide(&app, &text(&disputed, "id"), "lost").await;
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
+}
+
+// As in mollie/WooCommerce#1049, where a late webhook set a charged-back order as paid again.
+#[tokio::test]
+async fn events_that_come_again_after_a_lost_dispute_sell_nothing_anew() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay(&checkout).await;
+    let completed = app.pending_one("checkout.session.completed").await;
+    app.settle().await;
+    let disputed = dispute(&app, &shop, &checkout).await;
+    decide(&app, &text(&disputed, "id"), "lost").await;
+    let (before, stock) = (app.order(&checkout).await, app.stock(&lamp).await);
+    let mut again = completed.clone();
+    again["id"] = json!("evt_again");
+    for event in [&completed, &again] {
+        app.deliver(event).await;
+    }
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await, before);
+    assert_eq!(app.stock(&lamp).await, stock);
+    assert_eq!(dispute_of(&app, &checkout).await["status"], "lost");
+}
