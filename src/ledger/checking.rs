@@ -137,7 +137,7 @@ async fn compare_with_stripe(
         let before = stripe_side(app, account).await?;
         let pulled = pulling::pull_transactions(app, account, livemode).await?;
         let book = match pulled.ok_or(Error::NotFound("book"))? {
-            Pulled::Whole(book) => book,
+            Pulled::Whole(book) => *book,
             Pulled::Part => continue,
         };
         // Before the second read of the balance, so that what another worker pulls later is on neither side.

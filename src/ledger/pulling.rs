@@ -27,7 +27,7 @@ const MAX_PAGES: usize = 20;
 /// The result of a pull.
 pub(super) enum Pulled {
     /// All that there is to read was read.
-    Whole(book::Model),
+    Whole(Box<book::Model>),
     /// There are more pages.
     Part,
 }
@@ -111,7 +111,7 @@ pub(super) async fn pull_transactions(
         if place.after.is_none() {
             finish(&tx, &book.id, &place).await?;
             tx.commit().await?;
-            return Ok(Some(Pulled::Whole(book)));
+            return Ok(Some(Pulled::Whole(Box::new(book))));
         }
         save_place(&tx, &book.id, &place).await?;
         tx.commit().await?;
