@@ -241,7 +241,7 @@ pub fn balance_transaction_types() -> Vec<String> {
         .next()
         .expect("a body");
     let names = read
-        .split("\" => Ok(")
+        .split("\" =>")
         .filter_map(|before| before.rsplit('"').next());
     let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     names
