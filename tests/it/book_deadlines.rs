@@ -230,7 +230,9 @@ async fn a_book_that_is_not_pulled_in_time_is_a_finding_until_it_is() {
         .await
         .has(json!([{ "state": "open", "stripe_account": shop.account }]));
     app.simulator.clear_faults().await;
-    minutes(&app, 20).await;
+    // A job that was given up meanwhile is staged again after an hour; one that wasn't waits ten minutes at most.
+    app.advance(HOUR).await;
+    minutes(&app, 12).await;
     findings(&app, "stale_cursor")
         .await
         .has(json!([{ "state": "resolved" }]));
