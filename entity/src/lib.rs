@@ -25,6 +25,7 @@ pub mod product;
 pub mod promotion_code;
 pub mod refresh_token;
 pub mod refund;
+pub mod refund_line;
 pub mod seller;
 pub mod session;
 pub mod stock_movement;

@@ -1,6 +1,6 @@
 //! Every change of stock; append-only. Their sum is the stock.
 
-use crate::ids::{OrderId, OrderLineId, ProductId, StockMovementId};
+use crate::ids::{OrderId, OrderLineId, ProductId, RefundId, StockMovementId};
 use crate::values::Timestamp;
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -43,8 +43,12 @@ pub struct Model {
     pub reason: StockReason,
     pub note: Option<String>,
     pub order_id: Option<OrderId>,
-    /// Unique where set: one sale a line.
+    /// The line that was sold. Unique where set: one sale a line.
     pub order_line_id: Option<OrderLineId>,
+    /// The line whose units came back: once with each refund, or once by the order's cancellation.
+    pub returned_line_id: Option<OrderLineId>,
+    /// The refund that they came back with.
+    pub refund_id: Option<RefundId>,
     pub actor: String,
     pub created_at: Timestamp,
 }

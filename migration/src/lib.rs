@@ -24,6 +24,7 @@ mod m20261129_000015_failed_refunds;
 mod m20261129_000016_disputes;
 mod m20261129_000017_fees;
 mod m20261129_000018_terms;
+mod m20261129_000019_returns;
 mod m20261129_000020_append_only;
 mod m20261129_000021_pulling;
 mod m20261129_000022_deadlines;
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000016_disputes::Migration),
             Box::new(m20261129_000017_fees::Migration),
             Box::new(m20261129_000018_terms::Migration),
+            Box::new(m20261129_000019_returns::Migration),
             Box::new(m20261129_000020_append_only::Migration),
             Box::new(m20261129_000021_pulling::Migration),
             Box::new(m20261129_000022_deadlines::Migration),

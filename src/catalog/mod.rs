@@ -1,6 +1,7 @@
 //! What sellers offer: products, their stock, and promotion codes.
 
 pub mod promotions;
+mod returns;
 pub mod routes;
 mod stock;
 
@@ -17,6 +18,7 @@ use souk_entity::product::{self, ProductStatus};
 use souk_entity::stock_movement::StockReason;
 use souk_entity::{JsonText, Metadata, ProductId, SellerId, seller};
 
+pub use returns::{LineMovements, give_back};
 pub use stock::{Adjustment, SoldLine, Stock, adjust_stock};
 
 use crate::app::App;

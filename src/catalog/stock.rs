@@ -63,6 +63,8 @@ pub async fn adjust_stock(
         note: change.note,
         order_id: None,
         order_line_id: None,
+        returned_line_id: None,
+        refund_id: None,
         actor: caller.principal(),
         created_at: tx.now(),
     };
@@ -122,7 +124,7 @@ fn refusal(product: Option<product::Model>) -> Error {
 }
 
 /// Changes counted stock, unless it became negative. `false`: nothing was changed.
-async fn add(tx: &Tx, product: &ProductId, delta: i64) -> Result<bool> {
+pub(super) async fn add(tx: &Tx, product: &ProductId, delta: i64) -> Result<bool> {
     use product::Column as C;
     let after = || Expr::col(C::Available).add(delta);
     let done = product::Entity::update_many()
@@ -152,6 +154,8 @@ pub(super) async fn record_initial(
         note: None,
         order_id: None,
         order_line_id: None,
+        returned_line_id: None,
+        refund_id: None,
         actor: actor.to_owned(),
         created_at: tx.now(),
     };

@@ -9,6 +9,7 @@ use souk_entity::{
     payment_order,
 };
 
+use crate::catalog::LineMovements;
 use crate::error::Result;
 use crate::money;
 
@@ -49,7 +50,23 @@ struct LineView {
     name: String,
     unit_amount: i64,
     quantity: i64,
+    quantity_returned: i64,
     amount: i64,
+}
+
+impl LineView {
+    fn of(line: order_line::Model, movements: &LineMovements) -> Result<Self> {
+        Ok(Self {
+            object: "order_line",
+            quantity_returned: movements.returned(&line.id)?,
+            id: line.id,
+            product_id: line.product_id,
+            name: line.name,
+            unit_amount: line.unit_amount,
+            quantity: line.quantity,
+            amount: line.amount,
+        })
+    }
 }
 
 /// A dispute of one of the order's payments.
@@ -100,6 +117,8 @@ pub(super) async fn views<C: ConnectionTrait>(
         .filter(order_line::Column::OrderId.is_in(ids.clone()))
         .all(db)
         .await?;
+    let line_ids: Vec<_> = lines.iter().map(|line| line.id.clone()).collect();
+    let movements = LineMovements::find(db, &line_ids).await?;
     let links = payment_order::Entity::find()
         .filter(payment_order::Column::OrderId.is_in(ids.clone()))
         .all(db)
@@ -130,6 +149,8 @@ pub(super) async fn views<C: ConnectionTrait>(
                 .cloned()
                 .collect();
             lines.sort_by_key(|line| line.position);
+            let lines = lines.into_iter().map(|line| LineView::of(line, &movements));
+            let lines: Vec<_> = lines.collect::<Result<_>>()?;
             let disputes = disputes.iter().filter(|row| row.order_id == order.id);
             let disputes = disputes.cloned().map(DisputeView::from).collect();
             view_of(order, lines, &payments, disputes)
@@ -148,7 +169,7 @@ fn fee_kept(payment: &payment::Model) -> i64 {
 
 fn view_of(
     order: order::Model,
-    lines: Vec<order_line::Model>,
+    lines: Vec<LineView>,
     payments: &[&payment::Model],
     disputes: Vec<DisputeView>,
 ) -> Result<OrderView> {
@@ -174,18 +195,7 @@ fn view_of(
         amount_total: shown.and_then(|payment| payment.amount_paid),
         amount_refunded: refunded,
         application_fee_amount: shown.map_or(0, |payment| fee_kept(payment)),
-        lines: lines
-            .into_iter()
-            .map(|line| LineView {
-                id: line.id,
-                object: "order_line",
-                product_id: line.product_id,
-                name: line.name,
-                unit_amount: line.unit_amount,
-                quantity: line.quantity,
-                amount: line.amount,
-            })
-            .collect(),
+        lines,
         disputes,
         fulfilled_at: order.fulfilled_at,
         tracking_number: order.tracking_number,

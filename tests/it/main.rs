@@ -31,6 +31,7 @@ mod predicates;
 mod process;
 mod query_plans;
 mod refunds;
+mod restock;
 mod sellers;
 mod transactions;
 mod trusted_proxies;

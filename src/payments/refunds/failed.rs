@@ -17,7 +17,7 @@ use crate::{audit, money};
 
 use super::super::{disputes, lock_order, lock_payment};
 use super::mirror::{Undone, recount_refunded};
-use super::{find, is_unsuccessful, refunds_of_payment};
+use super::{find, is_unsuccessful, refunds_of_payment, restock};
 
 /// Whether a refund's money is owed if the refund ended without it. A refund that somebody asked for and then canceled at
 /// Stripe is owed no more.
@@ -196,6 +196,7 @@ pub async fn settle_outside_stripe(
     let data = json!({ "amount": row.amount, "note": note });
     let (actor, action) = (&access.actor, "refund.settled_outside_stripe");
     audit::record(&tx, actor, action, id.as_ref(), data).await?;
+    restock::carry_out(&tx, &order.id, id).await?;
     recount_refunded(&tx, &payment, &order, Undone::Refund(row.origin)).await?;
     review(&tx, &payment, &order).await?;
     tx.commit().await?;

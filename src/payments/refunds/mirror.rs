@@ -17,7 +17,7 @@ use crate::stripe::{Effect, Page};
 use crate::{findings, ids, money, orders};
 
 use super::super::{StripePayment, disputes, fees, lock_order, lock_payment, payments_of_order};
-use super::{RefundDetails, failed, find, is_unsuccessful, new_row, refunds_of_payment};
+use super::{RefundDetails, failed, find, is_unsuccessful, new_row, refunds_of_payment, restock};
 
 /// Reads all refunds of a payment from Stripe and stores their states.
 ///
@@ -124,21 +124,11 @@ pub async fn store(
             .await?;
     }
     if forward {
-        let kind = match status {
-            RefundStatus::Succeeded => Some("refund_succeeded"),
-            RefundStatus::Failed | RefundStatus::Canceled => Some("refund_failed"),
-            _ => None,
-        };
-        if let Some(kind) = kind {
-            let mut data = json!({ "refund": row.id, "amount": row.amount });
-            if let Some(why) = &view.failure_reason {
-                data["reason"] = why.as_str().into();
-            }
-            orders::log(tx, &order.id, kind, data).await?;
-        }
+        log(tx, &order, &row, status, view).await?;
         if status == RefundStatus::Succeeded {
             findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
             findings::resolve(tx, "refund_disputed", row.id.as_ref()).await?;
+            restock::carry_out(tx, &order.id, &row.id).await?;
             fees::return_share(tx, &payment, &row).await?;
         }
         let undone = match is_unsuccessful(status) {
@@ -186,6 +176,26 @@ async fn find_row(
         .filter(C::StripeRefund.is_null())
         .one(tx)
         .await?)
+}
+
+/// Writes a refund's end, or its success, into the order's timeline.
+async fn log(
+    tx: &Tx,
+    order: &order::Model,
+    row: &refund::Model,
+    status: RefundStatus,
+    view: &RefundView,
+) -> Result<()> {
+    let kind = match status {
+        RefundStatus::Succeeded => "refund_succeeded",
+        RefundStatus::Failed | RefundStatus::Canceled => "refund_failed",
+        _ => return Ok(()),
+    };
+    let mut data = json!({ "refund": row.id, "amount": row.amount });
+    if let Some(why) = &view.failure_reason {
+        data["reason"] = why.as_str().into();
+    }
+    orders::log(tx, &order.id, kind, data).await
 }
 
 async fn insert_mirrored(

@@ -3,11 +3,13 @@
 mod disputed;
 mod failed;
 mod mirror;
+mod restock;
 pub mod routes;
 
 pub(super) use disputed::{after_dispute, requested};
 pub use failed::{review_by_id, settle_outside_stripe};
 pub use mirror::{mirror, store, sync};
+pub use restock::Restock;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -41,13 +43,15 @@ pub struct NewRefund {
     pub reason: Option<String>,
     /// For the timeline.
     pub note: Option<String>,
+    /// The goods that come back to stock once it has succeeded.
+    pub restock: Option<Restock>,
 }
 
 /// Stores a refund that a seller or an admin asks for; a job sends it. A second call with the same id returns the same
 /// refund.
 ///
 /// # Errors
-/// A buyer asks, nothing was paid, or less is left than is asked for.
+/// A buyer asks, nothing was paid, or less is left than is asked for, of the money or of the goods.
 pub async fn request(
     app: &App,
     access: &OrderAccess,
@@ -64,6 +68,9 @@ pub async fn request(
         .await?
     {
         return Ok(stored);
+    }
+    if let Some(goods) = &new.restock {
+        restock::check(&app.db.read, &access.order.id, goods).await?;
     }
     let tx = app.db.begin_write().await?;
     let (payment, left) = refundable(&tx, &access.order).await?;
@@ -101,6 +108,10 @@ pub async fn request(
     })
     .exec_without_returning(&tx)
     .await?;
+    if let Some(goods) = new.restock {
+        lock_order(&tx, &payment.id).await?;
+        restock::plan(&tx, &access.order.id, &id, goods, amount == left).await?;
+    }
     let data = json!({ "refund": id, "amount": amount, "note": new.note });
     orders::log(&tx, &access.order.id, "refund_requested", data).await?;
     audit::record(

@@ -1,26 +1,29 @@
 //! Refunds over HTTP.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use souk_entity::order;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
-use souk_entity::{OrderId, PaymentId, RefundId, SellerId, Timestamp};
+use souk_entity::{OrderId, OrderLineId, PaymentId, RefundId, SellerId, Timestamp};
 use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
     Answer, Filters, IdempotentJson, List, Paginate, Path, ValidJson, deserialize_some,
+    json_objects,
 };
 use crate::identity::Caller;
 use crate::orders::{self, Credentials, OrderAccess};
 use crate::{money, sellers};
 
-use super::{NewRefund, find};
+use super::{NewRefund, Restock, find};
 
 /// The routes of refunds.
 pub fn router() -> Router<App> {
@@ -52,13 +55,49 @@ struct RefundResource {
     failed_at: Option<Timestamp>,
     settled_at: Option<Timestamp>,
     settled_note: Option<String>,
+    restock: bool,
+    lines: Vec<RefundLine>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
-impl From<refund::Model> for RefundResource {
-    fn from(row: refund::Model) -> Self {
+/// Units of an order line that come back with a refund.
+#[derive(Deserialize, Serialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct RefundLine {
+    order_line_id: OrderLineId,
+    #[validate(range(min = 1, max = 999, message = "quantity is 1 to 999."))]
+    quantity: i64,
+}
+
+/// The views of some refunds, in the same order.
+async fn views(app: &App, rows: Vec<refund::Model>) -> Result<Vec<RefundResource>> {
+    let ids: Vec<RefundId> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut lines: HashMap<_, Vec<_>> = HashMap::new();
+    for line in super::restock::lines_of(&app.db.read, &ids).await? {
+        let view = RefundLine {
+            order_line_id: line.order_line_id,
+            quantity: line.quantity,
+        };
+        lines.entry(line.refund_id).or_default().push(view);
+    }
+    let view = |row: refund::Model| {
+        let lines = lines.remove(&row.id).unwrap_or_default();
+        RefundResource::of(row, lines)
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+async fn view(app: &App, row: refund::Model) -> Result<RefundResource> {
+    let view = views(app, vec![row]).await?.pop();
+    view.ok_or_else(|| Error::internal("a refund without a view"))
+}
+
+impl RefundResource {
+    fn of(row: refund::Model, lines: Vec<RefundLine>) -> Self {
         Self {
+            restock: !lines.is_empty(),
+            lines,
             id: row.id,
             object: "refund",
             order_id: row.order_id,
@@ -106,6 +145,34 @@ struct RefundCreate {
     #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(length(max = 500, message = "note has at most 500 characters."))]
     note: Option<String>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    restock: Option<bool>,
+    #[serde(default, deserialize_with = "some_lines")]
+    #[validate(
+        length(min = 1, max = 50, message = "lines has 1 to 50 lines."),
+        nested
+    )]
+    lines: Option<Vec<RefundLine>>,
+}
+
+fn some_lines<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<RefundLine>>, D::Error> {
+    json_objects(deserializer).map(Some)
+}
+
+/// The goods that a request wants back.
+fn restock(restock: Option<bool>, lines: Option<Vec<RefundLine>>) -> Result<Option<Restock>> {
+    match (restock.unwrap_or(false), lines) {
+        (false, None) => Ok(None),
+        (false, Some(_)) => Err(Error::invalid("lines", "lines goes with restock only.")),
+        (true, None) => Ok(Some(Restock::Rest)),
+        (true, Some(lines)) => {
+            let lines = lines.into_iter();
+            let lines = lines.map(|line| (line.order_line_id, line.quantity));
+            Ok(Some(Restock::Lines(lines.collect())))
+        }
+    }
 }
 
 async fn create(
@@ -129,10 +196,9 @@ async fn create(
             amount: new.amount,
             reason,
             note: new.note,
+            restock: restock(new.restock, new.lines)?,
         };
-        Ok(RefundResource::from(
-            super::request(&app, &access, id, new).await?,
-        ))
+        view(&app, super::request(&app, &access, id, new).await?).await
     };
     request.once(&app, &principal, work).await
 }
@@ -186,8 +252,9 @@ async fn list(
         let bought = bought.into_query();
         query = query.filter(C::OrderId.in_subquery(bought));
     }
-    let page = query.page(&paging, C::Id, &app.db.read).await?;
-    Ok(Json(paging.list(page, RefundResource::from)))
+    let (rows, has_more) = query.page(&paging, C::Id, &app.db.read).await?;
+    let views = views(&app, rows).await?;
+    Ok(Json(paging.list((views, has_more), |view| view)))
 }
 
 async fn read(
@@ -196,7 +263,7 @@ async fn read(
     Path(id): Path<RefundId>,
 ) -> Answer<RefundResource> {
     let (refund, _) = visible(&app, caller, &id).await?;
-    Ok(Json(refund.into()))
+    Ok(Json(view(&app, refund).await?))
 }
 
 /// A refund, and the caller's access to its order.
@@ -229,5 +296,5 @@ async fn settle_outside_stripe(
 ) -> Answer<RefundResource> {
     let (_, access) = visible(&app, caller, &id).await?;
     let settled = super::settle_outside_stripe(&app, &access, &id, &settlement.note).await?;
-    Ok(Json(settled.into()))
+    Ok(Json(view(&app, settled).await?))
 }

@@ -1,5 +1,6 @@
 //! The state of a session: verify, re-read, expire, cancel; and the buyer's pages.
 
+mod free_orders;
 pub(super) mod pages;
 pub mod review;
 
@@ -337,11 +338,11 @@ async fn expire_at_stripe(app: &App, payment: &payment::Model) -> Result<()> {
     }
 }
 
-/// Cancels an order that isn't paid. Its sessions are expired at Stripe first. A session that was paid meanwhile is
-/// confirmed instead.
+/// Cancels an order that isn't paid, or that cost nothing. Its sessions are expired at Stripe first. A session that was paid
+/// meanwhile is confirmed instead.
 ///
 /// # Errors
-/// `order_already_paid`, or no answer from Stripe.
+/// `order_already_paid`, `order_fulfilled`, or no answer from Stripe.
 pub(super) async fn cancel(
     app: &App,
     access: OrderAccess,
@@ -366,7 +367,7 @@ pub(super) async fn cancel(
     } else {
         &[OrderStatus::Pending][..]
     };
-    let data = json!({ "reason": reason, "by": access.actor });
+    let data = json!({ "reason": &reason, "by": access.actor });
     if orders::advance(&tx, &id, from, OrderStatus::Cancelled, data).await? {
         audit::record(
             &tx,
@@ -377,7 +378,14 @@ pub(super) async fn cancel(
         )
         .await?;
     }
-    let order = find_order(&tx, &id).await?;
+    let mut order = find_order(&tx, &id).await?;
+    if order.status == OrderStatus::Paid
+        && free_orders::cancel(&tx, &id, &access.actor, reason.as_deref()).await?
+    {
+        let (actor, data) = (&access.actor, json!({ "free": true }));
+        audit::record(&tx, actor, "order.cancelled", id.as_ref(), data).await?;
+        order = find_order(&tx, &id).await?;
+    }
     tx.commit().await?;
     match order.status {
         OrderStatus::Paid

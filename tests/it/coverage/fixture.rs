@@ -81,6 +81,8 @@ impl Fixture {
         let (stranger, admin) = (app.member("stranger").await, app.admin().await);
         let rival = app.new_shop("rival", "US").await;
         let guest_secret = app.checkout(&lamp).await.secret.expect("a guest's");
+        let line = "SELECT l.id AS it FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE o.status = 'paid'";
+        let line = app.query(line).await;
         let ids = [
             shop.id.clone(),
             buyer.id.clone(),
@@ -96,6 +98,7 @@ impl Fixture {
             app.query("SELECT MIN(id) AS it FROM jobs WHERE state = 'done'")
                 .await,
             finding(&app, &shop).await,
+            line,
         ];
         app.settle().await;
         let kind = |id: &String| id.split('_').next().unwrap_or_default().to_owned();

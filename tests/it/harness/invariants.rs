@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// Each query names rows that break a rule.
-const RULES: [(&str, &str); 7] = [
+const RULES: [(&str, &str); 8] = [
     (
         "a journal does not sum to zero",
         "SELECT journal_id AS who FROM entries GROUP BY journal_id, currency HAVING SUM(amount) <> 0",
@@ -20,10 +20,16 @@ const RULES: [(&str, &str); 7] = [
            (SELECT COUNT(*) FROM stock_movements m WHERE m.order_line_id = l.id AND m.reason = 'sale')",
     ),
     (
+        "more of a line came back than was sold",
+        "SELECT l.id AS who FROM order_lines l WHERE
+           (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m WHERE m.returned_line_id = l.id) >
+           (SELECT COALESCE(-SUM(m.delta), 0) FROM stock_movements m WHERE m.order_line_id = l.id)",
+    ),
+    (
         "a paid payment's order is neither paid nor on its way back",
         "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id
            WHERE p.status = 'paid' AND o.status NOT IN ('paid', 'refund_due', 'refunded')
-             AND NOT (o.status = 'cancelled_sold_out' AND p.amount_paid = 0)",
+             AND NOT (o.status IN ('cancelled', 'cancelled_sold_out') AND p.amount_paid = 0)",
     ),
     (
         "an order is paid by no payment",
