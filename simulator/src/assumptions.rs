@@ -196,6 +196,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "what Checkout does with a discount that leaves an amount its currency can't be charged in (three decimals, ISK, UGX): it refuses it, or takes less off",
     },
     Assumption {
+        name: "code_redemption",
+        values: &["completed", "applied"],
+        about: "when `times_redeemed` of a coupon and its promotion code counts a Checkout payment: when the session completes, or as soon as an open session has it; the latter is taken back if the code is removed or the session expires",
+    },
+    Assumption {
         name: "pending_money",
         values: &["refundable", "waits"],
         about: "whether a refund is made of money that is still pending on the balance, or is itself pending until that is available",

@@ -323,7 +323,13 @@ fn update_code(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         code["restrictions"]["currency_options"][currency] = option.clone();
     }
     let old = tx.get(call.id());
-    tx.update(call.id(), |r| r.value = code.clone());
+    let is_chosen = call.args.flag("active").is_some();
+    tx.update(call.id(), |r| {
+        r.value = code.clone();
+        if is_chosen {
+            r.hidden["used_up"] = json!(false);
+        }
+    });
     let before = old.map(|old| events::changes(&old.value, &code));
     tx.emit_change("promotion_code.updated", call.owner, &code, before);
     Ok(code)
@@ -499,23 +505,32 @@ pub(crate) fn amount_off(
 
 /// Counts a redemption. A code or coupon that has reached its limit becomes inactive.
 pub(crate) fn redeem(tx: &mut Tx<'_>, discount: &Discount) {
-    let count = |r: &mut Record| {
+    let count = |r: &mut Record, usable: &str| {
         let times = r.int("times_redeemed") + 1;
         r.value["times_redeemed"] = json!(times);
-        r.value["max_redemptions"]
-            .as_i64()
-            .is_some_and(|max| times >= max)
-    };
-    tx.update(&discount.coupon, |r| {
-        if count(r) {
-            r.value["valid"] = json!(false);
+        let max = r.value["max_redemptions"].as_i64();
+        if max.is_some_and(|max| times >= max) && r.value[usable] == json!(true) {
+            r.value[usable] = json!(false);
+            r.hidden["used_up"] = json!(true);
         }
-    });
+    };
+    tx.update(&discount.coupon, |r| count(r, "valid"));
     if let Some(code) = &discount.promotion_code {
-        tx.update(code, |r| {
-            if count(r) {
-                r.value["active"] = json!(false);
-            }
-        });
+        tx.update(code, |r| count(r, "active"));
+    }
+}
+
+/// Takes a redemption back that never led to a payment. What only its limit had made inactive can be used again.
+pub(crate) fn take_back(tx: &mut Tx<'_>, discount: &Discount) {
+    let count = |r: &mut Record, usable: &str| {
+        r.value["times_redeemed"] = json!(r.int("times_redeemed") - 1);
+        if r.hidden["used_up"] == json!(true) {
+            r.value[usable] = json!(true);
+            r.hidden["used_up"] = json!(false);
+        }
+    };
+    tx.update(&discount.coupon, |r| count(r, "valid"));
+    if let Some(code) = &discount.promotion_code {
+        tx.update(code, |r| count(r, "active"));
     }
 }

@@ -380,6 +380,7 @@ fn close(tx: &mut Tx<'_>, session: &Record) -> Value {
         r.value = value.clone();
         r.due = None;
     });
+    pay::give_up_discount(tx, session);
     // Cancels the intent that a declined attempt left.
     if let Some(intent) = value["payment_intent"].as_str() {
         intents::cancel(tx, intent, Some("automatic"));
@@ -421,5 +422,6 @@ pub(crate) fn recover(tx: &mut Tx<'_>, id: &str) -> Result<String, ApiError> {
     let hidden = old.hidden.clone();
     let due = Some(tx.now + MAX_LIFE);
     tx.insert(Kind::Session, &old.owner, value, hidden, due);
+    pay::renew_discount(tx, &fresh)?;
     Ok(url)
 }

@@ -176,6 +176,7 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
     }
     let discount = match code {
         None => Value::Null,
+        Some(code) if has_code(tx, &session, code) => session.hidden["discount"].clone(),
         Some(code) => {
             let (subtotal, currency) = (session.int("amount_subtotal"), session.text("currency"));
             let d = promotion::redeemable(tx, &session.owner, code, subtotal, currency)?;
@@ -194,8 +195,67 @@ pub(crate) fn apply_code(tx: &mut Tx<'_>, id: &str, code: Option<&str>) -> Answe
             json!({ "coupon": d.coupon, "promotion_code": d.promotion_code })
         }
     };
-    tx.update(id, |r| r.hidden["discount"] = discount);
+    if counts_at_once(tx, &session) {
+        // Only now, so that a code that is refused leaves the one before it counted.
+        if let Some(before) = discount_of(&session) {
+            promotion::take_back(tx, &before);
+        }
+    }
+    let session = tx.update(id, |r| r.hidden["discount"] = discount);
+    if let Some(session) = session {
+        redeem_at_once(tx, &session);
+    }
     price(tx, id)
+}
+
+/// Whether the session has this code already, which may be used up by that.
+fn has_code(tx: &Tx<'_>, session: &Record, code: &str) -> bool {
+    let has = discount_of(session).and_then(|discount| discount.promotion_code);
+    has.and_then(|id| tx.get(&id))
+        .is_some_and(|has| has.text("code").eq_ignore_ascii_case(code.trim()))
+}
+
+/// What takes something off a session.
+fn discount_of(session: &Record) -> Option<promotion::Discount> {
+    let discount = &session.hidden["discount"];
+    Some(promotion::Discount {
+        coupon: discount["coupon"].as_str()?.to_owned(),
+        promotion_code: discount["promotion_code"].as_str().map(str::to_owned),
+    })
+}
+
+/// Whether a discount of an open session counts before that completes. A subscription's is redeemed where it is made.
+fn counts_at_once(tx: &Tx<'_>, session: &Record) -> bool {
+    session.text("mode") == "payment" && tx.assumptions.get("code_redemption") == "applied"
+}
+
+fn redeem_at_once(tx: &mut Tx<'_>, session: &Record) {
+    if let Some(discount) = discount_of(session).filter(|_| counts_at_once(tx, session)) {
+        promotion::redeem(tx, &discount);
+    }
+}
+
+/// Counts the discount that a recovered session has from the expired one, or drops it if its code is used up by now.
+pub(super) fn renew_discount(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
+    let session = session(tx, id)?;
+    let Some(discount) = discount_of(&session).filter(|_| counts_at_once(tx, &session)) else {
+        return Ok(());
+    };
+    let (subtotal, currency) = (session.int("amount_subtotal"), session.text("currency"));
+    let code = discount.promotion_code.as_deref().and_then(|id| tx.get(id));
+    if code.is_none_or(|code| promotion::check_code(tx, &code, subtotal, currency).is_ok()) {
+        promotion::redeem(tx, &discount);
+        return Ok(());
+    }
+    tx.update(id, |r| r.hidden["discount"] = Value::Null);
+    price(tx, id).map(drop)
+}
+
+/// Takes back what the discount of a session that expires had counted.
+pub(super) fn give_up_discount(tx: &mut Tx<'_>, session: &Record) {
+    if let Some(discount) = discount_of(session).filter(|_| counts_at_once(tx, session)) {
+        promotion::take_back(tx, &discount);
+    }
 }
 
 /// One attempt to pay a session, or to save a payment method with it.
@@ -320,6 +380,7 @@ fn finish(tx: &mut Tx<'_>, id: &str, end: AttemptOutcome) -> Result<Outcome, Api
 /// Finishes a new session. Its intent may be made now, before anybody pays.
 pub(super) fn begin(tx: &mut Tx<'_>, id: &str) -> Answer {
     let session = self::session(tx, id)?;
+    redeem_at_once(tx, &session);
     let early = session.text("mode") == "payment" && session.int("amount_total") > 0;
     if early && tx.assumptions.get("checkout_intent") == "with_session" {
         ensure_intent(tx, &session, session.value["customer"].as_str());
@@ -435,16 +496,10 @@ pub(super) fn complete(
     }
     // A subscription's discount has been redeemed where it was made.
     if session.text("mode") == "payment"
-        && let Some(coupon) = session.hidden["discount"]["coupon"].as_str()
+        && let Some(discount) = discount_of(&session)
+        && !counts_at_once(tx, &session)
     {
-        let promotion_code = session.hidden["discount"]["promotion_code"].as_str();
-        promotion::redeem(
-            tx,
-            &promotion::Discount {
-                coupon: coupon.to_owned(),
-                promotion_code: promotion_code.map(str::to_owned),
-            },
-        );
+        promotion::redeem(tx, &discount);
     }
     tx.emit("checkout.session.completed", &session.owner, &value);
     Ok(Outcome::Completed(success_url(&session)))

@@ -262,3 +262,77 @@ async fn money_on_a_test_clock_has_the_accounts_time_or_the_clocks() {
         check_books(&s.simulator.oracle().await);
     }
 }
+
+/// A code with one redemption left, and its path.
+async fn last_redemption(s: &Stripe, seller: &str) -> String {
+    let coupon = s
+        .on(seller, "/v1/coupons", "percent_off=20&duration=once")
+        .await;
+    let code = format!(
+        "promotion[type]=coupon&promotion[coupon]={}&code=LAST&max_redemptions=1",
+        id(&coupon)
+    );
+    let code = s.on(seller, "/v1/promotion_codes", &code).await;
+    format!("/v1/promotion_codes/{}", id(&code))
+}
+
+/// A buyer enters the code and is declined, so that the session stays open with it; the status of the answer.
+async fn enter(s: &Stripe, session: &Value, code: &str) -> u16 {
+    let path = format!("/_simulator/checkout/sessions/{}/pay", id(session));
+    let body = json!({ "promotion_code": code, "card": "4000000000000002" }).to_string();
+    s.send("POST", &path, &body, &[]).await.status
+}
+
+#[tokio::test]
+async fn a_code_is_redeemed_when_its_session_completes_or_when_it_is_applied() {
+    for (how, entered, redeemed) in [
+        ("completed", [200, 200, 200], [0, 0, 3]),
+        ("applied", [200, 400, 400], [1, 1, 1]),
+    ] {
+        let s = Stripe::under("code_redemption", how).await;
+        let seller = s.seller().await;
+        let code = last_redemption(&s, &seller).await;
+        let times = async || s.get_on(&seller, &code).await["times_redeemed"].clone();
+        let mut sessions = vec![];
+        for status in entered {
+            let session = s
+                .session(&seller, 1000, "&allow_promotion_codes=true")
+                .await;
+            assert_eq!(enter(&s, &session, "LAST").await, status, "{how}");
+            sessions.push(session);
+        }
+        assert_eq!(times().await, redeemed[0], "{how}");
+        // The same code again changes nothing.
+        assert_eq!(enter(&s, &sessions[0], "last").await, 200);
+        assert_eq!(times().await, redeemed[1], "{how}");
+        for session in &sessions {
+            s.pay(session, json!({})).await;
+        }
+        assert_eq!(times().await, redeemed[2], "{how}");
+        assert_eq!(s.get_on(&seller, &code).await["active"], false);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_counts_when_it_is_applied_is_given_back_by_a_session_that_expires() {
+    let s = Stripe::under("code_redemption", "applied").await;
+    let seller = s.seller().await;
+    let path = last_redemption(&s, &seller).await;
+    let code = path.rsplit('/').next().expect("an id");
+    let given = format!("&discounts[0][promotion_code]={code}");
+    let used = |code: &Value| (code["times_redeemed"].clone(), code["active"].clone());
+    let session = s.session(&seller, 1000, &given).await;
+    let code = s.get_on(&seller, &path).await;
+    assert_eq!(used(&code), (json!(1), json!(false)));
+    let expire = format!("/v1/checkout/sessions/{}/expire", id(&session));
+    s.on(&seller, &expire, "").await;
+    let code = s.get_on(&seller, &path).await;
+    assert_eq!(used(&code), (json!(0), json!(true)));
+    // What somebody has switched off meanwhile stays off.
+    let session = s.session(&seller, 1000, &given).await;
+    s.on(&seller, &path, "active=false").await;
+    let expire = format!("/v1/checkout/sessions/{}/expire", id(&session));
+    s.on(&seller, &expire, "").await;
+    let code = s.get_on(&seller, &path).await;
+    assert_eq!(used(&code), (json!(0), json!(false)));
+}
