@@ -75,7 +75,10 @@ pub struct Model {
     pub fee_taken: Option<i64>,
     /// What of that went back, in minor units.
     pub fee_returned: Option<i64>,
+    /// Whether codes may be entered on Stripe's page.
     pub allow_discounts: bool,
+    /// Stripe's id of the promotion code that takes something off: of the request, or of the session once that is complete.
+    pub stripe_promotion_code: Option<String>,
     /// The beginning of the idempotency key of its creation.
     pub attempt: String,
     /// The end of that key.
@@ -91,7 +94,7 @@ pub struct Model {
     /// When Stripe was last asked about it by a verify.
     pub asked_at: Option<Timestamp>,
     pub failure: Option<String>,
-    /// Stripe's code of its refusal.
+    /// Stripe's code of its refusal, or ours where only its `param` tells.
     pub failure_code: Option<String>,
     pub paid_at: Option<Timestamp>,
     pub created_at: Timestamp,

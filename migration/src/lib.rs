@@ -30,6 +30,7 @@ mod m20261129_000021_pulling;
 mod m20261129_000022_deadlines;
 mod m20261129_000023_posting;
 mod m20261129_000024_predicates;
+mod m20261129_000025_redemptions;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000022_deadlines::Migration),
             Box::new(m20261129_000023_posting::Migration),
             Box::new(m20261129_000024_predicates::Migration),
+            Box::new(m20261129_000025_redemptions::Migration),
         ]
     }
 }

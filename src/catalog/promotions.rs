@@ -1,6 +1,7 @@
-//! Promotion codes, which buyers type on Stripe's page. Each has a coupon on the seller's account.
+//! Promotion codes, which buyers type on Stripe's page or a checkout is given. Each has a coupon on the seller's account.
 
 pub mod at_stripe;
+pub mod redemptions;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -97,9 +98,14 @@ pub async fn create_code(
     sellers::account::detect_deauthorized(app, &seller_id, made).await
 }
 
-fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
+/// Whether a code has 3 to 40 letters, digits, `_` and `-`.
+fn is_spelled_well(code: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !(3..=40).contains(&new.code.len()) || !new.code.chars().all(plain) {
+    (3..=40).contains(&code.len()) && code.chars().all(plain)
+}
+
+fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
+    if !is_spelled_well(&new.code) {
         return Err(Error::invalid(
             "code",
             "code must have 3 to 40 letters, digits, _ and -.",

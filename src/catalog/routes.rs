@@ -1,5 +1,7 @@
 //! The catalog over HTTP.
 
+use std::collections::HashMap;
+
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -14,7 +16,7 @@ use souk_entity::{
 };
 use validator::Validate;
 
-use super::promotions::{self, NewPromotionCode, PromotionCodeAccess};
+use super::promotions::{self, NewPromotionCode, PromotionCodeAccess, redemptions};
 use super::{Adjustment, NewProduct, Offer, ProductAccess, ProductChange};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -262,12 +264,15 @@ struct CodeView {
     currency: Option<String>,
     max_redemptions: Option<i32>,
     expires_at: Option<Timestamp>,
+    times_redeemed: i64,
     active: bool,
     stripe_promotion_code: Option<String>,
     created_at: Timestamp,
 }
 
-fn code_view(row: promotion_code::Model) -> CodeView {
+/// A code, with how often each was redeemed, by Stripe's id of it.
+fn code_view(row: promotion_code::Model, times: &HashMap<String, i64>) -> CodeView {
+    let at_stripe = row.stripe_promotion_code.as_ref();
     CodeView {
         id: row.id,
         object: "promotion_code",
@@ -278,10 +283,16 @@ fn code_view(row: promotion_code::Model) -> CodeView {
         currency: row.currency,
         max_redemptions: row.max_redemptions,
         expires_at: row.expires_at,
+        times_redeemed: at_stripe.and_then(|id| times.get(id)).copied().unwrap_or(0),
         active: row.active,
         stripe_promotion_code: row.stripe_promotion_code,
         created_at: row.created_at,
     }
+}
+
+async fn viewed(app: &App, row: promotion_code::Model) -> Answer<CodeView> {
+    let times = redemptions::times_redeemed(&app.db.read, std::slice::from_ref(&row)).await?;
+    Ok(Json(code_view(row, &times)))
 }
 
 #[derive(Deserialize, Validate)]
@@ -316,9 +327,9 @@ async fn create_code(
             max_redemptions: body.max_redemptions,
             expires_at: body.expires_at,
         };
-        promotions::create_code(&app, &caller, id, new)
-            .await
-            .map(code_view)
+        let row = promotions::create_code(&app, &caller, id, new).await?;
+        let times = redemptions::times_redeemed(&app.db.read, std::slice::from_ref(&row)).await?;
+        Ok(code_view(row, &times))
     };
     request.once(&app, &caller.principal(), make).await
 }
@@ -340,11 +351,12 @@ async fn list_codes(
         .filter(C::SellerId.eq(seller.id))
         .page(&paging, C::Id, &app.db.read)
         .await?;
-    Ok(Json(paging.list(rows, code_view)))
+    let times = redemptions::times_redeemed(&app.db.read, &rows.0).await?;
+    Ok(Json(paging.list(rows, |row| code_view(row, &times))))
 }
 
-async fn read_code(access: PromotionCodeAccess) -> Json<CodeView> {
-    Json(code_view(access.code))
+async fn read_code(State(app): State<App>, access: PromotionCodeAccess) -> Answer<CodeView> {
+    viewed(&app, access.code).await
 }
 
 #[derive(Deserialize, Validate)]
@@ -360,5 +372,5 @@ async fn update_code(
 ) -> Answer<CodeView> {
     let row = promotions::at_stripe::set_active(&app, &access.caller, &access.code.id, body.active)
         .await?;
-    Ok(Json(code_view(row)))
+    viewed(&app, row).await
 }

@@ -10,6 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use souk_entity::{order, payment, refund};
 
 use crate::app::App;
+use crate::catalog::promotions::redemptions;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::findings::{self, NewFinding};
@@ -25,7 +26,7 @@ const NO_REFUND: &str = "NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = 
 const PENDING_TOO_LONG_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// The job: looks for orders whose money is due without a refund, for failed refunds that are owed, for refunds and disputes
-/// that nobody decides, and for what stands still because Stripe refuses us.
+/// that nobody decides, for promotion codes that were redeemed too often, and for what stands still because Stripe refuses us.
 ///
 /// # Errors
 /// The database failed, or Stripe has not answered.
@@ -34,6 +35,7 @@ pub async fn reconcile(app: &App) -> Result<()> {
     failed_refunds(&tx).await?;
     orders_without_refund(&tx).await?;
     waiting_refunds(&tx).await?;
+    redemptions::review_all(&tx).await?;
     access::payments_out_of_reach(&tx).await?;
     access::refused_key(&tx).await?;
     ledger::deadlines::open_missing(&tx, app.stripe.livemode()).await?;

@@ -30,6 +30,7 @@ mod posting;
 mod predicates;
 mod process;
 mod query_plans;
+mod redemptions;
 mod refunds;
 mod restock;
 mod sellers;

@@ -1,5 +1,6 @@
 //! The Stripe side of a promotion code: a coupon and a code on the seller's account.
 
+use std::collections::BTreeSet;
 use std::future::ready;
 
 use sea_orm::sea_query::Expr;
@@ -8,7 +9,7 @@ use serde_json::json;
 use souk_entity::promotion_code::{self, Column as C};
 use souk_entity::{AccountId, PromotionCodeId, Timestamp};
 
-use super::find;
+use super::{find, redemptions};
 use crate::app::App;
 use crate::error::{Error, Result, StripeFault};
 use crate::identity::Caller;
@@ -213,6 +214,10 @@ pub async fn set_active(
         .filter(C::Id.eq(id.clone()))
         .exec(&tx)
         .await?;
+    match now.active {
+        false => redemptions::note_switched_off(&tx, id).await?,
+        true => redemptions::review(&tx, &BTreeSet::from([at_stripe.to_owned()])).await?,
+    }
     let data = json!({ "active": now.active });
     let actor = caller.principal();
     audit::record(&tx, &actor, "promotion_code.updated", id.as_ref(), data).await?;

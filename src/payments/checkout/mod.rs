@@ -17,6 +17,7 @@ use souk_entity::{
 use validator::Validate;
 
 use crate::app::App;
+use crate::catalog::promotions::redemptions::{self, GivenCode};
 use crate::config::origin;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -66,7 +67,10 @@ pub struct NewCheckout {
     /// The address for a buyer who gives up; by default our own page.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub cancel_url: Option<String>,
-    /// Whether promotion codes may be entered; by default they may.
+    /// A code of the seller's that is taken off, as the buyer types it.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub promotion_code: Option<String>,
+    /// Whether promotion codes may be entered; by default they may, unless one is given here.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub allow_promotion_codes: Option<bool>,
     /// Seconds until the session expires; by default Stripe's 24 hours.
@@ -146,7 +150,7 @@ pub async fn open_checkout(
             session::refuse_disconnected(app, &payment_id, &lost).await?;
             return Err(lost);
         }
-        created => created.map_err(refused_total)?,
+        created => created.map_err(refused_request)?,
     };
     let secret = order
         .secret_hash
@@ -168,6 +172,7 @@ struct Priced {
     currency: String,
     /// Minor units.
     subtotal: i64,
+    promotion: Option<GivenCode>,
     fee_rule: FeeRule,
     /// Minor units.
     application_fee: i64,
@@ -193,6 +198,9 @@ async fn place(
     let tx = app.db.begin_write().await?;
     let order = order_row(app, &tx, buyer, id, &priced);
     orders::place(&tx, &order, &priced.lines).await?;
+    if let Some(code) = &priced.promotion {
+        redemptions::hold(&tx, code).await?;
+    }
     let payment = payment_row(app, &tx, payment_id.clone(), priced, &request)?;
     payment::Entity::insert(payment.clone().into_active_model())
         .exec_without_returning(&tx)
@@ -234,18 +242,23 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
     let subtotal = lines
         .iter()
         .try_fold(0, |sum, line| money::add(sum, line.amount))?;
-    check_total(subtotal, &currency)?;
+    let promotion = given_code(app, &new, &seller, (subtotal, &currency)).await?;
+    let discount = promotion.as_ref().map_or(0, |code| code.discount);
+    let total = money::sub(subtotal, discount)?;
+    check_total(subtotal, total, &currency)?;
     let own_page = "/checkout/success?session_id={CHECKOUT_SESSION_ID}";
     let lifetime_ms = new
         .expires_in
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     let fee_rule = sellers::fee_rule(&app.config.application_fee, &seller);
     Ok(Priced {
-        application_fee: fee_rule.of(subtotal, &currency)?,
+        application_fee: application_fee(app, &fee_rule, (subtotal, total), &currency)?,
         fee_rule,
         success_url: redirect(app, "success_url", new.success_url, own_page)?,
         cancel_url: redirect(app, "cancel_url", new.cancel_url, "/checkout/cancelled")?,
-        allow_discounts: new.allow_promotion_codes.unwrap_or(true),
+        // Stripe takes either a code or the field for one.
+        allow_discounts: promotion.is_none() && new.allow_promotion_codes.unwrap_or(true),
+        promotion,
         seller,
         account,
         lines,
@@ -255,6 +268,41 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         lifetime_ms,
         metadata,
     })
+}
+
+/// The code that the request names, which must be one of the seller's.
+async fn given_code(
+    app: &App,
+    new: &NewCheckout,
+    seller: &seller::Model,
+    amount: (i64, &str),
+) -> Result<Option<GivenCode>> {
+    let Some(typed) = &new.promotion_code else {
+        return Ok(None);
+    };
+    if new.allow_promotion_codes == Some(true) {
+        return Err(Error::invalid(
+            "promotion_code",
+            "Give either promotion_code or allow_promotion_codes: Stripe takes one code.",
+        ));
+    }
+    let code = redemptions::given(&app.db.read, (&seller.id, typed), amount, app.clock.now());
+    code.await.map(Some)
+}
+
+/// The application fee that is asked for: of what the buyer is to pay by our reckoning, or of the subtotal, and then at most
+/// what the buyer pays. Amounts in minor units.
+fn application_fee(
+    app: &App,
+    rule: &FeeRule,
+    (subtotal, total): (i64, i64),
+    currency: &str,
+) -> Result<i64> {
+    let base = match app.config.application_fee_of_paid {
+        true => total,
+        false => subtotal,
+    };
+    Ok(rule.of(base, currency)?.min(total))
 }
 
 /// The request to Stripe. Every repeat sends the same bytes, as its key requires.
@@ -279,6 +327,10 @@ fn session_request(
         email: Some(&priced.email),
         expires_at: priced.lifetime_ms.map(expires_at),
         allow_promotion_codes: priced.allow_discounts,
+        promotion_code: priced
+            .promotion
+            .as_ref()
+            .map(|code| code.stripe_promotion_code.as_str()),
         metadata: HashMap::from([
             ("souk_order".to_owned(), order.to_string()),
             (METADATA_PAYMENT.to_owned(), payment.to_string()),
@@ -354,6 +406,7 @@ fn payment_row(
         fee_taken: None,
         fee_returned: None,
         allow_discounts: priced.allow_discounts,
+        stripe_promotion_code: priced.promotion.map(|code| code.stripe_promotion_code),
         key_number: 1,
         key_until: key_until(tx.now()),
         request,
@@ -450,20 +503,23 @@ fn line_conflict(code: &'static str, param: String, message: String) -> Error {
 }
 
 /// A first check: what is settled in another currency must convert to the smallest charge of that one, which only Stripe
-/// knows.
-fn check_total(subtotal: i64, currency: &str) -> Result<()> {
+/// knows. Nothing need be charged where a code takes all of it off.
+fn check_total(subtotal: i64, total: i64, currency: &str) -> Result<()> {
     let Some(limits) = money::currency(currency) else {
         return Ok(());
     };
-    if subtotal < limits.smallest {
+    if total > 0 && total < limits.smallest {
         let least = money::display(limits.smallest, currency);
         return Err(Error::invalid_with(
             "amount_too_small",
-            "lines",
+            match subtotal < limits.smallest {
+                true => "lines",
+                false => "promotion_code",
+            },
             format!("Stripe takes no less than {least}."),
         ));
     }
-    if subtotal > limits.largest {
+    if total > limits.largest {
         let most = money::display(limits.largest, currency);
         return Err(Error::invalid_with(
             "amount_too_large",
@@ -474,17 +530,20 @@ fn check_total(subtotal: i64, currency: &str) -> Result<()> {
     Ok(())
 }
 
-/// Stripe's refusal of a total, as our own check would say it. Other refusals stay as they are.
-fn refused_total(error: Error) -> Error {
+/// Stripe's refusal of a total or a promotion code, as our own check would say it. Other refusals stay as they are.
+fn refused_request(error: Error) -> Error {
     let Error::StripeRefused(fault) = &error else {
         return error;
     };
-    let code = match fault.code.as_deref() {
-        Some("amount_too_small") => "amount_too_small",
-        Some("amount_too_large") => "amount_too_large",
+    let (code, param) = match session::refusal_code(fault) {
+        Some("amount_too_small") => ("amount_too_small", "lines"),
+        Some("amount_too_large") => ("amount_too_large", "lines"),
+        Some(session::PROMOTION_CODE_INVALID) => {
+            (session::PROMOTION_CODE_INVALID, "promotion_code")
+        }
         _ => return error,
     };
-    Error::invalid_with(code, "lines", error.to_string())
+    Error::invalid_with(code, param, error.to_string())
 }
 
 /// The given address, if its origin is allowed: otherwise anybody could send buyers elsewhere through us.

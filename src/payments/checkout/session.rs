@@ -224,6 +224,20 @@ pub(super) async fn refuse_disconnected(app: &App, id: &PaymentId, error: &Error
     refuse(app, id, &fault).await
 }
 
+/// What is kept of a refusal that only its `param` tells.
+pub(super) const PROMOTION_CODE_INVALID: &str = "promotion_code_invalid";
+
+/// The code of Stripe's refusal. That of a promotion code has none but `coupon_expired`
+/// (docs.stripe.com/error-codes#coupon-expired), so its `param` tells.
+pub(super) fn refusal_code(fault: &StripeFault) -> Option<&str> {
+    let names_code = |param: &str| param.contains("promotion_code") || param.contains("discounts");
+    match fault.code.as_deref() {
+        Some("coupon_expired") => Some(PROMOTION_CODE_INVALID),
+        _ if fault.param.as_deref().is_some_and(names_code) => Some(PROMOTION_CODE_INVALID),
+        code => code,
+    }
+}
+
 /// Stores Stripe's refusal: there is no session and there won't be one.
 async fn refuse(app: &App, id: &PaymentId, fault: &StripeFault) -> Result<()> {
     use payment::Column as C;
@@ -232,7 +246,7 @@ async fn refuse(app: &App, id: &PaymentId, fault: &StripeFault) -> Result<()> {
     let failed = payment::Entity::update_many()
         .col_expr(C::Status, Expr::value(PaymentStatus::Failed))
         .col_expr(C::Failure, Expr::value(fault.message.as_str()))
-        .col_expr(C::FailureCode, Expr::value(fault.code.clone()))
+        .col_expr(C::FailureCode, Expr::value(refusal_code(fault)))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
         .filter(C::Status.eq(PaymentStatus::Pending))

@@ -31,6 +31,8 @@ pub struct PaymentSnapshot {
     pub currency: String,
     /// The payment intent; none where nothing was to be paid.
     pub payment_intent: Option<String>,
+    /// Stripe's id of the promotion code that is taken off.
+    pub promotion_code: Option<String>,
     /// The payment that the metadata names. Only a hint: somebody else may have made the object.
     pub payment_hint: Option<PaymentId>,
     /// When Stripe made the object.
@@ -68,6 +70,7 @@ impl PaymentSnapshot {
             totals: Totals::of(session),
             currency: session.currency.clone().unwrap_or_default(),
             payment_intent: intent.map(|intent| intent.id().to_owned()),
+            promotion_code: session.promotion_code().map(str::to_owned),
             payment_hint: hint.map(PaymentId),
             created: session.created.map(Timestamp::from_seconds),
         }

@@ -19,7 +19,7 @@ use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::refund::RefundOrigin;
 use souk_entity::{AccountId, OrderEventId, OrderId, OrderLineId, PaymentId, ProductId, SellerId};
 
-use crate::catalog::{SoldLine, Stock};
+use crate::catalog::{SoldLine, Stock, promotions};
 use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
@@ -106,7 +106,7 @@ struct LoadedRow {
 
 const LOAD: SetWise = SetWise {
     text: "SELECT p.id, p.stripe_object, p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
-               p.allow_discounts, o.id AS order_id, o.status AS order_status, o.seller_id, \
+               p.allow_discounts OR p.stripe_promotion_code IS NOT NULL AS allow_discounts, o.id AS order_id, o.status AS order_status, o.seller_id, \
                l.id AS line_id, l.product_id, l.quantity \
            FROM {input} JOIN payments p ON p.stripe_object = input.stripe_object \
            JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id \
@@ -233,11 +233,13 @@ type PaidRow = (
     i64,
     i64,
     Option<String>,
+    Option<String>,
 );
 
 const PAY: SetWise = SetWise {
     text: "UPDATE payments SET status = 'paid', amount_paid = input.total, amount_discount = input.discount, \
-               payment_intent = input.intent, paid_at = $2, updated_at = $2 \
+               payment_intent = input.intent, paid_at = $2, updated_at = $2, \
+               stripe_promotion_code = COALESCE(input.promotion_code, payments.stripe_promotion_code) \
            FROM {input} WHERE payments.id = input.id AND payments.stripe_object = input.stripe_object \
            AND payments.charge_account = input.account AND payments.livemode = input.livemode \
            AND payments.currency = input.currency AND payments.amount_subtotal = input.subtotal \
@@ -252,6 +254,7 @@ const PAY: SetWise = SetWise {
         ("total", "bigint"),
         ("discount", "bigint"),
         ("intent", "text"),
+        ("promotion_code", "text"),
     ],
 };
 
@@ -279,6 +282,8 @@ struct Writes {
     paid: Vec<PaidRow>,
     sold: Vec<(OrderId,)>,
     timeline: Vec<(OrderEventId, OrderId, String, String)>,
+    /// Stripe's ids of the promotion codes of those that are paid.
+    redeemed: BTreeSet<String>,
     jobs: Vec<Job>,
 }
 
@@ -310,6 +315,9 @@ impl Writes {
             } => {
                 let from = [PaymentStatus::Pending];
                 move_payment(tx, &payment, &from, PaymentStatus::Processing).await?;
+                if let Some(code) = &snapshot.promotion_code {
+                    note_promotion_code(tx, &payment, code).await?;
+                }
                 if advances {
                     let from = [OrderStatus::Pending];
                     advance(tx, &order, &from, OrderStatus::Processing, json!({})).await?;
@@ -371,7 +379,9 @@ impl Writes {
             total,
             snapshot.totals.discount,
             snapshot.payment_intent.clone(),
+            snapshot.promotion_code.clone(),
         ));
+        self.redeemed.extend(snapshot.promotion_code.clone());
         match outcome {
             Outcome::Sold => {
                 let data = json!({ "payment": payment, "amount_paid": total });
@@ -453,7 +463,7 @@ impl Writes {
         }
     }
 
-    /// Writes the collected rows in the one lock order: payments, orders, products, jobs.
+    /// Writes the collected rows in the one lock order: payments, orders, products, promotion codes, jobs.
     async fn flush(self, tx: &Tx, stock: Stock) -> Result<()> {
         let now = || [tx.now().into()];
         if !self.paid.is_empty() {
@@ -468,6 +478,7 @@ impl Writes {
             TIMELINE.execute(tx, &self.timeline, now()).await?;
         }
         stock.write(tx).await?;
+        promotions::redemptions::review(tx, &self.redeemed).await?;
         jobs::stage_all(tx, &self.jobs).await
     }
 }
@@ -500,6 +511,17 @@ async fn move_payment(
         .exec(tx)
         .await?;
     all_changed(moved.rows_affected, 1, "payments")
+}
+
+/// Notes the code that was entered on the page of a payment whose money is on its way: it holds a redemption.
+async fn note_promotion_code(tx: &Tx, payment: &PaymentId, code: &str) -> Result<()> {
+    use payment::Column as C;
+    payment::Entity::update_many()
+        .col_expr(C::StripePromotionCode, Expr::value(code))
+        .filter(C::Id.eq(payment.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 async fn advance(

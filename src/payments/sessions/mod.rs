@@ -4,6 +4,8 @@ mod free_orders;
 pub(super) mod pages;
 pub mod review;
 
+use std::collections::BTreeSet;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Statement,
@@ -14,6 +16,7 @@ use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::{AccountId, OrderId, PaymentId};
 
 use crate::app::App;
+use crate::catalog::promotions::redemptions;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
@@ -153,6 +156,12 @@ async fn read_session(app: &App, id: &PaymentId) -> Result<(payment::Model, Late
         &[PaymentSnapshot::of_session(account, view.livemode, &view)],
     )
     .await?;
+    if let Some(code) = view
+        .promotion_code()
+        .filter(|_| payment.stripe_promotion_code.is_none())
+    {
+        note_promotion_code(&tx, id, code).await?;
+    }
     let charge = latest_charge(view);
     let noted = match &charge {
         Some(charge) => note_charge(&tx, &payment, charge).await?,
@@ -164,6 +173,22 @@ async fn read_session(app: &App, id: &PaymentId) -> Result<(payment::Model, Late
         None => find(app, id).await?,
     };
     Ok((payment, charge))
+}
+
+/// Notes the promotion code of a paid payment whose event didn't name it, as those of older API versions.
+async fn note_promotion_code(tx: &Tx, id: &PaymentId, code: &str) -> Result<()> {
+    use payment::Column as C;
+    let noted = payment::Entity::update_many()
+        .col_expr(C::StripePromotionCode, Expr::value(code))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(PaymentStatus::Paid))
+        .filter(C::StripePromotionCode.is_null())
+        .exec(tx)
+        .await?;
+    match noted.rows_affected {
+        0 => Ok(()),
+        _ => redemptions::review(tx, &BTreeSet::from([code.to_owned()])).await,
+    }
 }
 
 fn latest_charge(session: SessionView) -> LatestCharge {

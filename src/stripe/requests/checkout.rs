@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use souk_entity::Timestamp;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAdaptivePricing, CreateCheckoutSessionAutomaticTax,
-    CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
-    CreateCheckoutSessionPaymentIntentData, ExpireCheckoutSession, ListCheckoutSession,
-    ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
+    CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionPaymentIntentData,
+    ExpireCheckoutSession, ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 
@@ -29,8 +29,10 @@ pub struct NewSession<'a> {
     pub email: Option<&'a str>,
     /// `expires_at`, whole seconds; none: Stripe's own 24 hours.
     pub expires_at: Option<i64>,
-    /// `allow_promotion_codes`.
+    /// `allow_promotion_codes`. Left out beside a `promotion_code`, as Stripe wants.
     pub allow_promotion_codes: bool,
+    /// `discounts[0][promotion_code]`, Stripe's id of a code.
+    pub promotion_code: Option<&'a str>,
     /// Written on the session and on its payment intent. It is only a hint, never an authority.
     pub metadata: HashMap<String, String>,
     /// `client_reference_id`.
@@ -75,11 +77,18 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
         .payment_intent_data(intent)
         .adaptive_pricing(adaptive)
         .automatic_tax(CreateCheckoutSessionAutomaticTax::new(false))
-        .allow_promotion_codes(new.allow_promotion_codes)
         .success_url(new.success_url)
         .cancel_url(new.cancel_url)
         .client_reference_id(new.reference)
         .metadata(new.metadata);
+    request = match new.promotion_code {
+        Some(code) => {
+            let mut discount = CreateCheckoutSessionDiscounts::new();
+            discount.promotion_code = Some(code.to_owned());
+            request.discounts([discount])
+        }
+        None => request.allow_promotion_codes(new.allow_promotion_codes),
+    };
     if let Some(email) = new.email {
         request = request.customer_email(email);
     }

@@ -36,6 +36,8 @@ pub struct SessionView {
     pub amount_total: Option<i64>,
     /// The parts of the difference between the two.
     pub total_details: Option<TotalDetails>,
+    /// The coupon or promotion code that is taken off. Checkout takes at most one.
+    pub discounts: Option<Vec<SessionDiscountView>>,
     /// Null for a session with nothing to pay.
     pub payment_intent: Option<Expandable<PaymentIntentView>>,
     /// The hosted page, while the session is open.
@@ -46,6 +48,22 @@ pub struct SessionView {
     pub expires_at: Option<i64>,
     /// Ours, but only a hint: somebody else may have created the session.
     pub metadata: Option<HashMap<String, String>>,
+}
+
+/// One of `discounts` of a session.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SessionDiscountView {
+    /// `promo_…`; null for a coupon that was given without a code.
+    pub promotion_code: Option<Expandable<IdView>>,
+}
+
+impl SessionView {
+    /// The id of the promotion code that the session has, whoever gave or entered it.
+    pub fn promotion_code(&self) -> Option<&str> {
+        let discounts = self.discounts.iter().flatten();
+        let mut codes = discounts.filter_map(|one| one.promotion_code.as_ref());
+        codes.next().map(Expandable::<IdView>::id)
+    }
 }
 
 /// `total_details` of a session.

@@ -54,6 +54,7 @@ fn snapshot(status: S) -> PaymentSnapshot {
         },
         currency: "eur".to_owned(),
         payment_intent: Some("pi_1".to_owned()),
+        promotion_code: None,
         payment_hint: None,
         created: None,
     }
