@@ -75,7 +75,8 @@ async fn a_seller_is_told_each_time_that_stripe_begins_to_want_something() {
     let shop = app.shop("mira").await;
     assert_eq!(app.mails_called("Stripe needs something from you"), 0);
     for times in 1..=2 {
-        app.simulate(&format!("/accounts/{}/restrict", shop.account), json!({}))
+        let due = json!({ "currently_due": ["individual.verification.document"] });
+        app.simulate(&format!("/accounts/{}/restrict", shop.account), due)
             .await;
         app.settle().await;
         assert_eq!(app.mails_called("Stripe needs something from you"), times);
