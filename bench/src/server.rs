@@ -111,6 +111,39 @@ impl Settings<'_> {
     ) -> Result<Server, Failure> {
         let mut command = self.command(addr)?;
         command.arg("serve");
+        self.spawn_ready(command, addr, http).await
+    }
+
+    /// As [`Settings::serve_at`], with simulated money: the simulator is in the server's process and listens at another
+    /// address, and both live in its time.
+    pub async fn serve_simulated_at(
+        &self,
+        addr: SocketAddr,
+        simulator: SocketAddr,
+        http: &reqwest::Client,
+    ) -> Result<Server, Failure> {
+        let mut command = self.command(addr)?;
+        for name in [
+            "STRIPE_SECRET_KEY",
+            "STRIPE_WEBHOOK_SECRET",
+            "STRIPE_CONNECT_WEBHOOK_SECRET",
+            "STRIPE_API_BASE",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .env("SIMULATOR_BIND", simulator.to_string())
+            .env("SEED_DEMO", "false")
+            .arg("serve");
+        self.spawn_ready(command, addr, http).await
+    }
+
+    async fn spawn_ready(
+        &self,
+        command: Command,
+        addr: SocketAddr,
+        http: &reqwest::Client,
+    ) -> Result<Server, Failure> {
         let mut server = Server::spawn(command, addr, self.folder)?;
         let ready = format!("http://{addr}/readyz");
         let start = Instant::now();

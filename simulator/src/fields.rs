@@ -168,6 +168,10 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn each_place_has_its_own_rule() {
         for (path, body, param) in [
             (
                 "/v1/accounts/acct_1",

@@ -8,6 +8,7 @@ mod clock;
 mod delivery;
 mod disruption;
 mod environment;
+mod lives;
 mod load_balancer;
 mod plan;
 mod rng;

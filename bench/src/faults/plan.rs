@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use souk_simulator::FaultKind;
 
+use super::lives::Lives;
+
 /// What is done to the servers and databases while buyers buy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disruption {
@@ -61,6 +63,8 @@ pub struct Plan {
     /// All events are held back until the last buyer has paid, and then delivered, so many at a time.
     pub flood: Option<usize>,
     pub disruption: Disruption,
+    /// Lives of sellers are played in place of all the other fields but the seed.
+    pub lives: Option<Lives>,
     /// Whether an admin retries the jobs that were given up. Stripe's faults are over by then.
     pub admin_retries: bool,
     /// How long a silent worker keeps its jobs, in seconds.
@@ -98,6 +102,7 @@ impl Plan {
             clocks: Vec::new(),
             flood: None,
             disruption: Disruption::None,
+            lives: None,
             admin_retries: false,
         }
     }

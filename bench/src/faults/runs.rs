@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use souk_simulator::FaultKind;
 
+use super::lives::Lives;
 use super::plan::{Disruption, Plan, SHORT_LEASE};
 use super::scenario::Outcome;
 use crate::database::Place;
@@ -49,7 +50,7 @@ fn of<T>(size: Size, small: T, large: T) -> T {
     }
 }
 
-pub const RUNS: [Run; 12] = [
+pub const RUNS: [Run; 13] = [
     Run {
         name: "storm",
         shows: "events in any order, up to five times each, some never: none is lost, none counts twice",
@@ -160,6 +161,22 @@ pub const RUNS: [Run; 12] = [
                 )],
             }
         },
+    },
+    Run {
+        name: "lives",
+        shows: "random lives of sellers, at Stripe too: totals right at every step, and findings just where they belong",
+        only: Only::Both,
+        short: false,
+        plan: |size, seed, _| {
+            Some(Plan {
+                lives: Some(Lives {
+                    sellers: of(size, 4, 40),
+                    steps: of(size, 6, 60),
+                }),
+                ..Plan::quiet(seed, 0)
+            })
+        },
+        also: nothing_else,
     },
     Run {
         name: "pause",

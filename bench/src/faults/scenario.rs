@@ -15,6 +15,7 @@ use super::clock;
 use super::delivery::{Network, lock};
 use super::disruption;
 use super::environment::{Environment, Setup};
+use super::lives;
 use super::plan::{Disruption, Plan};
 use super::workload::Workload;
 use crate::Failure;
@@ -30,6 +31,7 @@ pub struct Context<'a> {
 }
 
 /// What was observed.
+#[derive(Default)]
 pub struct Outcome {
     pub orders: i64,
     pub sold: i64,
@@ -102,6 +104,9 @@ impl Outcome {
 
 /// Runs a plan on a fresh database.
 pub async fn run(plan: &Plan, context: &Context<'_>) -> Result<Outcome, Failure> {
+    if let Some(lives) = plan.lives {
+        return lives::run(plan, lives, context).await;
+    }
     let disk = (matches!(plan.disruption, Disruption::DiskFull(_)))
         .then(|| SmallDisk::mount(&context.folder.join("disk")))
         .transpose()?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use souk_simulator::FaultKind;
 
 use crate::database::Place;
+use crate::faults::lives::Lives;
 use crate::faults::plan::{Disruption, Plan, SHORT_LEASE};
 
 /// How long a scenario with a bug may take to become idle: what is stuck stays so.
@@ -107,6 +108,17 @@ pub fn refused(seed: u64, place: &Place) -> Plan {
     Plan {
         stripe: vec![(FaultKind::Error429, 0.9)],
         ..sold_out(seed, place)
+    }
+}
+
+/// Random lives of sellers.
+pub fn lived(seed: u64, _: &Place) -> Plan {
+    Plan {
+        lives: Some(Lives {
+            sellers: 4,
+            steps: 6,
+        }),
+        ..Plan::quiet(seed, 0)
     }
 }
 

@@ -1,12 +1,34 @@
 //! The bugs. In a patch `BUG_ON` asks whether its bug is switched on.
 
 use super::plans::{
-    busy, database_down, flooded, forged_events, killed, lossy, misclocked, poisoned, refunded,
-    refused, scarce, sold_out, stopped, unanswered_sessions,
+    busy, database_down, flooded, forged_events, killed, lived, lossy, misclocked, poisoned,
+    refunded, refused, scarce, sold_out, stopped, unanswered_sessions,
 };
 use super::{Bug, Patch};
 
-pub const BUGS: [Bug; 28] = [
+pub const BUGS: [Bug; 30] = [
+    Bug {
+        name: "no_overlap",
+        does: "a pull reads nothing that Stripe lists late",
+        found_as: "total_differs",
+        plan: lived,
+        patches: &[Patch {
+            file: "src/ledger/pulling.rs",
+            find: "    let since = book.pulled_to?.plus_ms(-OVERLAP_MS);",
+            with: "    let since = book.pulled_to?.plus_ms(if BUG_ON { 1000 } else { -OVERLAP_MS });",
+        }],
+    },
+    Bug {
+        name: "failed_refund_silent",
+        does: "a refund that fails after it succeeded is no finding",
+        found_as: "finding_missing",
+        plan: lived,
+        patches: &[Patch {
+            file: "src/payments/refunds/failed.rs",
+            find: "            findings::raise(tx, finding(payment, order, row)).await?;",
+            with: "            if !BUG_ON { findings::raise(tx, finding(payment, order, row)).await?; }",
+        }],
+    },
     Bug {
         name: "confirm_unguarded",
         does: "a payment that is paid already is confirmed again",

@@ -1,0 +1,691 @@
+//! Random lives of sellers, in simulated time: sales, refunds that fail, disputes, money of their own, odd and late
+//! transactions, disconnects. After every step each book must be Stripe's by the deadline of its pull, and the findings
+//! must be exactly those that were caused.
+//!
+//! The server has its simulator in its own process here, so that both live in one time, which is moved by days.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use super::plan::Plan;
+use super::rng::{draw, pick};
+use super::scenario::{Context, Outcome};
+use crate::Failure;
+use crate::database::{Fresh, count, texts};
+use crate::server::Settings;
+
+/// How many lives, and how long they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Lives {
+    pub sellers: u32,
+    pub steps: u32,
+}
+
+const PASSWORD: &str = "correct horse battery";
+const DAY: i64 = 86_400;
+/// The deadlines of a pull, in seconds, and a minute for the job that looks for them.
+const BUSY: i64 = 16 * 60;
+const QUIET: i64 = 6 * 3600 + 120;
+/// Real time in which what is due by then must be done.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Beyond any life: money that is available then is in no payout of it.
+const NEVER: i64 = 3650 * DAY;
+
+/// A seller, and what was done to them.
+struct Life {
+    email: String,
+    token: String,
+    account: String,
+    product: String,
+    /// The orders whose payment may still be refunded or disputed.
+    fresh: Vec<String>,
+    is_connected: bool,
+    /// The transactions that Stripe lists later: when (seconds), and their net.
+    late: Vec<(i64, i64)>,
+    /// The ids of transactions that can't be read, with their net.
+    unreadable: BTreeMap<String, i64>,
+    /// What given transactions moved, by the ledger's account.
+    given: BTreeMap<&'static str, i64>,
+}
+
+struct World<'a> {
+    plan: &'a Plan,
+    http: reqwest::Client,
+    shop: String,
+    stripe: String,
+    db: &'a DatabaseConnection,
+    lives: Vec<Life>,
+    step: u32,
+}
+
+/// Plays the plan's lives on a fresh database.
+pub async fn run(plan: &Plan, lives: Lives, context: &Context<'_>) -> Result<Outcome, Failure> {
+    let folder = TempDir::new_in(context.folder)?;
+    let fresh = context.place.fresh(folder.path()).await?;
+    let outcome = run_on(plan, lives, context, &fresh).await;
+    fresh.discard().await?;
+    outcome
+}
+
+async fn run_on(
+    plan: &Plan,
+    lives: Lives,
+    context: &Context<'_>,
+    fresh: &Fresh,
+) -> Result<Outcome, Failure> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(40))
+        .build()?;
+    let listeners = [
+        TcpListener::bind("127.0.0.1:0").await?,
+        TcpListener::bind("127.0.0.1:0").await?,
+    ];
+    let [shop, stripe] = [listeners[0].local_addr()?, listeners[1].local_addr()?];
+    drop(listeners);
+    let mut more = vec![("JWT_SECRET", "one secret for the server of every life")];
+    more.extend(context.planted.map(|bug| ("SOUK_PLANTED_BUG", bug)));
+    let settings = Settings {
+        binary: context.binary,
+        folder: context.folder,
+        database_url: &fresh.url,
+        stripe: "",
+        secrets: ("", ""),
+        more: &more,
+    };
+    let server = settings.serve_simulated_at(shop, stripe, &http).await?;
+    let mut world = World {
+        plan,
+        http,
+        shop: format!("http://{shop}"),
+        stripe: format!("http://{stripe}"),
+        db: &fresh.db,
+        lives: Vec::new(),
+        step: 0,
+    };
+    let mut outcome = Outcome::default();
+    let played = world.play(lives, &mut outcome).await;
+    let log = std::fs::read_to_string(context.folder.join("souk.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    outcome.log_tail = lines[lines.len().saturating_sub(15)..].join("\n");
+    outcome.peak_kib = server.peak_memory();
+    server.stop().await?;
+    played.map_err(|e| format!("{e}\n{}", outcome.log_tail))?;
+    Ok(outcome)
+}
+
+impl World<'_> {
+    async fn play(&mut self, lives: Lives, outcome: &mut Outcome) -> Result<(), Failure> {
+        for n in 0..lives.sellers {
+            self.begin(n).await?;
+        }
+        // What transfers take from.
+        let funds = json!({
+            "type": "topup", "reporting_category": "topup", "amount": 50_000_000, "currency": "usd",
+        });
+        let oracle = self.oracle().await?;
+        let platform = text(&oracle, "platform")?;
+        let path = format!("/accounts/{platform}/balance_transactions");
+        self.control(&path, &funds).await?;
+        for step in 0..lives.steps {
+            self.step = step;
+            for n in 0..self.lives.len() {
+                self.live(n).await?;
+            }
+            if step % 3 == 2 {
+                self.advance(DAY).await?;
+            }
+            self.advance(BUSY).await?;
+            let mut wrong = self.settled().await?;
+            if !wrong.is_empty() && self.quiet_books().await? {
+                self.advance(QUIET).await?;
+                wrong = self.settled().await?;
+            }
+            for (category, who) in wrong {
+                let category = format!("{category} after step {step}");
+                outcome.faults.entry(category).or_default().push(who);
+            }
+            if !outcome.faults.is_empty() {
+                break;
+            }
+        }
+        outcome.orders = count(self.db, "SELECT COUNT(*) FROM orders").await?;
+        outcome.events = count(self.db, "SELECT COUNT(*) FROM inbox_events").await?;
+        outcome.sold = count(
+            self.db,
+            "SELECT COUNT(*) FROM payments WHERE status = 'paid'",
+        )
+        .await?;
+        let refunded = "SELECT COUNT(*) FROM refunds WHERE status = 'succeeded'";
+        outcome.refunded = count(self.db, refunded).await?;
+        Ok(())
+    }
+
+    /// A seller opens a shop with one product.
+    async fn begin(&mut self, n: u32) -> Result<(), Failure> {
+        let email = format!("seller{n}@example.com");
+        let body = json!({ "email": email, "password": PASSWORD, "name": email });
+        let pair = self.ask("/v1/auth/register", &body, None).await?;
+        let token = text(&pair, "access_token")?;
+        let body = json!({ "name": format!("Shop {n}"), "country": "US" });
+        let seller = self.ask("/v1/sellers", &body, Some(&token)).await?;
+        let account = text(&seller, "stripe_account")?;
+        self.control(&format!("/accounts/{account}/onboard"), &json!({}))
+            .await?;
+        // Half of them pay out by hand.
+        if n.is_multiple_of(2) {
+            let form = "settings[payouts][schedule][interval]=manual";
+            self.at_stripe(&format!("/v1/accounts/{account}"), None, form)
+                .await?;
+        }
+        self.earn(&account, 900_000).await?;
+        let sync = format!("/v1/sellers/{}/sync", text(&seller, "id")?);
+        let began = Instant::now();
+        while self.ask(&sync, &json!({}), Some(&token)).await?["status"] != "active" {
+            if began.elapsed() > PATIENCE {
+                return Err("a seller never became active".into());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        let price = 700 + i64::from(pick(self.plan.seed, ("price", n), 9000));
+        let body = json!({
+            "seller_id": seller["id"], "name": "Lamp", "unit_amount": price, "currency": "usd", "stock": 10_000,
+        });
+        let product = self.ask("/v1/products", &body, Some(&token)).await?;
+        self.lives.push(Life {
+            email,
+            token,
+            account,
+            product: text(&product, "id")?,
+            fresh: Vec::new(),
+            is_connected: true,
+            late: Vec::new(),
+            unreadable: BTreeMap::new(),
+            given: BTreeMap::new(),
+        });
+        Ok(())
+    }
+
+    /// What happens to a seller in this step.
+    async fn live(&mut self, n: usize) -> Result<(), Failure> {
+        if !self.lives[n].is_connected {
+            return Ok(());
+        }
+        let body = json!({ "email": self.lives[n].email, "password": PASSWORD });
+        let pair = self.ask("/v1/auth/login", &body, None).await?;
+        self.lives[n].token = text(&pair, "access_token")?;
+        // Those that were paid before this step can be refunded or disputed.
+        let mut fresh = std::mem::take(&mut self.lives[n].fresh);
+        let old = fresh.len();
+        for sale in 0..2 {
+            fresh.push(self.sell(n, sale).await?);
+        }
+        for chance in 0..2_u32 {
+            let what = pick(self.plan.seed, ("what", n, self.step, chance), 12);
+            let sold = (fresh.len() > 2 && old > 0).then(|| fresh.remove(0));
+            match (what, sold) {
+                (0, Some(order)) => drop(self.refund(n, &order, None).await?),
+                (1, Some(order)) => drop(self.refund(n, &order, Some(300)).await?),
+                (2 | 3, Some(order)) => self.fail_refund(n, &order).await?,
+                (4, Some(order)) => self.dispute(n, &order, false).await?,
+                (5, Some(order)) => self.dispute(n, &order, true).await?,
+                (_, sold) => {
+                    if let Some(order) = sold {
+                        fresh.insert(0, order);
+                    }
+                    self.live_elsewhere(n, what).await?;
+                }
+            }
+        }
+        self.lives[n].fresh = fresh;
+        if self.draw("decides", n) < 0.3 {
+            self.decide(n).await?;
+        }
+        if self.step > 2 && self.draw("leaves", n) < 0.03 {
+            self.leave(n).await?;
+        }
+        Ok(())
+    }
+
+    /// What Souk has no part in.
+    async fn live_elsewhere(&mut self, n: usize, what: u32) -> Result<(), Failure> {
+        let account = self.lives[n].account.clone();
+        let amount = 100 + i64::from(pick(self.plan.seed, ("amount", n, self.step, what), 5000));
+        let kind = |kind: &str, category: &str, amount: i64| json!({ "type": kind, "reporting_category": category, "amount": amount, "currency": "usd" });
+        match what {
+            6 => {
+                let mut odd = kind("adjustment", "fee", -amount);
+                odd["shown"] = json!({ "net": "none" });
+                odd["available_on"] = json!(self.now().await? + NEVER);
+                let id = self.give(n, &odd).await?;
+                self.lives[n].unreadable.insert(id, -amount);
+            }
+            7 => {
+                self.give(n, &kind("reserve_hold", "risk_reserved_funds", -amount))
+                    .await?;
+                *self.lives[n].given.entry("reserve:hold").or_default() += amount;
+            }
+            8 => {
+                self.give(n, &kind("adjustment", "of_a_kind_of_tomorrow", amount))
+                    .await?;
+                *self.lives[n].given.entry("suspense").or_default() -= amount;
+            }
+            9 => {
+                let after = 60 + i64::from(pick(self.plan.seed, ("late", n, self.step), 4000));
+                let mut late = kind("reserve_release", "risk_reserved_funds", amount);
+                late["listed_after"] = json!(after);
+                late["available_on"] = json!(self.now().await? + NEVER);
+                self.give(n, &late).await?;
+                let listed = self.now().await? + after;
+                self.lives[n].late.push((listed, amount));
+            }
+            10 => self.earn(&account, amount).await?,
+            _ => {
+                let form = format!("amount={amount}&currency=usd&destination={account}");
+                self.at_stripe("/v1/transfers", None, &form).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A buyer buys one, and pays. The order.
+    async fn sell(&self, n: usize, sale: u32) -> Result<String, Failure> {
+        let body = json!({
+            "lines": [{ "product_id": self.lives[n].product, "quantity": 1 }],
+            "customer_email": format!("buyer{n}.{}.{sale}@example.com", self.step),
+        });
+        let session = self.ask("/v1/checkout_sessions", &body, None).await?;
+        let path = format!("/checkout/sessions/{}/pay", text(&session, "id")?);
+        self.control(&path, &json!({})).await?;
+        text(&session, "order_id")
+    }
+
+    async fn refund(&self, n: usize, order: &str, amount: Option<i64>) -> Result<Value, Failure> {
+        let mut body = json!({ "order_id": order });
+        if let Some(amount) = amount {
+            body["amount"] = json!(amount);
+        }
+        self.ask("/v1/refunds", &body, Some(&self.lives[n].token))
+            .await
+    }
+
+    /// The seller refunds an order, and later the bank sends the money back.
+    async fn fail_refund(&self, n: usize, order: &str) -> Result<(), Failure> {
+        self.refund(n, order, None).await?;
+        let intent = self.intent_of(order).await?;
+        let began = Instant::now();
+        loop {
+            let oracle = self.oracle().await?;
+            let refunds = list(&oracle, &self.lives[n].account, "refunds");
+            let made = refunds
+                .iter()
+                .find(|r| r["payment_intent"] == intent.as_str());
+            if let Some(refund) = made {
+                let path = format!("/refunds/{}/fail", text(refund, "id")?);
+                return self.control(&path, &json!({})).await.map(drop);
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(format!("the refund of {order} was never made").into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn intent_of(&self, order: &str) -> Result<String, Failure> {
+        let sql = format!(
+            "SELECT p.payment_intent FROM payments p JOIN payment_orders o ON o.payment_id = p.id
+               WHERE o.order_id = '{order}' AND p.payment_intent IS NOT NULL"
+        );
+        let found = texts(self.db, &sql).await?;
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| format!("{order} has no payment").into())
+    }
+
+    async fn dispute(&self, n: usize, order: &str, inquiry: bool) -> Result<(), Failure> {
+        let intent = self.intent_of(order).await?;
+        let oracle = self.oracle().await?;
+        let charges = list(&oracle, &self.lives[n].account, "charges");
+        let charge = charges
+            .iter()
+            .find(|c| c["payment_intent"] == intent.as_str());
+        let charge = charge.ok_or("a payment without a charge")?;
+        let path = format!("/charges/{}/dispute", text(charge, "id")?);
+        self.control(&path, &json!({ "inquiry": inquiry }))
+            .await
+            .map(drop)
+    }
+
+    /// A bank decides about what it has been asked, either way.
+    async fn decide(&self, n: usize) -> Result<(), Failure> {
+        let oracle = self.oracle().await?;
+        let disputes = list(&oracle, &self.lives[n].account, "disputes");
+        for dispute in disputes.iter().filter(|d| is_asking(d)) {
+            let won = self.draw(&text(dispute, "id")?, n) < 0.5;
+            let outcome = if won { "won" } else { "lost" };
+            let path = format!("/disputes/{}/decide", text(dispute, "id")?);
+            self.control(&path, &json!({ "outcome": outcome })).await?;
+        }
+        Ok(())
+    }
+
+    /// The seller disconnects the platform. What is done here first must be settled, since nothing is heard of it afterwards.
+    async fn leave(&mut self, n: usize) -> Result<(), Failure> {
+        let began = Instant::now();
+        let open = "SELECT COUNT(*) FROM orders WHERE status IN ('pending', 'processing')";
+        let jobs = "SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased') AND kind IN ('refund', 'sync_refund', 'sync_dispute')";
+        while count(self.db, open).await? + count(self.db, jobs).await? > 0 {
+            if began.elapsed() > PATIENCE {
+                return Err("orders stay open".into());
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+        let account = self.lives[n].account.clone();
+        self.control(&format!("/accounts/{account}/deauthorize"), &json!({}))
+            .await?;
+        self.lives[n].is_connected = false;
+        Ok(())
+    }
+
+    /// Waits until nothing is wrong, or until it has had its time: then what is wrong.
+    async fn settled(&self) -> Result<Vec<(String, String)>, Failure> {
+        let began = Instant::now();
+        loop {
+            let wrong = self.wrong().await?;
+            if wrong.is_empty() || began.elapsed() > PATIENCE {
+                return Ok(wrong);
+            }
+            sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn wrong(&self) -> Result<Vec<(String, String)>, Failure> {
+        let oracle = self.oracle().await?;
+        let mut wrong = Vec::new();
+        let mut expected = BTreeSet::new();
+        for life in &self.lives {
+            if life.is_connected {
+                let ledger = self.ledger(&life.account).await?;
+                let differs = |account: &str, found: i64, wanted: i64| {
+                    (found != wanted).then(|| {
+                        let who = format!("{} {account}: {found}, not {wanted}", life.account);
+                        ("total_differs".to_owned(), who)
+                    })
+                };
+                for (account, wanted) in life.totals(&oracle) {
+                    let found = ledger.get(account).copied().unwrap_or(0);
+                    wrong.extend(differs(account, found, wanted));
+                }
+            }
+            expected.extend(self.expected_findings(life, &oracle).await?);
+        }
+        let found = self.open_findings().await?;
+        let now = int(&oracle, "now");
+        for (key, account) in found.iter().filter(|(key, _)| !expected.contains(*key)) {
+            let life = self.lives.iter().find(|life| life.account == *account);
+            if !life.is_some_and(|life| life.may_have(&key.0, now)) {
+                wrong.push((
+                    "finding_unexpected".to_owned(),
+                    format!("{} {}", key.0, key.1),
+                ));
+            }
+        }
+        for (kind, subject) in expected.iter().filter(|key| !found.contains_key(*key)) {
+            wrong.push(("finding_missing".to_owned(), format!("{kind} {subject}")));
+        }
+        Ok(wrong)
+    }
+
+    /// The findings that this life must have caused: kind and subject.
+    async fn expected_findings(
+        &self,
+        life: &Life,
+        oracle: &Value,
+    ) -> Result<BTreeSet<(String, String)>, Failure> {
+        let mut expected = BTreeSet::new();
+        if !life.is_connected {
+            return Ok(expected);
+        }
+        for refund in list(oracle, &life.account, "refunds") {
+            if refund["status"] == "failed" {
+                let sql = format!(
+                    "SELECT id FROM refunds WHERE stripe_refund = '{}'",
+                    text(refund, "id")?
+                );
+                let ours = texts(self.db, &sql).await?.into_iter();
+                expected.extend(ours.map(|id| ("refund_failed".to_owned(), id)));
+            }
+        }
+        for dispute in list(oracle, &life.account, "disputes") {
+            if is_asking(dispute) {
+                expected.insert(("dispute_needs_response".to_owned(), text(dispute, "id")?));
+            }
+        }
+        for id in life.unreadable.keys() {
+            expected.insert(("unreadable_transaction".to_owned(), id.clone()));
+        }
+        if life.given.get("suspense").is_some_and(|sum| *sum != 0) {
+            let sql = format!(
+                "SELECT id || ':usd' FROM books WHERE stripe_account = '{}'",
+                life.account
+            );
+            let book = texts(self.db, &sql).await?.into_iter();
+            expected.extend(book.map(|subject| ("suspense_nonzero".to_owned(), subject)));
+        }
+        Ok(expected)
+    }
+
+    /// The open findings, with the account that each is about.
+    async fn open_findings(&self) -> Result<BTreeMap<(String, String), String>, Failure> {
+        let sql = "SELECT kind, subject, COALESCE(stripe_account, '') AS account FROM findings WHERE state = 'open'";
+        let query = Statement::from_string(self.db.get_database_backend(), sql);
+        let mut found = BTreeMap::new();
+        for row in self.db.query_all_raw(query).await? {
+            let key = (row.try_get("", "kind")?, row.try_get("", "subject")?);
+            found.insert(key, row.try_get("", "account")?);
+        }
+        Ok(found)
+    }
+
+    /// The sums of a book's accounts in USD.
+    async fn ledger(&self, account: &str) -> Result<BTreeMap<String, i64>, Failure> {
+        let sql = format!(
+            "SELECT e.account AS account, CAST(SUM(e.amount) AS BIGINT) AS total FROM entries e
+               JOIN books b ON b.id = e.book_id
+               WHERE b.stripe_account = '{account}' AND e.currency = 'usd' GROUP BY e.account"
+        );
+        let query = Statement::from_string(self.db.get_database_backend(), sql);
+        let mut sums = BTreeMap::new();
+        for row in self.db.query_all_raw(query).await? {
+            sums.insert(row.try_get("", "account")?, row.try_get("", "total")?);
+        }
+        Ok(sums)
+    }
+
+    /// Whether a book counts as quiet, so that it has more time.
+    async fn quiet_books(&self) -> Result<bool, Failure> {
+        let now = self.now().await? * 1000;
+        let sql = format!("SELECT COUNT(*) FROM books WHERE busy_until < {now}");
+        Ok(count(self.db, &sql).await? > 0)
+    }
+
+    fn draw(&self, what: &str, n: usize) -> f64 {
+        draw(self.plan.seed, (what, n, self.step))
+    }
+
+    async fn now(&self) -> Result<i64, Failure> {
+        let answer = self
+            .http
+            .get(format!("{}/_simulator/clock", self.stripe))
+            .send()
+            .await?;
+        let clock: Value = serde_json::from_str(&answer.text().await?)?;
+        clock["now"].as_i64().ok_or_else(|| "no time".into())
+    }
+
+    async fn advance(&self, seconds: i64) -> Result<(), Failure> {
+        self.control("/clock/advance", &json!({ "seconds": seconds }))
+            .await
+            .map(drop)
+    }
+
+    async fn oracle(&self) -> Result<Value, Failure> {
+        let answer = self
+            .http
+            .get(format!("{}/_simulator/oracle", self.stripe))
+            .send()
+            .await?;
+        Ok(serde_json::from_str(&answer.text().await?)?)
+    }
+
+    /// The seller's own business brings money in that is available at once.
+    async fn earn(&self, account: &str, amount: i64) -> Result<(), Failure> {
+        let form = format!(
+            "amount={amount}&currency=usd&confirm=true&payment_method=pm_card_bypassPending&return_url=https://shop.example"
+        );
+        self.at_stripe("/v1/payment_intents", Some(account), &form)
+            .await
+            .map(drop)
+    }
+
+    async fn give(&self, n: usize, txn: &Value) -> Result<String, Failure> {
+        let path = format!("/accounts/{}/balance_transactions", self.lives[n].account);
+        text(&self.control(&path, txn).await?, "id")
+    }
+
+    async fn control(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let url = format!("{}/_simulator{path}", self.stripe);
+        answer(path, self.http.post(url).body(body.to_string())).await
+    }
+
+    async fn at_stripe(
+        &self,
+        path: &str,
+        account: Option<&str>,
+        form: &str,
+    ) -> Result<Value, Failure> {
+        let request = self.http.post(format!("{}{path}", self.stripe));
+        let mut request = request
+            .bearer_auth("sk_test_seller")
+            .header("stripe-version", souk_simulator::API_VERSION)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.to_owned());
+        if let Some(account) = account {
+            request = request.header("stripe-account", account);
+        }
+        answer(path, request).await
+    }
+
+    async fn ask(&self, path: &str, body: &Value, token: Option<&str>) -> Result<Value, Failure> {
+        let request = self.http.post(format!("{}{path}", self.shop));
+        let mut request = request
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        answer(path, request).await
+    }
+}
+
+impl Life {
+    /// Whether a finding of this kind may be open, or may not: nothing is heard of an account that left, and a check sees
+    /// money that no list shows, until the first one afterwards.
+    fn may_have(&self, kind: &str, now: i64) -> bool {
+        let shows = |at: &i64| at + 2 * 3600 > now;
+        let hidden = !self.unreadable.is_empty() || self.late.iter().any(|(at, _)| shows(at));
+        !self.is_connected || kind == "balance_drift" && hidden
+    }
+
+    /// What the ledger's accounts must hold, in USD: recounted from what was charged, given back, taken and disputed, and
+    /// for the balance from Stripe's own, without what nobody can have read yet.
+    fn totals(&self, oracle: &Value) -> BTreeMap<&'static str, i64> {
+        let rows = |kind: &str| list(oracle, &self.account, kind);
+        let sum = |rows: Vec<&Value>| -> i64 { rows.iter().map(|r| int(r, "amount")).sum() };
+        let charged = rows("charges").iter().filter(|c| c["paid"] == true);
+        let refunded = rows("refunds").iter().filter(|r| {
+            !r["balance_transaction"].is_null()
+                && r["status"] != "failed"
+                && r["status"] != "canceled"
+        });
+        let taken = rows("disputes").iter().filter(|d| {
+            matches!(
+                d["status"].as_str(),
+                Some("needs_response" | "under_review" | "lost")
+            )
+        });
+        let platform = oracle["platform"].as_str().unwrap_or_default();
+        let fees = list(oracle, platform, "application_fees").iter();
+        let fees = fees.filter(|f| f["account"] == self.account.as_str());
+        let fees = fees
+            .map(|f| int(f, "amount") - int(f, "amount_refunded"))
+            .sum();
+        let balance = &oracle["accounts"][&self.account]["balances"]["usd"];
+        let now = int(oracle, "now");
+        let unlisted = self
+            .late
+            .iter()
+            .filter(|(at, _)| *at > now)
+            .map(|(_, net)| net);
+        let unlisted: i64 = unlisted.sum();
+        let unread = unlisted + self.unreadable.values().sum::<i64>();
+        let late = self
+            .late
+            .iter()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, net)| net);
+        let released: i64 = late.sum();
+        let given = |account: &str| self.given.get(account).copied().unwrap_or(0);
+        BTreeMap::from([
+            (
+                "stripe_balance:payments",
+                int(balance, "available") + int(balance, "pending") - unread,
+            ),
+            ("sales:charge", -sum(charged.collect())),
+            ("sales:refund", sum(refunded.collect())),
+            ("dispute:loss", sum(taken.collect())),
+            ("fee:application", fees),
+            ("reserve:hold", given("reserve:hold") - released),
+            ("suspense", given("suspense")),
+        ])
+    }
+}
+
+async fn answer(path: &str, request: reqwest::RequestBuilder) -> Result<Value, Failure> {
+    let answer = request.send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    match status.is_success() {
+        true => Ok(serde_json::from_str(&text)?),
+        false => Err(format!("{path}: {status} {text}").into()),
+    }
+}
+
+/// Whether a bank waits for the seller's answer.
+fn is_asking(dispute: &Value) -> bool {
+    matches!(
+        dispute["status"].as_str(),
+        Some("needs_response" | "warning_needs_response")
+    )
+}
+
+/// Objects of an account, by the oracle's name for their kind.
+fn list<'a>(oracle: &'a Value, account: &str, kind: &str) -> &'a [Value] {
+    let found = oracle["accounts"][account][kind].as_array();
+    found.map_or(&[], Vec::as_slice)
+}
+
+fn int(object: &Value, name: &str) -> i64 {
+    object[name].as_i64().unwrap_or_default()
+}
+
+fn text(value: &Value, name: &str) -> Result<String, Failure> {
+    let found = value[name].as_str().map(str::to_owned);
+    found.ok_or_else(|| format!("no {name} in {value}").into())
+}
