@@ -211,7 +211,6 @@ async fn find_stale(tx: &Tx, livemode: bool, staged: &BTreeSet<BookId>) -> Resul
     use book::Column as C;
     let stale = connected(livemode, C::PullBy)
         .filter(C::PullBy.lte(tx.now().plus_ms(-STALE_MS)))
-        .limit(MOST)
         .all(tx)
         .await?;
     let mut true_of = BTreeSet::new();
