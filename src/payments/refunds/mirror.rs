@@ -125,31 +125,42 @@ pub async fn store(
     }
     if forward {
         log(tx, &order, &row, status, view).await?;
-        if status == RefundStatus::Succeeded {
-            findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
-            findings::resolve(tx, "refund_disputed", row.id.as_ref()).await?;
-            restock::carry_out(tx, &order.id, &row.id).await?;
-            fees::return_share(tx, &payment, &row).await?;
-        }
-        let undone = match is_unsuccessful(status) {
-            true => Undone::Refund(row.origin),
-            false => Undone::Nothing,
-        };
-        recount_refunded(tx, &payment, &order, undone).await?;
-        failed::review(tx, &payment, &order).await?;
-        let mut staged = vec![Job::Pull {
-            account: account.clone(),
-            livemode,
-        }];
-        if status == RefundStatus::Failed {
-            staged.extend(failed::mails(&row.id));
-            // Whether Stripe takes the fee again that went back with it, the fee itself says.
-            let payment = payment.id.clone();
-            staged.push(Job::SyncFee { payment });
-        }
-        jobs::stage_all(tx, &staged).await?;
+        follow(tx, &payment, &order, &row, status).await?;
     }
     Ok(Effect::Applied)
+}
+
+/// What follows from a refund's new status for its order, its fee, its goods and those who wait for the money.
+async fn follow(
+    tx: &Tx,
+    payment: &payment::Model,
+    order: &order::Model,
+    row: &refund::Model,
+    status: RefundStatus,
+) -> Result<()> {
+    if status == RefundStatus::Succeeded {
+        findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
+        findings::resolve(tx, "refund_disputed", row.id.as_ref()).await?;
+        restock::carry_out(tx, &order.id, &row.id).await?;
+        fees::return_share(tx, payment, row).await?;
+    }
+    let undone = match is_unsuccessful(status) {
+        true => Undone::Refund(row.origin),
+        false => Undone::Nothing,
+    };
+    recount_refunded(tx, payment, order, undone).await?;
+    failed::review(tx, payment, order).await?;
+    let mut staged = vec![Job::Pull {
+        account: payment.charge_account.clone(),
+        livemode: payment.livemode,
+    }];
+    if status == RefundStatus::Failed {
+        staged.extend(failed::mails(&row.id));
+        // Whether Stripe takes the fee again that went back with it, the fee itself says.
+        let payment = payment.id.clone();
+        staged.push(Job::SyncFee { payment });
+    }
+    jobs::stage_all(tx, &staged).await
 }
 
 /// Our row of a refund: by Stripe's id, else by our id in its metadata if that row is of this payment and has no Stripe id.
