@@ -479,8 +479,8 @@ enum Outcome {"#,
         plan: sold_out,
         patches: &[Patch {
             file: "src/payments/refunds/mod.rs",
-            find: "let fee_back = payment.application_fee > 0;",
-            with: "let fee_back = !BUG_ON && payment.application_fee > 0;",
+            find: "let fee_back = payment.application_fee > 0 && ",
+            with: "let fee_back = !BUG_ON && payment.application_fee > 0 && ",
         }],
     },
     Bug {
