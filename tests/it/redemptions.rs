@@ -440,7 +440,7 @@ async fn a_redemption_counts_though_its_event_or_the_answer_about_its_code_came_
     limit_here(&app, 1).await;
     reconciliation::reconcile(&app.app).await.expect("looks");
     let overused = ("promotion_code_overused".to_owned(), code.clone());
-    assert_eq!(app.open_findings().await, [overused.clone()]);
+    assert_eq!(app.open_findings().await, std::slice::from_ref(&overused));
     // A person can't wish it away.
     let admin = app.admin().await;
     let id = text(&finding(&app).await, "id");
