@@ -289,6 +289,8 @@ async fn a_dispute_of_a_refunded_order_changes_neither_its_status_nor_its_stock(
     assert!(advice.contains("refunded already"), "{advice}");
     decide(&app, &text(&disputed, "id"), "lost").await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
+    let twice = ("returned_twice".to_owned(), checkout.payment.clone());
+    assert_eq!(app.open_findings().await, [twice]);
 }
 
 // As in mollie/WooCommerce#1049, where a late webhook set a charged-back order as paid again.

@@ -274,3 +274,24 @@ async fn a_refund_that_is_pending_for_a_week_is_found_and_asked_about_again() {
     reconciliation::reconcile(&app.app).await.expect("looks");
     assert_eq!(app.open_findings().await, []);
 }
+
+#[tokio::test]
+async fn a_refund_that_was_settled_outside_stripe_and_then_made_there_is_found() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = refunded(&app).await;
+    app.sql("UPDATE refunds SET status = 'blocked', failed_at = 1, stripe_refund = NULL")
+        .await;
+    app.sql("UPDATE orders SET status = 'paid'").await;
+    let refund = app.refunds(&shop, &checkout.order).await.remove(0);
+    let path = format!("/v1/refunds/{}/settle_outside_stripe", text(&refund, "id"));
+    let note = json!({ "note": "In cash" });
+    app.post(path, note).by(&shop.owner).expect(200).await;
+    assert_eq!(app.open_findings().await, []);
+    let payment = PaymentId::from(checkout.payment.as_str());
+    let reread = payments::sessions::reread(&app.app, &payment).await;
+    reread.expect("reads");
+    app.settle().await;
+    assert_eq!(app.order(&checkout).await["status"], "refunded");
+    let twice = ("returned_twice".to_owned(), checkout.payment.clone());
+    assert_eq!(app.open_findings().await, [twice]);
+}

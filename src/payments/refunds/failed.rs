@@ -80,15 +80,9 @@ fn make_good(
     Ok(())
 }
 
-/// The refunds of a payment that are owed, of all its refunds.
-async fn owed_of<'a>(
-    tx: &Tx,
-    payment: &payment::Model,
-    rows: &'a [refund::Model],
-) -> Result<Vec<&'a refund::Model>> {
-    let disputes = disputes::of_payment(tx, &payment.id).await?;
-    let paid = payment.amount_paid.unwrap_or(0);
-    owed(rows, paid, disputes::returned(&disputes)?)
+/// What the buyer of a payment got back by disputes, in minor units.
+async fn disputed(tx: &Tx, payment: &payment::Model) -> Result<i64> {
+    disputes::returned(&disputes::of_payment(tx, &payment.id).await?)
 }
 
 /// `review` of a payment by its id.
@@ -101,13 +95,18 @@ pub async fn review_by_id(tx: &Tx, payment: &PaymentId) -> Result<()> {
     review(tx, &payment, &order).await
 }
 
-/// Opens a finding for each of the payment's failed refunds that is owed, and resolves those of the others.
+/// Opens a finding for each of the payment's failed refunds that is owed, and resolves those of the others. What went back
+/// twice is a finding, too.
 ///
 /// # Errors
 /// The database failed, or sums that don't fit.
 pub(super) async fn review(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
     let rows = refunds_of_payment(tx, &payment.id).await?;
-    let owed = owed_of(tx, payment, &rows).await?;
+    let (paid, disputed) = (
+        payment.amount_paid.unwrap_or(0),
+        disputed(tx, payment).await?,
+    );
+    let owed = owed(&rows, paid, disputed)?;
     for row in rows.iter().filter(|row| is_unsuccessful(row.status)) {
         if !owed.iter().any(|debt| debt.id == row.id) {
             findings::resolve(tx, "refund_failed", row.id.as_ref()).await?;
@@ -117,7 +116,36 @@ pub(super) async fn review(tx: &Tx, payment: &payment::Model, order: &order::Mod
             findings::raise(tx, finding(payment, order, row)).await?;
         }
     }
-    Ok(())
+    // A refund that was settled outside Stripe and that Stripe then made went back twice.
+    let by_stripe = rows
+        .iter()
+        .filter(|row| row.status == RefundStatus::Succeeded);
+    let outside = rows.iter().filter(|row| row.settled_at.is_some());
+    let back = by_stripe.chain(outside).map(|row| row.amount);
+    let back = back.into_iter().try_fold(disputed, money::add)?;
+    if back <= paid {
+        return findings::resolve(tx, TWICE, payment.id.as_ref()).await;
+    }
+    findings::raise(tx, returned_twice(payment, order, money::sub(back, paid)?)).await
+}
+
+/// The kind of the finding about a buyer who got back more than was paid.
+const TWICE: &str = "returned_twice";
+
+fn returned_twice(payment: &payment::Model, order: &order::Model, excess: i64) -> NewFinding {
+    let amount = money::display(excess, &payment.currency);
+    NewFinding {
+        kind: TWICE,
+        stripe_account: Some(payment.charge_account.clone()),
+        subject: payment.id.to_string(),
+        message: format!(
+            "The buyer of order {} has got back {amount} more than was paid: by refunds, by a lost dispute, or outside Stripe. \
+             Answer or appeal the dispute with the refund as evidence, or ask the buyer for it, and note what became of it.",
+            order.id,
+        ),
+        amount: Some(excess),
+        currency: Some(payment.currency.clone()),
+    }
 }
 
 fn finding(payment: &payment::Model, order: &order::Model, row: &refund::Model) -> NewFinding {
@@ -177,7 +205,8 @@ pub async fn settle_outside_stripe(
         ));
     }
     let rows = refunds_of_payment(&tx, &payment.id).await?;
-    let owed = owed_of(&tx, &payment, &rows).await?;
+    let paid = payment.amount_paid.unwrap_or(0);
+    let owed = owed(&rows, paid, disputed(&tx, &payment).await?)?;
     if !owed.iter().any(|debt| debt.id == *id) {
         return Err(Error::conflict(
             "refund_made_good",
