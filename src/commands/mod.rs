@@ -34,7 +34,7 @@ Settings are environment variables, or lines of a .env file in the working direc
   APPLICATION_FEE_BPS            hundredths of a per cent          [1000]
   APPLICATION_FEE_FIXED          minor units and currency,         [none]
                                  such as 30 usd, 25 eur
-  APPLICATION_FEE_BASE           paid or subtotal: what the fee is a share of   [paid]
+  APPLICATION_FEE_BASE           paid or subtotal                  [paid]
   SELLER_DASHBOARD               full or express                   [full]
   SMTP_URL, MAIL_FROM            mail                              [files in DATA_DIR/mail]
   SEED_DEMO                      demo data, simulated money only   [true]
