@@ -32,6 +32,8 @@ const DAY: i64 = 86_400;
 /// The deadlines of a pull, in seconds, and a minute for the job that looks for them.
 const BUSY: i64 = 16 * 60;
 const QUIET: i64 = 6 * 3600 + 120;
+/// By when an event of money has its pull.
+const EVENT: i64 = 2 * 60 + 1;
 /// Real time in which what is due by then must be done.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Beyond any life: money that is available then is in no payout of it.
@@ -143,6 +145,11 @@ impl World<'_> {
             }
             self.advance(BUSY).await?;
             let mut wrong = self.settled().await?;
+            if !wrong.is_empty() {
+                // An event that came after the pull asks for another.
+                self.advance(EVENT).await?;
+                wrong = self.settled().await?;
+            }
             if !wrong.is_empty() && self.quiet_books().await? {
                 self.advance(QUIET).await?;
                 wrong = self.settled().await?;
@@ -516,6 +523,19 @@ impl World<'_> {
         Ok(count(self.db, &sql).await? > 0)
     }
 
+    /// Whether an event is on its way, or a job is due.
+    async fn is_at_work(&self) -> Result<bool, Failure> {
+        let pending = self
+            .http
+            .get(format!("{}/_simulator/events/pending", self.stripe));
+        let pending: Value = serde_json::from_str(&pending.send().await?.text().await?)?;
+        let due = self.now().await? * 1000;
+        let jobs = format!(
+            "SELECT COUNT(*) FROM jobs WHERE state = 'leased' OR (state = 'ready' AND run_at <= {due})"
+        );
+        Ok(pending != json!([]) || count(self.db, &jobs).await? > 0)
+    }
+
     fn draw(&self, what: &str, n: usize) -> f64 {
         draw(self.plan.seed, (what, n, self.step))
     }
@@ -530,7 +550,12 @@ impl World<'_> {
         clock["now"].as_i64().ok_or_else(|| "no time".into())
     }
 
+    /// Moves the time, once what was under way has ended: a leap would end its lease.
     async fn advance(&self, seconds: i64) -> Result<(), Failure> {
+        let began = Instant::now();
+        while self.is_at_work().await? && began.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(100)).await;
+        }
         self.control("/clock/advance", &json!({ "seconds": seconds }))
             .await
             .map(drop)
@@ -609,7 +634,11 @@ impl Life {
     fn totals(&self, oracle: &Value) -> BTreeMap<&'static str, i64> {
         let rows = |kind: &str| list(oracle, &self.account, kind);
         let sum = |rows: Vec<&Value>| -> i64 { rows.iter().map(|r| int(r, "amount")).sum() };
-        let charged = rows("charges").iter().filter(|c| c["paid"] == true);
+        let paid = |from_platform: bool| {
+            let charges = rows("charges").iter().filter(|c| c["paid"] == true);
+            let of = charges.filter(|c| c["source_transfer"].is_string() == from_platform);
+            -sum(of.collect())
+        };
         let refunded = rows("refunds").iter().filter(|r| {
             !r["balance_transaction"].is_null()
                 && r["status"] != "failed"
@@ -648,7 +677,8 @@ impl Life {
                 "stripe_balance:payments",
                 int(balance, "available") + int(balance, "pending") - unread,
             ),
-            ("sales:charge", -sum(charged.collect())),
+            ("sales:charge", paid(false)),
+            ("transfer", paid(true)),
             ("sales:refund", sum(refunded.collect())),
             ("dispute:loss", sum(taken.collect())),
             ("fee:application", fees),
