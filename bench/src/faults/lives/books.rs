@@ -1,0 +1,207 @@
+//! What a life's book must hold, recounted from the simulator's charges, refunds, disputes and fees.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::Value;
+
+use super::{Life, World};
+use crate::Failure;
+use crate::database::texts;
+
+impl World<'_> {
+    /// What isn't as it must be: a category, and of whom.
+    pub(super) async fn wrong(&self) -> Result<Vec<(String, String)>, Failure> {
+        let oracle = self.oracle().await?;
+        let mut wrong = Vec::new();
+        let mut expected = BTreeSet::new();
+        for life in &self.lives {
+            if life.is_connected {
+                let ledger = self.ledger(&life.account).await?;
+                let differs = |account: &str, found: i64, wanted: i64| {
+                    (found != wanted).then(|| {
+                        let who = format!("{} {account}: {found}, not {wanted}", life.account);
+                        ("total_differs".to_owned(), who)
+                    })
+                };
+                for (account, wanted) in life.totals(&oracle) {
+                    let found = ledger.get(account).copied().unwrap_or(0);
+                    wrong.extend(differs(account, found, wanted));
+                }
+            }
+            expected.extend(self.expected_findings(life, &oracle).await?);
+        }
+        let found = self.open_findings().await?;
+        let now = int(&oracle, "now");
+        for (key, account) in found.iter().filter(|(key, _)| !expected.contains(*key)) {
+            let life = self.lives.iter().find(|life| life.account == *account);
+            if !life.is_some_and(|life| life.may_have(&key.0, now)) {
+                wrong.push((
+                    "finding_unexpected".to_owned(),
+                    format!("{} {}", key.0, key.1),
+                ));
+            }
+        }
+        for (kind, subject) in expected.iter().filter(|key| !found.contains_key(*key)) {
+            wrong.push(("finding_missing".to_owned(), format!("{kind} {subject}")));
+        }
+        Ok(wrong)
+    }
+
+    /// The findings that this life must have caused: kind and subject.
+    async fn expected_findings(
+        &self,
+        life: &Life,
+        oracle: &Value,
+    ) -> Result<BTreeSet<(String, String)>, Failure> {
+        let mut expected = BTreeSet::new();
+        if !life.is_connected {
+            return Ok(expected);
+        }
+        for refund in list(oracle, &life.account, "refunds") {
+            if refund["status"] == "failed" {
+                let sql = format!(
+                    "SELECT id FROM refunds WHERE stripe_refund = '{}'",
+                    text(refund, "id")?
+                );
+                let ours = texts(self.db, &sql).await?.into_iter();
+                expected.extend(ours.map(|id| ("refund_failed".to_owned(), id)));
+            }
+        }
+        for dispute in list(oracle, &life.account, "disputes") {
+            if is_asking(dispute) {
+                expected.insert(("dispute_needs_response".to_owned(), text(dispute, "id")?));
+            }
+        }
+        for id in life.unreadable.keys() {
+            expected.insert(("unreadable_transaction".to_owned(), id.clone()));
+        }
+        if life.given.get("suspense").is_some_and(|sum| *sum != 0) {
+            let sql = format!(
+                "SELECT id || ':usd' FROM books WHERE stripe_account = '{}'",
+                life.account
+            );
+            let book = texts(self.db, &sql).await?.into_iter();
+            expected.extend(book.map(|subject| ("suspense_nonzero".to_owned(), subject)));
+        }
+        Ok(expected)
+    }
+
+    /// The open findings, with the account that each is about.
+    async fn open_findings(&self) -> Result<BTreeMap<(String, String), String>, Failure> {
+        let sql = "SELECT kind, subject, COALESCE(stripe_account, '') AS account FROM findings WHERE state = 'open'";
+        let query = Statement::from_string(self.db.get_database_backend(), sql);
+        let mut found = BTreeMap::new();
+        for row in self.db.query_all_raw(query).await? {
+            let key = (row.try_get("", "kind")?, row.try_get("", "subject")?);
+            found.insert(key, row.try_get("", "account")?);
+        }
+        Ok(found)
+    }
+
+    /// The sums of a book's accounts in USD.
+    async fn ledger(&self, account: &str) -> Result<BTreeMap<String, i64>, Failure> {
+        let sql = format!(
+            "SELECT e.account AS account, CAST(SUM(e.amount) AS BIGINT) AS total FROM entries e
+               JOIN books b ON b.id = e.book_id
+               WHERE b.stripe_account = '{account}' AND e.currency = 'usd' GROUP BY e.account"
+        );
+        let query = Statement::from_string(self.db.get_database_backend(), sql);
+        let mut sums = BTreeMap::new();
+        for row in self.db.query_all_raw(query).await? {
+            sums.insert(row.try_get("", "account")?, row.try_get("", "total")?);
+        }
+        Ok(sums)
+    }
+}
+
+impl Life {
+    /// Whether a finding of this kind may be open, or may not: nothing is heard of an account that left, and a check sees
+    /// money that no list shows, until the first one afterwards.
+    pub(super) fn may_have(&self, kind: &str, now: i64) -> bool {
+        let shows = |at: &i64| at + 2 * 3600 > now;
+        let hidden = !self.unreadable.is_empty() || self.late.iter().any(|(at, _)| shows(at));
+        !self.is_connected || kind == "balance_drift" && hidden
+    }
+
+    /// What the ledger's accounts must hold, in USD: recounted from what was charged, given back, taken and disputed, and
+    /// for the balance from Stripe's own, without what nobody can have read yet.
+    pub(super) fn totals(&self, oracle: &Value) -> BTreeMap<&'static str, i64> {
+        let rows = |kind: &str| list(oracle, &self.account, kind);
+        let sum = |rows: Vec<&Value>| -> i64 { rows.iter().map(|r| int(r, "amount")).sum() };
+        let paid = |from_platform: bool| {
+            let charges = rows("charges").iter().filter(|c| c["paid"] == true);
+            let of = charges.filter(|c| c["source_transfer"].is_string() == from_platform);
+            -sum(of.collect())
+        };
+        let refunded = rows("refunds").iter().filter(|r| {
+            !r["balance_transaction"].is_null()
+                && r["status"] != "failed"
+                && r["status"] != "canceled"
+        });
+        let taken = rows("disputes").iter().filter(|d| {
+            matches!(
+                d["status"].as_str(),
+                Some("needs_response" | "under_review" | "lost")
+            )
+        });
+        let platform = oracle["platform"].as_str().unwrap_or_default();
+        let fees = list(oracle, platform, "application_fees").iter();
+        let fees = fees.filter(|f| f["account"] == self.account.as_str());
+        let fees = fees
+            .map(|f| int(f, "amount") - int(f, "amount_refunded"))
+            .sum();
+        let balance = &oracle["accounts"][&self.account]["balances"]["usd"];
+        let now = int(oracle, "now");
+        let unlisted = self
+            .late
+            .iter()
+            .filter(|(at, _)| *at > now)
+            .map(|(_, net)| net);
+        let unlisted: i64 = unlisted.sum();
+        let unread = unlisted + self.unreadable.values().sum::<i64>();
+        let late = self
+            .late
+            .iter()
+            .filter(|(at, _)| *at <= now)
+            .map(|(_, net)| net);
+        let released: i64 = late.sum();
+        let given = |account: &str| self.given.get(account).copied().unwrap_or(0);
+        BTreeMap::from([
+            (
+                "stripe_balance:payments",
+                int(balance, "available") + int(balance, "pending") - unread,
+            ),
+            ("sales:charge", paid(false)),
+            ("transfer", paid(true)),
+            ("sales:refund", sum(refunded.collect())),
+            ("dispute:loss", sum(taken.collect())),
+            ("fee:application", fees),
+            ("reserve:hold", given("reserve:hold") - released),
+            ("suspense", given("suspense")),
+        ])
+    }
+}
+
+/// Whether a bank waits for the seller's answer.
+pub(super) fn is_asking(dispute: &Value) -> bool {
+    matches!(
+        dispute["status"].as_str(),
+        Some("needs_response" | "warning_needs_response")
+    )
+}
+
+/// Objects of an account, by the oracle's name for their kind.
+pub(super) fn list<'a>(oracle: &'a Value, account: &str, kind: &str) -> &'a [Value] {
+    let found = oracle["accounts"][account][kind].as_array();
+    found.map_or(&[], Vec::as_slice)
+}
+
+pub(super) fn int(object: &Value, name: &str) -> i64 {
+    object[name].as_i64().unwrap_or_default()
+}
+
+pub(super) fn text(value: &Value, name: &str) -> Result<String, Failure> {
+    let found = value[name].as_str().map(str::to_owned);
+    found.ok_or_else(|| format!("no {name} in {value}").into())
+}
