@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Has, Shop, TestApp, User, event, text};
+use crate::harness::{Between, Has, Shop, TestApp, User, event, text};
 use crate::onboarding::{browse, link};
 
 /// A seller that isn't onboarded, and of which nothing is left to do here.
@@ -465,4 +465,23 @@ async fn a_country_that_stripe_refuses_after_all_is_named_and_leaves_no_seller()
     assert_eq!(problem["param"], "country");
     assert_eq!(app.count("sellers").await, 0);
     app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_may_not_make_accounts_is_told_so_and_keeps_no_seller() {
+    let (app, between) = Between::start().await;
+    let mira = app.member("mira").await;
+    between.edit(|path, status, answer| {
+        if path.starts_with("/v1/accounts") {
+            *status = 400;
+            *answer = json!({ "error": {
+                "type": "invalid_request_error", "message": "You can only create new accounts if you've signed up for Connect.",
+            } });
+        }
+    });
+    let body = json!({ "name": "Mira", "country": "US" });
+    let refused = app.post("/v1/sellers", body).by(&mira);
+    let refused = refused.refused(409, "stripe_refused").await;
+    assert!(text(&refused, "detail").contains("signed up for Connect"));
+    assert_eq!(app.count("sellers").await, 0);
 }
