@@ -43,7 +43,7 @@ async fn payments_that_were_open_are_a_finding_each_and_can_be_cancelled() {
     expected.sort();
     assert_eq!(app.open_findings().await, expected);
     let verified = app.verify(&one).await;
-    verified.has(json!({ "success": false, "status": "pending" }));
+    verified.has(json!({ "success": false, "status": "pending", "seller_disconnected": true }));
     assert!(
         text(&verified, "message").contains("ask the shop"),
         "{verified}"

@@ -168,7 +168,7 @@ async fn a_refund_that_we_owe_waits_for_the_bank_and_is_sent_when_the_dispute_is
     open.sort();
     assert_eq!(open, expected);
     let verified = app.verify(&checkout).await;
-    verified.has(json!({ "status": "refund_due", "refund_failed": false }));
+    verified.has(json!({ "status": "refund_due", "refund_failed": false, "disputed": true }));
     let message = text(&verified, "message");
     assert!(message.contains("bank"), "{message}");
     app.advance(3600).await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, Has, Shop, TestApp, assumed, text};
+use crate::harness::{Between, Checkout, Has, Shop, TestApp, assumed, text};
 
 /// A shop whose buyer has paid for a lamp with this much off, by a code that was entered at Stripe. Another sale covers
 /// Stripe's fees.
@@ -187,4 +187,20 @@ async fn an_order_shows_what_stripe_does_with_the_fee_of_a_refund_that_fails() {
     refund(&app, &shop, &checkout, 2000).await;
     assert_eq!(kept(&app, &checkout).await, 0);
     assert_eq!(at_stripe(&app, &checkout).await, (200, 200));
+}
+
+#[tokio::test]
+async fn stripe_is_asked_to_return_the_fee_only_where_none_of_it_went_back_by_us() {
+    let (app, between) = Between::start().await;
+    let (shop, checkout) = discounted(&app, 2000, 50).await;
+    refund(&app, &shop, &checkout, 100).await;
+    let sent = between.sent("/v1/refunds");
+    assert_eq!(sent.len(), 1);
+    assert!(!sent[0].contains("refund_application_fee"), "{sent:?}");
+    let lamp = app.product(&shop, 2000, None).await;
+    let whole = app.sale(&lamp).await;
+    refund(&app, &shop, &whole, 100).await;
+    let sent = between.sent("/v1/refunds");
+    assert_eq!(sent.len(), 1);
+    assert!(sent[0].contains("refund_application_fee=true"), "{sent:?}");
 }

@@ -210,6 +210,8 @@ struct Verification {
     success: bool,
     status: OrderStatus,
     refund_failed: bool,
+    disputed: bool,
+    seller_disconnected: bool,
     message: &'static str,
     order: Option<OrderView>,
 }
@@ -230,6 +232,8 @@ async fn verify(
         success: checkout.status == OrderStatus::Paid,
         status: checkout.status,
         refund_failed: checkout.refund_failed,
+        disputed: checkout.disputed,
+        seller_disconnected: checkout.disconnected,
         message: verdict(&checkout),
         order,
     }))

@@ -27,7 +27,14 @@
   }
 
   function show(answer) {
-    var known = answer.refund_failed ? "Your refund failed" : titles[answer.status];
+    var known = titles[answer.status];
+    if (answer.status === "refund_due" && answer.disputed) {
+      known = "Your bank decides about your money";
+    } else if (answer.refund_failed) {
+      known = "Your refund failed";
+    } else if (answer.seller_disconnected && (answer.status === "pending" || answer.status === "processing")) {
+      known = "Your payment can't be confirmed here";
+    }
     title.textContent = known || title.textContent;
     title.className = answer.success ? "good" : "";
     message.textContent = answer.message;

@@ -30,6 +30,7 @@ struct Inner {
     ask: Option<Ask>,
     edit: Option<Edit>,
     asked: Vec<String>,
+    sent: Vec<String>,
 }
 
 impl Between {
@@ -79,6 +80,13 @@ impl Between {
         std::mem::take(&mut self.lock().asked)
     }
 
+    /// The bodies that were posted to a path since the last look.
+    pub fn sent(&self, path: &str) -> Vec<String> {
+        let all = std::mem::take(&mut self.lock().sent).into_iter();
+        all.filter(|sent| sent.starts_with(&format!("{path} ")))
+            .collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().expect("a lock")
     }
@@ -100,6 +108,8 @@ async fn pass_on(State(between): State<Between>, request: Request) -> Response {
         format!("{}{path}", inner.stripe)
     };
     let body = to_bytes(body, usize::MAX).await.expect("a body");
+    let posted = String::from_utf8_lossy(&body);
+    between.lock().sent.push(format!("{asked} {posted}"));
     let mut headers = parts.headers;
     headers.remove("host");
     let answer = between
