@@ -7,9 +7,8 @@ use crate::harness::{Answer, Checkout, Has, Shop, TestApp, text};
 
 const DAY: i64 = 24 * 3600;
 
-/// A card whose payment is disputed at once, and one of which the bank asks first.
+/// A card whose payment is disputed at once.
 const DISPUTED: &str = "4000000000000259";
-const INQUIRED: &str = "4000000000001976";
 
 /// A shop with an order that was paid with this card, and another sale that covers Stripe's fees.
 async fn sold(app: &TestApp, card: &str) -> (Shop, Checkout) {
@@ -22,6 +21,16 @@ async fn sold(app: &TestApp, card: &str) -> (Shop, Checkout) {
     (shop, checkout)
 }
 
+/// A shop with an order whose buyer's bank asks about it.
+async fn inquired(app: &TestApp) -> (Shop, Checkout) {
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    let checkout = app.sale(&lamp).await;
+    dispute(app, &shop, &checkout, json!({ "inquiry": true })).await;
+    (shop, checkout)
+}
+
 /// A shop whose last lamp was sold to another while this buyer paid, with a dispute of that payment that came before the
 /// refund could be sent.
 async fn oversold_and_disputed(app: &TestApp) -> (Shop, Checkout, String) {
@@ -29,9 +38,9 @@ async fn oversold_and_disputed(app: &TestApp) -> (Shop, Checkout, String) {
     let lamp = app.product(&shop, 2500, Some(1)).await;
     let late = app.checkout(&lamp).await;
     app.sale(&lamp).await;
-    app.pay_with(&late, json!({ "card": DISPUTED })).await;
-    app.settle().await;
-    let dispute = dispute_of(app, &late).await;
+    app.pay(&late).await;
+    app.apply_events().await;
+    let dispute = dispute(app, &shop, &late, json!({})).await;
     (shop, late, text(&dispute, "id"))
 }
 
@@ -116,7 +125,7 @@ async fn a_disputed_order_says_so_and_is_neither_fulfilled_nor_refunded_by_mista
 #[tokio::test]
 async fn an_inquiry_leaves_the_payment_refundable_and_a_refund_ends_it() {
     let app = TestApp::start().await;
-    let (shop, checkout) = sold(&app, INQUIRED).await;
+    let (shop, checkout) = inquired(&app).await;
     let dispute = dispute_of(&app, &checkout).await;
     dispute.has(json!({ "status": "warning_needs_response", "is_charge_refundable": true }));
     assert_eq!(app.mails_called("A bank asks about a payment"), 1);
@@ -133,7 +142,7 @@ async fn an_inquiry_leaves_the_payment_refundable_and_a_refund_ends_it() {
 #[tokio::test]
 async fn an_inquiry_that_is_escalated_is_a_dispute() {
     let app = TestApp::start().await;
-    let (shop, checkout) = sold(&app, INQUIRED).await;
+    let (shop, checkout) = inquired(&app).await;
     let id = text(&dispute_of(&app, &checkout).await, "id");
     decide(&app, &id, "escalated").await;
     let dispute = dispute_of(&app, &checkout).await;
@@ -209,17 +218,7 @@ async fn of_a_lost_dispute_about_a_part_only_the_rest_is_owed() {
     app.sale(&lamp).await;
     app.pay(&late).await;
     app.apply_events().await;
-    let intent: String = app
-        .query(&format!(
-            "SELECT payment_intent AS it FROM payments WHERE id = '{}'",
-            late.payment
-        ))
-        .await;
-    let path = format!("/payment_intents/{intent}");
-    let intent = app.stripe_api("GET", &path, &shop.account, &[]).await;
-    let path = format!("/charges/{}/dispute", text(&intent, "latest_charge"));
-    let dispute = app.simulate(&path, json!({ "amount": 1000 })).await;
-    app.settle().await;
+    let dispute = dispute(&app, &shop, &late, json!({ "amount": 1000 })).await;
     decide(&app, &text(&dispute, "id"), "lost").await;
     let refund = app.refunds(&shop, &late.order).await.remove(0);
     // Stripe refuses a charge that was charged back, so a person must pay the rest.
@@ -251,7 +250,7 @@ async fn a_dispute_whose_events_were_lost_is_found_by_reading_again() {
 }
 
 /// The dispute of an order's charge, by the buyer's bank.
-async fn dispute(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Value {
+async fn dispute(app: &TestApp, shop: &Shop, checkout: &Checkout, how: Value) -> Value {
     let find = format!(
         "SELECT payment_intent AS it FROM payments WHERE id = '{}'",
         checkout.payment
@@ -260,7 +259,7 @@ async fn dispute(app: &TestApp, shop: &Shop, checkout: &Checkout) -> Value {
     let path = format!("/payment_intents/{intent}");
     let intent = app.stripe_api("GET", &path, &shop.account, &[]).await;
     let path = format!("/charges/{}/dispute", text(&intent, "latest_charge"));
-    let dispute = app.simulate(&path, json!({})).await;
+    let dispute = app.simulate(&path, how).await;
     app.settle().await;
     dispute
 }
@@ -276,7 +275,7 @@ async fn a_dispute_of_a_refunded_order_changes_neither_its_status_nor_its_stock(
     refund(&app, &shop, &checkout).await.expect(201);
     app.settle().await;
     let (before, stock) = (app.order(&checkout).await, app.stock(&lamp).await);
-    let disputed = dispute(&app, &shop, &checkout).await;
+    let disputed = dispute(&app, &shop, &checkout, json!({})).await;
     let after = app.order(&checkout).await;
     assert_eq!(after["status"], "refunded");
     assert_eq!(after["amount_refunded"], before["amount_refunded"]);
@@ -304,7 +303,7 @@ async fn events_that_come_again_after_a_lost_dispute_sell_nothing_anew() {
     app.pay(&checkout).await;
     let completed = app.pending_one("checkout.session.completed").await;
     app.settle().await;
-    let disputed = dispute(&app, &shop, &checkout).await;
+    let disputed = dispute(&app, &shop, &checkout, json!({})).await;
     decide(&app, &text(&disputed, "id"), "lost").await;
     let (before, stock) = (app.order(&checkout).await, app.stock(&lamp).await);
     let mut again = completed.clone();
