@@ -271,8 +271,10 @@ struct StockRow {
     available: Option<i64>,
 }
 
+/// No key of a product ever changes. So an order may be placed meanwhile: its lines refer to products in the buyer's order,
+/// and would deadlock with a full lock.
 const LOCK_STOCK: SetWise = SetWise {
-    text: "SELECT p.id, p.available FROM {input} JOIN products p ON p.id = input.id ORDER BY p.id FOR UPDATE OF p",
+    text: "SELECT p.id, p.available FROM {input} JOIN products p ON p.id = input.id ORDER BY p.id FOR NO KEY UPDATE OF p",
     columns: &[("id", "text")],
 };
 

@@ -22,8 +22,8 @@ static SQLITE_TEXTS: Texts = LazyLock::new(RwLock::default);
 
 /// A statement over rows. Its text names them `{input}` where a table would stand, and their columns `input.NAME`. `$1` is
 /// the rows; the values begin at `$2`. What is too much to quote comes as the blob `$3`, of which `{slice of $3}` is the
-/// text that a row's columns `at` (from 1) and `bytes` name. One subquery, or else the statement, may end with FOR UPDATE,
-/// which is left out on SQLite.
+/// text that a row's columns `at` (from 1) and `bytes` name. One subquery, or else the statement, may end with FOR UPDATE or
+/// FOR NO KEY UPDATE, which is left out on SQLite.
 pub struct SetWise {
     /// In SQL that both databases understand.
     pub text: &'static str,
@@ -128,7 +128,8 @@ impl SetWise {
 
 /// SQLite knows no FOR UPDATE: its one writer needs no lock.
 fn without_for_update(text: &str) -> String {
-    let Some((before, rest)) = text.split_once(" FOR UPDATE") else {
+    let lock = [" FOR UPDATE", " FOR NO KEY UPDATE"];
+    let Some((before, rest)) = lock.iter().find_map(|lock| text.split_once(lock)) else {
         return text.to_owned();
     };
     let after = rest.find(')').map_or("", |end| &rest[end..]);
@@ -142,7 +143,7 @@ mod tests {
     #[test]
     fn the_text_is_that_of_its_database() {
         let lock = SetWise {
-            text: "SELECT o.id FROM {input} JOIN orders o ON o.id = input.id ORDER BY o.id FOR UPDATE OF o",
+            text: "SELECT o.id FROM {input} JOIN orders o ON o.id = input.id ORDER BY o.id FOR NO KEY UPDATE OF o",
             columns: &[("id", "text")],
         };
         let nested = SetWise {
@@ -157,7 +158,7 @@ mod tests {
             );
             assert!(
                 lock.text_for(DbBackend::Postgres)
-                    .ends_with("ORDER BY o.id FOR UPDATE OF o")
+                    .ends_with("ORDER BY o.id FOR NO KEY UPDATE OF o")
             );
             assert_eq!(
                 *nested.text_for(DbBackend::Sqlite),

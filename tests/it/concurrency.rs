@@ -1,11 +1,15 @@
 //! Things that happen at the same moment.
 
+use std::time::Duration;
+
 use futures_util::future::{join, join_all};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
+use souk::catalog::Stock;
 use souk::webhooks;
+use souk_entity::ProductId;
 
-use crate::harness::{Checkout, TestApp, text};
+use crate::harness::{Checkout, TestApp, on_postgres, text};
 use crate::sellers::get_seller;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -203,4 +207,26 @@ async fn an_account_that_changes_while_its_id_is_being_stored_is_read_again() {
     );
     app.settle().await;
     assert_eq!(get_seller(&app, &shop).await["charges_enabled"], false);
+}
+
+#[tokio::test]
+async fn an_order_is_placed_while_a_sale_holds_the_stock_of_its_products() {
+    // SQLite has one writer.
+    if !on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let (one, two) = (
+        app.product(&shop, 900, Some(5)).await,
+        app.product(&shop, 900, Some(5)).await,
+    );
+    let tx = app.app.db.begin_write().await.expect("begins");
+    let products = [&one, &two].map(|id| ProductId::from(id.as_str()));
+    let stock = Stock::lock(&tx, &products.iter().collect()).await;
+    stock.expect("locks");
+    let placed = app.checkout_of(&[(&two, 1), (&one, 1)]);
+    let placed = tokio::time::timeout(Duration::from_secs(10), placed).await;
+    tx.rollback().await.expect("ends");
+    placed.expect("nobody had to wait");
 }
