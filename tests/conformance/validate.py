@@ -37,6 +37,8 @@ class Description:
             kind = schema.get("properties", {}).get("object", {}).get("enum", [])
             if len(kind) == 1 and not name.startswith("deleted_") and schema.get("x-resourceId"):
                 self.by_object[kind[0]] = schema
+        # No route answers with it; the events of an account that connects or leaves carry it.
+        self.by_object["application"] = self.schemas["application"]
 
     def resolve(self, schema):
         while "$ref" in schema:

@@ -225,7 +225,8 @@ async fn an_order_is_placed_while_a_sale_holds_the_stock_of_its_products() {
     let products = [&one, &two].map(|id| ProductId::from(id.as_str()));
     let stock = Stock::lock(&tx, &products.iter().collect()).await;
     stock.expect("locks");
-    let placed = app.checkout_of(&[(&two, 1), (&one, 1)]);
+    let lines = [(two.as_str(), 1), (one.as_str(), 1)];
+    let placed = app.checkout_of(&lines);
     let placed = tokio::time::timeout(Duration::from_secs(10), placed).await;
     tx.rollback().await.expect("ends");
     placed.expect("nobody had to wait");
