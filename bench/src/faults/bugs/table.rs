@@ -367,19 +367,26 @@ enum Outcome {"#,
     },
     Bug {
         name: "lost_wake_up",
-        does: "a job that is staged again, while it runs or after, does not run again",
+        does: "a job that is staged again, while it runs or after, does not run again, and no check of the books makes up for it",
         found_as: "transaction_lost",
         plan: busy,
-        patches: &[Patch {
-            file: "src/jobs.rs",
-            find: "rows.entry(job.effect_key()).or_insert((job, args));",
-            with: r#"
+        patches: &[
+            Patch {
+                file: "src/jobs.rs",
+                find: "rows.entry(job.effect_key()).or_insert((job, args));",
+                with: r#"
         let there = job::Entity::find().filter(job::Column::EffectKey.eq(job.effect_key()));
         if BUG_ON && there.one(tx).await?.is_some() {
             continue;
         }
         rows.entry(job.effect_key()).or_insert((job, args));"#,
-        }],
+            },
+            Patch {
+                file: "src/ledger/deadlines.rs",
+                find: "jobs::stage_all(tx, &checks.collect::<Vec<_>>()).await?;",
+                with: "if !BUG_ON { jobs::stage_all(tx, &checks.collect::<Vec<_>>()).await?; }",
+            },
+        ],
     },
     Bug {
         name: "lease_for_ever",
