@@ -60,6 +60,7 @@ impl Stripe {
             .route("/v1/checkout/sessions", post(open))
             .route("/v1/checkout/sessions/{id}", get(session))
             .route("/v1/refunds", get(nothing))
+            .route("/v1/disputes", get(nothing))
             .route("/v1/balance_transactions", get(nothing))
             .route("/v1/events", get(nothing))
             .fallback(no_such)
