@@ -205,3 +205,33 @@ async fn the_next_jobs_are_found_by_an_index_though_the_table_was_small_when_tha
     assert!(steps.contains("Index Scan using jobs_due"), "{steps}");
     assert!(!steps.contains("Sort"), "{steps}");
 }
+
+/// ANALYZE that sees a table while it is small makes reading it whole look cheap, for as long as its figures stand.
+#[tokio::test]
+async fn triggers_that_look_for_a_row_before_each_insert_use_indexes_also_by_figures_of_small_tables()
+ {
+    if on_postgres() {
+        return;
+    }
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    app.settle().await;
+    app.sql("ANALYZE").await;
+    let triggers: String = app
+        .query(
+            "SELECT group_concat(sql, char(10)) AS it FROM sqlite_master
+               WHERE type = 'trigger' AND sql LIKE '%BEFORE INSERT ON%'",
+        )
+        .await;
+    let mut looked_for = 0;
+    for lookup in triggers.split("EXISTS (").skip(1) {
+        let (lookup, _) = lookup.split_once(')').expect("its end");
+        let steps = plan(&app, &lookup.replace("NEW.", ":")).await;
+        let whole = steps.iter().find(|step| step.starts_with("SCAN"));
+        assert_eq!(whole, None, "{lookup}: {steps:?}");
+        looked_for += 1;
+    }
+    assert!(looked_for > 15, "{looked_for} of:\n{triggers}");
+}

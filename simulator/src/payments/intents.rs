@@ -290,7 +290,8 @@ fn hidden(tx: &mut Tx<'_>, args: &Node) -> Value {
     json!({ "lines": lines, "incremental": requested == Some("if_available") })
 }
 
-/// A payment method must be of an accepted type and belong to nobody else.
+/// A payment method must be of an accepted type and belong to nobody else. A card takes no complete statement descriptor
+/// (<https://docs.stripe.com/api/payment_intents/create#create_payment_intent-statement_descriptor>).
 pub(crate) fn check_method(
     intent: &Value,
     customer: Option<&str>,
@@ -315,6 +316,12 @@ pub(crate) fn check_method(
             names.join(", ")
         ))
         .param("payment_method"));
+    }
+    if method.value["type"] == "card" && intent["statement_descriptor"].is_string() {
+        return Err(ApiError::invalid(
+            "The statement_descriptor parameter is not supported for card charges. Please use the statement_descriptor_suffix parameter instead.",
+        )
+        .param("statement_descriptor"));
     }
     match (method.value["customer"].as_str(), customer) {
         (Some(_), None) => Err(ApiError::invalid(format!(

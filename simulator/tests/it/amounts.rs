@@ -255,6 +255,11 @@ async fn descriptors_and_addresses_have_one_rule_for_all_nouns() {
         ),
         (
             "/v1/payment_intents",
+            format!("{intent}&payment_method=pm_card_visa&statement_descriptor=Tea and cake"),
+            "statement_descriptor",
+        ),
+        (
+            "/v1/payment_intents",
             format!("{intent}&statement_descriptor_suffix=2026"),
             "statement_descriptor_suffix",
         ),

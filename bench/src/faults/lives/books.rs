@@ -73,6 +73,18 @@ impl World<'_> {
                 expected.insert(("dispute_needs_response".to_owned(), text(dispute, "id")?));
             }
         }
+        let held = &oracle["accounts"][&life.account]["balances"]["usd"];
+        let held = int(held, "available") + int(held, "pending");
+        for payout in list(oracle, &life.account, "payouts") {
+            if payout["status"] == "failed" && held >= int(payout, "amount") {
+                let id = text(payout, "id")?;
+                let returns = list(oracle, &life.account, "balance_transactions").iter();
+                let mut returns = returns.filter(|t| t["source"] == id.as_str());
+                if returns.any(|t| t["type"] == "payout_failure" && t["payout"].is_null()) {
+                    expected.insert(("payout_failed".to_owned(), id));
+                }
+            }
+        }
         for id in life.unreadable.keys() {
             expected.insert(("unreadable_transaction".to_owned(), id.clone()));
         }
@@ -116,12 +128,13 @@ impl World<'_> {
 }
 
 impl Life {
-    /// Whether a finding of this kind may be open, or may not: nothing is heard of an account that left, and a check sees
-    /// money that no list shows, until the first one afterwards.
+    /// Whether a finding of this kind may be open, or may not: nothing is heard of an account that left, a check sees money
+    /// that no list shows, until the first one afterwards, and a payout that failed is done with when the one is closed
+    /// that pays its money out again.
     pub(super) fn may_have(&self, kind: &str, now: i64) -> bool {
         let shows = |at: &i64| at + 2 * 3600 > now;
         let hidden = !self.unreadable.is_empty() || self.late.iter().any(|(at, _)| shows(at));
-        !self.is_connected || kind == "balance_drift" && hidden
+        !self.is_connected || kind == "balance_drift" && hidden || kind == "payout_failed"
     }
 
     /// What the ledger's accounts must hold, in USD: recounted from what was charged, given back, taken and disputed, and
@@ -145,6 +158,23 @@ impl Life {
                 Some("needs_response" | "under_review" | "lost")
             )
         });
+        let fees_of_stripe = rows("charges")
+            .iter()
+            .filter(|c| c["paid"] == true && c["source_transfer"].is_null())
+            .map(|c| stripe_fee(int(c, "amount")))
+            .sum::<i64>();
+        let contested = rows("disputes").iter().filter(|d| {
+            matches!(
+                d["status"].as_str(),
+                Some("needs_response" | "under_review" | "lost" | "won")
+            )
+        });
+        let fees_of_disputes = DISPUTE_FEE * i64::try_from(contested.count()).unwrap_or(i64::MAX);
+        let paid_out = |status: &[&str]| {
+            let of = rows("payouts").iter();
+            let of = of.filter(|p| status.contains(&p["status"].as_str().unwrap_or_default()));
+            sum(of.collect())
+        };
         let platform = oracle["platform"].as_str().unwrap_or_default();
         let fees = list(oracle, platform, "application_fees").iter();
         let fees = fees.filter(|f| f["account"] == self.account.as_str());
@@ -177,11 +207,22 @@ impl Life {
             ("sales:refund", sum(refunded.collect())),
             ("dispute:loss", sum(taken.collect())),
             ("fee:application", fees),
+            ("fee:stripe", fees_of_stripe + fees_of_disputes),
+            ("payout:clearing", paid_out(&["pending", "in_transit"])),
+            ("bank", paid_out(&["paid"])),
             ("reserve:hold", given("reserve:hold") - released),
             ("suspense", given("suspense")),
         ])
     }
 }
+
+/// Stripe's prices for a card and for a dispute in the United States, in cents (stripe.com/pricing): 2.9 % and 30, and 15
+/// dollars, which do not come back with a dispute that is won.
+fn stripe_fee(amount: i64) -> i64 {
+    (amount * 29 + 500) / 1000 + 30
+}
+
+const DISPUTE_FEE: i64 = 1500;
 
 /// Whether a bank waits for the seller's answer.
 pub(super) fn is_asking(dispute: &Value) -> bool {

@@ -1,5 +1,5 @@
-//! Random lives of sellers, in simulated time: sales, refunds that fail, disputes, money of their own, odd and late
-//! transactions, disconnects. After every step each book must be Stripe's by the deadline of its pull, and the findings
+//! Random lives of sellers, in simulated time: sales, refunds and payouts that fail, disputes, money of their own, odd and
+//! late transactions, disconnects. After every step each book must be Stripe's by the deadline of its pull, and the findings
 //! must be exactly those that were caused.
 //!
 //! The server has its simulator in its own process here, so that both live in one time, which is moved by days.
@@ -257,6 +257,9 @@ impl World<'_> {
         if self.draw("decides", n) < 0.3 {
             self.decide(n).await?;
         }
+        if self.draw("fails", n) < 0.3 {
+            self.fail_payout(n).await?;
+        }
         if self.step > 2 && self.draw("leaves", n) < 0.03 {
             self.leave(n).await?;
         }
@@ -384,6 +387,19 @@ impl World<'_> {
             self.control(&path, &json!({ "outcome": outcome })).await?;
         }
         Ok(())
+    }
+
+    /// The bank sends the latest automatic payout back, if it has arrived.
+    async fn fail_payout(&self, n: usize) -> Result<(), Failure> {
+        let oracle = self.oracle().await?;
+        let payouts = list(&oracle, &self.lives[n].account, "payouts");
+        let Some(payout) = payouts.last().filter(|p| p["status"] == "paid") else {
+            return Ok(());
+        };
+        // After this reason Stripe goes on paying out to the bank account.
+        let reason = json!({ "failure_code": "insufficient_funds" });
+        let path = format!("/payouts/{}/fail", text(payout, "id")?);
+        self.control(&path, &reason).await.map(drop)
     }
 
     /// The seller disconnects the platform. What is done here first must be settled, since nothing is heard of it afterwards.
