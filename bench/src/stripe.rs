@@ -60,7 +60,6 @@ impl Stripe {
             .route("/v1/checkout/sessions", post(open))
             .route("/v1/checkout/sessions/{id}", get(session))
             .route("/v1/refunds", get(nothing))
-            .route("/v1/disputes", get(nothing))
             .route("/v1/balance_transactions", get(nothing))
             .route("/v1/events", get(nothing))
             .fallback(no_such)
@@ -144,6 +143,7 @@ async fn session(
             "object": "charge",
             "amount": AMOUNT,
             "amount_refunded": 0,
+            "disputed": false,
         },
         "livemode": false,
         "status": "succeeded",

@@ -227,8 +227,15 @@ async fn triggers_that_look_for_a_row_before_each_insert_use_indexes_also_by_fig
         .await;
     let mut looked_for = 0;
     for lookup in triggers.split("EXISTS (").skip(1) {
-        let (lookup, _) = lookup.split_once(')').expect("its end");
-        let steps = plan(&app, &lookup.replace("NEW.", ":")).await;
+        let lookup = lookup.split(')').next().expect("a statement");
+        let lookup = lookup.split(" GROUP BY").next().expect("a statement");
+        let column = |c: char| c.is_ascii_lowercase() || c == '_';
+        let mut parts = lookup.split("NEW.");
+        let mut lookup = parts.next().expect("a statement").to_owned();
+        for part in parts {
+            lookup += &format!("'x'{}", part.trim_start_matches(column));
+        }
+        let steps = plan(&app, &lookup).await;
         let whole = steps.iter().find(|step| step.starts_with("SCAN"));
         assert_eq!(whole, None, "{lookup}: {steps:?}");
         looked_for += 1;
