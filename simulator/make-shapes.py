@@ -28,14 +28,14 @@ OVERLAY = {
 ANY = {"payment_method_options", "documents", "verification", "currency_options", "external_account"}
 
 
-def kind(v, name, depth):
-    if name in ANY:
+def kind(v, name, depth, strict=False):
+    if name in ANY and not strict:
         return ":any"
     if "anyOf" in v:
         alts = [x for x in v["anyOf"] if x.get("enum") != [""]]
         mark = "?" if len(alts) < len(v["anyOf"]) else ""
         if len(alts) == 1:
-            return mark + kind(alts[0], "", depth)
+            return mark + kind(alts[0], "", depth, strict)
         types = {x.get("type") for x in alts}
         if "object" in types and "integer" in types:
             return ":range"
@@ -55,17 +55,17 @@ def kind(v, name, depth):
     if t == "number":
         return ":num"
     if t == "array":
-        return "[]" + kind(v["items"], "", depth)
+        return "[]" + kind(v["items"], "", depth, strict)
     if t == "object":
         if v.get("properties"):
-            return "{" + fields(v, depth + 1) + "}"
+            return "{" + fields(v, depth + 1, strict) + "}"
         return ":map"
-    return ""
+    return ":time" if v.get("format") == "date-time" else ""
 
 
-def fields(schema, depth=0):
+def fields(schema, depth=0, strict=False):
     req = schema.get("required", [])
-    return " ".join(("*" if k in req else "") + k + kind(v, k, depth) for k, v in schema["properties"].items())
+    return " ".join(("*" if k in req else "") + k + kind(v, k, depth, strict) for k, v in schema.get("properties", {}).items())
 
 
 def shape(spec, route):
@@ -74,10 +74,12 @@ def shape(spec, route):
     out = []
     for p in op.get("parameters", []):
         if p["in"] == "query":
-            out.append(("*" if p.get("required") else "") + p["name"] + kind(p["schema"], p["name"], 0))
-    body = op.get("requestBody", {}).get("content", {}).get("application/x-www-form-urlencoded")
+            out.append(("*" if p.get("required") else "") + p["name"] + kind(p["schema"], p["name"], 0, path.startswith("/v2/")))
+    content = op.get("requestBody", {}).get("content", {})
+    # The namespace v2 takes JSON, in which nothing is left to the handlers: `strict`.
+    body = content.get("application/json" if path.startswith("/v2/") else "application/x-www-form-urlencoded")
     if body and method == "POST":
-        inner = fields(body["schema"])
+        inner = fields(body["schema"], strict=path.startswith("/v2/"))
         if inner:
             out.append(inner)
     return OVERLAY.get(route, lambda t: t)(" ".join(out))
@@ -89,7 +91,7 @@ def main():
     if not routes:
         routes = [re.match(r"(\S+ \S+)", line)[1] for line in open("src/shapes.txt") if line[0] in "GPD"]
     print("# Written by make-shapes.py from Stripe's OpenAPI description; a route a line, then its parameters.")
-    print("# * required, ? may be emptied, :int :bool :num :map :any :range, =a|b an enum, [] a list, {} a hash.")
+    print("# * required, ? may be emptied, :int :bool :num :map :any :range :time, =a|b an enum, [] a list, {} a hash.")
     for route in routes:
         print((route + " " + shape(spec, route)).rstrip())
 

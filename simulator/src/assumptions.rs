@@ -121,6 +121,26 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether `capability.updated` is sent for what an account is created with",
     },
     Assumption {
+        name: "v2_refusals",
+        values: &["replayed", "tried_again"],
+        about: "whether a key of `/v2` keeps a definite refusal, or the request is tried again with it",
+    },
+    Assumption {
+        name: "none_dashboard",
+        values: &["platform_losses", "any_losses"],
+        about: "whether an account of `/v2` without a dashboard needs a platform that pays fees and losses, or may have Stripe bear the losses",
+    },
+    Assumption {
+        name: "v2_update_links",
+        values: &["as_in_v1", "any"],
+        about: "whether an account link of `/v2` with the use case `account_update` is for accounts only whose platform collects requirements, as in v1, or for any",
+    },
+    Assumption {
+        name: "linked_profile",
+        values: &["theirs", "ours_too"],
+        about: "whether the platform can still change profile and identity of an account of `/v2` after its first link, where Stripe collects requirements",
+    },
+    Assumption {
         name: "account_session_life",
         values: &["hour", "five_minutes"],
         about: "how long the secret of an account session can be used",

@@ -30,9 +30,6 @@ use crate::{
 /// Makes the idempotency key and the saved answer from the result of the work and its time.
 pub(crate) type SaveAnswer<'a, T> = &'a dyn Fn(&Result<T, ApiError>, i64) -> (String, Saved);
 
-/// Seconds after which a key is forgotten: Stripe may do so after 24 hours.
-pub(crate) const KEY_LIFE: i64 = 24 * 3600;
-
 pub(crate) struct Core {
     pub store: Store,
     journal: Option<Journal>,
@@ -214,8 +211,8 @@ impl Core {
     }
 
     fn compact(&mut self) -> Result<(), Error> {
-        let oldest = self.now() - KEY_LIFE;
-        self.saved.retain(|_, saved| saved.at >= oldest);
+        let now = self.now();
+        self.saved.retain(|_, saved| saved.is_kept(now));
         let meta = self.meta();
         let n = self.store.counter;
         let Some(journal) = self.journal.as_mut() else {
@@ -285,7 +282,13 @@ impl Core {
             assumptions: &self.assumptions,
         };
         let mut tx = Tx::new(&mut self.store, now, context, origin);
-        let out = catch_unwind(AssertUnwindSafe(|| work(&mut tx))).unwrap_or_else(|_| {
+        let out = catch_unwind(AssertUnwindSafe(|| {
+            let out = work(&mut tx);
+            let before = tx.before();
+            accounts::v2::events::emit_changes(&mut tx, &before);
+            out
+        }))
+        .unwrap_or_else(|_| {
             tracing::error!("a panic was undone and answered 500");
             Err(ApiError::unexpected())
         });
@@ -322,8 +325,7 @@ impl Core {
     /// Keeps an answer, and now and then drops expired ones.
     fn remember(&mut self, key: String, saved: Saved) {
         if self.saved.len() == self.saved.capacity() {
-            let oldest = saved.at - KEY_LIFE;
-            self.saved.retain(|_, saved| saved.at >= oldest);
+            self.saved.retain(|_, kept| kept.is_kept(saved.at));
         }
         self.saved.insert(key, saved);
     }

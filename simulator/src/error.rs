@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::api::namespace::Namespace;
+
 /// The result of everything that answers an API request.
 pub(crate) type Answer = Result<Value, ApiError>;
 
@@ -106,12 +108,46 @@ impl ApiError {
             && !self.code.is_some_and(|c| c.starts_with("parameter_"))
     }
 
-    /// The JSON body as it is sent.
-    pub fn text(&self, request_id: &str) -> String {
-        self.body(request_id).to_string()
+    /// The JSON body as it is sent to a request in a namespace.
+    pub fn text(&self, namespace: Namespace, request_id: &str) -> String {
+        match namespace {
+            Namespace::V1 => self.body(request_id).to_string(),
+            Namespace::V2 => self.v2_body().to_string(),
+        }
     }
 
-    /// The JSON body. `request_id` goes into `request_log_url`.
+    /// The JSON body in the shape of `/v2`, where every error has a `code` and nothing links to the request's log. What v1
+    /// calls `resource_missing` is `not_found` there (schemas `v2.error…` of Stripe's description).
+    fn v2_body(&self) -> Value {
+        let code = match (self.code, self.kind, self.status) {
+            (Some("resource_missing"), ..) => "not_found",
+            (Some(code), ..) if !code.starts_with("idempotency_") => code,
+            (_, "idempotency_error", _) => "idempotency_error",
+            (_, _, 401) => "unauthorized",
+            (_, _, 403) => "forbidden",
+            (_, _, 404) => "not_found",
+            (_, _, 429) => "rate_limit",
+            (_, "api_error", _) => "api_error",
+            _ => "invalid_request",
+        };
+        let kind = if self.status == 429 {
+            "rate_limit"
+        } else {
+            self.kind
+        };
+        let mut error = json!({ "type": kind, "code": code, "message": self.message });
+        if let Some(param) = &self.param {
+            error["param"] = json!(param);
+        }
+        if let Some(Value::Object(extra)) = &self.extra {
+            for (key, value) in extra {
+                error[key] = value.clone();
+            }
+        }
+        json!({ "error": error })
+    }
+
+    /// The JSON body in the shape of `/v1`. `request_id` goes into `request_log_url`.
     pub fn body(&self, request_id: &str) -> Value {
         let mut error = json!({ "type": self.kind, "message": self.message });
         if let Some(code) = self.code {

@@ -1,5 +1,7 @@
 //! Stripe's form encoding: `a[b][0][c]=…`, in bodies and query strings alike.
 
+use serde_json::Value;
+
 use crate::error::ApiError;
 
 /// The deepest nesting that is accepted. No parameter of Stripe's reaches it.
@@ -38,6 +40,28 @@ impl Node {
             root.insert(&path, value, &key)?;
         }
         Ok(root)
+    }
+
+    /// A JSON value as a form, so that handlers read parameters of `/v1` and `/v2` alike. Null, which unsets, becomes the
+    /// empty text.
+    pub fn of(value: &Value) -> Node {
+        match value {
+            Value::Null => Node::Leaf(String::new()),
+            Value::String(text) => Node::Leaf(text.clone()),
+            Value::Bool(_) | Value::Number(_) => Node::Leaf(value.to_string()),
+            Value::Array(items) => Node::Tree(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| (at.to_string(), Node::of(item)))
+                    .collect(),
+            ),
+            Value::Object(map) => Node::Tree(
+                map.iter()
+                    .map(|(name, value)| (name.clone(), Node::of(value)))
+                    .collect(),
+            ),
+        }
     }
 
     fn insert(&mut self, path: &[&str], value: String, key: &str) -> Result<(), ApiError> {

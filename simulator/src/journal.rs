@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    api::namespace::Namespace,
     options::Error,
     store::{Record, Tx},
 };
@@ -32,6 +33,22 @@ pub(crate) struct Saved {
     #[serde(default)]
     pub request: String,
     pub at: i64,
+}
+
+/// Seconds after which a key is forgotten: Stripe may do so after 24 hours.
+const KEY_LIFE: i64 = 24 * 3600;
+/// In `/v2` keys live for 30 days (<https://docs.stripe.com/api-v2-overview#idempotency>).
+const V2_KEY_LIFE: i64 = 30 * 24 * 3600;
+
+impl Saved {
+    /// Whether the key still has this answer.
+    pub fn is_kept(&self, now: i64) -> bool {
+        let life = match Namespace::of(&self.path) {
+            Namespace::V1 => KEY_LIFE,
+            Namespace::V2 => V2_KEY_LIFE,
+        };
+        self.at > now - life
+    }
 }
 
 fn text<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {

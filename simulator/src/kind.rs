@@ -75,6 +75,7 @@ kinds! {
     PortalSession: "object", "billing_portal_sessions";
     TestClock: "test clock", "test_clocks";
     Event: "event", "events";
+    CoreEvent: "event", "core_events";
     Endpoint: "webhook_endpoint", "webhook_endpoints";
     Delivery: "object", "deliveries";
 }

@@ -27,6 +27,7 @@ mod cards;
 mod checkout;
 mod clock;
 mod control;
+mod core_events;
 mod countries;
 mod customers;
 mod delivery;

@@ -42,7 +42,8 @@ pub(crate) async fn record(
     request: Request,
     next: Next,
 ) -> Response {
-    if !request.uri().path().starts_with("/v1/") {
+    let path = request.uri().path();
+    if !path.starts_with("/v1/") && !path.starts_with("/v2/") {
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
@@ -57,7 +58,7 @@ pub(crate) async fn record(
         "method": head.method.as_str(),
         "path": path,
         "route": routes::find(head.method.as_str(), &path).map(|(entry, _)| entry.path()),
-        "account": head.headers.get("stripe-account").and_then(|v| v.to_str().ok()),
+        "account": head.headers.get("stripe-account").or(head.headers.get("stripe-context")).and_then(|v| v.to_str().ok()),
         "form": form.trim_matches('&'),
     });
     let answer = next.run(Request::from_parts(head, Body::from(body))).await;

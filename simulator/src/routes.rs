@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::LazyLock};
 
 use crate::{
-    accounts::{self, capabilities, externals, links, persons, sessions},
+    accounts::{self, capabilities, externals, links, persons, sessions, v2},
     api::{Handler, Route, search},
     balance::{self, payouts, topups},
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
@@ -23,16 +23,16 @@ pub(crate) struct Entry {
     segments: Vec<&'static str>,
 }
 
-/// The entries by their first noun, so that a request compares a few only. Fixed paths come before
-/// those with ids: `/v1/customers/search` before `/v1/customers/{customer}`.
+/// The entries by namespace and first noun (`v1/customers`), so that a request compares a few only. Fixed
+/// paths come before those with ids: `/v1/customers/search` before `/v1/customers/{customer}`.
 static ROUTES: LazyLock<HashMap<&'static str, Vec<Entry>>> = LazyLock::new(|| {
     static EMPTY: LazyLock<Shape> = LazyLock::new(Shape::default);
     let mut table: HashMap<_, Vec<Entry>> = HashMap::new();
     for (method, path, run) in all() {
-        let segments: Vec<_> = path.split('/').skip(2).collect();
-        let noun = segments.first().copied().unwrap_or_default();
-        table.entry(noun).or_default().push(Entry {
-            shape: shape::of(&format!("{method} {path}")).unwrap_or(&EMPTY),
+        let path = path.trim_start_matches('/');
+        let segments: Vec<_> = path.split('/').collect();
+        table.entry(noun(path)).or_default().push(Entry {
+            shape: shape::of(&format!("{method} /{path}")).unwrap_or(&EMPTY),
             run: *run,
             method,
             segments,
@@ -53,6 +53,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         persons::ROUTES,
         capabilities::ROUTES,
         sessions::ROUTES,
+        v2::ROUTES,
+        v2::persons::ROUTES,
+        v2::tokens::ROUTES,
         customers::ROUTES,
         customers::balance::ROUTES,
         search::ROUTES,
@@ -85,15 +88,18 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
     .flatten()
 }
 
+/// The first two segments of a path.
+fn noun(path: &str) -> &str {
+    let ends = path.match_indices('/').nth(1);
+    ends.map_or(path, |(at, _)| &path[..at])
+}
+
 /// The route of a request and the ids in its path.
 pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Entry, Vec<&'p str>)> {
-    let parts: Vec<&str> = path
-        .strip_prefix("/v1/")?
-        .trim_end_matches('/')
-        .split('/')
-        .collect();
+    let path = path.strip_prefix('/')?.trim_end_matches('/');
+    let parts: Vec<&str> = path.split('/').collect();
     let entry = ROUTES
-        .get::<str>(parts.first()?)?
+        .get::<str>(noun(path))?
         .iter()
         .find(|entry| entry.method == method && entry.fits(&parts))?;
     let ids = entry
@@ -109,7 +115,7 @@ pub(crate) fn find<'p>(method: &str, path: &'p str) -> Option<(&'static Entry, V
 impl Entry {
     /// As Stripe's description writes it.
     pub fn path(&self) -> String {
-        format!("/v1/{}", self.segments.join("/"))
+        format!("/{}", self.segments.join("/"))
     }
 
     fn fits(&self, parts: &[&str]) -> bool {

@@ -7,6 +7,8 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use crate::{error::ApiError, form::Node};
 
+mod json;
+
 #[derive(Debug, Default)]
 pub(crate) struct Shape {
     fields: Vec<Field>,
@@ -30,6 +32,8 @@ enum Kind {
     Map,
     Any,
     Range,
+    /// An RFC 3339 date and time.
+    Time,
     Enum(Vec<String>),
     Hash(Shape),
     List(Box<Kind>),
@@ -162,6 +166,9 @@ impl Kind {
             Kind::Bool if text != "true" && text != "false" => {
                 Err(ApiError::invalid(format!("Invalid boolean: {text}")).param(path))
             }
+            Kind::Time if crate::api::namespace::unix(text).is_none() => {
+                Err(ApiError::invalid(format!("Invalid date & time: {text}")).param(path))
+            }
             Kind::Number if !is_decimal(text) => {
                 Err(ApiError::invalid(format!("Invalid decimal: {text}")).param(path))
             }
@@ -253,6 +260,7 @@ impl Parser {
                 "num" => Kind::Number,
                 "map" => Kind::Map,
                 "range" => Kind::Range,
+                "time" => Kind::Time,
                 _ => Kind::Any,
             };
         }

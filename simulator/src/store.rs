@@ -469,6 +469,16 @@ impl<'a> Tx<'a> {
         (self.now, self.clock) = (now, clock);
     }
 
+    /// The records this work made, changed or removed, each once, as they were before.
+    pub fn before(&self) -> Vec<(String, Option<Arc<Record>>)> {
+        let mut seen = BTreeSet::new();
+        self.undo
+            .iter()
+            .filter(|(id, _)| seen.insert(id.as_str()))
+            .cloned()
+            .collect()
+    }
+
     /// The ids this work changed or removed, each once.
     pub fn changed(&self) -> BTreeSet<&str> {
         self.undo.iter().map(|(id, _)| id.as_str()).collect()

@@ -214,7 +214,8 @@ pub(crate) fn describe_bank(id: &str, form: &Node) -> Answer {
 }
 
 fn retrieve(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    if let Some(token) = tx.find(Kind::Token, call.owner, call.id()) {
+    let of_v1 = |t: &Arc<Record>| t.value["object"] == "token";
+    if let Some(token) = tx.find(Kind::Token, call.owner, call.id()).filter(of_v1) {
         return Ok(token.value.clone());
     }
     let card = cards::named(call.id()).filter(|_| call.id().starts_with("tok_"));

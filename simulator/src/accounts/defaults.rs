@@ -81,7 +81,7 @@ pub(super) fn controller(args: &Node) -> Result<(Value, &'static str), ApiError>
     })
 }
 
-fn controller_of(fees: &str, losses: &str, dashboard: &str, collection: &str) -> Value {
+pub(super) fn controller_of(fees: &str, losses: &str, dashboard: &str, collection: &str) -> Value {
     json!({
         "type": "application",
         "is_controller": true,

@@ -44,21 +44,28 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         *slot = json!(url);
     }
     let [refresh_url, return_url] = urls;
-    let token = tx.mint("alink_", 32);
-    let link = json!({
-        "object": "account_link",
-        "created": tx.now,
-        "expires_at": tx.now + LINK_LIFE,
-        "url": format!("{}/setup/{}/{token}", tx.base_url, account.id),
-    });
-    let mut kept = link.clone();
-    kept["id"] = json!(token);
     let hidden = json!({
         "account": account.id, "refresh_url": refresh_url, "return_url": return_url, "used": false,
     });
-    let platform = tx.platform();
-    tx.insert(Kind::AccountLink, &platform, kept, hidden, None);
+    let mut link = insert(tx, &account.id, hidden).value.clone();
+    if let Some(map) = link.as_object_mut() {
+        map.remove("id");
+    }
     Ok(link)
+}
+
+/// A new link to an account's hosted form. Unlike what Stripe shows of it, its record has an id: what stands in its URL.
+pub(super) fn insert(tx: &mut Tx<'_>, account: &str, hidden: Value) -> std::sync::Arc<Record> {
+    let token = tx.mint("alink_", 32);
+    let link = json!({
+        "id": token,
+        "object": "account_link",
+        "created": tx.now,
+        "expires_at": tx.now + LINK_LIFE,
+        "url": format!("{}/setup/{account}/{token}", tx.base_url),
+    });
+    let platform = tx.platform();
+    tx.insert(Kind::AccountLink, &platform, link, hidden, None)
 }
 
 /// What opening an account link leads to.
@@ -85,21 +92,25 @@ pub(crate) fn open(tx: &mut Tx<'_>, account: &str, token: &str) -> Result<Opened
     Ok(Opened::Form(form))
 }
 
-/// Finds the link of an open form, and returns its `return_url`.
+/// Finds the link of an open form.
 pub(crate) fn form(
     tx: &Tx<'_>,
     account: &str,
     token: &str,
     form: &str,
-) -> Result<String, ApiError> {
+) -> Result<std::sync::Arc<Record>, ApiError> {
     let link = link(tx, account, token)?;
     if form.is_empty() || link.hidden["form"] != form {
         return Err(ApiError::missing("account_link", token, "account_link"));
     }
-    Ok(link.hidden["return_url"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned())
+    Ok(link)
+}
+
+/// Where a link's form leads to when it is left. Links of `/v2` may say nothing: then back to where they came from.
+pub(crate) fn return_url(link: &Record) -> String {
+    let url = |name: &str| link.hidden[name].as_str().filter(|url| !url.is_empty());
+    let url = url("return_url").or(url("refresh_url"));
+    url.unwrap_or_default().to_owned()
 }
 
 fn link(tx: &Tx<'_>, account: &str, token: &str) -> Result<std::sync::Arc<Record>, ApiError> {

@@ -9,6 +9,7 @@ pub(crate) mod onboarding;
 pub(crate) mod persons;
 mod requirements;
 pub(crate) mod sessions;
+pub(crate) mod v2;
 
 use serde_json::{Value, json};
 
@@ -192,11 +193,7 @@ fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             "This account cannot be deleted because it still has a balance.",
         ));
     }
-    onboarding::deauthorize(tx, &record.id)?;
-    tx.update(&record.id, |r| {
-        r.hidden = json!({ "deauthorized": true, "decided": true });
-        r.due = None;
-    });
+    onboarding::close(tx, &record.id)?;
     Ok(json!({ "id": record.id, "object": "account", "deleted": true }))
 }
 

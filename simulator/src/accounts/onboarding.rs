@@ -8,6 +8,8 @@ use super::{
     capabilities as all_capabilities,
     defaults::{no_requirements, requirements},
     externals::bank_account,
+    requirements::can_charge,
+    v2,
 };
 use crate::{
     api::connected,
@@ -89,7 +91,7 @@ pub(crate) fn onboard(
 ) -> Result<Value, ApiError> {
     let mut added = None;
     let value = change(tx, account, |tx, value| {
-        fill_in(tx, value, details);
+        fill_in(tx, value, made_by_v2(tx, account).as_deref(), details);
         if external_accounts(value).is_some_and(|list| list.is_empty()) {
             let (country, currency) = (text(value, "country"), text(value, "default_currency"));
             let number: String = details
@@ -117,6 +119,13 @@ pub(crate) fn onboard(
     Ok(value)
 }
 
+/// The configurations of an account that `/v2` made.
+fn made_by_v2(tx: &Tx<'_>, account: &str) -> Option<Vec<String>> {
+    tx.get(account)
+        .filter(|r| r.hidden["v2"]["made"] == json!(true))
+        .map(|r| v2::configurations(&r))
+}
+
 fn text(value: &Value, field: &str) -> String {
     value[field].as_str().unwrap_or_default().to_owned()
 }
@@ -125,7 +134,7 @@ fn external_accounts(value: &mut Value) -> Option<&mut Vec<Value>> {
     value["external_accounts"]["data"].as_array_mut()
 }
 
-fn fill_in(tx: &Tx<'_>, value: &mut Value, details: &Details) {
+fn fill_in(tx: &Tx<'_>, value: &mut Value, configurations: Option<&[String]>, details: &Details) {
     if value["business_type"].is_null() || details.business_type.is_some() {
         value["business_type"] = json!(details.business_type.as_deref().unwrap_or("individual"));
     }
@@ -149,9 +158,10 @@ fn fill_in(tx: &Tx<'_>, value: &mut Value, details: &Details) {
         value["settings"]["dashboard"]["display_name"] = json!(name);
     }
     value["tos_acceptance"]["date"] = json!(tx.now);
-    // Charges and payouts need these two capabilities, requested or not.
-    for name in ["card_payments", "transfers"] {
-        if value["capabilities"][name].is_null() {
+    // Charges and payouts need these two capabilities, requested or not; an account by `/v2` has those of its configurations.
+    for (name, configuration) in [("card_payments", "merchant"), ("transfers", "recipient")] {
+        let wanted = configurations.is_none_or(|all| all.iter().any(|c| c == configuration));
+        if wanted && value["capabilities"][name].is_null() {
             value["capabilities"][name] = json!("inactive");
         }
     }
@@ -160,7 +170,6 @@ fn fill_in(tx: &Tx<'_>, value: &mut Value, details: &Details) {
 fn apply_outcome(value: &mut Value, outcome: Outcome) {
     let complete = outcome == Outcome::Complete;
     value["details_submitted"] = json!(true);
-    value["charges_enabled"] = json!(complete);
     value["payouts_enabled"] = json!(complete);
     let document = ["individual.verification.document"];
     value["requirements"] = match outcome {
@@ -188,6 +197,7 @@ fn apply_outcome(value: &mut Value, outcome: Outcome) {
             Outcome::PendingVerification => "pending",
         },
     );
+    value["charges_enabled"] = json!(complete && can_charge(value));
 }
 
 fn capabilities(value: &mut Value, status: &str) {
@@ -263,10 +273,24 @@ pub(crate) fn deauthorize(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiEr
     Ok(application)
 }
 
+/// The account ends for good: nothing is done with it any more, though `/v2` still shows that it was.
+pub(crate) fn close(tx: &mut Tx<'_>, account: &str) -> Result<(), ApiError> {
+    deauthorize(tx, account)?;
+    tx.update(account, |r| {
+        let v2 = r.hidden["v2"].take();
+        r.hidden = json!({ "deauthorized": true, "decided": true, "v2": v2 });
+        r.hidden["v2"]["closed"] = json!(true);
+        r.due = None;
+    });
+    Ok(())
+}
+
 /// The seller connects the platform again. Stripe has no event for that.
 pub(crate) fn reauthorize(tx: &mut Tx<'_>, account: &str) -> Result<Value, ApiError> {
     let left = |record: &Record| {
-        record.kind == Kind::Account && record.hidden["deauthorized"] == json!(true)
+        record.kind == Kind::Account
+            && record.hidden["deauthorized"] == json!(true)
+            && !v2::closed(record)
     };
     if !tx.get(account).is_some_and(|record| left(&record)) {
         return Err(ApiError::missing("account", account, "account"));

@@ -445,12 +445,21 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let account = from_path(tx, call)?;
     let form = form_or_token(tx, call)?;
     check_only_representative(tx, &account.id, "", &form)?;
+    Ok(create_on(tx, &account, &form)?.value.clone())
+}
+
+/// Adds a person to an account, with what follows from that.
+pub(super) fn create_on(
+    tx: &mut Tx<'_>,
+    account: &Record,
+    form: &Node,
+) -> Result<Arc<Record>, ApiError> {
     let person = new_person(tx, &account.id);
-    let person = add(tx, &account.id, person, &form)?;
-    refresh_requirements(tx, &account)?;
+    let person = add(tx, &account.id, person, form)?;
+    refresh_requirements(tx, account)?;
     let person = tx.get(&person.id).unwrap_or(person);
     tx.emit("person.created", &account.id, &person.value);
-    Ok(person.value.clone())
+    Ok(person)
 }
 
 fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
@@ -482,9 +491,14 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let person = person_of(tx, call, &account)?;
     let form = form_or_token(tx, call)?;
     check_only_representative(tx, &account.id, &person.id, &form)?;
-    change(tx, &person, &form)?;
-    refresh_requirements(tx, &account)?;
-    Ok(emit_updated(tx, &person))
+    update_on(tx, &account, &person, &form)
+}
+
+/// Changes a person of an account, with what follows from that.
+pub(super) fn update_on(tx: &mut Tx<'_>, account: &Record, person: &Record, form: &Node) -> Answer {
+    change(tx, person, form)?;
+    refresh_requirements(tx, account)?;
+    Ok(emit_updated(tx, person))
 }
 
 fn emit_updated(tx: &mut Tx<'_>, person: &Record) -> Value {
@@ -501,7 +515,17 @@ fn emit_updated(tx: &mut Tx<'_>, person: &Record) -> Value {
 fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let account = from_path(tx, call)?;
     let person = person_of(tx, call, &account)?;
-    if is_representative(&person) && !requirements::collected_by_platform(&account.value) {
+    delete_on(tx, &account, &person)?;
+    Ok(json!({ "id": person.id, "object": "person", "deleted": true }))
+}
+
+/// Takes a person off an account, with what follows from that.
+pub(super) fn delete_on(
+    tx: &mut Tx<'_>,
+    account: &Record,
+    person: &Record,
+) -> Result<(), ApiError> {
+    if is_representative(person) && !requirements::collected_by_platform(&account.value) {
         return Err(
             ApiError::invalid("You cannot delete the account opener of this account.")
                 .param("person"),
@@ -516,5 +540,5 @@ fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     save(tx, &account.id, value)?;
     tx.emit("person.deleted", &account.id, &person.value);
-    Ok(json!({ "id": person.id, "object": "person", "deleted": true }))
+    Ok(())
 }

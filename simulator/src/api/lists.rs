@@ -94,8 +94,13 @@ pub(crate) fn page_of(call: &Call<'_>, all: Vec<Value>) -> Answer {
 }
 
 pub(crate) fn limit(args: &Node) -> Result<usize, ApiError> {
+    limit_of(args, 10)
+}
+
+/// The `limit` of a list, or what it is when the request doesn't say.
+pub(crate) fn limit_of(args: &Node, default: usize) -> Result<usize, ApiError> {
     match args.int("limit") {
-        None => Ok(10),
+        None => Ok(default),
         Some(n) if n > MAX_LIMIT => Err(ApiError::invalid(format!(
             "This value must be less than or equal to {MAX_LIMIT} (it currently is '{n}')."
         ))

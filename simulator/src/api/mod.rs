@@ -2,6 +2,7 @@
 
 pub(crate) mod expands;
 pub(crate) mod lists;
+pub(crate) mod namespace;
 pub(crate) mod search;
 
 use serde_json::{Value, json};
@@ -15,6 +16,8 @@ use crate::{
 /// An API request that has been authenticated, scoped and checked against its route's shape.
 pub(crate) struct Call<'a> {
     pub args: &'a Node,
+    /// The JSON body of a request to `/v2`, of which `args` is a copy without types; null in v1.
+    pub body: &'a Value,
     /// What stands in the path, in order.
     pub ids: Vec<&'a str>,
     /// The account it acts on: `Stripe-Account`, or the platform.

@@ -16,6 +16,7 @@ use crate::{
     accounts::{
         links::{self, Opened},
         onboarding::{self, Details, Outcome},
+        v2,
     },
 };
 
@@ -38,9 +39,10 @@ pub(super) async fn show(
         .engine()
         .work(|tx| links::form(tx, &account, &token, &form))
     {
-        Ok(return_url) => {
+        Ok(link) => {
             let country = country(&s, &account);
             let filled = Filled::for_account(&s, &account, &country);
+            let return_url = links::return_url(&link);
             render(&account, &country, &return_url, &filled, None)
         }
         Err(error) => error_page(&error),
@@ -249,13 +251,14 @@ pub(super) async fn submit(
     Path((account, token, form)): Path<(String, String, String)>,
     Form(filled): Form<Filled>,
 ) -> Response {
-    let return_url = match s
+    let link = match s
         .engine()
         .work(|tx| links::form(tx, &account, &token, &form))
     {
-        Ok(url) => url,
+        Ok(link) => link,
         Err(error) => return error_page(&error),
     };
+    let return_url = links::return_url(&link);
     if let Some(problem) = filled.problem() {
         let country = country(&s, &account);
         return render(&account, &country, &return_url, &filled, Some(&problem));
@@ -271,11 +274,13 @@ pub(super) async fn submit(
         url: some(filled.url),
         bank_account: some(filled.bank_account),
     };
-    match s
-        .engine()
-        .work(|tx| onboarding::onboard(tx, &account, &details))
-    {
-        Ok(_) => see_other(&return_url),
+    let done = s.engine().work(|tx| {
+        onboarding::onboard(tx, &account, &details)?;
+        v2::links::returned(tx, &link);
+        Ok(())
+    });
+    match done {
+        Ok(()) => see_other(&return_url),
         Err(error) => error_page(&error),
     }
 }

@@ -421,6 +421,7 @@ fn request(
     let args = Node::parse(&form)?;
     let call = Call {
         args: &args,
+        body: &Value::Null,
         ids,
         owner,
         path,

@@ -4,7 +4,7 @@
 use base64::Engine as _;
 
 use crate::{
-    api::{Call, Key},
+    api::{Call, Key, namespace::Namespace},
     error::ApiError,
     events::API_VERSION,
     store::Tx,
@@ -70,7 +70,7 @@ pub(crate) fn no_permission() -> ApiError {
 
 /// The routes of a publishable key: it makes tokens and payment methods, and finishes payments
 /// whose client secret it knows.
-const PUBLISHABLE: [&str; 8] = [
+const PUBLISHABLE: [&str; 10] = [
     "POST /v1/tokens",
     "GET /v1/tokens/{token}",
     "POST /v1/payment_methods",
@@ -79,6 +79,8 @@ const PUBLISHABLE: [&str; 8] = [
     "GET /v1/setup_intents/{intent}",
     "POST /v1/setup_intents/{intent}/confirm",
     "POST /v1/sources",
+    "POST /v2/core/account_tokens",
+    "POST /v2/core/accounts/{account_id}/person_tokens",
 ];
 
 /// Refuses a publishable key where Stripe wants a secret one.
@@ -135,9 +137,20 @@ pub(crate) enum Version {
 /// The version since which payment intents accept all payment methods of the dashboard by default.
 const AUTOMATIC_METHODS: &str = "2023-08-16";
 
-/// Stripe's CLI sends no version and its fixtures are of many years, so it counts as oldest.
-pub(crate) fn version(header: Option<&str>, agent: Option<&str>) -> Result<Version, ApiError> {
+/// Stripe's CLI sends no version and its fixtures are of many years, so it counts as oldest. In `/v2` every request
+/// names its version (<https://docs.stripe.com/api/versioning>).
+pub(crate) fn version(
+    namespace: Namespace,
+    header: Option<&str>,
+    agent: Option<&str>,
+) -> Result<Version, ApiError> {
     let Some(text) = header else {
+        if namespace == Namespace::V2 {
+            return Err(ApiError::invalid(
+                "You must provide an API version in the Stripe-Version header for requests to APIs in the v2 namespace.",
+            )
+            .code("api_version_required"));
+        }
         let cli = agent.is_some_and(|agent| agent.contains("stripe-cli/"));
         return Ok(if cli {
             Version::Oldest

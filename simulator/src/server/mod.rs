@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     Simulator,
-    api::Key,
+    api::{Key, namespace::Namespace},
     engine::Engine,
     error::ApiError,
     events::API_VERSION,
@@ -52,7 +52,7 @@ pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Rout
         .layer(axum::extract::DefaultBodyLimit::max(MAX_READ))
         .with_state(simulator)
         .layer(CatchPanicLayer::custom(|_| {
-            refuse(&ApiError::unexpected(), "req_panicked")
+            refuse(Namespace::V1, &ApiError::unexpected(), "req_panicked")
         }));
     match log {
         Some(log) => router.layer(from_fn_with_state(log, request_log::record)),
@@ -62,8 +62,10 @@ pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Rout
 
 /// An authenticated request.
 struct Request<'a> {
+    namespace: Namespace,
     method: &'a str,
     path: &'a str,
+    /// Query and form of a request to `/v1`; in `/v2` the query, or the JSON of a POST.
     form: &'a str,
     account: Option<&'a str>,
     key: Option<&'a str>,
@@ -84,22 +86,26 @@ async fn api(
     let engine = simulator.engine();
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let id = engine.request_id();
+    let namespace = Namespace::of(uri.path());
     let read = || {
         let auth = identity::authenticate(text("authorization"))?;
-        let version = identity::version(text("stripe-version"), text("user-agent"))?;
-        let form = form(&method, &uri, text("content-type"), body)?;
+        let version = identity::version(namespace, text("stripe-version"), text("user-agent"))?;
+        let form = form(namespace, &method, &uri, text("content-type"), body)?;
         Ok((auth, version, form))
     };
     let (auth, version, form) = match read() {
         Ok(read) => read,
-        Err(error) => return refuse(&error, &id),
+        Err(error) => return refuse(namespace, &error, &id),
     };
+    // In `/v2` deletions have keys too.
+    let keyed = method == Method::POST || (namespace, &method) == (Namespace::V2, &Method::DELETE);
     let request = Request {
+        namespace,
         method: method.as_str(),
         path: uri.path(),
         form: &form,
-        account: text("stripe-account"),
-        key: text("idempotency-key").filter(|_| method == Method::POST),
+        account: text("stripe-account").or(text("stripe-context").filter(|c| !c.is_empty())),
+        key: text("idempotency-key").filter(|_| keyed),
         auth,
         version,
         id,
@@ -118,20 +124,21 @@ async fn api(
     let fault = {
         let mut core = engine.lock();
         if let Err(reason) = core.limiter.admit(&endpoint, std::time::Instant::now()) {
-            return over_limit(reason, &request.id);
+            return over_limit(reason, &request);
         }
         let seed = core.store.seed;
         core.faults.take_matching(seed, target)
     };
     match fault {
         Ok(fault) => run_with_fault(engine, &peer, &request, fault).await,
-        Err(error) => refuse(&error, &request.id),
+        Err(error) => refuse(namespace, &error, &request.id),
     }
 }
 
-fn over_limit(reason: &'static str, id: &str) -> Response<Body> {
+fn over_limit(reason: &'static str, request: &Request<'_>) -> Response<Body> {
     let builder = Response::builder().header("Stripe-Rate-Limited-Reason", reason);
-    build(429, limits::too_many().text(id), id, builder)
+    let text = limits::too_many().text(request.namespace, &request.id);
+    build(429, text, &request.id, builder)
 }
 
 /// Answers a request under a fault.
@@ -141,13 +148,14 @@ async fn run_with_fault(
     request: &Request<'_>,
     fault: Option<FaultKind>,
 ) -> Response<Body> {
+    let refuse = |error: ApiError| refuse(request.namespace, &error, &request.id);
     match fault {
         Some(FaultKind::TimeoutBeforeCommit) => return drop_connection(peer, End::Close),
         Some(FaultKind::Reset) => return drop_connection(peer, End::Reset),
-        Some(FaultKind::Error429) => return refuse(&limits::too_many(), &request.id),
-        Some(FaultKind::Error401) => return refuse(&identity::expired_key(), &request.id),
-        Some(FaultKind::Error403) => return refuse(&identity::no_permission(), &request.id),
-        Some(FaultKind::LockTimeout) => return refuse(&limits::lock_timeout(), &request.id),
+        Some(FaultKind::Error429) => return refuse(limits::too_many()),
+        Some(FaultKind::Error401) => return refuse(identity::expired_key()),
+        Some(FaultKind::Error403) => return refuse(identity::no_permission()),
+        Some(FaultKind::LockTimeout) => return refuse(limits::lock_timeout()),
         Some(FaultKind::Slow { ms }) => {
             let slow = run::Injection::Delay(Duration::from_millis(ms));
             return run::run(engine, request, slow).await;
@@ -172,8 +180,9 @@ fn drop_connection(peer: &Peer, how: End) -> Response<Body> {
     Response::new(Body::empty())
 }
 
-/// A request's parameters: query and body together.
+/// A request's parameters: query and body together, or in `/v2` the JSON body of a POST alone.
 fn form(
+    namespace: Namespace,
     method: &Method,
     uri: &Uri,
     content_type: Option<&str>,
@@ -190,19 +199,23 @@ fn form(
             )
         })?;
     let query = uri.query().unwrap_or_default();
-    if method != Method::POST || body.is_empty() {
+    if method != Method::POST || (body.is_empty() && namespace == Namespace::V1) {
         return Ok(query.to_owned());
     }
-    let kind = content_type.unwrap_or("application/x-www-form-urlencoded");
+    let wanted = match namespace {
+        Namespace::V1 => "application/x-www-form-urlencoded",
+        Namespace::V2 => "application/json",
+    };
+    let kind = content_type.unwrap_or(wanted);
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(ApiError::invalid(
-            "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.",
-        ));
+    if !essence.eq_ignore_ascii_case(wanted) {
+        return Err(ApiError::invalid(format!(
+            "Invalid request (check that your POST content type is {wanted}). If you have any questions, we can help at https://support.stripe.com/.",
+        )));
     }
     let body = std::str::from_utf8(&body)
         .map_err(|_| ApiError::invalid("The request body isn't valid UTF-8."))?;
-    Ok(if query.is_empty() {
+    Ok(if query.is_empty() || namespace == Namespace::V2 {
         body.to_owned()
     } else {
         format!("{query}&{body}")
@@ -217,10 +230,10 @@ fn declined() -> ApiError {
     }
 }
 
-fn refuse(error: &ApiError, request_id: &str) -> Response<Body> {
+fn refuse(namespace: Namespace, error: &ApiError, request_id: &str) -> Response<Body> {
     build(
         error.status,
-        error.text(request_id),
+        error.text(namespace, request_id),
         request_id,
         Response::builder(),
     )

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use axum::{body::Body, http::Response};
+use serde_json::Value;
 
 use super::{Request, Version, api_versions, build, identity, refuse};
 use crate::{
-    api::{self, Call},
-    engine::{Engine, KEY_LIFE, SaveAnswer},
+    api::{self, Call, namespace::Namespace},
+    engine::{Engine, SaveAnswer},
     error::ApiError,
     fields,
     form::Node,
     journal::Saved,
     routes,
+    shape::Shape,
     store::{Kind, RequestOrigin, Tx},
 };
 
@@ -49,7 +51,7 @@ pub(super) async fn run(
     match claim(engine, request, scope.as_deref()) {
         Ok(None) => {}
         Ok(Some(saved)) => return replay(saved, request),
-        Err(error) => return refuse(&error, &request.id),
+        Err(error) => return refuse(request.namespace, &error, &request.id),
     }
     let flight = InFlight(engine, scope.clone());
     if let Injection::Delay(time) = injection {
@@ -67,11 +69,12 @@ pub(super) async fn run(
     let response = match answer {
         Ok(text) => respond(200, text, request),
         Err(error) => {
-            let text = error.text(&request.id);
-            if let Some(scope) = scope.filter(|_| error.executed() && !error.keeps_work) {
+            let text = error.text(request.namespace, &request.id);
+            let kept = replayed(engine, request, &error) && !error.keeps_work;
+            if let Some(scope) = scope.filter(|_| kept) {
                 let saved = saved(request, error.status, &text, engine.now());
                 if let Err(lost) = engine.lock().save_answer(scope, saved) {
-                    return refuse(&lost, &request.id);
+                    return refuse(request.namespace, &lost, &request.id);
                 }
             }
             respond(error.status, text, request)
@@ -79,6 +82,14 @@ pub(super) async fn run(
     };
     drop(flight);
     response
+}
+
+/// Whether a key keeps a refusal. In `/v2` what failed is tried again: a 500 always, and whether a definite refusal is too
+/// is an open question (<https://docs.stripe.com/api-v2-overview#idempotency>).
+fn replayed(engine: &Engine, request: &Request<'_>, error: &ApiError) -> bool {
+    let tried_again = request.namespace == Namespace::V2
+        && (error.status >= 500 || engine.lock().assumptions.get("v2_refusals") == "tried_again");
+    error.executed() && !tried_again
 }
 
 fn saved(request: &Request<'_>, status: u16, answer: &str, at: i64) -> Saved {
@@ -112,8 +123,8 @@ fn claim(
         ));
     }
     let mut core = engine.lock();
-    let forgotten = core.now() - KEY_LIFE;
-    if let Some(saved) = core.saved.get(scope).filter(|saved| saved.at > forgotten) {
+    let now = core.now();
+    if let Some(saved) = core.saved.get(scope).filter(|saved| saved.is_kept(now)) {
         let other = |message| Err(ApiError::new(400, "idempotency_error", message));
         if saved.path != request.path {
             return other(format!(
@@ -134,7 +145,36 @@ fn claim(
     Ok(None)
 }
 
-/// Runs the route, and returns the text of the object. A `spoiled` answer is saved as a 500.
+/// A request's parameters, checked against its route's shape; in `/v2` also as the JSON that they came as.
+fn parameters(
+    request: &Request<'_>,
+    route: &str,
+    shape: &Shape,
+) -> Result<(Node, Value), ApiError> {
+    if request.namespace == Namespace::V2 && request.method == "POST" {
+        let text = if request.form.trim().is_empty() {
+            "{}"
+        } else {
+            request.form
+        };
+        let body: Value = serde_json::from_str(text)
+            .ok()
+            .filter(|body: &Value| body.is_object() && !text.contains("\\u0000"))
+            .ok_or_else(|| {
+                ApiError::invalid("The request body must be a JSON object, without NUL characters.")
+                    .code("invalid_json")
+            })?;
+        shape.check_json(&body)?;
+        return Ok((Node::of(&body), body));
+    }
+    let mut form = Node::parse(request.form)?;
+    api_versions::translate(request.version, route, shape, &mut form);
+    shape.check(&form)?;
+    Ok((form, Value::Null))
+}
+
+/// Runs the route, and returns the text of the object. A `spoiled` answer is saved as a 500, which `/v2` never keeps: there
+/// a key whose work is done has that work's answer.
 fn execute(
     engine: &Engine,
     request: &Request<'_>,
@@ -154,9 +194,7 @@ fn execute(
     let (entry, ids) = routes::find(request.method, request.path).ok_or_else(unknown)?;
     let route = format!("{} {}", request.method, entry.path());
     identity::permit(request.auth, &route)?;
-    let mut form = Node::parse(request.form)?;
-    api_versions::translate(request.version, &route, entry.shape, &mut form);
-    entry.shape.check(&form)?;
+    let (form, body) = parameters(request, &route, entry.shape)?;
     fields::check(request.path, &form)?;
     api::expands::check(&route, &form)?;
     let origin = RequestOrigin {
@@ -165,9 +203,20 @@ fn execute(
     };
     let keep = |answer: &Result<String, ApiError>, at: i64| {
         let kept = match answer {
-            Ok(_) if spoiled => saved(request, 500, &ApiError::unexpected().text(&request.id), at),
+            Ok(_) if spoiled && request.namespace == Namespace::V1 => {
+                let error = ApiError::unexpected();
+                saved(
+                    request,
+                    500,
+                    &error.text(request.namespace, &request.id),
+                    at,
+                )
+            }
             Ok(text) => saved(request, 200, text, at),
-            Err(error) => saved(request, error.status, &error.text(&request.id), at),
+            Err(error) => {
+                let text = error.text(request.namespace, &request.id);
+                saved(request, error.status, &text, at)
+            }
         };
         (scope.unwrap_or_default().to_owned(), kept)
     };
@@ -179,6 +228,7 @@ fn execute(
         let owner = acting_account(tx, request.account)?;
         let call = Call {
             args: &form,
+            body: &body,
             ids,
             owner: &owner,
             path: request.path,
@@ -187,7 +237,7 @@ fn execute(
         identity::check_client_secret(tx, &call)?;
         enter_clock(tx, &call);
         let mut answer =
-            (entry.run)(tx, &call).map_err(|error| missing_reference(tx, &form, error))?;
+            (entry.run)(tx, &call).map_err(|error| missing_reference(tx, &call, error))?;
         api::lists::expand(tx, &form, &mut answer);
         Ok(answer.to_string())
     });
@@ -201,13 +251,13 @@ fn execute(
 }
 
 /// Both 400 and 404 have been seen for a parameter that names a missing object.
-fn missing_reference(tx: &Tx<'_>, form: &Node, error: ApiError) -> ApiError {
+fn missing_reference(tx: &Tx<'_>, call: &Call<'_>, error: ApiError) -> ApiError {
     let named = error
         .param
         .as_deref()
-        .filter(|_| error.code == Some("resource_missing"))
+        .filter(|_| error.code == Some("resource_missing") && call.path.starts_with("/v1/"))
         .map(|param| param.replace('[', ".").replace(']', ""))
-        .is_some_and(|path| form.at(&path).is_some());
+        .is_some_and(|path| call.args.at(&path).is_some());
     if named && tx.assumptions.get("missing_reference") == "400" {
         ApiError {
             status: 400,
@@ -243,9 +293,11 @@ fn enter_clock(tx: &mut Tx<'_>, call: &Call<'_>) {
     }
 }
 
-/// The account a request acts on: <https://docs.stripe.com/connect/authentication>.
+/// The account a request acts on: <https://docs.stripe.com/connect/authentication>. `Stripe-Context` may name the way to
+/// it from the platform, `acct_platform/acct_connected` (<https://docs.stripe.com/context>).
 fn acting_account(tx: &Tx<'_>, account: Option<&str>) -> Result<String, ApiError> {
-    match account {
+    let platform = format!("{}/", tx.store().platform);
+    match account.map(|id| id.strip_prefix(&platform).unwrap_or(id)) {
         None => Ok(tx.platform()),
         // A platform may name itself.
         Some(id) if id == tx.store().platform => Ok(id.to_owned()),

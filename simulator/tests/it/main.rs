@@ -31,5 +31,6 @@ mod support;
 mod tokens;
 mod topups;
 mod transfers;
+mod v2;
 mod webhooks;
 mod world;

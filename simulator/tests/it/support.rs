@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::{Router, body::Bytes, extract::State as Shared, http::HeaderMap, routing::post};
 use serde_json::{Value, json};
-use souk_simulator::{ClockMode, Deliveries, Options, Simulator, State};
+use souk_simulator::{API_VERSION, ClockMode, Deliveries, Options, Simulator, State};
 
 pub const START: i64 = 1_790_000_000;
 pub const DAY: i64 = 86_400;
@@ -108,6 +108,50 @@ impl Stripe {
         self.try_send(method, path, body, headers)
             .await
             .expect("answer")
+    }
+
+    /// Sends a request to `/v2`; null is no body.
+    pub async fn v2(
+        &self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self
+            .http
+            .request(method.parse().expect("method"), self.url(path))
+            .header("Authorization", "Bearer sk_test_anything")
+            .header("Stripe-Version", API_VERSION);
+        if !body.is_null() {
+            request = request
+                .header("Content-Type", "application/json")
+                .body(body.to_string());
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.send().await.expect("answer");
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.text().await.expect("text");
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_str(&body).expect("JSON"),
+        }
+    }
+
+    /// As [`Stripe::v2`], of a POST that is answered 200.
+    pub async fn post_v2(&self, path: &str, body: Value) -> Value {
+        let answer = self.v2("POST", path, &body, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.body
+    }
+
+    pub async fn get_v2(&self, path: &str) -> Value {
+        let answer = self.v2("GET", path, &Value::Null, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        answer.body
     }
 
     pub async fn post(&self, path: &str, body: &str) -> Value {

@@ -119,6 +119,7 @@ pub(crate) struct Sold<'a> {
 pub(crate) fn create_for_checkout(tx: &mut Tx<'_>, owner: &str, sold: &Sold<'_>) -> Answer {
     let call = Call {
         args: &sold.form,
+        body: &Value::Null,
         ids: Vec::new(),
         owner,
         path: "/v1/subscriptions",
