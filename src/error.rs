@@ -22,6 +22,13 @@ pub struct StripeFault {
     pub request_id: Option<String>,
 }
 
+impl StripeFault {
+    /// Whether Stripe has no object of that id (docs.stripe.com/error-codes#resource-missing; `/v2/…` says `not_found`).
+    pub fn is_missing(&self) -> bool {
+        matches!(self.code.as_deref(), Some("resource_missing" | "not_found"))
+    }
+}
+
 /// What callers, and the jobs that wait, are told when Stripe refuses our own key.
 pub const KEY_REFUSED: &str =
     "Payments are not possible at the moment. The platform has been told.";

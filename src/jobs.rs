@@ -75,6 +75,8 @@ pub enum Job {
     ReviewIgnoredEvents,
     /// Recurring: ask Stripe about payments whose session's life is over.
     SweepPayments,
+    /// Recurring: stage re-reads of accounts that nobody has read for a day.
+    SyncAccounts,
     /// Recurring: delete what nobody can use any more.
     Tidy,
     /// Recurring: stage the pulls and checks of books whose time has come.
@@ -149,6 +151,7 @@ impl Job {
             Self::CatchAllUp => "catch_all_up",
             Self::ReviewIgnoredEvents => "review_ignored_events",
             Self::SweepPayments => "sweep_payments",
+            Self::SyncAccounts => "sync_accounts",
             Self::Tidy => "tidy",
             Self::KeepBooks => "keep_books",
             Self::Reconcile => "reconcile",
@@ -156,7 +159,8 @@ impl Job {
         }
     }
 
-    fn subject(&self) -> &str {
+    /// The id of what it is about, or `all`.
+    pub fn subject(&self) -> &str {
         match self {
             Self::CreateAccount { seller }
             | Self::SyncAccount { seller }
@@ -175,6 +179,7 @@ impl Job {
             Self::CatchAllUp
             | Self::ReviewIgnoredEvents
             | Self::SweepPayments
+            | Self::SyncAccounts
             | Self::KeepBooks
             | Self::Reconcile
             | Self::Tidy => "all",
@@ -186,15 +191,26 @@ impl Job {
     fn every_ms(&self) -> Option<i64> {
         match self {
             Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments => Some(15 * 60_000),
-            Self::Reconcile | Self::Tidy => Some(60 * 60_000),
+            Self::Reconcile | Self::SyncAccounts | Self::Tidy => Some(60 * 60_000),
             Self::KeepBooks => Some(60_000),
             _ => None,
+        }
+    }
+
+    /// The time that a run takes up, for jobs that a burst of events asks for again and again: after a few runs they are
+    /// done no more often than that. 0: as often as they are asked for.
+    fn pace_ms(&self) -> i64 {
+        match self {
+            Self::SyncAccount { .. } => 2_000,
+            _ => 0,
         }
     }
 }
 
 /// Runs before a job is given up.
 const MAX_ATTEMPTS: i32 = 12;
+/// Runs of a paced job at once, after the first, before it has to rest.
+const BURST: i64 = 4;
 /// The indexes' conditions, word for word: SQLite doesn't use an index for a condition with bound values.
 const IS_READY: &str = "state = 'ready'";
 const IS_LEASED: &str = "state = 'leased'";
@@ -210,7 +226,8 @@ pub async fn stage(tx: &Tx, job: &Job) -> Result<()> {
 }
 
 /// Stages a job to be run no sooner than `run_at`. A job that is staged already is not staged twice: if it waits it keeps
-/// its time, if it runs now it will run once more, and if it has ended it begins anew. A mail is staged only once.
+/// its time, if it runs now it will run once more, and if it has ended it begins anew, a paced one after its rest. A mail is
+/// staged only once.
 ///
 /// # Errors
 /// The database failed.
@@ -233,7 +250,8 @@ const INSERT: SetWise = SetWise {
            SELECT id, kind, args, effect_key, subject, 'ready', 1, 0, 0, $2, $3 FROM {input} WHERE true \
            ON CONFLICT (effect_key) DO UPDATE SET wanted_generation = jobs.wanted_generation + 1, \
                attempts = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN 0 ELSE jobs.attempts END, \
-               run_at = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN excluded.run_at ELSE jobs.run_at END, \
+               run_at = CASE WHEN jobs.state NOT IN ('done', 'dead', 'discarded') THEN jobs.run_at \
+                   WHEN jobs.rests_until > excluded.run_at THEN jobs.rests_until ELSE excluded.run_at END, \
                state = CASE WHEN jobs.state IN ('done', 'dead', 'discarded') THEN 'ready' ELSE jobs.state END, \
                discard_reason = NULL \
            WHERE jobs.kind <> 'mail'",
@@ -299,6 +317,7 @@ pub struct Lease {
     owner: String,
     attempt: i32,
     generation: i64,
+    rests_until: Timestamp,
     /// How long it lasts unless it is renewed.
     length_ms: i64,
 }
@@ -321,6 +340,14 @@ impl Lease {
         let waits = matches!(error, Error::KeyRefused(_));
         let again = waits || error.is_retryable() && self.attempt < MAX_ATTEMPTS;
         (!again && self.job.every_ms().is_none()).then_some(error)
+    }
+
+    /// Until when a paced job rests after this run: each run moves that by its pace, and it counts from a few paces ago at
+    /// the earliest. None: it never rests.
+    fn next_rest(&self, now: Timestamp) -> Option<Timestamp> {
+        let pace = self.job.pace_ms();
+        let since = std::cmp::Ord::max(self.rests_until, now.plus_ms(-BURST * pace));
+        (pace > 0).then(|| since.plus_ms(pace))
     }
 
     /// The job's row, as long as this worker has leased it.
@@ -367,6 +394,7 @@ pub async fn lease(tx: &Tx, owner: &str, most: u64, length: Duration) -> Result<
             owner: owner.to_owned(),
             attempt: row.attempts,
             generation: row.wanted_generation,
+            rests_until: row.rests_until,
             length_ms,
         }),
         Err(e) => {
@@ -438,16 +466,18 @@ pub async fn release(db: &Db, lease: &Lease) -> Result<()> {
     tx.commit().await
 }
 
-/// How jobs went, each by its lease. What was wanted again while it ran is ready again at once, and one that has a next
-/// time rests until then. A null leaves the column as it is.
+/// How jobs went, each by its lease. What was wanted again while it ran is ready again at once, a paced one after its rest;
+/// and one that has a next time waits until then. A null leaves the column as it is.
 const FINISH: SetWise = SetWise {
     // Their rows are locked in the order in which jobs are staged: two transactions could wait for each other otherwise.
     text: "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, \
                done_generation = COALESCE(ended.generation, jobs.done_generation), \
                attempts = CASE WHEN ended.generation IS NULL THEN jobs.attempts ELSE 0 END, \
                state = CASE WHEN jobs.wanted_generation > ended.generation THEN 'ready' ELSE ended.state END, \
-               run_at = CASE WHEN jobs.wanted_generation > ended.generation THEN $2 \
+               run_at = CASE WHEN jobs.wanted_generation > ended.generation THEN \
+                       CASE WHEN ended.rests_until > $2 THEN ended.rests_until ELSE $2 END \
                    ELSE COALESCE(ended.run_at, jobs.run_at) END, \
+               rests_until = COALESCE(ended.rests_until, jobs.rests_until), \
                last_error = ended.error, finished_at = COALESCE(ended.finished_at, jobs.finished_at) \
            FROM (SELECT input.* FROM {input} JOIN jobs ON jobs.id = input.id \
                ORDER BY jobs.effect_key FOR UPDATE OF jobs) AS ended \
@@ -463,6 +493,7 @@ const FINISH: SetWise = SetWise {
         ("run_at", "bigint"),
         ("error", "text"),
         ("finished_at", "bigint"),
+        ("rests_until", "bigint"),
     ],
 };
 
@@ -503,6 +534,10 @@ pub async fn finish(tx: &Tx, ends: &[(&Lease, &Result<()>)]) -> Result<Vec<bool>
             run_at.map(|at| at.0),
             error.map(|e| db::fit(&e.to_string(), usize::MAX)),
             finished_at.map(|at| at.0),
+            lease
+                .next_rest(now)
+                .filter(|_| error.is_none())
+                .map(|at| at.0),
         )
     };
     let rows: Vec<_> = ends.iter().map(row).collect();

@@ -289,6 +289,7 @@ async fn schedule(app: &App) {
             Job::CatchAllUp,
             Job::ReviewIgnoredEvents,
             Job::SweepPayments,
+            Job::SyncAccounts,
             Job::KeepBooks,
             Job::Reconcile,
             Job::Tidy,
@@ -417,6 +418,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         }
         Job::CreateAccount { .. }
         | Job::SyncAccount { .. }
+        | Job::SyncAccounts
         | Job::RenameAccount { .. }
         | Job::CreatePromotionCode { .. }
         | Job::RereadPayment { .. }
@@ -438,12 +440,21 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
 }
 
 /// Performs a job. One that needs an account that has disconnected ends quietly: the seller's row says so from then on, and
-/// whatever is left open becomes a finding there. A refused key is a finding, and the job waits.
+/// whatever is left open becomes a finding there. So does one whose object is gone. A refused key is a finding, and the job
+/// waits.
 async fn perform_or_end(app: &App, job: &Job) -> Result<()> {
     match perform(app, job).await {
         Err(Error::AccessLost { account }) => {
             tracing::info!(kind = job.kind(), %account, "a job ends, since its account has disconnected");
             sellers::account::note_access_lost(app, &account).await
+        }
+        Err(Error::StripeRefused(fault)) if is_of_an_event(job) && fault.is_missing() => {
+            tracing::info!(
+                kind = job.kind(),
+                subject = job.subject(),
+                "a job ends, since its object is gone at Stripe"
+            );
+            Ok(())
         }
         Err(Error::KeyRefused(fault)) => {
             findings::stripe_key::raise(app, &fault).await?;
@@ -453,10 +464,19 @@ async fn perform_or_end(app: &App, job: &Job) -> Result<()> {
     }
 }
 
+/// Whether a job reads an object that only an event has named. It may be gone by the time that it is read.
+fn is_of_an_event(job: &Job) -> bool {
+    matches!(
+        job,
+        Job::SyncPayout { .. } | Job::SyncRefund { .. } | Job::SyncDispute { .. }
+    )
+}
+
 async fn perform(app: &App, job: &Job) -> Result<()> {
     match job {
         Job::CreateAccount { seller } => sellers::account::create(app, seller).await.map(drop),
         Job::SyncAccount { seller } => sellers::account::refresh(app, seller).await.map(drop),
+        Job::SyncAccounts => sellers::sync_unread(app).await,
         Job::RenameAccount { seller } => sellers::account::rename(app, seller).await,
         Job::CreatePromotionCode { code } => {
             let created = catalog::promotions::at_stripe::create(app, code).await;

@@ -114,6 +114,28 @@ impl Events {
         };
         signed((0..count).map(updated))
     }
+
+    /// As many thin events of the account. Each has it read again.
+    pub fn thin_accounts_updated(&self, count: u32) -> Result<Vec<Signed>, Failure> {
+        let updated = |i| {
+            let event = json!({
+                "id": id("evt_test_1Thin000000", i),
+                "object": "v2.core.event",
+                "context": ACCOUNT,
+                "created": "2026-11-18T11:06:40.250Z",
+                "livemode": false,
+                "reason": null,
+                "related_object": {
+                    "id": ACCOUNT,
+                    "type": "v2.core.account",
+                    "url": format!("/v2/core/accounts/{ACCOUNT}"),
+                },
+                "type": "v2.core.account[requirements].updated",
+            });
+            format!("{event:#}")
+        };
+        signed((0..count).map(updated))
+    }
 }
 
 fn signed(bodies: impl Iterator<Item = String>) -> Result<Vec<Signed>, Failure> {

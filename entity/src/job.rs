@@ -59,6 +59,8 @@ pub struct Model {
     pub discard_reason: Option<String>,
     pub created_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    /// A job that runs too often is not run before.
+    pub rests_until: Timestamp,
 }
 
 /// None: queries name their joins.

@@ -31,6 +31,7 @@ mod m20261129_000022_deadlines;
 mod m20261129_000023_posting;
 mod m20261129_000024_predicates;
 mod m20261129_000025_redemptions;
+mod m20261129_000026_thin_events;
 mod m20261129_000031_replace_lookups;
 
 /// All changes, oldest first.
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000023_posting::Migration),
             Box::new(m20261129_000024_predicates::Migration),
             Box::new(m20261129_000025_redemptions::Migration),
+            Box::new(m20261129_000026_thin_events::Migration),
             Box::new(m20261129_000031_replace_lookups::Migration),
         ]
     }

@@ -16,19 +16,22 @@ use crate::stripe::{Effect, Event, EventObject};
 use super::payouts::{self, StoreOutcome};
 use super::{deadlines, open_book};
 
+const PLATFORM: Effect = Effect::Ignored("the platform's own book is not kept yet");
+const NO_SELLER: Effect = Effect::Ignored("no seller has this account");
+
 /// `payout.created`, `.updated`, `.paid`, `.failed`, `.canceled` and `.reconciliation_completed`. The event's snapshot
 /// is stored if it is newer. Then the payout is re-read and its account pulled, so that the order and the shape of events
 /// never matter.
 pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
-        return Ok(Effect::Ignored("the platform's own book is not kept yet"));
+        return Ok(PLATFORM);
     };
     let Some(id) = event.object_id.as_deref() else {
         return Ok(Effect::Ignored("the event names no payout"));
     };
     let livemode = event.livemode()?;
     let Some(book) = open_book(tx, account, livemode).await? else {
-        return Ok(Effect::Ignored("no seller has this account"));
+        return Ok(NO_SELLER);
     };
     if let Ok(snapshot) = event.object::<PayoutView>()
         && payouts::store(tx, &book, &snapshot).await? == StoreOutcome::OtherAccount
@@ -47,13 +50,16 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
 }
 
 /// Stages a re-read of a payout, and a pull of its account.
-pub async fn reread_payout(tx: &Tx, object: &EventObject) -> Result<bool> {
-    let (Some(account), Some(id)) = (&object.account, &object.id) else {
-        return Ok(false);
+pub async fn reread_payout(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let Some(account) = &object.account else {
+        return Ok(PLATFORM);
+    };
+    let Some(id) = &object.id else {
+        return Ok(Effect::Ignored("the event names no payout"));
     };
     let livemode = object.livemode;
     if open_book(tx, account, livemode).await?.is_none() {
-        return Ok(false);
+        return Ok(NO_SELLER);
     }
     let account = account.clone();
     let reread = Job::SyncPayout {
@@ -62,7 +68,7 @@ pub async fn reread_payout(tx: &Tx, object: &EventObject) -> Result<bool> {
         payout: id.clone(),
     };
     jobs::stage_all(tx, &[Job::Pull { account, livemode }, reread]).await?;
-    Ok(true)
+    Ok(Effect::Applied)
 }
 
 /// Whose balance an event of the platform's is about: of a transfer its `destination`, of an application fee its `account`
@@ -91,8 +97,8 @@ pub async fn money_moved(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     let has_book = deadlines::bring_forward(tx, &accounts).await?;
     let effect = |moved: Option<(AccountId, bool)>| match moved {
         Some(moved) if has_book.contains(&moved) => Effect::Applied,
-        Some(_) => Effect::Ignored("no seller has this account"),
-        None => Effect::Ignored("the platform's own book is not kept yet"),
+        Some(_) => NO_SELLER,
+        None => PLATFORM,
     };
     Ok(moved.into_iter().map(effect).collect())
 }
@@ -104,7 +110,7 @@ pub async fn application_fee_refunded(tx: &Tx, event: &Event) -> Result<Effect> 
     let fee = event.object::<ApplicationFeeView>()?;
     let (account, livemode) = (AccountId::from(fee.account.id()), event.livemode()?);
     if !others_money_moved(tx, &account, livemode).await? {
-        return Ok(Effect::Ignored("no seller has this account"));
+        return Ok(NO_SELLER);
     }
     let refunds = fee.refunds.map(|refunds| refunds.data).unwrap_or_default();
     let Some(charge) = fee.charge.filter(|_| !refunds.is_empty()) else {
@@ -134,9 +140,10 @@ pub async fn others_money_moved(tx: &Tx, account: &AccountId, livemode: bool) ->
 }
 
 /// Brings the pull of an object's account forward.
-pub async fn reread_balance(tx: &Tx, object: &EventObject) -> Result<bool> {
-    match &object.account {
-        Some(account) => others_money_moved(tx, account, object.livemode).await,
-        None => Ok(false),
-    }
+pub async fn reread_balance(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    Ok(match &object.account {
+        Some(account) if others_money_moved(tx, account, object.livemode).await? => Effect::Applied,
+        Some(_) => NO_SELLER,
+        None => PLATFORM,
+    })
 }

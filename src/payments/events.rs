@@ -1,6 +1,6 @@
 //! Effects of Stripe's refund and dispute events, and re-reads of their objects. Events may come twice, late and in any order.
 
-use sea_orm::sea_query::SimpleExpr;
+use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::AccountId;
 use souk_entity::payment::{self, Column as C};
@@ -16,6 +16,11 @@ use super::refunds;
 
 /// Buyers pay on sellers' accounts only.
 pub(super) const PLATFORM: Effect = Effect::Ignored("the platform's own payments are none of ours");
+const NO_PAYMENT: Effect = Effect::Ignored("it is of no payment of ours");
+const NO_SELLER: Effect = Effect::Ignored("no seller has this account");
+
+/// As the index says it, word for word, so that SQLite sees that it will do.
+const OPEN: &str = "status = 'pending'";
 
 /// `refund.created`, `.updated`, `.failed` and `charge.refund.updated`.
 pub async fn refund(tx: &Tx, event: &Event) -> Result<Effect> {
@@ -75,49 +80,75 @@ pub async fn dispute(tx: &Tx, event: &Event) -> Result<Effect> {
     Ok(Effect::Applied)
 }
 
-/// Stages a re-read of a dispute. Its payment isn't known before Stripe is asked. `false`: the event names no dispute.
-pub async fn reread_dispute(tx: &Tx, object: &EventObject) -> Result<bool> {
+/// Stages a re-read of a dispute, and a pull of its account. Its payment isn't known before Stripe is asked.
+pub async fn reread_dispute(tx: &Tx, object: &EventObject) -> Result<Effect> {
     let (Some(account), Some(dispute)) = (&object.account, &object.id) else {
-        return Ok(false);
+        return Ok(Effect::Ignored("the event names no dispute"));
     };
+    if !ledger::events::others_money_moved(tx, account, object.livemode).await? {
+        return Ok(NO_SELLER);
+    }
     let job = Job::SyncDispute {
         account: account.clone(),
         livemode: object.livemode,
         dispute: dispute.clone(),
     };
     jobs::stage(tx, &job).await?;
-    Ok(true)
+    Ok(Effect::Applied)
 }
 
-/// Stages a re-read of a session's payment. `false`: no payment of ours.
-pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<bool> {
-    reread_of(tx, object, C::StripeObject).await
-}
-
-/// Stages a re-read of a charge's payment. `false`: no payment of ours has this charge.
-pub async fn reread_charge(tx: &Tx, object: &EventObject) -> Result<bool> {
-    reread_of(tx, object, C::Charge).await
-}
-
-/// Stages a re-read of a refund. Its payment isn't known before Stripe is asked. `false`: the event names no refund.
-pub async fn reread_refund(tx: &Tx, object: &EventObject) -> Result<bool> {
-    let (Some(account), Some(refund)) = (&object.account, &object.id) else {
-        return Ok(false);
+/// Stages a re-read of a session's payment. Stripe may tell of a session before it has answered its creation, and a thin
+/// event doesn't say whose it is: it waits as long as a payment on its account has no session yet.
+pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let (Some(account), Some(session)) = (&object.account, &object.id) else {
+        return Ok(NO_PAYMENT);
     };
+    if reread_one(tx, account, C::StripeObject.eq(session.as_str())).await? {
+        return Ok(Effect::Applied);
+    }
+    let awaiting = payment::Entity::find()
+        .filter(Expr::cust(OPEN))
+        .filter(C::ChargeAccount.eq(account.clone()))
+        .filter(C::StripeObject.is_null());
+    Ok(match awaiting.one(tx).await? {
+        Some(_) => Effect::Deferred {
+            waits_for: session.clone(),
+        },
+        None => NO_PAYMENT,
+    })
+}
+
+/// Stages a re-read of a charge's payment, and brings the pull of its account forward: what moved may be others' money.
+pub async fn reread_charge(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let (Some(account), Some(charge)) = (&object.account, &object.id) else {
+        return Ok(NO_PAYMENT);
+    };
+    if reread_one(tx, account, C::Charge.eq(charge.as_str())).await? {
+        return Ok(Effect::Applied);
+    }
+    Ok(
+        match ledger::events::others_money_moved(tx, account, object.livemode).await? {
+            true => Effect::Applied,
+            false => NO_SELLER,
+        },
+    )
+}
+
+/// Stages a re-read of a refund. Its payment isn't known before Stripe is asked.
+pub async fn reread_refund(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let (Some(account), Some(refund)) = (&object.account, &object.id) else {
+        return Ok(Effect::Ignored("the event names no refund"));
+    };
+    if !ledger::events::others_money_moved(tx, account, object.livemode).await? {
+        return Ok(NO_SELLER);
+    }
     let job = Job::SyncRefund {
         account: account.clone(),
         livemode: object.livemode,
         refund: refund.clone(),
     };
     jobs::stage(tx, &job).await?;
-    Ok(true)
-}
-
-async fn reread_of(tx: &Tx, object: &EventObject, column: C) -> Result<bool> {
-    match (&object.account, &object.id) {
-        (Some(account), Some(id)) => reread_one(tx, account, column.eq(id.as_str())).await,
-        _ => Ok(false),
-    }
+    Ok(Effect::Applied)
 }
 
 async fn reread_one(tx: &Tx, account: &AccountId, which: SimpleExpr) -> Result<bool> {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use sea_orm::{EntityTrait, FromQueryResult, QuerySelect};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
 use serde::Deserialize;
 use souk_entity::{AccountId, SellerId, seller};
 
@@ -16,11 +17,20 @@ use crate::stripe::views::metadata_value;
 use crate::stripe::{Effect, Event, EventObject};
 
 const NOT_OURS: Effect = Effect::Ignored("the account is no seller's");
+const NO_ACCOUNT: Effect = Effect::Ignored("the event names no account");
 
-/// The account of a snapshot.
-fn updated_account(event: &Event) -> Option<AccountId> {
-    let own = || event.object_id.as_deref().map(AccountId::from);
-    event.account.clone().or_else(own)
+/// For how long an account that no seller has may be one that is being made. After that Stripe is asked for it by other ways.
+const MAKING_MS: i64 = 24 * 60 * 60_000;
+/// As the index says it, word for word, so that SQLite sees that it will do.
+const WITHOUT_ACCOUNT: &str = "stripe_account IS NULL";
+
+/// The account that an event of one is about. A thin event's `context` may be the platform, from which the account can be
+/// read; its related object is the account itself.
+fn account_of(object: &EventObject) -> Option<AccountId> {
+    let named = object.id.as_deref().filter(|id| id.starts_with("acct_"));
+    named
+        .map(AccountId::from)
+        .or_else(|| object.account.clone())
 }
 
 #[derive(FromQueryResult)]
@@ -36,16 +46,14 @@ const KNOWN_ACCOUNTS: SetWise = SetWise {
     columns: &[("account", "text"), ("livemode", "boolean")],
 };
 
-/// `account.updated`. A snapshot may be older than our row, so each account is read again. Events of sellers' accounts are
-/// applied set-wise. The rare others, of accounts that are being created or are no seller's, are applied one by one.
+/// `account.updated`, and the thin events of an account. A snapshot may be older than our row and a thin event says nothing,
+/// so each account is read again. Events of sellers' accounts are applied set-wise. The rare others, of accounts that are
+/// being created or are no seller's, are applied one by one.
 pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     let mut updated = Vec::with_capacity(events.len());
     for event in events {
-        let account = updated_account(event);
-        updated.push(match account {
-            Some(account) => Some((account, event.livemode()?)),
-            None => None,
-        });
+        let object = event.about()?;
+        updated.push(account_of(&object).map(|account| (account, object.livemode)));
     }
     let accounts: BTreeSet<_> = updated.iter().flatten().collect();
     let accounts: Vec<_> = accounts.into_iter().collect();
@@ -63,7 +71,7 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>>
     let mut effects = Vec::with_capacity(events.len());
     for (event, updated) in events.iter().zip(&updated) {
         effects.push(match updated {
-            None => Effect::Ignored("the event names no account"),
+            None => NO_ACCOUNT,
             Some(of) if ours.contains(of) => Effect::Applied,
             Some((account, livemode)) => {
                 unknown_updated(tx, event, account, *livemode, &mut jobs).await?
@@ -74,7 +82,7 @@ pub async fn accounts_updated(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>>
     Ok(effects)
 }
 
-/// `account.updated` of an account that no seller had when the batch was read.
+/// An event of an account that no seller had when the batch was read.
 async fn unknown_updated(
     tx: &Tx,
     event: &Event,
@@ -82,6 +90,9 @@ async fn unknown_updated(
     livemode: bool,
     jobs: &mut Vec<Job>,
 ) -> Result<Effect> {
+    if event.thin {
+        return unknown(tx, account, livemode).await;
+    }
     match find_by_metadata(tx, event, livemode).await? {
         Some(seller) if seller.stripe_account.is_none() => {
             let waits_for = account.to_string();
@@ -96,16 +107,46 @@ async fn unknown_updated(
     }
 }
 
-/// Stages a re-read of an event's account. `false`: no seller has it.
-pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<bool> {
-    let Some(account) = &object.account else {
-        return Ok(false);
+/// Stages a re-read of an event's account.
+pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let Some(account) = account_of(object) else {
+        return Ok(NO_ACCOUNT);
     };
-    let Some(seller) = by_account(tx, account, object.livemode).await? else {
-        return Ok(false);
+    let Some(seller) = by_account(tx, &account, object.livemode).await? else {
+        return unknown(tx, &account, object.livemode).await;
     };
     jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
-    Ok(true)
+    Ok(Effect::Applied)
+}
+
+/// An event that says nothing of its account but the id, which no seller has. It may come before Stripe's answer to the
+/// creation: it waits as long as an account is being made, for whichever seller, and otherwise is none of ours.
+async fn unknown(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Effect> {
+    let making = seller::Entity::find()
+        .filter(Expr::cust(WITHOUT_ACCOUNT))
+        .filter(seller::Column::CreatedAt.gt(tx.now().plus_ms(-MAKING_MS)))
+        .filter(seller::Column::Livemode.eq(livemode));
+    Ok(match making.one(tx).await? {
+        Some(_) => Effect::Deferred {
+            waits_for: account.to_string(),
+        },
+        None => NOT_OURS,
+    })
+}
+
+/// `v2.core.account_link.returned`: somebody has come back from a link into an account, which is read again. The event has
+/// no related object; unless its `context` is the account, only Stripe's own copy of the event says which it is.
+pub async fn link_returned(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let livemode = object.livemode;
+    let seller = match &object.account {
+        Some(account) => by_account(tx, account, livemode).await?,
+        None => None,
+    };
+    let Some(seller) = seller else {
+        return Ok(NOT_OURS);
+    };
+    jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
+    Ok(Effect::Applied)
 }
 
 /// The seller that the account's metadata names: Stripe's event can come before its answer to the creation. The row is
@@ -130,7 +171,7 @@ async fn find_by_metadata(tx: &Tx, event: &Event, livemode: bool) -> Result<Opti
 /// `account.application.deauthorized`. Its object is our application; the account is in the envelope.
 pub async fn account_application_deauthorized(tx: &Tx, event: &Event) -> Result<Effect> {
     let Some(account) = &event.account else {
-        return Ok(Effect::Ignored("the event names no account"));
+        return Ok(NO_ACCOUNT);
     };
     let Some(seller) = by_account(tx, account, event.livemode()?).await? else {
         return Ok(NOT_OURS);

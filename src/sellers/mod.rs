@@ -9,6 +9,7 @@ mod status;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder, QuerySelect,
@@ -30,6 +31,14 @@ use crate::money::FeeRule;
 use crate::stripe::key_until;
 use crate::{audit, countries, money};
 
+/// An account is read again after this time, whatever was heard of it: the job that looks comes every hour, so that each
+/// is read every day.
+const UNREAD_MS: i64 = 23 * 60 * 60_000;
+/// The most accounts that one run has read again, and how many of them in a minute.
+const MOST_UNREAD: u64 = 3_000;
+const UNREAD_A_MINUTE: usize = 60;
+/// As the index says it, word for word, so that SQLite sees that it will do.
+const CONNECTED: &str = "stripe_account IS NOT NULL AND deauthorized_at IS NULL";
 /// How long a request to Stripe may take before the job that repeats it begins.
 const RETRY_DELAY_MS: i64 = 15_000;
 
@@ -122,6 +131,36 @@ pub async fn connected_accounts<C: ConnectionTrait>(
         .into_iter()
         .filter_map(|seller| seller.stripe_account);
     Ok(accounts.collect())
+}
+
+/// The job: stages re-reads of the connected accounts that nobody has read for nearly a day. An event may never have come,
+/// and Stripe's list of events doesn't tell of everything.
+///
+/// # Errors
+/// The database failed.
+pub async fn sync_unread(app: &App) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    let unread: Vec<SellerId> = seller::Entity::find()
+        .select_only()
+        .column(seller::Column::Id)
+        .filter(Expr::cust(CONNECTED))
+        .filter(seller::Column::SyncedAt.lte(tx.now().plus_ms(-UNREAD_MS)))
+        .filter(seller::Column::Livemode.eq(app.stripe.livemode()))
+        .order_by_asc(seller::Column::SyncedAt)
+        .limit(MOST_UNREAD)
+        .into_tuple()
+        .all(&tx)
+        .await?;
+    // Not all at once: other jobs would wait behind them.
+    let mut at = tx.now();
+    for some in unread.chunks(UNREAD_A_MINUTE) {
+        for seller in some {
+            let seller = seller.clone();
+            jobs::stage_at(&tx, &Job::SyncAccount { seller }, at).await?;
+        }
+        at = at.plus_ms(60_000);
+    }
+    tx.commit().await
 }
 
 /// The application fee of this seller's payments. Each of the seller's own terms, if set, replaces the platform's: the fixed

@@ -57,14 +57,16 @@ pub struct Event {
     pub payload: Bytes,
 }
 
-/// What an event was about, where its payload may be gone.
+/// What an event is about, where it carries no object: a thin event, or one whose payload may be gone.
 #[derive(Clone, Debug)]
 pub struct EventObject {
-    /// The connected account it happened on; none: the platform's own.
+    /// The event's own id.
+    pub event: String,
+    /// The connected account it happened on. None: the platform's own. Of a thin event it may also be the platform.
     pub account: Option<AccountId>,
     /// Live money, or test.
     pub livemode: bool,
-    /// The id of `data.object`.
+    /// The id of `data.object`, or of a thin event's `related_object`.
     pub id: Option<String>,
 }
 
@@ -127,6 +129,19 @@ impl Event {
         self.mode.ok_or_else(|| {
             let kind = &self.kind;
             Error::internal(format!("{kind} says neither that it is live nor test"))
+        })
+    }
+
+    /// What it is about, without what it says of it.
+    ///
+    /// # Errors
+    /// The event says neither that it is live nor test.
+    pub fn about(&self) -> Result<EventObject> {
+        Ok(EventObject {
+            event: self.id.clone(),
+            account: self.account.clone(),
+            livemode: self.livemode()?,
+            id: self.object_id.clone(),
         })
     }
 

@@ -27,12 +27,13 @@ enum Apply {
     SetWise(for<'a> fn(&'a Tx, &'a [&'a Event]) -> BoxFuture<'a, Vec<Effect>>),
 }
 
-/// Stages a re-read of an event's object, since the payload may be gone. `false`: the object is none of ours.
-type Reread = for<'a> fn(&'a Tx, &'a EventObject) -> BoxFuture<'a, bool>;
+/// Stages a re-read of an event's object, since the payload may be gone or has none.
+type Reread = for<'a> fn(&'a Tx, &'a EventObject) -> BoxFuture<'a, Effect>;
 
 /// Events of some types, and their effect.
 pub(super) struct EffectRow {
     pub(super) types: &'static [&'static str],
+    /// Where snapshots count. Thin events count at both: whose they are doesn't follow from the endpoint.
     endpoints: &'static [Endpoint],
     payload: PayloadStyle,
     /// The version of this table that first had the row. Neither it nor the row's types ever change: a new type comes with
@@ -47,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 10] = [
+pub(super) const TABLE: [EffectRow; 12] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -173,7 +174,42 @@ pub(super) const TABLE: [EffectRow; 10] = [
         apply: Apply::Each(|tx, event| Box::pin(payments::fees::refunded(tx, event))),
         reread: |tx, object| Box::pin(ledger::events::reread_balance(tx, object)),
     },
+    // docs.stripe.com/api/v2/core/accounts/event-types
+    EffectRow {
+        types: &[
+            "v2.core.account.closed",
+            "v2.core.account.created",
+            "v2.core.account.updated",
+            "v2.core.account[configuration.merchant].capability_status_updated",
+            "v2.core.account[configuration.merchant].updated",
+            "v2.core.account[configuration.recipient].capability_status_updated",
+            "v2.core.account[configuration.recipient].updated",
+            "v2.core.account[defaults].updated",
+            "v2.core.account[future_requirements].updated",
+            "v2.core.account[identity].updated",
+            "v2.core.account[requirements].updated",
+        ],
+        endpoints: BOTH,
+        payload: PayloadStyle::Thin,
+        since: THIN_SINCE,
+        apply: Apply::SetWise(|tx, events| Box::pin(sellers::events::accounts_updated(tx, events))),
+        reread: |tx, object| Box::pin(sellers::events::reread_account(tx, object)),
+    },
+    EffectRow {
+        types: &["v2.core.account_link.returned"],
+        endpoints: BOTH,
+        payload: PayloadStyle::Thin,
+        since: THIN_SINCE,
+        apply: Apply::Each(|tx, event| {
+            Box::pin(async move { sellers::events::link_returned(tx, &event.about()?).await })
+        }),
+        reread: |tx, object| Box::pin(sellers::events::link_returned(tx, object)),
+    },
 ];
+
+/// The version of the table that first had an effect of thin events, of the rows' own types and of the thin forms of the
+/// others.
+const THIN_SINCE: i32 = 3;
 
 /// The version of the table: the newest row's.
 pub(super) const VERSION: i32 = newest(&TABLE);
@@ -192,21 +228,26 @@ const fn newest(rows: &[EffectRow]) -> i32 {
 const NO_EFFECT: Effect = Effect::Ignored("no effect of ours");
 const OTHER_ENDPOINT: Effect =
     Effect::Ignored("this type has an effect at the other endpoint alone");
-const THIN: Effect =
-    Effect::Ignored("a thin event: have this endpoint sent snapshot events instead");
+
+/// The type of which this is the thin form: `v1.charge.refunded` is `charge.refunded`
+/// (docs.stripe.com/webhooks/migrate-snapshot-to-thin-events).
+fn classic_form(kind: &str) -> Option<&str> {
+    kind.strip_prefix("v1.")
+}
 
 /// The row of an event, or why it has none.
 fn row_of(endpoint: Endpoint, event: &Event) -> Result<usize, Effect> {
-    let style = match event.thin {
-        true => PayloadStyle::Thin,
-        false => PayloadStyle::Snapshot,
+    let thin = event.thin.then(|| classic_form(&event.kind)).flatten();
+    let kind = thin.unwrap_or(&event.kind);
+    let of_type = |row: &EffectRow| row.types.contains(&kind);
+    let here = |row: &EffectRow| match (event.thin, thin) {
+        (false, _) => row.payload == PayloadStyle::Snapshot && row.endpoints.contains(&endpoint),
+        (true, None) => row.payload == PayloadStyle::Thin,
+        (true, Some(_)) => row.payload == PayloadStyle::Snapshot,
     };
-    let of_type = |row: &EffectRow| row.types.contains(&event.kind.as_str());
-    let here = |row: &EffectRow| row.endpoints.contains(&endpoint) && row.payload == style;
     match TABLE.iter().position(|row| of_type(row) && here(row)) {
         Some(row) => Ok(row),
-        None if event.thin => Err(THIN),
-        None if TABLE.iter().any(of_type) => Err(OTHER_ENDPOINT),
+        None if !event.thin && TABLE.iter().any(of_type) => Err(OTHER_ENDPOINT),
         None => Err(NO_EFFECT),
     }
 }
@@ -221,15 +262,20 @@ pub(super) async fn apply(tx: &Tx, events: &[(Endpoint, &Event)]) -> Result<Vec<
         .map(|(at, event)| row_of(*at, event))
         .collect();
     let mut effects: Vec<Option<Effect>> = rows.iter().map(|row| row.clone().err()).collect();
-    for (row, EffectRow { apply, .. }) in TABLE.iter().enumerate() {
+    for (number, row) in TABLE.iter().enumerate() {
         let places: Vec<usize> = (0..events.len())
-            .filter(|at| rows[*at] == Ok(row))
+            .filter(|at| rows[*at] == Ok(number))
             .collect();
         if places.is_empty() {
             continue;
         }
+        let is_thin_form = |at: &usize| row.payload == PayloadStyle::Snapshot && events[*at].1.thin;
+        let (thin_forms, places): (Vec<_>, Vec<_>) = places.into_iter().partition(is_thin_form);
+        for at in thin_forms {
+            effects[at] = Some((row.reread)(tx, &events[at].1.about()?).await?);
+        }
         let row_events: Vec<&Event> = places.iter().map(|at| events[*at].1).collect();
-        let done = match apply {
+        let done = match &row.apply {
             Apply::SetWise(apply) => apply(tx, &row_events).await?,
             Apply::Each(apply) => {
                 let mut done = Vec::with_capacity(row_events.len());
@@ -256,19 +302,37 @@ pub(super) async fn stage_reread(
     ignored_by: i32,
     object: &EventObject,
 ) -> Result<bool> {
+    let classic = classic_form(kind);
     let is_new = |row: &&EffectRow| {
-        row.types.contains(&kind) && row.endpoints.contains(&endpoint) && row.since > ignored_by
+        let since = match classic {
+            Some(_) => std::cmp::max(row.since, THIN_SINCE),
+            None => row.since,
+        };
+        let here = classic.is_some() || row.endpoints.contains(&endpoint);
+        row.types.contains(&classic.unwrap_or(kind)) && here && since > ignored_by
     };
     match TABLE.iter().find(is_new) {
-        Some(row) => (row.reread)(tx, object).await,
+        Some(row) => Ok((row.reread)(tx, object).await? == Effect::Applied),
         None => Ok(false),
     }
 }
 
-/// The types that an endpoint subscribes to.
+/// The types that an endpoint subscribes to, with snapshots.
 pub fn types(endpoint: Endpoint) -> Vec<&'static str> {
-    let rows = TABLE.iter().filter(|row| row.endpoints.contains(&endpoint));
+    let rows = TABLE.iter().filter(|row| row.is_snapshot_at(endpoint));
     rows.flat_map(|row| row.types).copied().collect()
+}
+
+/// The types that the destination of thin events subscribes to (docs.stripe.com/event-destinations).
+pub fn thin_types() -> Vec<&'static str> {
+    let rows = TABLE.iter().filter(|row| row.payload == PayloadStyle::Thin);
+    rows.flat_map(|row| row.types).copied().collect()
+}
+
+impl EffectRow {
+    fn is_snapshot_at(&self, endpoint: Endpoint) -> bool {
+        self.payload == PayloadStyle::Snapshot && self.endpoints.contains(&endpoint)
+    }
 }
 
 /// Types that catch-up lists in one request, with a cursor of their own.
@@ -278,21 +342,21 @@ pub(super) struct TypeGroup {
     pub(super) types: Vec<&'static str>,
 }
 
-/// Stripe's limit for one request (docs.stripe.com/api/events/list, `types`).
+/// Stripe's limit for one request (docs.stripe.com/api/events/list and docs.stripe.com/api/v2/core/events/list, `types`).
 const MAX_LISTED_TYPES: usize = 20;
 
-/// The endpoint's types in groups, by the version that first had them. A group never changes, so its cursor holds for all
-/// its types.
+/// The endpoint's types of snapshots in groups, by the version that first had them. A group never changes, so its cursor
+/// holds for all its types.
 pub(super) fn type_groups(endpoint: Endpoint) -> Vec<TypeGroup> {
-    groups_of(&TABLE, endpoint)
+    groups_of(&TABLE, |row| row.is_snapshot_at(endpoint))
 }
 
-fn groups_of(rows: &[EffectRow], endpoint: Endpoint) -> Vec<TypeGroup> {
+fn groups_of(rows: &[EffectRow], is_listed: impl Fn(&EffectRow) -> bool) -> Vec<TypeGroup> {
     let newest = newest(rows);
     let of_version = |version: i32| {
         let rows = rows
             .iter()
-            .filter(|row| row.since == version && row.endpoints.contains(&endpoint));
+            .filter(|row| row.since == version && is_listed(row));
         let types: Vec<&'static str> = rows.flat_map(|row| row.types).copied().collect();
         let chunks: Vec<_> = types.chunks(MAX_LISTED_TYPES).map(<[_]>::to_vec).collect();
         chunks
@@ -331,11 +395,21 @@ mod tests {
     }
 
     #[test]
-    fn groups_hold_every_type_once_and_no_more_than_stripe_lists_at_once() {
+    fn thin_events_are_none_of_the_endpoints_subscriptions_nor_the_reverse() {
+        let thin = thin_types();
+        assert!(!thin.is_empty() && thin.iter().all(|kind| kind.starts_with("v2.")));
         for endpoint in BOTH {
-            let groups = type_groups(*endpoint);
+            assert!(types(*endpoint).iter().all(|kind| !kind.starts_with("v")));
+        }
+    }
+
+    #[test]
+    fn groups_hold_every_type_once_and_no_more_than_stripe_lists_at_once() {
+        for (groups, mut wanted) in [
+            (type_groups(Endpoint::Platform), types(Endpoint::Platform)),
+            (type_groups(Endpoint::Connect), types(Endpoint::Connect)),
+        ] {
             let mut listed: Vec<_> = groups.iter().flat_map(|group| &group.types).collect();
-            let mut wanted = types(*endpoint);
             listed.sort();
             wanted.sort_unstable();
             assert_eq!(listed.into_iter().copied().collect::<Vec<_>>(), wanted);
@@ -364,7 +438,7 @@ mod tests {
             reread: |tx, object| Box::pin(payments::events::reread_refund(tx, object)),
         };
         let shape = |rows: &[EffectRow]| {
-            let groups = groups_of(rows, Endpoint::Connect).into_iter();
+            let groups = groups_of(rows, |row| row.is_snapshot_at(Endpoint::Connect)).into_iter();
             groups
                 .map(|group| (group.name, group.types.len()))
                 .collect::<Vec<_>>()

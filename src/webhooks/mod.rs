@@ -11,7 +11,7 @@ pub mod routes;
 mod signature;
 
 pub use committer::Intake;
-pub use effects::types;
+pub use effects::{thin_types, types};
 /// For `fuzz/`.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -61,6 +61,7 @@ pub async fn review_ignored(app: &App) -> Result<()> {
         let mut reviewed = Vec::with_capacity(ignored.len());
         for event in ignored {
             let object = EventObject {
+                event: event.id.clone(),
                 account: event.account,
                 livemode: event.livemode,
                 id: event.object,

@@ -136,7 +136,7 @@ pub(super) fn check_signature(
         refused("malformed_event", message)
     })?;
     match (endpoint, &event.account) {
-        // A thin event names its account elsewhere or not at all, and has no effect at either endpoint.
+        // Whose a thin event is, its `context` says or nothing does; it counts at either endpoint.
         _ if event.thin => {}
         (Endpoint::Connect, None) => {
             return Err(refused(

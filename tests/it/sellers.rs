@@ -23,6 +23,8 @@ pub async fn get_seller(app: &TestApp, shop: &Shop) -> Value {
 
 /// Does something to the account at Stripe, and lets its events come.
 pub async fn change_account(app: &TestApp, shop: &Shop, what: &str, how: Value) {
+    // An account whose events come more often is read every two seconds.
+    app.advance(2).await;
     app.simulate(&format!("/accounts/{}/{what}", shop.account), how)
         .await;
     app.settle().await;

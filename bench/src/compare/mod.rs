@@ -257,10 +257,21 @@ impl Bench<'_> {
         environment.close().await?;
 
         let environment = open(1, Worker::Waits).await?;
-        let updates = Events::new()?.accounts_updated(self.args.events)?;
-        let updates = updates.iter().map(Request::delivery).collect();
-        let updates = self.send(&environment, updates, most, is_processed).await?;
-        notes.add_load("account.updated", most, &updates);
+        let events = Events::new()?;
+        for (what, updates) in [
+            (
+                "account.updated",
+                events.accounts_updated(self.args.events)?,
+            ),
+            (
+                "thin events of an account",
+                events.thin_accounts_updated(self.args.events)?,
+            ),
+        ] {
+            let updates = updates.iter().map(Request::delivery).collect();
+            let updates = self.send(&environment, updates, most, is_processed).await?;
+            notes.add_load(what, most, &updates);
+        }
         // Last, since the worker then has answers too.
         environment.stripe.speak();
         let checkouts = self.checkouts(most);

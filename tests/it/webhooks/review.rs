@@ -130,3 +130,77 @@ async fn each_kind_of_event_has_its_object_read_again() {
     let refunds = app.refunds(&shop, &checkout.order).await;
     assert_eq!(refunds.len(), 1, "{refunds:?}");
 }
+
+#[tokio::test]
+async fn thin_events_that_an_older_version_ignored_are_done_again_as_re_reads_only() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(3)).await;
+    let checkout = app.checkout(&lamp).await;
+    app.settle().await;
+    app.pay(&checkout).await;
+    app.intercept().await;
+    app.advance(31 * 86_400).await;
+    app.intercept().await;
+    let account = shop.account.as_str();
+    for (n, endpoint, kind, context, object) in [
+        (
+            1,
+            "connect",
+            "v2.core.account[requirements].updated",
+            account,
+            account,
+        ),
+        (
+            2,
+            "platform",
+            "v2.core.account.updated",
+            "acct_platform",
+            account,
+        ),
+        (
+            3,
+            "platform",
+            "v1.checkout.session.completed",
+            account,
+            &checkout.id,
+        ),
+        (4, "connect", "v1.account.updated", account, account),
+        (5, "connect", "v2.core.event_destination.ping", "", "ed_1"),
+        (
+            6,
+            "connect",
+            "v2.core.account.updated",
+            "acct_stranger",
+            "acct_stranger",
+        ),
+        (7, "connect", "v1.nobody.knows", account, "obj_1"),
+    ] {
+        app.sql(&format!(
+            "INSERT INTO inbox_events (id, endpoint, source, kind, account, livemode, object, stripe_created, payload, state,
+                 attempts, received_at, processed_at, error, effects_version)
+             VALUES ('evt_{n}', '{endpoint}', 'webhook', '{kind}', NULLIF('{context}', ''), FALSE, '{object}', 0, '',
+                 'ignored', 1, 1, 1, 'a thin event', 2)"
+        ))
+        .await;
+    }
+    app.sql("DELETE FROM jobs").await;
+    review(&app).await;
+    app.settle().await;
+    let done =
+        "inbox_events WHERE state = 'processed' AND id IN ('evt_1', 'evt_2', 'evt_3', 'evt_4')";
+    assert_eq!(app.count(done).await, 4);
+    let left = "inbox_events WHERE state = 'ignored' AND id IN ('evt_5', 'evt_6', 'evt_7')";
+    assert_eq!(app.count(left).await, 3);
+    assert_eq!(
+        app.count("inbox_events WHERE effects_version < 3 AND id LIKE 'evt__'")
+            .await,
+        0
+    );
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    assert_eq!(
+        app.count("jobs WHERE kind = 'mail'").await,
+        0,
+        "it is long over"
+    );
+}
