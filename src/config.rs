@@ -95,7 +95,16 @@ impl Config {
     /// # Errors
     /// All faults, not only the first.
     pub fn read(vars: &HashMap<String, String>) -> Result<Self, ConfigFaults> {
-        reader::read(vars)
+        reader::read(vars, false)
+    }
+
+    /// Reads settings by name, for `souk webhooks setup`: the webhook secrets, which it makes, and `JWT_SECRET` may be
+    /// missing.
+    ///
+    /// # Errors
+    /// All faults, not only the first.
+    pub fn read_before_setup(vars: &HashMap<String, String>) -> Result<Self, ConfigFaults> {
+        reader::read(vars, true)
     }
 
     /// Whether money is simulated: our own simulator, or a test key at an address that is not Stripe's.
@@ -211,6 +220,36 @@ mod tests {
         ] {
             assert!(faults.contains(name), "{name} is not named in {faults}");
         }
+    }
+
+    #[test]
+    fn before_a_setup_the_secrets_may_be_missing_and_nothing_else() {
+        let vars = |pairs: &[(&str, &str)]| {
+            let owned = pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            owned.collect::<HashMap<_, _>>()
+        };
+        let key = ("STRIPE_SECRET_KEY", "sk_live_1");
+        let missing = vars(&[key, ("STRIPE_WEBHOOK_SECRET", "")]);
+        assert!(Config::read_before_setup(&missing).is_ok());
+        let faults = Config::read(&missing)
+            .expect_err("all are missing")
+            .to_string();
+        for name in [
+            "STRIPE_WEBHOOK_SECRET",
+            "STRIPE_CONNECT_WEBHOOK_SECRET",
+            "JWT_SECRET",
+        ] {
+            assert!(faults.contains(name), "{name} is not named in {faults}");
+        }
+        let wrong = vars(&[
+            key,
+            ("STRIPE_WEBHOOK_SECRET", "sk_1"),
+            ("JWT_SECRET", "short"),
+        ]);
+        let faults = Config::read_before_setup(&wrong).expect_err("both are wrong");
+        assert_eq!(faults.0.len(), 2, "{faults}");
     }
 
     #[test]

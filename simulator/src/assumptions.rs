@@ -51,6 +51,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "what becomes of the application fee that went back with a refund which fails later: it stays with the connected account, or the platform gets it again",
     },
     Assumption {
+        name: "endpoint_application",
+        values: &["connect", "never"],
+        about: "whether a Connect webhook endpoint shows the platform's application",
+    },
+    Assumption {
         name: "account_deletion",
         values: &["zero_balance", "live_rules", "any_time"],
         about: "when a connected account can be deleted: without a balance, also only without the full dashboard (as in live mode), or always (as in test mode)",

@@ -5,6 +5,7 @@ mod demo;
 mod replay;
 mod seed;
 mod serve;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -14,7 +15,6 @@ use souk::clock::Clock;
 use souk::config::{Config, ConfigFaults};
 use souk::db::Db;
 use souk::installation::{self, Mode};
-use souk::webhooks::{self, Endpoint};
 
 const AFTER_HELP: &str = "\
 Settings are environment variables, or lines of a .env file in the working directory:
@@ -51,6 +51,7 @@ Examples:
   souk demo                                   its whole life, played and checked
   DATABASE_URL=postgres://localhost/souk souk
   souk replay --state dead --dry-run          what would become of events that were given up
+  souk webhooks setup --write .env            what Souk needs at Stripe, and its secrets
   souk admin create --email me@example.com    the first admin of a real installation";
 
 /// Souk: a self-hosted marketplace backend on Stripe Connect.
@@ -75,8 +76,8 @@ enum Command {
     Migrate(MigrateArgs),
     /// Play a marketplace's whole life against a server, and check that every cent is where it belongs.
     Demo(demo::Args),
-    /// Say which events Stripe is to send to which webhook endpoint.
-    Webhooks,
+    /// Say which events Stripe is to send to which webhook endpoint, or have it set up.
+    Webhooks(webhooks::Args),
     /// Look after admins.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -106,10 +107,7 @@ impl Cli {
             Command::Replay(args) => replay::run(args).await,
             Command::Migrate(args) => migrate(args).await,
             Command::Demo(args) => demo::run(args).await,
-            Command::Webhooks => {
-                print_webhooks();
-                Ok(())
-            }
+            Command::Webhooks(args) => webhooks::run(args).await,
             Command::Admin(command) => admin::run(command).await,
             Command::Openapi => {
                 print!("{}", souk::http::public::OPENAPI);
@@ -129,34 +127,22 @@ impl Cli {
 /// The error of a command, shown to whoever typed it.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// Adds the lines of `.env` to the environment.
+fn read_dotenv() -> Result<(), Failure> {
+    match dotenvy::dotenv() {
+        Ok(_) => Ok(()),
+        Err(e) if e.not_found() => Ok(()),
+        Err(e) => Err(format!(".env: {e}").into()),
+    }
+}
+
 /// The settings, `.env` included, with a signing key.
 pub fn settings() -> Result<Config, Failure> {
-    match dotenvy::dotenv() {
-        Ok(_) => {}
-        Err(e) if e.not_found() => {}
-        Err(e) => return Err(format!(".env: {e}").into()),
-    }
+    read_dotenv()?;
     let mut config = Config::from_env().map_err(|faults: ConfigFaults| faults.to_string())?;
     souk::config::ensure_jwt_secret(&mut config)
         .map_err(|e| format!("DATA_DIR {}: {e}", config.data_dir.display()))?;
     Ok(config)
-}
-
-/// What to enter in Stripe's dashboard: an endpoint's path, what it listens to, and its event types.
-fn print_webhooks() {
-    for (endpoint, path, listens_to) in [
-        (Endpoint::Platform, "/webhooks/stripe", "your account"),
-        (
-            Endpoint::Connect,
-            "/webhooks/stripe/connect",
-            "connected accounts",
-        ),
-    ] {
-        println!("{path}, events on {listens_to}:");
-        for kind in webhooks::types(endpoint) {
-            println!("  {kind}");
-        }
-    }
 }
 
 async fn migrate(args: MigrateArgs) -> Result<(), Failure> {

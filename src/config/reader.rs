@@ -17,10 +17,14 @@ use crate::money::{self, FeeRule};
 /// Only the simulator accepts this key.
 const SIMULATED_KEY: &str = "sk_test_simulated";
 
-/// Reads settings by name.
-pub(super) fn read(vars: &HashMap<String, String>) -> Result<Config, ConfigFaults> {
+/// Reads settings by name. With `before_setup` the secrets may be missing that only a server needs.
+pub(super) fn read(
+    vars: &HashMap<String, String>,
+    before_setup: bool,
+) -> Result<Config, ConfigFaults> {
     let mut reader = Reader {
         vars,
+        before_setup,
         faults: Vec::new(),
     };
     let config = reader.config();
@@ -33,6 +37,7 @@ pub(super) fn read(vars: &HashMap<String, String>) -> Result<Config, ConfigFault
 
 struct Reader<'a> {
     vars: &'a HashMap<String, String>,
+    before_setup: bool,
     faults: Vec<String>,
 }
 
@@ -259,9 +264,10 @@ impl Reader<'_> {
 
     fn webhook_secrets(&mut self, name: &str, required: bool) -> Vec<SecretString> {
         let secrets = self.list(name);
-        if secrets.is_empty() && (required || self.vars.contains_key(name)) {
+        let required = required || self.vars.contains_key(name);
+        if secrets.is_empty() && required && !self.before_setup {
             self.fault(format!(
-                "{name} is missing: webhooks can't be trusted without it"
+                "{name} is missing: webhooks can't be trusted without it (`souk webhooks setup` makes it)"
             ));
         }
         if secrets.iter().any(|secret| !secret.starts_with("whsec_")) {
@@ -276,7 +282,7 @@ impl Reader<'_> {
             Some(secret) if secret.len() < 32 => {
                 self.fault("JWT_SECRET is too short: at least 32 characters, for instance from `openssl rand -base64 48`");
             }
-            None if livemode => {
+            None if livemode && !self.before_setup => {
                 self.fault("JWT_SECRET is missing: a live key takes no made-up secret")
             }
             _ => {}

@@ -2,12 +2,15 @@
 
 pub mod catch_up;
 mod committer;
+pub mod destinations;
 mod effects;
 mod inbox;
+pub mod probe;
 pub mod replay;
 pub mod retry;
 pub mod review;
 pub mod routes;
+pub mod setup;
 mod signature;
 
 pub use committer::Intake;

@@ -74,6 +74,17 @@ fn expected_signature(secret: &SecretString, timestamp: i64, body: &[u8]) -> Opt
     Some(mac.finalize().into_bytes().into())
 }
 
+/// A `Stripe-Signature` header as Stripe would make it.
+///
+/// # Errors
+/// The secret can't be a key.
+pub(super) fn sign(secret: &SecretString, now: Timestamp, body: &[u8]) -> Result<String> {
+    let seconds = now.seconds();
+    let signature = expected_signature(secret, seconds, body)
+        .ok_or_else(|| Error::internal("a signing secret can't be a key"))?;
+    Ok(format!("t={seconds},v1={}", hex::encode(signature)))
+}
+
 fn matches_any(expected: &[u8], given: &[Vec<u8>]) -> bool {
     let none = Choice::from(0);
     let found = given

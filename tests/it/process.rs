@@ -3,6 +3,7 @@
 mod modes;
 mod operator_tools;
 mod simulated_time;
+mod webhooks_setup;
 
 use std::collections::HashMap;
 use std::time::Duration;

@@ -9,6 +9,7 @@ pub mod events;
 pub mod fees;
 pub mod promotions;
 pub mod refunds;
+pub mod webhook_endpoints;
 
 use souk_entity::Timestamp;
 use stripe_types::RangeQueryTs;

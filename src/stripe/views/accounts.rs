@@ -92,7 +92,7 @@ pub struct BalanceAmountView {
 }
 
 /// Reads null as the default: Stripe gives empty hashes and lists as null.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())

@@ -5,12 +5,14 @@ mod balance;
 mod disputes;
 mod payments;
 mod promotions;
+mod webhook_endpoints;
 
 pub use accounts::*;
 pub use balance::*;
 pub use disputes::*;
 pub use payments::*;
 pub use promotions::*;
+pub use webhook_endpoints::*;
 
 use std::collections::HashMap;
 

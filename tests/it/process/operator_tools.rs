@@ -10,7 +10,7 @@ use crate::harness::{
     Endpoint, Souk, TestApp, event, free_port, on_postgres, run_souk, settings, text, until,
 };
 
-fn of(app: &TestApp) -> HashMap<String, String> {
+pub(super) fn of(app: &TestApp) -> HashMap<String, String> {
     let secrets = (app.platform.secret.as_str(), app.connect.secret.as_str());
     let (stripe, folder) = (app.simulator.base_url(), app.folder.path());
     settings(&stripe, secrets, app.database_url(), folder)

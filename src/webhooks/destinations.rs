@@ -1,0 +1,85 @@
+//! The event destinations that Souk needs at Stripe (docs.stripe.com/event-destinations): each sends certain events to one
+//! of the endpoints.
+
+use secrecy::{ExposeSecret, SecretString};
+use souk_entity::inbox_event::Endpoint;
+
+use crate::config::Config;
+use crate::ids;
+
+use super::effects;
+
+/// An event destination of Souk's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A webhook endpoint for the platform's own events.
+    Platform,
+    /// A webhook endpoint for the events of connected accounts.
+    Connect,
+}
+
+impl Destination {
+    /// Those that an installation with these settings needs.
+    pub fn all(_config: &Config) -> Vec<Self> {
+        vec![Self::Platform, Self::Connect]
+    }
+
+    /// Its name in `metadata`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Platform => "platform",
+            Self::Connect => "connect",
+        }
+    }
+
+    /// Whose events it sends, in the dashboard's words.
+    pub fn listens_to(self) -> &'static str {
+        match self {
+            Self::Platform => "your account",
+            Self::Connect => "connected accounts",
+        }
+    }
+
+    /// The endpoint that it sends them to.
+    pub fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Platform => Endpoint::Platform,
+            Self::Connect => Endpoint::Connect,
+        }
+    }
+
+    /// The path of that endpoint.
+    pub fn path(self) -> &'static str {
+        match self.endpoint() {
+            Endpoint::Platform => "/webhooks/stripe",
+            Endpoint::Connect => "/webhooks/stripe/connect",
+        }
+    }
+
+    /// The setting that holds its signing secret.
+    pub fn setting(self) -> &'static str {
+        match self.endpoint() {
+            Endpoint::Platform => "STRIPE_WEBHOOK_SECRET",
+            Endpoint::Connect => "STRIPE_CONNECT_WEBHOOK_SECRET",
+        }
+    }
+
+    /// The signing secrets that the settings have for its endpoint.
+    pub fn secrets(self, config: &Config) -> &[SecretString] {
+        match self.endpoint() {
+            Endpoint::Platform => &config.platform_webhook_secrets,
+            Endpoint::Connect => &config.connect_webhook_secrets,
+        }
+    }
+
+    /// The types of its events: exactly those that have an effect.
+    pub fn types(self) -> Vec<&'static str> {
+        effects::types(self.endpoint())
+    }
+}
+
+/// The beginning of a secret's SHA-256. Stripe never shows a secret again, so this is kept in `metadata` instead: it tells
+/// whether the settings hold the secret. A signing secret is random and long, so its hash tells nothing else.
+pub fn fingerprint(secret: &SecretString) -> String {
+    ids::sha256_hex(secret.expose_secret().as_bytes())[..16].to_owned()
+}
