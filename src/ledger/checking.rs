@@ -138,7 +138,7 @@ async fn compare_with_stripe(
         let pulled = pulling::pull_transactions(app, account, livemode).await?;
         let book = match pulled.ok_or(Error::NotFound("book"))? {
             Pulled::Whole(book) => *book,
-            Pulled::Part => continue,
+            Pulled::Part | Pulled::Resumed => continue,
         };
         // Before the second read of the balance, so that what another worker pulls later is on neither side.
         let ledger = ledger_side(app, &book).await?;

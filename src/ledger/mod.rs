@@ -46,13 +46,13 @@ use pulling::Pulled;
 pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
     match pulling::pull_transactions(app, account, livemode).await? {
         Some(Pulled::Whole(book)) => closing::close_payouts(app, &book).await,
+        Some(Pulled::Resumed) | None => Ok(()),
         Some(Pulled::Part) => {
             let tx = app.db.begin_write().await?;
             let account = account.clone();
             jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
             tx.commit().await
         }
-        None => Ok(()),
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) enum Pulled {
     Whole(Box<book::Model>),
     /// There are more pages.
     Part,
+    /// All was read down from a place that an earlier pull had come to. What is newer is left to the next, which is staged.
+    Resumed,
 }
 
 /// Where a pull is: newest first, page after page, down to `since`.
@@ -39,6 +41,10 @@ struct Place {
     newest: Option<Timestamp>,
     /// Whether a transaction was new.
     found: bool,
+    /// Whether an earlier pull came as far as `after`.
+    resumed: bool,
+    /// When it was begun or resumed.
+    began: Timestamp,
 }
 
 impl Place {
@@ -50,12 +56,16 @@ impl Place {
                 since: book.page_since,
                 newest: book.page_newest,
                 found: false,
+                resumed: true,
+                began: now,
             },
             None => Self {
                 after: None,
                 since: since(book, now),
                 newest: None,
                 found: false,
+                resumed: false,
+                began: now,
             },
         }
     }
@@ -94,6 +104,7 @@ pub(super) async fn pull_transactions(
             Err(e) if place.after.is_some() && is_about_place(&e) => {
                 // Stripe doesn't know the transaction any more: the pull begins anew.
                 place.after = None;
+                place.resumed = false;
                 continue;
             }
             page => page?,
@@ -109,9 +120,16 @@ pub(super) async fn pull_transactions(
         place.found |= transactions::store(&tx, &book, &rows.readable).await?;
         place.after = next;
         if place.after.is_none() {
+            if place.resumed {
+                let account = account.clone();
+                jobs::stage(&tx, &Job::Pull { account, livemode }).await?;
+            }
             finish(&tx, &book.id, &place).await?;
             tx.commit().await?;
-            return Ok(Some(Pulled::Whole(Box::new(book))));
+            return Ok(Some(match place.resumed {
+                true => Pulled::Resumed,
+                false => Pulled::Whole(Box::new(book)),
+            }));
         }
         save_place(&tx, &book.id, &place).await?;
         tx.commit().await?;
@@ -165,7 +183,11 @@ async fn finish(tx: &Tx, id: &BookId, place: &Place) -> Result<()> {
     let book = book.one(tx).await?;
     let book = book.ok_or_else(|| Error::internal(format!("book {id} went away")))?;
     let now = tx.now();
-    let next = deadlines::after_pull(now, book.busy_until, place.found);
+    let mut next = deadlines::after_pull(now, book.busy_until, place.found);
+    // An event has brought it forward meanwhile, perhaps for what the pages that were read don't show.
+    if book.pull_by > place.began {
+        next.pull_by = std::cmp::min(next.pull_by, book.pull_by);
+    }
     let far = now.plus_ms(-LOOK_BACK_MS);
     let looked_back_at = match place.since {
         Some(since) if since > far => book.looked_back_at,
