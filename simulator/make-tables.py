@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes src/api/expands.txt and src/webhooks/types.txt from Stripe's OpenAPI description.
+"""Writes src/api/expands.txt and src/webhooks/types.txt from Stripe's OpenAPI description, and src/webhooks/thin_types.txt
+from PyPI's stripe, which has to be installed: the description has no types of thin events.
 
 usage: make-tables.py SPEC.json
 
@@ -80,6 +81,13 @@ def main():
         for version in properties["api_version"]["enum"]:
             if version:
                 out.write(f"version {version}\n")
+    from stripe.events import _event_classes
+
+    classes = open(_event_classes.__file__).read()
+    with open("src/webhooks/thin_types.txt", "w") as out:
+        out.write("# Written by make-tables.py from the event classes of PyPI's stripe.\n")
+        for kind in sorted(set(re.findall(r'^\s+"(v[12]\.[^"]+)"', classes, re.M))):
+            out.write(kind + "\n")
 
 
 main()

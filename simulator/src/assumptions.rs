@@ -111,6 +111,26 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "what becomes of events that still wait for the platform when the account they are of deauthorizes it",
     },
     Assumption {
+        name: "account_event_context",
+        values: &["account", "path", "platform", "none"],
+        about: "the `context` of a thin event of a connected account: the account, the platform and the account, the platform that has it as an object, or none",
+    },
+    Assumption {
+        name: "account_event_source",
+        values: &["accounts", "self"],
+        about: "which event destinations hear of a connected account in `/v2`: those with `events_from` `@accounts`, or those with `@self`, since it is an object of the platform's",
+    },
+    Assumption {
+        name: "account_event_list",
+        values: &["platform", "account"],
+        about: "in whose list `GET /v2/core/events` shows the thin events of a connected account: the platform's, or the account's own",
+    },
+    Assumption {
+        name: "endpoints_as_destinations",
+        values: &["listed", "apart"],
+        about: "whether `GET /v2/core/event_destinations` also lists the webhook endpoints of `/v1`",
+    },
+    Assumption {
         name: "webhook_retries",
         values: &["three_days", "few_hours"],
         about: "how long a delivery that isn't answered 2xx is tried again: as in live mode, or three times as in a sandbox",

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::merged,
+    core_events,
     store::{Kind, Record, Tx},
 };
 
@@ -19,6 +20,7 @@ impl Tx<'_> {
     /// As [`Tx::emit`], with what the changed fields were before.
     pub fn emit_change(&mut self, name: &str, owner: &str, object: &Value, before: Option<Value>) {
         let connected = owner != self.store().platform;
+        let source = if connected { "@accounts" } else { "@self" };
         // The platform's endpoints, and those that a connected account has of its own.
         let own = connected.then(|| self.store().list(Kind::Endpoint, owner));
         let own = own.into_iter().flatten().filter(|e| wants(e, name, false));
@@ -33,6 +35,7 @@ impl Tx<'_> {
             .filter(|e| hears && wants(e, name, connected))
             .chain(own)
             .map(|e| e.id.clone())
+            .chain(self.hearers(name, "snapshot", owner, source))
             .collect();
         let id = self.mint("evt_1", 23);
         let data = match before {
@@ -61,6 +64,7 @@ impl Tx<'_> {
         for endpoint in targets {
             self.deliver_later(&id, &endpoint, dropped);
         }
+        self.emit_thin_form(name, owner, object, &id);
     }
 
     /// As [`Tx::emit_change`], for an update request. It is an open question whether an update
@@ -72,7 +76,7 @@ impl Tx<'_> {
         }
     }
 
-    fn deliver_later(&mut self, event: &str, endpoint: &str, dropped: bool) {
+    pub(crate) fn deliver_later(&mut self, event: &str, endpoint: &str, dropped: bool) {
         let id = self.mint("dlv_", 16);
         let owner = self.platform();
         let delivery = json!({
@@ -113,6 +117,9 @@ impl Record {
 
     /// The bytes of an event as it was at its creation.
     pub fn sent_as(&self) -> String {
+        if self.kind == Kind::CoreEvent {
+            return core_events::pushed(self).to_string();
+        }
         let mut value = self.value.clone();
         let sent = &self.hidden["sent"];
         if !sent.is_null() {

@@ -77,6 +77,7 @@ kinds! {
     Event: "event", "events";
     CoreEvent: "event", "core_events";
     Endpoint: "webhook_endpoint", "webhook_endpoints";
+    Destination: "event destination", "event_destinations";
     Delivery: "object", "deliveries";
 }
 

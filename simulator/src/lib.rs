@@ -186,6 +186,31 @@ impl Simulator {
         }
     }
 
+    /// Finds the platform's destination of thin events of its accounts by `name`, else creates it; updates its address and its
+    /// types. So a restarted application keeps its secret.
+    ///
+    /// # Panics
+    /// When `url` isn't an absolute http(s) URL: that is a mistake in the calling program.
+    pub async fn ensure_event_destination(
+        &self,
+        name: &str,
+        url: &str,
+        types: &[&str],
+    ) -> WebhookEndpoint {
+        let ensured = self
+            .engine
+            .work(|tx| webhooks::destinations::ensure(tx, name, url, types));
+        match ensured {
+            Ok(record) => WebhookEndpoint {
+                id: record.id.clone(),
+                secret: webhooks::secret(&record),
+                url: url.to_owned(),
+                connect: true,
+            },
+            Err(error) => panic!("event destination {name}: {}", error.message),
+        }
+    }
+
     pub(crate) fn ensure(
         &self,
         name: &str,

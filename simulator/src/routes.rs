@@ -81,6 +81,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         portal::ROUTES,
         test_clocks::ROUTES,
         webhooks::ROUTES,
+        webhooks::destinations::ROUTES,
+        webhooks::thin::ROUTES,
     ]
     .into_iter()
     .chain(subscriptions::ROUTES.iter().copied())

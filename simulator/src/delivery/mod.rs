@@ -68,7 +68,7 @@ struct Delivery {
 
 impl Delivery {
     fn connect(&self) -> bool {
-        self.endpoint.hidden["connect"] == json!(true)
+        webhooks::hears_accounts(&self.endpoint)
     }
 }
 
@@ -82,6 +82,16 @@ fn load(core: &Core, id: &str) -> Option<Delivery> {
         endpoint: endpoint.clone(),
         secrets: webhooks::secrets(endpoint, core.now()),
     })
+}
+
+impl Delivery {
+    /// The connected account of its event; of a thin one the last part of its context.
+    fn account(&self) -> Option<String> {
+        let value = &self.event.value;
+        let context = value["context"].as_str();
+        let last = context.and_then(|context| context.rsplit('/').next());
+        value["account"].as_str().or(last).map(str::to_owned)
+    }
 }
 
 /// Posts to endpoints over HTTP.
@@ -194,7 +204,7 @@ impl DeliveryWorker {
                 event_id: p.event.id.clone(),
                 endpoint_id: p.endpoint.id.clone(),
                 r#type: p.event.text("type").to_owned(),
-                account: p.event.value["account"].as_str().map(str::to_owned),
+                account: p.account(),
                 connect: p.connect(),
                 payload: p.event.sent_as(),
             })
@@ -273,7 +283,7 @@ impl DeliveryWorker {
         let signature = sign_all(&delivery.secrets, wall(), payload.as_bytes());
         let sent = self
             .client
-            .post(delivery.endpoint.text("url"))
+            .post(webhooks::url(&delivery.endpoint))
             .header("Content-Type", "application/json; charset=utf-8")
             .header("Stripe-Signature", signature)
             .body(payload)
@@ -342,7 +352,7 @@ fn note(tx: &mut Tx<'_>, delivery: &Delivery, answer: &Result<u16, String>) {
             }
         }
     });
-    if first_success {
+    if first_success && delivery.event.kind == Kind::Event {
         tx.update(&delivery.event.id, |r| {
             let open = r.int("pending_webhooks");
             if r.hidden["sent"].is_null() {

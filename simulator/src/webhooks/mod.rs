@@ -1,6 +1,9 @@
 //! The API of events and of webhook endpoints: <https://docs.stripe.com/api/events>,
 //! <https://docs.stripe.com/api/webhook_endpoints>.
 
+pub(crate) mod destinations;
+pub(crate) mod thin;
+
 use std::{collections::HashSet, sync::LazyLock};
 
 use serde_json::{Value, json};
@@ -310,6 +313,22 @@ pub(crate) fn roll(tx: &mut Tx<'_>, id: &str, expires_in: i64) -> Answer {
     let mut value = retrieve_id(tx, id)?;
     value["secret"] = json!(secret);
     Ok(value)
+}
+
+/// Where an endpoint or a destination gets its events.
+pub(crate) fn url(endpoint: &Record) -> &str {
+    match endpoint.kind {
+        Kind::Destination => endpoint.value["webhook_endpoint"]["url"].as_str(),
+        _ => endpoint.value["url"].as_str(),
+    }
+    .unwrap_or_default()
+}
+
+/// Whether an endpoint or a destination gets events of connected accounts.
+pub(crate) fn hears_accounts(endpoint: &Record) -> bool {
+    let from = endpoint.value["events_from"].as_array();
+    endpoint.hidden["connect"] == true
+        || from.is_some_and(|from| from.iter().any(|one| one == "@accounts"))
 }
 
 /// The newest secret of an endpoint.

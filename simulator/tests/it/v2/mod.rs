@@ -1,6 +1,7 @@
 //! The namespace v2: what its requests, errors, keys and pages have of their own.
 
 mod accounts;
+mod destinations;
 
 use serde_json::{Value, json};
 use souk_simulator::API_VERSION;
