@@ -161,6 +161,21 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether an account link of `/v2` with the use case `account_update` is for accounts only whose platform collects requirements, as in v1, or for any",
     },
     Assumption {
+        name: "v2_restricted_keys",
+        values: &["refused", "accepted"],
+        about: "whether restricted keys can be used in `/v2`",
+    },
+    Assumption {
+        name: "v1_in_v2",
+        values: &["at_once", "after_ten_minutes"],
+        about: "when an account that v1 made can be read by `/v2`",
+    },
+    Assumption {
+        name: "v2_snapshots",
+        values: &["sent", "silent"],
+        about: "whether v1's `account.updated`, `capability.updated`, `person.…` and `account.external_account.…` come for accounts that `/v2` made too",
+    },
+    Assumption {
         name: "linked_profile",
         values: &["theirs", "ours_too"],
         about: "whether the platform can still change profile and identity of an account of `/v2` after its first link, where Stripe collects requirements",

@@ -23,6 +23,7 @@ use crate::{
     journal::{Journal, Line, Meta, Saved},
     listeners::Listeners,
     options::{Error, Options, State},
+    platform::Platform,
     server::limits::Limiter,
     store::{Kind, RequestOrigin, Store, Tx, TxContext},
 };
@@ -38,6 +39,7 @@ pub(crate) struct Core {
     pub in_flight: HashSet<String>,
     pub faults: Faults,
     pub limiter: Limiter,
+    pub platform: Platform,
     pub rules: DeliveryRules,
     pub assumptions: Assumptions,
     pub listeners: Listeners,
@@ -77,6 +79,7 @@ impl Engine {
             in_flight: HashSet::new(),
             faults: Faults::default(),
             limiter: Limiter::new(options.rate_limits),
+            platform: Platform::default(),
             rules: DeliveryRules::new(options.deliveries),
             assumptions: options.assumptions.clone(),
             listeners: Listeners::default(),
@@ -183,6 +186,7 @@ impl Core {
                     base_url: &base,
                     drop_types: &[],
                     assumptions: &self.assumptions,
+                    rules: self.platform,
                 };
                 let mut tx = Tx::new(&mut self.store, now, context, RequestOrigin::default());
                 let application = tx.mint("ca_", 32);
@@ -280,6 +284,7 @@ impl Core {
             base_url: &self.base_url,
             drop_types: &self.rules.drop_types,
             assumptions: &self.assumptions,
+            rules: self.platform,
         };
         let mut tx = Tx::new(&mut self.store, now, context, origin);
         let out = catch_unwind(AssertUnwindSafe(|| {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    accounts::v2,
     api::merged,
     core_events,
     store::{Kind, Record, Tx},
@@ -10,6 +11,14 @@ use crate::{
 
 /// The version of every object and event.
 pub const API_VERSION: &str = "2026-09-30.endive";
+
+/// The events that an account of `/v2` may have thin ones for instead. `account.application.…` isn't among them.
+const OF_ACCOUNTS: [&str; 4] = [
+    "account.updated",
+    "account.external_account.",
+    "capability.",
+    "person.",
+];
 
 impl Tx<'_> {
     /// Emits an event about an object on an account. The snapshot is fixed here and never changes.
@@ -21,6 +30,12 @@ impl Tx<'_> {
     pub fn emit_change(&mut self, name: &str, owner: &str, object: &Value, before: Option<Value>) {
         let connected = owner != self.store().platform;
         let source = if connected { "@accounts" } else { "@self" };
+        if OF_ACCOUNTS.iter().any(|of| name.starts_with(of))
+            && self.get(owner).is_some_and(|a| v2::made_here(&a))
+            && self.assumptions.get("v2_snapshots") == "silent"
+        {
+            return;
+        }
         // The platform's endpoints, and those that a connected account has of its own.
         let own = connected.then(|| self.store().list(Kind::Endpoint, owner));
         let own = own.into_iter().flatten().filter(|e| wants(e, name, false));

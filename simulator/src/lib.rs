@@ -46,6 +46,7 @@ mod options;
 mod oracle;
 mod pages;
 mod payments;
+mod platform;
 mod references;
 mod request_log;
 mod routes;
@@ -62,6 +63,7 @@ pub use delivery::{DeliveryResult, PendingEvent, sign};
 pub use events::API_VERSION;
 pub use faults::{Fault, FaultKind};
 pub use options::{Deliveries, Error, Options, State};
+pub use platform::Platform;
 pub use server::limits::RateLimits;
 
 use delivery::DeliveryWorker;
@@ -272,6 +274,11 @@ impl Simulator {
     /// Removes all faults, and restarts the draws behind their rates.
     pub async fn clear_faults(&self) {
         self.engine.lock().faults.clear();
+    }
+
+    /// Sets what the platform's account may do at Stripe.
+    pub async fn set_platform(&self, platform: Platform) {
+        self.engine.lock().platform = platform;
     }
 
     /// Puts Stripe's rate limits in force, or lifts them.

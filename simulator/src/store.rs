@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub(crate) use crate::kind::Kind;
-use crate::{assumptions::Assumptions, money::Rounding, references::References};
+use crate::{
+    assumptions::Assumptions, money::Rounding, platform::Platform, references::References,
+};
 
 /// One object: its public fields (`value`), its internal ones (`hidden`), and when (unix seconds)
 /// something is due for it.
@@ -282,6 +284,8 @@ pub(crate) struct Tx<'a> {
     pub drop_types: &'a [String],
     /// How Stripe's open questions are answered.
     pub assumptions: &'a Assumptions,
+    /// What the platform may do.
+    pub rules: Platform,
 }
 
 /// What a transaction needs besides the store.
@@ -290,6 +294,7 @@ pub(crate) struct TxContext<'a> {
     pub base_url: &'a str,
     pub drop_types: &'a [String],
     pub assumptions: &'a Assumptions,
+    pub rules: Platform,
 }
 
 impl<'a> Tx<'a> {
@@ -311,6 +316,7 @@ impl<'a> Tx<'a> {
             origin,
             drop_types: context.drop_types,
             assumptions: context.assumptions,
+            rules: context.rules,
         }
     }
 

@@ -122,7 +122,7 @@ pub(crate) fn onboard(
 /// The configurations of an account that `/v2` made.
 fn made_by_v2(tx: &Tx<'_>, account: &str) -> Option<Vec<String>> {
     tx.get(account)
-        .filter(|r| r.hidden["v2"]["made"] == json!(true))
+        .filter(|r| v2::made_here(r))
         .map(|r| v2::configurations(&r))
 }
 

@@ -29,8 +29,10 @@ pub(crate) struct Call<'a> {
 /// What kind of API key a request came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// `sk_test_…`, and `rk_test_…` with every permission.
+    /// `sk_test_…`.
     Secret,
+    /// `rk_test_…`, with every permission.
+    Restricted,
     /// `pk_test_…`: may finish a payment whose client secret it knows.
     Publishable,
 }

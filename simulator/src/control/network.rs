@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{JsonResult, read, work};
 use crate::{
-    Deliveries, Fault, RateLimits, Simulator,
+    Deliveries, Fault, Platform, RateLimits, Simulator,
     delivery::{DeliveryRules, history},
     error::ApiError,
     webhooks,
@@ -20,6 +20,7 @@ pub(super) fn router() -> Router<Simulator> {
     Router::new()
         .route("/faults", get(faults).post(fault).delete(clear))
         .route("/rate_limits", get(limits).post(set_limits))
+        .route("/platform", get(platform).post(set_platform))
         .route(
             "/events/pending",
             get(async |State(s): State<Simulator>| Json(s.pending_events().await)),
@@ -66,6 +67,17 @@ async fn set_limits(State(s): State<Simulator>, body: String) -> JsonResult {
     let Limits { mode } = read(&body)?;
     s.limit_rates(mode).await;
     Ok(limits(State(s)).await)
+}
+
+async fn platform(State(s): State<Simulator>) -> Json<Platform> {
+    Json(s.engine().lock().platform)
+}
+
+/// What isn't named is allowed again.
+async fn set_platform(State(s): State<Simulator>, body: String) -> JsonResult {
+    let platform: Platform = read(&body)?;
+    s.set_platform(platform).await;
+    Ok(Json(json!(platform)))
 }
 
 async fn drop_pending(State(s): State<Simulator>) -> Json<Value> {

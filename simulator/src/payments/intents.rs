@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{charges, confirm};
 use crate::{
+    accounts::v2,
     api::{Call, Route, connected, find, lists, merge_metadata, metadata, retrieve},
     customers::methods,
     error::{Answer, ApiError},
@@ -47,7 +48,16 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// Whether the account may take money at all.
 pub(crate) fn can_charge(tx: &Tx<'_>, owner: &str) -> Result<(), ApiError> {
-    if connected(tx, owner).is_some_and(|a| a.value["charges_enabled"] == json!(true)) {
+    let account = connected(tx, owner);
+    let legacy = account
+        .as_ref()
+        .is_some_and(|a| !v2::made_here(a) && ["express", "custom"].contains(&a.text("type")));
+    if legacy && !tx.rules.legacy_direct_charges {
+        return Err(ApiError::invalid(
+            "Direct charges aren't supported for your platform on connected accounts of the legacy types Express and Custom. Use destination charges, or request an exemption at https://dashboard.stripe.com/settings/connect/platform-profile.",
+        ));
+    }
+    if account.is_some_and(|a| a.value["charges_enabled"] == json!(true)) {
         return Ok(());
     }
     Err(ApiError::invalid(

@@ -39,8 +39,11 @@ pub(crate) fn authenticate(header: Option<&str>) -> Result<Key, ApiError> {
             "This is a simulator: it takes test keys only, and a live key must never be sent to it.",
         );
     }
-    if key.starts_with("sk_test_") || key.starts_with("rk_test_") {
+    if key.starts_with("sk_test_") {
         return Ok(Key::Secret);
+    }
+    if key.starts_with("rk_test_") {
+        return Ok(Key::Restricted);
     }
     if key.starts_with("pk_test_") {
         return Ok(Key::Publishable);
@@ -85,7 +88,7 @@ const PUBLISHABLE: [&str; 10] = [
 
 /// Refuses a publishable key where Stripe wants a secret one.
 pub(crate) fn permit(key: Key, route: &str) -> Result<(), ApiError> {
-    if key == Key::Secret || PUBLISHABLE.contains(&route) {
+    if key != Key::Publishable || PUBLISHABLE.contains(&route) {
         return Ok(());
     }
     Err(ApiError::new(

@@ -71,6 +71,8 @@ struct Request<'a> {
     key: Option<&'a str>,
     auth: Key,
     version: Version,
+    /// `Stripe-Version` as it came.
+    named_version: Option<&'a str>,
     id: String,
 }
 
@@ -108,6 +110,7 @@ async fn api(
         key: text("idempotency-key").filter(|_| keyed),
         auth,
         version,
+        named_version: text("stripe-version"),
         id,
     };
     let target = Target {

@@ -194,6 +194,12 @@ fn execute(
     let (entry, ids) = routes::find(request.method, request.path).ok_or_else(unknown)?;
     let route = format!("{} {}", request.method, entry.path());
     identity::permit(request.auth, &route)?;
+    {
+        let core = engine.lock();
+        let (auth, version) = (request.auth, request.named_version);
+        core.platform
+            .permit(&route, auth, version, &core.assumptions)?;
+    }
     let (form, body) = parameters(request, &route, entry.shape)?;
     fields::check(request.path, &form)?;
     api::expands::check(&route, &form)?;

@@ -54,7 +54,25 @@ fn find(tx: &Tx<'_>, call: &Call<'_>, id: &str) -> Result<Arc<Record>, ApiError>
         .filter(|r| r.kind == Kind::Account && (own || call.owner == tx.store().platform))
         .filter(|r| r.hidden["deauthorized"] != json!(true) || closed(r))
         .ok_or_else(|| ApiError::missing("v2.core.account", id, "id"))
+        .and_then(|r| {
+            let young = r.int("created") + COMPATIBLE_AFTER > tx.now && !made_here(&r);
+            if young && tx.assumptions.get("v1_in_v2") == "after_ten_minutes" {
+                return Err(
+                    ApiError::invalid("Account is not yet compatible with V2 APIs.")
+                        .code("account_not_yet_compatible_with_v2"),
+                );
+            }
+            Ok(r)
+        })
 }
+
+/// Whether `/v2` made the account.
+pub(crate) fn made_here(record: &Record) -> bool {
+    record.hidden["v2"]["made"] == json!(true)
+}
+
+/// Seconds that an account which v1 made may take until `/v2` knows it (<https://docs.stripe.com/connect/accounts-v2>).
+const COMPATIBLE_AFTER: i64 = 600;
 
 /// As [`find`], of an account that can still be changed.
 fn open(tx: &Tx<'_>, call: &Call<'_>, id: &str) -> Result<Arc<Record>, ApiError> {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod destinations;
+mod persons;
 
 use serde_json::{Value, json};
 use souk_simulator::API_VERSION;
@@ -255,6 +256,154 @@ async fn lists_are_paged_both_ways_by_url() {
             (refused.status, refused.error("code")),
             (400, code),
             "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_platform_without_v1_accounts_is_refused_by_a_message_and_since_november_by_a_code() {
+    let s = Stripe::start().await;
+    s.post("/_simulator/platform", "{\"accounts_v1\":false}")
+        .await;
+    for (version, code) in [
+        (API_VERSION, ""),
+        (
+            "2026-11-18.endive",
+            "inactive_api_operation_confirmation_required",
+        ),
+    ] {
+        let refused = s
+            .send(
+                "POST",
+                "/v1/accounts",
+                "country=DE",
+                &[("Stripe-Version", version)],
+            )
+            .await;
+        assert_eq!((refused.status, refused.error("code")), (400, code));
+        assert!(
+            refused
+                .error("message")
+                .contains("feat_accounts_v1_support")
+        );
+        assert!(refused.body["error"]["param"].is_null());
+    }
+    s.post_v2("/v2/core/accounts", direct()).await;
+    s.post("/_simulator/platform", "").await;
+    s.post("/v1/accounts", "country=DE").await;
+}
+
+#[tokio::test]
+async fn a_platform_without_v2_or_connect_or_a_sandbox_is_refused_in_v2() {
+    let s = Stripe::start().await;
+    for (platform, code, v1) in [
+        ("{\"accounts_v2\":false}", "accounts_v2_access_blocked", 200),
+        (
+            "{\"connect\":false}",
+            "non_connect_platform_accounts_v2_access_blocked",
+            400,
+        ),
+        ("{\"sandbox\":false}", "test_mode_not_supported", 200),
+    ] {
+        s.post("/_simulator/platform", platform).await;
+        let refused = s.v2("POST", "/v2/core/accounts", &direct(), &[]).await;
+        assert_eq!(
+            (refused.status, refused.error("code")),
+            (400, code),
+            "{platform}"
+        );
+        let made = s.send("POST", "/v1/accounts", "country=DE", &[]).await;
+        assert_eq!(made.status, v1, "{platform}: {}", made.body);
+    }
+    let unknown = s
+        .send("POST", "/_simulator/platform", "{\"colour\":1}", &[])
+        .await;
+    assert_eq!(unknown.status, 400);
+}
+
+#[tokio::test]
+async fn restricted_keys_are_refused_in_v2_or_accepted() {
+    for (answer, status) in [("refused", 403), ("accepted", 200)] {
+        let s = Stripe::under("v2_restricted_keys", answer).await;
+        let ask = async |path: &str| {
+            let request = s
+                .http
+                .get(s.url(path))
+                .header("Stripe-Version", API_VERSION);
+            let request = request.header("Authorization", "Bearer rk_test_anything");
+            request.send().await.expect("answer").status().as_u16()
+        };
+        assert_eq!(ask("/v2/core/accounts").await, status, "{answer}");
+        assert_eq!(ask("/v1/accounts").await, 200);
+    }
+}
+
+#[tokio::test]
+async fn new_platforms_make_no_direct_charges_on_accounts_of_legacy_types() {
+    let s = Stripe::start().await;
+    s.post("/_simulator/platform", "{\"legacy_direct_charges\":false}")
+        .await;
+    let legacy = s.post("/v1/accounts", "country=DE&type=express").await;
+    let legacy = legacy["id"].as_str().expect("id");
+    let mut body = marketplace();
+    body["configuration"] = direct()["configuration"].clone();
+    let new = s.post_v2("/v2/core/accounts", body).await;
+    let new = new["id"].as_str().expect("id");
+    for (account, refused) in [(legacy, true), (new, false)] {
+        s.post(&format!("/_simulator/accounts/{account}/onboard"), "")
+            .await;
+        let pay = "amount=1000&currency=eur&confirm=true&payment_method=pm_card_visa&allowed_payment_method_types[]=card";
+        let answer = s
+            .send(
+                "POST",
+                "/v1/payment_intents",
+                pay,
+                &[("Stripe-Account", account)],
+            )
+            .await;
+        assert_eq!(answer.status == 400, refused, "{}", answer.body);
+        assert_eq!(answer.error("message").contains("legacy types"), refused);
+    }
+}
+
+#[tokio::test]
+async fn an_account_of_v1_is_known_to_v2_at_once_or_after_ten_minutes() {
+    for (answer, young) in [("at_once", 200), ("after_ten_minutes", 400)] {
+        let s = Stripe::under("v1_in_v2", answer).await;
+        let path = format!("/v2/core/accounts/{}", s.seller().await);
+        let first = s.v2("GET", &path, &Value::Null, &[]).await;
+        assert_eq!(first.status, young, "{answer}");
+        if young == 400 {
+            assert_eq!(first.error("code"), "account_not_yet_compatible_with_v2");
+        }
+        s.simulator.advance(601).await;
+        s.get_v2(&path).await;
+        let own = s.post_v2("/v2/core/accounts", direct()).await;
+        let own = own["id"].as_str().expect("id");
+        s.get_v2(&format!("/v2/core/accounts/{own}")).await;
+    }
+}
+
+#[tokio::test]
+async fn snapshots_come_of_accounts_of_v2_too_or_of_those_of_v1_only() {
+    for (answer, sent) in [("sent", true), ("silent", false)] {
+        let s = Stripe::under("v2_snapshots", answer).await;
+        let made = s.post_v2("/v2/core/accounts", direct()).await;
+        let id = made["id"].as_str().expect("id");
+        s.post(&format!("/_simulator/accounts/{id}/onboard"), "")
+            .await;
+        let types = s.event_types(id).await;
+        assert_eq!(
+            types.iter().any(|t| t == "account.updated"),
+            sent,
+            "{types:?}"
+        );
+        assert!(events(&s, id).await.len() > 2, "thin ones always");
+        let seller = s.seller().await;
+        assert!(
+            s.event_types(&seller)
+                .await
+                .contains(&"account.updated".to_owned())
         );
     }
 }
