@@ -14,7 +14,7 @@ HEAD = """# Which of Stripe's operations the simulator has
 
 Written by tests/conformance/coverage.py from Stripe's OpenAPI description ({version}) and
 `souk-simulator --routes`; `./test conformance` fails when it is stale. An operation stands under the
-first noun of its path. What isn't supported is answered as Stripe answers an unknown address: 404
+first noun of its path, in `/v2` with its namespace and group. What isn't supported is answered as Stripe answers an unknown address: 404
 `Unrecognized request URL`.
 """
 
@@ -25,11 +25,11 @@ def main():
     have = {tuple(bare(line.strip()).split(" ")) for line in open(sys.argv[2]) if line.strip()}
     nouns = collections.defaultdict(list)
     for path, operations in spec["paths"].items():
-        if not path.startswith("/v1/"):
-            continue
+        parts = path.split("/")
+        noun = parts[2] if parts[1] == "v1" else "/".join(parts[1:4])
         for method in ("post", "get", "delete"):
             if method in operations:
-                nouns[path.split("/")[2]].append((method.upper(), path, (method.upper(), bare(path)) in have))
+                nouns[noun].append((method.upper(), path, (method.upper(), bare(path)) in have))
     known = {(m, bare(p)) for rows in nouns.values() for m, p, _ in rows}
     for strange in sorted(have - known):
         sys.exit(f"not in Stripe's description: {' '.join(strange)}")
@@ -39,7 +39,7 @@ def main():
     print("| noun | supported | missing |\n| --- | --- | --- |")
     for noun, rows in sorted(nouns.items()):
         if any(row[2] for row in rows):
-            missing = [f"`{m} {p[3:]}`" for m, p, ok in rows if not ok]
+            missing = [f"`{m} {p.removeprefix('/v1')}`" for m, p, ok in rows if not ok]
             print(f"| {noun} | {len(rows) - len(missing)} of {len(rows)} | {', '.join(missing)} |")
     absent = [f"{noun} ({len(rows)})" for noun, rows in sorted(nouns.items()) if not any(r[2] for r in rows)]
     print(f"\nNot simulated at all, with their operations: {', '.join(absent)}.\n")

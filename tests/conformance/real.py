@@ -6,8 +6,8 @@ usage: STRIPE_TEST_KEY=sk_test_… real.py SIMULATOR_URL [STRIPE_URL]
 Customers, payments with Stripe's test cards, refunds, products, prices and subscriptions of the key's own
 test account; and one connected test account, whose requirements are met with Stripe's test values
 (docs.stripe.com/connect/testing), with direct charges, their fees, refunds and disputes on it, a destination
-charge and a transfer. It is deleted at the end. Where the key's account isn't a platform, Stripe's refusal of
-the account is told and what needs it is left out. Compared are the status of each
+charge and a transfer. It is deleted at the end. Another account is made, read, changed, linked and closed by
+`/v2`. Where the key's account isn't a platform, Stripe's refusal of the account is told and what needs it is left out. Compared are the status of each
 answer, which fields an object has, their types, and the values that follow from the request (amounts,
 currency, status, codes); ids, times and texts differ by nature. Prints each difference once.
 """
@@ -90,13 +90,42 @@ CONNECT = [
     ("GET", "@/v1/events", {"limit": "1"}, None),
 ]
 
+V2_SELLER = {
+    "display_name": "Mira's Lamps", "contact_email": "mira@example.com", "dashboard": "full",
+    "defaults": {"currency": "usd", "responsibilities": {"fees_collector": "stripe", "losses_collector": "stripe"}},
+    "identity": {"country": "us", "entity_type": "individual"},
+    "configuration": {"merchant": {"capabilities": {"card_payments": {"requested": True}}}},
+}
+V2_PARTS = ["configuration.customer", "configuration.merchant", "configuration.recipient", "defaults", "future_requirements", "identity", "requirements"]
+
+# Accounts v2, with the account's id as {v2}.
+V2 = [
+    ("GET", "/v2/core/accounts/{v2}", {}, None),
+    ("GET", "/v2/core/accounts/{v2}", {f"include[{at}]": part for at, part in enumerate(V2_PARTS)}, None),
+    ("POST", "/v2/core/accounts/{v2}", {"metadata": {"souk": "conformance"}, "contact_phone": "+12015550123"}, None),
+    ("POST", "/v2/core/account_links", {"account": "{v2}", "use_case": {"type": "account_onboarding", "account_onboarding": {"configurations": ["merchant"], "refresh_url": "https://shop.example/refresh", "return_url": "https://shop.example/return"}}}, None),
+    ("POST", "/v2/core/account_links", {"account": "{v2}", "use_case": {"type": "account_onboarding", "account_onboarding": {"configurations": ["recipient"], "refresh_url": "https://shop.example/refresh"}}}, None),
+    ("GET", "/v1/accounts/{v2}", {}, None),
+    ("GET", "/v2/core/accounts", {"limit": "1"}, None),
+    ("GET", "/v2/core/accounts/acct_1nobody", {}, None),
+    ("POST", "/v2/core/accounts", {"colour": "red"}, None),
+    ("POST", "/v2/core/accounts", {**V2_SELLER, "dashboard": "express"}, None),
+    ("POST", "/v2/core/accounts", {**V2_SELLER, "identity": {}}, None),
+    ("POST", "/v2/core/accounts/{v2}/close", {"applied_configurations": ["recipient"]}, None),
+    ("POST", "/v2/core/accounts/{v2}/close", {"applied_configurations": ["merchant"]}, None),
+    ("GET", "/v2/core/accounts/{v2}", {}, None),
+]
+
 
 def send(base, key, method, path, params, account=None):
-    data = urllib.parse.urlencode(params, safe="[]")
+    v2 = path.startswith("/v2/") and method == "POST"
+    data = json.dumps(params) if v2 else urllib.parse.urlencode(params, safe="[]")
     url = base + path + ("?" + data if data and method == "GET" else "")
     request = urllib.request.Request(url, data=data.encode() if method == "POST" else None, method=method)
     request.add_header("Authorization", "Basic " + base64.b64encode(f"{key}:".encode()).decode())
     request.add_header("Stripe-Version", "2026-09-30.endive")
+    if v2:
+        request.add_header("Content-Type", "application/json")
     if account:
         request.add_header("Stripe-Account", account)
     try:
@@ -156,6 +185,14 @@ def main():
     if all(account for account, _ in sellers):
         compare(CONNECT, services, key, found)
         done += len(CONNECT)
+    made = [send(base, key, "POST", "/v2/core/accounts", V2_SELLER) for base, _ in services]
+    for (base, kept), (status, account) in zip(services, made):
+        kept["v2"] = account.get("id")
+        if status != 200:
+            print(f"no account by v2 at {base}: {account['error']['message']}")
+    if all(status == 200 for status, _ in made):
+        compare(V2, services, key, found)
+        done += len(V2)
     for base, kept in services:
         if kept["seller"]:
             send(base, key, "DELETE", f"/v1/accounts/{kept['seller']}", {})
@@ -164,13 +201,21 @@ def main():
     sys.exit(bool(found))
 
 
+def filled_in(value, kept):
+    if isinstance(value, dict):
+        return {name: filled_in(item, kept) for name, item in value.items()}
+    if isinstance(value, list):
+        return [filled_in(item, kept) for item in value]
+    return value.format(**kept) if isinstance(value, str) and "{" in value else value
+
+
 def compare(requests, services, key, found):
     for method, path, params, name in requests:
         answers = []
         for base, kept in services:
-            fill = lambda text: text.format(**kept) if "{" in text else text
+            fill = lambda value: filled_in(value, kept)
             on = kept["seller"] if path.startswith("@") else None
-            filled = {k: fill(v) for k, v in params.items()}
+            filled = fill(params)
             status, body = send(base, key, method, fill(path.removeprefix("@")), filled, on)
             answers.append((status, body))
             if name:

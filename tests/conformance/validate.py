@@ -5,7 +5,8 @@ usage: validate.py SPEC.json [--routes ROUTES] LOG…
 
 LOG is what `souk-simulator --log FILE` (or a test run with SIMULATOR_LOG=FILE) has written. Every
 answer must have what the description requires and nothing it doesn't know; so must the object of every
-event in it. ROUTES is what `souk-simulator --routes` prints: each must have been answered 200 at least
+event in it. In `/v2` what isn't required may be null, and an error must have what the description has for its
+code. ROUTES is what `souk-simulator --routes` prints: each must have been answered 200 at least
 once. Prints each distinct fault once with how often it was seen; the exit code is 1 if there was any.
 `validate.py --self-test SPEC.json` shows that planted faults are found.
 """
@@ -26,6 +27,7 @@ class Description:
         self.schemas = spec["components"]["schemas"]
         overlay = json.load(open(pathlib.Path(__file__).with_name("overlay.json")))
         self.absent = overlay["absent_in_events"]
+        self.v2_errors = overlay["v2_errors"]
         self.never_200 = {tuple(route.split(" ")) for route in overlay["never_200"]}
         for name, change in overlay["schemas"].items():
             self.schemas[name]["properties"].update(change)
@@ -45,13 +47,13 @@ class Description:
             schema = self.schemas[schema["$ref"].rsplit("/", 1)[-1]]
         return schema
 
-    def check(self, value, schema, path):
-        """The faults of a value, as texts; of alternatives those of the nearest."""
+    def check(self, value, schema, path, optional_null=False):
+        """The faults of a value, as texts; of alternatives those of the nearest. `optional_null`: whether what isn't required may be null."""
         schema = self.resolve(schema)
         if value is None:
             return [] if schema.get("nullable") else [f"{path}: null"]
         if "anyOf" in schema:
-            return min((self.check(value, s, path) for s in schema["anyOf"]), key=len)
+            return min((self.check(value, s, path, optional_null) for s in schema["anyOf"]), key=len)
         kind = PYTHON.get(schema.get("type"))
         if kind and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
             return [f"{path}: {type(value).__name__} is not {schema['type']}"] * HEAVY
@@ -60,15 +62,28 @@ class Description:
             out += [f"{path}: {value!r} is not among the enum's values"] * (HEAVY if path.endswith(".object") else 1)
         if isinstance(value, list):
             for item in value:
-                out += self.check(item, schema.get("items", {}), path + "[]")
+                out += self.check(item, schema.get("items", {}), path + "[]", optional_null)
         if isinstance(value, dict) and "properties" in schema:
             out += [f"{path}.{name}: required, missing" for name in schema.get("required", []) if name not in value]
             for name, item in value.items():
+                if item is None and optional_null and name in schema["properties"] and name not in schema.get("required", []):
+                    continue
                 if name in schema["properties"]:
-                    out += self.check(item, schema["properties"][name], f"{path}.{name}")
+                    out += self.check(item, schema["properties"][name], f"{path}.{name}", optional_null)
                 elif not schema.get("additionalProperties"):
                     out.append(f"{path}.{name}: undocumented")
         return out
+
+    def answer(self, operation, path, ok, answer):
+        """The faults of an answer to an operation."""
+        where, v2 = ("200" if ok else "default"), path.startswith("/v2/")
+        schema = operation["responses"][where]["content"]["application/json"]["schema"]
+        if v2 and not ok:
+            named = [choice["$ref"].rsplit("/", 1)[-1] for choice in schema["oneOf"]]
+            own = f"v2.error.{answer.get('error', {}).get('code')}"
+            schema = copy.deepcopy(self.schemas[own if own in named else "v2.error"])
+            schema["properties"]["error"]["properties"].update(self.v2_errors)
+        return self.check(answer, schema, where, v2)
 
     def events(self, value):
         """The faults of the objects that events carry, wherever in an answer they stand."""
@@ -136,8 +151,7 @@ def main():
             answer = without_given(row["answer"])
             if answer is None:
                 continue
-            schema = operation["responses"]["200" if ok else "default"]["content"]["application/json"]["schema"]
-            for fault in set(description.check(answer, schema, str(row["status"]))):
+            for fault in set(description.answer(operation, row["route"], ok, answer)):
                 faults[f"{where} {fault}"] += 1
             for fault in set(description.events(answer)):
                 faults[fault] += 1
@@ -168,9 +182,16 @@ def self_test(spec):
         change(spoilt)
         found = description.check(spoilt, schema, "balance")
         assert any(word in fault for fault in found), (word, found)
+    account = {"id": "acct_1", "object": "v2.core.account", "applied_configurations": [], "created": "now", "livemode": False, "identity": None}
+    schema = description.schemas["v2.core.account"]
+    assert description.check(account, schema, "account", True) == []
+    assert description.check({**account, "livemode": None}, schema, "account", True) == ["account.livemode: null"]
+    operation = description.operations["POST", "/v2/core/accounts"]
+    error = {"type": "invalid_request_error", "code": "email_invalid", "message": "No."}
+    assert description.answer(operation, "/v2/core/accounts", False, {"error": error}) == ["default.error.user_message: required, missing"]
     event = {"object": "event", "type": "balance.available", "data": {"object": {"object": "balance"}}}
     assert any("missing" in fault for fault in description.events({"data": [event]}))
-    print(f"{len(spoil) + 1} planted faults found")
+    print(f"{len(spoil) + 3} planted faults found")
 
 
 main()
