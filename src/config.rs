@@ -1,5 +1,6 @@
 //! Settings from the environment. All faults are named at once.
 
+pub mod profiles;
 mod reader;
 
 use std::collections::HashMap;
@@ -8,13 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use sea_orm::ActiveEnum;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use self::profiles::{Bearer, ChargeType};
 use crate::ids;
 use crate::money::FeeRule;
 use souk_entity::installation::Mode;
-use souk_entity::seller::Dashboard;
+use souk_entity::seller::{AccountsApi, ChargeProfile};
 
 /// Whether Stripe is simulated.
 #[derive(Clone, Debug)]
@@ -58,8 +61,10 @@ pub struct Config {
     pub application_fee: FeeRule,
     /// `APPLICATION_FEE_BASE`: whether the fee is a share of what the buyer pays, and not of the sum before discounts.
     pub application_fee_of_paid: bool,
-    /// `SELLER_DASHBOARD`.
-    pub seller_dashboard: Dashboard,
+    /// `STRIPE_ACCOUNTS`: the API that new accounts are made by.
+    pub accounts_api: AccountsApi,
+    /// `CHARGE_PROFILE` of new sellers.
+    pub charge_profile: ChargeProfile,
     /// `SMTP_URL`. None: mails are written as files.
     pub smtp_url: Option<SecretString>,
     /// `MAIL_FROM`.
@@ -123,6 +128,30 @@ impl Config {
         }
     }
 
+    /// What is allowed and may still surprise the operator, one sentence each. It is said at the start.
+    pub fn cautions(&self) -> Vec<String> {
+        let mut cautions = Vec::new();
+        let terms = profiles::terms(self.charge_profile);
+        if !terms.is_for(ChargeType::Direct) {
+            cautions.push(
+                "CHARGE_PROFILE is marketplace, whose sellers take no direct charges, and Souk doesn't make any others yet: sellers \
+                 can be onboarded, but nothing can be bought from them. Choose direct to sell"
+                    .to_owned(),
+            );
+        }
+        let pays_fees = terms.fees == Bearer::Application;
+        let fee = &self.application_fee;
+        if terms.is_for(ChargeType::Direct) && pays_fees && fee.bps < LIST_PRICE_BPS {
+            cautions.push(format!(
+                "CHARGE_PROFILE is {}, with which the platform pays Stripe's fees, and APPLICATION_FEE_BPS is {}: less than \
+                 Stripe's own price (stripe.com/pricing), so that a sale may cost the platform more than it earns",
+                self.charge_profile.to_value(),
+                fee.bps,
+            ));
+        }
+        cautions
+    }
+
     /// The signing key. Empty unless it was set or [`ensure_jwt_secret`] made one.
     pub fn jwt_key(&self) -> &[u8] {
         self.jwt_secret
@@ -136,6 +165,9 @@ impl Config {
     }
 }
 
+/// The least share that Stripe's list prices for cards begin with, without their fixed part, in hundredths of a per cent
+/// (stripe.com/pricing, which differs by country and card: 1.5 % and more in the EEA, 2.9 % in the US).
+const LIST_PRICE_BPS: i32 = 290;
 const STRIPE_API: &str = "https://api.stripe.com";
 /// A URL's origin as browsers compare it, such as `https://shop.example`.
 pub fn origin(url: &Url) -> String {
@@ -203,6 +235,8 @@ mod tests {
             ("JOB_LEASE_SECONDS", "1"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, localhost"),
             ("JWT_SECRET", "short"),
+            ("STRIPE_ACCOUNTS", "v3"),
+            ("CHARGE_PROFILE", "custom"),
         ])
         .expect_err("all wrong")
         .to_string();
@@ -217,6 +251,8 @@ mod tests {
             "JOB_LEASE_SECONDS",
             "TRUSTED_PROXIES names \"localhost\"",
             "JWT_SECRET",
+            "STRIPE_ACCOUNTS is \"v3\"",
+            "CHARGE_PROFILE is \"custom\"",
         ] {
             assert!(faults.contains(name), "{name} is not named in {faults}");
         }
@@ -282,6 +318,45 @@ mod tests {
             let faults = fixed(wrong).expect_err(wrong).to_string();
             assert!(faults.contains(says), "{wrong}: {faults}");
         }
+    }
+
+    #[test]
+    fn accounts_are_made_by_v2_for_direct_charges_unless_the_settings_say_otherwise() {
+        let chosen = |pairs: &[(&str, &str)]| {
+            let config = read(pairs).expect("right settings");
+            (config.accounts_api, config.charge_profile)
+        };
+        assert_eq!(chosen(&[]), (AccountsApi::V2, ChargeProfile::Direct));
+        let other = [("STRIPE_ACCOUNTS", "v1"), ("CHARGE_PROFILE", "white_label")];
+        assert_eq!(chosen(&other), (AccountsApi::V1, ChargeProfile::WhiteLabel));
+    }
+
+    #[test]
+    fn the_older_setting_chooses_a_profile_and_may_not_contradict_the_new_one() {
+        let profile = |pairs: &[(&str, &str)]| read(pairs).map(|config| config.charge_profile);
+        let old = ("SELLER_DASHBOARD", "express");
+        let is = profile(&[old]).expect("right settings");
+        assert_eq!(is, ChargeProfile::DirectExpress);
+        let both = profile(&[old, ("CHARGE_PROFILE", "marketplace")]).expect("the same dashboard");
+        assert_eq!(both, ChargeProfile::Marketplace);
+        let faults = profile(&[old, ("CHARGE_PROFILE", "direct")]).expect_err("they contradict");
+        let faults = faults.to_string();
+        assert!(faults.contains("SELLER_DASHBOARD") && faults.contains("CHARGE_PROFILE"));
+        assert!(profile(&[("SELLER_DASHBOARD", "none")]).is_err());
+    }
+
+    #[test]
+    fn a_platform_that_pays_stripes_fees_is_warned_if_its_own_are_smaller() {
+        let cautions = |profile, bps| {
+            let pairs = [("CHARGE_PROFILE", profile), ("APPLICATION_FEE_BPS", bps)];
+            read(&pairs).expect("right settings").cautions().join("\n")
+        };
+        for profile in ["direct_express", "white_label"] {
+            assert!(cautions(profile, "100").contains("APPLICATION_FEE_BPS is 100"));
+            assert_eq!(cautions(profile, "1000"), "");
+        }
+        assert_eq!(cautions("direct", "100"), "");
+        assert!(cautions("marketplace", "1000").contains("no direct charges"));
     }
 
     #[test]

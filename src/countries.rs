@@ -14,6 +14,21 @@ const ISO_3166: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD
 const SERVED: &str = "AE AT AU BE BG BR CA CH CY CZ DE DK EE ES FI FR GB GI GR HK HR HU ID IE IN IT JP LI LT LU LV MT MX MY NL \
     NO NZ PL PT RO SE SG SI SK TH US";
 
+/// The currency that an account in a served country begins with, in lower case. All others of them have the euro
+/// (docs.stripe.com/payouts#supported-accounts-and-settlement-currencies).
+const OWN_CURRENCY: &str = "AE aed AU aud BR brl CA cad CH chf CZ czk DK dkk GB gbp GI gbp HK hkd HU huf ID idr IN inr JP jpy \
+    LI chf MX mxn MY myr NO nok NZ nzd PL pln RO ron SE sek SG sgd TH thb US usd";
+
+/// The currency that an account in a served country begins with, in lower case. None: Stripe doesn't serve it.
+pub fn currency(code: &str) -> Option<&'static str> {
+    if !is_served(code) {
+        return None;
+    }
+    let mut words = OWN_CURRENCY.split_whitespace();
+    let own = words.find(|word| *word == code).and_then(|_| words.next());
+    Some(own.unwrap_or("eur"))
+}
+
 /// Whether ISO 3166-1 assigns the alpha-2 code, in upper case.
 pub fn is_country(code: &str) -> bool {
     lists(ISO_3166, code)
@@ -41,6 +56,19 @@ mod tests {
         for code in ["XX", "ZZ", "UK", "EU", "de", "", "D", "AD AE", " DE"] {
             assert!(!is_country(code), "{code:?}");
         }
+    }
+
+    #[test]
+    fn every_served_country_has_a_currency_that_stripe_settles() {
+        for country in SERVED.split_whitespace() {
+            let code = currency(country).unwrap_or_else(|| panic!("{country} has none"));
+            assert!(crate::money::currency(code).is_some(), "{country}: {code}");
+        }
+        for (country, code) in [("US", "usd"), ("BG", "eur"), ("DE", "eur"), ("GI", "gbp")] {
+            assert_eq!(currency(country), Some(code));
+        }
+        assert_eq!(currency("AQ"), None);
+        assert_eq!(OWN_CURRENCY.split_whitespace().count(), 50);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct StripeFault {
     pub param: Option<String>,
     /// Stripe's words, or ours about the connection.
     pub message: String,
+    /// Stripe's `user_message`, in `/v2/…`: words that were written for those who only use an application.
+    pub user_message: Option<String>,
     /// Stripe's `Request-Id`.
     pub request_id: Option<String>,
 }
@@ -26,6 +28,11 @@ impl StripeFault {
     /// Whether Stripe has no object of that id (docs.stripe.com/error-codes#resource-missing; `/v2/…` says `not_found`).
     pub fn is_missing(&self) -> bool {
         matches!(self.code.as_deref(), Some("resource_missing" | "not_found"))
+    }
+
+    /// Stripe's words for those who only use an application, or else its words for developers.
+    pub fn words(&self) -> &str {
+        self.user_message.as_deref().unwrap_or(&self.message)
     }
 }
 
@@ -95,7 +102,7 @@ pub enum Error {
     #[error("{0}")]
     Busy(String),
     /// Stripe refused definitely: nothing was done there.
-    #[error("Stripe refused: {}", .0.message)]
+    #[error("Stripe refused: {}", .0.words())]
     StripeRefused(Box<StripeFault>),
     /// The account has disconnected from the platform (docs.stripe.com/error-codes#account-invalid), so Stripe refuses all
     /// that concerns it. Its words name our key and the account, and are no caller's business.
@@ -105,6 +112,9 @@ pub enum Error {
     /// operator can mend that, so work waits for it. Stripe's words are in the log.
     #[error("{}", KEY_REFUSED)]
     KeyRefused(Box<StripeFault>),
+    /// Stripe lets this platform make no accounts as the settings ask for it, which its operator can mend. The words say how.
+    #[error("Sellers can't be onboarded at the moment. For the platform's operator: {0}")]
+    PlatformNotReady(String),
     /// Stripe gave no usable answer: the request may or may not have had its effect.
     #[error("Stripe gave no answer: {}", .0.message)]
     StripeUnavailable(Box<StripeFault>),
@@ -187,6 +197,7 @@ impl Error {
             Self::Busy(_) => (503, "busy"),
             Self::StripeRefused(_) => (409, "stripe_refused"),
             Self::AccessLost { .. } => (409, "seller_not_active"),
+            Self::PlatformNotReady(_) => (503, "platform_not_ready"),
             Self::StripeUnavailable(_) | Self::KeyRefused(_) => (503, "stripe_unavailable"),
             Self::Database(e) if is_engine_error(e) => (503, "busy"),
             Self::Database(_) | Self::Internal(_) | Self::WrongDatabase(_) => (500, "internal"),
@@ -209,6 +220,7 @@ impl Error {
             self,
             Self::StripeUnavailable(_)
                 | Self::KeyRefused(_)
+                | Self::PlatformNotReady(_)
                 | Self::Busy(_)
                 | Self::TooManyRequests { .. }
                 | Self::Database(_)

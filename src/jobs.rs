@@ -336,8 +336,8 @@ impl Lease {
     /// Why the job is given up after this outcome, if it is.
     pub fn gives_up<'a>(&self, outcome: &'a Result<()>) -> Option<&'a Error> {
         let error = outcome.as_ref().err()?;
-        // A key that is refused is mended by the operator, and the work goes on then.
-        let waits = matches!(error, Error::KeyRefused(_));
+        // A key that is refused, and a platform that isn't set up, are mended by the operator, and the work goes on then.
+        let waits = matches!(error, Error::KeyRefused(_) | Error::PlatformNotReady(_));
         let again = waits || error.is_retryable() && self.attempt < MAX_ATTEMPTS;
         (!again && self.job.every_ms().is_none()).then_some(error)
     }

@@ -60,6 +60,9 @@ pub async fn assemble(config: Config, clock: Clock) -> Result<App> {
     let db = Db::connect(&config.database_url, clock.clone()).await?;
     db.migrate().await?;
     installation::open(&db, config.mode()).await?;
+    for caution in config.cautions() {
+        tracing::warn!("{caution}");
+    }
     let stripe = Stripe::new(&config)?;
     let mailer = Mailer::new(&config)?;
     Ok(App::new(Parts {

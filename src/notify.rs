@@ -21,6 +21,8 @@ struct Subject {
     amount: String,
     /// When Stripe wants an answer.
     due_by: Option<Timestamp>,
+    /// What Stripe wants of the seller, a sentence each.
+    wanted: Vec<String>,
 }
 
 /// Sends a mail to a buyer or a seller. A buyer whose address isn't known gets none.
@@ -102,6 +104,7 @@ async fn of_payout(app: &App, id: &str) -> Result<Option<Subject>> {
             order: None,
             amount: money::display(payout.amount, &payout.currency),
             due_by: None,
+            wanted: Vec::new(),
         })
     }))
 }
@@ -115,6 +118,7 @@ async fn of_seller(app: &App, about: &str) -> Result<Option<Subject>> {
         order: None,
         amount: String::new(),
         due_by: seller.requirements.0.current_deadline,
+        wanted: sellers::requirements::due(&seller.requirements.0),
     }))
 }
 
@@ -129,6 +133,7 @@ async fn of_order(app: &App, id: &str) -> Result<Option<Subject>> {
         seller: order.seller_id.clone(),
         order: Some(order),
         due_by: None,
+        wanted: Vec::new(),
     }))
 }
 
@@ -144,6 +149,7 @@ async fn of_sum(
         amount: money::display(amount, &order.currency),
         order: Some(order),
         due_by,
+        wanted: Vec::new(),
     };
     Ok(order(app, order_id).await?.map(subject))
 }
@@ -207,7 +213,7 @@ fn to_seller(what: &str, about: &Subject) -> Option<(&'static str, String)> {
     let Subject { amount, due_by, .. } = about;
     let until = due_by.map_or_else(String::new, |at| format!(" until {at}"));
     let Some(order) = &about.order else {
-        return about_account(what, amount, &until);
+        return about_account(what, amount, &until, &about.wanted);
     };
     let id = &order.id;
     Some(match what {
@@ -253,7 +259,17 @@ fn to_seller(what: &str, about: &Subject) -> Option<(&'static str, String)> {
 }
 
 /// Headline and text of a mail about the seller's account.
-fn about_account(what: &str, amount: &str, until: &str) -> Option<(&'static str, String)> {
+fn about_account(
+    what: &str,
+    amount: &str,
+    until: &str,
+    wanted: &[String],
+) -> Option<(&'static str, String)> {
+    let wanted = match wanted {
+        [] => String::new(),
+        wanted => format!("\n\nStripe wants:\n- {}", wanted.join("\n- ")),
+    };
+    let look = "Ask for a new onboarding link in Souk, or look at your Stripe dashboard.";
     Some(match what {
         "payout_failed" => (
             "A payout failed",
@@ -265,9 +281,27 @@ fn about_account(what: &str, amount: &str, until: &str) -> Option<(&'static str,
         "requirements_due" => (
             "Stripe needs something from you",
             format!(
-                "Stripe wants to know more about you{until}, or you can't take payments or be paid out any more. Ask for a \
-                 new onboarding link in Souk, or look at your Stripe dashboard."
+                "Stripe wants to know more about you{until}, or you can't take payments or be paid out any more. {look}{wanted}"
             ),
+        ),
+        "charges_stopped" => (
+            "You can't take payments at the moment",
+            format!(
+                "Stripe has restricted your account, and nothing can be bought from you until that is lifted. {look}{wanted}"
+            ),
+        ),
+        "payouts_stopped" => (
+            "You aren't paid out at the moment",
+            format!(
+                "Stripe has stopped payouts to your bank. You can go on selling, and your money stays in your balance at \
+                 Stripe. {look}{wanted}"
+            ),
+        ),
+        "name_kept" => (
+            "Stripe keeps your old name",
+            "You have changed your name here. On the page where buyers pay, Stripe shows the old one, which only you can \
+             change: in the settings of your Stripe dashboard."
+                .to_owned(),
         ),
         _ => return None,
     })

@@ -4,6 +4,7 @@ use crate::ids::{AccountId, SellerId, UserId};
 use crate::values::{Amounts, JsonText, Metadata, Timestamp};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Derived from the account's own fields.
 #[derive(
@@ -30,12 +31,51 @@ pub enum SellerStatus {
     /// Stripe has rejected the account.
     #[sea_orm(string_value = "rejected")]
     Rejected,
+    /// The account is closed.
+    #[sea_orm(string_value = "closed")]
+    Closed,
     /// The account has disconnected from the platform.
     #[sea_orm(string_value = "deauthorized")]
     Deauthorized,
 }
 
-/// Which Stripe dashboard the seller uses (`controller.stripe_dashboard.type`).
+/// Which of Stripe's APIs an account is made and read by.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum AccountsApi {
+    /// `/v1/accounts`.
+    #[sea_orm(string_value = "v1")]
+    V1,
+    /// `/v2/core/accounts`.
+    #[sea_orm(string_value = "v2")]
+    V2,
+}
+
+/// Dashboard, fee payer and loss bearer of an account together, and the charges that they are for.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeProfile {
+    /// Direct charges; the full dashboard; fees and losses are between Stripe and the seller.
+    #[sea_orm(string_value = "direct")]
+    Direct,
+    /// Direct charges; the Express dashboard; the platform answers for fees and losses.
+    #[sea_orm(string_value = "direct_express")]
+    DirectExpress,
+    /// Destination and separate charges; the Express dashboard; the platform answers for fees and losses.
+    #[sea_orm(string_value = "marketplace")]
+    Marketplace,
+    /// No dashboard of Stripe's; the platform answers for fees and losses.
+    #[sea_orm(string_value = "white_label")]
+    WhiteLabel,
+}
+
+/// Which Stripe dashboard the seller uses (v1: `controller.stripe_dashboard.type`, v2: `dashboard`).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
 )]
@@ -48,9 +88,60 @@ pub enum Dashboard {
     /// The Express one, entered by login links.
     #[sea_orm(string_value = "express")]
     Express,
+    /// None of Stripe's.
+    #[sea_orm(string_value = "none")]
+    None,
 }
 
-/// An account's requirements: the lists of its `requirements` hash that we show.
+/// A capability of an account by its name, such as `card_payments`.
+pub type Capabilities = BTreeMap<String, Capability>;
+
+/// Whether an account can do something. Stripe's words stand as they came, known ones or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capability {
+    /// Such as `active`, `pending` or `restricted`.
+    pub status: String,
+    /// Why it isn't active.
+    #[serde(default)]
+    pub details: Vec<StatusDetail>,
+}
+
+/// Why a capability isn't active.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusDetail {
+    /// Such as `requirements_past_due`.
+    pub code: String,
+    /// What would make it active, such as `provide_info` or `contact_stripe`. v1 doesn't say.
+    pub resolution: Option<String>,
+}
+
+/// Something that Stripe wants of a seller, in one shape for both APIs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// Stripe's name for it, such as `individual.verification.document`.
+    pub code: String,
+    /// Who must act: `user`, who is the seller, or `stripe`.
+    pub awaiting_action_from: String,
+    /// `past_due`, `currently_due` or `eventually_due`.
+    pub deadline_status: String,
+    /// When it is past due, if Stripe says so.
+    pub deadline: Option<Timestamp>,
+    /// The capabilities that the account loses without it, such as `card_payments`. v1 doesn't say.
+    pub restricts_capabilities: Vec<String>,
+    /// What was wrong with what was given.
+    pub errors: Vec<RequirementError>,
+}
+
+/// What was wrong with what a seller gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequirementError {
+    /// Such as `verification_document_expired`.
+    pub code: String,
+    /// Stripe's words for the seller.
+    pub reason: String,
+}
+
+/// An account's requirements: those of its `requirements` hash that we show, in v1's lists and one by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirements {
     /// Wanted by `current_deadline`.
@@ -65,6 +156,9 @@ pub struct Requirements {
     pub disabled_reason: Option<String>,
     /// When `currently_due` becomes `past_due`.
     pub current_deadline: Option<Timestamp>,
+    /// Each of them. Empty in rows from before, until the account is read again.
+    #[serde(default)]
+    pub entries: Vec<Requirement>,
 }
 
 /// A row of `sellers`.
@@ -81,17 +175,25 @@ pub struct Model {
     pub business_type: Option<String>,
     /// None until Stripe has answered.
     pub stripe_account: Option<AccountId>,
-    /// The account's `business_profile.name` as we last sent it. None: never, for accounts from before.
+    /// The name that buyers see (v1: `business_profile.name`, v2: `doing_business_as`) as we last sent it. None: never, for accounts from before.
     pub account_name: Option<String>,
     pub livemode: bool,
     pub dashboard: Dashboard,
+    /// The API that made the account, unless only the other one can read it.
+    pub accounts_api: AccountsApi,
+    /// The one it was made with.
+    pub charge_profile: ChargeProfile,
     pub status: SellerStatus,
+    /// v1: `charges_enabled`. v2: whether the capability that the charges of its profile need is active.
     pub charges_enabled: bool,
     pub payouts_enabled: bool,
     pub details_submitted: bool,
+    pub capabilities: JsonText<Capabilities>,
     pub requirements: JsonText<Requirements>,
     pub onboarding_started_at: Option<Timestamp>,
     pub deauthorized_at: Option<Timestamp>,
+    /// When we first read that the account is closed.
+    pub closed_at: Option<Timestamp>,
     /// Hundredths of a per cent. None: the platform's.
     pub application_fee_bps: Option<i32>,
     /// By currency; nothing in a currency that isn't among them. None: the platform's.

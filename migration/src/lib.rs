@@ -32,6 +32,7 @@ mod m20261129_000023_posting;
 mod m20261129_000024_predicates;
 mod m20261129_000025_redemptions;
 mod m20261129_000026_thin_events;
+mod m20261129_000028_accounts_api;
 mod m20261129_000031_replace_lookups;
 
 /// All changes, oldest first.
@@ -67,6 +68,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000024_predicates::Migration),
             Box::new(m20261129_000025_redemptions::Migration),
             Box::new(m20261129_000026_thin_events::Migration),
+            Box::new(m20261129_000028_accounts_api::Migration),
             Box::new(m20261129_000031_replace_lookups::Migration),
         ]
     }

@@ -35,7 +35,8 @@ Settings are environment variables, or lines of a .env file in the working direc
   APPLICATION_FEE_FIXED          minor units and currency,         [none]
                                  such as 30 usd, 25 eur
   APPLICATION_FEE_BASE           paid or subtotal                  [paid]
-  SELLER_DASHBOARD               full or express                   [full]
+  STRIPE_ACCOUNTS                v2, or v1 for platforms that have it   [v2]
+  CHARGE_PROFILE                 direct, direct_express, marketplace or white_label (docs/charge-profiles.md)   [direct]
   SMTP_URL, MAIL_FROM            mail                              [files in DATA_DIR/mail]
   SEED_DEMO                      demo data, simulated money only   [true]
   SIMULATOR_BIND                 the simulator of Stripe           [127.0.0.1:12111]

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use sea_orm::ActiveEnum;
 use secrecy::SecretString;
 use souk_entity::Amounts;
-use souk_entity::seller::Dashboard;
+use souk_entity::seller::{AccountsApi, ChargeProfile};
 use url::Url;
 
-use super::{Config, ConfigFaults, STRIPE_API, StripeMode, origin};
+use super::{Config, ConfigFaults, STRIPE_API, StripeMode, origin, profiles};
 use crate::money::{self, FeeRule};
 
 /// Only the simulator accepts this key.
@@ -94,7 +95,8 @@ impl Reader<'_> {
                 fixed: self.amounts("APPLICATION_FEE_FIXED"),
             },
             application_fee_of_paid: self.fee_base(),
-            seller_dashboard: self.dashboard(),
+            accounts_api: self.accounts_api(),
+            charge_profile: self.charge_profile(),
             smtp_url: self.text("SMTP_URL").map(SecretString::from),
             mail_from: self
                 .text("MAIL_FROM")
@@ -303,16 +305,45 @@ impl Reader<'_> {
         }
     }
 
-    fn dashboard(&mut self) -> Dashboard {
-        match self.text("SELLER_DASHBOARD").unwrap_or("full") {
-            "full" => Dashboard::Full,
-            "express" => Dashboard::Express,
+    fn accounts_api(&mut self) -> AccountsApi {
+        match self.text("STRIPE_ACCOUNTS").unwrap_or("v1") {
+            "v1" => AccountsApi::V1,
+            "v2" => AccountsApi::V2,
             other => {
-                let fault = format!("SELLER_DASHBOARD is {other:?}, but must be full or express");
+                let fault = format!("STRIPE_ACCOUNTS is {other:?}, but must be v1 or v2");
                 self.fault(fault);
-                Dashboard::Full
+                AccountsApi::V2
             }
         }
+    }
+
+    /// `CHARGE_PROFILE`, or what the older setting `SELLER_DASHBOARD` stood for.
+    fn charge_profile(&mut self) -> ChargeProfile {
+        let older = match self.text("SELLER_DASHBOARD") {
+            None => None,
+            Some("full") => Some(ChargeProfile::Direct),
+            Some("express") => Some(ChargeProfile::DirectExpress),
+            Some(other) => {
+                let fault = format!("SELLER_DASHBOARD is {other:?}, but must be full or express");
+                self.fault(fault);
+                None
+            }
+        };
+        let Some(text) = self.text("CHARGE_PROFILE") else {
+            return older.unwrap_or(ChargeProfile::Direct);
+        };
+        let Ok(profile) = ChargeProfile::try_from_value(&text.to_owned()) else {
+            let fault = format!(
+                "CHARGE_PROFILE is {text:?}, but must be direct, direct_express, marketplace or white_label (docs/charge-profiles.md)"
+            );
+            self.fault(fault);
+            return ChargeProfile::Direct;
+        };
+        let dashboard = |profile| profiles::terms(profile).dashboard;
+        if older.is_some_and(|older| dashboard(older) != dashboard(profile)) {
+            self.fault("SELLER_DASHBOARD and CHARGE_PROFILE contradict each other: leave SELLER_DASHBOARD out, which the profile decides");
+        }
+        profile
     }
 }
 

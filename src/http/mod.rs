@@ -24,6 +24,9 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
+use crate::config::{Config, origin};
+use crate::error::{Error, Result};
+
 /// 200 and a JSON body.
 pub type Answer<T> = crate::error::Result<Json<T>>;
 
@@ -36,6 +39,27 @@ pub struct NoFilters {}
 #[derive(Debug, serde::Deserialize, validator::Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Empty {}
+
+/// The address that a caller gives in field `param`, if its origin is allowed: otherwise anybody could send others elsewhere
+/// through us.
+///
+/// # Errors
+/// Names the field.
+pub fn allowed_redirect(config: &Config, param: &str, given: String) -> Result<String> {
+    let allowed = given.len() <= 2048
+        && url::Url::parse(&given).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && config.redirect_origins.contains(&origin(&url))
+        });
+    if allowed {
+        Ok(given)
+    } else {
+        Err(Error::invalid(
+            param,
+            format!("{param} is not on an allowed origin (ALLOWED_REDIRECT_ORIGINS)."),
+        ))
+    }
+}
 
 /// An HTML page. The variable parts of `body` must have gone through `escape`.
 pub fn page(status: StatusCode, title: &str, body: &str) -> Response {

@@ -4,7 +4,11 @@ pub mod account;
 pub mod events;
 mod links;
 mod pages;
+mod reading;
+mod refusals;
+pub mod requirements;
 pub mod routes;
+mod sessions;
 mod status;
 
 use axum::extract::FromRequestParts;
@@ -12,17 +16,19 @@ use axum::http::request::Parts;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    Iterable, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::json;
-use souk_entity::seller::{self, SellerStatus};
+use souk_entity::seller::{self, ChargeProfile, SellerStatus};
 use souk_entity::{AccountId, Amounts, JsonText, Metadata, SellerId, UserId, user};
 use validator::{ValidateEmail, ValidateLength};
 
 pub use account::{balance, sync};
-pub use links::{dashboard_link, onboarding_link};
+pub use links::{Way, account_link, dashboard_link};
+pub use sessions::account_session;
 
 use crate::app::App;
+use crate::config::profiles::{ChargeType, terms};
 use crate::error::{Error, Result};
 use crate::http::{Path, check_metadata, merge_metadata};
 use crate::identity::Caller;
@@ -173,10 +179,16 @@ pub fn fee_rule(platform: &FeeRule, seller: &seller::Model) -> FeeRule {
     }
 }
 
+/// Whether direct charges are made on a seller's account. Souk makes no others.
+fn takes_direct_charges(profile: ChargeProfile) -> bool {
+    terms(profile).is_for(ChargeType::Direct)
+}
+
 /// The account to charge on, if the seller can take payments now. Only `charges_enabled` counts: a seller whose payouts
 /// Stripe holds back can still take money.
 fn chargeable<'a>(app: &App, seller: &'a seller::Model) -> Option<&'a AccountId> {
     let can = seller.charges_enabled && seller.livemode == app.stripe.livemode();
+    let can = can && takes_direct_charges(seller.charge_profile);
     seller.stripe_account.as_ref().filter(|_| can)
 }
 
@@ -188,17 +200,26 @@ pub fn can_charge(app: &App, seller: &seller::Model) -> bool {
 /// `can_charge` as a condition on a query of sellers.
 pub fn who_can_charge(app: &App) -> Condition {
     use seller::Column as C;
+    let profiles = ChargeProfile::iter().filter(|profile| takes_direct_charges(*profile));
     Condition::all()
         .add(C::ChargesEnabled.eq(true))
         .add(C::Livemode.eq(app.stripe.livemode()))
         .add(C::StripeAccount.is_not_null())
+        .add(C::ChargeProfile.is_in(profiles))
 }
 
 /// The account to charge on.
 ///
 /// # Errors
-/// `seller_not_active` if the seller can't take payments now.
+/// `seller_not_active` if the seller can't take payments now; `charges_unsupported` if its charge profile is for other charges
+/// than Souk makes.
 pub fn charging_account<'a>(app: &App, seller: &'a seller::Model) -> Result<&'a AccountId> {
+    if !takes_direct_charges(seller.charge_profile) {
+        return Err(Error::conflict(
+            "charges_unsupported",
+            "This seller is set up for destination charges (its charge profile is marketplace), and Souk makes only direct ones.",
+        ));
+    }
     chargeable(app, seller).ok_or_else(|| {
         Error::conflict(
             "seller_not_active",
@@ -223,7 +244,8 @@ pub struct NewSeller {
 }
 
 /// Creates a seller and then its account at Stripe. Resumable by `id`: if the row exists, it goes on with the account.
-/// Without an answer from Stripe the seller stays, and a job goes on. If Stripe refuses the request, the seller is deleted.
+/// Without an answer from Stripe, or if Stripe refuses the platform, the seller stays and a job goes on. If Stripe refuses the
+/// request, the seller is deleted.
 ///
 /// # Errors
 /// Names the field that is wrong; Stripe's errors otherwise.
@@ -236,14 +258,7 @@ pub async fn create(
     if find(&app.db.read, &id).await?.is_none() {
         insert(app, owner, &id, new).await?;
     }
-    match account::ensure(app, &id).await {
-        Err(Error::StripeRefused(fault))
-            if fault.code.as_deref() == Some("country_unsupported") =>
-        {
-            Err(country_unsupported(&fault.message))
-        }
-        made => made,
-    }
+    account::ensure(app, &id).await
 }
 
 async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -> Result<()> {
@@ -275,14 +290,18 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         business_type: new.business_type,
         stripe_account: None,
         livemode: app.stripe.livemode(),
-        dashboard: app.config.seller_dashboard,
+        dashboard: terms(app.config.charge_profile).dashboard,
+        accounts_api: app.config.accounts_api,
+        charge_profile: app.config.charge_profile,
         status: SellerStatus::Created,
         charges_enabled: false,
         payouts_enabled: false,
         details_submitted: false,
+        capabilities: JsonText::default(),
         requirements: JsonText::default(),
         onboarding_started_at: None,
         deauthorized_at: None,
+        closed_at: None,
         application_fee_bps: None,
         application_fee_fixed: None,
         metadata: JsonText(new.metadata),

@@ -1,14 +1,17 @@
 //! The pages that Stripe sends a seller back to. Coming back proves nothing, so they show the account's own state.
 
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use souk_entity::SellerId;
 use souk_entity::seller::{self, SellerStatus};
 
+use super::links::Way;
 use super::links::{REFRESH, RETURN};
-use super::{account, find, onboarding_link};
+use super::requirements::sentence;
+use super::{account, account_link, find};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Form, Query, escape, page};
@@ -22,17 +25,19 @@ pub(super) struct StateQuery {
     state: Option<String>,
 }
 
-/// The seller of a signed state. None: the state was altered or has expired, or there is no such seller.
+/// The seller of a signed state, and the way of its link. None: the state was altered or has expired, or there is no such
+/// seller.
 async fn seller_of_state(
     app: &App,
     purpose: &str,
     state: Option<&str>,
-) -> Result<Option<seller::Model>> {
-    let id = state.and_then(|state| identity::open_state(app, purpose, state));
-    match id {
-        Some(id) => find(&app.db.read, &SellerId::from(id)).await,
-        None => Ok(None),
-    }
+) -> Result<Option<(seller::Model, Way)>> {
+    let subject = state.and_then(|state| identity::open_state(app, purpose, state));
+    let Some((id, way)) = subject.as_deref().map(Way::of) else {
+        return Ok(None);
+    };
+    let seller = find(&app.db.read, &id).await?;
+    Ok(seller.map(|seller| (seller, way)))
 }
 
 fn invalid_link_page() -> Response {
@@ -44,13 +49,13 @@ fn invalid_link_page() -> Response {
     )
 }
 
-/// `GET /onboarding/return`: re-reads the account and shows its status.
+/// `GET /onboarding/return`: re-reads the account, and shows its status or goes on to the caller's page.
 pub(super) async fn onboarding_return(
     State(app): State<App>,
     query: Result<Query<StateQuery>>,
 ) -> Result<Response> {
     let state = query.ok().and_then(|Query(query)| query.state);
-    let Some(known) = seller_of_state(&app, RETURN, state.as_deref()).await? else {
+    let Some((known, way)) = seller_of_state(&app, RETURN, state.as_deref()).await? else {
         return Ok(invalid_link_page());
     };
     let (seller, is_fresh) = match account::refresh(&app, &known.id).await {
@@ -66,6 +71,9 @@ pub(super) async fn onboarding_return(
         }
         Err(e) => return Err(e),
     };
+    if let Some(url) = &way.return_url {
+        return Ok(Redirect::to(url).into_response());
+    }
     let words = status_text(&seller);
     let mut body = format!(
         "<h1>{}</h1>\n<p>{}</p>\n",
@@ -80,7 +88,7 @@ pub(super) async fn onboarding_return(
     }
     body.push_str(&requirements_html(&seller));
     if words.needs_form {
-        let state = identity::sign_state(&app, REFRESH, seller.id.as_ref(), VISIT_MS);
+        let state = identity::sign_state(&app, REFRESH, &way.subject(&seller.id), VISIT_MS);
         body.push_str(&format!(
             "<p><a href=\"/onboarding/refresh?state={}\">Go on with Stripe's form</a></p>\n",
             escape(&state)
@@ -142,6 +150,11 @@ fn status_text(seller: &seller::Model) -> StatusText {
             "It can't take payments. Stripe's support can tell you more.",
             false,
         ),
+        SellerStatus::Closed => (
+            "This account is closed".to_owned(),
+            "It is closed at Stripe, so nothing can be bought from it here.",
+            false,
+        ),
         SellerStatus::Deauthorized => (
             "This account is disconnected".to_owned(),
             "It has disconnected from this platform, so nothing can be bought from it here.",
@@ -155,9 +168,13 @@ fn status_text(seller: &seller::Model) -> StatusText {
     }
 }
 
-/// The disabled reason and the requirements that are due, by Stripe's names.
+/// The disabled reason, and the requirements that are due, in words and by Stripe's names.
 fn requirements_html(seller: &seller::Model) -> String {
-    let gone = [SellerStatus::Rejected, SellerStatus::Deauthorized];
+    let gone = [
+        SellerStatus::Rejected,
+        SellerStatus::Closed,
+        SellerStatus::Deauthorized,
+    ];
     if gone.contains(&seller.status) {
         return String::new();
     }
@@ -166,20 +183,23 @@ fn requirements_html(seller: &seller::Model) -> String {
     if let Some(reason) = &wanted.disabled_reason {
         body.push_str(&format!("<p>Stripe's reason: {}.</p>\n", escape(reason)));
     }
-    let mut fields: Vec<&String> = wanted
-        .past_due
-        .iter()
-        .chain(&wanted.currently_due)
-        .collect();
-    fields.sort();
-    fields.dedup();
-    if !fields.is_empty() {
+    let due = wanted.past_due.iter().chain(&wanted.currently_due);
+    let due: BTreeSet<&String> = due.collect();
+    if !due.is_empty() {
         body.push_str(&match wanted.current_deadline {
             Some(by) => format!("<p>Wanted by {by}:</p>\n<ul>\n"),
             None => "<p>Still wanted:</p>\n<ul>\n".to_owned(),
         });
-        for field in fields {
-            body.push_str(&format!("<li>{}</li>\n", escape(field)));
+        for code in due {
+            let mut entries = wanted.entries.iter();
+            // Rows from before have names alone.
+            let said = match entries.find(|entry| entry.code == *code) {
+                Some(entry) => {
+                    format!("{} <code>{}</code>", escape(&sentence(entry)), escape(code))
+                }
+                None => escape(code),
+            };
+            body.push_str(&format!("<li>{said}</li>\n"));
         }
         body.push_str("</ul>\n");
     }
@@ -196,7 +216,7 @@ pub(super) async fn login_page(
         seller_of_state(&app, REFRESH, state.as_deref()).await?,
         state,
     ) {
-        (Some(seller), Some(state)) => Ok(form(StatusCode::OK, &seller, &state, None)),
+        (Some((seller, _)), Some(state)) => Ok(form(StatusCode::OK, &seller, &state, None)),
         _ => Ok(invalid_link_page()),
     }
 }
@@ -228,7 +248,7 @@ pub(super) struct Login {
 
 /// `POST /onboarding/refresh`: redirects the owner, or an admin, to a new link.
 pub(super) async fn log_in(State(app): State<App>, Form(login): Form<Login>) -> Result<Response> {
-    let Some(seller) = seller_of_state(&app, REFRESH, Some(&login.state)).await? else {
+    let Some((seller, way)) = seller_of_state(&app, REFRESH, Some(&login.state)).await? else {
         return Ok(invalid_link_page());
     };
     let again = |fault| form(StatusCode::UNAUTHORIZED, &seller, &login.state, Some(fault));
@@ -244,7 +264,7 @@ pub(super) async fn log_in(State(app): State<App>, Form(login): Form<Login>) -> 
             "This is not the account that this seller belongs to.",
         ));
     }
-    match onboarding_link(&app, user.id.as_ref(), &seller.id).await {
+    match account_link(&app, user.id.as_ref(), &seller.id, &way).await {
         Ok((url, _)) => Ok(Redirect::to(&url).into_response()),
         Err(e) => link_error_page(e),
     }
@@ -274,7 +294,7 @@ fn link_error_page(error: Error) -> Result<Response> {
 
 #[cfg(test)]
 mod tests {
-    use souk_entity::seller::{Dashboard, Requirements};
+    use souk_entity::seller::{AccountsApi, ChargeProfile, Dashboard, Requirement, Requirements};
     use souk_entity::{JsonText, Timestamp};
 
     use super::*;
@@ -291,13 +311,17 @@ mod tests {
             account_name: None,
             livemode: false,
             dashboard: Dashboard::Full,
+            accounts_api: AccountsApi::V2,
+            charge_profile: ChargeProfile::Direct,
             status,
             charges_enabled: status == SellerStatus::Active,
             payouts_enabled: status == SellerStatus::Active,
             details_submitted: true,
+            capabilities: JsonText::default(),
             requirements: JsonText(Requirements::default()),
             onboarding_started_at: None,
             deauthorized_at: None,
+            closed_at: None,
             application_fee_bps: None,
             application_fee_fixed: None,
             metadata: JsonText::default(),
@@ -324,6 +348,7 @@ mod tests {
             SellerStatus::PendingVerification,
             SellerStatus::Restricted,
             SellerStatus::Rejected,
+            SellerStatus::Closed,
             SellerStatus::Deauthorized,
         ] {
             assert_ne!(status_text(&seller(status)).headline, "All set");
@@ -334,15 +359,26 @@ mod tests {
     fn what_is_wanted_is_listed_once_and_made_safe() {
         let mut restricted = seller(SellerStatus::Restricted);
         restricted.requirements.0 = Requirements {
-            currently_due: vec!["a.b".to_owned(), "<i>".to_owned()],
+            currently_due: vec![
+                "a.b".to_owned(),
+                "<i>".to_owned(),
+                "external_account".to_owned(),
+            ],
             past_due: vec!["a.b".to_owned()],
             disabled_reason: Some("requirements.past_due".to_owned()),
             current_deadline: Some(Timestamp::from_seconds(1_800_000_000)),
+            entries: vec![Requirement {
+                code: "external_account".to_owned(),
+                deadline_status: "currently_due".to_owned(),
+                ..Requirement::default()
+            }],
             ..Requirements::default()
         };
         let body = requirements_html(&restricted);
         assert_eq!(body.matches("<li>a.b</li>").count(), 1);
         assert!(body.contains("<li>&lt;i&gt;</li>"));
+        assert!(body.contains("<li>Your bank account for payouts, or"));
+        assert!(body.contains("<code>external_account</code>"));
         assert!(body.contains("Wanted by 2027-01-15T08:00:00.000Z"));
         assert!(body.contains("requirements.past_due"));
     }

@@ -7,17 +7,23 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
-use souk_entity::seller::{self, Dashboard, Requirements, SellerStatus};
+use souk_entity::seller::{
+    self, AccountsApi, Capabilities, ChargeProfile, Dashboard, Requirement, RequirementError,
+    Requirements, SellerStatus,
+};
 use souk_entity::{AccountId, Amounts, Metadata, SellerId, Timestamp, UserId};
 use validator::Validate;
 
-use super::{NewSeller, SellerAccess, SellerChange, pages};
+use super::requirements::sentence;
+use super::{NewSeller, SellerAccess, SellerChange, Way, pages};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Empty, Filters, IdempotentJson, List, Paginate, Path, ValidJson, deserialize_some,
+    Answer, Empty, Filters, IdempotentJson, List, Paginate, Path, ValidJson, allowed_redirect,
+    deserialize_some,
 };
 use crate::identity::{Caller, MaybeCaller};
+use crate::stripe::requests::accounts_v2::UseCase;
 use crate::stripe::views::{BalanceAmountView, BalanceView};
 
 /// Sellers' routes and the pages that Stripe sends them back to.
@@ -27,6 +33,7 @@ pub fn router() -> Router<App> {
         .route("/v1/sellers/{id}", get(read).patch(update))
         .route("/v1/sellers/{id}/onboarding_links", post(onboarding_link))
         .route("/v1/sellers/{id}/dashboard_links", post(dashboard_link))
+        .route("/v1/sellers/{id}/account_sessions", post(account_session))
         .route("/v1/sellers/{id}/sync", post(sync))
         .route("/v1/sellers/{id}/requirements", get(requirements))
         .route("/v1/sellers/{id}/balance", get(balance))
@@ -53,6 +60,9 @@ struct SellerView {
     payouts_enabled: bool,
     details_submitted: bool,
     dashboard: Dashboard,
+    charge_profile: ChargeProfile,
+    accounts_api: AccountsApi,
+    capabilities: Capabilities,
     requirements: RequirementsView,
     application_fee_bps: Option<i32>,
     application_fee_fixed: Option<Amounts>,
@@ -77,6 +87,9 @@ fn view(row: seller::Model) -> SellerView {
         payouts_enabled: row.payouts_enabled,
         details_submitted: row.details_submitted,
         dashboard: row.dashboard,
+        charge_profile: row.charge_profile,
+        accounts_api: row.accounts_api,
+        capabilities: row.capabilities.0,
         requirements: requirements_view(row.requirements.0),
         application_fee_bps: row.application_fee_bps,
         application_fee_fixed: row.application_fee_fixed.map(|fixed| fixed.0),
@@ -95,6 +108,31 @@ struct RequirementsView {
     pending_verification: Vec<String>,
     disabled_reason: Option<String>,
     current_deadline: Option<Timestamp>,
+    entries: Vec<RequirementView>,
+}
+
+/// Something that Stripe wants, in Stripe's words and in a sentence.
+#[derive(Serialize)]
+struct RequirementView {
+    code: String,
+    message: String,
+    awaiting_action_from: String,
+    deadline_status: String,
+    deadline: Option<Timestamp>,
+    restricts_capabilities: Vec<String>,
+    errors: Vec<RequirementError>,
+}
+
+fn requirement_view(wanted: Requirement) -> RequirementView {
+    RequirementView {
+        message: sentence(&wanted),
+        code: wanted.code,
+        awaiting_action_from: wanted.awaiting_action_from,
+        deadline_status: wanted.deadline_status,
+        deadline: wanted.deadline,
+        restricts_capabilities: wanted.restricts_capabilities,
+        errors: wanted.errors,
+    }
 }
 
 fn requirements_view(wanted: Requirements) -> RequirementsView {
@@ -106,6 +144,7 @@ fn requirements_view(wanted: Requirements) -> RequirementsView {
         pending_verification: wanted.pending_verification,
         disabled_reason: wanted.disabled_reason,
         current_deadline: wanted.current_deadline,
+        entries: wanted.entries.into_iter().map(requirement_view).collect(),
     }
 }
 
@@ -236,13 +275,39 @@ struct OnboardingLink {
     expires_at: Timestamp,
 }
 
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct OnboardingLinkCreate {
+    #[serde(default)]
+    r#type: LinkType,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    return_url: Option<String>,
+}
+
+/// Which of Stripe's forms a link leads into.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LinkType {
+    #[default]
+    AccountOnboarding,
+    AccountUpdate,
+}
+
 async fn onboarding_link(
     State(app): State<App>,
     access: SellerAccess,
-    ValidJson(_): ValidJson<Empty>,
+    ValidJson(body): ValidJson<OnboardingLinkCreate>,
 ) -> Result<Response> {
     let actor = access.caller.principal();
-    let (url, expires_at) = super::onboarding_link(&app, &actor, &access.seller.id).await?;
+    let allowed = |url| allowed_redirect(&app.config, "return_url", url);
+    let way = Way {
+        use_case: match body.r#type {
+            LinkType::AccountOnboarding => UseCase::Onboarding,
+            LinkType::AccountUpdate => UseCase::Update,
+        },
+        return_url: body.return_url.map(allowed).transpose()?,
+    };
+    let (url, expires_at) = super::account_link(&app, &actor, &access.seller.id, &way).await?;
     let link = OnboardingLink {
         object: "onboarding_link",
         url,
@@ -268,6 +333,37 @@ async fn dashboard_link(
         url: super::dashboard_link(&app, &actor, &access.seller.id).await?,
     };
     Ok((StatusCode::CREATED, Json(link)).into_response())
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct AccountSessionCreate {
+    components: Vec<String>,
+}
+
+/// The secret is for Stripe's script in the seller's browser, for a while.
+#[derive(Serialize)]
+struct AccountSession {
+    object: &'static str,
+    client_secret: String,
+    expires_at: Timestamp,
+    components: Vec<String>,
+}
+
+async fn account_session(
+    State(app): State<App>,
+    access: SellerAccess,
+    ValidJson(AccountSessionCreate { components }): ValidJson<AccountSessionCreate>,
+) -> Result<Response> {
+    let actor = access.caller.principal();
+    let made = super::account_session(&app, &actor, &access.seller.id, &components).await?;
+    let session = AccountSession {
+        object: "account_session",
+        client_secret: made.client_secret,
+        expires_at: Timestamp::from_seconds(made.expires_at),
+        components,
+    };
+    Ok((StatusCode::CREATED, Json(session)).into_response())
 }
 
 async fn sync(

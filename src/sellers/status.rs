@@ -6,11 +6,13 @@ use souk_entity::seller::{self, Requirements, SellerStatus};
 pub struct AccountState<'a> {
     /// The account has disconnected from the platform.
     pub deauthorized: bool,
+    /// The account is closed.
+    pub closed: bool,
     /// The first onboarding link was made.
     pub onboarding_started: bool,
-    /// `charges_enabled`.
+    /// v1: `charges_enabled`; v2: the capability of its charges is active.
     pub charges_enabled: bool,
-    /// `details_submitted`.
+    /// v1: `details_submitted`; v2: nothing of onboarding is due.
     pub details_submitted: bool,
     /// `requirements`.
     pub requirements: &'a Requirements,
@@ -21,6 +23,7 @@ impl<'a> AccountState<'a> {
     pub fn of(seller: &'a seller::Model) -> Self {
         Self {
             deauthorized: seller.deauthorized_at.is_some(),
+            closed: seller.closed_at.is_some(),
             onboarding_started: seller.onboarding_started_at.is_some(),
             charges_enabled: seller.charges_enabled,
             details_submitted: seller.details_submitted,
@@ -29,13 +32,25 @@ impl<'a> AccountState<'a> {
     }
 }
 
-/// The status. A disconnection outranks everything, then a rejection. `active` needs enabled charges and no
-/// `disabled_reason` (docs.stripe.com/connect/handling-api-verification).
+/// The reasons, v1's and v2's, of which Stripe itself is the one that acts.
+const IN_STRIPES_HANDS: [&str; 5] = [
+    "requirements.pending_verification",
+    "under_review",
+    "requirements_pending_verification",
+    "determining_status",
+    "pending",
+];
+
+/// The status. A disconnection outranks everything, then that the account is closed or rejected. `active` needs enabled charges
+/// and no `disabled_reason` (docs.stripe.com/connect/handling-api-verification).
 pub fn derive(state: &AccountState<'_>) -> SellerStatus {
     let wanted = state.requirements;
     let reason = wanted.disabled_reason.as_deref();
     if state.deauthorized {
         return SellerStatus::Deauthorized;
+    }
+    if state.closed {
+        return SellerStatus::Closed;
     }
     if reason.is_some_and(|reason| reason.starts_with("rejected.")) {
         return SellerStatus::Rejected;
@@ -58,9 +73,8 @@ pub fn derive(state: &AccountState<'_>) -> SellerStatus {
     let wants_more = !wanted.currently_due.is_empty() || !wanted.past_due.is_empty();
     match reason {
         _ if wants_more => SellerStatus::Restricted,
-        None | Some("requirements.pending_verification" | "under_review") => {
-            SellerStatus::PendingVerification
-        }
+        None => SellerStatus::PendingVerification,
+        Some(reason) if IN_STRIPES_HANDS.contains(&reason) => SellerStatus::PendingVerification,
         Some(_) => SellerStatus::Restricted,
     }
 }
@@ -71,6 +85,7 @@ mod tests {
 
     struct Case {
         deauthorized: bool,
+        closed: bool,
         started: bool,
         charges: bool,
         submitted: bool,
@@ -80,6 +95,7 @@ mod tests {
     fn submitted() -> Case {
         Case {
             deauthorized: false,
+            closed: false,
             started: true,
             charges: false,
             submitted: true,
@@ -105,6 +121,7 @@ mod tests {
     fn status(case: &Case) -> SellerStatus {
         derive(&AccountState {
             deauthorized: case.deauthorized,
+            closed: case.closed,
             onboarding_started: case.started,
             charges_enabled: case.charges,
             details_submitted: case.submitted,
@@ -130,11 +147,12 @@ mod tests {
     /// Every combination of the flags, with and without something due, for every reason of Stripe's.
     fn all() -> Vec<Case> {
         let mut cases = Vec::new();
-        for bits in 0..32_u8 {
+        for bits in 0..64_u8 {
             let bit = |at: u8| bits & (1 << at) != 0;
             let reasons = REASONS.iter().copied().map(Some).chain([None]);
             cases.extend(reasons.map(|reason| Case {
                 deauthorized: bit(0),
+                closed: bit(5),
                 started: bit(1),
                 charges: bit(2),
                 submitted: bit(3),
@@ -169,8 +187,7 @@ mod tests {
 
     #[test]
     fn what_stripe_checks_is_pending_and_what_it_wants_is_restricted() {
-        let pending = ["requirements.pending_verification", "under_review"];
-        for text in pending {
+        for text in IN_STRIPES_HANDS {
             let case = Case {
                 wanted: reason(text),
                 ..submitted()
@@ -230,8 +247,16 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_outranks_all_but_a_disconnection() {
+    fn an_account_that_is_closed_is_nothing_else() {
         for case in all().into_iter().filter(|case| !case.deauthorized) {
+            assert_eq!(status(&case) == SellerStatus::Closed, case.closed);
+        }
+    }
+
+    #[test]
+    fn a_rejection_outranks_all_but_a_disconnection_and_a_closure() {
+        let open = |case: &Case| !case.deauthorized && !case.closed;
+        for case in all().into_iter().filter(open) {
             let reason = case.wanted.disabled_reason.clone().unwrap_or_default();
             let is = status(&case) == SellerStatus::Rejected;
             assert_eq!(is, reason.starts_with("rejected."), "{reason}");

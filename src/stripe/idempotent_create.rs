@@ -4,13 +4,16 @@
 //! (docs.stripe.com/api/idempotent_requests). So the same key is repeated as long as the answer is unknown. A key whose
 //! saved answer is a 500, or that is old, is never sent again: Stripe is searched for the object first, and only if it
 //! isn't there is it created under another key.
+//!
+//! v2 doesn't replay a failure but tries it again under its key (docs.stripe.com/api-v2-overview#idempotency). So its keys are
+//! spoiled by no 500.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait, Query};
 use sea_orm::{ConnectionTrait, EntityName};
 use souk_entity::Timestamp;
 
 use crate::db::Db;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, StripeFault};
 
 /// An hour less than Stripe promises.
 const KEY_LIFE_MS: i64 = 23 * 3_600_000;
@@ -22,11 +25,19 @@ pub struct IdempotentCreate {
     row: String,
     number: i32,
     until: Timestamp,
+    keeps_500: bool,
+    outlives_refusal: bool,
 }
 
 /// The end of the time in which a key may be repeated, if it is first sent now or later.
 pub fn key_until(now: Timestamp) -> Timestamp {
     now.plus_ms(KEY_LIFE_MS)
+}
+
+/// v1's type and v2's code (docs.stripe.com/api/errors).
+fn is_of_another_request(fault: &StripeFault) -> bool {
+    let name = "idempotency_error";
+    fault.kind == name || fault.code.as_deref() == Some(name)
 }
 
 impl IdempotentCreate {
@@ -37,7 +48,30 @@ impl IdempotentCreate {
             row: row.as_ref().to_owned(),
             number,
             until,
+            keeps_500: true,
+            outlives_refusal: false,
         }
+    }
+
+    /// For an object that is made by v2.
+    pub fn by_v2(mut self, is: bool) -> Self {
+        self.keeps_500 = !is;
+        self
+    }
+
+    /// For a row that outlives a refusal, since what was refused may be allowed later. Stripe would replay its no, so that the
+    /// next try has another key.
+    pub fn again_after_refusal(mut self) -> Self {
+        self.outlives_refusal = true;
+        self
+    }
+
+    /// For a row whose key must not be sent again, as if it was old.
+    pub fn search_first(mut self, is: bool) -> Self {
+        if is {
+            self.until = SPOILED;
+        }
+        self
     }
 
     /// Creates the object, if it isn't there. `send` creates it, under a key that contains the number it is given.
@@ -64,11 +98,24 @@ impl IdempotentCreate {
             }
         };
         let answer = send(number).await;
-        if let Err(Error::StripeUnavailable(fault)) = &answer
-            && fault.status.is_some_and(|status| status >= 500)
-        {
+        match &answer {
             // The next try searches: after a 500 Stripe may still be at work.
-            self.write(db, number, number, SPOILED).await?;
+            Err(Error::StripeUnavailable(fault))
+                if self.keeps_500 && fault.status.is_some_and(|status| status >= 500) =>
+            {
+                self.write(db, number, number, SPOILED).await?;
+            }
+            // Another request went under the key, of whose outcome this says nothing.
+            Err(Error::StripeRefused(fault))
+                if self.outlives_refusal && is_of_another_request(fault) =>
+            {
+                self.write(db, number, number, SPOILED).await?;
+                return Err(Error::StripeUnavailable(fault.clone()));
+            }
+            Err(Error::StripeRefused(_)) if self.outlives_refusal => {
+                self.write(db, number, number + 1, key_until(now)).await?;
+            }
+            _ => {}
         }
         answer
     }

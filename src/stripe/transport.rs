@@ -18,6 +18,8 @@ use crate::ids;
 
 /// The API version that every request names (docs.stripe.com/api/versioning).
 pub const API_VERSION: &str = "2026-09-30.endive";
+/// The API version of requests to `/v2/…`, which moves by itself (docs.stripe.com/api-v2-overview).
+pub const V2_API_VERSION: &str = "2026-09-30.endive";
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Tries within one call. After that a job repeats the request under the same key.
@@ -54,6 +56,40 @@ pub struct PreparedRequest {
     pub version: String,
     /// Form encoded; none: a GET.
     pub body: Option<String>,
+}
+
+/// A request to `/v2/…`, whose body is JSON (docs.stripe.com/api-v2-overview).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct V2Request {
+    /// With its query, such as `/v2/core/accounts?limit=20`.
+    pub path: String,
+    /// None: a GET.
+    pub body: Option<Value>,
+}
+
+/// A page of one of the lists of `/v2/…` (docs.stripe.com/api-v2-overview#list-pagination).
+#[derive(Debug, Deserialize)]
+pub struct V2Page {
+    /// The objects, raw.
+    pub data: Vec<Value>,
+    next_page_url: Option<String>,
+}
+
+impl V2Page {
+    /// The request for the page behind this one. None: this is the last.
+    ///
+    /// # Errors
+    /// Stripe names an address that is none of its own `/v2/…`.
+    pub fn next(&self) -> Result<Option<V2Request>> {
+        let Some(url) = self.next_page_url.as_deref() else {
+            return Ok(None);
+        };
+        // Only path and query count: our key must never follow an address elsewhere.
+        let path = url.find("/v2/").map(|at| url[at..].to_owned());
+        let path =
+            path.ok_or_else(|| Error::internal("a next_page_url of Stripe's is none of /v2/"))?;
+        Ok(Some(V2Request { path, body: None }))
+    }
 }
 
 /// A page of one of Stripe's lists.
@@ -127,16 +163,14 @@ impl Stripe {
         } else {
             reqwest::Method::GET
         };
-        let value = scope
-            .send_with_retries(
-                method,
-                &request.path,
-                request.body.clone(),
-                Some(key),
-                &request.version,
-            )
-            .await?;
-        view(value)
+        let sent = Sent {
+            method,
+            path: format!("/v1{}", request.path),
+            body: request.body.clone().map(Body::Form),
+            key: Some(key),
+            version: &request.version,
+        };
+        view(scope.send_with_retries(&sent).await?)
     }
 }
 
@@ -157,9 +191,25 @@ impl Scope {
     /// # Errors
     /// As [`Stripe::send`].
     pub async fn get<V: DeserializeOwned, R: StripeRequest>(&self, request: &R) -> Result<V> {
-        let (method, path, _) = parts(request.build());
+        view(self.send_with_retries(&Sent::v1(request, None)).await?)
+    }
+
+    /// Reads an object or a page of `/v2/…`. What its `include` doesn't name is null: not asked for, and not lost.
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
+    pub async fn get_v2<V: DeserializeOwned>(&self, request: &V2Request) -> Result<V> {
+        view(self.send_with_retries(&Sent::v2(request, None)).await?)
+    }
+
+    /// Writes at `/v2/…` under an idempotency key. A repetition with the same key replays what was done and tries again what
+    /// had failed (docs.stripe.com/api-v2-overview#idempotency).
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
+    pub async fn post_v2<V: DeserializeOwned>(&self, request: &V2Request, key: &str) -> Result<V> {
         view(
-            self.send_with_retries(method, &path, None, None, API_VERSION)
+            self.send_with_retries(&Sent::v2(request, Some(key)))
                 .await?,
         )
     }
@@ -203,28 +253,18 @@ impl Scope {
         request: &R,
         key: &str,
     ) -> Result<V> {
-        let (method, path, body) = parts(request.build());
         view(
-            self.send_with_retries(method, &path, body, Some(key), API_VERSION)
+            self.send_with_retries(&Sent::v1(request, Some(key)))
                 .await?,
         )
     }
 
-    async fn send_with_retries(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        body: Option<String>,
-        key: Option<&str>,
-        version: &str,
-    ) -> Result<Value> {
+    async fn send_with_retries(&self, sent: &Sent<'_>) -> Result<Value> {
         assert_no_open_transaction();
-        let may_repeat = method == reqwest::Method::GET || key.is_some();
+        let may_repeat = sent.method == reqwest::Method::GET || sent.key.is_some();
         let mut attempt = 1;
         loop {
-            let outcome = self
-                .try_once(&method, path, body.clone(), key, version)
-                .await;
+            let outcome = self.try_once(sent).await;
             let Err(failure) = outcome else {
                 return outcome.map_err(|failure| failure.error);
             };
@@ -237,30 +277,30 @@ impl Scope {
         }
     }
 
-    async fn try_once(
-        &self,
-        method: &reqwest::Method,
-        path: &str,
-        body: Option<String>,
-        key: Option<&str>,
-        version: &str,
-    ) -> Result<Value, Failure> {
+    async fn try_once(&self, sent: &Sent<'_>) -> Result<Value, Failure> {
         let inner = &self.stripe.inner;
         let mut request = inner
             .http
-            .request(method.clone(), format!("{}/v1{path}", inner.base))
+            .request(sent.method.clone(), format!("{}{}", inner.base, sent.path))
             .bearer_auth(inner.key.expose_secret())
-            .header("Stripe-Version", version);
+            .header("Stripe-Version", sent.version);
         if let Some(account) = &self.account {
-            request = request.header("Stripe-Account", account.as_ref());
+            // docs.stripe.com/context: `/v2/…` knows the account by its context.
+            let header = match sent.is_v2() {
+                true => "Stripe-Context",
+                false => "Stripe-Account",
+            };
+            request = request.header(header, account.as_ref());
         }
-        if let Some(key) = key {
+        if let Some(key) = sent.key {
             request = request.header("Idempotency-Key", key);
         }
-        if let Some(body) = body {
-            request = request
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .body(body);
+        if let Some(body) = &sent.body {
+            let (content, body) = match body {
+                Body::Form(form) => ("application/x-www-form-urlencoded", form),
+                Body::Json(json) => ("application/json", json),
+            };
+            request = request.header("Content-Type", content).body(body.clone());
         }
         let response = request.send().await.map_err(|e| Failure::no_answer(&e))?;
         let status = response.status().as_u16();
@@ -279,17 +319,65 @@ impl Scope {
             status,
             &headers,
             &bytes,
-            self.concerned(path),
+            self.concerned(&sent.path),
         ))
     }
 
     /// The connected account that a request concerns: the one that is acted on, or the one that the path names.
     fn concerned(&self, path: &str) -> Option<AccountId> {
         let named = || {
-            let id = path.strip_prefix("/accounts/")?.split(['/', '?']).next()?;
-            Some(AccountId::from(id))
+            let v1 = path.strip_prefix("/v1/accounts/");
+            let rest = v1.or_else(|| path.strip_prefix("/v2/core/accounts/"))?;
+            Some(AccountId::from(rest.split(['/', '?']).next()?))
         };
         self.account.clone().or_else(named)
+    }
+}
+
+/// A request as it is tried, once or several times.
+struct Sent<'a> {
+    method: reqwest::Method,
+    /// Behind the host, with its query.
+    path: String,
+    body: Option<Body>,
+    key: Option<&'a str>,
+    version: &'a str,
+}
+
+/// The body of a request: a form in `/v1/…`, JSON in `/v2/…`.
+enum Body {
+    Form(String),
+    Json(String),
+}
+
+impl<'a> Sent<'a> {
+    fn v1<R: StripeRequest>(request: &R, key: Option<&'a str>) -> Self {
+        let (method, path, body) = parts(request.build());
+        Self {
+            method,
+            path: format!("/v1{path}"),
+            body: body.map(Body::Form),
+            key,
+            version: API_VERSION,
+        }
+    }
+
+    fn v2(request: &V2Request, key: Option<&'a str>) -> Self {
+        let json = request.body.as_ref().map(Value::to_string);
+        Self {
+            method: match json {
+                Some(_) => reqwest::Method::POST,
+                None => reqwest::Method::GET,
+            },
+            path: request.path.clone(),
+            body: json.map(Body::Json),
+            key,
+            version: V2_API_VERSION,
+        }
+    }
+
+    fn is_v2(&self) -> bool {
+        self.path.starts_with("/v2/")
     }
 }
 
@@ -344,6 +432,7 @@ impl Failure {
             decline_code: text("decline_code"),
             param: text("param"),
             message: text("message").unwrap_or_else(|| format!("status {status}")),
+            user_message: text("user_message"),
             request_id: header("request-id").map(str::to_owned),
         };
         let passing = matches!(status, 409 | 429) || status >= 500;
@@ -386,4 +475,33 @@ fn view<V: DeserializeOwned>(value: Value) -> Result<V> {
             e.path()
         ))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(next: Option<&str>) -> V2Page {
+        V2Page {
+            data: Vec::new(),
+            next_page_url: next.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_next_page_is_asked_of_the_same_server_whatever_host_its_address_names() {
+        let path = "/v2/core/accounts?limit=20&page=page_2";
+        for url in [
+            path.to_owned(),
+            format!("https://api.stripe.com{path}"),
+            format!("https://elsewhere.example{path}"),
+        ] {
+            let next = page(Some(&url)).next().expect("an address of /v2/");
+            let body = None;
+            let path = path.to_owned();
+            assert_eq!(next, Some(V2Request { path, body }), "{url}");
+        }
+        assert_eq!(page(None).next().expect("the last"), None);
+        assert!(page(Some("https://elsewhere.example/")).next().is_err());
+    }
 }

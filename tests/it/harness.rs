@@ -145,6 +145,31 @@ fn assumptions() -> souk_simulator::Assumptions {
     assumptions
 }
 
+/// TEST_ACCOUNTS: the API by which sellers' accounts are made in this run, `v1` or `v2`.
+pub fn accounts_api() -> &'static str {
+    match std::env::var("TEST_ACCOUNTS").as_deref() {
+        Ok("v2") => "v2",
+        Ok("v1") | Err(_) => "v1",
+        Ok(other) => panic!("TEST_ACCOUNTS is {other}"),
+    }
+}
+
+/// Where accounts and the links into them are asked for in this run.
+pub fn accounts_path() -> &'static str {
+    match accounts_api() {
+        "v1" => "/v1/accounts",
+        _ => "/v2/core/accounts",
+    }
+}
+
+/// As `accounts_path`, for links.
+pub fn account_links_path() -> &'static str {
+    match accounts_api() {
+        "v1" => "/v1/account_links",
+        _ => "/v2/core/account_links",
+    }
+}
+
 /// The settings of a server that talks to this simulator.
 pub fn settings(
     simulator: &str,
@@ -161,6 +186,7 @@ pub fn settings(
         ("STRIPE_API_BASE", simulator),
         ("STRIPE_WEBHOOK_SECRET", secrets.0),
         ("STRIPE_CONNECT_WEBHOOK_SECRET", secrets.1),
+        ("STRIPE_ACCOUNTS", accounts_api()),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()

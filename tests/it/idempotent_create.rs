@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use souk_entity::PaymentId;
 use souk_simulator::FaultKind;
 
-use crate::harness::{Answer, Shop, TestApp, text};
+use crate::harness::{Answer, Shop, TestApp, accounts_path, text};
 
 /// The objects that we create at Stripe, besides refunds.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ impl Object {
 
     fn path(self) -> &'static str {
         match self {
-            Account => "/v1/accounts",
+            Account => accounts_path(),
             Coupon => "/v1/coupons",
             Code => "/v1/promotion_codes",
             Session => "/v1/checkout/sessions",

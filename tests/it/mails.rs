@@ -1,13 +1,16 @@
 //! Mails say what happened and which sum moved, once each, to those whom it concerns.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::harness::{TestApp, text};
+use crate::harness::{Shop, TestApp, text};
 
 /// The texts of the mails to an address.
 fn texts_to(app: &TestApp, address: &str) -> Vec<String> {
     let folder = app.app.config.data_dir.join("mail");
-    let files = std::fs::read_dir(folder).expect("a folder");
+    let Ok(files) = std::fs::read_dir(folder) else {
+        // No mail was sent yet.
+        return Vec::new();
+    };
     let read = |file: std::io::Result<std::fs::DirEntry>| {
         std::fs::read_to_string(file.expect("a file").path()).expect("a mail")
     };
@@ -69,21 +72,59 @@ async fn a_seller_is_told_of_a_payout_that_failed() {
     );
 }
 
+/// Restricts the account, lets the events come, and lifts it again. The texts of the mails that this brought.
+async fn told_of(app: &TestApp, shop: &Shop, how: Value) -> Vec<String> {
+    let before = texts_to(app, &shop.owner.email).len();
+    let change = async |what: &str, how: Value| {
+        let path = format!("/accounts/{}/{what}", shop.account);
+        app.simulate(&path, how).await;
+        app.settle().await;
+        app.advance(60).await;
+    };
+    change("restrict", how).await;
+    let mut texts = texts_to(app, &shop.owner.email);
+    assert_eq!(texts.len(), before + 1, "one mail: {texts:?}");
+    change("unrestrict", json!({})).await;
+    assert_eq!(
+        texts_to(app, &shop.owner.email).len(),
+        before + 1,
+        "no mail that it is over"
+    );
+    texts.sort();
+    texts
+}
+
+const DOCUMENT: &str = "individual.verification.document";
+
 #[tokio::test]
 async fn a_seller_is_told_each_time_that_stripe_begins_to_want_something() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     assert_eq!(app.mails_called("Stripe needs something from you"), 0);
     for times in 1..=2 {
-        let due = json!({ "currently_due": ["individual.verification.document"] });
-        app.simulate(&format!("/accounts/{}/restrict", shop.account), due)
-            .await;
-        app.settle().await;
+        let deadline = app.now() + 7 * 86_400;
+        let due = json!({ "currently_due": [DOCUMENT], "current_deadline": deadline });
+        let texts = told_of(&app, &shop, due).await;
         assert_eq!(app.mails_called("Stripe needs something from you"), times);
-        app.advance(60).await;
-        app.simulate(&format!("/accounts/{}/unrestrict", shop.account), json!({}))
-            .await;
-        app.settle().await;
-        app.advance(60).await;
+        let said = "A photo of your identity document, by 25 November 2026, or";
+        let says = |text: &String| text.contains(said) && text.contains("until 2026-11-25");
+        assert!(texts.iter().any(says), "{texts:?}");
     }
+}
+
+#[tokio::test]
+async fn a_seller_is_told_each_time_that_it_can_take_no_payments_any_more() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    for times in 1..=2 {
+        let texts = told_of(&app, &shop, json!({ "currently_due": [DOCUMENT] })).await;
+        assert_eq!(
+            app.mails_called("You can't take payments at the moment"),
+            times
+        );
+        let says =
+            |text: &String| text.contains("A photo of your identity document, which is overdue");
+        assert!(texts.iter().any(says), "{texts:?}");
+    }
+    assert_eq!(app.mails_called("Stripe needs something from you"), 0);
 }

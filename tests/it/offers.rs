@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Has, Shop, TestApp, User, text};
+use crate::harness::{Has, Shop, TestApp, User, accounts_path, text};
 
 /// The products of the shop window as somebody sees it, each with whether it can be bought.
 async fn window(app: &TestApp, who: Option<&User>) -> Vec<(String, bool)> {
@@ -140,7 +140,7 @@ async fn stripes_page_names_the_seller_and_follows_a_new_name() {
 async fn a_seller_who_is_renamed_before_stripe_answers_has_one_account_with_the_new_name() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
-    let (method, path) = ("POST", "/v1/accounts");
+    let (method, path) = ("POST", accounts_path());
     app.fault(method, path, FaultKind::CommitThenTimeout, Some(3))
         .await;
     let body = json!({ "name": "Mira", "country": "US" });
@@ -174,7 +174,7 @@ async fn a_seller_who_is_renamed_before_stripe_answers_has_one_account_with_the_
 async fn a_name_that_stripe_refuses_or_an_account_that_is_gone_makes_no_noise() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
-    let path = format!("/v1/accounts/{}", shop.account);
+    let path = format!("{}/{}", accounts_path(), shop.account);
     app.fault("POST", &path, FaultKind::Error402, Some(1)).await;
     rename(&app, &shop, "Refused").await;
     app.settle().await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use souk_simulator::FaultKind;
 
-use crate::harness::{Answer, PASSWORD, Shop, TestApp, text};
+use crate::harness::{Answer, PASSWORD, Shop, TestApp, account_links_path, accounts_path, text};
 use crate::sellers::{change_account, get_seller, new_seller};
 
 /// A new link to Stripe's form.
@@ -138,7 +138,7 @@ async fn the_page_a_seller_comes_back_to_reads_the_account_again_and_says_what_i
         app.deliver(event).await;
     }
     app.settle().await;
-    app.fault("GET", "/v1/accounts", FaultKind::Reset, None)
+    app.fault("GET", accounts_path(), FaultKind::Reset, None)
         .await;
     let silent = app.get(&page).await;
     assert!(
@@ -257,7 +257,7 @@ async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_
     let state = state_of(&refresh_page(&app, &shop).await);
     app.fault(
         "POST",
-        "/v1/account_links",
+        account_links_path(),
         FaultKind::TimeoutBeforeCommit,
         None,
     )

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Between, Has, Shop, TestApp, User, event, text};
+use crate::harness::{Has, Shop, TestApp, User, accounts_path, event, text};
 use crate::onboarding::{browse, link};
 
 /// A seller that isn't onboarded, and of which nothing is left to do here.
@@ -207,6 +207,8 @@ async fn sync_reads_the_account_when_no_event_has_come() {
     assert_eq!(seller["requirements"]["disabled_reason"], "under_review");
     assert_eq!(seller["charges_enabled"], false);
     assert_eq!(get_seller(&app, &shop).await, seller);
+    app.run_jobs().await;
+    assert_eq!(app.mails_called("You can't take payments at the moment"), 1);
 }
 
 #[tokio::test]
@@ -247,7 +249,7 @@ async fn a_full_dashboard_has_no_links_and_an_express_one_opens() {
         .by(&shop.owner)
         .refused(409, "dashboard_not_express")
         .await;
-    let app = TestApp::with(&[("SELLER_DASHBOARD", "express")]).await;
+    let app = TestApp::with(&[("CHARGE_PROFILE", "direct_express")]).await;
     let shop = new_seller(&app).await;
     let path = format!("/v1/sellers/{}/dashboard_links", shop.id);
     // Stripe gives none before onboarding.
@@ -451,7 +453,7 @@ async fn every_wrong_field_of_a_new_seller_is_named_and_nothing_is_made() {
 async fn a_country_that_stripe_refuses_after_all_is_named_and_leaves_no_seller() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
-    let (method, path) = ("POST", "/v1/accounts");
+    let (method, path) = ("POST", accounts_path());
     app.fault(method, path, FaultKind::TimeoutBeforeCommit, Some(3))
         .await;
     let body = json!({ "name": "Mira", "country": "US" });
@@ -467,23 +469,4 @@ async fn a_country_that_stripe_refuses_after_all_is_named_and_leaves_no_seller()
     assert_eq!(problem["param"], "country");
     assert_eq!(app.count("sellers").await, 0);
     app.run_jobs().await;
-}
-
-#[tokio::test]
-async fn a_platform_that_may_not_make_accounts_is_told_so_and_keeps_no_seller() {
-    let (app, between) = Between::start().await;
-    let mira = app.member("mira").await;
-    between.edit(|path, status, answer| {
-        if path.starts_with("/v1/accounts") {
-            *status = 400;
-            *answer = json!({ "error": {
-                "type": "invalid_request_error", "message": "You can only create new accounts if you've signed up for Connect.",
-            } });
-        }
-    });
-    let body = json!({ "name": "Mira", "country": "US" });
-    let refused = app.post("/v1/sellers", body).by(&mira);
-    let refused = refused.refused(409, "stripe_refused").await;
-    assert!(text(&refused, "detail").contains("signed up for Connect"));
-    assert_eq!(app.count("sellers").await, 0);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use souk_simulator::FaultKind;
 
-use crate::harness::{Has, TestApp, text};
+use crate::harness::{Has, TestApp, account_links_path, accounts_path, text};
 use crate::sellers::get_seller;
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn a_seller_whose_creation_stripe_did_not_answer_has_one_account_in_the_en
             .by(&mira)
             .keyed("once")
     };
-    app.fault("POST", "/v1/accounts", FaultKind::CommitThenTimeout, None)
+    app.fault("POST", accounts_path(), FaultKind::CommitThenTimeout, None)
         .await;
     call().refused(503, "stripe_unavailable").await;
     let list = app.get("/v1/sellers").by(&mira).expect(200).await;
@@ -57,7 +57,7 @@ async fn the_job_creates_the_account_of_a_seller_that_nobody_asked_for_again() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
     for kind in [FaultKind::CommitThenTimeout, FaultKind::TimeoutBeforeCommit] {
-        app.fault("POST", "/v1/accounts", kind, None).await;
+        app.fault("POST", accounts_path(), kind, None).await;
         let body = json!({ "name": "Mira", "country": "US" });
         app.post("/v1/sellers", body)
             .by(&mira)
@@ -85,7 +85,7 @@ async fn the_job_creates_the_account_of_a_seller_that_nobody_asked_for_again() {
 async fn a_sync_creates_the_account_of_a_seller_after_a_500_saved_under_its_key() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
-    app.fault("POST", "/v1/accounts", FaultKind::Error500, Some(3))
+    app.fault("POST", accounts_path(), FaultKind::Error500, Some(3))
         .await;
     let body = json!({ "name": "Mira", "country": "US" });
     app.post("/v1/sellers", body)
@@ -101,17 +101,20 @@ async fn a_sync_creates_the_account_of_a_seller_after_a_500_saved_under_its_key(
 }
 
 /// Operations that need Stripe, each with the request that it makes.
-const ASKING: [(&str, &str, &str, &str); 5] = [
-    ("POST", "onboarding_links", "POST", "/v1/account_links"),
-    ("POST", "dashboard_links", "POST", "/v1/accounts"),
-    ("POST", "sync", "GET", "/v1/accounts"),
-    ("GET", "balance", "GET", "/v1/balance"),
-    ("POST", "", "POST", "/v1/accounts"),
-];
+fn asking() -> [(&'static str, &'static str, &'static str, &'static str); 6] {
+    [
+        ("POST", "onboarding_links", "POST", account_links_path()),
+        ("POST", "dashboard_links", "POST", "/v1/accounts"),
+        ("POST", "account_sessions", "POST", "/v1/account_sessions"),
+        ("POST", "sync", "GET", accounts_path()),
+        ("GET", "balance", "GET", "/v1/balance"),
+        ("POST", "", "POST", accounts_path()),
+    ]
+}
 
 #[tokio::test]
 async fn each_operation_says_that_stripe_is_away_and_works_again_afterwards() {
-    let app = TestApp::with(&[("SELLER_DASHBOARD", "express")]).await;
+    let app = TestApp::with(&[("CHARGE_PROFILE", "direct_express")]).await;
     let shop = app.shop("mira").await;
     let kinds = [
         FaultKind::TimeoutBeforeCommit,
@@ -120,10 +123,14 @@ async fn each_operation_says_that_stripe_is_away_and_works_again_afterwards() {
         FaultKind::Reset,
     ];
     let mut worked = BTreeSet::new();
-    for (method, what, at, path) in ASKING {
+    for (method, what, at, path) in asking() {
         let call = || match (method, what) {
             (_, "") => app.post("/v1/sellers", json!({ "name": "Second", "country": "US" })),
             ("GET", _) => app.get(format!("/v1/sellers/{}/{what}", shop.id)),
+            (_, "account_sessions") => app.post(
+                format!("/v1/sellers/{}/{what}", shop.id),
+                json!({ "components": ["payouts"] }),
+            ),
             _ => app.post(format!("/v1/sellers/{}/{what}", shop.id), json!({})),
         };
         for kind in kinds {

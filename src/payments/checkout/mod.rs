@@ -18,10 +18,9 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::catalog::promotions::redemptions::{self, GivenCode};
-use crate::config::origin;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::http::{check_metadata, deserialize_some, json_objects};
+use crate::http::{allowed_redirect, check_metadata, deserialize_some, json_objects};
 use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
 use crate::money::FeeRule;
@@ -546,22 +545,10 @@ fn refused_request(error: Error) -> Error {
     Error::invalid_with(code, param, error.to_string())
 }
 
-/// The given address, if its origin is allowed: otherwise anybody could send buyers elsewhere through us.
+/// The given address, if its origin is allowed, or our own page.
 fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<String> {
-    let Some(given) = given else {
-        return Ok(app.config.page(own));
-    };
-    let allowed = given.len() <= 2048
-        && url::Url::parse(&given).is_ok_and(|url| {
-            matches!(url.scheme(), "http" | "https")
-                && app.config.redirect_origins.contains(&origin(&url))
-        });
-    if allowed {
-        Ok(given)
-    } else {
-        Err(Error::invalid(
-            param,
-            format!("{param} is not on an allowed origin (ALLOWED_REDIRECT_ORIGINS)."),
-        ))
+    match given {
+        Some(given) => allowed_redirect(&app.config, param, given),
+        None => Ok(app.config.page(own)),
     }
 }

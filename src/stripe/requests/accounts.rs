@@ -1,10 +1,11 @@
 //! Connected accounts (docs.stripe.com/api/accounts), the links into them, and their balance.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use souk_entity::seller::Dashboard;
+use serde::Serialize;
+use souk_entity::seller::{ChargeProfile, Dashboard};
 use souk_entity::{AccountId, Timestamp};
-use stripe_client_core::StripeRequest;
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_connect::account::{
     CreateAccount, CreateAccountBusinessProfile, CreateAccountCapabilities,
     CreateAccountCapabilitiesCardPayments, CreateAccountCapabilitiesTransfers,
@@ -20,7 +21,10 @@ use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::login_link::CreateAccountLoginLink;
 use stripe_core::balance::RetrieveForMyAccountBalance;
 
+use super::accounts_v2::UseCase;
 use super::{LIMIT, created_since};
+use crate::config::profiles::{Bearer, Configuration, terms};
+use crate::stripe::views::AccountSessionView;
 
 /// The `metadata` name that carries our seller's id. It is only a hint, since the account's holder can change it.
 pub const METADATA_SELLER: &str = "souk_seller";
@@ -37,17 +41,19 @@ pub struct NewAccount<'a> {
     pub email: &'a str,
     /// `individual` or `company`.
     pub business_type: Option<&'a str>,
-    /// The dashboard, which also decides who is liable for fees and losses.
-    pub dashboard: Dashboard,
+    /// Which dashboard it has, who is liable for fees and losses, and what it must be capable of.
+    pub profile: ChargeProfile,
 }
 
 /// Creates an account with `controller` properties (docs.stripe.com/connect/migrate-to-controller-properties). The
-/// capabilities `card_payments` and `transfers` are requested.
+/// capability `transfers` is requested, which `card_payments` takes too, and that if its charges are direct.
 pub fn create(new: &NewAccount<'_>) -> impl StripeRequest + use<> {
     let mut capabilities = CreateAccountCapabilities::new();
-    let mut cards = CreateAccountCapabilitiesCardPayments::new();
-    cards.requested = Some(true);
-    capabilities.card_payments = Some(cards);
+    if terms(new.profile).configuration == Configuration::Merchant {
+        let mut cards = CreateAccountCapabilitiesCardPayments::new();
+        cards.requested = Some(true);
+        capabilities.card_payments = Some(cards);
+    }
     let mut transfers = CreateAccountCapabilitiesTransfers::new();
     transfers.requested = Some(true);
     capabilities.transfers = Some(transfers);
@@ -55,7 +61,7 @@ pub fn create(new: &NewAccount<'_>) -> impl StripeRequest + use<> {
         .country(new.country)
         .email(new.email)
         .capabilities(capabilities)
-        .controller(controller(new.dashboard))
+        .controller(controller(new.profile))
         .metadata(HashMap::from([(
             METADATA_SELLER.to_owned(),
             new.seller.to_owned(),
@@ -86,13 +92,22 @@ pub fn retrieve_own() -> impl StripeRequest {
     RetrieveForMyAccountAccount::new()
 }
 
-/// Who is liable for losses and fees, and who collects requirements. With the full dashboard Stripe is liable for losses
-/// and the seller pays fees, as Stripe advises for direct charges. With the Express dashboard Stripe wants the platform
-/// liable for both (until 2026-11-18.endive, which is later than our API version). Stripe collects requirements either way.
-fn controller(dashboard: Dashboard) -> CreateAccountController {
-    let (kind, payer, liable) = match dashboard {
-        Dashboard::Full => (Type::Full, FeesPayer::Account, Losses::Stripe),
-        Dashboard::Express => (Type::Express, FeesPayer::Application, Losses::Application),
+/// Who is liable for losses and fees, and who collects requirements: Stripe, except where the seller has no dashboard of
+/// Stripe's, as v2 decides it by itself.
+fn controller(profile: ChargeProfile) -> CreateAccountController {
+    let terms = terms(profile);
+    let (kind, collection) = match terms.dashboard {
+        Dashboard::Full => (Type::Full, Collection::Stripe),
+        Dashboard::Express => (Type::Express, Collection::Stripe),
+        Dashboard::None => (Type::None, Collection::Application),
+    };
+    let payer = match terms.fees {
+        Bearer::Stripe => FeesPayer::Account,
+        Bearer::Application => FeesPayer::Application,
+    };
+    let liable = match terms.losses {
+        Bearer::Stripe => Losses::Stripe,
+        Bearer::Application => Losses::Application,
     };
     let mut controller = CreateAccountController::new();
     let mut stripe_dashboard = CreateAccountControllerStripeDashboard::new();
@@ -104,7 +119,7 @@ fn controller(dashboard: Dashboard) -> CreateAccountController {
     let mut losses = CreateAccountControllerLosses::new();
     losses.payments = Some(liable);
     controller.losses = Some(losses);
-    controller.requirement_collection = Some(Collection::Stripe);
+    controller.requirement_collection = Some(collection);
     controller
 }
 
@@ -124,13 +139,18 @@ pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListAccount {
     }
 }
 
-/// Creates an `account_onboarding` link (docs.stripe.com/api/account_links): it works once, for some minutes.
-pub fn onboarding_link(
+/// Creates a link (docs.stripe.com/api/account_links): it works once, for some minutes.
+pub fn link(
     account: &AccountId,
+    use_case: UseCase,
     refresh_url: &str,
     return_url: &str,
 ) -> impl StripeRequest + use<> {
-    CreateAccountLink::new(account.as_ref(), CreateAccountLinkType::AccountOnboarding)
+    let kind = match use_case {
+        UseCase::Onboarding => CreateAccountLinkType::AccountOnboarding,
+        UseCase::Update => CreateAccountLinkType::AccountUpdate,
+    };
+    CreateAccountLink::new(account.as_ref(), kind)
         .refresh_url(refresh_url)
         .return_url(return_url)
 }
@@ -138,6 +158,35 @@ pub fn onboarding_link(
 /// Creates a link into the Express dashboard (docs.stripe.com/api/accounts/login_link).
 pub fn login_link(account: &AccountId) -> impl StripeRequest + use<> {
     CreateAccountLoginLink::new(account.as_ref())
+}
+
+/// A session by which a page shows Stripe's components for an account (docs.stripe.com/api/account_sessions/create).
+#[derive(Serialize)]
+pub struct CreateAccountSession {
+    account: AccountId,
+    components: BTreeMap<&'static str, Component>,
+}
+
+#[derive(Serialize)]
+struct Component {
+    enabled: bool,
+}
+
+/// Creates a session with these components, such as `account_onboarding`, each with the features that Stripe gives it.
+pub fn session(account: &AccountId, components: &[&'static str]) -> CreateAccountSession {
+    let enabled = |name: &&'static str| (*name, Component { enabled: true });
+    CreateAccountSession {
+        account: account.clone(),
+        components: components.iter().map(enabled).collect(),
+    }
+}
+
+impl StripeRequest for CreateAccountSession {
+    type Output = AccountSessionView;
+
+    fn build(&self) -> RequestBuilder {
+        RequestBuilder::new(StripeMethod::Post, "/account_sessions").form(self)
+    }
 }
 
 /// Retrieves the balance of the account that it is sent on (docs.stripe.com/api/balance).
@@ -149,14 +198,14 @@ pub fn balance() -> impl StripeRequest {
 mod tests {
     use super::*;
 
-    fn body(dashboard: Dashboard) -> Vec<(String, String)> {
+    fn body(profile: ChargeProfile) -> Vec<(String, String)> {
         let request = create(&NewAccount {
             seller: "sel_1",
             name: Some("Mira's Lamps"),
             country: "DE",
             email: "mira@example.com",
             business_type: Some("individual"),
-            dashboard,
+            profile,
         })
         .build();
         assert_eq!(request.path, "/accounts");
@@ -172,7 +221,7 @@ mod tests {
 
     #[test]
     fn an_account_is_made_by_controller_properties_and_carries_our_seller() {
-        let body = body(Dashboard::Full);
+        let body = body(ChargeProfile::Direct);
         for (name, value) in [
             ("controller[stripe_dashboard][type]", "full"),
             ("controller[losses][payments]", "stripe"),
@@ -191,11 +240,53 @@ mod tests {
     }
 
     #[test]
-    fn with_the_express_dashboard_the_platform_answers_for_fees_and_losses() {
-        let body = body(Dashboard::Express);
-        assert!(has(&body, "controller[stripe_dashboard][type]", "express"));
-        assert!(has(&body, "controller[losses][payments]", "application"));
-        assert!(has(&body, "controller[fees][payer]", "application"));
-        assert!(has(&body, "controller[requirement_collection]", "stripe"));
+    fn with_the_express_dashboard_or_none_the_platform_answers_for_fees_and_losses() {
+        for (profile, dashboard, collection) in [
+            (ChargeProfile::DirectExpress, "express", "stripe"),
+            (ChargeProfile::Marketplace, "express", "stripe"),
+            (ChargeProfile::WhiteLabel, "none", "application"),
+        ] {
+            let body = body(profile);
+            for (name, value) in [
+                ("controller[stripe_dashboard][type]", dashboard),
+                ("controller[losses][payments]", "application"),
+                ("controller[fees][payer]", "application"),
+                ("controller[requirement_collection]", collection),
+            ] {
+                assert!(has(&body, name, value), "{profile:?}: no {name}={value}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_sellers_with_direct_charges_ask_for_card_payments() {
+        for (profile, asks) in [
+            (ChargeProfile::Direct, true),
+            (ChargeProfile::Marketplace, false),
+        ] {
+            let body = body(profile);
+            assert!(has(&body, "capabilities[transfers][requested]", "true"));
+            let cards = "capabilities[card_payments][requested]";
+            assert_eq!(has(&body, cards, "true"), asks, "{profile:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_enables_what_it_names() {
+        let account = AccountId::from("acct_1");
+        let request = session(&account, &["payments", "account_onboarding"]).build();
+        let body = request.body.unwrap_or_default();
+        let fields: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes())
+            .into_owned()
+            .collect();
+        assert_eq!(fields.len(), 3);
+        assert!(has(&fields, "account", "acct_1"));
+        for name in ["payments", "account_onboarding"] {
+            assert!(has(
+                &fields,
+                &format!("components[{name}][enabled]"),
+                "true"
+            ));
+        }
     }
 }

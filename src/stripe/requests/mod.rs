@@ -2,6 +2,7 @@
 //! filters (docs.stripe.com/api/pagination).
 
 pub mod accounts;
+pub mod accounts_v2;
 pub mod balance;
 pub mod checkout;
 pub mod disputes;

@@ -1,5 +1,7 @@
 //! Connected accounts, the links into them, and their balance.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer};
 
 /// A connected account (docs.stripe.com/api/accounts/object). A missing field counts as not enabled, or as nothing due.
@@ -9,6 +11,9 @@ pub struct AccountView {
     pub id: String,
     /// ISO 3166-1 alpha-2, upper case.
     pub country: Option<String>,
+    /// The status of each capability by its name, such as `card_payments`: `active`, `pending` or `inactive`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub capabilities: BTreeMap<String, String>,
     /// Whether it can take money.
     #[serde(default, deserialize_with = "or_default")]
     pub charges_enabled: bool,
@@ -45,6 +50,23 @@ pub struct RequirementsView {
     pub disabled_reason: Option<String>,
     /// Whole seconds.
     pub current_deadline: Option<i64>,
+    /// What was wrong with what was given.
+    #[serde(default, deserialize_with = "or_default")]
+    pub errors: Vec<FieldErrorView>,
+}
+
+/// What was wrong with a field that was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct FieldErrorView {
+    /// The field's name in the lists.
+    #[serde(default, deserialize_with = "or_default")]
+    pub requirement: String,
+    /// Such as `verification_document_expired`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub code: String,
+    /// Stripe's words.
+    #[serde(default, deserialize_with = "or_default")]
+    pub reason: String,
 }
 
 /// `controller` of an account.
@@ -60,6 +82,16 @@ pub struct ControllerView {
 pub struct DashboardView {
     /// `full`, `express` or `none`.
     pub r#type: Option<String>,
+}
+
+/// A secret by which a page shows Stripe's components for an account (docs.stripe.com/api/account_sessions). It is never
+/// stored, and there is no `Debug` that could show it.
+#[derive(Clone, Deserialize)]
+pub struct AccountSessionView {
+    /// For Stripe's script in the browser.
+    pub client_secret: String,
+    /// Whole seconds.
+    pub expires_at: i64,
 }
 
 /// A link that logs its holder in. It is never stored, and there is no `Debug` that could show it.

@@ -1,6 +1,7 @@
 //! The few fields of Stripe's objects that we use. Everything that Stripe may leave out or null is an `Option`.
 
 mod accounts;
+mod accounts_v2;
 mod balance;
 mod disputes;
 mod payments;
@@ -8,6 +9,7 @@ mod promotions;
 mod webhook_endpoints;
 
 pub use accounts::*;
+pub use accounts_v2::*;
 pub use balance::*;
 pub use disputes::*;
 pub use payments::*;

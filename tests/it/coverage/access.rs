@@ -44,6 +44,7 @@ const WHO_MAY: &[Row] = &[
     ("updateSeller", SELLING),
     ("createOnboardingLink", MAKING),
     ("createDashboardLink", [401, 401, 404, 404, 409, 404, 409]),
+    ("createAccountSession", MAKING),
     ("syncSeller", SELLING),
     ("getSellerRequirements", SELLING),
     ("getSellerBalance", SELLING),

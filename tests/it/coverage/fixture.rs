@@ -224,6 +224,8 @@ impl Fixture {
                 set("email", &self.shop.owner.email);
                 set("password", PASSWORD);
             }
+            // The only origin that is allowed here.
+            "createOnboardingLink" => set("return_url", "http://shop.test/selling"),
             "createPromotionCode" => set("code", &format!("CODE{n}")),
             // More than was paid: refused only once it is known that the caller may refund.
             "createRefund" => good["amount"] = json!(999_999_999_999_i64),

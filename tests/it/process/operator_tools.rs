@@ -163,7 +163,7 @@ async fn a_separate_worker_does_the_jobs_where_the_settings_say_so() {
     let bearer = format!("Bearer {}", text(&pair, "access_token"));
     app.fault(
         "POST",
-        "/v1/accounts",
+        crate::harness::accounts_path(),
         souk_simulator::FaultKind::TimeoutBeforeCommit,
         None,
     )
