@@ -3,6 +3,7 @@
 mod row_counts;
 pub mod set_wise;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,6 +46,15 @@ pub struct Db {
     clock: Clock,
     /// Notified after a commit that staged work which is due, so that workers need not poll often.
     pub staged: Arc<Notify>,
+}
+
+/// How a schema differs from the one that this version makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchemaChanges {
+    /// Changes that the schema lacks.
+    pub missing: usize,
+    /// Changes of a newer version.
+    pub unknown: usize,
 }
 
 /// A write transaction. Dropped without `commit` it rolls back.
@@ -135,6 +145,29 @@ impl Db {
         }
         Migrator::up(&tx.inner, None).await?;
         tx.commit().await
+    }
+
+    /// Compares the schema's changes with those that this version knows.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn migrations(&self) -> Result<SchemaChanges> {
+        let known: BTreeSet<String> = Migrator::migrations()
+            .iter()
+            .map(|change| change.name().to_owned())
+            .collect();
+        let mut made = BTreeSet::new();
+        if !self.is_empty().await? {
+            let names =
+                Statement::from_string(self.backend(), "SELECT version FROM seaql_migrations");
+            for row in self.read.query_all_raw(names).await? {
+                made.insert(row.try_get::<String>("", "version")?);
+            }
+        }
+        Ok(SchemaChanges {
+            missing: known.difference(&made).count(),
+            unknown: made.difference(&known).count(),
+        })
     }
 
     /// Asks whether the database answers.

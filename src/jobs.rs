@@ -107,7 +107,7 @@ pub enum Recipient {
 
 impl Job {
     /// The name of its effect: jobs with the same key are one job.
-    fn effect_key(&self) -> String {
+    pub fn effect_key(&self) -> String {
         let (kind, subject) = (self.kind(), self.subject());
         match self {
             // As it was before sellers got mail, so that no buyer gets one twice.

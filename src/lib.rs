@@ -8,6 +8,7 @@ pub mod clock;
 pub mod config;
 pub mod countries;
 pub mod db;
+pub mod doctor;
 pub mod error;
 pub mod findings;
 pub mod http;
@@ -86,6 +87,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(ledger::routes::router())
         .merge(findings::routes::router())
         .merge(admin::routes::router())
+        .merge(doctor::routes::router())
         .merge(http::public::router())
         .layer(DefaultBodyLimit::max(http::BODY_LIMIT))
         .layer((

@@ -47,6 +47,24 @@ impl Mailer {
         })
     }
 
+    /// Asks whether the mail server answers and takes our credentials, or whether the folder can be made.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] with the reason.
+    pub async fn test(&self) -> Result<()> {
+        let tested = match &*self.transport {
+            Transport::Smtp(smtp) => match smtp.test_connection().await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("the server doesn't answer as a mail server".to_owned()),
+                Err(e) => Err(e.to_string()),
+            },
+            Transport::Files(folder) => tokio::fs::create_dir_all(folder)
+                .await
+                .map_err(|e| format!("{}: {e}", folder.display())),
+        };
+        tested.map_err(Error::Busy)
+    }
+
     /// Sends a plain text.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveEnum, ColumnTrait, DbErr, EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect,
 };
+use souk_entity::Timestamp;
 use souk_entity::finding::{self, FindingState};
 use souk_entity::inbox_event::{self, Endpoint, EventState, Source};
 use souk_entity::job::{self, JobState};
@@ -228,21 +229,33 @@ fn count_as_float(count: i64) -> f64 {
 /// Sets the time of each endpoint's last delivery after a restart. An endpoint without one has 0: it may never have been
 /// registered at Stripe.
 async fn restore_last_received(db: &Db, clock: &Clock) -> Result<(), DbErr> {
-    use inbox_event::Column as C;
     for endpoint in Endpoint::iter() {
-        let last: Option<i64> = inbox_event::Entity::find()
-            .select_only()
-            .column(C::ReceivedAt)
-            .filter(C::ReceivedAt.gte(clock.now().plus_ms(-MONTH_MS)))
-            .filter(C::Endpoint.eq(endpoint))
-            .filter(C::Source.eq(Source::Webhook))
-            .order_by_desc(C::ReceivedAt)
-            .into_tuple()
-            .one(&db.read)
-            .await?;
-        last_received(endpoint, last.unwrap_or_default());
+        let last = last_delivery(db, endpoint, clock.now()).await?;
+        last_received(endpoint, last.map_or(0, |at| at.0));
     }
     Ok(())
+}
+
+/// When an endpoint last stored a delivery, within a month.
+///
+/// # Errors
+/// The database failed.
+pub async fn last_delivery(
+    db: &Db,
+    endpoint: Endpoint,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, DbErr> {
+    use inbox_event::Column as C;
+    inbox_event::Entity::find()
+        .select_only()
+        .column(C::ReceivedAt)
+        .filter(C::ReceivedAt.gte(now.plus_ms(-MONTH_MS)))
+        .filter(C::Endpoint.eq(endpoint))
+        .filter(C::Source.eq(Source::Webhook))
+        .order_by_desc(C::ReceivedAt)
+        .into_tuple()
+        .one(&db.read)
+        .await
 }
 
 fn install() -> Result<PrometheusHandle, BuildError> {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod demo;
+mod doctor;
 mod replay;
 mod seed;
 mod serve;
@@ -53,6 +54,7 @@ Examples:
   DATABASE_URL=postgres://localhost/souk souk
   souk replay --state dead --dry-run          what would become of events that were given up
   souk webhooks setup --write .env            what Souk needs at Stripe, and its secrets
+  souk doctor                                 what is wrong with this installation, and what to do
   souk admin create --email me@example.com    the first admin of a real installation";
 
 /// Souk: a self-hosted marketplace backend on Stripe Connect.
@@ -79,6 +81,10 @@ enum Command {
     Demo(demo::Args),
     /// Say which events Stripe is to send to which webhook endpoint, or have it set up.
     Webhooks(webhooks::Args),
+    /// Look at everything that an operator may have got wrong: a line each, with what to do.
+    ///
+    /// The exit code is 0 if all is well, 1 if there are warnings, and 2 if something doesn't work.
+    Doctor(doctor::Args),
     /// Look after admins.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -102,13 +108,17 @@ fn mode(text: &str) -> Result<Mode, String> {
 impl Cli {
     /// Runs the command.
     pub async fn run(self) -> ExitCode {
-        let done = match self.command.unwrap_or(Command::Serve) {
+        let done: Result<(), Failure> = match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run().await,
             Command::Worker => serve::work().await,
             Command::Replay(args) => replay::run(args).await,
             Command::Migrate(args) => migrate(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Webhooks(args) => webhooks::run(args).await,
+            Command::Doctor(args) => match doctor::run(args).await {
+                Ok(code) => return code,
+                Err(e) => Err(e),
+            },
             Command::Admin(command) => admin::run(command).await,
             Command::Openapi => {
                 print!("{}", souk::http::public::OPENAPI);

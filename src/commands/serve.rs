@@ -92,6 +92,7 @@ pub async fn start(mut config: Config) -> Result<Served, Failure> {
         .await
         .map_err(|e| format!("BIND {}: {e}", config.bind))?;
     let addr = listener.local_addr()?;
+    config.bind = addr;
     name_the_port(&mut config, addr);
     let exporter = count(&config).await?;
     let simulator = match config.stripe_mode {

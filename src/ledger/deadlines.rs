@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use souk_entity::{AccountId, BookId, Timestamp, book, seller};
 
 use crate::app::App;
@@ -206,13 +209,27 @@ async fn put_off(tx: &Tx, books: Vec<book::Model>, column: book::Column, by_ms: 
     Ok(())
 }
 
+/// The accounts whose books are so far past their deadline that it is a finding, those that came first first.
+///
+/// # Errors
+/// The database failed.
+pub async fn late<C: ConnectionTrait>(
+    db: &C,
+    livemode: bool,
+    now: Timestamp,
+) -> Result<Vec<AccountId>> {
+    let late = past_deadline(livemode, now).all(db).await?;
+    Ok(late.into_iter().map(|book| book.stripe_account).collect())
+}
+
+fn past_deadline(livemode: bool, now: Timestamp) -> sea_orm::Select<book::Entity> {
+    connected(livemode, book::Column::PullBy)
+        .filter(book::Column::PullBy.lte(now.plus_ms(-STALE_MS)))
+}
+
 /// A book whose pull has only just been staged gets its time: nobody may have been at work before.
 async fn find_stale(tx: &Tx, livemode: bool, staged: &BTreeSet<BookId>) -> Result<()> {
-    use book::Column as C;
-    let stale = connected(livemode, C::PullBy)
-        .filter(C::PullBy.lte(tx.now().plus_ms(-STALE_MS)))
-        .all(tx)
-        .await?;
+    let stale = past_deadline(livemode, tx.now()).all(tx).await?;
     let mut true_of = BTreeSet::new();
     for book in stale {
         if staged.contains(&book.id) {

@@ -8,8 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use souk_entity::AccountId;
+use souk_entity::{AccountId, Timestamp};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+use time::OffsetDateTime;
 
 use crate::config::Config;
 use crate::db::assert_no_open_transaction;
@@ -126,6 +127,35 @@ impl Stripe {
     /// Whether the key is a live one.
     pub fn livemode(&self) -> bool {
         self.inner.livemode
+    }
+
+    /// Stripe's time, in whole seconds, as its answers are stamped with it (`Date`, RFC 9110 section 6.6.1). The answer may be
+    /// a refusal.
+    ///
+    /// # Errors
+    /// [`Error::StripeUnavailable`]: nobody answered, or without a time.
+    pub async fn time(&self) -> Result<Timestamp> {
+        assert_no_open_transaction();
+        let request = self
+            .inner
+            .http
+            .get(format!("{}/v1/account", self.inner.base));
+        let sent = request
+            .bearer_auth(self.inner.key.expose_secret())
+            .send()
+            .await;
+        let response = sent.map_err(|e| Failure::no_answer(&e).error)?;
+        let date = response.headers().get(reqwest::header::DATE);
+        let date = date.and_then(|date| date.to_str().ok()).and_then(|date| {
+            OffsetDateTime::parse(date, &time::format_description::well_known::Rfc2822).ok()
+        });
+        match date {
+            Some(date) => Ok(Timestamp::from_seconds(date.unix_timestamp())),
+            None => Err(Error::StripeUnavailable(Box::new(StripeFault {
+                message: "the answer has no date".to_owned(),
+                ..StripeFault::default()
+            }))),
+        }
     }
 
     /// Acting as the platform.

@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use souk_entity::inbox_event::Endpoint;
 
-use crate::config::Config;
+use crate::config::{Config, StripeMode};
 use crate::ids;
 
 use super::effects;
@@ -53,6 +53,14 @@ impl Destination {
         match self.endpoint() {
             Endpoint::Platform => "/webhooks/stripe",
             Endpoint::Connect => "/webhooks/stripe/connect",
+        }
+    }
+
+    /// The address that Stripe posts to. A server's own simulator is beside it, so `PUBLIC_URL` need not work.
+    pub fn url(self, config: &Config) -> String {
+        match config.stripe_mode {
+            StripeMode::Simulated => format!("http://{}{}", config.bind, self.path()),
+            StripeMode::Remote => config.page(self.path()),
         }
     }
 

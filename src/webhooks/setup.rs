@@ -223,7 +223,7 @@ impl<'a> Setup<'a> {
     /// # Errors
     /// Stripe refused, or didn't answer. A secret that it has shown is never lost to an error.
     pub async fn set_up(&self, destination: Destination) -> Result<Outcome> {
-        let url = self.config.page(destination.path());
+        let url = destination.url(self.config);
         let is_own = |one: &&Registered| {
             one.marked.as_deref() == Some(destination.name())
                 && one.installation.as_deref() == Some(self.options.installation)
@@ -395,7 +395,7 @@ impl<'a> Setup<'a> {
 
     /// Says which endpoints that aren't Souk's send to the same address.
     fn strangers(&self, destination: Destination) -> Vec<String> {
-        let url = self.config.page(destination.path());
+        let url = destination.url(self.config);
         let same = self
             .registered
             .iter()

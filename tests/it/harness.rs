@@ -36,7 +36,7 @@ pub use between::Between;
 pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};
 pub use has::Has;
-pub use process::{Proxy, Souk, free_port, run_souk};
+pub use process::{Proxy, Souk, end_of_souk, free_port, run_souk};
 
 /// When every test begins: 2026-11-18T11:06:40Z.
 pub const START: i64 = 1_795_000_000;

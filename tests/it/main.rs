@@ -14,6 +14,7 @@ mod contract;
 mod coverage;
 mod currencies;
 mod disputes;
+mod doctor;
 mod failed_refunds;
 mod fees;
 mod harness;

@@ -108,6 +108,7 @@ const WHO_MAY: &[Row] = &[
     ("retryJob", ADMINS_AND_THEN_NOT),
     ("discardJob", ADMINS_AND_THEN_NOT),
     ("listAuditLog", ADMINS),
+    ("examineInstallation", ADMINS),
 
     // Its credential is the signature, which none of them has.
     ("receivePlatformEvent", [400; 7]),

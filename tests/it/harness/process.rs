@@ -47,15 +47,20 @@ pub async fn run_souk(
     arguments: &[&str],
     settings: &HashMap<String, String>,
 ) -> (bool, String, String) {
+    let (code, said, why) = end_of_souk(arguments, settings).await;
+    (code == Some(0), said, why)
+}
+
+/// Runs a command to its end. Returns its exit code, its output and its errors.
+pub async fn end_of_souk(
+    arguments: &[&str],
+    settings: &HashMap<String, String>,
+) -> (Option<i32>, String, String) {
     let mut command = command(arguments, settings);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let ended = command.output().await.expect("it runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("a text");
-    (
-        ended.status.success(),
-        text(ended.stdout),
-        text(ended.stderr),
-    )
+    (ended.status.code(), text(ended.stdout), text(ended.stderr))
 }
 
 impl Souk {
