@@ -79,7 +79,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     let args = call.args;
     check_confirmable(intent)?;
     let method = method_to_confirm(tx, call, intent)?;
-    intents::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
+    check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let how = AttemptOptions {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
         return_url: args.text("return_url").map(str::to_owned),
@@ -114,6 +114,55 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
             Err(error.keeping_work())
         }
         _ => Ok(value),
+    }
+}
+
+/// A payment method must be of an accepted type and belong to nobody else. A card takes no complete statement descriptor
+/// (<https://docs.stripe.com/api/payment_intents/create#create_payment_intent-statement_descriptor>).
+pub(crate) fn check_method(
+    intent: &Value,
+    customer: Option<&str>,
+    method: &Record,
+) -> Result<(), ApiError> {
+    let noun = match intent["object"].as_str() {
+        Some("setup_intent") => "SetupIntent",
+        _ => "PaymentIntent",
+    };
+    let types = intent["payment_method_types"].as_array();
+    // What the Dashboard turns on isn't known here.
+    let automatic = intent["automatic_payment_methods"].is_object();
+    if !automatic && types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
+        let names: Vec<_> = types
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        return Err(ApiError::invalid(format!(
+            "The PaymentMethod provided ({}) is not allowed for this {noun}. Please attach one of the following payment method types: {}.",
+            method.text("type"),
+            names.join(", ")
+        ))
+        .param("payment_method"));
+    }
+    if method.value["type"] == "card" && intent["statement_descriptor"].is_string() {
+        return Err(ApiError::invalid(
+            "The statement_descriptor parameter is not supported for card charges. Please use the statement_descriptor_suffix parameter instead.",
+        )
+        .param("statement_descriptor"));
+    }
+    match (method.value["customer"].as_str(), customer) {
+        (Some(_), None) => Err(ApiError::invalid(format!(
+            "The provided PaymentMethod ({}) is attached to a Customer. Please include the Customer in the `customer` parameter on the {noun}.",
+            method.id
+        ))
+        .param("payment_method")),
+        (Some(mine), Some(theirs)) if mine != theirs => Err(ApiError::invalid(format!(
+            "The customer does not have a payment method with the ID {}. The payment method must be attached to the customer.",
+            method.id
+        ))
+        .param("payment_method")),
+        (None, _) if method.hidden["used"] == json!(true) => Err(methods::used_up()),
+        _ => Ok(()),
     }
 }
 

@@ -140,7 +140,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     describe(args, &mut fields)?;
     destination::check(tx, call.owner, &fields, "")?;
     if let Some(method) = &method {
-        check_method(&fields, args.text("customer"), method)?;
+        confirm::check_method(&fields, args.text("customer"), method)?;
         fields["payment_method"] = json!(method.id);
         fields["status"] = json!("requires_confirmation");
     }
@@ -300,55 +300,6 @@ fn hidden(tx: &mut Tx<'_>, args: &Node) -> Value {
     json!({ "lines": lines, "incremental": requested == Some("if_available") })
 }
 
-/// A payment method must be of an accepted type and belong to nobody else. A card takes no complete statement descriptor
-/// (<https://docs.stripe.com/api/payment_intents/create#create_payment_intent-statement_descriptor>).
-pub(crate) fn check_method(
-    intent: &Value,
-    customer: Option<&str>,
-    method: &Record,
-) -> Result<(), ApiError> {
-    let noun = match intent["object"].as_str() {
-        Some("setup_intent") => "SetupIntent",
-        _ => "PaymentIntent",
-    };
-    let types = intent["payment_method_types"].as_array();
-    // What the Dashboard turns on isn't known here.
-    let automatic = intent["automatic_payment_methods"].is_object();
-    if !automatic && types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
-        let names: Vec<_> = types
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        return Err(ApiError::invalid(format!(
-            "The PaymentMethod provided ({}) is not allowed for this {noun}. Please attach one of the following payment method types: {}.",
-            method.text("type"),
-            names.join(", ")
-        ))
-        .param("payment_method"));
-    }
-    if method.value["type"] == "card" && intent["statement_descriptor"].is_string() {
-        return Err(ApiError::invalid(
-            "The statement_descriptor parameter is not supported for card charges. Please use the statement_descriptor_suffix parameter instead.",
-        )
-        .param("statement_descriptor"));
-    }
-    match (method.value["customer"].as_str(), customer) {
-        (Some(_), None) => Err(ApiError::invalid(format!(
-            "The provided PaymentMethod ({}) is attached to a Customer. Please include the Customer in the `customer` parameter on the {noun}.",
-            method.id
-        ))
-        .param("payment_method")),
-        (Some(mine), Some(theirs)) if mine != theirs => Err(ApiError::invalid(format!(
-            "The customer does not have a payment method with the ID {}. The payment method must be attached to the customer.",
-            method.id
-        ))
-        .param("payment_method")),
-        (None, _) if method.hidden["used"] == json!(true) => Err(methods::used_up()),
-        _ => Ok(()),
-    }
-}
-
 /// Makes an intent from the given fields. The others have Stripe's defaults.
 pub(crate) fn make(tx: &mut Tx<'_>, owner: &str, fields: Value, hidden: Value) -> Arc<Record> {
     let id = tx.mint("pi_3", 23);
@@ -450,7 +401,7 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         accepted_types(args, &currency, &mut value)?;
     }
     if let Some(method) = given_method(tx, call)? {
-        check_method(&value, value["customer"].as_str(), &method)?;
+        confirm::check_method(&value, value["customer"].as_str(), &method)?;
         value["payment_method"] = json!(method.id);
         value["status"] = json!("requires_confirmation");
         value["next_action"] = Value::Null;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
-    confirm::{AttemptOptions, AttemptOutcome, Challenge},
+    confirm::{self, AttemptOptions, AttemptOutcome, Challenge},
     intents,
 };
 use crate::{
@@ -117,7 +117,7 @@ fn describe(tx: &mut Tx<'_>, call: &Call<'_>, fields: &mut Value) -> Result<(), 
     }
     if let Some(method) = intents::given_method(tx, call)? {
         fields["object"] = json!("setup_intent");
-        intents::check_method(fields, fields["customer"].as_str(), &method)?;
+        confirm::check_method(fields, fields["customer"].as_str(), &method)?;
         fields["payment_method"] = json!(method.id);
         fields["status"] = json!("requires_confirmation");
     }
@@ -285,7 +285,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
             return refuse("You cannot confirm this SetupIntent because it's missing a payment method. You can either update the SetupIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned());
         }
     };
-    intents::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
+    confirm::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let return_url = args.text("return_url");
     if return_url.is_some_and(|url| url::Url::parse(url).is_err()) {
         return Err(ApiError::invalid("Not a valid URL")

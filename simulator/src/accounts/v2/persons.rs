@@ -90,7 +90,9 @@ fn check(tx: &Tx<'_>, account: &Record, me: &str, form: &Node) -> Result<(), Api
     }
     let share = form.text("relationship.percent_ownership");
     let owner = form.flag("relationship.owner") == Some(true);
-    if owner && share.and_then(|text| text.parse::<f64>().ok()) == Some(0.0) {
+    let is_nothing =
+        |text: &str| text.starts_with('0') && text.chars().all(|c| c == '0' || c == '.');
+    if owner && share.is_some_and(is_nothing) {
         return Err(refusal(
             "person_percent_ownership_invalid",
             "An owner has more than 0 percent.",

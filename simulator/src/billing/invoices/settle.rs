@@ -229,7 +229,7 @@ pub(crate) fn collect(
     if intent.text("status") == "processing" {
         return Ok(Collected::Waiting);
     }
-    intents::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
+    confirm::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let end = confirm::attempt(tx, &intent.id, &method, how)?;
     observe_intent(tx, &payment);
     Ok(match end {
