@@ -16,6 +16,11 @@ def endive(t):
     return re.sub(r"(^| )payment_method_types\[\](=\S+)?", "", t).strip() + " allowed_payment_method_types[]"
 
 
+def without_configurations(t):
+    """The newest clients (PyPI stripe 16.1) name no configurations of an account link of `/v2`."""
+    return t.replace("*configurations[]", "configurations[]")
+
+
 OVERLAY = {
     "POST /v1/checkout/sessions": endive,
     "POST /v1/payment_intents": endive,
@@ -24,6 +29,7 @@ OVERLAY = {
     "POST /v1/setup_intents": endive,
     "POST /v1/setup_intents/{intent}": endive,
     "POST /v1/setup_intents/{intent}/confirm": endive,
+    "POST /v2/core/account_links": without_configurations,
 }
 ANY = {"payment_method_options", "documents", "verification", "currency_options", "external_account"}
 

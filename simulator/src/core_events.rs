@@ -85,13 +85,14 @@ impl Tx<'_> {
     }
 
     /// The destinations that hear of an event of an account: the platform's that ask for such a source, unless the account
-    /// has taken its access away, and the account's own.
+    /// has taken its access away, and the account's own. Of its closing, which ends the access too, they hear last.
     pub fn hearers(&self, name: &str, payload: &str, account: &str, source: &str) -> Vec<String> {
         let platform = &self.store().platform;
         let connected = account != platform;
         let left = self
             .get(account)
-            .is_some_and(|a| connected && a.hidden["deauthorized"] == true);
+            .is_some_and(|a| connected && a.hidden["deauthorized"] == true)
+            && name != "v2.core.account.closed";
         let own = connected.then(|| self.store().list(Kind::Destination, account));
         let own = own
             .into_iter()

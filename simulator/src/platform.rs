@@ -23,6 +23,75 @@ pub struct Platform {
     /// Whether it may make direct charges on accounts of the legacy types `express` and `custom`, which platforms new since
     /// August 2026 may not (<https://docs.stripe.com/changelog/dahlia/2026-08-26>).
     pub legacy_direct_charges: bool,
+    /// Why it may create no account at all, by v1 or by v2.
+    pub not_ready: Option<NotReady>,
+}
+
+/// What keeps a platform from creating accounts until its operator has done something in the dashboard. The names are Stripe's
+/// codes (schemas `v2.error…` of its description); v1 says it by a message alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotReady {
+    AccountCreateActivationRequired,
+    AccountCreationLiabilityUnacknowledged,
+    AccountCreationRequirementCollectionUnacknowledged,
+    AccountTokenRequired,
+    CannotCreateNewAccountRejected,
+    ConnectIdentityNotVerified,
+    ConnectProfileNotSubmitted,
+}
+
+impl NotReady {
+    /// The code in `/v2` and the message of both namespaces.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            NotReady::AccountCreateActivationRequired => (
+                "account_create_activation_required",
+                "Your account must be activated before it can create connected accounts: https://dashboard.stripe.com/account/onboarding.",
+            ),
+            NotReady::AccountCreationLiabilityUnacknowledged => (
+                "account_creation_liability_unacknowledged",
+                "Please review the responsibilities of managing losses for connected accounts at https://dashboard.stripe.com/settings/connect/platform-profile.",
+            ),
+            NotReady::AccountCreationRequirementCollectionUnacknowledged => (
+                "account_creation_requirement_collection_unacknowledged",
+                "Please review the responsibilities of collecting requirements for connected accounts at https://dashboard.stripe.com/settings/connect/platform-profile.",
+            ),
+            NotReady::AccountTokenRequired => (
+                "account_token_required",
+                "Connect platforms based in FR must create accounts via account tokens.",
+            ),
+            NotReady::CannotCreateNewAccountRejected => (
+                "cannot_create_new_account_rejected",
+                "Your account has been rejected and cannot create connected accounts.",
+            ),
+            NotReady::ConnectIdentityNotVerified => (
+                "connect_identity_not_verified",
+                "Your account must verify its identity before it can create connected accounts.",
+            ),
+            NotReady::ConnectProfileNotSubmitted => (
+                "connect_profile_not_submitted",
+                "You must complete your platform profile to use Connect and create live connected accounts. Visit your dashboard at https://dashboard.stripe.com/connect/accounts/overview to answer the questionnaire.",
+            ),
+        }
+    }
+
+    fn error(self, v2: bool) -> ApiError {
+        let (code, message) = self.words();
+        let error = ApiError::invalid(message);
+        if !v2 {
+            return error;
+        }
+        let error = error.code(code);
+        match self {
+            NotReady::CannotCreateNewAccountRejected => error,
+            NotReady::AccountTokenRequired => error.with("user_message", json!(message)).with(
+                "doc_url",
+                json!("https://docs.stripe.com/connect/account-tokens"),
+            ),
+            _ => error.with("doc_url", json!("https://docs.stripe.com/connect")),
+        }
+    }
 }
 
 impl Default for Platform {
@@ -33,6 +102,7 @@ impl Default for Platform {
             accounts_v2: true,
             sandbox: true,
             legacy_direct_charges: true,
+            not_ready: None,
         }
     }
 }
@@ -83,6 +153,17 @@ impl Platform {
             return Err(ApiError::invalid(message)
                 .code("accounts_v2_access_blocked")
                 .with("user_message", json!(message)));
+        }
+        self.may_create(route, v2, version)
+    }
+
+    /// Refuses the creation of accounts.
+    fn may_create(self, route: &str, v2: bool, version: Option<&str>) -> Result<(), ApiError> {
+        if let Some(why) = self
+            .not_ready
+            .filter(|_| ["POST /v1/accounts", "POST /v2/core/accounts"].contains(&route))
+        {
+            return Err(why.error(v2));
         }
         if !self.accounts_v1 && route == "POST /v1/accounts" {
             let error = ApiError::invalid(

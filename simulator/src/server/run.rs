@@ -173,6 +173,15 @@ fn parameters(
     Ok((form, Value::Null))
 }
 
+/// Refuses what the key, or the platform, may not do.
+fn permit(engine: &Engine, request: &Request<'_>, route: &str) -> Result<(), ApiError> {
+    identity::permit(request.auth, route)?;
+    let core = engine.lock();
+    let (auth, version) = (request.auth, request.named_version);
+    core.platform
+        .permit(route, auth, version, &core.assumptions)
+}
+
 /// Runs the route, and returns the text of the object. A `spoiled` answer is saved as a 500, which `/v2` never keeps: there
 /// a key whose work is done has that work's answer.
 fn execute(
@@ -193,13 +202,7 @@ fn execute(
     };
     let (entry, ids) = routes::find(request.method, request.path).ok_or_else(unknown)?;
     let route = format!("{} {}", request.method, entry.path());
-    identity::permit(request.auth, &route)?;
-    {
-        let core = engine.lock();
-        let (auth, version) = (request.auth, request.named_version);
-        core.platform
-            .permit(&route, auth, version, &core.assumptions)?;
-    }
+    permit(engine, request, &route)?;
     let (form, body) = parameters(request, &route, entry.shape)?;
     fields::check(request.path, &form)?;
     api::expands::check(&route, &form)?;

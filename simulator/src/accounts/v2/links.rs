@@ -23,7 +23,7 @@ pub(super) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let applied = configurations(&account);
     let mut named = form.texts("configurations");
     named.sort_unstable();
-    if named != applied {
+    if !named.is_empty() && named != applied {
         let message =
             "An account link must name all configurations that are applied to the account.";
         return Err(refusal("configs_must_match_to_use_account_links", message)
@@ -49,6 +49,8 @@ pub(super) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     });
     let link = links::insert(tx, &account.id, hidden);
     tx.update(&account.id, |r| r.hidden["v2"]["linked"] = json!(true));
+    let mut use_case = call.body["use_case"].clone();
+    use_case[kind]["configurations"] = json!(applied);
     Ok(json!({
         "object": "v2.core.account_link",
         "account": account.id,
@@ -56,7 +58,7 @@ pub(super) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "expires_at": rfc3339(link.int("expires_at")),
         "livemode": false,
         "url": link.value["url"],
-        "use_case": call.body["use_case"],
+        "use_case": use_case,
     }))
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{find, refusal};
+use super::find;
 use crate::{
     api::{Call, Route, namespace::rfc3339},
     error::{Answer, ApiError},
@@ -152,10 +152,10 @@ pub(super) fn account_body(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         other.map(|(name, _)| format!("identity.{name}"))
     });
     if let Some(param) = given {
-        return Err(refusal(
-            "param_alongside_account_token",
-            &format!("The parameter `{param}` cannot be passed alongside `account_token`."),
-        )
+        return Err(ApiError::invalid(format!(
+            "The parameter `{param}` cannot be passed alongside `account_token`."
+        ))
+        .code("param_alongside_account_token")
         .param(param));
     }
     let data = take(tx, token, ACCOUNT, "")?;

@@ -488,12 +488,19 @@ async fn a_closed_account_is_only_remembered() {
     let refused = s.v2("POST", &format!("{path}/close"), &all, &[]).await;
     assert_eq!(refused.error("code"), "cannot_delete_account_with_balance");
     s.simulator.advance(10 * DAY).await;
+    let body = json!({
+        "name": "mine", "type": "webhook_endpoint", "event_payload": "thin", "events_from": ["@accounts", "@self"],
+        "enabled_events": ["v2.core.account.closed"], "webhook_endpoint": { "url": "https://a.example" },
+    });
+    s.post_v2("/v2/core/event_destinations", body).await;
     let closed = s.post_v2(&format!("{path}/close"), all).await;
     assert_eq!(closed["closed"], true);
     assert_eq!(
         events(&s, &id).await.pop().map(|e| e.0).as_deref(),
         Some("v2.core.account.closed")
     );
+    let told = s.simulator.pending_events().await;
+    assert_eq!(told.len(), 1, "the last that is heard of it: {told:?}");
     assert_eq!(s.get_v2(&path).await["closed"], true);
     assert_eq!(
         s.v2("POST", &path, &json!({}), &[]).await.error("code"),
@@ -611,6 +618,11 @@ async fn a_link_names_all_configurations_and_updates_what_the_platform_collects(
     );
     let stranger = link("acct_1stranger", "account_onboarding", &["merchant"]);
     assert_eq!(s.v2("POST", path, &stranger, &[]).await.status, 404);
+    let none = s.post_v2(path, link(&id, "account_onboarding", &[])).await;
+    assert_eq!(
+        none["use_case"]["account_onboarding"]["configurations"],
+        json!(["merchant"])
+    );
     let update = link(&id, "account_update", &["merchant"]);
     assert_eq!(
         s.v2("POST", path, &update, &[]).await.error("code"),

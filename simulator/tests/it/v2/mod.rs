@@ -322,6 +322,32 @@ async fn a_platform_without_v2_or_connect_or_a_sandbox_is_refused_in_v2() {
 }
 
 #[tokio::test]
+async fn a_platform_that_is_not_ready_makes_no_accounts_by_either() {
+    let s = Stripe::start().await;
+    for code in [
+        "account_create_activation_required",
+        "account_creation_liability_unacknowledged",
+        "account_creation_requirement_collection_unacknowledged",
+        "account_token_required",
+        "cannot_create_new_account_rejected",
+        "connect_identity_not_verified",
+        "connect_profile_not_submitted",
+    ] {
+        s.post(
+            "/_simulator/platform",
+            &json!({ "not_ready": code }).to_string(),
+        )
+        .await;
+        let v2 = s.v2("POST", "/v2/core/accounts", &direct(), &[]).await;
+        assert_eq!((v2.status, v2.error("code")), (400, code));
+        let v1 = s.send("POST", "/v1/accounts", "country=DE", &[]).await;
+        assert_eq!((v1.status, v1.error("code")), (400, ""));
+        assert_eq!(v1.error("message"), v2.error("message"));
+    }
+    assert_eq!(count(&s).await, 0);
+}
+
+#[tokio::test]
 async fn restricted_keys_are_refused_in_v2_or_accepted() {
     for (answer, status) in [("refused", 403), ("accepted", 200)] {
         let s = Stripe::under("v2_restricted_keys", answer).await;
