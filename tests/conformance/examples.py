@@ -65,6 +65,8 @@ PARTS_LEFT_OUT = {
     "/v2/money_management/": "Financial Accounts",
     "/v2/test_helpers/": "Financial Accounts",
 }
+# Event destinations that aren't webhook endpoints.
+CLOUDS = ("amazon_eventbridge", "azure_event_grid")
 # Their cards had not expired when the documentation was written; Stripe refuses them today too.
 DATED = ("exp_year]=2023", "exp_year]=2024")
 KEPT = ("/v1/test_helpers/refunds", "/v1/test_helpers/test_clocks")
@@ -117,7 +119,7 @@ def main():
     counts = {"accepted": 0, "missing": 0, "dated": 0, "unrouted": 0, "refused": 0}
     skipped, faults = 0, []
     for method, path, query, body in examples(sdist):
-        if left_out(path):
+        if left_out(path) or any(cloud in body for cloud in CLOUDS):
             skipped += 1
             continue
         status, answer = send(base, method, path, query, body)
