@@ -26,6 +26,8 @@ pub enum Job {
     CreateAccount { seller: SellerId },
     /// Re-read the seller's account from Stripe.
     SyncAccount { seller: SellerId },
+    /// Read from Stripe whose account the link of this event leads to, and re-read that account.
+    ReadReturnedLink { event: String, livemode: bool },
     /// Send the seller's name to its account.
     RenameAccount { seller: SellerId },
     /// Make the coupon and promotion code at Stripe, if they aren't made yet.
@@ -134,6 +136,7 @@ impl Job {
         match self {
             Self::CreateAccount { .. } => "create_account",
             Self::SyncAccount { .. } => "sync_account",
+            Self::ReadReturnedLink { .. } => "read_returned_link",
             Self::RenameAccount { .. } => "rename_account",
             Self::CreatePromotionCode { .. } => "create_promotion_code",
             Self::CreateSession { .. } => "create_session",
@@ -165,6 +168,7 @@ impl Job {
             Self::CreateAccount { seller }
             | Self::SyncAccount { seller }
             | Self::RenameAccount { seller } => seller.as_ref(),
+            Self::ReadReturnedLink { event, .. } => event,
             Self::CreatePromotionCode { code } => code.as_ref(),
             Self::CreateSession { payment } | Self::RereadPayment { payment } => payment.as_ref(),
             Self::Refund { refund } => refund.as_ref(),

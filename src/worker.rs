@@ -419,6 +419,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         Job::CreateAccount { .. }
         | Job::SyncAccount { .. }
         | Job::SyncAccounts
+        | Job::ReadReturnedLink { .. }
         | Job::RenameAccount { .. }
         | Job::CreatePromotionCode { .. }
         | Job::RereadPayment { .. }
@@ -468,7 +469,10 @@ async fn perform_or_end(app: &App, job: &Job) -> Result<()> {
 fn is_of_an_event(job: &Job) -> bool {
     matches!(
         job,
-        Job::SyncPayout { .. } | Job::SyncRefund { .. } | Job::SyncDispute { .. }
+        Job::SyncPayout { .. }
+            | Job::SyncRefund { .. }
+            | Job::SyncDispute { .. }
+            | Job::ReadReturnedLink { .. }
     )
 }
 
@@ -477,6 +481,9 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::CreateAccount { seller } => sellers::account::create(app, seller).await.map(drop),
         Job::SyncAccount { seller } => sellers::account::refresh(app, seller).await.map(drop),
         Job::SyncAccounts => sellers::sync_unread(app).await,
+        Job::ReadReturnedLink { event, livemode } => {
+            sellers::read_returned_link(app, event, *livemode).await
+        }
         Job::RenameAccount { seller } => sellers::account::rename(app, seller).await,
         Job::CreatePromotionCode { code } => {
             let created = catalog::promotions::at_stripe::create(app, code).await;

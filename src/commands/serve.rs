@@ -151,9 +151,17 @@ async fn simulate(config: &mut Config, addr: std::net::SocketAddr) -> Result<Sim
             true,
         )
         .await;
+    let thin = simulator
+        .ensure_event_destination(
+            "souk-thin",
+            &format!("http://{addr}/webhooks/stripe/connect"),
+            &souk::webhooks::thin_types(),
+        )
+        .await;
     // Beside those of the environment, so that events can be signed by hand too.
     config.platform_webhook_secrets.push(platform.secret.into());
     config.connect_webhook_secrets.push(connect.secret.into());
+    config.connect_webhook_secrets.push(thin.secret.into());
     Ok(simulator)
 }
 

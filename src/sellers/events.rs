@@ -138,14 +138,18 @@ async fn unknown(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Effect>
 /// no related object; unless its `context` is the account, only Stripe's own copy of the event says which it is.
 pub async fn link_returned(tx: &Tx, object: &EventObject) -> Result<Effect> {
     let livemode = object.livemode;
-    let seller = match &object.account {
-        Some(account) => by_account(tx, account, livemode).await?,
+    let seller = match account_of(object) {
+        Some(account) => by_account(tx, &account, livemode).await?,
         None => None,
     };
-    let Some(seller) = seller else {
-        return Ok(NOT_OURS);
+    let job = match seller {
+        Some(seller) => Job::SyncAccount { seller: seller.id },
+        None => Job::ReadReturnedLink {
+            event: object.event.clone(),
+            livemode,
+        },
     };
-    jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
+    jobs::stage(tx, &job).await?;
     Ok(Effect::Applied)
 }
 

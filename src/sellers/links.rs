@@ -7,13 +7,14 @@ use souk_entity::seller::{self, AccountsApi, Dashboard, SellerStatus};
 use souk_entity::{AccountId, SellerId, Timestamp};
 
 use super::account::{deauthorized, detect_deauthorized, ensure};
-use super::find_locked;
 use super::status::{self, AccountState};
+use super::{by_account, find_locked};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::stripe::requests::accounts;
+use crate::jobs::{self, Job};
 use crate::stripe::requests::accounts_v2::{self, UseCase};
-use crate::stripe::views::{LinkV2View, LinkView};
+use crate::stripe::requests::{accounts, events};
+use crate::stripe::views::{LinkV2View, LinkView, ReturnedLinkView};
 use crate::{audit, identity, ids};
 
 /// The purpose that the state of a `return_url` is signed for.
@@ -193,6 +194,25 @@ pub async fn dashboard_link(app: &App, actor: &str, id: &SellerId) -> Result<Str
     .await?;
     tx.commit().await?;
     Ok(link.url)
+}
+
+/// The job: somebody has come back from a link, and only Stripe's own copy of the event says into whose account it leads.
+/// That account is to be read again.
+///
+/// # Errors
+/// Stripe has not answered, or has no such event any more.
+pub async fn read_returned_link(app: &App, event: &str, livemode: bool) -> Result<()> {
+    if app.stripe.livemode() != livemode {
+        return Ok(());
+    }
+    let request = events::retrieve_thin(event);
+    let returned: ReturnedLinkView = app.stripe.platform().get_v2(&request).await?;
+    let account = AccountId(returned.data.account_id);
+    let tx = app.db.begin_write().await?;
+    if let Some(seller) = by_account(&tx, &account, livemode).await? {
+        jobs::stage(&tx, &Job::SyncAccount { seller: seller.id }).await?;
+    }
+    tx.commit().await
 }
 
 /// The seller with a connected account, which is created now if it isn't yet.

@@ -24,7 +24,7 @@ use souk_entity::{AccountId, Amounts, JsonText, Metadata, SellerId, UserId, user
 use validator::{ValidateEmail, ValidateLength};
 
 pub use account::{balance, sync};
-pub use links::{Way, account_link, dashboard_link};
+pub use links::{Way, account_link, dashboard_link, read_returned_link};
 pub use sessions::account_session;
 
 use crate::app::App;

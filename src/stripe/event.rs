@@ -20,7 +20,7 @@ const LAST_SECOND: i64 = 253_402_300_799;
 const THIN: &str = "v2.core.event";
 
 /// The paths of the envelope's fields.
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "id",
     "object",
     "type",
@@ -31,6 +31,7 @@ const FIELDS: [&str; 10] = [
     "api_version",
     "data.object.id",
     "related_object.id",
+    "data.account_id",
 ];
 
 /// The envelope of an event (docs.stripe.com/api/events/object), and the whole as it came.
@@ -50,7 +51,7 @@ pub struct Event {
     pub created: Timestamp,
     /// The version its object is shaped by.
     pub api_version: Option<String>,
-    /// The id of `data.object`, or of a thin event's `related_object`.
+    /// The id of `data.object`; of a thin event's `related_object`, or the account that a link leads into.
     pub object_id: Option<String>,
     /// The bytes as they came: JSON in UTF-8. Each effect reads the fields it needs of `data.object`, which is a snapshot
     /// of the moment of the event.
@@ -101,6 +102,7 @@ impl Event {
             version,
             object,
             related,
+            linked,
         ] = found?;
         let thin = text(what).as_deref() == Some(THIN);
         // The last part of the path is the account it happened on (docs.stripe.com/context).
@@ -116,7 +118,11 @@ impl Event {
             mode: read(mode),
             created: moment(at).unwrap_or_default(),
             api_version: text(version),
-            object_id: text(if thin { related } else { object }),
+            object_id: match thin {
+                // One that was retrieved and not delivered says so itself.
+                true => text(related).or_else(|| text(linked)),
+                false => text(object),
+            },
             payload,
         })
     }

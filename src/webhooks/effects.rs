@@ -340,6 +340,7 @@ pub(super) struct TypeGroup {
     /// The cursor's name: the version that first had these types, and a number from the second group on.
     pub(super) name: String,
     pub(super) types: Vec<&'static str>,
+    pub(super) payload: PayloadStyle,
 }
 
 /// Stripe's limit for one request (docs.stripe.com/api/events/list and docs.stripe.com/api/v2/core/events/list, `types`).
@@ -349,6 +350,17 @@ const MAX_LISTED_TYPES: usize = 20;
 /// holds for all its types.
 pub(super) fn type_groups(endpoint: Endpoint) -> Vec<TypeGroup> {
     groups_of(&TABLE, |row| row.is_snapshot_at(endpoint))
+}
+
+/// The types of thin events in such groups. Their names differ from the others'.
+pub(super) fn thin_groups() -> Vec<TypeGroup> {
+    let groups = groups_of(&TABLE, |row| row.payload == PayloadStyle::Thin);
+    let named = groups.into_iter().map(|group| TypeGroup {
+        name: format!("thin:{}", group.name),
+        payload: PayloadStyle::Thin,
+        ..group
+    });
+    named.collect()
 }
 
 fn groups_of(rows: &[EffectRow], is_listed: impl Fn(&EffectRow) -> bool) -> Vec<TypeGroup> {
@@ -368,6 +380,7 @@ fn groups_of(rows: &[EffectRow], is_listed: impl Fn(&EffectRow) -> bool) -> Vec<
                     at => format!("{version}-{}", at + 1),
                 },
                 types,
+                payload: PayloadStyle::Snapshot,
             })
     };
     (1..=newest).flat_map(of_version).collect()
@@ -408,6 +421,7 @@ mod tests {
         for (groups, mut wanted) in [
             (type_groups(Endpoint::Platform), types(Endpoint::Platform)),
             (type_groups(Endpoint::Connect), types(Endpoint::Connect)),
+            (thin_groups(), thin_types()),
         ] {
             let mut listed: Vec<_> = groups.iter().flat_map(|group| &group.types).collect();
             listed.sort();

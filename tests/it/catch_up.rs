@@ -289,3 +289,104 @@ async fn idempotency_keys_and_logins_are_deleted_when_their_time_is_over() {
     assert_eq!(app.count("sessions").await, 0);
     assert_eq!(app.count("refresh_tokens").await, 0);
 }
+
+/// Has a change of an account at Stripe, whose events are lost.
+async fn change_unheard(app: &TestApp, account: &str) {
+    let due = json!({ "disabled_reason": "requirements.past_due", "currently_due": ["external_account"] });
+    app.simulate(&format!("/accounts/{account}/restrict"), due)
+        .await;
+    app.intercept().await;
+}
+
+#[tokio::test]
+async fn a_thin_event_that_was_never_delivered_is_found_in_whichever_list_it_is_and_counts_once() {
+    let app = TestApp::with(&[("STRIPE_ACCOUNTS", "v2")]).await;
+    let shop = app.shop("mira").await;
+    app.advance(60).await;
+    change_unheard(&app, &shop.account).await;
+    webhooks::catch_up::catch_up(&app.app, None, false)
+        .await
+        .expect("catches up");
+    catch_up(&app, &shop.account).await;
+    let thin = "inbox_events WHERE source = 'catch_up' AND kind LIKE 'v2.core.account%' AND state = 'processed'";
+    let new = app.count(thin).await;
+    assert!(new > 0);
+    assert_eq!(
+        app.count("event_cursors WHERE type_group = 'thin:3'").await,
+        2
+    );
+    app.run_jobs().await;
+    let status: String = app.query("SELECT status AS it FROM sellers").await;
+    assert_eq!(status, "restricted");
+    // None is added twice, nor one that was delivered.
+    app.advance(60).await;
+    let path = format!("/accounts/{}/unrestrict", shop.account);
+    app.simulate(&path, json!({})).await;
+    app.settle().await;
+    webhooks::catch_up::catch_up(&app.app, None, false)
+        .await
+        .expect("catches up");
+    catch_up(&app, &shop.account).await;
+    assert_eq!(app.count(thin).await, new);
+    app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn many_lost_thin_events_are_read_page_by_page() {
+    let app = TestApp::with(&[("STRIPE_ACCOUNTS", "v2")]).await;
+    let shop = app.shop("mira").await;
+    app.advance(60).await;
+    let path = format!("/accounts/{}", shop.account);
+    for n in 0..130 {
+        let n = n.to_string();
+        app.platform_api("POST", &path, &[("metadata[n]", &n)])
+            .await;
+    }
+    app.intercept().await;
+    webhooks::catch_up::catch_up(&app.app, None, false)
+        .await
+        .expect("catches up");
+    catch_up(&app, &shop.account).await;
+    let found = app
+        .count("inbox_events WHERE source = 'catch_up' AND kind LIKE 'v2.core.account%'")
+        .await;
+    assert!(found >= 130, "{found}");
+    app.run_jobs().await;
+}
+
+#[tokio::test]
+async fn a_list_of_thin_events_that_stripe_refuses_holds_up_no_other_and_is_a_finding_until_it_is_read()
+ {
+    let app = TestApp::with(&[("STRIPE_ACCOUNTS", "v2")]).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay(&checkout).await;
+    app.intercept().await;
+    let refused = souk_simulator::FaultKind::Error403;
+    app.fault("GET", "/v2/core/events", refused, None).await;
+    webhooks::catch_up::catch_up(&app.app, None, false)
+        .await
+        .expect("reads the rest");
+    catch_up(&app, &shop.account).await;
+    assert_eq!(app.order(&checkout).await["status"], "paid");
+    let unread = ("thin_events_unread".to_owned(), "platform".to_owned());
+    assert!(app.open_findings().await.contains(&unread));
+    app.simulator.clear_faults().await;
+    webhooks::catch_up::catch_up(&app.app, None, false)
+        .await
+        .expect("catches up");
+    assert!(!app.open_findings().await.contains(&unread));
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn a_platform_that_makes_accounts_by_v1_is_not_asked_for_thin_events() {
+    let app = TestApp::with(&[("STRIPE_ACCOUNTS", "v1")]).await;
+    let refused = souk_simulator::FaultKind::Error403;
+    app.fault("GET", "/v2/core/events", refused, None).await;
+    webhooks::catch_up::catch_up(&app.app, None, false)
+        .await
+        .expect("catches up");
+    assert!(app.open_findings().await.is_empty());
+}

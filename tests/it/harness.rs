@@ -214,7 +214,12 @@ impl TestApp {
             ensure("platform", Endpoint::Platform).await,
             ensure("connect", Endpoint::Connect).await,
         );
-        let secrets = (platform.secret.as_str(), connect.secret.as_str());
+        let url = format!("{base}{}", Endpoint::Connect.path());
+        let thin = simulator
+            .ensure_event_destination("thin", &url, &souk::webhooks::thin_types())
+            .await;
+        let connect_secrets = format!("{},{}", connect.secret, thin.secret);
+        let secrets = (platform.secret.as_str(), connect_secrets.as_str());
         let mut vars = settings(&simulator.base_url(), secrets, &database.url, folder.path());
         vars.extend(
             changed

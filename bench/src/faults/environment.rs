@@ -70,6 +70,14 @@ impl<'a> Environment<'a> {
         let connect = simulator
             .ensure_webhook_endpoint("connect", &format!("{base}/connect"), true)
             .await;
+        // The proxy signs what it passes on with the secret of the endpoint that it comes to.
+        simulator
+            .ensure_event_destination(
+                "thin",
+                &format!("{base}/connect"),
+                &souk::webhooks::thin_types(),
+            )
+            .await;
         proxy.set_secrets(platform.secret.clone(), connect.secret.clone());
         let environment = Self {
             servers: Mutex::new((0..setup.replicas).map(|_| None).collect()),

@@ -305,3 +305,75 @@ async fn a_ping_and_a_type_that_nobody_knows_are_kept_and_do_nothing() {
     }
     assert_eq!(app.count("inbox_events WHERE state = 'ignored'").await, 4);
 }
+
+/// What Stripe pushes of a link that somebody has come back from: it has no related object.
+fn returned(id: &str, context: Value) -> Value {
+    thin(id, "v2.core.account_link.returned", context, Value::Null)
+}
+
+#[tokio::test]
+async fn whose_link_somebody_has_come_back_from_is_read_from_stripe_unless_the_event_says_it() {
+    let app = TestApp::with(&[("STRIPE_ACCOUNTS", "v2")]).await;
+    let owner = app.member("mira").await;
+    let body = json!({ "name": "mira", "country": "US" });
+    let seller = app.post("/v1/sellers", body).by(&owner).expect(201).await;
+    let (id, account) = (text(&seller, "id"), text(&seller, "stripe_account"));
+    let path = format!("/v1/sellers/{id}/onboarding_links");
+    let link = app.post(path, json!({})).by(&owner).expect(201).await;
+    app.intercept().await;
+    complete(&app, &text(&link, "url")).await;
+    let events = app.intercept().await;
+    let event = events
+        .iter()
+        .find(|event| event["type"] == "v2.core.account_link.returned")
+        .expect("it is told");
+    assert!(event.get("data").is_none() && event["related_object"].is_null());
+    // The same event with every context that Stripe may give.
+    for (n, context) in [
+        json!(account),
+        Value::Null,
+        json!("acct_platform"),
+        json!(7),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        app.sql("UPDATE sellers SET status = 'onboarding', charges_enabled = FALSE")
+            .await;
+        let mut event = event.clone();
+        event["context"] = context;
+        app.sql("DELETE FROM inbox_events").await;
+        app.advance(60).await;
+        app.intercept().await;
+        assert_eq!(post(&app, Endpoint::Connect, &event).await, "processed");
+        app.run_jobs().await;
+        assert_eq!(status(&app).await, "active", "{n}");
+    }
+    // An event that is gone at Stripe, and one whose account is no seller's.
+    let gone = returned("evt_gone", Value::Null);
+    assert_eq!(post(&app, Endpoint::Connect, &gone).await, "processed");
+    app.run_jobs().await;
+    assert_eq!(app.count("jobs WHERE state = 'dead'").await, 0);
+}
+
+/// Fills in Stripe's form behind a link, as the account's holder.
+async fn complete(app: &TestApp, url: &str) {
+    let browser = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .expect("a client");
+    let leads_to = |answer: reqwest::Response| {
+        let to = answer.headers().get("location").expect("a redirect");
+        to.to_str().expect("an address").to_owned()
+    };
+    let opened = browser.get(url).send().await.expect("an answer");
+    let form = format!("{}{}", app.simulator.base_url(), leads_to(opened));
+    let fields = "business_type=individual&first_name=Mira&last_name=Lamp&bank_account=000123456789&outcome=complete&tos=yes";
+    let sent = browser
+        .post(form)
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(fields)
+        .send();
+    assert!(leads_to(sent.await.expect("an answer")).contains("/onboarding/return"));
+}
