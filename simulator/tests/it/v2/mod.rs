@@ -2,6 +2,7 @@
 
 mod accounts;
 mod destinations;
+mod links;
 mod persons;
 
 use serde_json::{Value, json};
