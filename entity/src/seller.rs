@@ -192,7 +192,7 @@ pub struct Model {
     pub requirements: JsonText<Requirements>,
     pub onboarding_started_at: Option<Timestamp>,
     pub deauthorized_at: Option<Timestamp>,
-    /// When we first read that the account is closed.
+    /// When we first read that the account is closed. It then counts as disconnected, too.
     pub closed_at: Option<Timestamp>,
     /// Hundredths of a per cent. None: the platform's.
     pub application_fee_bps: Option<i32>,

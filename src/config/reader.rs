@@ -306,7 +306,7 @@ impl Reader<'_> {
     }
 
     fn accounts_api(&mut self) -> AccountsApi {
-        match self.text("STRIPE_ACCOUNTS").unwrap_or("v1") {
+        match self.text("STRIPE_ACCOUNTS").unwrap_or("v2") {
             "v1" => AccountsApi::V1,
             "v2" => AccountsApi::V2,
             other => {

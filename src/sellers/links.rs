@@ -218,14 +218,14 @@ pub async fn read_returned_link(app: &App, event: &str, livemode: bool) -> Resul
 /// The seller with a connected account, which is created now if it isn't yet.
 pub(super) async fn connected_seller(app: &App, id: &SellerId) -> Result<seller::Model> {
     let row = ensure(app, id).await?;
-    if row.deauthorized_at.is_some() {
-        return Err(deauthorized());
-    }
     if row.closed_at.is_some() {
         return Err(Error::conflict(
             "seller_closed",
             "This seller's account is closed at Stripe.",
         ));
+    }
+    if row.deauthorized_at.is_some() {
+        return Err(deauthorized());
     }
     Ok(row)
 }

@@ -98,7 +98,7 @@ fn is_unknown_here(fault: &StripeFault) -> bool {
 }
 
 fn is_gone(fault: &StripeFault) -> bool {
-    fault.status == Some(404)
+    fault.status == Some(404) || fault.is_missing()
 }
 
 /// An account that v1 has made may take ten minutes until v2 can read it (docs.stripe.com/connect/accounts-v2).

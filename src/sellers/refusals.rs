@@ -57,6 +57,10 @@ const SETUP: &str = "https://dashboard.stripe.com/settings/connect/platform-setu
 /// Where the platform says what it is, and acknowledges what it answers for.
 const PROFILE: &str = "https://dashboard.stripe.com/settings/connect/platform-profile";
 
+/// Where a platform confirms that it creates accounts by v1.
+const V1_SUPPORT: &str =
+    "https://dashboard.stripe.com/settings/developers/api-policies/feat_accounts_v1_support";
+
 /// What the operator is to do about a refusal of the platform: which setting to change, or which page of Stripe's to visit.
 pub(super) fn advice(api: AccountsApi, fault: &StripeFault) -> String {
     let code = fault.code.as_deref().unwrap_or_default();
@@ -99,6 +103,11 @@ pub(super) fn advice(api: AccountsApi, fault: &StripeFault) -> String {
         (_, "cannot_create_new_account_rejected") => Some(
             "Stripe has rejected the platform: only its support (https://support.stripe.com/contact) can mend that.".to_owned(),
         ),
+        (AccountsApi::V2, "test_mode_not_supported") => Some(
+            "STRIPE_SECRET_KEY is of the older test mode, in which there is no Accounts v2: use the key of a sandbox \
+             (https://docs.stripe.com/sandboxes), or set STRIPE_ACCOUNTS=v1."
+                .to_owned(),
+        ),
         (_, "account_token_required") => Some(
             "Stripe wants platforms in this country to create accounts by account tokens, which Souk doesn't do."
                 .to_owned(),
@@ -133,8 +142,8 @@ fn is_about_profile(code: &str) -> bool {
 
 fn inactive_v1() -> String {
     format!(
-        "Stripe doesn't let this platform create accounts by v1: set STRIPE_ACCOUNTS=v2, or confirm the use of v1 at {SETUP} \
-         (https://docs.stripe.com/connect/accounts-v2/account-creation)."
+        "Stripe doesn't let this platform create accounts by v1: set STRIPE_ACCOUNTS=v2, or confirm the use of v1 at \
+         {V1_SUPPORT} (https://docs.stripe.com/connect/accounts-v2/account-creation)."
     )
 }
 
@@ -270,6 +279,7 @@ mod tests {
                 "no",
                 "CHARGE_PROFILE",
             ),
+            (V2, "test_mode_not_supported", "no", "sandbox"),
             (V2, "account_token_required", "no", "account tokens"),
             (V2, "a_new_one", "no", "platform-setup"),
         ] {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use souk_entity::PaymentId;
 use souk_simulator::FaultKind;
 
-use crate::harness::{Answer, Shop, TestApp, accounts_path, text};
+use crate::harness::{Answer, Shop, TestApp, accounts_api, accounts_path, text};
 
 /// The objects that we create at Stripe, besides refunds.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +80,15 @@ impl Fixture {
         println!("{object:?} {kind:?}");
         self.app.fault("POST", object.path(), kind, None).await;
         let answer = self.create(object).await;
-        answer.refused(503, "stripe_unavailable");
         self.app.simulator.clear_faults().await;
         self.app.intercept().await;
+        // v2 doesn't replay a failure: what was done behind it is found by the same key at once.
+        let replays_500 = !matches!(object, Account) || accounts_api() == "v1";
+        if !replays_500 && matches!(kind, FaultKind::CommitThenError500) {
+            answer.expect(201);
+            return;
+        }
+        answer.refused(503, "stripe_unavailable");
         assert_eq!(self.app.count(object.unknown()).await, 1);
     }
 

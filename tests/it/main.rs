@@ -1,4 +1,5 @@
 mod access_lost;
+mod accounts_v2;
 mod admin;
 mod append_only;
 mod architecture;

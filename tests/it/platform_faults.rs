@@ -151,19 +151,86 @@ async fn a_key_that_another_request_had_is_not_used_again_until_stripe_is_search
     app.settle().await;
 }
 
+/// Sets what the platform may do at Stripe; what isn't named is allowed.
+async fn platform(app: &TestApp, may: Value) {
+    app.simulate("/platform", may).await;
+}
+
+#[tokio::test]
+async fn what_the_platform_lacks_is_said_by_the_name_of_the_switch_or_page() {
+    let app = TestApp::start().await;
+    let mira = app.member("mira").await;
+    let own = match accounts_api() {
+        "v1" => (json!({ "accounts_v1": false }), "set STRIPE_ACCOUNTS=v2"),
+        _ => (json!({ "accounts_v2": false }), "set STRIPE_ACCOUNTS=v1"),
+    };
+    let connect = (
+        json!({ "connect": false }),
+        "https://dashboard.stripe.com/connect",
+    );
+    for (n, (may, says)) in [own, connect].into_iter().enumerate() {
+        platform(&app, may).await;
+        let key = format!("seller {n}");
+        let told = make_seller(&app, &mira, &key).await;
+        let told = told.refused(503, "platform_not_ready");
+        assert!(text(told, "detail").contains(says), "{told}");
+        let message: String = app
+            .query("SELECT message AS it FROM findings WHERE state = 'open'")
+            .await;
+        assert!(message.contains(says), "{message}");
+        platform(&app, json!({})).await;
+        make_seller(&app, &mira, &key).await.expect(201);
+        assert_eq!(app.open_findings().await, vec![]);
+        app.settle().await;
+    }
+    let books = app.simulator.oracle().await["accounts"].clone();
+    assert_eq!(
+        books.as_object().expect("accounts").len(),
+        3,
+        "the platform's and two more"
+    );
+}
+
 #[tokio::test]
 async fn a_seller_that_waits_is_made_by_the_other_api_if_the_settings_say_so_then() {
-    let (app, between) = Between::start().await;
+    let app = TestApp::start().await;
     let mira = app.member("mira").await;
-    refuse(
-        &between,
-        json!({ "type": "invalid_request_error", "message": "Not by this API." }),
-    );
+    let (other, may) = match accounts_api() {
+        "v1" => ("v2", json!({ "accounts_v1": false })),
+        _ => ("v1", json!({ "accounts_v2": false })),
+    };
+    platform(&app, may).await;
     make_seller(&app, &mira, "once")
         .await
         .refused(503, "platform_not_ready");
-    between.be_honest();
-    // As it stands after the settings were changed.
+    platform(&app, json!({})).await;
+    // As it stands after the settings were changed from the other to this one.
+    app.sql(&format!("UPDATE sellers SET accounts_api = '{other}'"))
+        .await;
+    let made = make_seller(&app, &mira, "once").await;
+    made.expect(201);
+    assert_eq!(made.body["accounts_api"], accounts_api());
+    let books = app.simulator.oracle().await["accounts"].clone();
+    assert_eq!(
+        books.as_object().expect("accounts").len(),
+        2,
+        "the platform's and one more"
+    );
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn an_account_made_without_an_answer_by_the_other_api_is_found_and_not_made_again() {
+    let app = TestApp::start().await;
+    let mira = app.member("mira").await;
+    app.fault("POST", accounts_path(), FaultKind::CommitThenTimeout, None)
+        .await;
+    make_seller(&app, &mira, "once")
+        .await
+        .refused(503, "stripe_unavailable");
+    app.simulator.clear_faults().await;
+    app.intercept().await;
+    // The row as a server with the other setting would have left it.
     let other = match accounts_api() {
         "v1" => "v2",
         _ => "v1",
@@ -172,6 +239,40 @@ async fn a_seller_that_waits_is_made_by_the_other_api_if_the_settings_say_so_the
         .await;
     let made = make_seller(&app, &mira, "once").await;
     made.expect(201);
-    assert_eq!(made.body["accounts_api"], accounts_api());
+    let books = app.simulator.oracle().await["accounts"].clone();
+    assert_eq!(
+        books.as_object().expect("accounts").len(),
+        2,
+        "the platform's and one more"
+    );
     app.settle().await;
+}
+
+#[tokio::test]
+async fn direct_charges_that_stripe_refuses_on_a_legacy_account_are_explained() {
+    let app = TestApp::with(&[("CHARGE_PROFILE", "direct_express")]).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    // An account that another program made, of the legacy type.
+    let form = [
+        ("type", "express"),
+        ("country", "US"),
+        ("capabilities[card_payments][requested]", "true"),
+        ("capabilities[transfers][requested]", "true"),
+    ];
+    let legacy = app.platform_api("POST", "/accounts", &form).await;
+    let legacy = text(&legacy, "id");
+    app.simulate(&format!("/accounts/{legacy}/onboard"), json!({}))
+        .await;
+    app.intercept().await;
+    app.sql(&format!("UPDATE sellers SET stripe_account = '{legacy}'"))
+        .await;
+    platform(&app, json!({ "legacy_direct_charges": false })).await;
+    let body = json!({ "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "g@example.com" });
+    let refused = app
+        .post("/v1/checkout_sessions", body)
+        .refused(409, "charges_unsupported")
+        .await;
+    assert!(text(&refused, "detail").contains("exemption"), "{refused}");
+    app.allow_unfinished_work();
 }

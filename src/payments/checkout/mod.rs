@@ -537,6 +537,15 @@ fn refused_request(error: Error) -> Error {
     let (code, param) = match session::refusal_code(fault) {
         Some("amount_too_small") => ("amount_too_small", "lines"),
         Some("amount_too_large") => ("amount_too_large", "lines"),
+        Some(session::CHARGES_UNSUPPORTED) => {
+            return Error::conflict(
+                session::CHARGES_UNSUPPORTED,
+                format!(
+                    "Stripe refuses this platform direct charges on this seller's account, which is of the legacy type Express or \
+                     Custom (docs/charge-profiles.md): make the seller anew, or ask Stripe for an exemption. {error}"
+                ),
+            );
+        }
         Some(session::PROMOTION_CODE_INVALID) => {
             (session::PROMOTION_CODE_INVALID, "promotion_code")
         }

@@ -224,12 +224,18 @@ pub(super) async fn refuse_disconnected(app: &App, id: &PaymentId, error: &Error
     refuse(app, id, &fault).await
 }
 
+/// The code of Stripe's refusal of direct charges on this seller's account.
+pub(super) const CHARGES_UNSUPPORTED: &str = "charges_unsupported";
 /// What is kept of a refusal that only its `param` tells.
 pub(super) const PROMOTION_CODE_INVALID: &str = "promotion_code_invalid";
 
 /// The code of Stripe's refusal. That of a promotion code has none but `coupon_expired`
 /// (docs.stripe.com/error-codes#coupon-expired), so its `param` tells.
 pub(super) fn refusal_code(fault: &StripeFault) -> Option<&str> {
+    // Since August 2026 new platforms may not (docs.stripe.com/changelog/dahlia/2026-08-26). Stripe documents no code for it.
+    if fault.message.contains("legacy") && fault.message.contains("irect charges") {
+        return Some(CHARGES_UNSUPPORTED);
+    }
     let names_code = |param: &str| param.contains("promotion_code") || param.contains("discounts");
     match fault.code.as_deref() {
         Some("coupon_expired") => Some(PROMOTION_CODE_INVALID),

@@ -231,6 +231,10 @@ pub async fn rename(app: &App, id: &SellerId) -> Result<()> {
     let key = format!("rename_account:{}", ids::random_token());
     let refusal = match send_name(app, &row, account, &key).await {
         Ok(()) => None,
+        // v2 says no more of an account that has disconnected.
+        Err(Error::StripeRefused(fault)) if fault.is_missing() => {
+            return refresh(app, id).await.map(drop);
+        }
         Err(Error::StripeRefused(fault)) => Some(fault),
         Err(e) => return Err(e),
     };

@@ -67,6 +67,7 @@ async fn store_read(
         return Ok(None);
     }
     match read {
+        Some(read) if read.closed => close(&tx, &mut row).await?,
         Some(read) => {
             if reconnects && row.deauthorized_at.take().is_some() {
                 reconnected(&tx, &row).await?;
@@ -85,8 +86,8 @@ async fn store_read(
 pub(super) async fn write(tx: &Tx, row: &mut seller::Model, read: &AccountRead) -> Result<()> {
     let old = row.clone();
     row.accounts_api = read.api.unwrap_or(row.accounts_api);
-    row.charges_enabled = read.charges.unwrap_or(row.charges_enabled) && !read.closed;
-    row.payouts_enabled = read.payouts.unwrap_or(row.payouts_enabled) && !read.closed;
+    row.charges_enabled = read.charges.unwrap_or(row.charges_enabled);
+    row.payouts_enabled = read.payouts.unwrap_or(row.payouts_enabled);
     // A seller who has been through onboarding stays so, whatever Stripe wants later.
     row.details_submitted |= read.submitted.unwrap_or(false) || row.charges_enabled;
     if let Some(requirements) = &read.requirements {
@@ -96,9 +97,9 @@ pub(super) async fn write(tx: &Tx, row: &mut seller::Model, read: &AccountRead) 
         row.capabilities = JsonText(capabilities.clone());
     }
     row.dashboard = read.dashboard.unwrap_or(row.dashboard);
-    row.closed_at = read.closed.then(|| row.closed_at.unwrap_or(tx.now()));
+    row.closed_at = None;
     store(tx, row, &old).await?;
-    if row.account_name.as_ref() != Some(&row.name) && !read.closed {
+    if row.account_name.as_ref() != Some(&row.name) {
         let seller = row.id.clone();
         jobs::stage(tx, &Job::RenameAccount { seller }).await?;
     }
@@ -138,6 +139,22 @@ pub async fn note_access_lost(app: &App, account: &AccountId) -> Result<()> {
         jobs::stage(&tx, &Job::SyncAccount { seller: seller.id }).await?;
     }
     tx.commit().await
+}
+
+/// Marks the seller as closed. Stripe lets nobody act on a closed account, so that it counts as disconnected, too.
+async fn close(tx: &Tx, row: &mut seller::Model) -> Result<()> {
+    if row.closed_at.is_some() {
+        return Ok(());
+    }
+    let old = row.clone();
+    row.closed_at = Some(tx.now());
+    row.deauthorized_at = row.deauthorized_at.or(Some(tx.now()));
+    row.charges_enabled = false;
+    row.payouts_enabled = false;
+    store(tx, row, &old).await?;
+    jobs::schedule(tx, &Job::Reconcile).await?;
+    let data = json!({ "stripe_account": row.stripe_account });
+    audit::record(tx, "stripe", "seller.closed", row.id.as_ref(), data).await
 }
 
 /// Marks the seller as disconnected: nothing can be charged or paid out any more. What was left open is looked at at once.

@@ -186,6 +186,9 @@ impl World<'_> {
         let body = json!({ "name": format!("Shop {n}"), "country": "US" });
         let seller = self.ask("/v1/sellers", &body, Some(&token)).await?;
         let account = text(&seller, "stripe_account")?;
+        // What the platform sends them takes a capability that direct charges don't need.
+        let transfers = format!("/v1/accounts/{account}/capabilities/transfers");
+        self.at_stripe(&transfers, None, "requested=true").await?;
         self.control(&format!("/accounts/{account}/onboard"), &json!({}))
             .await?;
         // Half of them pay out by hand.
