@@ -167,7 +167,7 @@ pub const ASSUMPTIONS: &[Assumption] = &[
     },
     Assumption {
         name: "v1_in_v2",
-        values: &["at_once", "after_ten_minutes"],
+        values: &["at_once", "after_ten_minutes", "never"],
         about: "when an account that v1 made can be read by `/v2`",
     },
     Assumption {

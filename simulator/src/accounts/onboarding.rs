@@ -1,7 +1,7 @@
 //! What Stripe and the seller do to an account: onboarding, restriction, rejection,
 //! deauthorization.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -56,6 +56,21 @@ pub(crate) struct Restriction {
     pub currently_due: Vec<String>,
     /// Unix seconds.
     pub current_deadline: Option<i64>,
+    pub eventually_due: Vec<String>,
+    pub pending_verification: Vec<String>,
+    /// What is wrong with what was given.
+    pub errors: Vec<RequirementError>,
+    /// What is restricted, `card_payments`, `transfers` or another capability, or `payouts`: everything, unless some are named.
+    pub capabilities: Vec<String>,
+}
+
+/// <https://docs.stripe.com/api/accounts/object#account_object-requirements-errors>.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequirementError {
+    code: String,
+    reason: String,
+    requirement: String,
 }
 
 /// Changes a connected account and emits `account.updated`.
@@ -227,13 +242,40 @@ pub(crate) fn restrict(
         } else {
             &[]
         };
-        value["requirements"] = requirements(&due, past, &[], disabled, how.current_deadline);
+        let pending: Vec<&str> = how
+            .pending_verification
+            .iter()
+            .map(String::as_str)
+            .collect();
+        value["requirements"] = requirements(&due, past, &pending, disabled, how.current_deadline);
+        value["requirements"]["errors"] = json!(how.errors);
+        let eventually: Vec<&String> = how
+            .currently_due
+            .iter()
+            .chain(&how.eventually_due)
+            .collect();
+        value["requirements"]["eventually_due"] = json!(eventually);
         if disabled.is_some() {
-            value["charges_enabled"] = json!(false);
-            value["payouts_enabled"] = json!(false);
-            capabilities(value, "inactive");
+            stop(value, &how.capabilities);
         }
     })
+}
+
+/// Takes capabilities away, or all of them with the payouts.
+fn stop(value: &mut Value, only: &[String]) {
+    if only.is_empty() {
+        value["charges_enabled"] = json!(false);
+        value["payouts_enabled"] = json!(false);
+        capabilities(value, "inactive");
+    }
+    for name in only {
+        if name == "payouts" {
+            value["payouts_enabled"] = json!(false);
+        } else if value["capabilities"][name].is_string() {
+            value["capabilities"][name] = json!("inactive");
+        }
+    }
+    value["charges_enabled"] = json!(value["charges_enabled"] == json!(true) && can_charge(value));
 }
 
 /// Everything Stripe wanted has been given and checked.

@@ -55,14 +55,19 @@ fn find(tx: &Tx<'_>, call: &Call<'_>, id: &str) -> Result<Arc<Record>, ApiError>
         .filter(|r| r.hidden["deauthorized"] != json!(true) || closed(r))
         .ok_or_else(|| ApiError::missing("v2.core.account", id, "id"))
         .and_then(|r| {
-            let young = r.int("created") + COMPATIBLE_AFTER > tx.now && !made_here(&r);
-            if young && tx.assumptions.get("v1_in_v2") == "after_ten_minutes" {
-                return Err(
-                    ApiError::invalid("Account is not yet compatible with V2 APIs.")
-                        .code("account_not_yet_compatible_with_v2"),
-                );
+            let known = made_here(&r) || r.id == tx.store().platform;
+            let young = r.int("created") + COMPATIBLE_AFTER > tx.now;
+            match tx.assumptions.get("v1_in_v2") {
+                "after_ten_minutes" if young && !known => Err(ApiError::invalid(
+                    "Account is not yet compatible with V2 APIs.",
+                )
+                .code("account_not_yet_compatible_with_v2")),
+                "never" if !known => Err(ApiError::invalid(
+                    "V1 Account ID cannot be used in V2 Account APIs.",
+                )
+                .code("v1_account_instead_of_v2_account")),
+                _ => Ok(r),
             }
-            Ok(r)
         })
 }
 
@@ -185,11 +190,12 @@ fn list(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let platform = tx.platform();
     let wanted = call.args.texts("applied_configurations");
     let gone = call.args.flag("closed") == Some(true);
+    let all = tx.assumptions.get("v1_in_v2") != "never";
     let rows = tx
         .store()
         .list(Kind::Account, call.owner)
         .rev()
-        .filter(|r| r.id != platform && closed(r) == gone)
+        .filter(|r| r.id != platform && closed(r) == gone && (all || made_here(r)))
         .filter(|r| gone || r.hidden["deauthorized"] != json!(true))
         .filter(|r| {
             let applied = configurations(r);

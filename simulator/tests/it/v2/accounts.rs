@@ -404,6 +404,63 @@ async fn a_capability_is_restricted_by_a_deadline_and_active_again() {
 }
 
 #[tokio::test]
+async fn payouts_alone_stop_and_an_entry_says_what_is_wrong_and_who_must_act() {
+    let s = Stripe::start().await;
+    let id = made(&s, direct()).await;
+    s.post(&format!("/_simulator/accounts/{id}/onboard"), "")
+        .await;
+    let how = json!({
+        "capabilities": ["payouts"], "currently_due": ["external_account"], "eventually_due": ["individual.id_number"],
+        "pending_verification": ["individual.verification.document"],
+        "errors": [{ "code": "verification_document_expired", "reason": "It has expired.", "requirement": "external_account" }],
+    });
+    s.post(
+        &format!("/_simulator/accounts/{id}/restrict"),
+        &how.to_string(),
+    )
+    .await;
+    let v1 = s.get(&format!("/v1/accounts/{id}")).await;
+    assert_eq!(
+        (&v1["charges_enabled"], &v1["payouts_enabled"]),
+        (&json!(true), &json!(false))
+    );
+    let v2 = read(&s, &id).await;
+    assert_eq!(status(&v2, "merchant/capabilities/card_payments"), "active");
+    assert_eq!(
+        status(&v2, "merchant/capabilities/stripe_balance/payouts"),
+        "restricted"
+    );
+    let told: Vec<[&Value; 3]> = v2["requirements"]["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .map(|e| {
+            [
+                &e["description"],
+                &e["awaiting_action_from"],
+                &e["minimum_deadline"]["status"],
+            ]
+        })
+        .collect();
+    assert_eq!(
+        json!(told),
+        json!([
+            ["external_account", "user", "past_due"],
+            [
+                "identity.individual.documents.primary_verification",
+                "stripe",
+                "currently_due"
+            ],
+            ["identity.individual.id_numbers", "user", "eventually_due"],
+        ])
+    );
+    assert_eq!(
+        v2["requirements"]["entries"][0]["errors"],
+        json!([{ "code": "verification_document_expired", "description": "It has expired." }])
+    );
+}
+
+#[tokio::test]
 async fn every_change_is_an_event_of_its_part_whichever_namespace_made_it() {
     let s = Stripe::start().await;
     let id = made(&s, direct()).await;

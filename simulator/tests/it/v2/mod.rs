@@ -394,7 +394,14 @@ async fn new_platforms_make_no_direct_charges_on_accounts_of_legacy_types() {
 }
 
 #[tokio::test]
-async fn an_account_of_v1_is_known_to_v2_at_once_or_after_ten_minutes() {
+async fn an_account_of_v1_is_known_to_v2_at_once_or_after_ten_minutes_or_never() {
+    let s = Stripe::under("v1_in_v2", "never").await;
+    let path = format!("/v2/core/accounts/{}", s.seller().await);
+    s.simulator.advance(DAY).await;
+    let refused = s.v2("GET", &path, &Value::Null, &[]).await;
+    assert_eq!(refused.error("code"), "v1_account_instead_of_v2_account");
+    let listed = s.get_v2("/v2/core/accounts").await;
+    assert_eq!(listed["data"], json!([]));
     for (answer, young) in [("at_once", 200), ("after_ten_minutes", 400)] {
         let s = Stripe::under("v1_in_v2", answer).await;
         let path = format!("/v2/core/accounts/{}", s.seller().await);
