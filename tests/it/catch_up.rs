@@ -6,7 +6,7 @@ use souk::jobs::{self, Job};
 use souk::{payments, webhooks};
 use souk_entity::AccountId;
 
-use crate::harness::{TestApp, on_postgres, text};
+use crate::harness::{TestApp, assumed, on_postgres, text};
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -318,6 +318,10 @@ async fn a_thin_event_that_was_never_delivered_is_found_in_whichever_list_it_is_
     app.run_jobs().await;
     let status: String = app.query("SELECT status AS it FROM sellers").await;
     assert_eq!(status, "restricted");
+    if assumed("account_event_source") == "self" {
+        // Nothing is delivered to a destination for the events of accounts.
+        return;
+    }
     // None is added twice, nor one that was delivered.
     app.advance(60).await;
     let path = format!("/accounts/{}/unrestrict", shop.account);
