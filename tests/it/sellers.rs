@@ -30,6 +30,24 @@ pub async fn change_account(app: &TestApp, shop: &Shop, what: &str, how: Value) 
     app.settle().await;
 }
 
+/// Expects what a seller's account tells once Stripe has rejected it.
+async fn expect_rejected(app: &TestApp, shop: &Shop) {
+    let rejected = get_seller(app, shop).await;
+    if accounts_api() == "v1" {
+        assert_eq!(rejected["status"], "rejected");
+        let links = format!("/v1/sellers/{}/onboarding_links", shop.id);
+        app.post(&links, json!({}))
+            .by(&shop.owner)
+            .refused(409, "seller_rejected")
+            .await;
+        return;
+    }
+    // v2 doesn't say more than that only Stripe can mend it.
+    assert_eq!(rejected["status"], "restricted");
+    let detail = &rejected["capabilities"]["card_payments"]["details"][0];
+    detail.has(json!({ "code": "restricted_other", "resolution": "contact_stripe" }));
+}
+
 #[tokio::test]
 async fn a_sellers_status_follows_the_account_through_its_whole_life() {
     let app = TestApp::start().await;
@@ -70,22 +88,7 @@ async fn a_sellers_status_follows_the_account_through_its_whole_life() {
     assert_eq!(get_seller(&app, &shop).await["status"], "active");
     change_account(&app, &shop, "reject", json!({})).await;
     let links = format!("{path}/onboarding_links");
-    let rejected = get_seller(&app, &shop).await;
-    match accounts_api() {
-        "v1" => {
-            assert_eq!(rejected["status"], "rejected");
-            app.post(&links, json!({}))
-                .by(&shop.owner)
-                .refused(409, "seller_rejected")
-                .await;
-        }
-        // v2 doesn't say more than that only Stripe can mend it.
-        _ => {
-            assert_eq!(rejected["status"], "restricted");
-            let detail = &rejected["capabilities"]["card_payments"]["details"][0];
-            detail.has(json!({ "code": "restricted_other", "resolution": "contact_stripe" }));
-        }
-    }
+    expect_rejected(&app, &shop).await;
     change_account(&app, &shop, "deauthorize", json!({})).await;
     let seller = get_seller(&app, &shop).await;
     seller.has(json!({ "status": "deauthorized", "charges_enabled": false }));
