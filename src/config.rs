@@ -17,7 +17,7 @@ use self::profiles::{Bearer, ChargeType};
 use crate::ids;
 use crate::money::FeeRule;
 use souk_entity::installation::Mode;
-use souk_entity::seller::{AccountsApi, ChargeProfile};
+pub use souk_entity::seller::{AccountsApi, ChargeProfile};
 
 /// Whether Stripe is simulated.
 #[derive(Clone, Debug)]
@@ -267,7 +267,11 @@ mod tests {
             owned.collect::<HashMap<_, _>>()
         };
         let key = ("STRIPE_SECRET_KEY", "sk_live_1");
-        let missing = vars(&[key, ("STRIPE_WEBHOOK_SECRET", "")]);
+        let missing = vars(&[
+            key,
+            ("STRIPE_WEBHOOK_SECRET", ""),
+            ("DATABASE_URL", "postgres://localhost/souk"),
+        ]);
         assert!(Config::read_before_setup(&missing).is_ok());
         let faults = Config::read(&missing)
             .expect_err("all are missing")

@@ -56,7 +56,12 @@ pub async fn run(args: Args) -> Result<(), Failure> {
 /// What to enter in Stripe's dashboard: an endpoint's path, whose events it gets, and their types.
 fn print_types() {
     println!("API version {}\n", souk::stripe::API_VERSION);
-    for destination in [Destination::Platform, Destination::Connect] {
+    let all = [
+        Destination::Platform,
+        Destination::Connect,
+        Destination::Accounts,
+    ];
+    for destination in all {
         println!(
             "{}, events on {}:",
             destination.path(),
@@ -80,7 +85,7 @@ async fn set_up(args: SetupArgs) -> Result<(), Failure> {
         dry_run: args.dry_run,
         replace: args.replace,
     };
-    let setup = Setup::read(&config, &clock, &stripe, options).await?;
+    let setup = Setup::new(&config, &clock, &stripe, options);
     // A secret is shown only once, so those that were made are handed over even if the next one fails.
     let mut made = Vec::new();
     let done = async {

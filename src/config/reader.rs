@@ -59,7 +59,7 @@ impl Reader<'_> {
         let platform_webhook_secrets = self.webhook_secrets("STRIPE_WEBHOOK_SECRET", key.is_some());
         let connect_webhook_secrets =
             self.webhook_secrets("STRIPE_CONNECT_WEBHOOK_SECRET", key.is_some());
-        let jwt_secret = self.jwt_secret(livemode);
+        let jwt_secret = self.jwt_secret(livemode && !database_url.starts_with("sqlite:"));
         let worker: bool = self.parsed("WORKER", "true", "true or false");
         if !worker && (key.is_none() || database_url.starts_with("sqlite:")) {
             self.fault("WORKER is false, but nobody else could do the jobs: that takes PostgreSQL and a STRIPE_SECRET_KEY");
@@ -278,14 +278,14 @@ impl Reader<'_> {
         secrets.into_iter().map(SecretString::from).collect()
     }
 
-    fn jwt_secret(&mut self, livemode: bool) -> Option<SecretString> {
+    fn jwt_secret(&mut self, is_shared: bool) -> Option<SecretString> {
         let secret = self.text("JWT_SECRET").map(str::to_owned);
         match &secret {
             Some(secret) if secret.len() < 32 => {
                 self.fault("JWT_SECRET is too short: at least 32 characters, for instance from `openssl rand -base64 48`");
             }
-            None if livemode && !self.before_setup => {
-                self.fault("JWT_SECRET is missing: a live key takes no made-up secret")
+            None if is_shared && !self.before_setup => {
+                self.fault("JWT_SECRET is missing: servers that share a database with live money need one in common, for instance from `openssl rand -base64 48`")
             }
             _ => {}
         }

@@ -1,27 +1,19 @@
 //! What only Stripe knows: the key's permissions, the platform, its endpoints, the time.
 
-use std::collections::BTreeSet;
+use souk_entity::seller::AccountsApi;
 
-use souk_entity::Timestamp;
-use souk_entity::inbox_event::Endpoint;
-
-use crate::config::StripeMode;
 use crate::countries;
 use crate::error::{Error, Result, StripeFault};
-use crate::metrics;
-use crate::stripe::requests::{accounts, events};
+use crate::stripe::requests::{accounts, accounts_v2, events};
 use crate::stripe::views::AccountView;
-use crate::stripe::{API_VERSION, Page};
-use crate::webhooks::destinations::Destination;
-use crate::webhooks::setup::{self, Registered};
+use crate::stripe::{Page, V2Page};
+use crate::{findings, sellers};
 
-use super::{Check, State, Subject, within};
+use super::{Check, State, Subject, endpoints, within};
 
 /// Seconds that the clocks may be apart: Stripe's signatures are refused at 300.
 const APART_WARNING: u64 = 30;
 const APART_FAILURE: u64 = 300;
-/// Missing types that a line names.
-const SHOWN_TYPES: usize = 4;
 
 pub(super) async fn check(subject: &Subject) -> Vec<Check> {
     let clock = clock(subject).await;
@@ -34,26 +26,21 @@ pub(super) async fn check(subject: &Subject) -> Vec<Check> {
         return vec![unreachable];
     }
     let mut checks = vec![clock];
-    let (platform, permissions, registered) = tokio::join!(
+    let (platform, permissions, accounts, endpoints) = tokio::join!(
         platform(subject),
         permissions(subject),
-        within(setup::registered(&subject.stripe)),
+        accounts_api(subject),
+        endpoints::check(subject),
     );
     checks.push(platform);
     checks.extend(permissions);
-    match registered {
-        Ok(registered) => {
-            for destination in Destination::all(&subject.config) {
-                checks.push(endpoint(subject, destination, &registered).await);
-            }
-        }
-        Err(e) => checks.push(refused("webhook_endpoints", "the webhook endpoints", &e)),
-    }
+    checks.push(accounts);
+    checks.extend(endpoints);
     checks
 }
 
 /// The check of something that Stripe didn't answer.
-fn refused(name: &'static str, what: &str, error: &Error) -> Check {
+pub(super) fn refused(name: &'static str, what: &str, error: &Error) -> Check {
     let message = format!("Stripe doesn't say: {what}");
     match error {
         Error::KeyRefused(fault) => Check::failed(
@@ -123,6 +110,61 @@ async fn platform(subject: &Subject) -> Check {
     Check::ok(NAME, whose)
 }
 
+/// Whether Stripe lets the platform make accounts by the API of the settings.
+async fn accounts_api(subject: &Subject) -> Check {
+    const NAME: &str = "accounts_api";
+    if let Some(message) = refused_before(subject).await {
+        return Check::failed(
+            NAME,
+            message,
+            "do what it says; the accounts are made afterwards by themselves",
+        );
+    }
+    let api = subject.config.accounts_api;
+    if api == AccountsApi::V1 {
+        return Check::ok(
+            NAME,
+            "accounts are made by v1, and Stripe has not refused it",
+        );
+    }
+    let stripe = subject.stripe.platform();
+    match within(stripe.get_v2::<V2Page>(&accounts_v2::list())).await {
+        Ok(_) => Check::ok(NAME, "Accounts v2 is enabled"),
+        Err(Error::KeyRefused(fault)) => no_key_for_v2(NAME, "Stripe says that it may not", &fault),
+        // The older test mode has no `/v2` (docs.stripe.com/api-v2-overview). In which words Stripe says so isn't documented.
+        Err(Error::StripeRefused(fault))
+            if !subject.config.livemode && fault.message.contains("sandbox") =>
+        {
+            no_key_for_v2(NAME, "Stripe says that it is none", &fault)
+        }
+        Err(Error::StripeRefused(fault)) => Check::failed(
+            NAME,
+            "Stripe doesn't let this platform use Accounts v2",
+            sellers::platform_advice(api, &fault),
+        ),
+        Err(e) => refused(NAME, "whether Accounts v2 is enabled", &e),
+    }
+}
+
+/// Accounts v2 takes secret keys, live ones and those of sandboxes, as far as is documented.
+fn no_key_for_v2(name: &'static str, why: &str, fault: &StripeFault) -> Check {
+    Check::failed(
+        name,
+        format!(
+            "Accounts v2 takes secret keys (sk_…) only, live ones and those of sandboxes, and of this one {why}{}",
+            permission(fault)
+        ),
+        "set such a key; or set STRIPE_ACCOUNTS=v1, if the platform has v1",
+    )
+}
+
+/// What the finding says that Stripe lets the platform create no account, if it is open.
+async fn refused_before(subject: &Subject) -> Option<String> {
+    let db = subject.db.as_ref().ok()?;
+    let open = within(findings::open(&db.read, sellers::PLATFORM_NOT_READY)).await;
+    Some(open.ok()?.into_iter().next()?.message)
+}
+
 /// What the key may read. Nothing is written to find out.
 async fn permissions(subject: &Subject) -> Vec<Check> {
     let platform = subject.stripe.platform();
@@ -155,161 +197,6 @@ async fn permissions(subject: &Subject) -> Vec<Check> {
         .find_map(|(what, error)| Some(refused("key_permissions", what, &error?)));
     let all = Check::ok("key_permissions", "the key may read what the server reads");
     vec![connect, missing.unwrap_or(all)]
-}
-
-/// The endpoint at Stripe that sends to one of ours.
-async fn endpoint(subject: &Subject, destination: Destination, registered: &[Registered]) -> Check {
-    let name = match destination {
-        Destination::Platform => "platform_endpoint",
-        Destination::Connect => "connect_endpoint",
-    };
-    let url = destination.url(&subject.config);
-    let here: Vec<&Registered> = registered.iter().filter(|one| one.url == url).collect();
-    let set_up = "run `souk webhooks setup`";
-    let Some(found) = best(destination, &here) else {
-        return Check::failed(
-            name,
-            format!("Stripe has no webhook endpoint for {url}"),
-            set_up,
-        );
-    };
-    let id = &found.id;
-    if let Some(wrong) = wrong_scope(subject, destination, name, found, registered).await {
-        return wrong;
-    }
-    if !found.enabled {
-        return Check::failed(name, format!("{id} is disabled, so no event comes"), set_up);
-    }
-    let wanted: BTreeSet<&str> = destination.types().into_iter().collect();
-    let has_all = found.types.contains("*");
-    let missing: Vec<&str> = wanted
-        .into_iter()
-        .filter(|kind| !has_all && !found.types.contains(*kind))
-        .collect();
-    if !missing.is_empty() {
-        let shown = missing[..missing.len().min(SHOWN_TYPES)].join(", ");
-        let more = match missing.len().saturating_sub(SHOWN_TYPES) {
-            0 => String::new(),
-            more => format!(" and {more} other types"),
-        };
-        return Check::failed(name, format!("{id} is not sent {shown}{more}"), set_up);
-    }
-    version_and_secret(subject, destination, name, found).await
-}
-
-/// Whether an endpoint hears of others than it should. Only a Connect endpoint has an application, as far as is known, so one
-/// without is certainly wrong only where another shows that Stripe does tell.
-async fn wrong_scope(
-    subject: &Subject,
-    destination: Destination,
-    name: &'static str,
-    found: &Registered,
-    registered: &[Registered],
-) -> Option<Check> {
-    if found.has_scope_of(destination) {
-        return None;
-    }
-    let id = &found.id;
-    let action = format!(
-        "run `souk webhooks setup`, and delete {id} then: whose events an endpoint sends can't be changed (in Stripe's \
-         dashboard it is \"Events from\")"
-    );
-    let stripe_tells = registered
-        .iter()
-        .any(|one| one.hears_accounts == Some(true));
-    match destination {
-        Destination::Platform => Some(Check::failed(
-            name,
-            format!(
-                "{id} sends events of connected accounts, which belong to /webhooks/stripe/connect"
-            ),
-            action,
-        )),
-        Destination::Connect if stripe_tells => Some(Check::failed(
-            name,
-            format!(
-                "{id} sends events of the platform's own account, which belong to /webhooks/stripe"
-            ),
-            action,
-        )),
-        Destination::Connect => {
-            let is_proven = matches!(subject.config.stripe_mode, StripeMode::Simulated)
-                || proven_at(subject, destination.endpoint()).await.is_some();
-            let maybe = format!(
-                "{id} may send events of the platform's own account: no event of a connected account came yet"
-            );
-            (!is_proven).then(|| Check::warning(name, maybe, action))
-        }
-    }
-}
-
-/// The one of several at an address that is nearest to what is needed.
-fn best<'a>(destination: Destination, here: &[&'a Registered]) -> Option<&'a Registered> {
-    let rank = |one: &&&Registered| {
-        let is_current = one.api_version.as_deref() == Some(API_VERSION);
-        (one.has_scope_of(destination), one.enabled, is_current)
-    };
-    // The first of equals is the newest.
-    here.iter().rev().max_by_key(rank).copied()
-}
-
-async fn version_and_secret(
-    subject: &Subject,
-    destination: Destination,
-    name: &'static str,
-    found: &Registered,
-) -> Check {
-    let id = &found.id;
-    // The simulator's default version is ours.
-    let version = found.api_version.as_deref();
-    if version != Some(API_VERSION) && !(version.is_none() && subject.config.simulated()) {
-        return Check::warning(
-            name,
-            format!(
-                "{id} sends events in the shape of {}, and the server expects {API_VERSION}",
-                version.unwrap_or("the account's default version")
-            ),
-            "run `souk webhooks setup`: it makes another beside, since the version can't be changed",
-        );
-    }
-    let setting = destination.setting();
-    let count = destination.types().len();
-    match found.has_secret_in(destination, &subject.config) {
-        Some(true) => Check::ok(
-            name,
-            format!("{id} sends all {count} types, signed with {setting}"),
-        ),
-        Some(false) => Check::failed(
-            name,
-            format!("{setting} does not hold the secret of {id}, so its events are refused"),
-            format!(
-                "put the secret into {setting} (Stripe's dashboard reveals it), or run `souk webhooks setup --replace`"
-            ),
-        ),
-        None => match proven_at(subject, destination.endpoint()).await {
-            Some(at) => Check::ok(
-                name,
-                format!("{id} sends all {count} types; an event of its door came at {at}"),
-            ),
-            None if subject.config.simulated() => {
-                Check::ok(name, format!("{id} sends all {count} types"))
-            }
-            None => Check::warning(
-                name,
-                format!(
-                    "{id} sends all {count} types, but no event came yet that shows that {setting} is its secret"
-                ),
-                "compare the secret with the one that Stripe's dashboard reveals, or let `souk webhooks setup` make the endpoint",
-            ),
-        },
-    }
-}
-
-/// When an event last came that was signed with the door's secret.
-async fn proven_at(subject: &Subject, endpoint: Endpoint) -> Option<Timestamp> {
-    let db = subject.db.as_ref().ok()?;
-    let asked = async { Ok(metrics::last_delivery(db, endpoint, subject.clock.now()).await?) };
-    within(asked).await.ok()?
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use sea_orm::{
     ActiveEnum, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, Statement,
 };
-use souk_entity::inbox_event;
+use souk_entity::inbox_event::{self, Endpoint, Source};
 use souk_entity::job::{self, JobState};
 use souk_entity::{Timestamp, installation};
 
@@ -309,6 +309,23 @@ async fn events(db: &Db) -> Check {
             ),
         }),
     )
+}
+
+/// How many deliveries of a connected account each endpoint has stored: the platform's and the Connect one.
+pub(super) async fn deliveries_of(db: &Db, account: &str) -> Result<(u64, u64)> {
+    let mut counts = [0, 0];
+    for (count, endpoint) in counts
+        .iter_mut()
+        .zip([Endpoint::Platform, Endpoint::Connect])
+    {
+        *count = inbox_event::Entity::find()
+            .filter(inbox_event::Column::Account.eq(account))
+            .filter(inbox_event::Column::Endpoint.eq(endpoint))
+            .filter(inbox_event::Column::Source.eq(Source::Webhook))
+            .count(&db.read)
+            .await?;
+    }
+    Ok(counts.into())
 }
 
 async fn books(subject: &Subject, db: &Db) -> Check {

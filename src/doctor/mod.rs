@@ -4,6 +4,7 @@
 mod at_stripe;
 mod database;
 mod doors;
+mod endpoints;
 pub mod routes;
 mod settings;
 
@@ -18,6 +19,8 @@ use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::mailer::Mailer;
 use crate::stripe::Stripe;
+use crate::stripe::requests::accounts;
+use crate::stripe::views::AccountView;
 
 /// How long one check may take before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,7 +53,8 @@ pub struct Check {
 }
 
 impl Check {
-    fn ok(name: &'static str, message: impl Into<String>) -> Self {
+    /// As it should be.
+    pub fn ok(name: &'static str, message: impl Into<String>) -> Self {
         Self {
             name,
             state: State::Ok,
@@ -139,6 +143,26 @@ impl Subject {
             checks.extend(at_stripe::check(self).await);
         }
         checks
+    }
+
+    /// The country of the platform's own account: ISO 3166-1 alpha-2, upper case.
+    ///
+    /// # Errors
+    /// Stripe doesn't say.
+    pub async fn platform_country(&self) -> Result<String> {
+        let own: AccountView =
+            within(self.stripe.platform().get(&accounts::retrieve_own())).await?;
+        own.country
+            .ok_or_else(|| Error::internal("Stripe doesn't say in which country the platform is"))
+    }
+
+    /// How many events of a connected account came to the platform's endpoint, and how many to the Connect endpoint.
+    ///
+    /// # Errors
+    /// The database can't be reached, or failed.
+    pub async fn deliveries_of(&self, account: &str) -> Result<(u64, u64)> {
+        let db = self.db.as_ref().map_err(|why| Error::Busy(why.clone()))?;
+        within(database::deliveries_of(db, account)).await
     }
 
     /// Closes the database's connections.

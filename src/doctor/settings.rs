@@ -1,10 +1,11 @@
 //! The settings, and what can be seen of them without Stripe: the key's kind, addresses, mail.
 
+use sea_orm::ActiveEnum;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use url::Url;
 
-use crate::config::{StripeMode, origin};
+use crate::config::{AccountsApi, StripeMode, origin};
 use crate::db::assert_no_open_transaction;
 
 use super::{Check, PATIENCE, Subject, within};
@@ -12,6 +13,7 @@ use super::{Check, PATIENCE, Subject, within};
 pub(super) async fn check(subject: &Subject) -> Vec<Check> {
     vec![
         key(subject),
+        profile(subject),
         public_url(subject).await,
         redirect_origins(subject),
         mail(subject).await,
@@ -30,9 +32,35 @@ fn key(subject: &Subject) -> Check {
         (false, false) => "a test key: Stripe's test money",
     };
     let is_restricted = config.stripe_secret_key.expose_secret().starts_with("rk_");
-    match is_restricted {
-        true => Check::ok(NAME, format!("{money}; restricted, so see what it may do")),
-        false => Check::ok(NAME, money),
+    if is_restricted && config.accounts_api == AccountsApi::V2 {
+        return Check::warning(
+            NAME,
+            format!(
+                "{money}; restricted, and Accounts v2 takes secret keys only, as far as is documented"
+            ),
+            "set a secret key (sk_…), or STRIPE_ACCOUNTS=v1 if the platform has v1",
+        );
+    }
+    Check::ok(NAME, money)
+}
+
+/// What the settings allow and may still surprise the operator. A combination that Stripe forbids is a fault of the settings.
+fn profile(subject: &Subject) -> Check {
+    const NAME: &str = "charge_profile";
+    let config = &subject.config;
+    let cautions = config.cautions();
+    let (api, profile) = (
+        config.accounts_api.to_value(),
+        config.charge_profile.to_value(),
+    );
+    let new = format!("new sellers' accounts are made by {api}, with the charge profile {profile}");
+    match cautions.is_empty() {
+        true => Check::ok(NAME, new),
+        false => Check::warning(
+            NAME,
+            cautions.join("; "),
+            "docs/charge-profiles.md says which to choose",
+        ),
     }
 }
 

@@ -25,6 +25,7 @@ use validator::{ValidateEmail, ValidateLength};
 
 pub use account::{balance, sync};
 pub use links::{Way, account_link, dashboard_link, read_returned_link};
+pub use refusals::{KIND as PLATFORM_NOT_READY, advice as platform_advice};
 pub use sessions::account_session;
 
 use crate::app::App;

@@ -62,7 +62,7 @@ const V1_SUPPORT: &str =
     "https://dashboard.stripe.com/settings/developers/api-policies/feat_accounts_v1_support";
 
 /// What the operator is to do about a refusal of the platform: which setting to change, or which page of Stripe's to visit.
-pub(super) fn advice(api: AccountsApi, fault: &StripeFault) -> String {
+pub fn advice(api: AccountsApi, fault: &StripeFault) -> String {
     let code = fault.code.as_deref().unwrap_or_default();
     let known = match (api, code) {
         // Before 2026-11-18 v1 says it with a message alone (docs.stripe.com/changelog, endive).

@@ -3,6 +3,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 use souk_entity::inbox_event::Endpoint;
+use souk_entity::seller::AccountsApi;
 
 use crate::config::{Config, StripeMode};
 use crate::ids;
@@ -16,12 +17,16 @@ pub enum Destination {
     Platform,
     /// A webhook endpoint for the events of connected accounts.
     Connect,
+    /// An event destination of `/v2` for thin events about connected accounts themselves.
+    Accounts,
 }
 
 impl Destination {
     /// Those that an installation with these settings needs.
-    pub fn all(_config: &Config) -> Vec<Self> {
-        vec![Self::Platform, Self::Connect]
+    pub fn all(config: &Config) -> Vec<Self> {
+        let mut all = vec![Self::Platform, Self::Connect];
+        all.extend((config.accounts_api == AccountsApi::V2).then_some(Self::Accounts));
+        all
     }
 
     /// Its name in `metadata`.
@@ -29,6 +34,7 @@ impl Destination {
         match self {
             Self::Platform => "platform",
             Self::Connect => "connect",
+            Self::Accounts => "accounts",
         }
     }
 
@@ -37,6 +43,7 @@ impl Destination {
         match self {
             Self::Platform => "your account",
             Self::Connect => "connected accounts",
+            Self::Accounts => "connected accounts, thin",
         }
     }
 
@@ -44,7 +51,7 @@ impl Destination {
     pub fn endpoint(self) -> Endpoint {
         match self {
             Self::Platform => Endpoint::Platform,
-            Self::Connect => Endpoint::Connect,
+            Self::Connect | Self::Accounts => Endpoint::Connect,
         }
     }
 
@@ -82,7 +89,10 @@ impl Destination {
 
     /// The types of its events: exactly those that have an effect.
     pub fn types(self) -> Vec<&'static str> {
-        effects::types(self.endpoint())
+        match self {
+            Self::Platform | Self::Connect => effects::types(self.endpoint()),
+            Self::Accounts => effects::thin_types(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod destinations;
 mod effects;
 mod inbox;
 pub mod probe;
+pub mod registered;
 pub mod replay;
 pub mod retry;
 pub mod review;

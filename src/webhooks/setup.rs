@@ -4,28 +4,18 @@
 //! Address and types are mended in place. Scope and version can't be changed (docs.stripe.com/api/webhook_endpoints/update),
 //! so another is made beside, and the old one is disabled once the server takes the new one's secret.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use secrecy::SecretString;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::ids;
-use crate::stripe::requests::webhook_endpoints::{self as requests, NewEndpoint};
-use crate::stripe::views::WebhookEndpointView;
-use crate::stripe::{API_VERSION, Page, Stripe};
+use crate::error::Result;
+use crate::stripe::Stripe;
 
-use super::destinations::{Destination, fingerprint};
+use super::destinations::Destination;
 use super::probe::{Probe, probe};
-
-/// The names in `metadata`: which destination it is, of which installation, the fingerprint of its secret, and whether
-/// Stripe showed an application when it was made.
-const DESTINATION: &str = "souk_destination";
-const INSTALLATION: &str = "souk_installation";
-const SECRET: &str = "souk_secret";
-const APPLICATION: &str = "souk_application";
-const NONE_SHOWN: &str = "none";
+use super::registered::{self, Registered};
 
 /// The options of a setup.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +28,12 @@ pub struct Options<'a> {
     pub replace: bool,
 }
 
-/// What Stripe has.
+/// A setup of what Souk needs at Stripe.
 pub struct Setup<'a> {
     config: &'a Config,
     clock: &'a Clock,
     stripe: &'a Stripe,
     options: Options<'a>,
-    registered: Vec<Registered>,
 }
 
 /// What was done for a destination, or would be done.
@@ -57,102 +46,6 @@ pub struct Outcome {
     pub secret: Option<SecretString>,
     /// Sentences, each about what a person has to do.
     pub todo: Vec<String>,
-}
-
-/// A destination at Stripe, as far as it matters here.
-#[derive(Clone, Debug)]
-pub struct Registered {
-    /// `we_…`.
-    pub id: String,
-    /// Where Stripe posts events.
-    pub url: String,
-    /// Whether it is in use.
-    pub enabled: bool,
-    /// Its types of events.
-    pub types: BTreeSet<String>,
-    /// Which one it is by its `metadata`.
-    pub marked: Option<String>,
-    /// Whose it is by its `metadata`.
-    installation: Option<String>,
-    /// The fingerprint of its secret.
-    pub fingerprint: Option<String>,
-    /// Whether it hears of connected accounts. None: Stripe doesn't tell.
-    pub hears_accounts: Option<bool>,
-    /// The version of its events. None: the account's default version.
-    pub api_version: Option<String>,
-}
-
-impl From<WebhookEndpointView> for Registered {
-    fn from(view: WebhookEndpointView) -> Self {
-        let named = |name: &str| view.metadata.get(name).cloned();
-        let marked = named(DESTINATION);
-        Self {
-            installation: named(INSTALLATION),
-            fingerprint: named(SECRET),
-            // Stripe doesn't repeat `connect`. As far as is known a Connect endpoint, and no other, has an application.
-            hears_accounts: match named(APPLICATION).as_deref() {
-                Some(NONE_SHOWN) => None,
-                _ => Some(view.application.is_some()),
-            },
-            marked,
-            id: view.id,
-            url: view.url,
-            enabled: view.status == "enabled",
-            types: view.enabled_events.into_iter().collect(),
-            api_version: view.api_version,
-        }
-    }
-}
-
-impl Registered {
-    /// Whether what can't be changed is as the destination needs it.
-    pub fn suits(&self, destination: Destination) -> bool {
-        self.has_scope_of(destination) && self.api_version.as_deref() == Some(API_VERSION)
-    }
-
-    /// Whether it hears of those that the destination is about, or Stripe doesn't tell.
-    pub fn has_scope_of(&self, destination: Destination) -> bool {
-        let wanted = destination == Destination::Connect;
-        self.hears_accounts.is_none_or(|hears| hears == wanted)
-    }
-
-    /// Whether the settings hold its secret. None: nobody wrote down which secret it has.
-    pub fn has_secret_in(&self, destination: Destination, config: &Config) -> Option<bool> {
-        let fingerprint_of_it = self.fingerprint.as_ref()?;
-        Some(held(destination, config, fingerprint_of_it).is_some())
-    }
-}
-
-/// The secret with this fingerprint, if the settings hold it.
-fn held<'a>(
-    destination: Destination,
-    config: &'a Config,
-    wanted: &str,
-) -> Option<&'a SecretString> {
-    let mut secrets = destination.secrets(config).iter();
-    secrets.find(|secret| fingerprint(secret) == wanted)
-}
-
-/// Reads what is registered at Stripe.
-///
-/// # Errors
-/// Stripe refused, or didn't answer.
-pub async fn registered(stripe: &Stripe) -> Result<Vec<Registered>> {
-    let mut all = Vec::new();
-    let mut last: Option<String> = None;
-    loop {
-        let request = requests::list(last.as_deref());
-        let Page { data, has_more } = stripe.platform().get(&request).await?;
-        for endpoint in data {
-            let view: WebhookEndpointView = serde_json::from_value(endpoint)
-                .map_err(|_| Error::internal("a webhook endpoint of Stripe's can't be read"))?;
-            all.push(Registered::from(view));
-        }
-        last = all.last().map(|endpoint: &Registered| endpoint.id.clone());
-        if !has_more || last.is_none() {
-            return Ok(all);
-        }
-    }
 }
 
 /// What is to be done about a destination.
@@ -199,23 +92,19 @@ fn plan(
 }
 
 impl<'a> Setup<'a> {
-    /// Reads what Stripe has.
-    ///
-    /// # Errors
-    /// Stripe refused, or didn't answer.
-    pub async fn read(
+    /// Of an installation with these settings.
+    pub fn new(
         config: &'a Config,
         clock: &'a Clock,
         stripe: &'a Stripe,
         options: Options<'a>,
-    ) -> Result<Self> {
-        Ok(Self {
+    ) -> Self {
+        Self {
             config,
             clock,
             stripe,
             options,
-            registered: registered(stripe).await?,
-        })
+        }
     }
 
     /// Makes or mends a destination.
@@ -228,14 +117,15 @@ impl<'a> Setup<'a> {
             one.marked.as_deref() == Some(destination.name())
                 && one.installation.as_deref() == Some(self.options.installation)
         };
-        let own: Vec<&Registered> = self.registered.iter().filter(is_own).collect();
+        let registered = registered::read(self.stripe, destination).await?;
+        let own: Vec<&Registered> = registered.iter().filter(is_own).collect();
         let is_held = |one: &Registered| one.has_secret_in(destination, self.config);
         let plan = plan(destination, &url, &own, is_held, self.options.replace);
         let mut outcome = Outcome {
             url,
             changes: Vec::new(),
             secret: None,
-            todo: self.strangers(destination),
+            todo: self.strangers(destination, &registered),
         };
         match &plan.kept {
             None => self.create(destination, &mut outcome).await?,
@@ -255,52 +145,30 @@ impl<'a> Setup<'a> {
     }
 
     async fn create(&self, destination: Destination, outcome: &mut Outcome) -> Result<()> {
-        let types = destination.types();
-        let count = types.len();
+        let count = destination.types().len();
         let listens_to = destination.listens_to();
         if self.options.dry_run {
             let would = format!("would make an endpoint for {listens_to} with {count} event types");
             outcome.changes.push(would);
             return Ok(());
         }
-        let metadata = HashMap::from([
-            (DESTINATION.to_owned(), destination.name().to_owned()),
-            (
-                INSTALLATION.to_owned(),
-                self.options.installation.to_owned(),
-            ),
-        ]);
-        let new = NewEndpoint {
-            url: &outcome.url,
-            types: &types,
-            connect: destination == Destination::Connect,
-            description: &format!("Souk: events of {listens_to}"),
-            metadata,
-        };
-        let scope = self.stripe.platform();
-        let made: WebhookEndpointView = scope
-            .post(&requests::create(new), &ids::random_token())
-            .await?;
+        let installation = self.options.installation;
+        let (made, secret) =
+            registered::create(self.stripe, destination, installation, &outcome.url).await?;
         let made_it = format!("made {} for {listens_to} with {count} event types", made.id);
         outcome.changes.push(made_it);
-        let Some(secret) = made.secret else {
+        let Some(secret) = secret else {
             outcome.todo.push(unknown_secret(destination, &made.id));
             return Ok(());
         };
-        let mut known = HashMap::from([(SECRET.to_owned(), fingerprint(&secret))]);
-        if destination == Destination::Connect && made.application.is_none() {
-            known.insert(APPLICATION.to_owned(), NONE_SHOWN.to_owned());
-        }
+        let noted = registered::note_secret(self.stripe, destination, &made, &secret).await;
         outcome.secret = Some(secret);
-        let described: Result<WebhookEndpointView> = scope
-            .post(&requests::describe(&made.id, known), &ids::random_token())
-            .await;
-        if let Err(e) = described {
+        if let Err(e) = noted {
             // The endpoint works all the same.
-            let said = format!(
-                "the fingerprint of its secret could not be stored, so nobody will be able to tell whether the settings hold it ({e})"
-            );
-            outcome.todo.push(said);
+            outcome.todo.push(format!(
+                "the fingerprint of its secret could not be stored, so nobody will be able to tell whether the settings \
+                 hold it ({e})"
+            ));
         }
         Ok(())
     }
@@ -322,12 +190,7 @@ impl<'a> Setup<'a> {
                 .push(format!("would mend the {what} of {id}"));
             return Ok(());
         }
-        let request = requests::mend(id, &outcome.url, &destination.types());
-        let _mended: WebhookEndpointView = self
-            .stripe
-            .platform()
-            .post(&request, &ids::random_token())
-            .await?;
+        registered::mend(self.stripe, destination, id, &outcome.url).await?;
         outcome.changes.push(format!("mended the {what} of {id}"));
         Ok(())
     }
@@ -355,9 +218,7 @@ impl<'a> Setup<'a> {
         kept: Option<&Registered>,
         outcome: &mut Outcome,
     ) -> Result<()> {
-        let secret = kept
-            .and_then(|kept| kept.fingerprint.as_deref())
-            .and_then(|wanted| held(destination, self.config, wanted));
+        let secret = kept.and_then(|kept| kept.secret_in(destination, self.config));
         let is_taken = match secret {
             Some(secret) => {
                 probe(self.config, destination, secret, self.clock.wall()).await? == Probe::Accepted
@@ -378,11 +239,7 @@ impl<'a> Setup<'a> {
                 .push(format!("would disable {id}, which is replaced"));
             return Ok(());
         }
-        let _disabled: WebhookEndpointView = self
-            .stripe
-            .platform()
-            .post(&requests::disable(id), &ids::random_token())
-            .await?;
+        registered::disable(self.stripe, destination, id).await?;
         outcome
             .changes
             .push(format!("disabled {id}, which is replaced"));
@@ -394,10 +251,9 @@ impl<'a> Setup<'a> {
     }
 
     /// Says which endpoints that aren't Souk's send to the same address.
-    fn strangers(&self, destination: Destination) -> Vec<String> {
+    fn strangers(&self, destination: Destination, registered: &[Registered]) -> Vec<String> {
         let url = destination.url(self.config);
-        let same = self
-            .registered
+        let same = registered
             .iter()
             .filter(|one| one.enabled && one.marked.is_none() && one.url == url);
         same.map(|one| {

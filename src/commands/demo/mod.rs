@@ -1,12 +1,12 @@
 //! `souk demo`: plays a marketplace's whole life over HTTP, and checks every cent at the end.
 
 mod checks;
-mod client;
+pub(super) mod client;
 mod environment;
 mod evidence;
 mod payday;
 mod print;
-mod responses;
+pub(super) mod responses;
 mod sales;
 mod shop;
 

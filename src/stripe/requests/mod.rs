@@ -6,6 +6,7 @@ pub mod accounts_v2;
 pub mod balance;
 pub mod checkout;
 pub mod disputes;
+pub mod event_destinations;
 pub mod events;
 pub mod fees;
 pub mod promotions;

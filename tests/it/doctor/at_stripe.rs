@@ -123,8 +123,8 @@ async fn a_permission_that_the_key_lacks_is_named() {
         ),
         (
             "/v1/webhook_endpoints",
-            "webhook_endpoints",
-            "Stripe doesn't say: the webhook endpoints",
+            "connect_endpoint",
+            "Stripe doesn't say: what is registered for events",
         ),
     ] {
         app.fault("GET", path, FaultKind::Error403, None).await;

@@ -8,11 +8,12 @@ use crate::harness::{Souk, TestApp, run_souk, text};
 
 use super::operator_tools::of;
 
-/// The settings of somebody who has entered a key and an address, and nothing else yet.
+/// The settings of somebody who has entered a key and an address, and nothing else yet. Accounts are made by v1.
 fn before_setup(app: &TestApp, public_url: &str) -> HashMap<String, String> {
     let mut settings = of(app);
     settings.retain(|name, _| !name.ends_with("WEBHOOK_SECRET") && name != "JWT_SECRET");
     settings.insert("PUBLIC_URL".to_owned(), public_url.to_owned());
+    settings.insert("STRIPE_ACCOUNTS".to_owned(), "v1".to_owned());
     settings
 }
 
@@ -206,6 +207,7 @@ async fn what_cannot_be_changed_is_made_anew_and_the_old_one_goes_once_the_serve
         .await;
     let (old_id, old_secret) = (text(&old, "id"), text(&old, "secret"));
     let mut settings = of(&app);
+    settings.insert("STRIPE_ACCOUNTS".to_owned(), "v1".to_owned());
     settings.insert("STRIPE_WEBHOOK_SECRET".to_owned(), old_secret.clone());
 
     let souk = Souk::serve(&settings).await;
@@ -338,4 +340,139 @@ async fn a_secret_that_stripe_has_shown_survives_the_next_endpoints_failure() {
     let names: Vec<_> = printed(&said).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["STRIPE_WEBHOOK_SECRET"], "{said}");
     assert_eq!(json!(endpoints(&app).await.len()), json!(1));
+}
+
+/// Calls `/v2/core/event_destinations`, as in Stripe's dashboard.
+async fn v2(app: &TestApp, method: &str, path: &str, body: Option<Value>) -> Value {
+    let address = format!(
+        "{}/v2/core/event_destinations{path}",
+        app.simulator.base_url()
+    );
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client");
+    let mut request = client
+        .request(method.parse().expect("a method"), address)
+        .bearer_auth("sk_test_suite")
+        .header("stripe-version", souk_simulator::API_VERSION);
+    if let Some(body) = body {
+        request = request
+            .header("content-type", "application/json")
+            .body(body.to_string());
+    }
+    let sent = request.send().await.expect("an answer");
+    let status = sent.status();
+    let text = sent.text().await.expect("a text");
+    assert!(status.is_success(), "{method} {path}: {text}");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The event destinations of Souk's.
+async fn destinations(app: &TestApp) -> Vec<Value> {
+    let listed = v2(app, "GET", "?include[0]=webhook_endpoint.url", None).await;
+    let all = listed["data"].as_array().expect("a list").clone();
+    let ours = |one: &Value| one["metadata"]["souk_destination"] == "accounts";
+    all.into_iter().filter(ours).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_accounts_v2_an_event_destination_is_made_and_mended_too() {
+    let app = TestApp::start().await;
+    let mut settings = before_setup(&app, "https://souk.example");
+    settings.insert("STRIPE_ACCOUNTS".to_owned(), "v2".to_owned());
+    let foreign = app
+        .simulator
+        .ensure_event_destination("foreign", "https://other.example", &["*"])
+        .await;
+    let before = v2(&app, "GET", &format!("/{}", foreign.id), None).await;
+    let said = setup(&settings, &["--dry-run"]).await;
+    assert_eq!(said.matches("would make").count(), 3, "{said}");
+    assert!(destinations(&app).await.is_empty());
+
+    let said = setup(&settings, &[]).await;
+    let made = destinations(&app).await;
+    let [one] = made.as_slice() else {
+        panic!("{made:?}")
+    };
+    assert_eq!(one["event_payload"], "thin");
+    assert_eq!(one["events_from"], json!(["@accounts"]));
+    let url = "https://souk.example/webhooks/stripe/connect";
+    assert_eq!(one["webhook_endpoint"]["url"], url);
+    assert!(types_of(one).contains("v2.core.account.closed"), "{one}");
+    assert!(
+        types_of(one).contains("v2.core.account_link.returned"),
+        "{one}"
+    );
+    // Both secrets of the one endpoint of ours are in one setting.
+    let secrets = printed(&said);
+    let connect = secrets
+        .iter()
+        .find(|(name, _)| name == "STRIPE_CONNECT_WEBHOOK_SECRET");
+    assert_eq!(connect.expect("secrets").1.split(',').count(), 2, "{said}");
+    settings.extend(secrets);
+    let said = setup(&settings, &[]).await;
+    assert_eq!(said.matches("nothing to change").count(), 3, "{said}");
+    assert!(!said.contains('!'), "{said}");
+    assert_eq!(destinations(&app).await, made);
+
+    let id = text(one, "id");
+    let path = format!("/{id}");
+    let disable = format!("{path}/disable");
+    let other = json!({ "webhook_endpoint": { "url": "https://elsewhere.example" } });
+    for (path, body, what) in [
+        (
+            &path,
+            json!({ "enabled_events": ["v2.core.account.closed"] }),
+            "event types",
+        ),
+        (&path, other, "address"),
+        (&disable, json!({}), "status"),
+    ] {
+        v2(&app, "POST", path, Some(body)).await;
+        let said = setup(&settings, &[]).await;
+        let wanted = format!("  mended the {what} of {id}\n");
+        assert!(said.contains(&wanted), "{wanted}: {said}");
+        let mended = destinations(&app).await;
+        for field in [
+            "enabled_events",
+            "webhook_endpoint",
+            "status",
+            "events_from",
+            "metadata",
+        ] {
+            assert_eq!(mended[0][field], one[field]);
+        }
+    }
+    assert_eq!(
+        v2(&app, "GET", &format!("/{}", foreign.id), None).await,
+        before
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_destination_of_another_scope_is_replaced() {
+    let app = TestApp::start().await;
+    let mut settings = before_setup(&app, "https://souk.example");
+    settings.insert("STRIPE_ACCOUNTS".to_owned(), "v2".to_owned());
+    let url = "https://souk.example/webhooks/stripe/connect";
+    let wrong = json!({
+        "name": "an older Souk's", "type": "webhook_endpoint", "event_payload": "thin", "events_from": ["@self"],
+        "enabled_events": ["*"], "webhook_endpoint": { "url": url },
+        "metadata": { "souk_destination": "accounts", "souk_installation": "souk" },
+    });
+    let old = text(&v2(&app, "POST", "", Some(wrong)).await, "id");
+    let said = setup(&settings, &[]).await;
+    assert!(
+        said.contains(&format!("{old} is replaced and stays in use")),
+        "{said}"
+    );
+    settings.extend(printed(&said));
+    let souk = Souk::serve(&settings).await;
+    settings.insert("PUBLIC_URL".to_owned(), format!("http://{}", souk.addr));
+    let said = setup(&settings, &[]).await;
+    assert!(said.contains(&format!("  disabled {old}")), "{said}");
+    let disabled = v2(&app, "GET", &format!("/{old}"), None).await;
+    assert_eq!(disabled["status"], "disabled");
+    assert!(souk.stop().await.success());
 }

@@ -1,5 +1,7 @@
 //! `souk doctor`.
 
+mod play;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
@@ -18,6 +20,11 @@ pub struct Args {
     /// Only what can be seen without Stripe.
     #[arg(long)]
     offline: bool,
+    /// Also play what everybody should have seen once before a launch, on a throw-away seller of the server that runs.
+    ///
+    /// Takes simulated or test money. With Stripe's test mode it prints the pages that a person is to fill in, and waits.
+    #[arg(long, conflicts_with = "offline")]
+    play: bool,
 }
 
 /// How long the simulator may take to answer.
@@ -59,8 +66,11 @@ async fn examine(mut config: Config, args: &Args) -> Result<Vec<Check>, Failure>
             clock = Clock::Ahead(Arc::new(AtomicI64::new(ahead)));
         }
     }
-    let subject = Subject::open(config, clock).await?;
-    let checks = subject.examine(args.offline).await;
+    let subject = Subject::open(config.clone(), clock).await?;
+    let mut checks = subject.examine(args.offline).await;
+    if args.play {
+        checks.extend(play::play(&config, &subject).await?);
+    }
     subject.close().await;
     Ok(checks)
 }
@@ -89,7 +99,7 @@ async fn meet_simulator(config: &mut Config) -> Result<i64, Failure> {
         let secret = endpoint["secret"].as_str().ok_or("no secret")?.to_owned();
         let secrets = match destination {
             Destination::Platform => &mut config.platform_webhook_secrets,
-            Destination::Connect => &mut config.connect_webhook_secrets,
+            Destination::Connect | Destination::Accounts => &mut config.connect_webhook_secrets,
         };
         secrets.push(secret.into());
     }
