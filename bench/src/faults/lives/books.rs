@@ -158,18 +158,6 @@ impl Life {
                 Some("needs_response" | "under_review" | "lost")
             )
         });
-        let fees_of_stripe = rows("charges")
-            .iter()
-            .filter(|c| c["paid"] == true && c["source_transfer"].is_null())
-            .map(|c| stripe_fee(int(c, "amount")))
-            .sum::<i64>();
-        let contested = rows("disputes").iter().filter(|d| {
-            matches!(
-                d["status"].as_str(),
-                Some("needs_response" | "under_review" | "lost" | "won")
-            )
-        });
-        let fees_of_disputes = DISPUTE_FEE * i64::try_from(contested.count()).unwrap_or(i64::MAX);
         let paid_out = |status: &[&str]| {
             let of = rows("payouts").iter();
             let of = of.filter(|p| status.contains(&p["status"].as_str().unwrap_or_default()));
@@ -207,12 +195,27 @@ impl Life {
             ("sales:refund", sum(refunded.collect())),
             ("dispute:loss", sum(taken.collect())),
             ("fee:application", fees),
-            ("fee:stripe", fees_of_stripe + fees_of_disputes),
+            ("fee:stripe", self.stripe_fees(oracle)),
             ("payout:clearing", paid_out(&["pending", "in_transit"])),
             ("bank", paid_out(&["paid"])),
             ("reserve:hold", given("reserve:hold") - released),
             ("suspense", given("suspense")),
         ])
+    }
+
+    /// What Stripe took for charges, and for disputes that are more than an inquiry.
+    fn stripe_fees(&self, oracle: &Value) -> i64 {
+        let charges = list(oracle, &self.account, "charges").iter();
+        let charges = charges.filter(|c| c["paid"] == true && c["source_transfer"].is_null());
+        let of_charges: i64 = charges.map(|c| stripe_fee(int(c, "amount"))).sum();
+        let disputes = list(oracle, &self.account, "disputes").iter();
+        let contested = disputes.filter(|d| {
+            matches!(
+                d["status"].as_str(),
+                Some("needs_response" | "under_review" | "lost" | "won")
+            )
+        });
+        of_charges + contested.map(|_| DISPUTE_FEE).sum::<i64>()
     }
 }
 
