@@ -223,22 +223,31 @@ async fn a_seller_that_waits_is_made_by_the_other_api_if_the_settings_say_so_the
 async fn an_account_made_without_an_answer_by_the_other_api_is_found_and_not_made_again() {
     let app = TestApp::start().await;
     let mira = app.member("mira").await;
-    app.fault("POST", accounts_path(), FaultKind::CommitThenTimeout, None)
-        .await;
+    let lost = FaultKind::TimeoutBeforeCommit;
+    app.fault("POST", accounts_path(), lost, None).await;
     make_seller(&app, &mira, "once")
         .await
         .refused(503, "stripe_unavailable");
     app.simulator.clear_faults().await;
-    app.intercept().await;
-    // The row as a server with the other setting would have left it.
+    // What a server with the other setting had made, of which it heard no more.
     let other = match accounts_api() {
         "v1" => "v2",
         _ => "v1",
     };
     app.sql(&format!("UPDATE sellers SET accounts_api = '{other}'"))
         .await;
+    let seller: String = app.query("SELECT id AS it FROM sellers").await;
+    let form = [
+        ("country", "US"),
+        ("controller[stripe_dashboard][type]", "full"),
+        ("capabilities[card_payments][requested]", "true"),
+        ("metadata[souk_seller]", seller.as_str()),
+    ];
+    let there = app.platform_api("POST", "/accounts", &form).await;
+    app.intercept().await;
     let made = make_seller(&app, &mira, "once").await;
     made.expect(201);
+    assert_eq!(made.body["stripe_account"], there["id"]);
     let books = app.simulator.oracle().await["accounts"].clone();
     assert_eq!(
         books.as_object().expect("accounts").len(),
