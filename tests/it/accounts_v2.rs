@@ -249,6 +249,7 @@ async fn sellers_of_an_older_database_are_read_by_v1_and_keep_the_profile_of_the
            VALUES ('usr_1', 'mira@example.com', 'Mira', '', 'member', 1, 1)"
             .to_owned(),
     ];
+    let requirements = r#"{"currently_due":["external_account"],"past_due":[],"eventually_due":[],"pending_verification":[],"disabled_reason":null,"current_deadline":null}"#;
     for (id, account, dashboard) in [
         ("sel_1", "'acct_1'", "full"),
         ("sel_2", "'acct_2'", "express"),
@@ -258,7 +259,7 @@ async fn sellers_of_an_older_database_are_read_by_v1_and_keep_the_profile_of_the
             "INSERT INTO sellers (id, owner_id, name, email, country, stripe_account, livemode, dashboard, status,
                charges_enabled, payouts_enabled, details_submitted, requirements, metadata, created_at, updated_at)
              VALUES ('{id}', 'usr_1', 'Shop', 'mira@example.com', 'US', {account}, FALSE, '{dashboard}', 'active',
-               TRUE, TRUE, TRUE, '{{}}', '{{}}', 1, 1)"
+               TRUE, TRUE, TRUE, '{requirements}', '{{}}', 1, 1)"
         ));
     }
     for row in rows {

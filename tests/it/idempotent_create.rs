@@ -342,3 +342,29 @@ async fn an_account_of_another_seller_or_country_is_never_adopted() {
     assert_eq!(fixture.objects_at_stripe(Account).await.len(), 3);
     app.settle().await;
 }
+
+#[tokio::test]
+async fn no_seller_is_made_while_another_request_has_the_key() {
+    let app = TestApp::start().await;
+    let owner = app.member("mira").await;
+    let body = json!({ "country": "US", "name": "Mira's Lamps" });
+    let hash = souk::ids::sha256_hex(body.to_string().as_bytes());
+    let (scope, now) = (format!("{} /v1/sellers", owner.id), app.app.clock.now().0);
+    app.sql(&format!(
+        "INSERT INTO idempotency_keys (id, scope, key, request_hash, resource_id, status, lease_until, created_at)
+         VALUES ('idk_1', '{scope}', 'busy', '{hash}', 'sel_resumed', NULL, {}, {now})",
+        now + 60_000
+    ))
+    .await;
+    let make = || {
+        app.post("/v1/sellers", body.clone())
+            .by(&owner)
+            .keyed("busy")
+    };
+    make().refused(409, "idempotency_in_flight").await;
+    assert_eq!(app.count("sellers").await, 0);
+    app.advance(61).await;
+    let made = make().expect(201).await;
+    assert_eq!(made["id"], "sel_resumed");
+    app.run_jobs().await;
+}

@@ -276,6 +276,9 @@ async fn the_refresh_page_says_when_stripe_is_away_and_when_there_is_nothing_to_
         "v1" => 409,
         _ => 303,
     });
+    change_account(&app, &shop, "deauthorize", json!({})).await;
+    let gone = log_in(&app, &state, &shop.owner.email, PASSWORD).await;
+    gone.expect(409);
     let url = format!(
         "/onboarding/refresh?state={state}&padding={}",
         "x".repeat(10)
