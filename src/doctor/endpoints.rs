@@ -265,7 +265,7 @@ fn wrong_payload(
     found: &Registered,
 ) -> Option<Check> {
     let is = match &found.payload {
-        _ if found.suits(destination) => return None,
+        _ if found.has_payload_of(destination) => return None,
         // The simulator's default version is ours.
         Payload::Snapshot(None)
             if subject.config.simulated() && destination != Destination::Accounts =>

@@ -98,7 +98,12 @@ impl From<EventDestinationView> for Registered {
 impl Registered {
     /// Whether what can't be changed is as the destination needs it.
     pub fn suits(&self, destination: Destination) -> bool {
-        self.has_scope_of(destination) && self.payload == wanted_payload(destination)
+        self.has_scope_of(destination) && self.has_payload_of(destination)
+    }
+
+    /// Whether it sends events as the server reads them there.
+    pub fn has_payload_of(&self, destination: Destination) -> bool {
+        self.payload == wanted_payload(destination)
     }
 
     /// Whether it hears of those that the destination is about, or Stripe doesn't tell.

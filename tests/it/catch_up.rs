@@ -54,7 +54,7 @@ async fn an_event_that_was_never_delivered_is_found_and_counts_once() {
 
 #[tokio::test]
 async fn many_lost_events_are_read_page_by_page_and_later_only_new_ones() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(&[("STRIPE_ACCOUNTS", "v1")]).await;
     let shop = app.shop("mira").await;
     catch_up(&app, &shop.account).await;
     let before = found(&app).await;
