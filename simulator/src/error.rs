@@ -140,7 +140,8 @@ impl ApiError {
             error["param"] = json!(param);
         }
         if let Some(Value::Object(extra)) = &self.extra {
-            for (key, value) in extra {
+            // No error of `/v2` has a card's.
+            for (key, value) in extra.iter().filter(|(key, _)| *key != "decline_code") {
                 error[key] = value.clone();
             }
         }
