@@ -62,6 +62,7 @@ impl Stripe {
             .route("/v1/refunds", get(nothing))
             .route("/v1/balance_transactions", get(nothing))
             .route("/v1/events", get(nothing))
+            .route("/v2/core/events", get(no_page))
             .fallback(no_such)
             .layer(from_fn_with_state(shared.clone(), once_it_speaks))
             .with_state(shared);
@@ -168,6 +169,11 @@ async fn open(State(shared): State<Shared>) -> Json<Value> {
 async fn nothing(request: Request) -> Json<Value> {
     let url = request.uri().path();
     Json(json!({ "object": "list", "url": url, "has_more": false, "data": [] }))
+}
+
+/// An empty list of `/v2`.
+async fn no_page() -> Json<Value> {
+    Json(json!({ "data": [], "next_page_url": null, "previous_page_url": null }))
 }
 
 async fn no_such(State(shared): State<Shared>, request: Request) -> (StatusCode, Json<Value>) {
