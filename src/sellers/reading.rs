@@ -97,8 +97,9 @@ fn is_unknown_here(fault: &StripeFault) -> bool {
         .contains(&code)
 }
 
+/// Whether Stripe says so itself: a 404 of something on the way, without a code of Stripe's, disconnects no seller.
 fn is_gone(fault: &StripeFault) -> bool {
-    fault.status == Some(404) || fault.is_missing()
+    fault.is_missing()
 }
 
 /// An account that v1 has made may take ten minutes until v2 can read it (docs.stripe.com/connect/accounts-v2).

@@ -215,6 +215,27 @@ async fn an_account_that_neither_api_knows_has_left() {
 }
 
 #[tokio::test]
+async fn a_404_that_is_not_stripes_own_disconnects_no_seller() {
+    let (app, between) = Between::start().await;
+    let shop = app.shop("mira").await;
+    between.edit(|path, status, answer| {
+        if path.contains("/accounts/") {
+            *status = 404;
+            *answer = json!({ "message": "no Route matched with those values" });
+        }
+    });
+    let tx = app.app.db.begin_write().await.expect("begins");
+    let seller = souk_entity::SellerId::from(shop.id.as_str());
+    let job = souk::jobs::Job::SyncAccount { seller };
+    souk::jobs::stage(&tx, &job).await.expect("stages");
+    tx.commit().await.expect("commits");
+    app.run_jobs().await;
+    let active = "sellers WHERE deauthorized_at IS NULL AND charges_enabled";
+    assert_eq!(app.count(active).await, 1);
+    app.allow_unfinished_work();
+}
+
+#[tokio::test]
 async fn a_seller_from_before_the_upgrade_goes_on_by_v1_and_new_ones_are_made_by_v2() {
     let app = TestApp::with(&[("STRIPE_ACCOUNTS", "v1")]).await;
     let old = app.shop("mira").await;
