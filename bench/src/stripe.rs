@@ -62,6 +62,7 @@ impl Stripe {
             .route("/v1/refunds", get(nothing))
             .route("/v1/balance_transactions", get(nothing))
             .route("/v1/events", get(nothing))
+            .route("/v2/core/accounts/{id}", get(account))
             .route("/v2/core/events", get(no_page))
             .fallback(no_such)
             .layer(from_fn_with_state(shared.clone(), once_it_speaks))
@@ -150,6 +151,29 @@ async fn session(
         "status": "succeeded",
     });
     Ok(Json(session))
+}
+
+/// The seller's account, on which everything is active.
+async fn account(Path(id): Path<String>) -> Json<Value> {
+    let active = json!({ "status": "active", "status_details": [] });
+    Json(json!({
+        "id": id,
+        "object": "v2.core.account",
+        "applied_configurations": ["merchant"],
+        "closed": false,
+        "dashboard": "full",
+        "configuration": { "merchant": { "capabilities": {
+            "card_payments": active,
+            "stripe_balance": { "payouts": active },
+        } } },
+        "identity": { "country": "de" },
+        "defaults": { "responsibilities": {
+            "fees_collector": "stripe",
+            "losses_collector": "stripe",
+        } },
+        "requirements": null,
+        "livemode": false,
+    }))
 }
 
 async fn open(State(shared): State<Shared>) -> Json<Value> {

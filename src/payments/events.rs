@@ -110,12 +110,18 @@ pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<Effect> {
         .filter(Expr::cust(OPEN))
         .filter(C::ChargeAccount.eq(account.clone()))
         .filter(C::StripeObject.is_null());
-    Ok(match awaiting.one(tx).await? {
-        Some(_) => Effect::Deferred {
+    if awaiting.one(tx).await?.is_some() {
+        return Ok(Effect::Deferred {
             waits_for: session.clone(),
+        });
+    }
+    // Its session may have been stored between the two queries.
+    Ok(
+        match reread_one(tx, account, C::StripeObject.eq(session.as_str())).await? {
+            true => Effect::Applied,
+            false => NO_PAYMENT,
         },
-        None => NO_PAYMENT,
-    })
+    )
 }
 
 /// Stages a re-read of a charge's payment, and brings the pull of its account forward: what moved may be others' money.

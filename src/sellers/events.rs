@@ -91,7 +91,7 @@ async fn unknown_updated(
     jobs: &mut Vec<Job>,
 ) -> Result<Effect> {
     if event.thin {
-        return unknown(tx, account, livemode).await;
+        return unknown(tx, account, livemode, jobs).await;
     }
     match find_by_metadata(tx, event, livemode).await? {
         Some(seller) if seller.stripe_account.is_none() => {
@@ -112,26 +112,40 @@ pub async fn reread_account(tx: &Tx, object: &EventObject) -> Result<Effect> {
     let Some(account) = account_of(object) else {
         return Ok(NO_ACCOUNT);
     };
-    let Some(seller) = by_account(tx, &account, object.livemode).await? else {
-        return unknown(tx, &account, object.livemode).await;
+    let mut jobs = Vec::new();
+    let effect = match by_account(tx, &account, object.livemode).await? {
+        Some(seller) => {
+            jobs.push(Job::SyncAccount { seller: seller.id });
+            Effect::Applied
+        }
+        None => unknown(tx, &account, object.livemode, &mut jobs).await?,
     };
-    jobs::stage(tx, &Job::SyncAccount { seller: seller.id }).await?;
-    Ok(Effect::Applied)
+    jobs::stage_all(tx, &jobs).await?;
+    Ok(effect)
 }
 
 /// An event that says nothing of its account but the id, which no seller has. It may come before Stripe's answer to the
 /// creation: it waits as long as an account is being made, for whichever seller, and otherwise is none of ours.
-async fn unknown(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Effect> {
+async fn unknown(
+    tx: &Tx,
+    account: &AccountId,
+    livemode: bool,
+    jobs: &mut Vec<Job>,
+) -> Result<Effect> {
     let making = seller::Entity::find()
         .filter(Expr::cust(WITHOUT_ACCOUNT))
         .filter(seller::Column::CreatedAt.gt(tx.now().plus_ms(-MAKING_MS)))
         .filter(seller::Column::Livemode.eq(livemode));
-    Ok(match making.one(tx).await? {
-        Some(_) => Effect::Deferred {
-            waits_for: account.to_string(),
-        },
-        None => NOT_OURS,
-    })
+    if making.one(tx).await?.is_some() {
+        let waits_for = account.to_string();
+        return Ok(Effect::Deferred { waits_for });
+    }
+    // Its id may have been stored since it was looked for.
+    let Some(seller) = by_account(tx, account, livemode).await? else {
+        return Ok(NOT_OURS);
+    };
+    jobs.push(Job::SyncAccount { seller: seller.id });
+    Ok(Effect::Applied)
 }
 
 /// `v2.core.account_link.returned`: somebody has come back from a link into an account, which is read again. The event has

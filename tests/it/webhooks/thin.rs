@@ -134,6 +134,33 @@ async fn a_thin_event_that_comes_before_the_sellers_row_knows_its_account_waits_
     assert_eq!(app.count(left).await, 0);
 }
 
+/// PostgreSQL lets the account be stored between two queries of one transaction.
+#[tokio::test]
+async fn a_thin_event_is_not_lost_while_its_account_is_being_stored() {
+    let app = TestApp::start().await;
+    for n in 0..8 {
+        let owner = app.member(&format!("mira{n}")).await;
+        for path in ["/v1/accounts", "/v2/core/accounts"] {
+            app.fault("POST", path, FaultKind::CommitThenTimeout, None)
+                .await;
+        }
+        let body = json!({ "name": format!("mira{n}"), "country": "US" });
+        app.post("/v1/sellers", body)
+            .by(&owner)
+            .refused(503, "stripe_unavailable")
+            .await;
+        let made = app.platform_api("GET", "/accounts", &[]).await;
+        let account = text(&made["data"][0], "id");
+        app.intercept().await;
+        app.simulator.clear_faults().await;
+        app.advance(20).await;
+        let event = of_account(&format!("evt_{n}"), json!(account), &account);
+        let (state, _) = tokio::join!(post(&app, Endpoint::Connect, &event), app.run_jobs());
+        assert_ne!(state, "ignored", "round {n}");
+        app.settle().await;
+    }
+}
+
 #[tokio::test]
 async fn a_strangers_account_is_none_of_ours_also_while_an_account_of_ours_is_being_made() {
     let app = TestApp::start().await;

@@ -114,6 +114,39 @@ async fn the_thin_form_of_a_sale_waits_for_a_session_whose_creation_is_not_answe
     assert_eq!(post(&app, Endpoint::Connect, &other).await, "ignored");
 }
 
+/// PostgreSQL lets the session be stored between two queries of one transaction.
+#[tokio::test]
+async fn the_thin_form_of_a_sale_is_not_lost_while_its_session_is_being_stored() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    for n in 0..12 {
+        let path = "/v1/checkout/sessions";
+        app.fault("POST", path, FaultKind::CommitThenTimeout, None)
+            .await;
+        let body = json!({ "lines": [{ "product_id": lamp, "quantity": 1 }], "customer_email": "buyer@example.com" });
+        app.post("/v1/checkout_sessions", body)
+            .refused(503, "stripe_unavailable")
+            .await;
+        let books = app.stripe_books(&shop.account).await;
+        let sessions = books["checkout_sessions"].as_array().expect("sessions");
+        let open = sessions.iter().find(|session| session["status"] == "open");
+        let session = text(open.expect("an open session"), "id");
+        app.simulate(&format!("/checkout/sessions/{session}/pay"), json!({}))
+            .await;
+        app.intercept().await;
+        app.simulator.clear_faults().await;
+        app.advance(20).await;
+        let kind = "checkout.session.completed";
+        let event = classic(&format!("evt_{n}"), kind, json!(shop.account), &session);
+        let (state, _) = tokio::join!(post(&app, Endpoint::Connect, &event), app.run_jobs());
+        assert_ne!(state, "ignored", "round {n}");
+        app.advance(600).await;
+        app.settle().await;
+        assert_eq!(app.count("orders WHERE status = 'paid'").await, n + 1);
+    }
+}
+
 #[tokio::test]
 async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
     let app = TestApp::start().await;
