@@ -440,7 +440,8 @@ impl Failure {
         })
     }
 
-    /// `Stripe-Should-Retry` decides; without it 409, 429 and 5xx are retryable (docs.stripe.com/error-low-level).
+    /// `Stripe-Should-Retry` decides; without it 409, 429 and 5xx are retryable (docs.stripe.com/error-low-level). An answer that
+    /// isn't Stripe's says nothing of what Stripe did.
     fn answered(
         status: u16,
         headers: &HeaderMap,
@@ -466,6 +467,8 @@ impl Failure {
             request_id: header("request-id").map(str::to_owned),
         };
         let passing = matches!(status, 409 | 429) || status >= 500;
+        // Something on the way may answer for Stripe, whose own errors always have this object.
+        let is_stripes = error.is_object();
         let retryable = match header("stripe-should-retry") {
             Some("true") => true,
             Some("false") => false,
@@ -474,8 +477,8 @@ impl Failure {
         let is_access_lost = status == 403 && fault.code.as_deref() == Some("account_invalid");
         let error = match account.filter(|_| is_access_lost) {
             Some(account) => Error::AccessLost { account },
+            None if passing || !is_stripes => Error::StripeUnavailable(Box::new(fault)),
             None if matches!(status, 401 | 403) => Error::KeyRefused(Box::new(fault)),
-            None if passing => Error::StripeUnavailable(Box::new(fault)),
             None => Error::StripeRefused(Box::new(fault)),
         };
         Self { error, retryable }
@@ -510,6 +513,35 @@ fn view<V: DeserializeOwned>(value: Value) -> Result<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_error_of_stripes_own_is_a_definite_no() {
+        let stripes =
+            r#"{ "error": { "type": "invalid_request_error", "message": "No such refund" } }"#;
+        let of_v2 = r#"{ "error": { "code": "not_found", "message": "Account not found." } }"#;
+        let foreign = r#"{ "message": "no Route matched with those values" }"#;
+        let of = |status, body: &str| {
+            Failure::answered(status, &HeaderMap::new(), body.as_bytes(), None).error
+        };
+        for status in [400, 402, 404, 422] {
+            assert!(matches!(of(status, stripes), Error::StripeRefused(_)));
+            assert!(matches!(of(status, of_v2), Error::StripeRefused(_)));
+        }
+        for status in [401, 403] {
+            assert!(matches!(of(status, stripes), Error::KeyRefused(_)));
+        }
+        for status in [400, 401, 402, 403, 404, 407, 409, 413, 429, 500, 503] {
+            for body in [
+                foreign,
+                "<html>Not here</html>",
+                r#"{ "error": "denied" }"#,
+                "",
+            ] {
+                let unknown = matches!(of(status, body), Error::StripeUnavailable(_));
+                assert!(unknown, "{status} {body}");
+            }
+        }
+    }
 
     fn page(next: Option<&str>) -> V2Page {
         V2Page {

@@ -128,3 +128,18 @@ async fn a_seller_is_told_each_time_that_it_can_take_no_payments_any_more() {
     }
     assert_eq!(app.mails_called("Stripe needs something from you"), 0);
 }
+
+#[tokio::test]
+async fn a_seller_is_told_each_time_that_it_is_not_paid_out_any_more() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    for times in 1..=2 {
+        let overdue = json!({ "currently_due": ["external_account"], "capabilities": ["payouts"] });
+        let texts = told_of(&app, &shop, overdue).await;
+        let subject = "You aren't paid out at the moment";
+        assert_eq!(app.mails_called(subject), times);
+        let says = |text: &String| text.contains("You can go on selling");
+        assert!(texts.iter().any(says), "{texts:?}");
+    }
+    assert_eq!(app.mails_called("You can't take payments at the moment"), 0);
+}

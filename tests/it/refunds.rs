@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
-use crate::harness::{Checkout, Has, Shop, TestApp, fee_inside, text};
+use crate::harness::{Between, Checkout, Has, Shop, TestApp, fee_inside, text};
 
 /// A shop with two paid orders: Stripe's fees of the one are covered by the other.
 async fn sold(app: &TestApp) -> (Shop, Checkout) {
@@ -207,6 +207,29 @@ async fn a_refund_that_stripe_refuses_is_blocked_and_raises_a_finding() {
         "{findings}"
     );
     assert_eq!(app.order(&checkout).await["status"], "paid");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_stripes_blocks_no_refund() {
+    let (app, between) = Between::start().await;
+    let (shop, checkout) = sold(&app).await;
+    between.edit(|path, status, answer| {
+        if path.starts_with("/v1/refunds") {
+            *status = 403;
+            *answer = json!({ "message": "blocked by the proxy" });
+        }
+    });
+    ask(&app, &shop, json!({ "order_id": checkout.order })).await;
+    app.run_jobs().await;
+    let rows = app.refunds(&shop, &checkout.order).await;
+    rows[0].has(json!({ "status": "requested" }));
+    assert_eq!(app.open_findings().await, vec![]);
+    between.be_honest();
+    app.advance(60).await;
+    app.settle().await;
+    let rows = app.refunds(&shop, &checkout.order).await;
+    rows[0].has(json!({ "status": "succeeded" }));
+    assert_eq!(at_stripe(&app, &shop).await, 1);
 }
 
 #[tokio::test]
