@@ -107,6 +107,52 @@ pub fn share(whole: i64, part: i64, of: i64, currency: &str) -> Result<i64> {
     i64::try_from(steps * step).map_err(|_| Error::Overflow)
 }
 
+/// Splits an amount in proportion to weights, by the largest remainder, the earlier ones first; the parts add up to it. They
+/// are multiples of the currency's step where the amount is one. No part of an amount that isn't more than all weights together
+/// is more than its own weight. Without any weight the first has all.
+///
+/// # Errors
+/// [`Error::Overflow`].
+pub fn split(amount: i64, weights: &[i64], currency: &str) -> Result<Vec<i64>> {
+    match weights {
+        [] => return Ok(Vec::new()),
+        [_] => return Ok(vec![amount]),
+        _ => {}
+    }
+    let of = weights
+        .iter()
+        .map(|weight| i128::from(*weight))
+        .sum::<i128>();
+    if of == 0 {
+        let rest = weights.len().saturating_sub(1);
+        return Ok(std::iter::once(amount)
+            .chain(std::iter::repeat_n(0, rest))
+            .collect());
+    }
+    let step = match amount % step(currency) {
+        0 => step(currency),
+        _ => 1,
+    };
+    let steps = i128::from(amount / step);
+    let mut parts = Vec::with_capacity(weights.len());
+    let mut remainders = Vec::with_capacity(weights.len());
+    for (at, weight) in weights.iter().enumerate() {
+        let exact = steps * i128::from(*weight);
+        parts.push(exact / of);
+        remainders.push((exact % of, at));
+    }
+    remainders.sort_by_key(|(remainder, at)| (-remainder, *at));
+    let left = steps - parts.iter().sum::<i128>();
+    let left = usize::try_from(left).map_err(|_| Error::Overflow)?;
+    for (_, at) in remainders.into_iter().take(left) {
+        parts[at] += 1;
+    }
+    let parts = parts.into_iter().map(|part| part * i128::from(step));
+    parts
+        .map(|part| i64::try_from(part).map_err(|_| Error::Overflow))
+        .collect()
+}
+
 /// The application fee: a share in basis points, rounded half up to the currency's step, and a fixed amount. It is never
 /// more than the payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,6 +237,34 @@ mod tests {
         assert_eq!(rule.of(1000, "usd").expect("small"), 130);
         assert_eq!(rule.of(1000, "eur").expect("small"), 125);
         assert_eq!(rule.of(1000, "jpy").expect("small"), 100);
+    }
+
+    #[test]
+    fn a_split_goes_to_the_largest_remainders_and_adds_up() {
+        let of =
+            |amount, weights: &[i64], currency| split(amount, weights, currency).expect("fits");
+        assert_eq!(of(100, &[1, 1, 1], "usd"), [34, 33, 33]);
+        assert_eq!(of(100, &[3, 5, 9], "usd"), [18, 29, 53]);
+        assert_eq!(of(10, &[995, 3, 2], "usd"), [10, 0, 0]);
+        assert_eq!(of(7, &[0, 7, 0], "usd"), [0, 7, 0]);
+        assert_eq!(of(7, &[0, 0], "usd"), [7, 0]);
+        assert_eq!(of(7, &[5], "usd"), [7]);
+        assert_eq!(of(1000, &[1, 1, 1], "isk"), [400, 300, 300]);
+        assert_eq!(of(1001, &[1, 1, 1], "isk"), [334, 334, 333]);
+        assert_eq!(of(0, &[], "usd"), [0; 0]);
+        let most = of(i64::MAX, &[i64::MAX, i64::MAX], "usd");
+        assert_eq!(most, [i64::MAX / 2 + 1, i64::MAX / 2]);
+        for amount in 0..=60 {
+            let weights = [7, 20, 0, 33];
+            let parts = of(amount, &weights, "usd");
+            assert_eq!(parts.iter().sum::<i64>(), amount);
+            assert!(
+                parts
+                    .iter()
+                    .zip(weights)
+                    .all(|(part, weight)| *part <= weight)
+            );
+        }
     }
 
     #[test]

@@ -364,10 +364,13 @@ fn fixtures(orders: u32, products: u32) -> Result<Vec<String>, Failure> {
         each(
             "payments (id, charge_account, livemode, kind, stripe_object, status, currency, amount_subtotal, amount_refunded,
                 application_fee, allow_discounts, attempt, request, success_url, cancel_url, expires_at, created_at, updated_at)",
-            &format!("{payment}, '{ACCOUNT}', false, 'checkout_session', {session}, 'pending', 'eur', {AMOUNT}, 0,
+            &format!("{payment}, '{ACCOUNT}', false, 'session', {session}, 'pending', 'eur', {AMOUNT}, 0,
                 250, true, 'session:' || {payment}, '{REQUEST}', 'https://shop.example/checkout/success',
                 'https://shop.example/checkout/cancelled', {tomorrow}, {now}, {now}"),
         ),
-        each("payment_orders (payment_id, order_id)", &format!("{payment}, {order}")),
+        each(
+            "payment_orders (payment_id, order_id, amount_subtotal, application_fee)",
+            &format!("{payment}, {order}, {AMOUNT}, 250"),
+        ),
     ])
 }

@@ -26,6 +26,7 @@ pub mod promotion_code;
 pub mod refresh_token;
 pub mod refund;
 pub mod refund_line;
+pub mod refund_order;
 pub mod seller;
 pub mod session;
 pub mod stock_movement;

@@ -12,9 +12,51 @@ use serde::{Deserialize, Serialize};
 #[sea_orm(rs_type = "String", db_type = "Text")]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentKind {
-    /// A hosted Checkout Session.
-    #[sea_orm(string_value = "checkout_session")]
-    CheckoutSession,
+    /// A Checkout Session.
+    #[sea_orm(string_value = "session")]
+    Session,
+    /// A payment intent of its own.
+    #[sea_orm(string_value = "intent")]
+    Intent,
+    /// An invoice.
+    #[sea_orm(string_value = "invoice")]
+    Invoice,
+}
+
+/// On whose account the charge is made (docs.stripe.com/connect/charges).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeType {
+    /// The seller's.
+    #[sea_orm(string_value = "direct")]
+    Direct,
+    /// The platform's, with a transfer to the seller.
+    #[sea_orm(string_value = "destination")]
+    Destination,
+    /// The platform's, with transfers of their own.
+    #[sea_orm(string_value = "separate")]
+    Separate,
+}
+
+/// When the money is taken (docs.stripe.com/api/payment_intents/object#payment_intent_object-capture_method).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureMethod {
+    /// When the buyer's bank has authorized it.
+    #[sea_orm(string_value = "automatic")]
+    Automatic,
+    /// As `automatic`, told later.
+    #[sea_orm(string_value = "automatic_async")]
+    AutomaticAsync,
+    /// When the seller asks for it.
+    #[sea_orm(string_value = "manual")]
+    Manual,
 }
 
 /// The status of a payment. `paid` is final.
@@ -30,6 +72,9 @@ pub enum PaymentStatus {
     /// An asynchronous method is at work.
     #[sea_orm(string_value = "processing")]
     Processing,
+    /// The money is held for us, and is taken when we capture it.
+    #[sea_orm(string_value = "authorized")]
+    Authorized,
     /// The money was collected.
     #[sea_orm(string_value = "paid")]
     Paid,
@@ -39,6 +84,9 @@ pub enum PaymentStatus {
     /// The session expired.
     #[sea_orm(string_value = "expired")]
     Expired,
+    /// The intent was canceled, or its authorization lapsed.
+    #[sea_orm(string_value = "canceled")]
+    Canceled,
 }
 
 /// A row of `payments`.
@@ -51,7 +99,7 @@ pub struct Model {
     pub charge_account: AccountId,
     pub livemode: bool,
     pub kind: PaymentKind,
-    /// The session's id, once Stripe has answered. Unique.
+    /// The id of the session, intent or invoice, once Stripe has answered. Unique on its account, in its mode.
     pub stripe_object: Option<String>,
     pub payment_intent: Option<String>,
     pub charge: Option<String>,
@@ -87,15 +135,31 @@ pub struct Model {
     pub key_until: Timestamp,
     /// The exact create request, JSON: path, account, API version, body.
     pub request: String,
-    pub success_url: String,
-    pub cancel_url: String,
+    /// Of a session.
+    pub success_url: Option<String>,
+    /// Of a session.
+    pub cancel_url: Option<String>,
     /// When the session is due to expire at Stripe.
-    pub expires_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
     /// When Stripe was last asked about it by a verify.
     pub asked_at: Option<Timestamp>,
     pub failure: Option<String>,
     /// Stripe's code of its refusal, or ours where only its `param` tells.
     pub failure_code: Option<String>,
+    pub charge_type: ChargeType,
+    /// Stripe's `cus_…` on the account.
+    pub customer: Option<String>,
+    /// Stripe's `sub_…` on the account, of an invoice.
+    pub subscription: Option<String>,
+    pub capture_method: CaptureMethod,
+    /// What can be captured, in minor units, while it is authorized.
+    pub amount_capturable: Option<i64>,
+    /// Why the last attempt to pay was declined, in Stripe's words.
+    pub last_error: Option<String>,
+    /// In whose name the platform charges.
+    pub on_behalf_of: Option<AccountId>,
+    /// What ties the charge to its transfers.
+    pub transfer_group: Option<String>,
     pub paid_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

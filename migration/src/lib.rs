@@ -34,6 +34,8 @@ mod m20261129_000025_redemptions;
 mod m20261129_000026_thin_events;
 mod m20261129_000028_accounts_api;
 mod m20261129_000031_replace_lookups;
+mod m20261129_000032_shares;
+mod rebuild;
 
 /// All changes, oldest first.
 pub struct Migrator;
@@ -70,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000026_thin_events::Migration),
             Box::new(m20261129_000028_accounts_api::Migration),
             Box::new(m20261129_000031_replace_lookups::Migration),
+            Box::new(m20261129_000032_shares::Migration),
         ]
     }
 }

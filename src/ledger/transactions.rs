@@ -10,7 +10,7 @@ use sea_orm::{
 use souk_entity::balance_transaction::{self, FeeDetail};
 use souk_entity::{
     JsonText, OrderId, Timestamp, application_fee_refund, book, dispute, entry, journal, payment,
-    payment_order, refund, unreadable_transaction,
+    payment_order, refund, refund_order, unreadable_transaction,
 };
 
 use crate::db::{self, Tx};
@@ -363,23 +363,31 @@ async fn orders_by_source(
         .into_tuple()
         .all(tx)
         .await?;
+    let refund_of = refund::Entity::belongs_to(refund_order::Entity)
+        .from(refund::Column::Id)
+        .to(refund_order::Column::RefundId);
     let refunds: Vec<(String, OrderId)> = refund::Entity::find()
         .join(JoinType::InnerJoin, payment_of(refund::Column::PaymentId))
+        .join(JoinType::InnerJoin, refund_of.into())
         .filter(of_account)
         .filter(refund::Column::StripeRefund.is_in(sources.iter().copied()))
         .select_only()
         .column(refund::Column::StripeRefund)
-        .column(refund::Column::OrderId)
+        .column(refund_order::Column::OrderId)
         .into_tuple()
         .all(tx)
         .await?;
+    let dispute_of = dispute::Entity::belongs_to(payment_order::Entity)
+        .from(dispute::Column::PaymentId)
+        .to(payment_order::Column::PaymentId);
     let disputes: Vec<(String, OrderId)> = dispute::Entity::find()
+        .join(JoinType::InnerJoin, dispute_of.into())
         .filter(dispute::Column::StripeAccount.eq(book.stripe_account.clone()))
         .filter(dispute::Column::Livemode.eq(book.livemode))
         .filter(dispute::Column::Id.is_in(sources.iter().copied()))
         .select_only()
         .column(dispute::Column::Id)
-        .column(dispute::Column::OrderId)
+        .column(payment_order::Column::OrderId)
         .into_tuple()
         .all(tx)
         .await?;

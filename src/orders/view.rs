@@ -138,9 +138,9 @@ pub(super) async fn views<C: ConnectionTrait>(
             let mine = links.iter().filter(|link| link.order_id == order.id);
             let payments: Vec<_> = mine
                 .filter_map(|link| {
-                    payments
-                        .iter()
-                        .find(|payment| payment.id == link.payment_id)
+                    let mut payments = payments.iter();
+                    let payment = payments.find(|payment| payment.id == link.payment_id);
+                    payment.map(|payment| (payment, link))
                 })
                 .collect();
             let mut lines: Vec<_> = lines
@@ -158,31 +158,33 @@ pub(super) async fn views<C: ConnectionTrait>(
         .collect()
 }
 
-/// What the platform keeps of the application fee, in minor units, as far as Stripe has told. Stripe takes no more than is
-/// paid.
-fn fee_kept(payment: &payment::Model) -> i64 {
+/// What the platform keeps of an order's share of the application fee, in minor units, as far as Stripe has told. Stripe takes
+/// no more than is paid.
+fn fee_kept(payment: &payment::Model, share: &payment_order::Model) -> Result<i64> {
     let asked = payment.application_fee;
     let most = payment.amount_paid.unwrap_or(asked);
     let taken = payment.fee_taken.unwrap_or(std::cmp::min(asked, most));
-    taken.saturating_sub(payment.fee_returned.unwrap_or(0))
+    let kept = taken.saturating_sub(payment.fee_returned.unwrap_or(0));
+    money::share(kept, share.application_fee, asked, &payment.currency)
 }
 
 fn view_of(
     order: order::Model,
     lines: Vec<LineView>,
-    payments: &[&payment::Model],
+    payments: &[(&payment::Model, &payment_order::Model)],
     disputes: Vec<DisputeView>,
 ) -> Result<OrderView> {
     // The payment that paid it; as long as there is none, the newest attempt.
     let paid = payments
         .iter()
-        .filter(|payment| payment.status == PaymentStatus::Paid);
+        .filter(|(payment, _)| payment.status == PaymentStatus::Paid);
     let shown = paid
-        .min_by_key(|payment| payment.paid_at)
-        .or(payments.iter().max_by_key(|payment| &payment.id));
+        .min_by_key(|(payment, _)| payment.paid_at)
+        .or(payments.iter().max_by_key(|(payment, _)| &payment.id));
+    let fee = shown.map(|(payment, share)| fee_kept(payment, share));
     let refunded = payments
         .iter()
-        .try_fold(0, |sum, payment| money::add(sum, payment.amount_refunded))?;
+        .try_fold(0, |sum, (_, share)| money::add(sum, share.amount_refunded))?;
     Ok(OrderView {
         object: "order",
         seller_id: order.seller_id,
@@ -191,10 +193,10 @@ fn view_of(
         status: order.status,
         currency: order.currency,
         amount_subtotal: order.amount_subtotal,
-        amount_discount: shown.and_then(|payment| payment.amount_discount),
-        amount_total: shown.and_then(|payment| payment.amount_paid),
+        amount_discount: shown.and_then(|(_, share)| share.amount_discount),
+        amount_total: shown.and_then(|(_, share)| share.amount_paid),
         amount_refunded: refunded,
-        application_fee_amount: shown.map_or(0, |payment| fee_kept(payment)),
+        application_fee_amount: fee.transpose()?.unwrap_or(0),
         lines,
         disputes,
         fulfilled_at: order.fulfilled_at,

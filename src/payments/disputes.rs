@@ -18,7 +18,7 @@ use crate::stripe::requests::disputes as request;
 use crate::stripe::views::{DisputeView, Expandable, IdView};
 use crate::{money, orders};
 
-use super::{StripePayment, lock_order, lock_payment, refunds};
+use super::{StripePayment, lock_payment, refunds, shares};
 
 /// Not decided yet, word for word as the index says it.
 pub const UNDECIDED: &str = "status NOT IN ('won', 'lost', 'prevented', 'warning_closed')";
@@ -142,7 +142,7 @@ async fn store(
 ) -> Result<bool> {
     let tx = app.db.begin_write().await?;
     let payment = lock_payment(&tx, &payment.id).await?;
-    let order = lock_order(&tx, &payment.id).await?;
+    let orders = shares::lock_orders(&tx, &payment.id).await?;
     let old = dispute::Entity::find_by_id(view.id.clone())
         .one(&tx)
         .await?;
@@ -155,7 +155,9 @@ async fn store(
             view.id
         )));
     }
-    let row = merge(&tx, &payment, &order, view, old.as_ref());
+    let first = orders.first();
+    let first = first.ok_or_else(|| Error::internal("a payment without an order"))?;
+    let row = merge(&tx, &payment, first, view, old.as_ref());
     match &old {
         None => {
             dispute::Entity::insert(row.clone().into_active_model())
@@ -164,7 +166,7 @@ async fn store(
         }
         Some(_) => update(&tx, &row).await?,
     }
-    follow(&tx, &payment, &order, old.as_ref(), &row).await?;
+    follow(&tx, &payment, &orders, old.as_ref(), &row).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -238,7 +240,7 @@ async fn update(tx: &Tx, row: &dispute::Model) -> Result<()> {
 async fn follow(
     tx: &Tx,
     payment: &payment::Model,
-    order: &order::Model,
+    orders: &[order::Model],
     old: Option<&dispute::Model>,
     row: &dispute::Model,
 ) -> Result<()> {
@@ -254,7 +256,9 @@ async fn follow(
         "dispute": row.id, "status": row.status, "reason": row.reason, "amount": row.amount,
         "evidence_due_by": row.evidence_due_by,
     });
-    orders::log(tx, &order.id, kind, data).await?;
+    for order in orders {
+        orders::log(tx, &order.id, kind, data.clone()).await?;
+    }
     if matches!(
         row.status.as_str(),
         "needs_response" | "warning_needs_response"
@@ -263,7 +267,7 @@ async fn follow(
     } else {
         findings::resolve(tx, "dispute_needs_response", &row.id).await?;
     }
-    refunds::after_dispute(tx, payment, order).await?;
+    refunds::after_dispute(tx, payment, orders).await?;
     let mut staged = vec![Job::Pull {
         account: payment.charge_account.clone(),
         livemode: payment.livemode,

@@ -7,8 +7,8 @@ pub mod events;
 pub mod fees;
 pub mod refunds;
 pub mod sessions;
+mod shares;
 
-use sea_orm::sea_query::Query;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -54,7 +54,7 @@ impl StripePayment<'_> {
     }
 }
 
-/// A session's payment and the order that it pays for, in one read.
+/// A session's payment and the first of the orders that it pays for, in one read.
 async fn payment_with_order(
     db: &impl ConnectionTrait,
     session: &str,
@@ -70,6 +70,7 @@ async fn payment_with_order(
         .join(JoinType::InnerJoin, link.into())
         .join(JoinType::InnerJoin, paid_for.into())
         .select_also(order::Entity)
+        .order_by_asc(order::Column::Id)
         .one(db)
         .await?;
     Ok(found.and_then(|(payment, order)| Some((payment, order?))))
@@ -90,40 +91,6 @@ async fn lock_payment(tx: &Tx, id: &PaymentId) -> Result<payment::Model> {
         .one(tx)
         .await?;
     found.ok_or_else(|| Error::internal(format!("payment {id} is missing")))
-}
-
-/// A payment's order. Checkout opens one payment for one order; a cart will open one for several.
-async fn order_of_payment<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<order::Model> {
-    let order = order::Entity::find_by_id(order_id(db, payment).await?)
-        .one(db)
-        .await?;
-    order.ok_or_else(|| missing_order(payment))
-}
-
-/// A payment's order, locked until the transaction ends. The caller locks the payment first.
-async fn lock_order(tx: &Tx, payment: &PaymentId) -> Result<order::Model> {
-    let mut paid_for = Query::select();
-    paid_for
-        .column(payment_order::Column::OrderId)
-        .from(payment_order::Entity)
-        .and_where(payment_order::Column::PaymentId.eq(payment.clone()));
-    let order = order::Entity::find()
-        .filter(order::Column::Id.in_subquery(paid_for))
-        .lock_exclusive()
-        .one(tx)
-        .await?;
-    order.ok_or_else(|| missing_order(payment))
-}
-
-async fn order_id<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<OrderId> {
-    let links =
-        payment_order::Entity::find().filter(payment_order::Column::PaymentId.eq(payment.clone()));
-    let link = links.one(db).await?.ok_or_else(|| missing_order(payment))?;
-    Ok(link.order_id)
-}
-
-fn missing_order(payment: &PaymentId) -> Error {
-    Error::internal(format!("payment {payment} pays for no order"))
 }
 
 /// All payments of an order, oldest first.
@@ -158,7 +125,7 @@ pub async fn amount_paid<C: ConnectionTrait>(db: &C, order: &OrderId) -> Result<
         .filter(payment::Column::Status.eq(PaymentStatus::Paid))
         .order_by_asc(payment::Column::PaidAt)
         .select_only()
-        .column(payment::Column::AmountPaid)
+        .column(payment_order::Column::AmountPaid)
         .into_tuple::<Option<i64>>();
     Ok(first.one(db).await?.flatten())
 }

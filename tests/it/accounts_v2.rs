@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use souk_entity::seller::{self, AccountsApi, ChargeProfile};
 use souk_migration::{Migrator, MigratorTrait};
 
-use crate::harness::{Between, Database, Has, Shop, TestApp, assumed, on_postgres, text};
+use crate::harness::{Between, Database, Has, Shop, TestApp, assumed, text};
 use crate::sellers::{change_account, get_seller, new_seller};
 
 async fn v2() -> TestApp {
@@ -232,6 +232,10 @@ async fn a_404_that_is_not_stripes_own_disconnects_no_seller() {
     app.run_jobs().await;
     let active = "sellers WHERE deauthorized_at IS NULL AND charges_enabled";
     assert_eq!(app.count(active).await, 1);
+    app.post(format!("/v1/sellers/{}/sync", shop.id), json!({}))
+        .by(&shop.owner)
+        .refused(503, "stripe_unavailable")
+        .await;
     app.allow_unfinished_work();
 }
 
@@ -253,18 +257,7 @@ async fn a_seller_from_before_the_upgrade_goes_on_by_v1_and_new_ones_are_made_by
 #[tokio::test]
 async fn sellers_of_an_older_database_are_read_by_v1_and_keep_the_profile_of_their_dashboard() {
     let folder = tempfile::tempdir().expect("a folder");
-    let database = Database::empty(folder.path()).await;
-    let url = match on_postgres() {
-        true => database.url.clone(),
-        false => format!("{}?mode=rwc", database.url),
-    };
-    let db = sea_orm::Database::connect(url).await.expect("connects");
-    let all = Migrator::migrations();
-    let older = all
-        .iter()
-        .position(|one| one.name() == "m20261129_000026_thin_events");
-    let older = u32::try_from(older.expect("is there")).expect("few");
-    Migrator::up(&db, Some(older)).await.expect("migrates");
+    let (_database, db) = Database::before(folder.path(), "m20261129_000026_thin_events").await;
     let mut rows = vec![
         "INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
            VALUES ('usr_1', 'mira@example.com', 'Mira', '', 'member', 1, 1)"

@@ -208,7 +208,8 @@ pub async fn second_attempt(app: &TestApp, shop: &Shop, checkout: &Checkout) -> 
     ))
     .await;
     app.sql(&format!(
-        "INSERT INTO payment_orders (payment_id, order_id) VALUES ('{payment}', '{}')",
+        "INSERT INTO payment_orders (payment_id, order_id, amount_subtotal, application_fee)
+         SELECT id, '{}', amount_subtotal, application_fee FROM payments WHERE id = '{payment}'",
         checkout.order
     ))
     .await;

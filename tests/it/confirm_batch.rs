@@ -88,7 +88,8 @@ async fn scenario(seed: i64, at_once: bool) -> Vec<String> {
     }
     // This session says another price than was asked for.
     app.sql(&format!(
-        "UPDATE payments SET amount_subtotal = amount_subtotal + 1 WHERE id = '{}'",
+        "UPDATE payments SET amount_subtotal = amount_subtotal + 1 WHERE id = '{0}';
+         UPDATE payment_orders SET amount_subtotal = amount_subtotal + 1 WHERE payment_id = '{0}'",
         checkouts[2].payment
     ))
     .await;

@@ -11,7 +11,7 @@ pub struct Check {
     pub sql: &'static str,
 }
 
-pub const CHECKS: [Check; 27] = [
+pub const CHECKS: [Check; 28] = [
     Check {
         category: "acknowledged_lost",
         wrong: "Stripe was answered 2xx, and the event is not in the database",
@@ -187,6 +187,17 @@ pub const CHECKS: [Check; 27] = [
                 JOIN books b ON b.stripe_account = o.account WHERE o.total <>
                 (SELECT COALESCE(SUM(e.amount), 0) FROM entries e WHERE e.book_id = b.id
                    AND e.currency = o.currency AND e.account LIKE 'stripe_balance:%')",
+    },
+    Check {
+        category: "shares",
+        wrong: "the orders' shares of a payment, or of a refund, don't add up to it",
+        sql: "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id
+                GROUP BY p.id HAVING SUM(x.amount_subtotal) <> p.amount_subtotal
+                  OR COALESCE(SUM(x.amount_paid), -1) <> COALESCE(p.amount_paid, -1)
+                  OR SUM(x.amount_refunded) <> p.amount_refunded
+              UNION ALL
+              SELECT r.id FROM refunds r LEFT JOIN refund_orders x ON x.refund_id = r.id
+                GROUP BY r.id HAVING COALESCE(SUM(x.amount), 0) <> r.amount",
     },
     Check {
         category: "wrong_account",

@@ -9,7 +9,7 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
-use souk_entity::payment::{self, PaymentKind, PaymentStatus};
+use souk_entity::payment::{self, CaptureMethod, ChargeType, PaymentKind, PaymentStatus};
 use souk_entity::product::{self, ProductStatus};
 use souk_entity::{
     AccountId, JsonText, Metadata, OrderId, PaymentId, ProductId, payment_order, seller,
@@ -142,7 +142,7 @@ pub async fn open_checkout(
         }
     };
     let payment_id = payment.id.clone();
-    let (payment, url) = match create_session(app, payment, &order.id).await {
+    let (payment, url) = match create_session(app, payment).await {
         Err(Error::AccessLost { account }) if is_new => {
             // Nothing was asked of Stripe before, so there is no session.
             let lost = Error::AccessLost { account };
@@ -207,6 +207,11 @@ async fn place(
     let link = payment_order::Model {
         payment_id: payment_id.clone(),
         order_id: order.id.clone(),
+        amount_subtotal: payment.amount_subtotal,
+        amount_discount: None,
+        amount_paid: None,
+        amount_refunded: 0,
+        application_fee: payment.application_fee,
     };
     payment_order::Entity::insert(link.into_active_model())
         .exec_without_returning(&tx)
@@ -388,7 +393,7 @@ fn payment_row(
         id,
         charge_account: priced.account,
         livemode: app.stripe.livemode(),
-        kind: PaymentKind::CheckoutSession,
+        kind: PaymentKind::Session,
         stripe_object: None,
         payment_intent: None,
         charge: None,
@@ -409,11 +414,20 @@ fn payment_row(
         key_number: 1,
         key_until: key_until(tx.now()),
         request,
-        success_url: priced.success_url,
-        cancel_url: priced.cancel_url,
-        expires_at: tx
-            .now()
-            .plus_ms(priced.lifetime_ms.unwrap_or(DEFAULT_LIFETIME_MS)),
+        success_url: Some(priced.success_url),
+        cancel_url: Some(priced.cancel_url),
+        expires_at: Some(
+            tx.now()
+                .plus_ms(priced.lifetime_ms.unwrap_or(DEFAULT_LIFETIME_MS)),
+        ),
+        charge_type: ChargeType::Direct,
+        customer: None,
+        subscription: None,
+        capture_method: CaptureMethod::Automatic,
+        amount_capturable: None,
+        last_error: None,
+        on_behalf_of: None,
+        transfer_group: None,
         asked_at: None,
         failure: None,
         failure_code: None,

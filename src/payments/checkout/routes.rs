@@ -50,9 +50,9 @@ struct SessionResource {
     application_fee_amount: i64,
     allow_promotion_codes: bool,
     stripe_promotion_code: Option<String>,
-    success_url: String,
-    cancel_url: String,
-    expires_at: Timestamp,
+    success_url: Option<String>,
+    cancel_url: Option<String>,
+    expires_at: Option<Timestamp>,
     created_at: Timestamp,
     order_secret: Option<String>,
 }
@@ -99,9 +99,11 @@ fn session_status(status: PaymentStatus) -> &'static str {
     match status {
         PaymentStatus::Pending => "open",
         PaymentStatus::Processing => "processing",
+        PaymentStatus::Authorized => "authorized",
         PaymentStatus::Paid => "complete",
         PaymentStatus::Expired => "expired",
         PaymentStatus::Failed => "failed",
+        PaymentStatus::Canceled => "canceled",
     }
 }
 

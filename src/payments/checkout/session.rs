@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::json;
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{self, PaymentStatus};
-use souk_entity::{OrderId, PaymentId, Timestamp, inbox_event};
+use souk_entity::{PaymentId, Timestamp, inbox_event};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -18,9 +18,7 @@ use crate::stripe::views::SessionView;
 use crate::stripe::{IdempotentCreate, PreparedRequest};
 use crate::{money, orders};
 
-use super::super::{
-    attempts_text, find, lock_payment, order_id, order_of_payment, payment_by_session,
-};
+use super::super::{attempts_text, find, lock_payment, payment_by_session, shares};
 use super::METADATA_PAYMENT;
 
 /// The job: creates the payment's session from its stored request, unless it exists.
@@ -28,8 +26,7 @@ use super::METADATA_PAYMENT;
 /// # Errors
 /// Stripe has not answered. A refusal is stored and is no error.
 pub async fn make(app: &App, id: &PaymentId) -> Result<()> {
-    let (payment, order) = (find(app, id).await?, order_id(&app.db.read, id).await?);
-    match create_session(app, payment, &order).await {
+    match create_session(app, find(app, id).await?).await {
         // The refusal is stored; there is nothing to retry.
         Ok(_) | Err(Error::StripeRefused(_)) => Ok(()),
         Err(e) => Err(e),
@@ -43,7 +40,7 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
     if payment.status != PaymentStatus::Pending || payment.stripe_object.is_some() {
         return Ok(());
     }
-    let order = order_of_payment(tx, id).await?;
+    let orders = shares::order_ids(tx, id).await?;
     let finding = NewFinding {
         kind: "inconclusive",
         stripe_account: Some(payment.charge_account.clone()),
@@ -52,7 +49,7 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
             "The checkout session of order {}, over {}, was given up after {}, and whether Stripe made it isn't known: \
              {error}. Nobody was given its page. Once Stripe answers, let the buyer repeat their request under the \
              same Idempotency-Key, or cancel the order.",
-            order.id,
+            shares::names(&orders),
             money::display(payment.amount_subtotal, &payment.currency),
             attempts_text(attempts),
         ),
@@ -70,7 +67,6 @@ pub async fn give_up(tx: &Tx, id: &PaymentId, attempts: i32, error: &Error) -> R
 pub async fn create_session(
     app: &App,
     payment: payment::Model,
-    order: &OrderId,
 ) -> Result<(payment::Model, Option<String>)> {
     let id = &payment.id;
     if let Some(session) = &payment.stripe_object {
@@ -110,7 +106,7 @@ pub async fn create_session(
         .await;
     match answer {
         Ok(view) => {
-            let payment = attach(app, id, order, &view).await?;
+            let payment = attach(app, id, &view).await?;
             Ok((payment, view.url))
         }
         Err(Error::StripeRefused(fault)) => {
@@ -149,12 +145,7 @@ async fn cancel_retry(tx: &Tx, id: &PaymentId) -> Result<()> {
 }
 
 /// Stores the session's id, and has the events retried that came before it.
-async fn attach(
-    app: &App,
-    id: &PaymentId,
-    order: &OrderId,
-    view: &SessionView,
-) -> Result<payment::Model> {
+async fn attach(app: &App, id: &PaymentId, view: &SessionView) -> Result<payment::Model> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
     let mut update = payment::Entity::update_many()
@@ -167,13 +158,10 @@ async fn attach(
     }
     let attached = update.exec_with_returning(&tx).await?.pop();
     if attached.is_some() {
-        orders::log(
-            &tx,
-            order,
-            "session_created",
-            json!({ "checkout_session": view.id }),
-        )
-        .await?;
+        for order in shares::order_ids(&tx, id).await? {
+            let data = json!({ "checkout_session": view.id });
+            orders::log(&tx, &order, "session_created", data).await?;
+        }
         cancel_retry(&tx, id).await?;
         wake_deferred(&tx, &view.id).await?;
         if view.status.as_deref() != Some("open") {
@@ -260,16 +248,11 @@ async fn refuse(app: &App, id: &PaymentId, fault: &StripeFault) -> Result<()> {
         .exec(&tx)
         .await?;
     if failed.rows_affected == 1 {
-        let order = order_of_payment(&tx, &payment.id).await?;
-        let data = json!({ "reason": fault.message });
-        orders::advance(
-            &tx,
-            &order.id,
-            &[OrderStatus::Pending],
-            OrderStatus::Failed,
-            data,
-        )
-        .await?;
+        for order in shares::order_ids(&tx, &payment.id).await? {
+            let (from, to) = ([OrderStatus::Pending], OrderStatus::Failed);
+            let data = json!({ "reason": fault.message });
+            orders::advance(&tx, &order, &from, to, data).await?;
+        }
         cancel_retry(&tx, id).await?;
     }
     tx.commit().await

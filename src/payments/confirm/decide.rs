@@ -1,9 +1,10 @@
 //! Decides what a snapshot changes: a pure function, without a transaction, a clock or new ids.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use souk_entity::order::OrderStatus;
-use souk_entity::payment::PaymentStatus;
+use souk_entity::payment::{PaymentKind, PaymentStatus};
 use souk_entity::refund::RefundOrigin;
 use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp};
 
@@ -14,15 +15,24 @@ use crate::stripe::views::{SessionView, metadata_value};
 
 use super::super::checkout::METADATA_PAYMENT;
 
-/// A payment's Stripe object at one moment, with the account and the mode that it was read in.
-#[derive(Clone, Debug)]
-pub struct PaymentSnapshot {
-    /// The connected account that the event or the answer came from.
+/// What collects a payment's money at Stripe. An event of another account or mode that names the same id is of another object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StripeObject {
+    /// Such as `cs_…`.
+    pub id: String,
+    /// The account that the event or the answer came from.
     pub account: AccountId,
     /// Live money, or test.
     pub livemode: bool,
-    /// The object's id, such as `cs_…`.
-    pub stripe_object: String,
+}
+
+/// A payment's Stripe object at one moment.
+#[derive(Clone, Debug)]
+pub struct PaymentSnapshot {
+    /// Which it is.
+    pub object: StripeObject,
+    /// Session, intent or invoice.
+    pub kind: PaymentKind,
     /// How far the payment is.
     pub status: SnapshotStatus,
     /// The amounts asked for and paid.
@@ -46,12 +56,16 @@ pub enum SnapshotStatus {
     Open,
     /// An asynchronous method: the money may still come.
     Processing,
+    /// The money is held until it is captured.
+    Authorized,
     /// The money has come, or none was to be paid.
     Paid,
     /// The asynchronous payment failed.
     Failed,
     /// Nobody paid in time, or we expired it.
     Expired,
+    /// It was canceled, or the authorization lapsed.
+    Canceled,
     /// A status that Stripe did not have when this was written.
     Unknown,
 }
@@ -63,9 +77,12 @@ impl PaymentSnapshot {
         let hint = metadata.and_then(|all| metadata_value(all, METADATA_PAYMENT));
         let intent = session.payment_intent.as_ref();
         Self {
-            account: account.clone(),
-            livemode,
-            stripe_object: session.id.clone(),
+            object: StripeObject {
+                id: session.id.clone(),
+                account: account.clone(),
+                livemode,
+            },
+            kind: PaymentKind::Session,
             status: session_status(session),
             totals: Totals::of(session),
             currency: session.currency.clone().unwrap_or_default(),
@@ -80,23 +97,28 @@ impl PaymentSnapshot {
 fn session_status(session: &SessionView) -> SnapshotStatus {
     match (session.status.as_deref(), session.payment_status.as_deref()) {
         (Some("complete"), Some("paid" | "no_payment_required")) => SnapshotStatus::Paid,
-        (Some("complete"), _) if intent_failed(session) => SnapshotStatus::Failed,
-        (Some("complete"), _) => SnapshotStatus::Processing,
+        (Some("complete"), _) => intent_of_complete(session),
         (Some("expired"), _) => SnapshotStatus::Expired,
         (Some("open"), _) => SnapshotStatus::Open,
         _ => SnapshotStatus::Unknown,
     }
 }
 
-/// A session never says that its asynchronous payment failed. The intent does, where it was expanded.
-fn intent_failed(session: &SessionView) -> bool {
+/// A complete session that isn't paid says no more. Its intent does, where it was expanded: whether an asynchronous payment is
+/// under way or has failed, and whether the money is held (docs.stripe.com/payments/place-a-hold-on-a-payment-method).
+fn intent_of_complete(session: &SessionView) -> SnapshotStatus {
     let intent = session.payment_intent.as_ref();
-    intent
-        .and_then(|intent| intent.object())
-        .is_some_and(|intent| {
-            intent.status.as_deref() == Some("requires_payment_method")
-                && intent.last_payment_error.is_some()
-        })
+    let Some(intent) = intent.and_then(|intent| intent.object()) else {
+        return SnapshotStatus::Processing;
+    };
+    match intent.status.as_deref() {
+        Some("requires_capture") => SnapshotStatus::Authorized,
+        Some("canceled") => SnapshotStatus::Canceled,
+        Some("requires_payment_method") if intent.last_payment_error.is_some() => {
+            SnapshotStatus::Failed
+        }
+        _ => SnapshotStatus::Processing,
+    }
 }
 
 /// The amounts asked for and paid, in minor units. An amount that Stripe left out is -1 and fits no payment.
@@ -138,8 +160,8 @@ impl Totals {
 /// The loaded rows of a slice's payments, with the changes of the snapshots that are decided already.
 #[derive(Debug, Default)]
 pub struct SliceState {
-    /// By the Stripe object's id.
-    pub payments: HashMap<String, LoadedPayment>,
+    /// By their Stripe objects.
+    pub payments: HashMap<StripeObject, LoadedPayment>,
     /// The orders that they pay for.
     pub orders: HashMap<OrderId, LoadedOrder>,
     /// The stock of the products of orders that may be paid now.
@@ -152,13 +174,12 @@ pub struct SliceState {
 #[derive(Clone, Debug)]
 pub struct LoadedPayment {
     pub id: PaymentId,
-    pub charge_account: AccountId,
-    pub livemode: bool,
     pub status: PaymentStatus,
     pub currency: String,
     pub amount_subtotal: i64,
     pub allow_discounts: bool,
-    pub order: OrderId,
+    /// The orders that it pays for, by their ids, each with the sum of its lines in minor units.
+    pub orders: Vec<(OrderId, i64)>,
 }
 
 /// An order and its lines.
@@ -172,8 +193,20 @@ pub struct LoadedOrder {
 /// A payment named by metadata only.
 #[derive(Clone, Debug)]
 pub struct Candidate {
+    pub kind: PaymentKind,
     pub charge_account: AccountId,
+    pub livemode: bool,
     pub awaits_object: bool,
+}
+
+impl Candidate {
+    /// Whether an object may become this payment's.
+    fn awaits(&self, snapshot: &PaymentSnapshot) -> bool {
+        self.awaits_object
+            && self.kind == snapshot.kind
+            && self.charge_account == snapshot.object.account
+            && self.livemode == snapshot.object.livemode
+    }
 }
 
 /// The change that a snapshot leads to.
@@ -189,25 +222,36 @@ pub enum Decision {
     Orphan(PaymentId),
     /// The object is not what was asked for.
     Mismatch(PaymentId),
-    /// The money is on its way. `advances`: the order was still open and moves too.
+    /// The money is on its way, or is held.
     Process {
         payment: PaymentId,
-        order: OrderId,
-        advances: bool,
+        to: PaymentStatus,
+        /// The orders that are still open and move too.
+        orders: Vec<OrderId>,
     },
-    /// The payment ended without money. `advances`: the order was still open and moves too.
+    /// The payment ended without money.
     Close {
         payment: PaymentId,
         to: PaymentStatus,
-        order: OrderId,
-        advances: bool,
+        /// The orders that are still open and move too.
+        orders: Vec<OrderId>,
     },
     /// The money has come.
     Pay {
         payment: PaymentId,
-        order: OrderId,
-        outcome: Outcome,
+        shares: Vec<PaidShare>,
     },
+}
+
+/// An order's share of a payment whose money has come, in minor units.
+#[derive(Debug, PartialEq, Eq)]
+pub struct PaidShare {
+    pub order: OrderId,
+    /// Taken off by promotion codes.
+    pub discount: i64,
+    /// After that.
+    pub paid: i64,
+    pub outcome: Outcome,
 }
 
 /// The effect of a payment on its order.
@@ -231,64 +275,64 @@ pub enum Outcome {
 /// # Errors
 /// A payment of ours whose object has an unknown status.
 pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision> {
-    let Some(payment) = state.payments.get(&snapshot.stripe_object) else {
+    use PaymentStatus as P;
+    let Some(payment) = state.payments.get(&snapshot.object) else {
         return Ok(decide_unknown(state, snapshot));
     };
-    if payment.charge_account != snapshot.account {
-        return Ok(Decision::Ignore(
-            "another account's event names our session",
-        ));
-    }
-    let order = state.order(&payment.order)?;
-    let order_is_open = matches!(order.status, OrderStatus::Pending | OrderStatus::Processing);
+    let is_open = matches!(payment.status, P::Pending | P::Processing | P::Authorized);
     match snapshot.status {
-        SnapshotStatus::Paid => decide_paid(state, payment, order, snapshot),
-        SnapshotStatus::Open => Ok(Decision::Ignore("the session is still open")),
+        SnapshotStatus::Paid => decide_paid(state, payment, snapshot),
+        SnapshotStatus::Open => Ok(Decision::Ignore("the payment is still open")),
         SnapshotStatus::Unknown => Err(Error::internal(format!(
-            "session {} has no status we know",
-            snapshot.stripe_object
+            "{} has no status we know",
+            snapshot.object.id
         ))),
-        _ if payment.livemode != snapshot.livemode => {
-            Ok(Decision::Ignore("the other mode's event names our session"))
+        SnapshotStatus::Processing if payment.status == P::Pending => {
+            process(state, payment, P::Processing)
         }
-        SnapshotStatus::Processing if payment.status == PaymentStatus::Pending => {
-            Ok(Decision::Process {
-                payment: payment.id.clone(),
-                order: payment.order.clone(),
-                advances: order.status == OrderStatus::Pending,
-            })
+        SnapshotStatus::Authorized if matches!(payment.status, P::Pending | P::Processing) => {
+            process(state, payment, P::Authorized)
         }
-        SnapshotStatus::Failed | SnapshotStatus::Expired
-            if matches!(
-                payment.status,
-                PaymentStatus::Pending | PaymentStatus::Processing
-            ) =>
-        {
-            Ok(Decision::Close {
-                payment: payment.id.clone(),
-                to: match snapshot.status {
-                    SnapshotStatus::Failed => PaymentStatus::Failed,
-                    _ => PaymentStatus::Expired,
-                },
-                order: payment.order.clone(),
-                advances: order_is_open,
-            })
-        }
+        SnapshotStatus::Failed if is_open => close(state, payment, P::Failed),
+        SnapshotStatus::Expired if is_open => close(state, payment, P::Expired),
+        SnapshotStatus::Canceled if is_open => close(state, payment, P::Canceled),
         _ => Ok(Decision::Nothing),
     }
 }
 
+fn process(state: &SliceState, payment: &LoadedPayment, to: PaymentStatus) -> Result<Decision> {
+    Ok(Decision::Process {
+        payment: payment.id.clone(),
+        to,
+        orders: state.orders_in(payment, &[OrderStatus::Pending])?,
+    })
+}
+
+fn close(state: &SliceState, payment: &LoadedPayment, to: PaymentStatus) -> Result<Decision> {
+    Ok(Decision::Close {
+        payment: payment.id.clone(),
+        to,
+        orders: state.orders_in(payment, &OPEN)?,
+    })
+}
+
+/// The states of an order that may still be paid.
+const OPEN: [OrderStatus; 2] = [OrderStatus::Pending, OrderStatus::Processing];
+
 /// Decides a snapshot whose object belongs to no loaded payment. Metadata is only a hint: the snapshot waits if it names a
-/// payment of this account that has no object yet.
+/// payment of this account that has no object yet. A session's intent and an invoice's carry the same metadata, and what
+/// happens to them their session or invoice tells.
 fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
     let Some(hint) = &snapshot.payment_hint else {
-        return Decision::Ignore("a session of the seller's own");
+        return Decision::Ignore("a payment of the seller's own");
     };
     match state.candidates.get(hint) {
-        Some(payment) if payment.charge_account == snapshot.account && payment.awaits_object => {
-            Decision::Defer(hint.clone())
+        Some(payment) if payment.awaits(snapshot) => Decision::Defer(hint.clone()),
+        None if snapshot.status == SnapshotStatus::Paid
+            && snapshot.kind == PaymentKind::Session =>
+        {
+            Decision::Orphan(hint.clone())
         }
-        None if snapshot.status == SnapshotStatus::Paid => Decision::Orphan(hint.clone()),
         _ => Decision::Ignore("no payment of ours on this account"),
     }
 }
@@ -296,7 +340,6 @@ fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
 fn decide_paid(
     state: &SliceState,
     payment: &LoadedPayment,
-    order: &LoadedOrder,
     snapshot: &PaymentSnapshot,
 ) -> Result<Decision> {
     let totals = &snapshot.totals;
@@ -308,12 +351,53 @@ fn decide_paid(
     if payment.status == PaymentStatus::Paid {
         return Ok(Decision::Nothing);
     }
-    if payment.livemode != snapshot.livemode || payment.currency != snapshot.currency {
+    if payment.currency != snapshot.currency {
         return Ok(Decision::Mismatch(payment.id.clone()));
     }
-    let outcome = match order.status {
+    let subtotals: Vec<i64> = payment
+        .orders
+        .iter()
+        .map(|(_, subtotal)| *subtotal)
+        .collect();
+    let discounts = money::split(totals.discount, &subtotals, &payment.currency)?;
+    let mut shares = Vec::with_capacity(payment.orders.len());
+    // What the orders before it take of the stock.
+    let mut taken: Vec<SoldLine> = Vec::new();
+    for ((id, subtotal), discount) in payment.orders.iter().zip(discounts) {
+        let order = state.order(id)?;
+        let paid = money::sub(*subtotal, discount)?;
+        let mut wanted = Cow::Borrowed(order.lines.as_slice());
+        if !taken.is_empty() {
+            wanted.to_mut().extend(taken.iter().cloned());
+        }
+        let outcome = outcome(state, order, &wanted, paid)?;
+        if outcome == Outcome::Sold && payment.orders.len() > 1 {
+            taken = wanted.into_owned();
+        }
+        shares.push(PaidShare {
+            order: id.clone(),
+            discount,
+            paid,
+            outcome,
+        });
+    }
+    Ok(Decision::Pay {
+        payment: payment.id.clone(),
+        shares,
+    })
+}
+
+/// What becomes of an order whose money has come. `wanted` is what it takes of the stock, with what was taken already; `paid`
+/// is in minor units.
+fn outcome(
+    state: &SliceState,
+    order: &LoadedOrder,
+    wanted: &[SoldLine],
+    paid: i64,
+) -> Result<Outcome> {
+    Ok(match order.status {
         OrderStatus::Pending | OrderStatus::Processing => {
-            match (state.stock.suffices(&order.lines)?, totals.total) {
+            match (state.stock.suffices(wanted)?, paid) {
                 (true, _) => Outcome::Sold,
                 (false, 0) => Outcome::SoldOutFree,
                 (false, _) => Outcome::Refund {
@@ -322,7 +406,7 @@ fn decide_paid(
                 },
             }
         }
-        _ if totals.total == 0 => Outcome::Nothing,
+        _ if paid == 0 => Outcome::Nothing,
         // The order's first payment stands; only this one goes back.
         OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => Outcome::Refund {
             origin: RefundOrigin::DuplicatePayment,
@@ -335,11 +419,6 @@ fn decide_paid(
             origin: RefundOrigin::Late,
             advances: true,
         },
-    };
-    Ok(Decision::Pay {
-        payment: payment.id.clone(),
-        order: payment.order.clone(),
-        outcome,
     })
 }
 
@@ -353,47 +432,66 @@ impl SliceState {
         order.ok_or_else(|| Error::internal(format!("order {id} was not loaded")))
     }
 
+    /// The orders of a payment that are in one of these states.
+    fn orders_in(&self, payment: &LoadedPayment, states: &[OrderStatus]) -> Result<Vec<OrderId>> {
+        let mut found = Vec::new();
+        for (id, _) in &payment.orders {
+            if states.contains(&self.order(id)?.status) {
+                found.push(id.clone());
+            }
+        }
+        Ok(found)
+    }
+
     /// Applies a decision, so that the snapshots after it are decided on its result.
     ///
     /// # Errors
     /// A sum that does not fit.
-    pub fn apply(&mut self, stripe_object: &str, decision: &Decision) -> Result<()> {
-        let (status, order, to) = match decision {
-            Decision::Process {
-                order, advances, ..
-            } => (
-                PaymentStatus::Processing,
-                order,
-                advances.then_some(OrderStatus::Processing),
-            ),
-            Decision::Close {
-                to,
-                order,
-                advances,
-                ..
-            } => (*to, order, advances.then(|| order_status_after(*to))),
-            Decision::Pay { order, outcome, .. } => {
-                if *outcome == Outcome::Sold
-                    && let Some(sold) = self.orders.get(order)
-                {
-                    self.stock.take(order, &sold.lines)?;
+    pub fn apply(&mut self, object: &StripeObject, decision: &Decision) -> Result<()> {
+        let status = match decision {
+            Decision::Process { to, orders, .. } => {
+                self.move_orders(orders, OrderStatus::Processing);
+                *to
+            }
+            Decision::Close { to, orders, .. } => {
+                self.move_orders(orders, order_status_after(*to));
+                *to
+            }
+            Decision::Pay { shares, .. } => {
+                for share in shares {
+                    self.apply_share(share)?;
                 }
-                let to = match outcome {
-                    Outcome::Sold => Some(OrderStatus::Paid),
-                    Outcome::SoldOutFree => Some(OrderStatus::CancelledSoldOut),
-                    Outcome::Refund { advances: true, .. } => Some(OrderStatus::RefundDue),
-                    Outcome::Refund { .. } | Outcome::Nothing => None,
-                };
-                (PaymentStatus::Paid, order, to)
+                PaymentStatus::Paid
             }
             _ => return Ok(()),
         };
-        if let (Some(to), Some(order)) = (to, self.orders.get_mut(order)) {
-            order.status = to;
-        }
-        if let Some(payment) = self.payments.get_mut(stripe_object) {
+        if let Some(payment) = self.payments.get_mut(object) {
             payment.status = status;
         }
+        Ok(())
+    }
+
+    fn move_orders(&mut self, orders: &[OrderId], to: OrderStatus) {
+        for order in orders {
+            if let Some(order) = self.orders.get_mut(order) {
+                order.status = to;
+            }
+        }
+    }
+
+    fn apply_share(&mut self, share: &PaidShare) -> Result<()> {
+        let Some(order) = self.orders.get_mut(&share.order) else {
+            return Ok(());
+        };
+        order.status = match share.outcome {
+            Outcome::Sold => {
+                self.stock.take(&share.order, &order.lines)?;
+                OrderStatus::Paid
+            }
+            Outcome::SoldOutFree => OrderStatus::CancelledSoldOut,
+            Outcome::Refund { advances: true, .. } => OrderStatus::RefundDue,
+            Outcome::Refund { .. } | Outcome::Nothing => order.status,
+        };
         Ok(())
     }
 }

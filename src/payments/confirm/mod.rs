@@ -6,20 +6,21 @@
 //! transaction undoes all of it.
 
 mod decide;
+mod load;
 
 pub(super) use decide::{PaymentSnapshot, SnapshotStatus};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::refund::RefundOrigin;
-use souk_entity::{AccountId, OrderEventId, OrderId, OrderLineId, PaymentId, ProductId, SellerId};
+use souk_entity::{AccountId, OrderEventId, OrderId, PaymentId, SellerId};
 
-use crate::catalog::{SoldLine, Stock, promotions};
+use crate::catalog::{Stock, promotions};
 use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
@@ -30,10 +31,8 @@ use crate::stripe::{Effect, Event};
 use crate::{ids, money, orders};
 
 use super::refunds;
-use decide::{
-    Candidate, Decision, LoadedOrder, LoadedPayment, Outcome, SliceState, decide,
-    order_status_after,
-};
+use decide::{Decision, Outcome, PaidShare, SliceState, decide, order_status_after};
+use load::load;
 
 /// How long after its session was made a payment still sends mail. A later one (found after a long outage, or by the first
 /// version that knows its event's type) moves money and stock all the same.
@@ -79,147 +78,11 @@ pub(super) async fn confirm(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Ve
     let mut effects = Vec::with_capacity(snapshots.len());
     for snapshot in snapshots {
         let decision = decide(&state, snapshot)?;
-        state.apply(&snapshot.stripe_object, &decision)?;
+        state.apply(&snapshot.object, &decision)?;
         effects.push(writes.write(tx, snapshot, decision, &state).await?);
     }
     writes.flush(tx, state.stock).await?;
     Ok(effects)
-}
-
-#[derive(FromQueryResult)]
-struct LoadedRow {
-    id: PaymentId,
-    stripe_object: String,
-    charge_account: AccountId,
-    livemode: bool,
-    status: PaymentStatus,
-    currency: String,
-    amount_subtotal: i64,
-    allow_discounts: bool,
-    order_id: OrderId,
-    order_status: OrderStatus,
-    seller_id: SellerId,
-    line_id: OrderLineId,
-    product_id: ProductId,
-    quantity: i64,
-}
-
-const LOAD: SetWise = SetWise {
-    text: "SELECT p.id, p.stripe_object, p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
-               p.allow_discounts OR p.stripe_promotion_code IS NOT NULL AS allow_discounts, o.id AS order_id, o.status AS order_status, o.seller_id, \
-               l.id AS line_id, l.product_id, l.quantity \
-           FROM {input} JOIN payments p ON p.stripe_object = input.stripe_object \
-           JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id \
-           JOIN order_lines l ON l.order_id = o.id \
-           ORDER BY p.id, o.id, l.position FOR UPDATE OF p, o",
-    columns: &[("stripe_object", "text")],
-};
-
-/// Loads and locks the snapshots' payments and orders, then the stock of those orders that may be sold now.
-async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<SliceState> {
-    let mut state = SliceState::default();
-    let objects = snapshots.iter().map(|one| one.stripe_object.as_str());
-    load_payments(tx, &mut state, objects.collect()).await?;
-    load_candidates(tx, &mut state, snapshots).await?;
-    let paid = snapshots
-        .iter()
-        .filter(|one| one.status == SnapshotStatus::Paid);
-    let may_be_sold = paid.filter_map(|one| {
-        let order = state
-            .orders
-            .get(&state.payments.get(&one.stripe_object)?.order)?;
-        matches!(order.status, OrderStatus::Pending | OrderStatus::Processing).then_some(order)
-    });
-    let products: BTreeSet<&ProductId> = may_be_sold
-        .flat_map(|order| order.lines.iter().map(|line| &line.product))
-        .collect();
-    state.stock = Stock::lock(tx, &products).await?;
-    Ok(state)
-}
-
-async fn load_payments(tx: &Tx, state: &mut SliceState, objects: BTreeSet<&str>) -> Result<()> {
-    let objects: Vec<(&str,)> = objects.into_iter().map(|id| (id,)).collect();
-    for row in LOAD.all::<_, LoadedRow>(tx, &objects, []).await? {
-        let order = state.orders.entry(row.order_id.clone());
-        let order = order.or_insert_with(|| LoadedOrder {
-            status: row.order_status,
-            seller: row.seller_id,
-            lines: Vec::new(),
-        });
-        // Two of these payments may pay for one order, whose lines then come twice.
-        if !order.lines.iter().any(|line| line.id == row.line_id) {
-            order.lines.push(SoldLine {
-                id: row.line_id,
-                product: row.product_id,
-                quantity: row.quantity,
-            });
-        }
-        let payment = LoadedPayment {
-            id: row.id,
-            charge_account: row.charge_account,
-            livemode: row.livemode,
-            status: row.status,
-            currency: row.currency,
-            amount_subtotal: row.amount_subtotal,
-            allow_discounts: row.allow_discounts,
-            order: row.order_id,
-        };
-        let order = payment.order.clone();
-        let payment = state.payments.entry(row.stripe_object).or_insert(payment);
-        if payment.order != order {
-            let id = &payment.id;
-            return Err(Error::internal(format!("{id} pays for several orders")));
-        }
-    }
-    Ok(())
-}
-
-/// Loads the payments that are only named by metadata: their snapshots' objects belong to no loaded payment. The lock
-/// orders this with `attach`: either the object's id is stored already and is read here, or `attach` comes later and finds
-/// the deferred event. The id may also have been stored since `load_payments`; such a payment is loaded now.
-async fn load_candidates(
-    tx: &Tx,
-    state: &mut SliceState,
-    snapshots: &[PaymentSnapshot],
-) -> Result<()> {
-    let unknown = snapshots
-        .iter()
-        .filter(|one| !state.payments.contains_key(&one.stripe_object));
-    // Copied metadata can name one payment in several objects.
-    let mut named: BTreeMap<PaymentId, BTreeSet<&str>> = BTreeMap::new();
-    for one in unknown {
-        if let Some(id) = &one.payment_hint {
-            named
-                .entry(id.clone())
-                .or_default()
-                .insert(&one.stripe_object);
-        }
-    }
-    let mut stored_meanwhile = BTreeSet::new();
-    for (id, objects) in named {
-        let payment = payment::Entity::find_by_id(id.clone()).lock_exclusive();
-        let Some(payment) = payment.one(tx).await? else {
-            continue;
-        };
-        let stored = payment.stripe_object.as_deref().unwrap_or_default();
-        stored_meanwhile.extend(objects.get(stored));
-        let candidate = Candidate {
-            charge_account: payment.charge_account,
-            awaits_object: payment.stripe_object.is_none(),
-        };
-        state.candidates.insert(id, candidate);
-    }
-    if stored_meanwhile.is_empty() {
-        return Ok(());
-    }
-    load_payments(tx, state, stored_meanwhile.clone()).await?;
-    match stored_meanwhile
-        .iter()
-        .find(|object| !state.payments.contains_key(**object))
-    {
-        None => Ok(()),
-        Some(object) => Err(Error::internal(format!("{object} pays for no order"))),
-    }
 }
 
 /// A paid payment, with the values that its row must still have.
@@ -243,7 +106,7 @@ const PAY: SetWise = SetWise {
            FROM {input} WHERE payments.id = input.id AND payments.stripe_object = input.stripe_object \
            AND payments.charge_account = input.account AND payments.livemode = input.livemode \
            AND payments.currency = input.currency AND payments.amount_subtotal = input.subtotal \
-           AND payments.status IN ('pending', 'processing', 'expired', 'failed')",
+           AND payments.status IN ('pending', 'processing', 'authorized', 'expired', 'failed', 'canceled')",
     columns: &[
         ("id", "text"),
         ("stripe_object", "text"),
@@ -255,6 +118,20 @@ const PAY: SetWise = SetWise {
         ("discount", "bigint"),
         ("intent", "text"),
         ("promotion_code", "text"),
+    ],
+};
+
+/// An order's share of a paid payment: payment, order, discount, paid.
+type ShareRow = (PaymentId, OrderId, i64, i64);
+
+const SHARE: SetWise = SetWise {
+    text: "UPDATE payment_orders SET amount_discount = input.discount, amount_paid = input.paid FROM {input} \
+           WHERE payment_orders.payment_id = input.payment AND payment_orders.order_id = input.order_id",
+    columns: &[
+        ("payment", "text"),
+        ("order_id", "text"),
+        ("discount", "bigint"),
+        ("paid", "bigint"),
     ],
 };
 
@@ -280,6 +157,7 @@ const TIMELINE: SetWise = SetWise {
 #[derive(Default)]
 struct Writes {
     paid: Vec<PaidRow>,
+    shares: Vec<ShareRow>,
     sold: Vec<(OrderId,)>,
     timeline: Vec<(OrderEventId, OrderId, String, String)>,
     /// Stripe's ids of the promotion codes of those that are paid.
@@ -301,7 +179,7 @@ impl Writes {
             Decision::Defer(payment) => {
                 self.jobs.push(Job::CreateSession { payment });
                 return Ok(Effect::Deferred {
-                    waits_for: snapshot.stripe_object.clone(),
+                    waits_for: snapshot.object.id.clone(),
                 });
             }
             Decision::Orphan(named) => return raise_orphan(tx, snapshot, &named).await,
@@ -310,15 +188,15 @@ impl Writes {
             }
             Decision::Process {
                 payment,
-                order,
-                advances,
+                to,
+                orders,
             } => {
-                let from = [PaymentStatus::Pending];
-                move_payment(tx, &payment, &from, PaymentStatus::Processing).await?;
+                let from = [PaymentStatus::Pending, PaymentStatus::Processing];
+                move_payment(tx, &payment, &from, to).await?;
                 if let Some(code) = &snapshot.promotion_code {
                     note_promotion_code(tx, &payment, code).await?;
                 }
-                if advances {
+                for order in orders {
                     let from = [OrderStatus::Pending];
                     advance(tx, &order, &from, OrderStatus::Processing, json!({})).await?;
                 }
@@ -326,35 +204,27 @@ impl Writes {
             Decision::Close {
                 payment,
                 to,
-                order,
-                advances,
+                orders,
             } => {
-                let from = [PaymentStatus::Pending, PaymentStatus::Processing];
+                let from = [
+                    PaymentStatus::Pending,
+                    PaymentStatus::Processing,
+                    PaymentStatus::Authorized,
+                ];
                 move_payment(tx, &payment, &from, to).await?;
-                if advances {
-                    let why = match to {
-                        PaymentStatus::Failed => "the asynchronous payment failed",
-                        _ => "expired",
-                    };
+                let why = match to {
+                    PaymentStatus::Failed => "the asynchronous payment failed",
+                    PaymentStatus::Canceled => "the payment was canceled",
+                    _ => "expired",
+                };
+                for order in orders {
                     let from = [OrderStatus::Pending, OrderStatus::Processing];
-                    advance(
-                        tx,
-                        &order,
-                        &from,
-                        order_status_after(to),
-                        json!({ "reason": why }),
-                    )
-                    .await?;
+                    let data = json!({ "reason": why });
+                    advance(tx, &order, &from, order_status_after(to), data).await?;
                 }
             }
-            Decision::Pay {
-                payment,
-                order,
-                outcome,
-            } => {
-                let seller = &state.order(&order)?.seller;
-                self.pay(tx, snapshot, payment, (order, seller), outcome)
-                    .await?;
+            Decision::Pay { payment, shares } => {
+                self.pay(tx, snapshot, payment, shares, state).await?;
             }
         }
         Ok(Effect::Applied)
@@ -365,35 +235,55 @@ impl Writes {
         tx: &Tx,
         snapshot: &PaymentSnapshot,
         payment: PaymentId,
-        (order, seller): (OrderId, &SellerId),
-        outcome: Outcome,
+        shares: Vec<PaidShare>,
+        state: &SliceState,
     ) -> Result<()> {
-        let total = snapshot.totals.total;
         self.paid.push((
             payment.clone(),
-            snapshot.stripe_object.clone(),
-            snapshot.account.clone(),
-            snapshot.livemode,
+            snapshot.object.id.clone(),
+            snapshot.object.account.clone(),
+            snapshot.object.livemode,
             snapshot.currency.clone(),
             snapshot.totals.subtotal,
-            total,
+            snapshot.totals.total,
             snapshot.totals.discount,
             snapshot.payment_intent.clone(),
             snapshot.promotion_code.clone(),
         ));
         self.redeemed.extend(snapshot.promotion_code.clone());
+        for share in shares {
+            let (order, discount, paid) = (share.order.clone(), share.discount, share.paid);
+            self.shares.push((payment.clone(), order, discount, paid));
+            let seller = &state.order(&share.order)?.seller;
+            self.pay_order(tx, snapshot, &payment, share, seller)
+                .await?;
+        }
+        // It learns of the charge, and then has the charge's balance transaction pulled.
+        self.jobs.push(Job::RereadPayment { payment });
+        Ok(())
+    }
+
+    async fn pay_order(
+        &mut self,
+        tx: &Tx,
+        snapshot: &PaymentSnapshot,
+        payment: &PaymentId,
+        share: PaidShare,
+        seller: &SellerId,
+    ) -> Result<()> {
+        let PaidShare {
+            order,
+            paid,
+            outcome,
+            ..
+        } = share;
         match outcome {
             Outcome::Sold => {
-                let data = json!({ "payment": payment, "amount_paid": total });
+                let data = json!({ "payment": payment, "amount_paid": paid });
                 self.log(tx, &order, "paid", &data);
                 self.mail(tx, snapshot, "order_paid", order.as_ref());
-                self.mail_to(
-                    tx,
-                    snapshot,
-                    Recipient::Seller,
-                    "order_paid",
-                    order.as_ref(),
-                );
+                let seller = Recipient::Seller;
+                self.mail_to(tx, snapshot, seller, "order_paid", order.as_ref());
                 self.sold.push((order,));
             }
             Outcome::SoldOutFree => {
@@ -403,7 +293,7 @@ impl Writes {
                 self.mail(tx, snapshot, "order_sold_out", order.as_ref());
             }
             Outcome::Refund { origin, advances } => {
-                let data = json!({ "reason": origin.to_value(), "amount": total });
+                let data = json!({ "reason": origin.to_value(), "amount": paid });
                 match advances {
                     true => {
                         let from = before_refund_due(origin);
@@ -412,20 +302,18 @@ impl Writes {
                     false => self.log(tx, &order, "refund_due", &data),
                 }
                 let details = refunds::RefundDetails {
-                    payment: &payment,
+                    payment,
                     order: &order,
                     seller,
-                    amount: total,
+                    amount: paid,
                     currency: &snapshot.currency,
                 };
-                self.jobs
-                    .push(refunds::record_full_refund(tx, &details, origin).await?);
-                self.mail(tx, snapshot, "refund_due", payment.as_ref());
+                let refund = refunds::record_full_refund(tx, &details, origin).await?;
+                self.mail(tx, snapshot, "refund_due", refund.as_ref());
+                self.jobs.push(Job::Refund { refund });
             }
             Outcome::Nothing => {}
         }
-        // It learns of the charge, and then has the charge's balance transaction pulled.
-        self.jobs.push(Job::RereadPayment { payment });
         Ok(())
     }
 
@@ -469,6 +357,8 @@ impl Writes {
         if !self.paid.is_empty() {
             let changed = PAY.execute(tx, &self.paid, now()).await?;
             all_changed(changed, self.paid.len(), "payments")?;
+            let changed = SHARE.execute(tx, &self.shares, []).await?;
+            all_changed(changed, self.shares.len(), "shares")?;
         }
         if !self.sold.is_empty() {
             let changed = SELL.execute(tx, &self.sold, now()).await?;
@@ -548,11 +438,11 @@ fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
 /// Raises a finding about a paid session whose metadata names a payment that isn't here. The payment was lost when the
 /// database went back to a backup, or the session's maker made it up. Nothing moves; a person must look.
 async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) -> Result<Effect> {
-    let (session, total) = (&snapshot.stripe_object, snapshot.totals.total);
+    let (session, total) = (&snapshot.object.id, snapshot.totals.total);
     let paid = money::display(total.max(0), &snapshot.currency);
     let finding = NewFinding {
         kind: "orphan_payment",
-        stripe_account: Some(snapshot.account.clone()),
+        stripe_account: Some(snapshot.object.account.clone()),
         subject: session.clone(),
         message: format!(
             "Checkout session {session} was paid with {paid} for payment {named}, which is not in the database: perhaps \
@@ -573,8 +463,8 @@ async fn raise_mismatch(
     payment: &PaymentId,
     state: &SliceState,
 ) -> Result<Effect> {
-    let session = &snapshot.stripe_object;
-    let asked = state.payments.get(session);
+    let session = &snapshot.object.id;
+    let asked = state.payments.get(&snapshot.object);
     let asked = asked.ok_or_else(|| Error::internal("a mismatch of no payment"))?;
     let kind = if snapshot.currency == asked.currency {
         "amount_mismatch"
@@ -585,7 +475,7 @@ async fn raise_mismatch(
     let asked = money::display(asked.amount_subtotal, &asked.currency);
     let finding = NewFinding {
         kind,
-        stripe_account: Some(snapshot.account.clone()),
+        stripe_account: Some(snapshot.object.account.clone()),
         subject: payment.to_string(),
         message: format!(
             "Checkout session {session} says {got} before discounts, but {asked} was asked for; the order was not \

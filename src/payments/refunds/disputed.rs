@@ -5,7 +5,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
-use souk_entity::{PaymentId, RefundId, Timestamp, dispute, order, payment};
+use souk_entity::{PaymentId, RefundId, Timestamp, order, payment};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::findings::{self, NewFinding};
 use crate::{money, orders};
 
-use super::super::{disputes, lock_order, lock_payment};
+use super::super::{disputes, lock_payment, shares};
 use super::mirror::{Undone, recount_refunded};
-use super::{failed, find, is_unsuccessful, refunds_of_payment};
+use super::{failed, find, refunds_of_payment, reserved};
 
 /// The payment's refunds that Stripe has not answered.
 pub(in crate::payments) async fn requested(tx: &Tx, payment: &PaymentId) -> Result<Vec<RefundId>> {
@@ -24,17 +24,17 @@ pub(in crate::payments) async fn requested(tx: &Tx, payment: &PaymentId) -> Resu
     Ok(requested.map(|row| row.id).collect())
 }
 
-/// What a dispute's change means for the order and for the refunds that failed.
+/// What a dispute's change means for the payment's orders and for the refunds that failed.
 ///
 /// # Errors
 /// Sums that don't fit.
 pub(in crate::payments) async fn after_dispute(
     tx: &Tx,
     payment: &payment::Model,
-    order: &order::Model,
+    orders: &[order::Model],
 ) -> Result<()> {
-    recount_refunded(tx, payment, order, Undone::Dispute).await?;
-    failed::review(tx, payment, order).await
+    recount_refunded(tx, payment, orders, Undone::Dispute).await?;
+    failed::review(tx, payment).await
 }
 
 /// The refund and its payment, if Stripe has not answered it and may be asked now. A dispute that isn't decided makes a
@@ -59,7 +59,7 @@ pub(super) async fn ready_to_send(
     }
     let tx = app.db.begin_write().await?;
     let payment = lock_payment(&tx, &payment.id).await?;
-    let order = lock_order(&tx, &payment.id).await?;
+    let orders = shares::lock_orders(&tx, &payment.id).await?;
     let refund = find(&tx, id).await?;
     if refund.status != RefundStatus::Requested {
         return Ok(None);
@@ -72,7 +72,7 @@ pub(super) async fn ready_to_send(
                 end(&tx, &refund, why).await?;
             }
             _ => {
-                findings::raise(&tx, waits(&payment, &order, &refund)).await?;
+                findings::raise(&tx, waits(&payment, &refund)).await?;
                 // A refusal is what Stripe would answer to its key for ever.
                 ask_anew(&tx, &refund, refund.amount).await?;
             }
@@ -81,12 +81,13 @@ pub(super) async fn ready_to_send(
         return Ok(None);
     }
     findings::resolve(&tx, "refund_disputed", id.as_ref()).await?;
-    let rest = rest(&tx, &payment, &refund, &rows).await?;
+    let rest = rest(&tx, &payment, &refund).await?;
     if rest <= 0 {
         end(&tx, &refund, "The buyer got the money back by the dispute.").await?;
-        recount_refunded(&tx, &payment, &order, Undone::Nothing).await?;
-        failed::review(&tx, &payment, &order).await?;
+        recount_refunded(&tx, &payment, &orders, Undone::Nothing).await?;
+        failed::review(&tx, &payment).await?;
     } else if rest < refund.amount {
+        shares::change_refund(&tx, &refund, rest).await?;
         ask_anew(&tx, &refund, rest).await?;
     }
     let refund = find(&tx, id).await?;
@@ -95,24 +96,14 @@ pub(super) async fn ready_to_send(
 }
 
 /// What of the refund's amount is still to go back: neither by a dispute nor by another refund.
-async fn rest(
-    tx: &Tx,
-    payment: &payment::Model,
-    refund: &refund::Model,
-    disputes: &[dispute::Model],
-) -> Result<i64> {
-    let returned = disputes::returned(disputes)?;
-    if returned == 0 {
+async fn rest(tx: &Tx, payment: &payment::Model, refund: &refund::Model) -> Result<i64> {
+    let mut share = shares::of_order(tx, payment, &refund.order_id).await?;
+    if share.disputed == 0 {
         return Ok(refund.amount);
     }
-    let rows = refunds_of_payment(tx, &payment.id).await?;
-    let others = rows.iter().filter(|row| {
-        row.id != refund.id && (!is_unsuccessful(row.status) || row.settled_at.is_some())
-    });
-    let others = others
-        .map(|row| row.amount)
-        .try_fold(returned, money::add)?;
-    let left = money::sub(payment.amount_paid.unwrap_or(0), others)?;
+    share.refunds.retain(|row| row.id != refund.id);
+    let others = money::add(reserved(&share.refunds)?, share.disputed)?;
+    let left = money::sub(share.paid, others)?;
     Ok(std::cmp::min(left, refund.amount))
 }
 
@@ -144,7 +135,7 @@ async fn ask_anew(tx: &Tx, refund: &refund::Model, amount: i64) -> Result<()> {
     Ok(())
 }
 
-fn waits(payment: &payment::Model, order: &order::Model, refund: &refund::Model) -> NewFinding {
+fn waits(payment: &payment::Model, refund: &refund::Model) -> NewFinding {
     NewFinding {
         kind: "refund_disputed",
         stripe_account: Some(payment.charge_account.clone()),
@@ -154,7 +145,7 @@ fn waits(payment: &payment::Model, order: &order::Model, refund: &refund::Model)
              dispute in the Stripe dashboard, which returns the money; don't pay the buyer in another way. If the dispute \
              is won, the refund is made by itself.",
             money::display(refund.amount, &refund.currency),
-            order.id,
+            refund.order_id,
         ),
         amount: Some(refund.amount),
         currency: Some(refund.currency.clone()),

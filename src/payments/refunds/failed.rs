@@ -1,11 +1,13 @@
 //! Refunds that ended without their money going back. The money is owed until a later refund succeeds, or until somebody
 //! records that the buyer was paid in another way.
 
+use std::collections::BTreeSet;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
-use souk_entity::{PaymentId, RefundId, order, payment};
+use souk_entity::{OrderId, PaymentId, RefundId, payment};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -15,7 +17,8 @@ use crate::jobs::{Job, Recipient};
 use crate::orders::{self, OrderAccess, Side};
 use crate::{audit, money};
 
-use super::super::{disputes, lock_order, lock_payment};
+use super::super::lock_payment;
+use super::super::shares::{self, Share};
 use super::mirror::{Undone, recount_refunded};
 use super::{find, is_unsuccessful, refunds_of_payment, restock};
 
@@ -35,7 +38,7 @@ pub(super) fn is_back(row: &refund::Model) -> bool {
     row.status == RefundStatus::Succeeded || row.settled_at.is_some()
 }
 
-/// Of a payment's refunds, those whose money is still owed: they ended without it, and neither a refund that was made
+/// Of the refunds of an order's share, those whose money is still owed: they ended without it, and neither a refund that was made
 /// later nor a payment outside Stripe has made that good, nor a dispute. `paid` is what the buyer paid and `disputed` what
 /// they got back by disputes, in minor units.
 fn owed(rows: &[refund::Model], paid: i64, disputed: i64) -> Result<Vec<&refund::Model>> {
@@ -80,9 +83,14 @@ fn make_good(
     Ok(())
 }
 
-/// What the buyer of a payment got back by disputes, in minor units.
-async fn disputed(tx: &Tx, payment: &payment::Model) -> Result<i64> {
-    disputes::returned(&disputes::of_payment(tx, &payment.id).await?)
+/// The refunds whose money is still owed to the buyers of a payment's orders.
+fn owed_of(shares: &[Share]) -> Result<BTreeSet<&RefundId>> {
+    let mut all = BTreeSet::new();
+    for share in shares {
+        let owed = owed(&share.refunds, share.paid, share.disputed)?;
+        all.extend(owed.into_iter().map(|row| &row.id));
+    }
+    Ok(all)
 }
 
 /// `review` of a payment by its id.
@@ -91,8 +99,8 @@ async fn disputed(tx: &Tx, payment: &payment::Model) -> Result<i64> {
 /// As `review`.
 pub async fn review_by_id(tx: &Tx, payment: &PaymentId) -> Result<()> {
     let payment = lock_payment(tx, payment).await?;
-    let order = lock_order(tx, &payment.id).await?;
-    review(tx, &payment, &order).await
+    shares::lock_orders(tx, &payment.id).await?;
+    review(tx, &payment).await
 }
 
 /// Opens a finding for each of the payment's failed refunds that is owed, and resolves those of the others. What went back
@@ -100,39 +108,49 @@ pub async fn review_by_id(tx: &Tx, payment: &PaymentId) -> Result<()> {
 ///
 /// # Errors
 /// The database failed, or sums that don't fit.
-pub(super) async fn review(tx: &Tx, payment: &payment::Model, order: &order::Model) -> Result<()> {
+pub(super) async fn review(tx: &Tx, payment: &payment::Model) -> Result<()> {
+    let shares = shares::of_payment(tx, payment).await?;
+    let owed = owed_of(&shares)?;
     let rows = refunds_of_payment(tx, &payment.id).await?;
-    let (paid, disputed) = (
-        payment.amount_paid.unwrap_or(0),
-        disputed(tx, payment).await?,
-    );
-    let owed = owed(&rows, paid, disputed)?;
     for row in rows.iter().filter(|row| is_unsuccessful(row.status)) {
-        if !owed.iter().any(|debt| debt.id == row.id) {
+        if !owed.contains(&row.id) {
             findings::resolve(tx, "refund_failed", row.id.as_ref()).await?;
             findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
         } else if row.status != RefundStatus::Blocked {
             // A refusal has a finding of its own, with Stripe's words.
-            findings::raise(tx, finding(payment, order, row)).await?;
+            findings::raise(tx, finding(payment, row)).await?;
         }
     }
-    // A refund that was settled outside Stripe and that Stripe then made went back twice.
-    let by_stripe = rows
-        .iter()
-        .filter(|row| row.status == RefundStatus::Succeeded);
-    let outside = rows.iter().filter(|row| row.settled_at.is_some());
-    let back = by_stripe.chain(outside).map(|row| row.amount);
-    let back = back.into_iter().try_fold(disputed, money::add)?;
-    if back <= paid {
-        return findings::resolve(tx, TWICE, payment.id.as_ref()).await;
+    let (mut excess, mut of) = (0, Vec::new());
+    for share in &shares {
+        let more = money::sub(returned(share)?, share.paid)?;
+        if more > 0 {
+            excess = money::add(excess, more)?;
+            of.push(share.order.clone());
+        }
     }
-    findings::raise(tx, returned_twice(payment, order, money::sub(back, paid)?)).await
+    match excess {
+        0 => findings::resolve(tx, TWICE, payment.id.as_ref()).await,
+        _ => findings::raise(tx, returned_twice(payment, &of, excess)).await,
+    }
+}
+
+/// What an order's buyer has got back, in minor units. A refund that was settled outside Stripe and that Stripe then made went
+/// back twice.
+fn returned(share: &Share) -> Result<i64> {
+    let rows = share.refunds.iter();
+    let by_stripe = rows
+        .clone()
+        .filter(|row| row.status == RefundStatus::Succeeded);
+    let outside = rows.filter(|row| row.settled_at.is_some());
+    let mut back = by_stripe.chain(outside).map(|row| row.amount);
+    back.try_fold(share.disputed, money::add)
 }
 
 /// The kind of the finding about a buyer who got back more than was paid.
 const TWICE: &str = "returned_twice";
 
-fn returned_twice(payment: &payment::Model, order: &order::Model, excess: i64) -> NewFinding {
+fn returned_twice(payment: &payment::Model, of: &[OrderId], excess: i64) -> NewFinding {
     let amount = money::display(excess, &payment.currency);
     NewFinding {
         kind: TWICE,
@@ -141,14 +159,14 @@ fn returned_twice(payment: &payment::Model, order: &order::Model, excess: i64) -
         message: format!(
             "The buyer of order {} has got back {amount} more than was paid: by refunds, by a lost dispute, or outside Stripe. \
              Answer or appeal the dispute with the refund as evidence, or ask the buyer for it, and note what became of it.",
-            order.id,
+            shares::names(of),
         ),
         amount: Some(excess),
         currency: Some(payment.currency.clone()),
     }
 }
 
-fn finding(payment: &payment::Model, order: &order::Model, row: &refund::Model) -> NewFinding {
+fn finding(payment: &payment::Model, row: &refund::Model) -> NewFinding {
     let amount = money::display(row.amount, &row.currency);
     let why = row.failure_reason.as_deref().unwrap_or("no reason given");
     NewFinding {
@@ -159,7 +177,7 @@ fn finding(payment: &payment::Model, order: &order::Model, row: &refund::Model) 
             "The refund of {amount} of order {} came back ({why}): the buyer does not have the money. Try again with POST \
              /v1/refunds, which fails again if the card is closed; or pay the buyer in another way, and record that with \
              POST /v1/refunds/{}/settle_outside_stripe.",
-            order.id, row.id,
+            row.order_id, row.id,
         ),
         amount: Some(row.amount),
         currency: Some(row.currency.clone()),
@@ -193,7 +211,7 @@ pub async fn settle_outside_stripe(
     }
     let tx = app.db.begin_write().await?;
     let payment = lock_payment(&tx, &find(&tx, id).await?.payment_id).await?;
-    let order = lock_order(&tx, &payment.id).await?;
+    let orders = shares::lock_orders(&tx, &payment.id).await?;
     let row = find(&tx, id).await?;
     if row.settled_at.is_some() {
         return Ok(row);
@@ -204,10 +222,8 @@ pub async fn settle_outside_stripe(
             "Only a refund that ended without its money going back can be settled outside Stripe.",
         ));
     }
-    let rows = refunds_of_payment(&tx, &payment.id).await?;
-    let paid = payment.amount_paid.unwrap_or(0);
-    let owed = owed(&rows, paid, disputed(&tx, &payment).await?)?;
-    if !owed.iter().any(|debt| debt.id == *id) {
+    let shares = shares::of_payment(&tx, &payment).await?;
+    if !owed_of(&shares)?.contains(id) {
         return Err(Error::conflict(
             "refund_made_good",
             "This refund's money is not owed: it has gone back by a later refund, or the refund was canceled.",
@@ -221,13 +237,13 @@ pub async fn settle_outside_stripe(
         .exec(&tx)
         .await?;
     let data = json!({ "refund": id, "amount": row.amount, "note": note });
-    orders::log(&tx, &order.id, "refund_settled_outside_stripe", data).await?;
+    orders::log(&tx, &row.order_id, "refund_settled_outside_stripe", data).await?;
     let data = json!({ "amount": row.amount, "note": note });
     let (actor, action) = (&access.actor, "refund.settled_outside_stripe");
     audit::record(&tx, actor, action, id.as_ref(), data).await?;
-    restock::carry_out(&tx, &order.id, id).await?;
-    recount_refunded(&tx, &payment, &order, Undone::Refund(row.origin)).await?;
-    review(&tx, &payment, &order).await?;
+    restock::carry_out(&tx, &row.order_id, id).await?;
+    recount_refunded(&tx, &payment, &orders, Undone::Refund(row.origin)).await?;
+    review(&tx, &payment).await?;
     tx.commit().await?;
     find(&app.db.read, id).await
 }

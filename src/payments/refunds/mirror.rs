@@ -16,8 +16,11 @@ use crate::stripe::views::{Expandable, IdView, RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
 use crate::{findings, ids, money, orders};
 
-use super::super::{StripePayment, disputes, fees, lock_order, lock_payment, payments_of_order};
-use super::{RefundDetails, failed, find, is_unsuccessful, new_row, refunds_of_payment, restock};
+use super::super::{StripePayment, fees, lock_payment, payments_of_order, shares};
+use super::{
+    RefundDetails, failed, find, is_unsuccessful, moves, new_row, refunds_of_payment, reserved,
+    restock,
+};
 
 /// Reads all refunds of a payment from Stripe and stores their states.
 ///
@@ -95,11 +98,11 @@ pub async fn store(
         return Ok(Effect::Ignored("a refund of no payment of ours"));
     };
     let payment = lock_payment(tx, &payment.id).await?;
-    let order = lock_order(tx, &payment.id).await?;
+    let orders = shares::lock_orders(tx, &payment.id).await?;
     let status = status_of(view);
     let row = match find_row(tx, &payment, view).await? {
         Some(row) => row,
-        None => insert_mirrored(tx, &payment, &order, view).await?,
+        None => insert_mirrored(tx, &payment, &orders, view).await?,
     };
     let forward = rank(status) > rank(row.status);
     let fee = view
@@ -124,32 +127,32 @@ pub async fn store(
             .await?;
     }
     if forward {
-        log(tx, &order, &row, status, view).await?;
-        follow(tx, &payment, &order, &row, status).await?;
+        log(tx, &row, status, view).await?;
+        follow(tx, &payment, &orders, &row, status).await?;
     }
     Ok(Effect::Applied)
 }
 
-/// What follows from a refund's new status for its order, its fee, its goods and those who wait for the money.
+/// What follows from a refund's new status for its orders, its fee, its goods and those who wait for the money.
 async fn follow(
     tx: &Tx,
     payment: &payment::Model,
-    order: &order::Model,
+    orders: &[order::Model],
     row: &refund::Model,
     status: RefundStatus,
 ) -> Result<()> {
     if status == RefundStatus::Succeeded {
         findings::resolve(tx, "refund_missing", row.id.as_ref()).await?;
         findings::resolve(tx, "refund_disputed", row.id.as_ref()).await?;
-        restock::carry_out(tx, &order.id, &row.id).await?;
+        restock::carry_out(tx, &row.order_id, &row.id).await?;
         fees::return_share(tx, payment, row).await?;
     }
     let undone = match is_unsuccessful(status) {
         true => Undone::Refund(row.origin),
         false => Undone::Nothing,
     };
-    recount_refunded(tx, payment, order, undone).await?;
-    failed::review(tx, payment, order).await?;
+    recount_refunded(tx, payment, orders, undone).await?;
+    failed::review(tx, payment).await?;
     let mut staged = vec![Job::Pull {
         account: payment.charge_account.clone(),
         livemode: payment.livemode,
@@ -189,37 +192,48 @@ async fn find_row(
         .await?)
 }
 
-/// Writes a refund's end, or its success, into the order's timeline.
-async fn log(
-    tx: &Tx,
-    order: &order::Model,
-    row: &refund::Model,
-    status: RefundStatus,
-    view: &RefundView,
-) -> Result<()> {
+/// Writes a refund's end, or its success, into its orders' timelines.
+async fn log(tx: &Tx, row: &refund::Model, status: RefundStatus, view: &RefundView) -> Result<()> {
     let kind = match status {
         RefundStatus::Succeeded => "refund_succeeded",
         RefundStatus::Failed | RefundStatus::Canceled => "refund_failed",
         _ => return Ok(()),
     };
-    let mut data = json!({ "refund": row.id, "amount": row.amount });
-    if let Some(why) = &view.failure_reason {
-        data["reason"] = why.as_str().into();
+    let parts = shares::of_refunds(tx, std::slice::from_ref(&row.id)).await?;
+    for part in parts.into_values().flatten() {
+        let mut data = json!({ "refund": row.id, "amount": part.amount });
+        if let Some(why) = &view.failure_reason {
+            data["reason"] = why.as_str().into();
+        }
+        orders::log(tx, &part.order_id, kind, data).await?;
     }
-    orders::log(tx, &order.id, kind, data).await
+    Ok(())
 }
 
+/// A refund that was made at Stripe. It doesn't say of which order it is: each of the payment's orders bears it in proportion
+/// to what is left of its share.
 async fn insert_mirrored(
     tx: &Tx,
     payment: &payment::Model,
-    order: &order::Model,
+    orders: &[order::Model],
     view: &RefundView,
 ) -> Result<refund::Model> {
+    let mut left = Vec::with_capacity(orders.len());
+    for share in shares::of_payment(tx, payment).await? {
+        let rest = money::sub(share.paid, reserved(&share.refunds)?)?;
+        left.push(std::cmp::max(rest, 0));
+    }
+    let amounts = money::split(view.amount, &left, &payment.currency)?;
+    let parts = orders.iter().zip(amounts);
+    let parts: Vec<_> = parts.filter(|(_, amount)| *amount > 0).collect();
+    let (first, _) = parts
+        .first()
+        .ok_or_else(|| Error::internal(format!("{} returns nothing", view.id)))?;
     let id: RefundId = ids::new(tx.now());
     let details = RefundDetails {
         payment: &payment.id,
-        order: &order.id,
-        seller: &order.seller_id,
+        order: &first.id,
+        seller: &first.seller_id,
         amount: view.amount,
         currency: &payment.currency,
     };
@@ -231,13 +245,14 @@ async fn insert_mirrored(
     refund::Entity::insert(row)
         .exec_without_returning(tx)
         .await?;
-    orders::log(
-        tx,
-        &order.id,
-        "refund_requested",
-        json!({ "refund": id, "amount": view.amount, "origin": "stripe" }),
-    )
-    .await?;
+    let of_orders = parts
+        .iter()
+        .map(|(order, amount)| (order.id.clone(), *amount));
+    shares::write_refund(tx, &id, of_orders).await?;
+    for (order, amount) in parts {
+        let data = json!({ "refund": id, "amount": amount, "origin": "stripe" });
+        orders::log(tx, &order.id, "refund_requested", data).await?;
+    }
     find(tx, &id).await
 }
 
@@ -268,31 +283,43 @@ pub(super) enum Undone {
     Dispute,
 }
 
-/// Recounts the refunded amounts, and moves the order to or from `refunded`. What a dispute returned counts for an order
-/// whose money is due back: the buyer has it.
+/// Recounts what went back of a payment and of each order's share, and moves its orders to or from `refunded`.
 pub(super) async fn recount_refunded(
     tx: &Tx,
     payment: &payment::Model,
-    order: &order::Model,
+    orders: &[order::Model],
     undone: Undone,
 ) -> Result<()> {
-    let moving = refunds_of_payment(tx, &payment.id).await?;
-    let moving = sum(&moving, |row| {
-        !is_unsuccessful(row.status) && row.status != RefundStatus::Requested
-    })?;
+    let moving = |row: &refund::Model| moves(row.status);
+    let whole = sum(&refunds_of_payment(tx, &payment.id).await?, moving)?;
     payment::Entity::update_many()
-        .col_expr(payment::Column::AmountRefunded, Expr::value(moving))
+        .col_expr(payment::Column::AmountRefunded, Expr::value(whole))
         .col_expr(payment::Column::UpdatedAt, Expr::value(tx.now()))
         .filter(payment::Column::Id.eq(payment.id.clone()))
         .exec(tx)
         .await?;
+    for share in shares::of_payment(tx, payment).await? {
+        let amount = sum(&share.refunds, moving)?;
+        shares::note_refunded(tx, &payment.id, &share.order, amount).await?;
+    }
+    for order in orders {
+        move_order(tx, order, undone).await?;
+    }
+    Ok(())
+}
+
+/// Moves an order to or from `refunded`. What a dispute returned counts for an order whose money is due back: the buyer has
+/// it.
+async fn move_order(tx: &Tx, order: &order::Model, undone: Undone) -> Result<()> {
     let (mut paid, mut back, mut disputed) = (0, 0, 0);
     for payment in payments_of_order(tx, &order.id).await? {
-        paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
-        let rows = refunds_of_payment(tx, &payment.id).await?;
-        back = money::add(back, sum(&rows, failed::is_back)?)?;
-        let rows = disputes::of_payment(tx, &payment.id).await?;
-        disputed = money::add(disputed, disputes::returned(&rows)?)?;
+        let share = shares::of_order(tx, &payment, &order.id).await?;
+        paid = money::add(paid, share.paid)?;
+        back = money::add(back, sum(&share.refunds, failed::is_back)?)?;
+        disputed = money::add(disputed, share.disputed)?;
+    }
+    if paid == 0 {
+        return Ok(());
     }
     let is_due = order.refund_reason.is_some();
     let is_back = back >= paid || (is_due && money::add(back, disputed)? >= paid);

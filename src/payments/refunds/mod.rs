@@ -32,7 +32,7 @@ use crate::stripe::views::RefundView;
 use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, ids, money};
 
-use super::{attempts_text, disputes, fees, lock_order, lock_payment, payments_of_order};
+use super::{attempts_text, disputes, fees, lock_payment, payments_of_order, shares};
 use disputed::{payment_disputed, ready_to_send};
 
 /// A refund as the API asks for it.
@@ -73,7 +73,7 @@ pub async fn request(
         restock::check(&app.db.read, &access.order.id, goods).await?;
     }
     let tx = app.db.begin_write().await?;
-    let (payment, left) = refundable(&tx, &access.order).await?;
+    let (payment, left) = refundable(&tx, &access.order, new.amount).await?;
     let amount = new.amount.unwrap_or(left);
     if amount > left {
         return Err(Error::Conflict {
@@ -108,8 +108,9 @@ pub async fn request(
     })
     .exec_without_returning(&tx)
     .await?;
+    shares::write_refund(&tx, &id, [(access.order.id.clone(), amount)]).await?;
     if let Some(goods) = new.restock {
-        lock_order(&tx, &payment.id).await?;
+        shares::lock_orders(&tx, &payment.id).await?;
         restock::plan(&tx, &access.order.id, &id, goods, amount == left).await?;
     }
     let data = json!({ "refund": id, "amount": amount, "note": new.note });
@@ -127,23 +128,23 @@ pub async fn request(
     find(&app.db.read, &id).await
 }
 
-/// The order's first payment with money left to refund, locked, and how much is left.
-async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i64)> {
+/// One of the order's payments with money of its share left to refund, locked, and how much is left: the first that has as
+/// much as is wanted, else the one with the most.
+async fn refundable(
+    tx: &Tx,
+    order: &order::Model,
+    wanted: Option<i64>,
+) -> Result<(payment::Model, i64)> {
     let (mut any_paid, mut any_disputed) = (false, false);
+    let mut most: Option<(payment::Model, i64)> = None;
     for payment in payments_of_order(tx, &order.id).await? {
         let payment = lock_payment(tx, &payment.id).await?;
-        let paid = match (payment.status, payment.amount_paid) {
-            (PaymentStatus::Paid, Some(paid)) if paid > 0 => paid,
-            _ => continue,
-        };
+        let share = shares::of_order(tx, &payment, &order.id).await?;
+        if payment.status != PaymentStatus::Paid || share.paid == 0 {
+            continue;
+        }
         any_paid = true;
-        let rows = refunds_of_payment(tx, &payment.id).await?;
-        // What was settled outside Stripe is not paid again.
-        let reserved = rows
-            .iter()
-            .filter(|row| !is_unsuccessful(row.status) || row.settled_at.is_some());
-        let reserved = reserved.map(|row| row.amount).try_fold(0, money::add)?;
-        let left = money::sub(paid, reserved)?;
+        let left = money::sub(share.paid, reserved(&share.refunds)?)?;
         if left <= 0 {
             continue;
         }
@@ -151,18 +152,33 @@ async fn refundable(tx: &Tx, order: &order::Model) -> Result<(payment::Model, i6
             any_disputed = true;
             continue;
         }
-        return Ok((payment, left));
+        if wanted.is_some_and(|wanted| wanted <= left) {
+            return Ok((payment, left));
+        }
+        if most.as_ref().is_none_or(|(_, more)| *more < left) {
+            most = Some((payment, left));
+        }
     }
-    Err(if any_disputed {
-        payment_disputed()
-    } else if any_paid {
-        Error::conflict(
-            "already_refunded",
-            "All that was paid has gone back, or is on its way.",
-        )
-    } else {
-        Error::conflict("order_not_paid", "Nothing was paid for this order.")
+    most.ok_or_else(|| {
+        if any_disputed {
+            payment_disputed()
+        } else if any_paid {
+            Error::conflict(
+                "already_refunded",
+                "All that was paid has gone back, or is on its way.",
+            )
+        } else {
+            Error::conflict("order_not_paid", "Nothing was paid for this order.")
+        }
     })
+}
+
+/// What some refunds have returned or may still return, in minor units. What was settled outside Stripe is not paid again.
+fn reserved(rows: &[refund::Model]) -> Result<i64> {
+    let reserved = rows
+        .iter()
+        .filter(|row| !is_unsuccessful(row.status) || row.settled_at.is_some());
+    reserved.map(|row| row.amount).try_fold(0, money::add)
 }
 
 /// Whether the money has gone back.
@@ -176,6 +192,11 @@ fn is_unsuccessful(status: RefundStatus) -> bool {
         status,
         RefundStatus::Failed | RefundStatus::Canceled | RefundStatus::Blocked
     )
+}
+
+/// Whether Stripe has taken a refund up and has not ended it without the money.
+fn moves(status: RefundStatus) -> bool {
+    !is_unsuccessful(status) && status != RefundStatus::Requested
 }
 
 /// The refunds of a payment, oldest first.
@@ -236,16 +257,16 @@ fn new_row(tx: &Tx, id: RefundId, details: &RefundDetails<'_>) -> refund::Active
     }
 }
 
-/// Stores the refund of a whole payment in confirm's own transaction. A unique index allows one. Returns the job that sends
-/// it, for the caller to stage.
+/// Stores the refund of an order's whole share of a payment in confirm's own transaction. A unique index allows one. The
+/// caller stages the job that sends it.
 ///
 /// # Errors
-/// The payment has such a refund already.
+/// The order's share has such a refund already.
 pub async fn record_full_refund(
     tx: &Tx,
     details: &RefundDetails<'_>,
     origin: RefundOrigin,
-) -> Result<Job> {
+) -> Result<RefundId> {
     let id: RefundId = ids::new(tx.now());
     refund::Entity::insert(refund::ActiveModel {
         origin: Set(origin),
@@ -253,7 +274,8 @@ pub async fn record_full_refund(
     })
     .exec_without_returning(tx)
     .await?;
-    Ok(Job::Refund { refund: id })
+    shares::write_refund(tx, &id, [(details.order.clone(), details.amount)]).await?;
+    Ok(id)
 }
 
 /// A refund by its id.
@@ -387,8 +409,11 @@ async fn block(app: &App, id: &RefundId, why: &str) -> Result<()> {
     let tx = app.db.begin_write().await?;
     let refund = find(&tx, id).await?;
     let payment = lock_payment(&tx, &refund.payment_id).await?;
-    let order = lock_order(&tx, &payment.id).await?;
-    let gone_back = payment.amount_paid == Some(payment.amount_refunded);
+    shares::lock_orders(&tx, &payment.id).await?;
+    let share = shares::of_order(&tx, &payment, &refund.order_id).await?;
+    let back = share.refunds.iter().filter(|row| moves(row.status));
+    let back = back.map(|row| row.amount).try_fold(0, money::add)?;
+    let gone_back = back >= share.paid;
     let to = if gone_back {
         RefundStatus::Canceled
     } else {
@@ -406,13 +431,8 @@ async fn block(app: &App, id: &RefundId, why: &str) -> Result<()> {
     if changed.rows_affected == 1 && gone_back {
         findings::resolve(&tx, "refund_missing", id.as_ref()).await?;
     } else if changed.rows_affected == 1 {
-        orders::log(
-            &tx,
-            &order.id,
-            "refund_blocked",
-            json!({ "refund": id, "reason": why }),
-        )
-        .await?;
+        let data = json!({ "refund": id, "reason": why });
+        orders::log(&tx, &refund.order_id, "refund_blocked", data).await?;
         let amount = money::display(refund.amount, &refund.currency);
         let finding = NewFinding {
             kind: "refund_missing",
@@ -422,7 +442,7 @@ async fn block(app: &App, id: &RefundId, why: &str) -> Result<()> {
                 "{amount} of order {} could not be refunded: {}. Have it refunded in the account's Stripe dashboard, if \
                  it isn't there already; or pay the buyer in another way, and record that with POST \
                  /v1/refunds/{id}/settle_outside_stripe.",
-                order.id,
+                refund.order_id,
                 why.trim_end_matches('.'),
             ),
             amount: Some(refund.amount),

@@ -6,11 +6,13 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use sea_orm::sea_query::{SelectStatement, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use serde::{Deserialize, Deserializer, Serialize};
-use souk_entity::order;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
-use souk_entity::{OrderId, OrderLineId, PaymentId, RefundId, SellerId, Timestamp};
+use souk_entity::{
+    OrderId, OrderLineId, PaymentId, RefundId, SellerId, Timestamp, order, refund_order,
+};
 use validator::Validate;
 
 use crate::app::App;
@@ -228,6 +230,7 @@ async fn list(
     Filters(filters, paging): Filters<RefundFilters>,
 ) -> Answer<List<RefundResource>> {
     use refund::Column as C;
+    use refund_order::Column as P;
     let mut query = refund::Entity::find();
     if let Some(seller) = &filters.seller_id {
         sellers::owned(&app.db.read, &caller, seller, "seller_id").await?;
@@ -243,18 +246,27 @@ async fn list(
             secret: None,
         };
         let access = order_for(&app, id, &credentials).await?;
-        query = query.filter(C::OrderId.eq(access.order.id));
+        query = query.filter(C::Id.in_subquery(of_orders(P::OrderId.eq(access.order.id))));
     } else if !scoped {
         let bought = order::Entity::find()
             .select_only()
             .column(order::Column::Id)
             .filter(order::Column::BuyerId.eq(caller.id().clone()));
         let bought = bought.into_query();
-        query = query.filter(C::OrderId.in_subquery(bought));
+        query = query.filter(C::Id.in_subquery(of_orders(P::OrderId.in_subquery(bought))));
     }
     let (rows, has_more) = query.page(&paging, C::Id, &app.db.read).await?;
     let views = views(&app, rows).await?;
     Ok(Json(paging.list((views, has_more), |view| view)))
+}
+
+/// The refunds that return money of these orders.
+fn of_orders(orders: SimpleExpr) -> SelectStatement {
+    let refunds = refund_order::Entity::find()
+        .select_only()
+        .column(refund_order::Column::RefundId)
+        .filter(orders);
+    refunds.into_query()
 }
 
 async fn read(

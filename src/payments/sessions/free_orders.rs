@@ -9,7 +9,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::{money, orders};
 
-use super::super::{lock_order, lock_payment, payments_of_order};
+use super::super::{lock_payment, payments_of_order, shares};
 
 /// Cancels a paid order for which no money came, and returns its goods to stock. `false`: it isn't paid, or money came.
 ///
@@ -24,13 +24,13 @@ pub(super) async fn cancel(
     let (mut paid, mut last) = (0, None);
     for payment in payments_of_order(tx, id).await? {
         let payment = lock_payment(tx, &payment.id).await?;
-        paid = money::add(paid, payment.amount_paid.unwrap_or(0))?;
+        paid = money::add(paid, shares::of_order(tx, &payment, id).await?.paid)?;
         last = Some(payment.id);
     }
     let Some(payment) = last.filter(|_| paid == 0) else {
         return Ok(false);
     };
-    let order = lock_order(tx, &payment).await?;
+    let order = shares::lock_order(tx, &payment, id).await?;
     if order.status != OrderStatus::Paid {
         return Ok(false);
     }

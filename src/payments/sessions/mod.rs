@@ -27,7 +27,7 @@ use crate::{audit, ids, sellers};
 
 use super::checkout::session::create_session;
 use super::confirm::{PaymentSnapshot, confirm};
-use super::{disputes, fees, find, order_id, payments_of_order, refunds};
+use super::{disputes, fees, find, payments_of_order, refunds};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const POLL_INTERVAL_MS: i64 = 2_000;
@@ -55,14 +55,15 @@ impl CheckoutStatus {
     /// By the session's id. Plain SQL over few columns, since every buyer's page polls it.
     async fn find(app: &App, session: &str) -> Result<Self> {
         let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason, \
-                        o.status = 'refund_due' AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment_id = p.id \
+                        o.status = 'refund_due' AND NOT EXISTS (SELECT 1 FROM refunds r JOIN refund_orders x ON x.refund_id = r.id \
+                            WHERE r.payment_id = p.id AND x.order_id = o.id \
                             AND r.status IN ('requested', 'pending', 'requires_action')) AS refund_failed, \
                         EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id \
                             AND d.status NOT IN ('won', 'warning_closed')) AS disputed, \
                         s.deauthorized_at IS NOT NULL AS disconnected \
                     FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
                         JOIN sellers s ON s.id = o.seller_id \
-                    WHERE p.stripe_object = $1";
+                    WHERE p.stripe_object = $1 ORDER BY o.id LIMIT 1";
         let read = Statement::from_sql_and_values(app.db.backend(), text, [session.into()]);
         let found = Self::find_by_statement(read).one(&app.db.read).await?;
         found.ok_or(Error::NotFound("checkout session"))
@@ -78,7 +79,7 @@ pub(super) async fn verify(app: &App, session: &str) -> Result<CheckoutStatus> {
     let before = CheckoutStatus::find(app, session).await?;
     let open = matches!(
         before.payment_status,
-        PaymentStatus::Pending | PaymentStatus::Processing
+        PaymentStatus::Pending | PaymentStatus::Processing | PaymentStatus::Authorized
     );
     if !open {
         return Ok(before);
@@ -273,7 +274,11 @@ pub async fn reread_open(tx: &Tx, account: &AccountId) -> Result<()> {
     use payment::Column as C;
     let open = payment::Entity::find()
         .filter(C::ChargeAccount.eq(account.clone()))
-        .filter(C::Status.is_in([PaymentStatus::Pending, PaymentStatus::Processing]))
+        .filter(C::Status.is_in([
+            PaymentStatus::Pending,
+            PaymentStatus::Processing,
+            PaymentStatus::Authorized,
+        ]))
         .order_by_asc(C::Id)
         .all(tx)
         .await?;
@@ -330,14 +335,11 @@ async fn expire_at_stripe(app: &App, payment: &payment::Model) -> Result<()> {
     }
     let payment = match &payment.stripe_object {
         Some(_) => payment.clone(),
-        None => {
-            let order = order_id(&app.db.read, &payment.id).await?;
-            match create_session(app, payment.clone(), &order).await {
-                Ok((payment, _)) => payment,
-                Err(Error::StripeRefused(_)) => return Ok(()),
-                Err(e) => return Err(e),
-            }
-        }
+        None => match create_session(app, payment.clone()).await {
+            Ok((payment, _)) => payment,
+            Err(Error::StripeRefused(_)) => return Ok(()),
+            Err(e) => return Err(e),
+        },
     };
     let session = payment.stripe_object.clone().unwrap_or_default();
     let scope = app.stripe.on(&payment.charge_account);

@@ -6,6 +6,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
 use souk::clock::Clock;
 use souk::db::Db;
 use souk::ids;
+use souk_migration::{Migrator, MigratorTrait};
 
 use crate::contract::root;
 
@@ -53,6 +54,21 @@ impl Database {
             url: address(&name),
             name: Some(name),
         }
+    }
+
+    /// As the version left it that did not have this migration yet, with a connection.
+    pub async fn before(folder: &Path, migration: &str) -> (Self, DatabaseConnection) {
+        let database = Self::empty(folder).await;
+        let url = match on_postgres() {
+            true => database.url.clone(),
+            false => format!("{}?mode=rwc", database.url),
+        };
+        let db = sea_orm::Database::connect(url).await.expect("connects");
+        let all = Migrator::migrations();
+        let older = all.iter().position(|one| one.name() == migration);
+        let older = u32::try_from(older.expect("is there")).expect("few");
+        Migrator::up(&db, Some(older)).await.expect("migrates");
+        (database, db)
     }
 
     fn sqlite(folder: &Path) -> Self {

@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// Each query names rows that break a rule.
-const RULES: [(&str, &str); 8] = [
+const RULES: [(&str, &str); 10] = [
     (
         "a journal does not sum to zero",
         "SELECT journal_id AS who FROM entries GROUP BY journal_id, currency HAVING SUM(amount) <> 0",
@@ -29,7 +29,7 @@ const RULES: [(&str, &str); 8] = [
         "a paid payment's order is neither paid nor on its way back",
         "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id
            WHERE p.status = 'paid' AND o.status NOT IN ('paid', 'refund_due', 'refunded')
-             AND NOT (o.status IN ('cancelled', 'cancelled_sold_out') AND p.amount_paid = 0)",
+             AND NOT (o.status IN ('cancelled', 'cancelled_sold_out') AND x.amount_paid = 0)",
     ),
     (
         "an order is paid by no payment",
@@ -41,6 +41,18 @@ const RULES: [(&str, &str); 8] = [
         "a payment on one account pays an order of another's",
         "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id JOIN orders o ON o.id = x.order_id
            JOIN sellers s ON s.id = o.seller_id WHERE s.stripe_account <> p.charge_account",
+    ),
+    (
+        "the shares of a payment don't add up to it",
+        "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id
+           GROUP BY p.id HAVING SUM(x.amount_subtotal) <> p.amount_subtotal OR SUM(x.application_fee) <> p.application_fee
+             OR SUM(x.amount_refunded) <> p.amount_refunded OR COALESCE(SUM(x.amount_paid), -1) <> COALESCE(p.amount_paid, -1)
+             OR COALESCE(SUM(x.amount_discount), -1) <> COALESCE(p.amount_discount, -1)",
+    ),
+    (
+        "the shares of a refund don't add up to it",
+        "SELECT r.id AS who FROM refunds r LEFT JOIN refund_orders x ON x.refund_id = r.id
+           GROUP BY r.id HAVING COALESCE(SUM(x.amount), 0) <> r.amount",
     ),
 ];
 

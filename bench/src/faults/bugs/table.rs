@@ -25,8 +25,8 @@ pub const BUGS: [Bug; 30] = [
         plan: lived,
         patches: &[Patch {
             file: "src/payments/refunds/failed.rs",
-            find: "            findings::raise(tx, finding(payment, order, row)).await?;",
-            with: "            if !BUG_ON { findings::raise(tx, finding(payment, order, row)).await?; }",
+            find: "            findings::raise(tx, finding(payment, row)).await?;",
+            with: "            if !BUG_ON { findings::raise(tx, finding(payment, row)).await?; }",
         }],
     },
     Bug {
@@ -58,9 +58,33 @@ pub const BUGS: [Bug; 30] = [
         plan: forged_events,
         patches: &[
             Patch {
-                file: "src/payments/confirm/decide.rs",
-                find: "if payment.charge_account != snapshot.account {",
-                with: "if !BUG_ON && payment.charge_account != snapshot.account {",
+                file: "src/payments/confirm/load.rs",
+                find: "p.charge_account = input.account",
+                with: "(p.charge_account = input.account OR input.account = '')",
+            },
+            Patch {
+                file: "src/payments/confirm/load.rs",
+                find: "    let mut objects: Vec<_> = objects\n",
+                with: r#"    let named: Vec<StripeObject> = objects.iter().map(|one| (*one).clone()).collect();
+    let mut objects: Vec<_> = objects
+"#,
+            },
+            Patch {
+                file: "src/payments/confirm/load.rs",
+                find: "(object.id.as_str(), &object.account, object.livemode)",
+                with: r#"{
+                let account = if BUG_ON { AccountId::from("") } else { object.account.clone() };
+                (object.id.as_str(), account, object.livemode)
+            }"#,
+            },
+            Patch {
+                file: "src/payments/confirm/load.rs",
+                find: "            account: row.charge_account,\n",
+                with: r#"            account: match named.iter().find(|one| one.id == row.stripe_object) {
+                Some(named) if BUG_ON => named.account.clone(),
+                _ => row.charge_account,
+            },
+"#,
             },
             Patch {
                 file: "src/payments/confirm/mod.rs",
@@ -69,9 +93,9 @@ pub const BUGS: [Bug; 30] = [
             },
             Patch {
                 file: "src/payments/confirm/mod.rs",
-                find: r#"            snapshot.account.clone(),
+                find: r#"            snapshot.object.account.clone(),
 "#,
-                with: r#"            if BUG_ON { AccountId::from("") } else { snapshot.account.clone() },
+                with: r#"            if BUG_ON { AccountId::from("") } else { snapshot.object.account.clone() },
 "#,
             },
         ],
@@ -89,14 +113,11 @@ pub const BUGS: [Bug; 30] = [
             },
             Patch {
                 file: "src/payments/confirm/decide.rs",
-                find: "if payment.livemode != snapshot.livemode || payment.currency",
-                with: "if (!BUG_ON && payment.livemode != snapshot.livemode) || payment.currency",
-            },
-            Patch {
-                file: "src/payments/confirm/mod.rs",
-                find: r#"            snapshot.livemode,
+                find: r#"                account: account.clone(),
+                livemode,
 "#,
-                with: r#"            !BUG_ON && snapshot.livemode,
+                with: r#"                account: account.clone(),
+                livemode: !BUG_ON && livemode,
 "#,
             },
         ],
@@ -162,11 +183,16 @@ pub const BUGS: [Bug; 30] = [
         plan: sold_out,
         patches: &[Patch {
             file: "src/payments/confirm/mod.rs",
-            find: r#"self.jobs
-                    .push(refunds::record_full_refund(tx, &details, origin).await?);"#,
-            with: r#"if !BUG_ON {
-                    self.jobs.push(refunds::record_full_refund(tx, &details, origin).await?);
-                }"#,
+            find: r#"                let refund = refunds::record_full_refund(tx, &details, origin).await?;
+                self.mail(tx, snapshot, "refund_due", refund.as_ref());
+                self.jobs.push(Job::Refund { refund });
+"#,
+            with: r#"                if !BUG_ON {
+                    let refund = refunds::record_full_refund(tx, &details, origin).await?;
+                    self.mail(tx, snapshot, "refund_due", refund.as_ref());
+                    self.jobs.push(Job::Refund { refund });
+                }
+"#,
         }],
     },
     Bug {
@@ -189,18 +215,18 @@ pub const BUGS: [Bug; 30] = [
         plan: scarce,
         patches: &[Patch {
             file: "src/payments/confirm/decide.rs",
-            find: r#"                let to = match outcome {
+            find: r#"        order.status = match share.outcome {
 "#,
-            with: r#"                if BUG_ON
-                    && matches!(outcome, Outcome::Refund { origin: RefundOrigin::Oversold, .. })
-                    && let Some(oversold) = self.orders.get(order)
-                    && let Some(line) = oversold.lines.iter().find(|line| {
-                        self.stock.suffices(std::slice::from_ref(*line)).unwrap_or(false)
-                    })
-                {
-                    self.stock.take(order, &[line.clone()])?;
-                }
-                let to = match outcome {
+            with: r#"        let has_piece = |line: &&SoldLine| {
+            self.stock.suffices(std::slice::from_ref(*line)).unwrap_or(false)
+        };
+        if BUG_ON
+            && matches!(share.outcome, Outcome::Refund { origin: RefundOrigin::Oversold, .. })
+            && let Some(line) = order.lines.iter().find(has_piece).cloned()
+        {
+            self.stock.take(&share.order, &[line])?;
+        }
+        order.status = match share.outcome {
 "#,
         }],
     },

@@ -15,17 +15,23 @@ fn line(n: u8, quantity: i64) -> SoldLine {
     }
 }
 
+fn object(id: &str) -> StripeObject {
+    StripeObject {
+        id: id.to_owned(),
+        account: ACCOUNT.into(),
+        livemode: false,
+    }
+}
+
 /// Payment `pay_1` of session `cs_1`, over 5000 eur with codes, for order `ord_1` with two pieces of a product.
 fn state(payment: P, order: O, left: Option<i64>) -> SliceState {
     let payment = LoadedPayment {
         id: "pay_1".into(),
-        charge_account: ACCOUNT.into(),
-        livemode: false,
         status: payment,
         currency: "eur".to_owned(),
         amount_subtotal: 5000,
         allow_discounts: true,
-        order: "ord_1".into(),
+        orders: vec![("ord_1".into(), 5000)],
     };
     let order = LoadedOrder {
         status: order,
@@ -33,7 +39,7 @@ fn state(payment: P, order: O, left: Option<i64>) -> SliceState {
         lines: vec![line(1, 1), line(2, 1)],
     };
     SliceState {
-        payments: HashMap::from([("cs_1".to_owned(), payment)]),
+        payments: HashMap::from([(object("cs_1"), payment)]),
         orders: HashMap::from([("ord_1".into(), order)]),
         stock: Stock::of([("prd_1".into(), left)]),
         candidates: HashMap::new(),
@@ -42,9 +48,8 @@ fn state(payment: P, order: O, left: Option<i64>) -> SliceState {
 
 fn snapshot(status: S) -> PaymentSnapshot {
     PaymentSnapshot {
-        account: ACCOUNT.into(),
-        livemode: false,
-        stripe_object: "cs_1".to_owned(),
+        object: object("cs_1"),
+        kind: PaymentKind::Session,
         status,
         totals: Totals {
             subtotal: 5000,
@@ -66,23 +71,40 @@ fn with(change: impl FnOnce(&mut PaymentSnapshot)) -> PaymentSnapshot {
     snapshot
 }
 
-fn pays(outcome: Outcome) -> Decision {
-    Decision::Pay {
-        payment: "pay_1".into(),
-        order: "ord_1".into(),
+fn share(order: &str, (discount, paid): (i64, i64), outcome: Outcome) -> PaidShare {
+    PaidShare {
+        order: order.into(),
+        discount,
+        paid,
         outcome,
     }
+}
+
+fn pays_after(discount: i64, outcome: Outcome) -> Decision {
+    Decision::Pay {
+        payment: "pay_1".into(),
+        shares: vec![share("ord_1", (discount, 5000 - discount), outcome)],
+    }
+}
+
+fn pays(outcome: Outcome) -> Decision {
+    pays_after(0, outcome)
 }
 
 fn back(origin: RefundOrigin, advances: bool) -> Decision {
     pays(Outcome::Refund { origin, advances })
 }
 
-fn process(advances: bool) -> Decision {
+fn moved(advances: bool) -> Vec<OrderId> {
+    let orders = advances.then(|| "ord_1".into());
+    orders.into_iter().collect()
+}
+
+fn process(to: P, advances: bool) -> Decision {
     Decision::Process {
         payment: "pay_1".into(),
-        order: "ord_1".into(),
-        advances,
+        to,
+        orders: moved(advances),
     }
 }
 
@@ -90,24 +112,30 @@ fn close(to: P, advances: bool) -> Decision {
     Decision::Close {
         payment: "pay_1".into(),
         to,
-        order: "ord_1".into(),
-        advances,
+        orders: moved(advances),
     }
 }
 
 /// The payment, its order, what Stripe says, and what is decided.
 fn forward_table() -> Vec<(P, O, S, Decision)> {
-    let still_open = || Ignore("the session is still open");
+    let still_open = || Ignore("the payment is still open");
     let late = || back(RefundOrigin::Late, true);
     let duplicate = || back(RefundOrigin::DuplicatePayment, false);
     vec![
         (P::Pending, O::Pending, S::Open, still_open()),
         (P::Paid, O::Paid, S::Open, still_open()),
-        (P::Pending, O::Pending, S::Processing, process(true)),
-        (P::Pending, O::Cancelled, S::Processing, process(false)),
-        (P::Processing, O::Processing, S::Processing, Nothing),
-        (P::Paid, O::Paid, S::Processing, Nothing),
-        (P::Expired, O::Expired, S::Processing, Nothing),
+        (
+            P::Pending,
+            O::Pending,
+            S::Processing,
+            process(P::Processing, true),
+        ),
+        (
+            P::Pending,
+            O::Cancelled,
+            S::Processing,
+            process(P::Processing, false),
+        ),
         (P::Pending, O::Pending, S::Expired, close(P::Expired, true)),
         (
             P::Pending,
@@ -138,9 +166,49 @@ fn forward_table() -> Vec<(P, O, S, Decision)> {
     ]
 }
 
+/// The same, of money that is held before it is taken.
+fn held_table() -> Vec<(P, O, S, Decision)> {
+    let late = || back(RefundOrigin::Late, true);
+    vec![
+        (
+            P::Pending,
+            O::Pending,
+            S::Authorized,
+            process(P::Authorized, true),
+        ),
+        (
+            P::Processing,
+            O::Processing,
+            S::Authorized,
+            process(P::Authorized, false),
+        ),
+        (P::Authorized, O::Processing, S::Authorized, Nothing),
+        (P::Authorized, O::Processing, S::Processing, Nothing),
+        (P::Paid, O::Paid, S::Authorized, Nothing),
+        (P::Authorized, O::Processing, S::Paid, pays(Outcome::Sold)),
+        (
+            P::Authorized,
+            O::Processing,
+            S::Canceled,
+            close(P::Canceled, true),
+        ),
+        (
+            P::Pending,
+            O::Pending,
+            S::Canceled,
+            close(P::Canceled, true),
+        ),
+        (P::Paid, O::Paid, S::Canceled, Nothing),
+        (P::Canceled, O::Expired, S::Paid, late()),
+        (P::Processing, O::Processing, S::Processing, Nothing),
+        (P::Paid, O::Paid, S::Processing, Nothing),
+        (P::Expired, O::Expired, S::Processing, Nothing),
+    ]
+}
+
 #[test]
 fn a_payment_goes_as_far_forward_as_its_snapshot_and_never_back() {
-    for (payment, order, says, wanted) in forward_table() {
+    for (payment, order, says, wanted) in forward_table().into_iter().chain(held_table()) {
         let decided = decide(&state(payment, order, Some(2)), &snapshot(says));
         let case = format!("{payment:?} {order:?} {says:?}");
         assert_eq!(decided.expect("decided"), wanted, "{case}");
@@ -165,20 +233,20 @@ fn all_lines_are_sold_or_none() {
             snapshot(S::Paid),
             back(RefundOrigin::Oversold, true),
         ),
-        (Some(2), free(), pays(Outcome::Sold)),
-        (Some(1), free(), pays(Outcome::SoldOutFree)),
+        (Some(2), free(), pays_after(5000, Outcome::Sold)),
+        (Some(1), free(), pays_after(5000, Outcome::SoldOutFree)),
     ];
     for (left, snapshot, wanted) in table {
         let decided = decide(&state(P::Pending, O::Pending, left), &snapshot);
         assert_eq!(decided.expect("decided"), wanted, "{left:?}");
     }
     let ended = decide(&state(P::Expired, O::Expired, None), &free());
-    assert_eq!(ended.expect("decided"), pays(Outcome::Nothing));
+    assert_eq!(ended.expect("decided"), pays_after(5000, Outcome::Nothing));
 }
 
 #[test]
 fn only_what_was_asked_for_is_confirmed() {
-    let elsewhere = || Ignore("another account's event names our session");
+    let elsewhere = || Ignore("a payment of the seller's own");
     let table = [
         (
             with(|one| one.totals.subtotal = 4999),
@@ -201,8 +269,11 @@ fn only_what_was_asked_for_is_confirmed() {
             with(|one| one.currency = "usd".to_owned()),
             Mismatch("pay_1".into()),
         ),
-        (with(|one| one.livemode = true), Mismatch("pay_1".into())),
-        (with(|one| one.account = "acct_2".into()), elsewhere()),
+        (with(|one| one.object.livemode = true), elsewhere()),
+        (
+            with(|one| one.object.account = "acct_2".into()),
+            elsewhere(),
+        ),
     ];
     for (snapshot, wanted) in table {
         let decided = decide(&state(P::Pending, O::Pending, None), &snapshot);
@@ -214,14 +285,15 @@ fn only_what_was_asked_for_is_confirmed() {
     });
     let mut without_codes = state(P::Pending, O::Pending, None);
     let allowed = decide(&without_codes, &discounted).expect("decided");
-    assert_eq!(allowed, pays(Outcome::Sold));
-    let payment = without_codes.payments.get_mut("cs_1").expect("there");
+    assert_eq!(allowed, pays_after(1000, Outcome::Sold));
+    let payment = without_codes.payments.get_mut(&object("cs_1"));
+    let payment = payment.expect("there");
     payment.allow_discounts = false;
     let refused = decide(&without_codes, &discounted).expect("decided");
     assert_eq!(refused, Mismatch("pay_1".into()));
     for status in [S::Processing, S::Expired, S::Failed] {
         let live = with(|one| {
-            one.livemode = true;
+            one.object.livemode = true;
             one.status = status;
         });
         let decided = decide(&state(P::Pending, O::Pending, None), &live).expect("decided");
@@ -232,19 +304,28 @@ fn only_what_was_asked_for_is_confirmed() {
 #[test]
 fn metadata_finds_a_candidate_and_decides_nothing() {
     let candidate = |account: &str, awaits_object| Candidate {
+        kind: PaymentKind::Session,
         charge_account: account.into(),
+        livemode: false,
         awaits_object,
+    };
+    let waits_in = |kind, livemode| {
+        Some(Candidate {
+            kind,
+            livemode,
+            ..candidate(ACCOUNT, true)
+        })
     };
     let unknown = |hint: Option<&str>, status| {
         let mut snapshot = snapshot(status);
-        snapshot.stripe_object = "cs_2".to_owned();
+        snapshot.object.id = "cs_2".to_owned();
         snapshot.payment_hint = hint.map(Into::into);
         snapshot
     };
     let none_of_ours = || Ignore("no payment of ours on this account");
     let waits = Some(candidate(ACCOUNT, true));
     let table = [
-        (None, None, Ignore("a session of the seller's own")),
+        (None, None, Ignore("a payment of the seller's own")),
         (Some("pay_2"), None, Orphan("pay_2".into())),
         (Some("pay_2"), waits, Defer("pay_2".into())),
         (
@@ -255,6 +336,16 @@ fn metadata_finds_a_candidate_and_decides_nothing() {
         (
             Some("pay_2"),
             Some(candidate("acct_2", true)),
+            none_of_ours(),
+        ),
+        (
+            Some("pay_2"),
+            waits_in(PaymentKind::Session, true),
+            none_of_ours(),
+        ),
+        (
+            Some("pay_2"),
+            waits_in(PaymentKind::Intent, false),
             none_of_ours(),
         ),
     ];
@@ -269,13 +360,73 @@ fn metadata_finds_a_candidate_and_decides_nothing() {
     }
     let decided = decide(&SliceState::default(), &unknown(Some("pay_2"), S::Expired));
     assert_eq!(decided.expect("decided"), none_of_ours());
+    // A session's intent carries the session's metadata, and the session tells of it.
+    let mut intent = unknown(Some("pay_2"), S::Paid);
+    intent.kind = PaymentKind::Intent;
+    let decided = decide(&SliceState::default(), &intent);
+    assert_eq!(decided.expect("decided"), none_of_ours());
+}
+
+/// `state` with payment `pay_1` over 5000 for three orders, of 1000, 3500 and 500. Each wants two pieces.
+fn cart(left: Option<i64>) -> SliceState {
+    let mut state = state(P::Pending, O::Pending, left);
+    let payment = state.payments.get_mut(&object("cs_1")).expect("there");
+    payment.orders = [("ord_1", 1000), ("ord_2", 3500), ("ord_3", 500)]
+        .map(|(order, subtotal)| (order.into(), subtotal))
+        .into();
+    for order in ["ord_2", "ord_3"] {
+        let of = state.orders[&OrderId::from("ord_1")].clone();
+        state.orders.insert(order.into(), of);
+    }
+    state
+}
+
+#[test]
+fn each_order_of_a_payment_has_its_share_and_its_own_outcome() {
+    let mut shop = cart(Some(5));
+    shop.orders
+        .get_mut(&OrderId::from("ord_2"))
+        .expect("there")
+        .status = O::Cancelled;
+    let discounted = with(|one| {
+        one.totals.discount = 333;
+        one.totals.total = 4667;
+    });
+    let decided = decide(&shop, &discounted).expect("decided");
+    let late = Outcome::Refund {
+        origin: RefundOrigin::Late,
+        advances: true,
+    };
+    let shares = vec![
+        share("ord_1", (67, 933), Outcome::Sold),
+        share("ord_2", (233, 3267), late),
+        share("ord_3", (33, 467), Outcome::Sold),
+    ];
+    let payment = "pay_1".into();
+    assert_eq!(decided, Decision::Pay { payment, shares });
+}
+
+#[test]
+fn the_orders_of_a_payment_take_from_one_stock() {
+    for (left, sold) in [(6, 3), (5, 2), (4, 2), (3, 1), (1, 0)] {
+        let mut shop = cart(Some(left));
+        let decided = in_turn(&mut shop, &[snapshot(S::Paid)]);
+        let [Decision::Pay { shares, .. }] = decided.as_slice() else {
+            panic!("{decided:?}");
+        };
+        let is_sold = |share: &&PaidShare| share.outcome == Outcome::Sold;
+        assert_eq!(shares.iter().filter(is_sold).count(), sold, "{left} left");
+        let paid = shop.orders.values();
+        let paid = paid.filter(|order| order.status == O::Paid).count();
+        assert_eq!(paid, sold, "{left} left");
+    }
 }
 
 /// Decides several, each on what the ones before it came to.
 fn in_turn(state: &mut SliceState, snapshots: &[PaymentSnapshot]) -> Vec<Decision> {
     let each = snapshots.iter().map(|snapshot| {
         let decision = decide(state, snapshot).expect("decided");
-        let applied = state.apply(&snapshot.stripe_object, &decision);
+        let applied = state.apply(&snapshot.object, &decision);
         applied.expect("applied");
         decision
     });
@@ -296,17 +447,17 @@ fn later_snapshots_of_a_slice_see_what_earlier_ones_changed() {
     // Another payment of the same order, and another order that wants the same product.
     let mut shop = state(P::Pending, O::Pending, Some(3));
     for (session, payment, order) in [("cs_2", "pay_2", "ord_1"), ("cs_3", "pay_3", "ord_3")] {
-        let mut another = shop.payments["cs_1"].clone();
+        let mut another = shop.payments[&object("cs_1")].clone();
         another.id = payment.into();
-        another.order = order.into();
-        shop.payments.insert(session.to_owned(), another);
+        another.orders = vec![(order.into(), 5000)];
+        shop.payments.insert(object(session), another);
     }
     let order = shop.orders[&OrderId::from("ord_1")].clone();
     shop.orders.insert("ord_3".into(), order);
-    let of = |session: &str| with(|one| one.stripe_object = session.to_owned());
+    let of = |session: &str| with(|one| one.object.id = session.to_owned());
     let decided = in_turn(&mut shop, &[of("cs_1"), of("cs_2"), of("cs_3")]);
     let outcome = |decision: &Decision| match decision {
-        Decision::Pay { outcome, .. } => format!("{outcome:?}"),
+        Decision::Pay { shares, .. } => format!("{:?}", shares[0].outcome),
         other => format!("{other:?}"),
     };
     let outcomes: Vec<String> = decided.iter().map(outcome).collect();

@@ -1,0 +1,294 @@
+//! Payments of several orders. No route makes them yet; their rows are made here, and pass through everything that exists.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Checkout, Has, Shop, TestApp, text};
+
+/// One payment of one session for three orders.
+struct Cart {
+    /// By the orders' ids, all with the one session and payment.
+    orders: [Checkout; 3],
+}
+
+impl Cart {
+    fn session(&self) -> &Checkout {
+        &self.orders[0]
+    }
+}
+
+/// Three orders, of two pieces of each product, with one payment. The fee is a tenth.
+async fn cart(app: &TestApp, shop: &Shop, products: [(&str, i64); 3]) -> Cart {
+    let mut orders = Vec::new();
+    for (product, _) in products {
+        orders.push(app.checkout_of(&[(product, 2)]).await);
+        // Ids of the same moment are in no order.
+        app.advance(1).await;
+    }
+    app.settle().await;
+    let total: i64 = products.iter().map(|(_, price)| 2 * price).sum();
+    let (amount, fee) = (total.to_string(), (total / 10).to_string());
+    let form = [
+        ("mode", "payment"),
+        ("line_items[0][price_data][currency]", "usd"),
+        ("line_items[0][price_data][unit_amount]", amount.as_str()),
+        ("line_items[0][price_data][product_data][name]", "A cart"),
+        ("line_items[0][quantity]", "1"),
+        ("allow_promotion_codes", "true"),
+        ("payment_intent_data[application_fee_amount]", fee.as_str()),
+        ("success_url", "http://shop.test/"),
+    ];
+    let session = app
+        .stripe_api("POST", "/checkout/sessions", &shop.account, &form)
+        .await;
+    let session = text(&session, "id");
+    let payment = orders[0].payment.clone();
+    for checkout in &orders {
+        app.sql(&format!(
+            "DELETE FROM payment_orders WHERE order_id = '{}'",
+            checkout.order
+        ))
+        .await;
+        if checkout.payment != payment {
+            app.sql(&format!(
+                "DELETE FROM payments WHERE id = '{}'",
+                checkout.payment
+            ))
+            .await;
+        }
+    }
+    app.sql(&format!(
+        "UPDATE payments SET stripe_object = '{session}', amount_subtotal = {total}, application_fee = {fee} \
+         WHERE id = '{payment}'"
+    ))
+    .await;
+    for (checkout, (_, price)) in orders.iter_mut().zip(products) {
+        let order = &checkout.order;
+        let (subtotal, fee) = (2 * price, 2 * price / 10);
+        app.sql(&format!(
+            "INSERT INTO payment_orders (payment_id, order_id, amount_subtotal, application_fee) \
+             VALUES ('{payment}', '{order}', {subtotal}, {fee})"
+        ))
+        .await;
+        checkout.id.clone_from(&session);
+        checkout.payment.clone_from(&payment);
+    }
+    orders.sort_by(|a, b| a.order.cmp(&b.order));
+    let orders = <[Checkout; 3]>::try_from(orders);
+    let orders = orders.unwrap_or_else(|_| panic!("three orders"));
+    Cart { orders }
+}
+
+/// The orders' states, with what was paid and what went back.
+async fn states(app: &TestApp, cart: &Cart) -> Vec<(String, Value, Value)> {
+    let mut states = Vec::new();
+    for checkout in &cart.orders {
+        let order = app.order(checkout).await;
+        let amounts = (
+            order["amount_total"].clone(),
+            order["amount_refunded"].clone(),
+        );
+        states.push((text(&order, "status"), amounts.0, amounts.1));
+    }
+    states
+}
+
+fn state(status: &str, paid: i64, refunded: i64) -> (String, Value, Value) {
+    (status.to_owned(), json!(paid), json!(refunded))
+}
+
+async fn refund(app: &TestApp, shop: &Shop, body: Value) -> Value {
+    let made = app.post("/v1/refunds", body).by(&shop.owner).expect(201);
+    let made = made.await;
+    app.settle().await;
+    made
+}
+
+/// A cart of 1000, 3500 and 500, paid. Of the second's product only one piece is left.
+async fn with_one_sold_out(app: &TestApp) -> (Shop, Cart, [String; 3]) {
+    let shop = app.shop("mira").await;
+    let products = [
+        app.product(&shop, 500, Some(5)).await,
+        app.product(&shop, 1750, Some(2)).await,
+        app.product(&shop, 250, None).await,
+    ];
+    // Covers Stripe's fees.
+    app.sale(&products[0]).await;
+    let priced = [
+        (products[0].as_str(), 500),
+        (&products[1], 1750),
+        (&products[2], 250),
+    ];
+    let cart = cart(app, &shop, priced).await;
+    app.sale(&products[1]).await;
+    app.pay(cart.session()).await;
+    app.settle().await;
+    (shop, cart, products)
+}
+
+#[tokio::test]
+async fn one_order_is_sold_out_one_is_refunded_in_part_and_each_keeps_its_own_share() {
+    let app = TestApp::start().await;
+    let (shop, cart, products) = with_one_sold_out(&app).await;
+    let paid = [
+        state("paid", 1000, 0),
+        state("refunded", 3500, 3500),
+        state("paid", 500, 0),
+    ];
+    assert_eq!(states(&app, &cart).await, paid);
+    assert_eq!(app.stock(&products[0]).await, 2);
+    assert_eq!(app.stock(&products[1]).await, 1);
+    let back = app.refunds(&shop, &cart.orders[1].order).await;
+    assert_eq!(back.len(), 1);
+    back[0].has(json!({ "amount": 3500, "origin": "oversold", "status": "succeeded" }));
+    assert!(app.refunds(&shop, &cart.orders[0].order).await.is_empty());
+
+    let order = &cart.orders[0].order;
+    refund(&app, &shop, json!({ "order_id": order, "amount": 400 })).await;
+    let too_much = json!({ "order_id": order, "amount": 601 });
+    let said = app.post("/v1/refunds", too_much).by(&shop.owner);
+    let said = said.refused(409, "refund_exceeds_paid").await;
+    assert!(text(&said, "detail").contains("6.00 USD"), "{said}");
+    refund(&app, &shop, json!({ "order_id": cart.orders[2].order })).await;
+    let after = [
+        state("paid", 1000, 400),
+        state("refunded", 3500, 3500),
+        state("refunded", 500, 500),
+    ];
+    assert_eq!(states(&app, &cart).await, after);
+    let fees: Vec<Value> = [
+        app.order(&cart.orders[0]).await,
+        app.order(&cart.orders[1]).await,
+        app.order(&cart.orders[2]).await,
+    ]
+    .map(|order| order["application_fee_amount"].clone())
+    .into();
+    // Of the fee of 500, 440 went back with 4400 of 5000; what is left is shared as it was asked for.
+    assert_eq!(fees, [json!(12), json!(42), json!(6)]);
+    app.verify(cart.session())
+        .await
+        .has(json!({ "success": true, "status": "paid" }));
+    assert_eq!(app.open_findings().await, vec![]);
+    app.until_transactions_show(&shop.account).await;
+    app.settle().await;
+    assert_eq!(app.open_findings().await, vec![]);
+    // Each refund's transaction carries its order; the charge's is of all three.
+    let of = |order: &str| format!("balance_transactions WHERE order_id = '{order}'");
+    for (checkout, refunds) in cart.orders.iter().zip([1, 1, 1]) {
+        assert_eq!(
+            app.count(&of(&checkout.order)).await,
+            refunds,
+            "{}",
+            checkout.order
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_discount_is_shared_by_the_largest_remainder() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let mut products = Vec::new();
+    for price in [333, 1000, 51] {
+        products.push((app.product(&shop, price, None).await, price));
+    }
+    app.percent_off(&shop, "TENTH", 10).await;
+    let priced = [0, 1, 2].map(|n: usize| (products[n].0.as_str(), products[n].1));
+    let cart = cart(&app, &shop, priced).await;
+    app.pay_with(cart.session(), json!({ "promotion_code": "TENTH" }))
+        .await;
+    app.settle().await;
+    let mut discounts = Vec::new();
+    for checkout in &cart.orders {
+        let order = app.order(checkout).await;
+        let (subtotal, discount) = (&order["amount_subtotal"], &order["amount_discount"]);
+        discounts.push((
+            subtotal.as_i64(),
+            discount.as_i64(),
+            order["amount_total"].as_i64(),
+        ));
+    }
+    let share = |subtotal, discount| (Some(subtotal), Some(discount), Some(subtotal - discount));
+    assert_eq!(
+        discounts,
+        [share(666, 67), share(2000, 200), share(102, 10)]
+    );
+}
+
+#[tokio::test]
+async fn a_refund_made_at_stripe_is_borne_by_each_order_as_far_as_something_is_left() {
+    let app = TestApp::start().await;
+    let (shop, cart, _) = with_one_sold_out(&app).await;
+    let intent = format!(
+        "SELECT payment_intent AS it FROM payments WHERE id = '{}'",
+        cart.session().payment
+    );
+    let intent: String = app.query(&intent).await;
+    let at_stripe = async |amount: &str| {
+        let form = [("payment_intent", intent.as_str()), ("amount", amount)];
+        app.stripe_api("POST", "/refunds", &shop.account, &form)
+            .await;
+        app.settle().await;
+    };
+    at_stripe("100").await;
+    let after = [
+        state("paid", 1000, 67),
+        state("refunded", 3500, 3500),
+        state("paid", 500, 33),
+    ];
+    assert_eq!(states(&app, &cart).await, after);
+    let kinds = "order_events WHERE kind = 'refund_succeeded'";
+    assert_eq!(app.count(kinds).await, 3);
+    at_stripe("1400").await;
+    let after = [
+        state("refunded", 1000, 1000),
+        state("refunded", 3500, 3500),
+        state("refunded", 500, 500),
+    ];
+    assert_eq!(states(&app, &cart).await, after);
+    for checkout in &cart.orders {
+        let body = json!({ "order_id": checkout.order });
+        app.post("/v1/refunds", body)
+            .by(&shop.owner)
+            .refused(409, "already_refunded")
+            .await;
+    }
+    // The list shows a refund under each of its orders.
+    assert_eq!(app.refunds(&shop, &cart.orders[0].order).await.len(), 2);
+    assert_eq!(app.refunds(&shop, &cart.orders[2].order).await.len(), 2);
+    assert_eq!(app.open_findings().await, vec![]);
+}
+
+#[tokio::test]
+async fn a_failed_refund_is_owed_to_its_own_order_only() {
+    let app = TestApp::start().await;
+    let (shop, cart, _) = with_one_sold_out(&app).await;
+    let back = app.refunds(&shop, &cart.orders[1].order).await;
+    let stripes = text(&back[0], "stripe_refund");
+    app.simulate(&format!("/refunds/{stripes}/fail"), json!({}))
+        .await;
+    app.settle().await;
+    let failed = [
+        state("paid", 1000, 0),
+        state("refund_due", 3500, 0),
+        state("paid", 500, 0),
+    ];
+    assert_eq!(states(&app, &cart).await, failed);
+    let found: Vec<String> = app
+        .open_findings()
+        .await
+        .into_iter()
+        .map(|(kind, _)| kind)
+        .collect();
+    assert_eq!(found, ["refund_failed"]);
+    // Money of another order makes nothing good.
+    refund(&app, &shop, json!({ "order_id": cart.orders[0].order })).await;
+    assert_eq!(app.open_findings().await.len(), 1);
+    refund(&app, &shop, json!({ "order_id": cart.orders[1].order })).await;
+    let after = [
+        state("refunded", 1000, 1000),
+        state("refunded", 3500, 3500),
+        state("paid", 500, 0),
+    ];
+    assert_eq!(states(&app, &cart).await, after);
+    assert_eq!(app.open_findings().await, vec![]);
+}

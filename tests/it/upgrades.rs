@@ -1,0 +1,217 @@
+//! Databases that an older version made.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use souk_migration::{Migrator, MigratorTrait};
+
+use crate::harness::{Database, Souk, on_postgres, settings};
+
+const SHARES: &str = "m20261129_000032_shares";
+
+async fn run(db: &DatabaseConnection, text: &str) {
+    let done = db.execute_unprepared(text).await;
+    done.unwrap_or_else(|e| panic!("{text}: {e}"));
+}
+
+/// The first column of each row.
+async fn texts(db: &DatabaseConnection, query: &str) -> Vec<String> {
+    let query = Statement::from_string(db.get_database_backend(), query);
+    let rows = db.query_all_raw(query).await.expect("is answered");
+    let text = |row: &sea_orm::QueryResult| row.try_get_by_index(0).expect("a text");
+    rows.iter().map(text).collect()
+}
+
+async fn count(db: &DatabaseConnection, of: &str) -> i64 {
+    let query = format!("SELECT COUNT(*) FROM {of}");
+    let query = Statement::from_string(db.get_database_backend(), query);
+    let row = db.query_one_raw(query).await.expect("is answered");
+    row.expect("a row").try_get_by_index(0).expect("a number")
+}
+
+/// So many paid orders of one seller with their payments, which had two columns less then. Each third has a refund of a part,
+/// and each fifth a dispute.
+async fn fill(db: &DatabaseConnection, rows: u32) {
+    let numbers = match on_postgres() {
+        true => format!("generate_series(1, {rows}) AS t (n)"),
+        false => format!(
+            "(WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {rows}) SELECT n FROM t)"
+        ),
+    };
+    let requirements = r#"{"currently_due":[],"past_due":[],"eventually_due":[],"pending_verification":[],"disabled_reason":null,"current_deadline":null}"#;
+    for text in [
+        "INSERT INTO installation (id, mode, created_at) VALUES (1, 'test', 1)".to_owned(),
+        "INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
+           VALUES ('usr_1', 'mira@example.com', 'Mira', '', 'member', 1, 1)"
+            .to_owned(),
+        format!(
+            "INSERT INTO sellers (id, owner_id, name, email, country, stripe_account, livemode, dashboard, status,
+               charges_enabled, payouts_enabled, details_submitted, requirements, metadata, created_at, updated_at)
+             VALUES ('sel_1', 'usr_1', 'Shop', 'mira@example.com', 'US', 'acct_1', FALSE, 'full', 'active',
+               TRUE, TRUE, TRUE, '{requirements}', '{{}}', 1, 1)"
+        ),
+        format!(
+            "INSERT INTO orders (id, seller_id, email, status, livemode, currency, amount_subtotal, metadata, created_at,
+               updated_at)
+             SELECT 'ord_' || n, 'sel_1', 'a@example.com', 'paid', FALSE, 'usd', 1000 + n, '{{}}', n, n FROM {numbers}"
+        ),
+        format!(
+            "INSERT INTO payments (id, charge_account, livemode, kind, stripe_object, payment_intent, charge, status, currency,
+               amount_subtotal, amount_discount, amount_paid, amount_refunded, application_fee, allow_discounts, attempt,
+               request, success_url, cancel_url, expires_at, failure_code, created_at, updated_at)
+             SELECT 'pay_' || n, 'acct_1', FALSE, 'checkout_session', 'cs_' || n, 'pi_' || n, 'ch_' || n, 'paid', 'usd',
+               1000 + n, 100, 900 + n, CASE WHEN n % 3 = 0 THEN 50 ELSE 0 END, 90, TRUE, 'session:pay_' || n,
+               '{{}}', 'https://shop.test/', 'https://shop.test/', n, NULL, n, n FROM {numbers}"
+        ),
+        format!("INSERT INTO payment_orders (payment_id, order_id) SELECT 'pay_' || n, 'ord_' || n FROM {numbers}"),
+        format!(
+            "INSERT INTO refunds (id, payment_id, order_id, seller_id, amount, currency, origin, status, stripe_refund, key_number,
+               key_until, requested_by, created_at, updated_at)
+             SELECT 'rfd_' || n, 'pay_' || n, 'ord_' || n, 'sel_1', 50, 'usd', 'requested', 'succeeded', 're_' || n, 1, 1,
+               'usr_1', n, n FROM {numbers} WHERE n % 3 = 0"
+        ),
+        format!(
+            "INSERT INTO disputes (id, payment_id, order_id, seller_id, stripe_account, livemode, amount, currency, reason, status,
+               is_charge_refundable, funds_withdrawn, stripe_created, synced_at, created_at, updated_at)
+             SELECT 'du_' || n, 'pay_' || n, 'ord_' || n, 'sel_1', 'acct_1', FALSE, 900 + n, 'usd', 'general', 'won', TRUE, FALSE,
+               n, n, n, n FROM {numbers} WHERE n % 5 = 0"
+        ),
+    ] {
+        run(db, &text).await;
+    }
+}
+
+/// The indexes and triggers of payments, as the database tells them.
+async fn made_of_payments(db: &DatabaseConnection) -> BTreeSet<String> {
+    let query = match on_postgres() {
+        true => {
+            "SELECT indexdef FROM pg_indexes WHERE tablename = 'payments' UNION ALL SELECT pg_get_triggerdef(oid) FROM \
+                 pg_trigger WHERE tgrelid = 'payments'::regclass AND NOT tgisinternal"
+        }
+        false => {
+            "SELECT sql FROM sqlite_master WHERE tbl_name = 'payments' AND type IN ('index', 'trigger') AND sql IS NOT NULL"
+        }
+    };
+    texts(db, query).await.into_iter().collect()
+}
+
+/// What must be true of a filled database of so many payments, once it is upgraded.
+async fn check_upgraded(db: &DatabaseConnection, rows: i64) {
+    assert_eq!(
+        count(
+            db,
+            "payments WHERE kind = 'session' AND charge_type = 'direct'"
+        )
+        .await,
+        rows
+    );
+    let wrong = "payment_orders x JOIN payments p ON p.id = x.payment_id WHERE x.amount_subtotal <> p.amount_subtotal \
+         OR x.amount_paid <> p.amount_paid OR x.amount_discount <> p.amount_discount \
+         OR x.amount_refunded <> p.amount_refunded OR x.application_fee <> p.application_fee";
+    assert_eq!(count(db, wrong).await, 0);
+    assert_eq!(
+        count(
+            db,
+            "payment_orders WHERE amount_paid > 900 AND application_fee = 90"
+        )
+        .await,
+        rows
+    );
+    let shares = "refunds r JOIN refund_orders x ON x.refund_id = r.id AND x.order_id = r.order_id AND x.amount = r.amount";
+    assert_eq!(count(db, shares).await, rows / 3);
+    assert_eq!(
+        count(db, "disputes d JOIN payments p ON p.id = d.payment_id").await,
+        rows / 5
+    );
+    if !on_postgres() {
+        assert_eq!(
+            texts(db, "SELECT \"table\" FROM pragma_foreign_key_check").await,
+            [""; 0]
+        );
+        assert_eq!(texts(db, "PRAGMA integrity_check").await, ["ok"]);
+    }
+}
+
+#[tokio::test]
+async fn payments_keep_their_rows_children_and_indexes_and_get_their_shares() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_database, db) = Database::before(folder.path(), SHARES).await;
+    fill(&db, 60).await;
+    let before = made_of_payments(&db).await;
+    // As the server does it: in one transaction.
+    let tx = sea_orm::TransactionTrait::begin(&db).await.expect("begins");
+    Migrator::up(&tx, None).await.expect("migrates");
+    tx.commit().await.expect("commits");
+    check_upgraded(&db, 60).await;
+    let after = made_of_payments(&db).await;
+    let gone: Vec<_> = before.difference(&after).collect();
+    match on_postgres() {
+        true => assert!(
+            gone.len() == 1 && gone[0].contains("(stripe_object)"),
+            "{gone:?}"
+        ),
+        false => assert_eq!(gone, [""; 0]),
+    }
+    // One object is one payment's, on its account and in its mode.
+    let copy = |account: &str| {
+        format!(
+            "INSERT INTO payments (id, charge_account, livemode, kind, stripe_object, status, currency, amount_subtotal,
+               amount_refunded, application_fee, allow_discounts, attempt, request, created_at, updated_at)
+             SELECT id || '{account}', '{account}', livemode, 'intent', stripe_object, 'authorized', currency, amount_subtotal,
+               0, 0, FALSE, attempt || '{account}', request, 1, 1 FROM payments WHERE id = 'pay_1'"
+        )
+    };
+    run(&db, &copy("acct_2")).await;
+    assert!(db.execute_unprepared(&copy("acct_1")).await.is_err());
+    assert!(
+        db.execute_unprepared("DELETE FROM payments WHERE id = 'pay_1'")
+            .await
+            .is_err()
+    );
+    db.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_killed_in_the_middle_leaves_the_old_database_or_the_new_one() {
+    const ROWS: u32 = 100_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (database, db) = Database::before(folder.path(), SHARES).await;
+    fill(&db, ROWS).await;
+    let secrets = ("whsec_platform", "whsec_connect");
+    let mut settings = settings("http://127.0.0.1:9", secrets, &database.url, folder.path());
+    settings.insert("STRIPE_SECRET_KEY".to_owned(), "sk_test_suite".to_owned());
+    let made = || async {
+        let done = format!("seaql_migrations WHERE version = '{SHARES}'");
+        count(&db, &done).await == 1
+    };
+    let mut killed = 0;
+    for ms in [400, 1_200] {
+        let mut upgrade = Souk::migrate(&settings);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        upgrade.start_kill().expect("is killed");
+        upgrade.wait().await.expect("ends");
+        if made().await {
+            break;
+        }
+        killed += 1;
+        assert_eq!(
+            count(&db, "payments WHERE kind = 'checkout_session'").await,
+            i64::from(ROWS)
+        );
+        let shares = db
+            .execute_unprepared("SELECT amount_paid FROM payment_orders LIMIT 1")
+            .await;
+        assert!(shares.is_err(), "half of it is there");
+    }
+    assert!(killed > 0, "it was never killed in the middle");
+    assert!(
+        Souk::migrate(&settings)
+            .wait()
+            .await
+            .expect("ends")
+            .success()
+    );
+    check_upgraded(&db, i64::from(ROWS)).await;
+    db.close().await.expect("closes");
+}
