@@ -78,6 +78,10 @@ pub struct Model {
     pub origin: RefundOrigin,
     pub status: RefundStatus,
     pub failure_reason: Option<String>,
+    /// Stripe's `pending_reason`, while it is pending.
+    pub pending_reason: Option<String>,
+    /// Where Stripe writes to the buyer, for methods that it can't refund by itself.
+    pub instructions_email: Option<String>,
     /// Unique where set.
     pub stripe_refund: Option<String>,
     /// The number in the idempotency key of its creation.

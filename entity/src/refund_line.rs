@@ -1,4 +1,4 @@
-//! The units of order lines that come back with a refund, once it has succeeded.
+//! The units of order lines that a refund is for.
 
 use crate::ids::{OrderLineId, RefundId};
 use sea_orm::entity::prelude::*;
@@ -12,6 +12,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub order_line_id: OrderLineId,
     pub quantity: i64,
+    /// Whether they come back to stock once the refund has succeeded.
+    pub restock: bool,
 }
 
 /// None: queries name their joins.

@@ -102,6 +102,30 @@ pub(super) async fn return_share(
     record(tx, payment, Some(refund.id.clone()), amount).await
 }
 
+/// What of the fee would go back with a refund of this amount, in minor units. It is exact as long as nobody returns a part of
+/// the fee in the dashboard.
+///
+/// # Errors
+/// The database failed, or sums don't fit.
+pub(super) async fn returned_by<C: ConnectionTrait>(
+    db: &C,
+    payment: &payment::Model,
+    amount: i64,
+) -> Result<i64> {
+    if payment.application_fee == 0 {
+        return Ok(0);
+    }
+    let rows = refunds::refunds_of_payment(db, &payment.id).await?;
+    let ours = rows
+        .iter()
+        .filter(|row| row.origin != RefundOrigin::Stripe && !refunds::is_unsuccessful(row.status));
+    let back = ours.map(|row| row.amount).try_fold(0, money::add)?;
+    let kept = money::sub(taken(payment), excess(payment)?)?;
+    let paid = payment.amount_paid.unwrap_or(0);
+    let share = |back| money::share(kept, back, paid, &payment.currency);
+    money::sub(share(money::add(back, amount)?)?, share(back)?)
+}
+
 /// Writes a fee refund, once for its cause, with the job that sends it.
 async fn record(
     tx: &Tx,

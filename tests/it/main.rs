@@ -36,6 +36,7 @@ mod predicates;
 mod process;
 mod query_plans;
 mod redemptions;
+mod refund_lines;
 mod refunds;
 mod restock;
 mod sellers;

@@ -271,6 +271,8 @@ mod tests {
             origin,
             status,
             failure_reason: None,
+            pending_reason: None,
+            instructions_email: None,
             stripe_refund: None,
             key_number: 1,
             key_until: Timestamp(0),

@@ -11,15 +11,16 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
+use crate::orders::{self, OrderAccess};
 use crate::stripe::requests::refunds::{self as request, METADATA_REFUND};
 use crate::stripe::views::{Expandable, IdView, RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
-use crate::{findings, ids, money, orders};
+use crate::{audit, findings, ids, money};
 
 use super::super::{StripePayment, fees, lock_payment, payments_of_order, shares};
 use super::{
-    RefundDetails, failed, find, is_unsuccessful, moves, new_row, refunds_of_payment, reserved,
-    restock,
+    RefundDetails, failed, find, is_unsuccessful, moves, new_row, only_for_sellers,
+    refunds_of_payment, reserved, restock,
 };
 
 /// Reads all refunds of a payment from Stripe and stores their states.
@@ -75,6 +76,53 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, refund: &str) 
     tx.commit().await
 }
 
+/// Cancels a refund for which the buyer hasn't done yet what the method needs. Stripe cancels no other.
+///
+/// # Errors
+/// 403 for the buyer; `refund_not_cancelable`; no answer from Stripe.
+pub async fn cancel(app: &App, access: &OrderAccess, row: refund::Model) -> Result<refund::Model> {
+    only_for_sellers(access)?;
+    let stripes = row.stripe_refund.clone();
+    let (Some(stripes), RefundStatus::RequiresAction) = (stripes, row.status) else {
+        return match row.status {
+            RefundStatus::Canceled => Ok(row),
+            _ => Err(not_cancelable()),
+        };
+    };
+    let payment = super::super::find(app, &row.payment_id).await?;
+    let (account, livemode) = (&payment.charge_account, payment.livemode);
+    // Canceling twice does no harm, so each request has a new key: under an old one Stripe could repeat a saved 500.
+    let key = format!("cancel_refund:{}", ids::random_token());
+    let stripe = app.stripe.on(account);
+    match stripe
+        .post::<RefundView, _>(&request::cancel(&stripes), &key)
+        .await
+    {
+        Ok(view) => {
+            let tx = app.db.begin_write().await?;
+            store(&tx, account, livemode, &view).await?;
+            let (actor, id) = (&access.actor, row.id.as_ref());
+            audit::record(&tx, actor, "refund.canceled", id, json!({})).await?;
+            tx.commit().await?;
+        }
+        // It has gone on meanwhile, or ended.
+        Err(Error::StripeRefused(_)) => sync(app, account, livemode, &stripes).await?,
+        Err(e) => return Err(e),
+    }
+    let row = find(&app.db.read, &row.id).await?;
+    match row.status {
+        RefundStatus::Canceled => Ok(row),
+        _ => Err(not_cancelable()),
+    }
+}
+
+fn not_cancelable() -> Error {
+    Error::conflict(
+        "refund_not_cancelable",
+        "Stripe cancels a refund only while it waits for what the buyer must do (requires_action).",
+    )
+}
+
 /// Stores a refund's state at Stripe, forward only. Our row is found by Stripe's id or by metadata; a refund made at Stripe
 /// gets a new row.
 ///
@@ -109,7 +157,13 @@ pub async fn store(
         .application_fee_refunded()
         .or(row.application_fee_refunded);
     let first_seen = row.stripe_refund.is_none();
-    if forward || first_seen || fee != row.application_fee_refunded {
+    let is_behind = rank(status) < rank(row.status);
+    let pending = match is_behind {
+        true => row.pending_reason.clone(),
+        false => view.pending_reason.clone(),
+    };
+    let news = fee != row.application_fee_refunded || pending != row.pending_reason;
+    if forward || first_seen || news {
         let status = if forward { status } else { row.status };
         let failed_at = match forward {
             true => is_unsuccessful(status).then_some(tx.now()),
@@ -120,6 +174,7 @@ pub async fn store(
             .col_expr(C::StripeRefund, Expr::value(view.id.clone()))
             .col_expr(C::ApplicationFeeRefunded, Expr::value(fee))
             .col_expr(C::FailureReason, Expr::value(view.failure_reason.clone()))
+            .col_expr(C::PendingReason, Expr::value(pending))
             .col_expr(C::FailedAt, Expr::value(failed_at))
             .col_expr(C::UpdatedAt, Expr::value(tx.now()))
             .filter(C::Id.eq(row.id.clone()))

@@ -2,24 +2,24 @@
 
 mod disputed;
 mod failed;
+mod lines;
 mod mirror;
+mod plan;
 mod restock;
 pub mod routes;
 
 pub(super) use disputed::{after_dispute, requested};
 pub use failed::{review_by_id, settle_outside_stripe};
-pub use mirror::{mirror, store, sync};
-pub use restock::Restock;
+pub use mirror::{cancel, mirror, store, sync};
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
 };
 use serde_json::json;
-use souk_entity::order;
-use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::payment;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
-use souk_entity::{OrderId, PaymentId, RefundId, SellerId};
+use souk_entity::{OrderId, OrderLineId, PaymentId, RefundId, SellerId};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -34,17 +34,22 @@ use crate::{audit, ids, money};
 
 use super::{attempts_text, disputes, fees, lock_payment, payments_of_order, shares};
 use disputed::{payment_disputed, ready_to_send};
+use plan::{Plan, reserved};
 
 /// A refund as the API asks for it.
 pub struct NewRefund {
-    /// Minor units. None: the whole rest.
+    /// Minor units. None: what the lines cost, or the whole rest.
     pub amount: Option<i64>,
+    /// So many units of these lines.
+    pub lines: Vec<(OrderLineId, i64)>,
+    /// Whether the units come back to stock once it has succeeded: those of the lines, or all of a refund of the whole rest.
+    pub restock: bool,
     /// Stripe's `reason`.
     pub reason: Option<String>,
     /// For the timeline.
     pub note: Option<String>,
-    /// The goods that come back to stock once it has succeeded.
-    pub restock: Option<Restock>,
+    /// Where Stripe writes to the buyer, for methods that it can't refund by itself.
+    pub instructions_email: Option<String>,
 }
 
 /// Stores a refund that a seller or an admin asks for; a job sends it. A second call with the same id returns the same
@@ -58,39 +63,24 @@ pub async fn request(
     id: RefundId,
     new: NewRefund,
 ) -> Result<refund::Model> {
-    if access.side == Side::Buyer {
-        return Err(Error::Forbidden(
-            "Only the seller or an admin refunds an order.",
-        ));
-    }
+    only_for_sellers(access)?;
     if let Some(stored) = refund::Entity::find_by_id(id.clone())
         .one(&app.db.read)
         .await?
     {
         return Ok(stored);
     }
-    if let Some(goods) = &new.restock {
-        restock::check(&app.db.read, &access.order.id, goods).await?;
-    }
+    lines::check(&app.db.read, &access.order.id, &new.lines).await?;
     let tx = app.db.begin_write().await?;
-    let (payment, left) = refundable(&tx, &access.order, new.amount).await?;
-    let amount = new.amount.unwrap_or(left);
-    if amount > left {
-        return Err(Error::Conflict {
-            code: "refund_exceeds_paid",
-            param: Some("amount".to_owned()),
-            message: format!(
-                "Only {} of what was paid is left.",
-                money::display(left, &payment.currency)
-            ),
-        });
+    for payment in payments_of_order(&tx, &access.order.id).await? {
+        lock_payment(&tx, &payment.id).await?;
     }
-    // The rest may go back whatever it is: a discount can leave a fraction.
-    if amount != left
-        && let Some(fault) = money::fault(amount, &payment.currency)
-    {
-        return Err(Error::invalid("amount", format!("amount {fault}.")));
-    }
+    let Plan {
+        payment,
+        amount,
+        units,
+        ..
+    } = plan::plan(&tx, &access.order, &new).await?;
     let details = RefundDetails {
         payment: &payment.id,
         order: &access.order.id,
@@ -102,6 +92,7 @@ pub async fn request(
     refund::Entity::insert(refund::ActiveModel {
         reason: Set(new.reason),
         note: Set(new.note.clone()),
+        instructions_email: Set(new.instructions_email),
         origin: Set(RefundOrigin::Requested),
         requested_by: Set(access.actor.clone()),
         ..row
@@ -109,10 +100,7 @@ pub async fn request(
     .exec_without_returning(&tx)
     .await?;
     shares::write_refund(&tx, &id, [(access.order.id.clone(), amount)]).await?;
-    if let Some(goods) = new.restock {
-        shares::lock_orders(&tx, &payment.id).await?;
-        restock::plan(&tx, &access.order.id, &id, goods, amount == left).await?;
-    }
+    lines::write(&tx, &id, &units, new.restock).await?;
     let data = json!({ "refund": id, "amount": amount, "note": new.note });
     orders::log(&tx, &access.order.id, "refund_requested", data).await?;
     audit::record(
@@ -128,57 +116,14 @@ pub async fn request(
     find(&app.db.read, &id).await
 }
 
-/// One of the order's payments with money of its share left to refund, locked, and how much is left: the first that has as
-/// much as is wanted, else the one with the most.
-async fn refundable(
-    tx: &Tx,
-    order: &order::Model,
-    wanted: Option<i64>,
-) -> Result<(payment::Model, i64)> {
-    let (mut any_paid, mut any_disputed) = (false, false);
-    let mut most: Option<(payment::Model, i64)> = None;
-    for payment in payments_of_order(tx, &order.id).await? {
-        let payment = lock_payment(tx, &payment.id).await?;
-        let share = shares::of_order(tx, &payment, &order.id).await?;
-        if payment.status != PaymentStatus::Paid || share.paid == 0 {
-            continue;
-        }
-        any_paid = true;
-        let left = money::sub(share.paid, reserved(&share.refunds)?)?;
-        if left <= 0 {
-            continue;
-        }
-        if disputes::forbid_refund(&disputes::of_payment(tx, &payment.id).await?) {
-            any_disputed = true;
-            continue;
-        }
-        if wanted.is_some_and(|wanted| wanted <= left) {
-            return Ok((payment, left));
-        }
-        if most.as_ref().is_none_or(|(_, more)| *more < left) {
-            most = Some((payment, left));
-        }
+/// Who pays money back: the seller or an admin, never the buyer.
+fn only_for_sellers(access: &OrderAccess) -> Result<()> {
+    match access.side {
+        Side::Buyer => Err(Error::Forbidden(
+            "Only the seller or an admin refunds an order.",
+        )),
+        _ => Ok(()),
     }
-    most.ok_or_else(|| {
-        if any_disputed {
-            payment_disputed()
-        } else if any_paid {
-            Error::conflict(
-                "already_refunded",
-                "All that was paid has gone back, or is on its way.",
-            )
-        } else {
-            Error::conflict("order_not_paid", "Nothing was paid for this order.")
-        }
-    })
-}
-
-/// What some refunds have returned or may still return, in minor units. What was settled outside Stripe is not paid again.
-fn reserved(rows: &[refund::Model]) -> Result<i64> {
-    let reserved = rows
-        .iter()
-        .filter(|row| !is_unsuccessful(row.status) || row.settled_at.is_some());
-    reserved.map(|row| row.amount).try_fold(0, money::add)
 }
 
 /// Whether the money has gone back.
@@ -187,7 +132,7 @@ pub(super) fn has_succeeded(row: &refund::Model) -> bool {
 }
 
 /// Whether a refund ended without money going back.
-fn is_unsuccessful(status: RefundStatus) -> bool {
+pub(super) fn is_unsuccessful(status: RefundStatus) -> bool {
     matches!(
         status,
         RefundStatus::Failed | RefundStatus::Canceled | RefundStatus::Blocked
@@ -245,6 +190,8 @@ fn new_row(tx: &Tx, id: RefundId, details: &RefundDetails<'_>) -> refund::Active
         origin: Set(RefundOrigin::Stripe),
         status: Set(RefundStatus::Requested),
         failure_reason: Set(None),
+        pending_reason: Set(None),
+        instructions_email: Set(None),
         stripe_refund: Set(None),
         key_number: Set(1),
         key_until: Set(key_until(tx.now())),
@@ -308,6 +255,7 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
         &intent,
         refund.amount,
         refund.reason.as_deref(),
+        refund.instructions_email.as_deref(),
         fee_back,
         id.as_ref(),
     );

@@ -1,10 +1,8 @@
-//! Goods that come back with a refund: which, when it is asked for; and back to stock, when it has succeeded.
+//! Goods that come back to stock with a refund: which, when it is asked for; and back, when it has succeeded.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType, QueryFilter, QuerySelect,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter};
 use serde_json::json;
 use souk_entity::refund::{self, RefundStatus};
 use souk_entity::{OrderId, OrderLineId, RefundId, order_line, refund_line};
@@ -14,89 +12,60 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::{money, orders};
 
-/// What is to come back with a refund.
-#[derive(Clone, Debug)]
-pub enum Restock {
-    /// All that was sold and isn't back yet, for a refund of all that is left.
-    Rest,
-    /// So many units of these lines.
-    Lines(Vec<(OrderLineId, i64)>),
-}
+use super::lines::{Units, of_lines, of_refunds};
 
-/// Stores what is to come back with a refund that is being asked for. The caller has locked the payment and the order.
+/// The units that are to come back: those that are named, or all that are still out with a refund of all that is left.
 ///
 /// # Errors
 /// `restock_exceeds_sold`; a part of the money without lines.
-pub(super) async fn plan(
-    tx: &Tx,
+pub(super) async fn units<C: ConnectionTrait>(
+    db: &C,
     order: &OrderId,
-    refund: &RefundId,
-    wanted: Restock,
+    wanted: &Units,
     is_rest: bool,
-) -> Result<()> {
-    let lines = orders::lines(tx, order).await?;
-    let left = left(tx, order, &lines).await?;
-    let quantities = match wanted {
-        Restock::Rest if !is_rest => {
-            return Err(Error::invalid(
-                "lines",
-                "lines is missing: a refund of a part says which units come back.",
-            ));
-        }
-        Restock::Rest => {
-            let rest: Vec<_> = left.into_iter().filter(|(_, units)| *units > 0).collect();
-            if rest.is_empty() {
-                return Err(exceeds("restock".to_owned(), 0));
+) -> Result<Vec<(OrderLineId, i64)>> {
+    let lines = orders::lines(db, order).await?;
+    let left = left(db, order, &lines).await?;
+    if !wanted.is_empty() {
+        for ((line, quantity), at) in wanted.iter().zip(0..) {
+            let left = left.get(line).copied().unwrap_or(0);
+            if *quantity > left {
+                return Err(exceeds(format!("lines[{at}].quantity"), left.max(0)));
             }
-            rest
         }
-        Restock::Lines(wanted) => {
-            for ((line, quantity), at) in wanted.iter().zip(0..) {
-                let left = left.get(line).copied().unwrap_or(0);
-                if *quantity > left {
-                    return Err(exceeds(format!("lines[{at}].quantity"), left.max(0)));
-                }
-            }
-            wanted
-        }
-    };
-    let rows = quantities.into_iter().map(|(order_line_id, quantity)| {
-        let row = refund_line::Model {
-            refund_id: refund.clone(),
-            order_line_id,
-            quantity,
-        };
-        row.into_active_model()
-    });
-    refund_line::Entity::insert_many(rows)
-        .exec_without_returning(tx)
-        .await?;
-    Ok(())
+        return Ok(wanted.to_vec());
+    }
+    if !is_rest {
+        return Err(Error::invalid(
+            "lines",
+            "lines is missing: a refund of a part says which units come back.",
+        ));
+    }
+    let rest: Vec<_> = left.into_iter().filter(|(_, units)| *units > 0).collect();
+    match rest.is_empty() {
+        true => Err(exceeds("restock".to_owned(), 0)),
+        false => Ok(rest),
+    }
 }
 
 /// The units of each line that can still come back: sold, not back yet, and promised to no refund that may succeed.
-async fn left(
-    tx: &Tx,
+async fn left<C: ConnectionTrait>(
+    db: &C,
     order: &OrderId,
     lines: &[order_line::Model],
 ) -> Result<BTreeMap<OrderLineId, i64>> {
     let ids: Vec<OrderLineId> = lines.iter().map(|line| line.id.clone()).collect();
-    let movements = LineMovements::find(tx, &ids).await?;
-    let of = refund_line::Entity::belongs_to(refund::Entity)
-        .from(refund_line::Column::RefundId)
-        .to(refund::Column::Id);
+    let movements = LineMovements::find(db, &ids).await?;
     let open = [
         RefundStatus::Requested,
         RefundStatus::Pending,
         RefundStatus::RequiresAction,
     ];
-    let promised = refund_line::Entity::find()
-        .filter(refund_line::Column::OrderLineId.is_in(ids.iter().cloned()))
-        .join(JoinType::InnerJoin, of.into())
+    let promised = of_lines(ids.iter())
+        .filter(refund_line::Column::Restock.eq(true))
         .filter(refund::Column::OrderId.eq(order.clone()))
-        .filter(refund::Column::Status.is_in(open))
-        .all(tx)
-        .await?;
+        .filter(refund::Column::Status.is_in(open));
+    let promised = promised.all(db).await?;
     let mut left = BTreeMap::new();
     for id in ids {
         let promised = promised.iter().filter(|row| row.order_line_id == id);
@@ -105,33 +74,6 @@ async fn left(
         left.insert(id, units);
     }
     Ok(left)
-}
-
-/// Checks that the lines are the order's, each named once.
-///
-/// # Errors
-/// 404 for a line of another order.
-pub(super) async fn check<C: ConnectionTrait>(
-    db: &C,
-    order: &OrderId,
-    wanted: &Restock,
-) -> Result<()> {
-    let Restock::Lines(wanted) = wanted else {
-        return Ok(());
-    };
-    let lines = orders::lines(db, order).await?;
-    let mut seen = BTreeSet::new();
-    for ((id, _), at) in wanted.iter().zip(0..) {
-        let param = format!("lines[{at}].order_line_id");
-        if !lines.iter().any(|line| line.id == *id) {
-            return Err(Error::no_such("order line", param));
-        }
-        if !seen.insert(id) {
-            let twice = "lines names a line of the order twice.";
-            return Err(Error::invalid(param, twice));
-        }
-    }
-    Ok(())
 }
 
 fn exceeds(param: String, left: i64) -> Error {
@@ -148,7 +90,8 @@ fn exceeds(param: String, left: i64) -> Error {
 /// # Errors
 /// The database failed.
 pub(super) async fn carry_out(tx: &Tx, order: &OrderId, refund: &RefundId) -> Result<()> {
-    let planned = lines_of(tx, std::slice::from_ref(refund)).await?;
+    let mut planned = of_refunds(tx, std::slice::from_ref(refund)).await?;
+    planned.retain(|row| row.restock);
     if planned.is_empty() {
         return Ok(());
     }
@@ -175,18 +118,4 @@ pub(super) async fn carry_out(tx: &Tx, order: &OrderId, refund: &RefundId) -> Re
         .map(|line| json!({ "order_line_id": line.id, "quantity": line.quantity }));
     let data = json!({ "refund": refund, "lines": back.collect::<Vec<_>>() });
     orders::log(tx, order, "restocked", data).await
-}
-
-/// The units that come back with some refunds.
-///
-/// # Errors
-/// The database failed.
-pub(super) async fn lines_of<C: ConnectionTrait>(
-    db: &C,
-    refunds: &[RefundId],
-) -> Result<Vec<refund_line::Model>> {
-    Ok(refund_line::Entity::find()
-        .filter(refund_line::Column::RefundId.is_in(refunds.iter().cloned()))
-        .all(db)
-        .await?)
 }

@@ -11,27 +11,31 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use serde::{Deserialize, Deserializer, Serialize};
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
 use souk_entity::{
-    OrderId, OrderLineId, PaymentId, RefundId, SellerId, Timestamp, order, refund_order,
+    OrderId, OrderLineId, PaymentId, RefundId, SellerId, Timestamp, order, refund_line,
+    refund_order,
 };
 use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Filters, IdempotentJson, List, Paginate, Path, ValidJson, deserialize_some,
+    Answer, Empty, Filters, IdempotentJson, List, Paginate, Path, ValidJson, deserialize_some,
     json_objects,
 };
 use crate::identity::Caller;
 use crate::orders::{self, Credentials, OrderAccess};
 use crate::{money, sellers};
 
-use super::{NewRefund, Restock, find};
+use super::plan::{self, Preview};
+use super::{NewRefund, find};
 
 /// The routes of refunds.
 pub fn router() -> Router<App> {
     Router::new()
         .route("/v1/refunds", post(create).get(list))
+        .route("/v1/refunds/preview", post(preview))
         .route("/v1/refunds/{id}", get(read))
+        .route("/v1/refunds/{id}/cancel", post(cancel))
         .route(
             "/v1/refunds/{id}/settle_outside_stripe",
             post(settle_outside_stripe),
@@ -53,6 +57,10 @@ struct RefundResource {
     origin: RefundOrigin,
     status: RefundStatus,
     failure_reason: Option<String>,
+    pending_reason: Option<String>,
+    /// What helps, in a sentence.
+    pending_help: Option<&'static str>,
+    instructions_email: Option<String>,
     stripe_refund: Option<String>,
     failed_at: Option<Timestamp>,
     settled_at: Option<Timestamp>,
@@ -63,7 +71,27 @@ struct RefundResource {
     updated_at: Timestamp,
 }
 
-/// Units of an order line that come back with a refund.
+/// What helps a refund that hasn't succeeded yet (docs.stripe.com/api/refunds/object#refund_object-pending_reason).
+fn pending_help(status: RefundStatus, reason: Option<&str>) -> Option<&'static str> {
+    match (status, reason) {
+        (RefundStatus::RequiresAction, _) => Some(
+            "Stripe has written to the buyer, who must say where the money is to go. Until then it can be canceled.",
+        ),
+        (RefundStatus::Pending, Some("insufficient_funds")) => Some(
+            "The balance at Stripe doesn't suffice: the refund is made once it does, by the next sales or by money that is \
+             added in the Stripe dashboard.",
+        ),
+        (RefundStatus::Pending, Some("charge_pending")) => Some(
+            "The payment itself is still on its way: the refund is made once it has arrived. Nothing needs to be done.",
+        ),
+        (RefundStatus::Pending, Some("processing")) => {
+            Some("The buyer's bank is at work, which may take days. Nothing needs to be done.")
+        }
+        _ => None,
+    }
+}
+
+/// Units of an order line that a refund is for.
 #[derive(Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 struct RefundLine {
@@ -76,12 +104,8 @@ struct RefundLine {
 async fn views(app: &App, rows: Vec<refund::Model>) -> Result<Vec<RefundResource>> {
     let ids: Vec<RefundId> = rows.iter().map(|row| row.id.clone()).collect();
     let mut lines: HashMap<_, Vec<_>> = HashMap::new();
-    for line in super::restock::lines_of(&app.db.read, &ids).await? {
-        let view = RefundLine {
-            order_line_id: line.order_line_id,
-            quantity: line.quantity,
-        };
-        lines.entry(line.refund_id).or_default().push(view);
+    for line in super::lines::of_refunds(&app.db.read, &ids).await? {
+        lines.entry(line.refund_id.clone()).or_default().push(line);
     }
     let view = |row: refund::Model| {
         let lines = lines.remove(&row.id).unwrap_or_default();
@@ -96,10 +120,15 @@ async fn view(app: &App, row: refund::Model) -> Result<RefundResource> {
 }
 
 impl RefundResource {
-    fn of(row: refund::Model, lines: Vec<RefundLine>) -> Self {
+    fn of(row: refund::Model, lines: Vec<refund_line::Model>) -> Self {
+        let restock = lines.iter().any(|line| line.restock);
+        let lines = lines.into_iter().map(|line| RefundLine {
+            order_line_id: line.order_line_id,
+            quantity: line.quantity,
+        });
         Self {
-            restock: !lines.is_empty(),
-            lines,
+            restock,
+            lines: lines.collect(),
             id: row.id,
             object: "refund",
             order_id: row.order_id,
@@ -113,6 +142,9 @@ impl RefundResource {
             origin: row.origin,
             status: row.status,
             failure_reason: row.failure_reason,
+            pending_help: pending_help(row.status, row.pending_reason.as_deref()),
+            pending_reason: row.pending_reason,
+            instructions_email: row.instructions_email,
             stripe_refund: row.stripe_refund,
             failed_at: row.failed_at,
             settled_at: row.settled_at,
@@ -148,6 +180,9 @@ struct RefundCreate {
     #[validate(length(max = 500, message = "note has at most 500 characters."))]
     note: Option<String>,
     #[serde(default, deserialize_with = "deserialize_some")]
+    #[validate(email(message = "instructions_email is not an e-mail address."))]
+    instructions_email: Option<String>,
+    #[serde(default, deserialize_with = "deserialize_some")]
     restock: Option<bool>,
     #[serde(default, deserialize_with = "some_lines")]
     #[validate(
@@ -163,16 +198,23 @@ fn some_lines<'de, D: Deserializer<'de>>(
     json_objects(deserializer).map(Some)
 }
 
-/// The goods that a request wants back.
-fn restock(restock: Option<bool>, lines: Option<Vec<RefundLine>>) -> Result<Option<Restock>> {
-    match (restock.unwrap_or(false), lines) {
-        (false, None) => Ok(None),
-        (false, Some(_)) => Err(Error::invalid("lines", "lines goes with restock only.")),
-        (true, None) => Ok(Some(Restock::Rest)),
-        (true, Some(lines)) => {
-            let lines = lines.into_iter();
-            let lines = lines.map(|line| (line.order_line_id, line.quantity));
-            Ok(Some(Restock::Lines(lines.collect())))
+impl RefundCreate {
+    fn into_new(self) -> NewRefund {
+        let reason = self.reason.map(|reason| match reason {
+            Reason::Duplicate => "duplicate",
+            Reason::Fraudulent => "fraudulent",
+            Reason::RequestedByCustomer => "requested_by_customer",
+        });
+        let lines = self.lines.unwrap_or_default().into_iter();
+        NewRefund {
+            amount: self.amount,
+            lines: lines
+                .map(|line| (line.order_line_id, line.quantity))
+                .collect(),
+            restock: self.restock.unwrap_or(false),
+            reason: reason.map(str::to_owned),
+            note: self.note,
+            instructions_email: self.instructions_email,
         }
     }
 }
@@ -188,21 +230,39 @@ async fn create(
         secret: None,
     };
     let work = async |id: RefundId, new: RefundCreate| {
-        let access = order_for(&app, new.order_id, &credentials).await?;
-        let reason = new.reason.map(|reason| match reason {
-            Reason::Duplicate => "duplicate".to_owned(),
-            Reason::Fraudulent => "fraudulent".to_owned(),
-            Reason::RequestedByCustomer => "requested_by_customer".to_owned(),
-        });
-        let new = NewRefund {
-            amount: new.amount,
-            reason,
-            note: new.note,
-            restock: restock(new.restock, new.lines)?,
-        };
-        view(&app, super::request(&app, &access, id, new).await?).await
+        let access = order_for(&app, new.order_id.clone(), &credentials).await?;
+        view(
+            &app,
+            super::request(&app, &access, id, new.into_new()).await?,
+        )
+        .await
     };
     request.once(&app, &principal, work).await
+}
+
+async fn preview(
+    State(app): State<App>,
+    caller: Caller,
+    ValidJson(new): ValidJson<RefundCreate>,
+) -> Answer<Preview> {
+    let credentials = Credentials {
+        caller: Some(caller),
+        secret: None,
+    };
+    let access = order_for(&app, new.order_id.clone(), &credentials).await?;
+    super::only_for_sellers(&access)?;
+    Ok(Json(plan::preview(&app, &access, &new.into_new()).await?))
+}
+
+async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<RefundId>,
+    ValidJson(Empty {}): ValidJson<Empty>,
+) -> Answer<RefundResource> {
+    let (refund, access) = visible(&app, caller, &id).await?;
+    let canceled = super::cancel(&app, &access, refund).await?;
+    Ok(Json(view(&app, canceled).await?))
 }
 
 async fn order_for(app: &App, id: OrderId, credentials: &Credentials) -> Result<OrderAccess> {

@@ -131,6 +131,8 @@ pub struct RefundView {
     pub reason: Option<String>,
     /// Why it failed.
     pub failure_reason: Option<String>,
+    /// `charge_pending`, `insufficient_funds` or `processing`, while it is pending.
+    pub pending_reason: Option<String>,
     /// The payment it belongs to.
     pub payment_intent: Option<Expandable<IdView>>,
     /// The charge it belongs to.

@@ -85,6 +85,8 @@ const WHO_MAY: &[Row] = &[
     ("listRefunds?order_id", [401, 401, 200, 404, 200, 404, 200]),
     ("listRefunds?seller_id", SELLING),
     ("getRefund", [401, 401, 200, 404, 200, 404, 200]),
+    ("previewRefund", [401, 401, 403, 404, 409, 404, 409]),
+    ("cancelRefund", [401, 401, 403, 404, 409, 404, 409]),
     ("settleRefundOutsideStripe", [401, 401, 403, 404, 409, 404, 409]),
 
     ("listPayouts", LOGGED_IN),
