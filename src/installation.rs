@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, EntityTrait};
+use sea_orm::{ActiveEnum, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait};
 use sea_orm::{QueryFilter, QuerySelect, Select};
 use serde_json::json;
 pub use souk_entity::installation::Mode;
@@ -128,6 +128,15 @@ async fn compare_platform(app: &App) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// The platform's own account. `None`: Stripe has not told it yet.
+///
+/// # Errors
+/// The database failed.
+pub async fn platform_account<C: ConnectionTrait>(db: &C) -> Result<Option<AccountId>> {
+    let row = installation::Entity::find_by_id(ROW).one(db).await?;
+    Ok(row.and_then(|row| row.platform_account))
 }
 
 async fn row(tx: &Tx) -> Result<Option<installation::Model>> {

@@ -12,6 +12,7 @@ pub struct Model {
     pub id: BookId,
     pub stripe_account: AccountId,
     pub livemode: bool,
+    /// None: the platform's own.
     pub seller_id: Option<SellerId>,
     /// `created` of the newest pulled balance transaction.
     pub pulled_to: Option<Timestamp>,
@@ -40,6 +41,12 @@ pub struct Model {
     pub checked_at: Option<Timestamp>,
     /// When a check first found them unequal, if the last one did.
     pub unequal_at: Option<Timestamp>,
+    /// When the last pull began that read all there was.
+    pub pulled_at: Option<Timestamp>,
+    /// Whether it is noted of all its transactions what they say of application fees.
+    pub fees_noted: bool,
+    /// The last transaction of which it is noted, while others wait.
+    pub fees_noted_to: Option<String>,
 }
 
 /// None: queries name their joins.

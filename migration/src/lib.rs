@@ -35,6 +35,7 @@ mod m20261129_000026_thin_events;
 mod m20261129_000028_accounts_api;
 mod m20261129_000031_replace_lookups;
 mod m20261129_000032_shares;
+mod m20261129_000033_application_fees;
 mod m20261129_000039_refund_lines;
 mod rebuild;
 
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000028_accounts_api::Migration),
             Box::new(m20261129_000031_replace_lookups::Migration),
             Box::new(m20261129_000032_shares::Migration),
+            Box::new(m20261129_000033_application_fees::Migration),
             Box::new(m20261129_000039_refund_lines::Migration),
         ]
     }

@@ -14,7 +14,7 @@ use crate::money;
 use crate::stripe::{requests, views::BalanceView};
 
 use super::pulling::Pulled;
-use super::{balances, deadlines, entries, pulling};
+use super::{at, balances, deadlines, entries, pulling};
 
 /// The result of a check of a book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ type ByCurrency = BTreeMap<String, i64>;
 /// and resolves findings that no longer hold.
 ///
 /// # Errors
-/// 404 if no seller has the account; Stripe's errors otherwise.
+/// 404 if the account is neither a seller's nor the platform's; Stripe's errors otherwise.
 pub async fn check_book(app: &App, account: &AccountId, livemode: bool) -> Result<BookCheck> {
     let (book, check) = compare_with_stripe(app, account, livemode).await?;
     let tx = app.db.begin_write().await?;
@@ -154,7 +154,7 @@ async fn compare_with_stripe(
 
 async fn stripe_side(app: &App, account: &AccountId) -> Result<ByCurrency> {
     let request = requests::accounts::balance();
-    let balance: BalanceView = app.stripe.on(account).get(&request).await?;
+    let balance: BalanceView = at(app, account).await?.get(&request).await?;
     let mut sums = ByCurrency::new();
     for funds in balance.available.into_iter().chain(balance.pending) {
         let sum = sums.entry(funds.currency).or_default();

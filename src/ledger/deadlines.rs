@@ -14,6 +14,7 @@ use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::Result;
 use crate::findings::{self, NewFinding};
+use crate::installation;
 use crate::jobs::{self, Job};
 
 use super::open_book;
@@ -143,19 +144,29 @@ pub async fn bring_forward(
 pub async fn keep_books(app: &App) -> Result<()> {
     let livemode = app.stripe.livemode();
     let tx = app.db.begin_write().await?;
+    open_platforms(&tx, livemode).await?;
     let staged = stage_pulls(&tx, livemode).await?;
     stage_checks(&tx, livemode).await?;
     find_stale(&tx, livemode, &staged).await?;
     tx.commit().await
 }
 
-/// The books of accounts that are still connected, those whose time came first.
+/// Opens the platform's own book once its account is known, and reads it from its beginning.
+async fn open_platforms(tx: &Tx, livemode: bool) -> Result<()> {
+    if let Some(account) = installation::platform_account(tx).await? {
+        open_book(tx, &account, livemode).await?;
+    }
+    Ok(())
+}
+
+/// The books of the platform and of accounts that are still connected, those whose time came first.
 fn connected(livemode: bool, by: book::Column) -> sea_orm::Select<book::Entity> {
     let of_seller = book::Entity::belongs_to(seller::Entity)
         .from(book::Column::SellerId)
         .to(seller::Column::Id);
     book::Entity::find()
-        .join(sea_orm::JoinType::InnerJoin, of_seller.into())
+        // The platform's own is no seller's.
+        .join(sea_orm::JoinType::LeftJoin, of_seller.into())
         .filter(book::Column::Livemode.eq(livemode))
         .filter(seller::Column::DeauthorizedAt.is_null())
         .order_by_asc(by)

@@ -9,6 +9,7 @@ use souk_entity::{AccountId, application_fee_refund};
 
 use crate::db::{self, Tx};
 use crate::error::Result;
+use crate::installation;
 use crate::jobs::{self, Job};
 use crate::stripe::views::{ApplicationFeeView, Expandable, IdView, PayoutView};
 use crate::stripe::{Effect, Event, EventObject};
@@ -16,29 +17,38 @@ use crate::stripe::{Effect, Event, EventObject};
 use super::payouts::{self, StoreOutcome};
 use super::{deadlines, open_book};
 
-const PLATFORM: Effect = Effect::Ignored("the platform's own book is not kept yet");
-const NO_SELLER: Effect = Effect::Ignored("no seller has this account");
+const UNKNOWN_PLATFORM: Effect =
+    Effect::Ignored("Stripe has not told the platform's own account yet");
+const NO_BOOK: Effect = Effect::Ignored("no seller has this account");
+
+/// The account that an event is about: without one it is the platform's own, of which nothing is lost while it isn't known
+/// yet, since its book is then read from the beginning.
+async fn account_of(tx: &Tx, account: Option<&AccountId>) -> Result<Option<AccountId>> {
+    match account {
+        Some(account) => Ok(Some(account.clone())),
+        None => installation::platform_account(tx).await,
+    }
+}
 
 /// `payout.created`, `.updated`, `.paid`, `.failed`, `.canceled` and `.reconciliation_completed`. The event's snapshot
 /// is stored if it is newer. Then the payout is re-read and its account pulled, so that the order and the shape of events
 /// never matter.
 pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
-    let Some(account) = &event.account else {
-        return Ok(PLATFORM);
+    let Some(account) = account_of(tx, event.account.as_ref()).await? else {
+        return Ok(UNKNOWN_PLATFORM);
     };
     let Some(id) = event.object_id.as_deref() else {
         return Ok(Effect::Ignored("the event names no payout"));
     };
     let livemode = event.livemode()?;
-    let Some(book) = open_book(tx, account, livemode).await? else {
-        return Ok(NO_SELLER);
+    let Some(book) = open_book(tx, &account, livemode).await? else {
+        return Ok(NO_BOOK);
     };
     if let Ok(snapshot) = event.object::<PayoutView>()
         && payouts::store(tx, &book, &snapshot).await? == StoreOutcome::OtherAccount
     {
         return Ok(Effect::Ignored("the payout is another account's"));
     }
-    let account = account.clone();
     let reread = Job::SyncPayout {
         account: account.clone(),
         livemode,
@@ -51,17 +61,16 @@ pub async fn payout(tx: &Tx, event: &Event) -> Result<Effect> {
 
 /// Stages a re-read of a payout, and a pull of its account.
 pub async fn reread_payout(tx: &Tx, object: &EventObject) -> Result<Effect> {
-    let Some(account) = &object.account else {
-        return Ok(PLATFORM);
+    let Some(account) = account_of(tx, object.account.as_ref()).await? else {
+        return Ok(UNKNOWN_PLATFORM);
     };
     let Some(id) = &object.id else {
         return Ok(Effect::Ignored("the event names no payout"));
     };
     let livemode = object.livemode;
-    if open_book(tx, account, livemode).await?.is_none() {
-        return Ok(NO_SELLER);
+    if open_book(tx, &account, livemode).await?.is_none() {
+        return Ok(NO_BOOK);
     }
-    let account = account.clone();
     let reread = Job::SyncPayout {
         account: account.clone(),
         livemode,
@@ -80,25 +89,32 @@ struct Whose {
 }
 
 /// Events that say only that money has moved on an account, in whatever way: the next pull of its book is brought forward.
+/// What happens at the platform moves the platform's own money, and mostly a connected account's with it.
 pub async fn money_moved(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
-    let mut moved = Vec::with_capacity(events.len());
+    let mut moved: Vec<BTreeSet<(AccountId, bool)>> = Vec::with_capacity(events.len());
+    let mut platform = None;
     for event in events {
-        let account = event.account.clone().or_else(|| {
+        let named = event.account.clone().or_else(|| {
             let whose: Whose = event.object().ok()?;
             let account = whose.destination.or(whose.account)?;
             Some(AccountId::from(account.id()))
         });
-        moved.push(match account {
-            Some(account) => Some((account, event.livemode()?)),
-            None => None,
-        });
+        if event.account.is_none() && platform.is_none() {
+            platform = installation::platform_account(tx).await?;
+        }
+        let own = platform.clone().filter(|_| event.account.is_none());
+        let mut accounts = BTreeSet::new();
+        for account in named.into_iter().chain(own) {
+            accounts.insert((account, event.livemode()?));
+        }
+        moved.push(accounts);
     }
     let accounts: BTreeSet<_> = moved.iter().flatten().cloned().collect();
     let has_book = deadlines::bring_forward(tx, &accounts).await?;
-    let effect = |moved: Option<(AccountId, bool)>| match moved {
-        Some(moved) if has_book.contains(&moved) => Effect::Applied,
-        Some(_) => NO_SELLER,
-        None => PLATFORM,
+    let effect = |moved: BTreeSet<(AccountId, bool)>| match moved {
+        moved if moved.is_empty() => UNKNOWN_PLATFORM,
+        moved if moved.is_disjoint(&has_book) => NO_BOOK,
+        _ => Effect::Applied,
     };
     Ok(moved.into_iter().map(effect).collect())
 }
@@ -109,8 +125,11 @@ pub async fn application_fee_refunded(tx: &Tx, event: &Event) -> Result<Effect> 
     use application_fee_refund::Column as C;
     let fee = event.object::<ApplicationFeeView>()?;
     let (account, livemode) = (AccountId::from(fee.account.id()), event.livemode()?);
-    if !others_money_moved(tx, &account, livemode).await? {
-        return Ok(NO_SELLER);
+    let platform = account_of(tx, event.account.as_ref()).await?;
+    let moved = platform.into_iter().chain([account.clone()]);
+    let moved = moved.map(|account| (account, livemode)).collect();
+    if deadlines::bring_forward(tx, &moved).await?.is_empty() {
+        return Ok(NO_BOOK);
     }
     let refunds = fee.refunds.map(|refunds| refunds.data).unwrap_or_default();
     let Some(charge) = fee.charge.filter(|_| !refunds.is_empty()) else {
@@ -141,9 +160,11 @@ pub async fn others_money_moved(tx: &Tx, account: &AccountId, livemode: bool) ->
 
 /// Brings the pull of an object's account forward.
 pub async fn reread_balance(tx: &Tx, object: &EventObject) -> Result<Effect> {
-    Ok(match &object.account {
-        Some(account) if others_money_moved(tx, account, object.livemode).await? => Effect::Applied,
-        Some(_) => NO_SELLER,
-        None => PLATFORM,
+    Ok(match account_of(tx, object.account.as_ref()).await? {
+        Some(account) if others_money_moved(tx, &account, object.livemode).await? => {
+            Effect::Applied
+        }
+        Some(_) => NO_BOOK,
+        None => UNKNOWN_PLATFORM,
     })
 }

@@ -1,12 +1,15 @@
 //! The books: one for each Stripe account and mode, filled from its balance transactions by one posting rule.
 //!
-//! Balance transactions pulled from the API are the truth; events only say when to pull. Only connected accounts have
-//! books; there is none of the platform's own account yet.
+//! Balance transactions pulled from the API are the truth; events only say when to pull. The platform's own account has a
+//! book too, which is no seller's.
 
+pub mod application_fees;
 mod checking;
 mod closing;
+mod cross_book;
 pub mod deadlines;
 pub mod events;
+mod income;
 mod origins;
 pub mod payouts;
 mod posting;
@@ -15,6 +18,7 @@ pub mod reposting;
 pub mod reviews;
 pub mod routes;
 mod transactions;
+mod unexplained_fees;
 
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
 use sea_orm::{
@@ -30,7 +34,8 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::jobs::{self, Job};
-use crate::sellers;
+use crate::stripe::Scope;
+use crate::{installation, sellers};
 
 pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book, check_by_schedule};
 pub use pulling::give_up;
@@ -39,7 +44,8 @@ use posting::Line;
 use pulling::Pulled;
 
 /// The job: pulls an account's balance transactions into its book, and closes the payouts that they explain. If there are
-/// very many, the job is staged again. An account without a seller has no book: nothing is pulled.
+/// very many, the job is staged again. An account that is neither a seller's nor the platform's has no book: nothing is
+/// pulled.
 ///
 /// # Errors
 /// Stripe's errors, and a list that breaks off.
@@ -56,7 +62,16 @@ pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> 
     }
 }
 
-/// The book of a connected account, created if there is none. `None`: no seller has the account.
+/// Stripe as an account of ours sees it: the platform's own, or a connected one.
+async fn at(app: &App, account: &AccountId) -> Result<Scope> {
+    let platform = installation::platform_account(&app.db.read).await?;
+    Ok(match platform.as_ref() == Some(account) {
+        true => app.stripe.platform(),
+        false => app.stripe.on(account),
+    })
+}
+
+/// The book of an account, created if there is none. `None`: it is neither the platform's nor a seller's account.
 async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Option<book::Model>> {
     use book::Column as C;
     let mine = || {
@@ -68,14 +83,19 @@ async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Optio
     if let Some(book) = mine().await? {
         return Ok(Some(book));
     }
-    let Some(seller) = sellers::by_account(tx, account, livemode).await? else {
-        return Ok(None);
+    let platform = installation::platform_account(tx).await?;
+    let seller_id = match platform.as_ref() == Some(account) {
+        true => None,
+        false => match sellers::by_account(tx, account, livemode).await? {
+            Some(seller) => Some(seller.id),
+            None => return Ok(None),
+        },
     };
     let insert = book::Entity::insert(book::ActiveModel {
         id: Set(ids::new(tx.now())),
         stripe_account: Set(account.clone()),
         livemode: Set(livemode),
-        seller_id: Set(Some(seller.id)),
+        seller_id: Set(seller_id),
         posting_rule: Set(posting::RULE),
         repost_after: Set(None),
         pulled_to: Set(None),
@@ -89,6 +109,9 @@ async fn open_book(tx: &Tx, account: &AccountId, livemode: bool) -> Result<Optio
         check_by: Set(tx.now()),
         checked_at: Set(None),
         unequal_at: Set(None),
+        pulled_at: Set(None),
+        fees_noted: Set(true),
+        fees_noted_to: Set(None),
         created_at: Set(tx.now()),
     })
     .on_conflict(

@@ -15,7 +15,7 @@ use crate::stripe::requests;
 use crate::stripe::views::PayoutView;
 
 use super::posting::{self, Line};
-use super::{open_book, pulling, write_journal};
+use super::{at, open_book, pulling, write_journal};
 
 /// The result of storing a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) enum StoreOutcome {
 pub async fn sync(app: &App, account: &AccountId, livemode: bool, payout: &str) -> Result<()> {
     pulling::check_mode(app, account, livemode)?;
     let request = requests::balance::payout(payout);
-    let snapshot: PayoutView = app.stripe.on(account).get(&request).await?;
+    let snapshot: PayoutView = at(app, account).await?.get(&request).await?;
     let tx = app.db.begin_write().await?;
     let Some(book) = open_book(&tx, account, livemode).await? else {
         return Ok(());
@@ -210,12 +210,15 @@ async fn post_status_change(
     }
     if new.status == PayoutStatus::Failed {
         raise(tx, failed(new)).await?;
-        let mail = Job::Mail {
-            what: "payout_failed".to_owned(),
-            to: Recipient::Seller,
-            about: new.id.clone(),
-        };
-        jobs::stage(tx, &mail).await?;
+        // Of the platform's own, only its admins are told, by the finding.
+        if new.seller_id.is_some() {
+            let mail = Job::Mail {
+                what: "payout_failed".to_owned(),
+                to: Recipient::Seller,
+                about: new.id.clone(),
+            };
+            jobs::stage(tx, &mail).await?;
+        }
     }
     Ok(())
 }
@@ -244,13 +247,17 @@ pub(super) fn failed(payout: &payout::Model) -> NewFinding {
         .as_deref()
         .or(payout.failure_code.as_deref())
         .unwrap_or("no reason given");
+    let who = match payout.seller_id {
+        Some(_) => "Ask the seller to look at their bank account",
+        None => "It is the platform's own: look at its bank account",
+    };
     NewFinding {
         kind: "payout_failed",
         stripe_account: Some(payout.stripe_account.clone()),
         subject: payout.id.clone(),
         message: format!(
-            "The payout of {} failed ({}). Ask the seller to look at their bank account in the Stripe dashboard; \
-             Stripe pays the money out again once that is right.",
+            "The payout of {} failed ({}). {who} in the Stripe dashboard; Stripe pays the money out again once that is \
+             right.",
             money::display(payout.amount, &payout.currency),
             reason.trim_end_matches('.'),
         ),

@@ -16,6 +16,14 @@ pub const SUSPENSE: &str = "suspense";
 pub const CLEARING: &str = "payout:clearing";
 /// Money at the account's bank.
 pub const BANK: &str = "bank";
+/// What a seller's charges pay the platform.
+pub const FEE: &str = "fee:application";
+/// The same on the platform's book, and what of it goes back. A correction of Stripe's may stand under a fee there, too.
+pub const INCOME: [&str; 3] = [
+    "income:application_fee",
+    "income:application_fee_refund",
+    FEE,
+];
 
 /// Whose money a payment (`py_…`) or its refund (`pyr_…`) is. The id doesn't say: a bank debit has the same prefix as money
 /// that the platform sent (docs.stripe.com/connect/separate-charges-and-transfers).
@@ -92,9 +100,7 @@ fn contra(txn: &BalanceTransactionView, origin: Origin) -> Option<&'static str> 
             _,
             _,
         ) if origin == Origin::Transfer => "transfer",
-        ("fee", "application_fee" | "application_fee_refund", _) | ("fee", _, "fee" | "fr") => {
-            "fee:application"
-        }
+        ("fee", "application_fee" | "application_fee_refund", _) | ("fee", _, "fee" | "fr") => FEE,
         ("fee", "tax_fee", _) => "fee:tax",
         ("other_adjustment", kind, prefix) => return adjustment(kind, prefix),
         (category, _, _) => return by_category(category),
@@ -140,7 +146,7 @@ fn adjustment(kind: &str, prefix: &str) -> Option<&'static str> {
         ("adjustment", "du" | "dp") => return Some("dispute:loss"),
         ("adjustment", "re" | "pyr") => return Some("sales:refund"),
         ("adjustment", "ch" | "py") => return Some("sales:charge"),
-        ("adjustment", "fee" | "fr") => return Some("fee:application"),
+        ("adjustment", "fee" | "fr") => return Some(FEE),
         ("adjustment", "po") => return Some(CLEARING),
         ("adjustment", "tr" | "trr") => return Some("transfer"),
         _ => {}
@@ -148,7 +154,7 @@ fn adjustment(kind: &str, prefix: &str) -> Option<&'static str> {
     Some(match kind {
         "adjustment" => "adjustment",
         "advance" | "advance_funding" | "anticipation_repayment" => "financing",
-        "application_fee" | "application_fee_refund" => "fee:application",
+        "application_fee" | "application_fee_refund" => FEE,
         "charge" | "payment" | "payment_failure_refund" | "payment_reversal" => "sales:charge",
         "climate_order_purchase" | "climate_order_refund" | "contribution" => "climate",
         "connect_collection_transfer"
@@ -190,7 +196,7 @@ fn fee_account(kind: &str) -> &'static str {
     match kind {
         "stripe_fee" => "fee:stripe",
         "tax" => "fee:tax",
-        "application_fee" => "fee:application",
+        "application_fee" => FEE,
         "payment_method_passthrough_fee" => "fee:passthrough",
         "withheld_tax" => "fee:withheld",
         _ => "fee:other",

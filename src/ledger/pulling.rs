@@ -14,7 +14,7 @@ use crate::sellers;
 use crate::stripe::{Page, requests};
 
 use super::transactions::{self, Rows};
-use super::{deadlines, open_book, origins};
+use super::{at, deadlines, open_book, origins};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How far a pull goes back behind its cursor, since Stripe may list a transaction late.
@@ -81,7 +81,7 @@ fn since(book: &book::Model, now: Timestamp) -> Option<Timestamp> {
 }
 
 /// Pulls an account's balance transactions since the cursor, with the overlap, into its book. Each page is committed with
-/// the place behind it, so that a pull that is interrupted goes on there. `None`: no seller has the account.
+/// the place behind it, so that a pull that is interrupted goes on there. `None`: the account has no book.
 ///
 /// # Errors
 /// Stripe's errors, and a list that breaks off.
@@ -96,10 +96,13 @@ pub(super) async fn pull_transactions(
         return Ok(None);
     };
     tx.commit().await?;
-    let stripe = app.stripe.on(account);
+    let stripe = at(app, account).await?;
     let mut place = Place::of(&book, app.clock.now());
     for _ in 0..MAX_PAGES {
-        let request = requests::balance::transactions(place.since, place.after.as_deref());
+        let mut request = requests::balance::transactions(place.since, place.after.as_deref());
+        if book.seller_id.is_none() {
+            request = requests::balance::with_sources(request);
+        }
         let page: Page = match stripe.get(&request).await {
             Err(e) if place.after.is_some() && is_about_place(&e) => {
                 // Stripe doesn't know the transaction any more: the pull begins anew.
@@ -193,6 +196,11 @@ async fn finish(tx: &Tx, id: &BookId, place: &Place) -> Result<()> {
         Some(since) if since > far => book.looked_back_at,
         _ => Some(now),
     };
+    // A pull that was resumed has not seen what is newer than its place.
+    let pulled_at = match place.resumed {
+        true => book.pulled_at,
+        false => Some(place.began),
+    };
     book::Entity::update_many()
         .col_expr(C::PulledTo, Expr::value(place.newest.max(book.pulled_to)))
         .col_expr(C::PageAfter, Expr::value(None::<String>))
@@ -202,6 +210,7 @@ async fn finish(tx: &Tx, id: &BookId, place: &Place) -> Result<()> {
         .col_expr(C::TryAt, Expr::value(Timestamp(0)))
         .col_expr(C::BusyUntil, Expr::value(next.busy_until))
         .col_expr(C::LookedBackAt, Expr::value(looked_back_at))
+        .col_expr(C::PulledAt, Expr::value(pulled_at))
         .filter(C::Id.eq(id.clone()))
         .exec(tx)
         .await?;
@@ -223,9 +232,11 @@ pub async fn give_up(
     let Some(book) = open_book(tx, account, livemode).await? else {
         return Ok(());
     };
-    let seller = sellers::by_account(tx, account, livemode).await?;
-    if seller.is_none_or(|seller| seller.deauthorized_at.is_some()) {
-        return Ok(());
+    if book.seller_id.is_some() {
+        let seller = sellers::by_account(tx, account, livemode).await?;
+        if seller.is_none_or(|seller| seller.deauthorized_at.is_some()) {
+            return Ok(());
+        }
     }
     let times = match attempts {
         1 => "once".to_owned(),

@@ -17,7 +17,7 @@ use crate::findings::{self, NewFinding};
 use crate::money;
 use crate::stripe::{Page, requests};
 
-use super::{balances, entries, open_book, origins, payouts, transactions};
+use super::{at, balances, entries, open_book, origins, payouts, transactions};
 
 /// Balance transactions that one run reads again.
 const MOST: u64 = 50;
@@ -168,13 +168,17 @@ async fn stuck_payouts(tx: &Tx) -> Result<()> {
         .await?;
     let mut true_of = BTreeSet::new();
     for payout in stuck {
+        let who = match payout.seller_id {
+            Some(_) => "the seller may have to ask their bank",
+            None => "it is the platform's own, and you may have to ask your bank",
+        };
         let finding = NewFinding {
             kind: "payout_stuck",
             stripe_account: Some(payout.stripe_account.clone()),
             subject: payout.id.clone(),
             message: format!(
                 "The payout of {} was to arrive on {} and has not, as far as Stripe has said. Look at it in the Stripe \
-                 dashboard; the seller may have to ask their bank.",
+                 dashboard; {who}.",
                 money::display(payout.amount, &payout.currency),
                 payout.arrival_date,
             ),
@@ -230,7 +234,7 @@ async fn reread_transactions(app: &App) -> Result<()> {
 /// Reads one transaction again.
 async fn reread(app: &App, account: &AccountId, livemode: bool, id: &str) -> Result<()> {
     let request = requests::balance::transaction(id);
-    let raw: Value = app.stripe.on(account).get(&request).await?;
+    let raw: Value = at(app, account).await?.get(&request).await?;
     let page = Page {
         data: vec![raw],
         has_more: false,

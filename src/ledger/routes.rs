@@ -1,4 +1,4 @@
-//! Payouts and ledger balances over HTTP.
+//! Payouts, ledger balances and the platform's income over HTTP.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,11 @@ use souk_entity::{AccountId, OrderId, SellerId, Timestamp, book};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Filters, List, NoFilters, Path, Unpaged, page_by_time};
-use crate::identity::Caller;
+use crate::identity::{Admin, Caller};
 use crate::money;
 use crate::sellers;
 
+use super::income::{Filter, Income, Interval, income};
 use super::{Balance, balances, entries, sum};
 
 /// The room's routes.
@@ -29,6 +30,7 @@ pub fn router() -> Router<App> {
         .route("/v1/payouts/{id}", get(get_payout))
         .route("/v1/payouts/{id}/transactions", get(list_transactions))
         .route("/v1/ledger/balances", get(list_balances))
+        .route("/v1/reports/application_fees", get(report_application_fees))
 }
 
 /// Whose rows a caller sees.
@@ -92,10 +94,7 @@ impl PayoutFilters {
             query = query.filter(C::Status.eq(status));
         }
         if let Some(currency) = &self.currency {
-            if !money::is_currency(currency) {
-                let message = "currency is a three-letter code in lower case, such as eur.";
-                return Err(Error::invalid("currency", message));
-            }
+            check_currency(currency)?;
             query = query.filter(C::Currency.eq(currency.as_str()));
         }
         if let Some(text) = &self.arrival_gte {
@@ -110,9 +109,20 @@ impl PayoutFilters {
     }
 }
 
+fn check_currency(currency: &str) -> Result<()> {
+    match money::is_currency(currency) {
+        true => Ok(()),
+        false => {
+            let message = "currency is a three-letter code in lower case, such as eur.";
+            Err(Error::invalid("currency", message))
+        }
+    }
+}
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// First and last millisecond of a date, or a moment twice.
 fn day_or_moment(param: &str, text: &str) -> Result<(Timestamp, Timestamp)> {
-    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
     if let Some(day) = Timestamp::parse(&format!("{text}T00:00:00Z")) {
         return Ok((day, day.plus_ms(DAY_MS - 1)));
     }
@@ -180,6 +190,104 @@ async fn list_balances(
     let query = scope.narrow(query, book::Column::SellerId);
     let rows = balances(query, &app.db.read).await?;
     Ok(Json(paging.list((rows, false), BalanceView::from)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IncomeFilters {
+    #[serde(default)]
+    interval: Interval,
+    created_gte: Option<String>,
+    created_lte: Option<String>,
+    seller_id: Option<SellerId>,
+    currency: Option<String>,
+    #[serde(default)]
+    by_seller: bool,
+}
+
+async fn report_application_fees(
+    State(app): State<App>,
+    Admin(caller): Admin,
+    Unpaged(filters, paging): Unpaged<IncomeFilters>,
+) -> Answer<List<IncomeView>> {
+    let mut filter = filters.span(app.clock.now())?;
+    if let Some(id) = &filters.seller_id {
+        let seller = sellers::owned(&app.db.read, &caller, id, "seller_id").await?;
+        let Some(account) = seller.stripe_account else {
+            return Ok(Json(
+                paging.list((Vec::<Income>::new(), false), IncomeView::from),
+            ));
+        };
+        filter.account = Some(account);
+    }
+    let rows = income(&filter, &app.db.read).await?;
+    Ok(Json(paging.list((rows, false), IncomeView::from)))
+}
+
+impl IncomeFilters {
+    /// The last 31 days, or 366 where months are asked for, unless it says otherwise.
+    fn span(&self, now: Timestamp) -> Result<Filter> {
+        let (usual, most) = match self.interval {
+            Interval::Day => (31, 366),
+            Interval::Month => (366, 3660),
+        };
+        if let Some(currency) = &self.currency {
+            check_currency(currency)?;
+        }
+        let to = match &self.created_lte {
+            Some(text) => day_or_moment("created_lte", text)?.1,
+            None => now,
+        };
+        let from = match &self.created_gte {
+            Some(text) => day_or_moment("created_gte", text)?.0,
+            None => to.plus_ms(-usual * DAY_MS),
+        };
+        if from.plus_ms(most * DAY_MS) < to {
+            let message = format!("created_gte is at most {most} days before created_lte.");
+            return Err(Error::invalid("created_gte", message));
+        }
+        Ok(Filter {
+            from,
+            to,
+            interval: self.interval,
+            account: None,
+            currency: self.currency.clone(),
+            by_account: self.by_seller || self.seller_id.is_some(),
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct IncomeView {
+    object: &'static str,
+    period: String,
+    seller_id: Option<SellerId>,
+    stripe_account: Option<AccountId>,
+    currency: String,
+    count: i64,
+    amount: i64,
+    amount_returned: i64,
+    net: i64,
+    settled_currency: String,
+    settled_net: i64,
+}
+
+impl From<Income> for IncomeView {
+    fn from(row: Income) -> Self {
+        Self {
+            object: "application_fee_income",
+            period: row.period,
+            seller_id: row.seller,
+            stripe_account: row.account,
+            currency: row.currency,
+            count: row.count,
+            amount: row.charged,
+            amount_returned: row.returned,
+            net: row.net,
+            settled_currency: row.settled_currency,
+            settled_net: row.settled,
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -19,8 +19,10 @@ use crate::findings::{self, NewFinding, raise, resolve};
 use crate::ids;
 use crate::jobs::{self, Job};
 use crate::money;
-use crate::stripe::{Page, views::BalanceTransactionView};
+use crate::stripe::Page;
+use crate::stripe::views::{BalanceTransactionView, FeeSourceView};
 
+use super::application_fees::{self, Movement};
 use super::posting::{self, Origin};
 use super::{balances, entries, write_journal};
 
@@ -31,6 +33,8 @@ pub(super) struct RawTransaction {
     raw: String,
     /// Whose money it is, where that was asked.
     pub(super) origin: Option<Origin>,
+    /// What its source says of an application fee, where it came whole.
+    source: Option<FeeSourceView>,
 }
 
 /// A balance transaction that can't be read or posted.
@@ -63,12 +67,13 @@ pub(super) fn read(page: &Page) -> Rows {
         match read_one(raw) {
             Ok(txn) => rows.readable.push(RawTransaction {
                 txn,
-                raw: raw.to_string(),
+                raw: without_source(raw),
                 origin: None,
+                source: FeeSourceView::read(&raw["source"]),
             }),
             Err(reason) => rows.unreadable.push(Unreadable {
                 id: id.map_or_else(|| row_id(raw), str::to_owned),
-                raw: raw.to_string(),
+                raw: without_source(raw),
                 reason,
             }),
         }
@@ -82,6 +87,19 @@ fn read_one(raw: &serde_json::Value) -> Result<BalanceTransactionView, String> {
     match posting::post(&txn, Origin::Customer) {
         Ok(_) => Ok(txn),
         Err(e) => Err(e.to_string()),
+    }
+}
+
+/// The row as Stripe lists it unasked: a whole source may hold somebody's data.
+fn without_source(raw: &serde_json::Value) -> String {
+    let id = raw["source"].get("id");
+    match id {
+        None => raw.to_string(),
+        Some(id) => {
+            let mut raw = raw.clone();
+            raw["source"] = id.clone();
+            raw.to_string()
+        }
     }
 }
 
@@ -169,6 +187,7 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
     let orders = orders_by_source(tx, book, &pulled).await?;
     let changed_before = findings::open(tx, "immutable_changed").await?;
     let mut payouts = BTreeSet::new();
+    let mut fees = Vec::new();
     let (mut suspense, mut found) = (false, false);
     for pulled in pulled {
         let txn = &pulled.txn;
@@ -188,12 +207,15 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
             let lines = posting::post(txn, origin)?;
             suspense |= lines.iter().any(|line| line.account == posting::SUSPENSE);
             write_journal(tx, &book.id, &txn.id, &lines).await?;
+            let source = pulled.source.as_ref();
+            fees.extend(Movement::of(book, txn, &lines, source, &pulled.raw)?);
             payouts.extend(txn.source.clone().filter(|id| id.starts_with("po_")));
         }
     }
     if suspense {
         check_suspense(tx, book).await?;
     }
+    application_fees::note(tx, book, fees).await?;
     for payout in payouts {
         let reread = Job::SyncPayout {
             account: book.stripe_account.clone(),

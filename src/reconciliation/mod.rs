@@ -26,7 +26,8 @@ const NO_REFUND: &str = "NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = 
 const PENDING_TOO_LONG_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// The job: looks for orders whose money is due without a refund, for failed refunds that are owed, for refunds and disputes
-/// that nobody decides, for promotion codes that were redeemed too often, and for what stands still because Stripe refuses us.
+/// that nobody decides, for promotion codes that were redeemed too often, for application fees on which the platform's book
+/// and a seller's don't agree, and for what stands still because Stripe refuses us.
 ///
 /// # Errors
 /// The database failed, or Stripe has not answered.
@@ -45,6 +46,7 @@ pub async fn reconcile(app: &App) -> Result<()> {
     let asked = [
         ledger::reviews::review(app).await,
         ledger::reposting::repost(app).await,
+        ledger::application_fees::compare(app).await,
         payments::sessions::review::review(app).await,
     ];
     asked.into_iter().collect()

@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 12] = [
+pub(super) const TABLE: [EffectRow; 13] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -204,6 +204,25 @@ pub(super) const TABLE: [EffectRow; 12] = [
             Box::pin(async move { sellers::events::link_returned(tx, &event.about()?).await })
         }),
         reread: |tx, object| Box::pin(sellers::events::link_returned(tx, object)),
+    },
+    // The platform's own money.
+    EffectRow {
+        types: &[
+            "balance.available",
+            "charge.captured",
+            "charge.expired",
+            "charge.failed",
+            "charge.pending",
+            "charge.succeeded",
+            "charge.updated",
+            "topup.reversed",
+            "topup.succeeded",
+        ],
+        endpoints: PLATFORM,
+        payload: PayloadStyle::Snapshot,
+        since: 4,
+        apply: Apply::SetWise(|tx, events| Box::pin(ledger::events::money_moved(tx, events))),
+        reread: |tx, object| Box::pin(ledger::events::reread_balance(tx, object)),
     },
 ];
 

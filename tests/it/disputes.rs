@@ -120,6 +120,7 @@ async fn a_disputed_order_says_so_and_is_neither_fulfilled_nor_refunded_by_mista
     let (id, order) = (id.as_str(), checkout.order.as_str());
     let of_order = format!("balance_transactions WHERE source = '{id}' AND order_id = '{order}'");
     assert_eq!(app.count(&of_order).await, 1);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -137,6 +138,7 @@ async fn an_inquiry_leaves_the_payment_refundable_and_a_refund_ends_it() {
         "warning_closed"
     );
     assert_eq!(app.open_findings().await, []);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -160,6 +162,7 @@ async fn an_inquiry_that_is_escalated_is_a_dispute() {
         .await;
     refund(&app, &shop, &checkout).await.expect(201);
     app.settle().await;
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -195,6 +198,7 @@ async fn a_refund_that_we_owe_waits_for_the_bank_and_is_sent_when_the_dispute_is
     sent.has(json!({ "status": "succeeded", "amount": 2500 }));
     assert_eq!(app.order(&checkout).await["status"], "refunded");
     assert_eq!(app.open_findings().await, []);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -225,6 +229,7 @@ async fn of_a_lost_dispute_about_a_part_only_the_rest_is_owed() {
     refund.has(json!({ "status": "blocked", "amount": 1500 }));
     let open = app.open_findings().await;
     assert_eq!(open, [("refund_missing".to_owned(), text(&refund, "id"))]);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -315,4 +320,5 @@ async fn events_that_come_again_after_a_lost_dispute_sell_nothing_anew() {
     assert_eq!(app.order(&checkout).await, before);
     assert_eq!(app.stock(&lamp).await, stock);
     assert_eq!(dispute_of(&app, &checkout).await["status"], "lost");
+    app.books_equal_stripe().await;
 }

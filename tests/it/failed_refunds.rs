@@ -93,6 +93,7 @@ async fn a_refund_we_owed_that_fails_is_a_finding_two_mails_and_the_truth_for_th
     assert_eq!(app.order(&checkout).await["status"], "refunded");
     assert_eq!(app.open_findings().await, []);
     assert_eq!(app.count("order_events WHERE kind = 'refund_due'").await, 1);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -119,6 +120,7 @@ async fn a_sale_stands_again_as_it_was_when_its_refund_fails() {
         false,
         "nothing is due"
     );
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -190,6 +192,7 @@ async fn only_what_a_later_refund_returned_is_made_good() {
     ask(&app, &shop, json!({ "order_id": checkout.order })).await;
     app.settle().await;
     assert_eq!(app.open_findings().await, []);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]

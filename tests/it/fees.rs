@@ -62,6 +62,7 @@ async fn the_fee_of_a_discounted_order_is_a_share_of_what_was_paid() {
     order.has(json!({ "amount_total": 50, "application_fee_amount": 5 }));
     assert_eq!(at_stripe(&app, &checkout).await, (50, 45));
     assert_eq!(app.open_findings().await, []);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -70,6 +71,7 @@ async fn the_old_base_stays_where_it_is_set() {
     let (_, checkout) = discounted(&app, 1000, 95).await;
     assert_eq!(kept(&app, &checkout).await, 50);
     assert_eq!(at_stripe(&app, &checkout).await, (50, 0));
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -85,6 +87,7 @@ async fn refunds_return_their_share_of_the_fee_that_was_kept_and_all_of_them_the
     app.order(&checkout)
         .await
         .has(json!({ "status": "refunded" }));
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -102,6 +105,7 @@ async fn a_fee_that_went_back_with_a_refund_that_failed_does_not_go_back_twice()
     assert_eq!(kept(&app, &checkout).await, 60);
     refund(&app, &shop, &checkout, 500).await;
     assert_eq!(kept(&app, &checkout).await, 50);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -161,6 +165,7 @@ async fn an_order_shows_what_is_left_of_the_fee_whoever_returned_it() {
     app.platform_api("POST", &path, &[("amount", "30")]).await;
     app.settle().await;
     assert_eq!(kept(&app, &checkout).await, 120);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -187,6 +192,7 @@ async fn an_order_shows_what_stripe_does_with_the_fee_of_a_refund_that_fails() {
     refund(&app, &shop, &checkout, 2000).await;
     assert_eq!(kept(&app, &checkout).await, 0);
     assert_eq!(at_stripe(&app, &checkout).await, (200, 200));
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -203,4 +209,5 @@ async fn stripe_is_asked_to_return_the_fee_only_where_none_of_it_went_back_by_us
     let sent = between.sent("/v1/refunds");
     assert_eq!(sent.len(), 1);
     assert!(sent[0].contains("refund_application_fee=true"), "{sent:?}");
+    app.books_equal_stripe().await;
 }

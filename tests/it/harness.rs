@@ -3,6 +3,7 @@
 
 mod actors;
 mod between;
+mod books;
 mod client;
 mod database;
 mod has;

@@ -30,6 +30,7 @@ mod offers;
 mod onboarding;
 mod orders;
 mod payouts;
+mod platform_book;
 mod platform_faults;
 mod posting;
 mod predicates;

@@ -109,6 +109,7 @@ async fn a_payout_closes_and_itemises_a_sale_a_partial_refund_and_all_fees() {
         .expect(200)
         .await;
     assert_eq!(findings["data"], json!([]));
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -153,6 +154,7 @@ async fn a_payout_that_was_paid_and_then_fails_comes_back_to_the_balance() {
         .expect(200)
         .await;
     assert_eq!(findings["data"][0]["subject"], payout);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]

@@ -77,6 +77,9 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
     ledger::deadlines::keep_books(&app.app)
         .await
         .expect("looks");
+    ledger::application_fees::compare(&app.app)
+        .await
+        .expect("compares");
     app.verify(sale).await;
     // A sale, its refund and a payout, with all that follows from them.
     let sold = app.sale(lamp).await;
@@ -98,6 +101,10 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
         "audit_log?subject=all",
     ] {
         let path = format!("/v1/admin/{path}");
+        app.get(path).by(admin).expect(200).await;
+    }
+    for query in ["", "?interval=month", "?currency=usd&by_seller=true"] {
+        let path = format!("/v1/reports/application_fees{query}");
         app.get(path).by(admin).expect(200).await;
     }
     let of_one = format!("/v1/products?seller_id={}", shop.id);
@@ -152,6 +159,7 @@ async fn statements_that_run_again_and_again_read_no_table_from_end_to_end() {
     let sale = app.sale(&lamp).await;
     let admin = app.admin().await;
     app.settle().await;
+    app.know_platform().await;
 
     let statements = Statements::default();
     // For the whole process, since SQLite's statements are done in threads of their own.

@@ -57,6 +57,7 @@ async fn a_partial_refund_returns_its_share_of_the_fee_and_the_rest_can_follow()
         .by(&shop.owner)
         .refused(409, "already_refunded")
         .await;
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -87,6 +88,7 @@ async fn refunds_never_exceed_what_was_paid_after_the_discount() {
     .await;
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -250,6 +252,7 @@ async fn an_order_is_paid_again_when_its_refund_fails_after_all() {
     order.has(json!({ "status": "paid", "amount_refunded": 0 }));
     let refunds = app.refunds(&shop, &checkout.order).await;
     assert_eq!(refunds[0]["status"], "failed");
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -286,6 +289,7 @@ async fn an_older_event_about_a_refund_changes_nothing_whenever_it_comes() {
         say(older).await;
         assert_eq!(now().await, stands("failed", "paid"), "{older}");
     }
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]

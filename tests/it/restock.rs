@@ -164,6 +164,7 @@ async fn a_refund_brings_its_goods_back_when_it_succeeds_and_only_then_and_once(
     app.settle().await;
     assert_eq!(app.order(&sold).await["status"], "refunded");
     assert_eq!(app.stock(&lamp).await, 9);
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]
@@ -251,6 +252,7 @@ async fn units_come_back_by_line_and_never_more_than_were_sold() {
     assert_eq!(returned(&app, &sold).await, [3, 1]);
     let after = (app.stock(&lamp).await, app.stock(&vase).await);
     assert_eq!(after, (json!(7), json!(10)));
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]

@@ -20,6 +20,11 @@ pub fn transactions(
     }
 }
 
+/// Such a page, each transaction with its whole source. An application fee tells its charge only there.
+pub fn with_sources(list: ListBalanceTransaction) -> ListBalanceTransaction {
+    list.expand(["data.source".to_owned()])
+}
+
 /// A page of the balance transactions in an automatic payout (`payout=`). The payout's own transaction is among them.
 pub fn payout_transactions(payout: &str, starting_after: Option<&str>) -> ListBalanceTransaction {
     page(starting_after).payout(payout)

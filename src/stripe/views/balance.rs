@@ -143,6 +143,53 @@ impl SourceView {
     }
 }
 
+/// What the whole source of a balance transaction says of an application fee: the fee itself, or a refund of it
+/// (docs.stripe.com/api/application_fees/object, docs.stripe.com/api/fee_refunds/object). The refund of a charge tells only
+/// that charge.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FeeSourceView {
+    /// `application_fee`, `fee_refund`, or another.
+    pub object: String,
+    /// Minor units, never negative.
+    #[serde(deserialize_with = "moved")]
+    pub amount: i64,
+    /// The charge's currency, lower case.
+    #[serde(deserialize_with = "currency")]
+    pub currency: String,
+    /// The account that paid the fee.
+    pub account: Option<Expandable<IdView>>,
+    /// The charge it was taken of.
+    pub charge: Option<Expandable<IdView>>,
+    /// The fee of which a refund is.
+    pub fee: Option<Expandable<IdView>>,
+}
+
+impl FeeSourceView {
+    /// Reads the whole source. `None`: it came as its id alone, or tells no amount.
+    pub fn read(source: &Value) -> Option<Self> {
+        Self::deserialize(source).ok()
+    }
+
+    /// Whether it is an application fee, or a refund of one.
+    pub fn is_of_fee(&self) -> bool {
+        matches!(self.object.as_str(), "application_fee" | "fee_refund")
+    }
+}
+
+/// A balance transaction with its whole source (docs.stripe.com/api/balance_transactions/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct WholeSourceView {
+    #[serde(default)]
+    source: Value,
+}
+
+impl WholeSourceView {
+    /// What the source says of an application fee.
+    pub fn fee_source(&self) -> Option<FeeSourceView> {
+        FeeSourceView::read(&self.source)
+    }
+}
+
 /// An application fee of which a part went back (docs.stripe.com/api/application_fees/object).
 #[derive(Clone, Debug, Deserialize)]
 pub struct ApplicationFeeView {

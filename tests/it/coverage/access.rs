@@ -95,6 +95,8 @@ const WHO_MAY: &[Row] = &[
     ("listPayoutTransactions", SELLING),
     ("listLedgerBalances", LOGGED_IN),
     ("listLedgerBalances?seller_id", SELLING),
+    ("reportApplicationFees", ADMINS),
+    ("reportApplicationFees?seller_id", ADMINS),
     ("listFindings", ADMINS),
     ("getFinding", ADMINS),
     ("resolveFinding", ADMINS),
