@@ -11,7 +11,8 @@ use crate::Failure;
 /// The rows that break a rule, by category.
 pub type Faults = BTreeMap<String, Vec<String>>;
 
-const TABLES: [(&str, &str); 6] = [
+const TABLES: [(&str, &str); 7] = [
+    ("oracle_platform", "account TEXT PRIMARY KEY"),
     (
         "oracle_deliveries",
         "id TEXT PRIMARY KEY, acknowledged BIGINT",
@@ -27,7 +28,7 @@ const TABLES: [(&str, &str); 6] = [
     ),
     (
         "oracle_fees",
-        "id TEXT PRIMARY KEY, amount BIGINT, amount_refunded BIGINT, charge_refunded BIGINT",
+        "id TEXT PRIMARY KEY, amount BIGINT, amount_refunded BIGINT, charge_refunded BIGINT, currency TEXT",
     ),
     (
         "oracle_transactions",
@@ -94,6 +95,7 @@ async fn write_down(
         .iter()
         .map(|(id, times)| vec![id.as_str().into(), i64::from(*times).into()]);
     insert(db, "oracle_deliveries", rows.collect()).await?;
+    insert(db, "oracle_platform", vec![vec![txt(oracle, "platform")]]).await?;
     let refunded = refunded_charges(oracle);
     for (account, books) in oracle["accounts"].as_object().into_iter().flatten() {
         let list = |kind: &str| books[kind].as_array().cloned().unwrap_or_default();
@@ -124,11 +126,7 @@ async fn write_down(
         });
         insert(db, "oracle_refunds", rows.collect()).await?;
         let fees = list("application_fees");
-        let rows = fees.iter().map(|f| {
-            let whole = refunded.get(f["charge"].as_str().unwrap_or_default()) == Some(&true);
-            let (amount, back) = (int(f, "amount"), int(f, "amount_refunded"));
-            vec![txt(f, "id"), amount, back, i64::from(whole).into()]
-        });
+        let rows = fees.iter().map(|fee| fee_row(fee, &refunded));
         insert(db, "oracle_fees", rows.collect()).await?;
         let transactions = list("balance_transactions");
         let rows = transactions
@@ -144,6 +142,13 @@ async fn write_down(
     }
     db.execute_unprepared("COMMIT").await?;
     Ok(())
+}
+
+fn fee_row(fee: &Value, refunded: &BTreeMap<String, bool>) -> Vec<Sql> {
+    let whole = refunded.get(fee["charge"].as_str().unwrap_or_default()) == Some(&true);
+    let (amount, back) = (int(fee, "amount"), int(fee, "amount_refunded"));
+    let (id, currency) = (txt(fee, "id"), txt(fee, "currency"));
+    vec![id, amount, back, i64::from(whole).into(), currency]
 }
 
 /// Whether each charge was refunded in full.

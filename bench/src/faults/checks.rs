@@ -11,7 +11,7 @@ pub struct Check {
     pub sql: &'static str,
 }
 
-pub const CHECKS: [Check; 28] = [
+pub const CHECKS: [Check; 30] = [
     Check {
         category: "acknowledged_lost",
         wrong: "Stripe was answered 2xx, and the event is not in the database",
@@ -198,6 +198,20 @@ pub const CHECKS: [Check; 28] = [
               UNION ALL
               SELECT r.id FROM refunds r LEFT JOIN refund_orders x ON x.refund_id = r.id
                 GROUP BY r.id HAVING COALESCE(SUM(x.amount), 0) <> r.amount",
+    },
+    Check {
+        category: "platform_unbooked",
+        wrong: "the platform's own account has money and no book",
+        sql: "SELECT o.account AS who FROM oracle_balances o JOIN oracle_platform p ON p.account = o.account
+                WHERE NOT EXISTS (SELECT 1 FROM books b WHERE b.stripe_account = o.account AND b.seller_id IS NULL)",
+    },
+    Check {
+        category: "income_differs",
+        wrong: "the platform's book has another income than Stripe's fees come to",
+        sql: "SELECT f.currency AS who FROM
+                (SELECT currency, SUM(amount - amount_refunded) AS net FROM oracle_fees GROUP BY currency) f
+                WHERE f.net <> (SELECT COALESCE(-SUM(e.amount), 0) FROM entries e JOIN books b ON b.id = e.book_id
+                  WHERE b.seller_id IS NULL AND e.currency = f.currency AND e.account LIKE 'income:%')",
     },
     Check {
         category: "wrong_account",

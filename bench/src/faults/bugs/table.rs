@@ -6,7 +6,7 @@ use super::plans::{
 };
 use super::{Bug, Patch};
 
-pub const BUGS: [Bug; 30] = [
+pub const BUGS: [Bug; 31] = [
     Bug {
         name: "no_overlap",
         does: "a pull reads nothing that Stripe lists late",
@@ -538,6 +538,18 @@ enum Outcome {"#,
             with: r#"} else if BUG_ON && pulled.txn.kind == "refund" {
             continue;
         } else if insert(tx, book, pulled, order).await? {"#,
+        }],
+    },
+    Bug {
+        name: "platform_unread",
+        does: "the platform's own book is opened and never read",
+        found_as: "income_differs",
+        plan: sold_out,
+        patches: &[Patch {
+            file: "src/ledger/deadlines.rs",
+            find: r#"        // The platform's own is no seller's.
+        .join(sea_orm::JoinType::LeftJoin, of_seller.into())"#,
+            with: r#"        .join(if BUG_ON { sea_orm::JoinType::InnerJoin } else { sea_orm::JoinType::LeftJoin }, of_seller.into())"#,
         }],
     },
     Bug {

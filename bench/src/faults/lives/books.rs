@@ -31,6 +31,7 @@ impl World<'_> {
             }
             expected.extend(self.expected_findings(life, &oracle).await?);
         }
+        wrong.extend(self.platform_differs(&oracle).await?);
         let found = self.open_findings().await?;
         let now = int(&oracle, "now");
         for (key, account) in found.iter().filter(|(key, _)| !expected.contains(*key)) {
@@ -46,6 +47,51 @@ impl World<'_> {
             wrong.push(("finding_missing".to_owned(), format!("{kind} {subject}")));
         }
         Ok(wrong)
+    }
+
+    /// Where the platform's own book isn't what its fees, transfers, payouts and balance come to.
+    async fn platform_differs(&self, oracle: &Value) -> Result<Vec<(String, String)>, Failure> {
+        let platform = text(oracle, "platform")?;
+        let rows = |kind: &str| list(oracle, &platform, kind).iter();
+        let fees = rows("application_fees").map(|f| int(f, "amount") - int(f, "amount_refunded"));
+        let sent = rows("transfers").map(|t| int(t, "amount") - int(t, "amount_reversed"));
+        let paid_out = |status: &[&str]| -> i64 {
+            let of = rows("payouts");
+            let of = of.filter(|p| status.contains(&p["status"].as_str().unwrap_or_default()));
+            of.map(|p| int(p, "amount")).sum()
+        };
+        let topped_up: i64 = rows("balance_transactions")
+            .filter(|t| t["reporting_category"] == "topup")
+            .map(|t| int(t, "net"))
+            .sum();
+        let balance = &oracle["accounts"][&platform]["balances"]["usd"];
+        let balance = int(balance, "available") + int(balance, "pending");
+        let ledger = self.ledger(&platform).await?;
+        let of = |account: &str| ledger.get(account).copied().unwrap_or(0);
+        let income = of("income:application_fee") + of("income:application_fee_refund");
+        let compared = [
+            ("income", income, -fees.sum::<i64>()),
+            ("transfer", of("transfer"), sent.sum()),
+            (
+                "payout:clearing",
+                of("payout:clearing"),
+                paid_out(&["pending", "in_transit"]),
+            ),
+            ("bank", of("bank"), paid_out(&["paid"]) - topped_up),
+            (
+                "stripe_balance:payments",
+                of("stripe_balance:payments"),
+                balance,
+            ),
+        ];
+        let differing = compared
+            .into_iter()
+            .filter(|(_, found, wanted)| found != wanted);
+        let told = differing.map(|(account, found, wanted)| {
+            let who = format!("the platform's {account}: {found}, not {wanted}");
+            ("platform_differs".to_owned(), who)
+        });
+        Ok(told.collect())
     }
 
     /// The findings that this life must have caused: kind and subject.
