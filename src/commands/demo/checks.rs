@@ -8,7 +8,7 @@ use souk::money::display;
 use super::evidence::{Evidence, Story, gather, int, list};
 use super::responses::LedgerBalance;
 use super::shop::Shop;
-use super::{Failure, Poll, Stage, until};
+use super::{Failure, Poll, Stage, payday, until};
 
 /// What a check found, or what is wrong.
 type Verdict = Result<String, String>;
@@ -42,6 +42,10 @@ pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
         ("refunds and returned fees are Stripe's", evidence.refunds()),
         ("every journal sums to zero", evidence.journals()),
         ("every book equals Stripe's balance", evidence.books()),
+        (
+            "the platform's income is what its fees come to",
+            evidence.income(),
+        ),
         (
             "each payout is the sum of its transactions",
             evidence.payouts(),
@@ -319,6 +323,19 @@ impl Evidence<'_> {
 
     fn books(&self) -> Verdict {
         compare_books(&self.story.shop.account, &self.oracle, &self.balances)
+    }
+
+    fn income(&self) -> Verdict {
+        let ours: i64 = self.income.iter().map(|row| row.net).sum();
+        let theirs = payday::fees(&self.story.shop, &self.oracle);
+        ensure(ours == theirs, || {
+            format!(
+                "the platform's book has {}, Stripe {}",
+                self.shown(ours),
+                self.shown(theirs)
+            )
+        })?;
+        Ok(self.shown(ours))
     }
 
     fn payouts(&self) -> Verdict {

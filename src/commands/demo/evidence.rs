@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use super::responses::{
-    Finding, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
+    Finding, Income, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
     Transaction,
 };
 use super::sales::Purchase;
 use super::shop::Shop;
-use super::{Failure, Stage};
+use super::{Failure, Stage, payday};
 
 /// The purchases and payouts that were played.
 pub struct Story {
@@ -33,6 +33,7 @@ pub struct Evidence<'a> {
     pub stock: Vec<StockAdjustment>,
     pub balances: Vec<LedgerBalance>,
     pub payouts: Vec<(Payout, Vec<Transaction>)>,
+    pub income: Vec<Income>,
     pub findings: Vec<Finding>,
 }
 
@@ -74,6 +75,7 @@ pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>,
             .await?,
         balances: admin.get_list("/v1/ledger/balances").await?,
         payouts,
+        income: payday::income(stage, &story.shop).await?,
         findings: admin.all("/v1/ledger/findings?state=open").await?,
     })
 }

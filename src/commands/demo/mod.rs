@@ -121,6 +121,7 @@ async fn perform(environment: &Environment) -> Result<(), Failure> {
     sales::scratch_is_made_good(&stage, &shop, &first).await?;
     let payouts = payday::days_pass_until_payday(&stage, &shop).await?;
     payday::admin_explains(&stage, &payouts).await?;
+    payday::admin_sees_the_income(&stage, &shop).await?;
 
     let story = Story {
         shop,

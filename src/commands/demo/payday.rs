@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use souk::money::display;
 
-use super::responses::{Payout, Transaction};
+use super::evidence::{int, list};
+use super::responses::{Income, Payout, Transaction};
 use super::shop::{CURRENCY, Shop};
 use super::{Failure, Poll, Stage, short, until};
 
@@ -137,4 +138,63 @@ pub async fn admin_explains(stage: &Stage, payouts: &[Payout]) -> Result<(), Fai
         screen.amount("paid to her bank", seen.amount, &seen.currency);
     }
     Ok(())
+}
+
+/// The admin reads what the fees brought, once the platform's own book has them all.
+pub async fn admin_sees_the_income(stage: &Stage, shop: &Shop) -> Result<(), Failure> {
+    let screen = &stage.screen;
+    screen.step("And at the platform's own income");
+    let rows = until(screen, "the platform's book to have its fees", async || {
+        let oracle = shop.stripe.oracle().await?;
+        let rows = income(stage, shop).await?;
+        let (ours, theirs) = (rows.iter().map(|row| row.net).sum(), fees(shop, &oracle));
+        Ok(match ours == theirs {
+            true => Poll::Ready(rows),
+            false => Poll::Pending(format!(
+                "{} of {}",
+                display(ours, CURRENCY),
+                display(theirs, CURRENCY)
+            )),
+        })
+    })
+    .await?;
+    let line = |row: &Income| {
+        let amounts = [row.amount, row.amount_returned, row.net];
+        [row.period.clone(), row.count.to_string()]
+            .into_iter()
+            .chain(amounts.map(|amount| display(amount, &row.currency)))
+            .collect()
+    };
+    let lines: Vec<Vec<String>> = rows.iter().map(line).collect();
+    let sum = |of: fn(&Income) -> i64| display(rows.iter().map(of).sum(), CURRENCY);
+    let last = [
+        "all".to_owned(),
+        rows.iter().map(|row| row.count).sum::<i64>().to_string(),
+        sum(|row| row.amount),
+        sum(|row| row.amount_returned),
+        sum(|row| row.net),
+    ];
+    screen.table(
+        &["month", "fees", "taken", "returned", "kept"],
+        &lines,
+        &last,
+    );
+    Ok(())
+}
+
+/// What this shop's fees brought, by month.
+pub async fn income(stage: &Stage, shop: &Shop) -> Result<Vec<Income>, Failure> {
+    let seller = &shop.seller.id;
+    let path = format!("/v1/reports/application_fees?interval=month&seller_id={seller}");
+    stage.admin.get_list(&path).await
+}
+
+/// What the platform kept of this shop's fees, by Stripe's own books.
+pub fn fees(shop: &Shop, oracle: &Value) -> i64 {
+    let platform = oracle["platform"].as_str().unwrap_or_default();
+    let fees = list(&oracle["accounts"][platform]["application_fees"]);
+    let of_shop = fees.filter(|fee| fee["account"] == shop.account.as_str());
+    of_shop
+        .map(|fee| int(fee, "amount") - int(fee, "amount_refunded"))
+        .sum()
 }

@@ -125,6 +125,16 @@ pub struct LedgerBalance {
 }
 
 #[derive(Deserialize)]
+pub struct Income {
+    pub period: String,
+    pub currency: String,
+    pub count: i64,
+    pub amount: i64,
+    pub amount_returned: i64,
+    pub net: i64,
+}
+
+#[derive(Deserialize)]
 pub struct Finding {
     pub kind: String,
     pub stripe_account: Option<String>,
