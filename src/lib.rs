@@ -82,6 +82,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(sellers::routes::router())
         .merge(catalog::routes::router())
         .merge(orders::routes::router())
+        .merge(orders::shipments::routes::router())
         .merge(payments::checkout::routes::router())
         .merge(payments::refunds::routes::router())
         .merge(ledger::routes::router())

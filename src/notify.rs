@@ -1,10 +1,12 @@
 //! The mails to buyers and sellers.
 
+mod shipments;
+
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::ids::RowId;
 use souk_entity::{
-    OrderId, PaymentId, RefundId, SellerId, Timestamp, dispute, order, payment, payment_order,
-    payout, refund,
+    OrderId, PaymentId, RefundId, SellerId, ShipmentId, Timestamp, dispute, order, payment,
+    payment_order, payout, refund,
 };
 
 use crate::app::App;
@@ -30,6 +32,9 @@ struct Subject {
 /// # Errors
 /// The mail can't be sent, or what it is about isn't here.
 pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<()> {
+    if about.split('_').next() == Some(ShipmentId::PREFIX) {
+        return shipments::send(app, what, &ShipmentId::from(about)).await;
+    }
     let subject = find(app, about).await?;
     let unknown = || Error::internal(format!("no mail is called {what}"));
     let (address, (headline, text)) = match to {

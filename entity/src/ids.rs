@@ -75,6 +75,8 @@ row_ids! {
     OrderLineId = "oln";
     /// An entry of an order's timeline.
     OrderEventId = "oev";
+    /// Goods of an order that were sent together.
+    ShipmentId = "shp";
     /// One attempt to collect money through one Stripe object.
     PaymentId = "pay";
     /// A refund.

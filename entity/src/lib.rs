@@ -30,6 +30,8 @@ pub mod refund_line;
 pub mod refund_order;
 pub mod seller;
 pub mod session;
+pub mod shipment;
+pub mod shipment_line;
 pub mod stock_movement;
 pub mod unreadable_transaction;
 pub mod user;

@@ -61,6 +61,23 @@ pub fn allowed_redirect(config: &Config, param: &str, given: String) -> Result<S
     }
 }
 
+/// An address that a buyer is shown and mailed. Only the web's: no scripts, no files. And no user before the host, which
+/// would make another host's name look like the address'.
+///
+/// # Errors
+/// Names the field.
+pub fn web_address(param: &str, given: &str) -> Result<String> {
+    let url = url::Url::parse(given).ok().filter(|url| {
+        let is_web = matches!(url.scheme(), "http" | "https") && url.has_host();
+        is_web && url.username().is_empty() && url.password().is_none()
+    });
+    let short = |url: &url::Url| given.len() <= 2048 && url.as_str().len() <= 2048;
+    url.filter(short).map(String::from).ok_or_else(|| {
+        let is = "is an http or https address of at most 2048 characters";
+        Error::invalid(param, format!("{param} {is}."))
+    })
+}
+
 /// An HTML page. The variable parts of `body` must have gone through `escape`.
 pub fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let html = include_str!("page.html")

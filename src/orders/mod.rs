@@ -1,14 +1,17 @@
 //! Orders: access to them, their states and their timelines.
 
 pub mod routes;
+pub mod shipments;
 mod view;
 
 pub use view::{OrderView, view};
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder,
 };
 use serde_json::{Value, json};
 use souk_entity::order::{self, OrderStatus};
@@ -21,6 +24,8 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::identity::{Caller, MaybeCaller};
 use crate::{ids, sellers};
+
+use shipments::Carriage;
 
 /// Somebody's relation to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +61,24 @@ impl Credentials {
     pub fn is_given(&self) -> bool {
         self.caller.is_some() || self.secret.is_some()
     }
+
+    /// Those of a request that must have some.
+    async fn required(parts: &mut Parts, app: &App) -> Result<Self> {
+        let credentials = Self::from_request_parts(parts, app).await?;
+        match credentials.is_given() {
+            true => Ok(credentials),
+            false => Err(Error::Unauthenticated(
+                "unauthenticated",
+                "Log in, or send the Order-Secret header.",
+            )),
+        }
+    }
 }
 
-impl axum::extract::FromRequestParts<App> for Credentials {
+impl FromRequestParts<App> for Credentials {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let MaybeCaller(caller) = MaybeCaller::from_request_parts(parts, app).await?;
         let secret = parts
             .headers
@@ -72,17 +89,11 @@ impl axum::extract::FromRequestParts<App> for Credentials {
     }
 }
 
-impl axum::extract::FromRequestParts<App> for OrderAccess {
+impl FromRequestParts<App> for OrderAccess {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut axum::http::request::Parts, app: &App) -> Result<Self> {
-        let credentials = Credentials::from_request_parts(parts, app).await?;
-        if !credentials.is_given() {
-            return Err(Error::Unauthenticated(
-                "unauthenticated",
-                "Log in, or send the Order-Secret header.",
-            ));
-        }
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let credentials = Credentials::required(parts, app).await?;
         let crate::http::Path(id) =
             crate::http::Path::<OrderId>::from_request_parts(parts, app).await?;
         let order = order::Entity::find_by_id(id)
@@ -132,6 +143,19 @@ pub async fn access<C: ConnectionTrait>(
         side,
         actor: caller.principal(),
     }))
+}
+
+/// What only the seller's side does: sending an order's goods, for instance.
+///
+/// # Errors
+/// 403 for the buyer.
+fn for_sellers(access: &OrderAccess) -> Result<()> {
+    match access.side {
+        Side::Buyer => Err(Error::Forbidden(
+            "Only the order's seller or an admin may do this.",
+        )),
+        Side::Seller | Side::Admin => Ok(()),
+    }
 }
 
 /// A line to be ordered, priced from the database.
@@ -248,48 +272,30 @@ struct NewFulfilment {
     despite_dispute: bool,
 }
 
-/// Marks a paid order as fulfilled, once. A repetition answers the order as it is.
+/// Marks a paid order as fulfilled, once: all that is left of it was sent, which is a shipment. A repetition answers the order
+/// as it is.
 ///
 /// # Errors
 /// 403 for the buyer; `order_not_paid`; `order_disputed`, unless it is to be fulfilled all the same.
 async fn fulfil(app: &App, access: OrderAccess, new: NewFulfilment) -> Result<order::Model> {
-    use order::Column as C;
-    if access.side == Side::Buyer {
-        return Err(Error::Forbidden(
-            "Only the seller or an admin fulfils an order.",
-        ));
-    }
+    for_sellers(&access)?;
     let id = access.order.id.clone();
     let tx = app.db.begin_write().await?;
-    let order = order::Entity::find_by_id(id.clone())
-        .lock_exclusive()
-        .one(&tx)
-        .await?
-        .ok_or(Error::NotFound("order"))?;
+    let order = shipments::lock(&tx, &id).await?;
     if order.fulfilled_at.is_some() {
         return Ok(order);
     }
-    if order.status != OrderStatus::Paid {
-        return Err(Error::conflict(
-            "order_not_paid",
-            "Only a paid order can be fulfilled.",
-        ));
-    }
-    if !new.despite_dispute && is_disputed(&tx, &id).await? {
-        return Err(Error::conflict(
-            "order_disputed",
-            "The buyer has disputed the payment with their bank, so its money may be gone. To fulfil the order all the \
-             same, send despite_dispute: true.",
-        ));
-    }
-    order::Entity::update_many()
-        .col_expr(C::FulfilledAt, Expr::value(tx.now()))
-        .col_expr(C::TrackingNumber, Expr::value(new.tracking_number.clone()))
-        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
-        .filter(C::Id.eq(id.clone()))
-        .exec(&tx)
-        .await?;
-    let mut data = json!({ "note": new.note, "tracking_number": new.tracking_number });
+    shipments::check_sendable(&tx, &order, new.despite_dispute).await?;
+    let carriage = Carriage {
+        tracking_number: new.tracking_number.clone(),
+        note: new.note.clone(),
+        ..Carriage::default()
+    };
+    let shipment = shipments::send_rest(&tx, &id, carriage, &access.actor).await?;
+    shipments::mark_fulfilled(&tx, &id, new.tracking_number.as_deref()).await?;
+    let mut data = json!({
+        "note": new.note, "tracking_number": new.tracking_number, "shipment": shipment,
+    });
     if new.despite_dispute {
         data["despite_dispute"] = json!(true);
     }
@@ -299,6 +305,15 @@ async fn fulfil(app: &App, access: OrderAccess, new: NewFulfilment) -> Result<or
     tx.commit().await?;
     let order = order::Entity::find_by_id(id).one(&app.db.read).await?;
     order.ok_or(Error::NotFound("order"))
+}
+
+/// An `Idempotency-Key` that made something of another order.
+fn another_order() -> Error {
+    Error::invalid_with(
+        "idempotency_mismatch",
+        "Idempotency-Key",
+        "This Idempotency-Key was used for another order. Use a new key for a new request.",
+    )
 }
 
 /// Whether a dispute of the order's payments may take its money, or has taken it.

@@ -13,6 +13,8 @@ use crate::catalog::LineMovements;
 use crate::error::Result;
 use crate::money;
 
+use super::shipments::{ShipmentView, ShipmentsOfOrders};
+
 /// An order as the API shows it. Amounts are in minor units.
 #[derive(Debug, Serialize)]
 pub struct OrderView {
@@ -29,6 +31,7 @@ pub struct OrderView {
     amount_refunded: i64,
     application_fee_amount: i64,
     lines: Vec<LineView>,
+    shipments: Vec<ShipmentView>,
     disputes: Vec<DisputeView>,
     fulfilled_at: Option<Timestamp>,
     tracking_number: Option<String>,
@@ -50,14 +53,20 @@ struct LineView {
     name: String,
     unit_amount: i64,
     quantity: i64,
+    quantity_shipped: i64,
     quantity_returned: i64,
     amount: i64,
 }
 
 impl LineView {
-    fn of(line: order_line::Model, movements: &LineMovements) -> Result<Self> {
+    fn of(
+        line: order_line::Model,
+        movements: &LineMovements,
+        shipments: &ShipmentsOfOrders,
+    ) -> Result<Self> {
         Ok(Self {
             object: "order_line",
+            quantity_shipped: shipments.sent(&line.id)?,
             quantity_returned: movements.returned(&line.id)?,
             id: line.id,
             product_id: line.product_id,
@@ -119,6 +128,7 @@ pub(super) async fn views<C: ConnectionTrait>(
         .await?;
     let line_ids: Vec<_> = lines.iter().map(|line| line.id.clone()).collect();
     let movements = LineMovements::find(db, &line_ids).await?;
+    let shipments = ShipmentsOfOrders::find(db, &ids).await?;
     let links = payment_order::Entity::find()
         .filter(payment_order::Column::OrderId.is_in(ids.clone()))
         .all(db)
@@ -149,11 +159,14 @@ pub(super) async fn views<C: ConnectionTrait>(
                 .cloned()
                 .collect();
             lines.sort_by_key(|line| line.position);
-            let lines = lines.into_iter().map(|line| LineView::of(line, &movements));
+            let lines = lines
+                .into_iter()
+                .map(|line| LineView::of(line, &movements, &shipments));
             let lines: Vec<_> = lines.collect::<Result<_>>()?;
             let disputes = disputes.iter().filter(|row| row.order_id == order.id);
             let disputes = disputes.cloned().map(DisputeView::from).collect();
-            view_of(order, lines, &payments, disputes)
+            let shipments = shipments.views(&order.id);
+            view_of(order, (lines, shipments, disputes), &payments)
         })
         .collect()
 }
@@ -170,9 +183,8 @@ fn fee_kept(payment: &payment::Model, share: &payment_order::Model) -> Result<i6
 
 fn view_of(
     order: order::Model,
-    lines: Vec<LineView>,
+    (lines, shipments, disputes): (Vec<LineView>, Vec<ShipmentView>, Vec<DisputeView>),
     payments: &[(&payment::Model, &payment_order::Model)],
-    disputes: Vec<DisputeView>,
 ) -> Result<OrderView> {
     // The payment that paid it; as long as there is none, the newest attempt.
     let paid = payments
@@ -198,6 +210,7 @@ fn view_of(
         amount_refunded: refunded,
         application_fee_amount: fee.transpose()?.unwrap_or(0),
         lines,
+        shipments,
         disputes,
         fulfilled_at: order.fulfilled_at,
         tracking_number: order.tracking_number,

@@ -41,6 +41,7 @@ mod refund_lines;
 mod refunds;
 mod restock;
 mod sellers;
+mod shipments;
 mod transactions;
 mod trusted_proxies;
 mod unanswered;

@@ -175,6 +175,7 @@ async fn only_a_paid_order_is_fulfilled_and_not_by_its_buyer() {
         .by(&app.admin().await)
         .expect(200)
         .await;
+    app.settle().await;
 }
 
 #[tokio::test]

@@ -350,6 +350,7 @@ async fn a_free_order_is_fulfilled_or_cancelled_but_not_both() {
         let is_cancelled = order["status"] == "cancelled";
         assert_eq!(is_cancelled, order["fulfilled_at"].is_null());
         assert_eq!(is_cancelled, returned(&app, &sold).await == [1]);
+        app.settle().await;
     }
 }
 

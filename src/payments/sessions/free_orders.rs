@@ -34,7 +34,7 @@ pub(super) async fn cancel(
     if order.status != OrderStatus::Paid {
         return Ok(false);
     }
-    if order.fulfilled_at.is_some() {
+    if order.fulfilled_at.is_some() || orders::shipments::any(tx, id).await? {
         return Err(Error::conflict(
             "order_fulfilled",
             "This order has been fulfilled, so it can't be cancelled any more.",

@@ -18,7 +18,7 @@ const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
 /// another seller's owner and an admin. `operation?parameter` is the operation narrowed to the shop's or the order's.
 ///
 /// An operation that can succeed only once is refused with 409 as soon as it is known who asks: the order is paid, so it
-/// can't be cancelled nor its checkout expired; the refund is of more than was paid; the account isn't Express; the event
+/// can't be cancelled nor its checkout expired; all of it was sent; the refund is of more than was paid; the account isn't Express; the event
 /// has had its effect, and the job is done.
 #[rustfmt::skip]
 const WHO_MAY: &[Row] = &[
@@ -78,6 +78,12 @@ const WHO_MAY: &[Row] = &[
     ("getOrder", [401, 404, 200, 404, 200, 404, 200]),
     ("listOrderEvents", [401, 404, 200, 404, 200, 404, 200]),
     ("fulfilOrder", [401, 404, 403, 404, 200, 404, 200]),
+    ("createShipment", [401, 404, 403, 404, 409, 404, 409]),
+    ("listShipments", [401, 404, 200, 404, 200, 404, 200]),
+    ("getShipment", [401, 404, 200, 404, 200, 404, 200]),
+    ("updateShipment", [401, 404, 403, 404, 200, 404, 200]),
+    ("deliverShipment", [401, 404, 403, 404, 200, 404, 200]),
+    ("voidShipment", [401, 404, 403, 404, 200, 404, 200]),
     ("cancelOrder", [401, 404, 409, 404, 409, 404, 409]),
 
     ("createRefund", [401, 401, 403, 404, 409, 404, 409]),

@@ -75,6 +75,8 @@ impl Fixture {
         let (buyer, owner) = (app.login(&buyer).await, app.login(&shop.owner).await);
         let shop = Shop { owner, ..shop };
         let payouts = app.get("/v1/payouts").by(&shop.owner).expect(200).await;
+        let path = format!("/v1/orders/{}/shipments", bought.order);
+        let shipment = app.post(path, json!({})).by(&shop.owner).expect(201).await;
         let body = json!({ "seller_id": shop.id, "code": "SCENE", "percent_off": 20 });
         let code = app.post("/v1/promotion_codes", body).by(&shop.owner);
         let code = text(&code.expect(201).await, "id");
@@ -91,6 +93,7 @@ impl Fixture {
             bought.order,
             refund,
             code,
+            text(&shipment, "id"),
             text(&payouts["data"][0], "id"),
             shop.account.clone(),
             app.query("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
@@ -139,7 +142,7 @@ impl Fixture {
 
     /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
-        let kinds = ["ord", "rfd", "po", "pmc"].map(|kind| self.ids[kind].as_str());
+        let kinds = ["ord", "shp", "rfd", "po", "pmc"].map(|kind| self.ids[kind].as_str());
         let people = [
             &self.shop.account,
             &self.shop.owner.email,

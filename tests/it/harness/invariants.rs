@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 /// Each query names rows that break a rule.
-const RULES: [(&str, &str); 10] = [
+const RULES: [(&str, &str); 11] = [
     (
         "a journal does not sum to zero",
         "SELECT journal_id AS who FROM entries GROUP BY journal_id, currency HAVING SUM(amount) <> 0",
@@ -24,6 +24,12 @@ const RULES: [(&str, &str); 10] = [
         "SELECT l.id AS who FROM order_lines l WHERE
            (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m WHERE m.returned_line_id = l.id) >
            (SELECT COALESCE(-SUM(m.delta), 0) FROM stock_movements m WHERE m.order_line_id = l.id)",
+    ),
+    (
+        "more of a line was sent than was bought",
+        "SELECT l.id AS who FROM order_lines l WHERE l.quantity <
+           (SELECT COALESCE(SUM(x.quantity), 0) FROM shipment_lines x JOIN shipments s ON s.id = x.shipment_id
+              WHERE x.order_line_id = l.id AND s.voided_at IS NULL)",
     ),
     (
         "a paid payment's order is neither paid nor on its way back",
