@@ -83,6 +83,8 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(catalog::routes::router())
         .merge(orders::routes::router())
         .merge(orders::shipments::routes::router())
+        .merge(orders::notes::routes::router())
+        .merge(orders::files::routes::router())
         .merge(payments::checkout::routes::router())
         .merge(payments::refunds::routes::router())
         .merge(ledger::routes::router())

@@ -77,6 +77,10 @@ row_ids! {
     OrderEventId = "oev";
     /// Goods of an order that were sent together.
     ShipmentId = "shp";
+    /// A note of an order.
+    OrderNoteId = "ont";
+    /// A file of an order.
+    OrderFileId = "ofl";
     /// One attempt to collect money through one Stripe object.
     PaymentId = "pay";
     /// A refund.

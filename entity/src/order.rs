@@ -65,6 +65,12 @@ pub struct Model {
     pub tracking_number: Option<String>,
     pub cancelled_at: Option<Timestamp>,
     pub cancel_reason: Option<String>,
+    /// Where it was bought, if that can be believed.
+    pub purchase_ip: Option<String>,
+    pub purchase_user_agent: Option<String>,
+    /// The seller's as it was when the order was made.
+    pub refund_policy: Option<String>,
+    pub refund_policy_url: Option<String>,
     pub metadata: JsonText<Metadata>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

@@ -198,6 +198,9 @@ pub struct Model {
     pub application_fee_bps: Option<i32>,
     /// By currency; nothing in a currency that isn't among them. None: the platform's.
     pub application_fee_fixed: Option<JsonText<Amounts>>,
+    /// What the seller tells buyers of refunds.
+    pub refund_policy: Option<String>,
+    pub refund_policy_url: Option<String>,
     pub metadata: JsonText<Metadata>,
     /// The number in the idempotency key of its account's creation.
     pub key_number: i32,

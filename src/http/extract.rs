@@ -15,6 +15,9 @@ use super::Paging;
 /// The most bytes of an API body.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// The most bytes of a file that is sent as a body: what Stripe takes of a file for a dispute (docs.stripe.com/file-upload).
+pub const FILE_LIMIT: usize = 5_000_000;
+
 /// A JSON body, read as `T` and checked by its `Validate` rules.
 pub struct ValidJson<T>(pub T);
 
@@ -33,7 +36,7 @@ pub(super) async fn json_bytes<S: Send + Sync>(request: Request, state: &S) -> R
     if !untyped && !is_type(request.headers(), "application/json") {
         return Err(Error::UnsupportedMediaType("application/json"));
     }
-    let bytes = body_bytes(request, state).await?;
+    let bytes = body_bytes(request, state, BODY_LIMIT).await?;
     match (untyped, bytes.is_empty()) {
         (true, true) => Ok(Bytes::from_static(b"{}")),
         (true, false) => Err(Error::UnsupportedMediaType("application/json")),
@@ -41,12 +44,13 @@ pub(super) async fn json_bytes<S: Send + Sync>(request: Request, state: &S) -> R
     }
 }
 
-async fn body_bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes> {
+/// The bytes of a body. `limit` is the route's own, for the refusal.
+async fn body_bytes<S: Send + Sync>(request: Request, state: &S, limit: usize) -> Result<Bytes> {
     Bytes::from_request(request, state)
         .await
         .map_err(|rejection| {
             if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
-                Error::PayloadTooLarge(BODY_LIMIT)
+                Error::PayloadTooLarge(limit)
             } else {
                 Error::MalformedJson("The body broke off.".to_owned())
             }
@@ -235,8 +239,48 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
                 "application/x-www-form-urlencoded",
             ));
         }
-        let bytes = body_bytes(request, state).await?;
+        let bytes = body_bytes(request, state, BODY_LIMIT).await?;
         from_pairs(pairs(&bytes)).map(Self)
+    }
+}
+
+/// A file that is the whole body, of a type that Stripe takes for disputes.
+pub struct FileBody {
+    /// `application/pdf`, `image/jpeg` or `image/png`.
+    pub content_type: &'static str,
+    /// All of it.
+    pub bytes: Bytes,
+}
+
+/// The types, each with how its files begin.
+const FILE_TYPES: [(&str, &[u8]); 3] = [
+    ("application/pdf", b"%PDF-"),
+    ("image/jpeg", b"\xff\xd8\xff"),
+    ("image/png", b"\x89PNG\r\n\x1a\n"),
+];
+
+impl FileBody {
+    /// Reads it. What a file says of its type must be what its bytes say.
+    ///
+    /// # Errors
+    /// 413, 415, and 422 for bytes of another type.
+    pub async fn read(request: Request) -> Result<Self> {
+        let headers = request.headers();
+        let declared = FILE_TYPES.iter().find(|(name, _)| is_type(headers, name));
+        let Some((content_type, beginning)) = declared else {
+            return Err(Error::UnsupportedMediaType(
+                "application/pdf, image/jpeg or image/png",
+            ));
+        };
+        let bytes = body_bytes(request, &(), FILE_LIMIT).await?;
+        if !bytes.starts_with(beginning) {
+            let other = format!("The bytes of the file are not those of {content_type}.");
+            return Err(Error::invalid("body", other));
+        }
+        Ok(Self {
+            content_type,
+            bytes,
+        })
     }
 }
 

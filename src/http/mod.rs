@@ -11,7 +11,7 @@ pub mod public;
 pub mod retry_contention;
 
 pub use address::ClientAddress;
-pub use extract::BODY_LIMIT;
+pub use extract::{BODY_LIMIT, FILE_LIMIT, FileBody};
 pub use extract::{
     FilterValue, Filters, Form, Path, Query, Unpaged, ValidJson, json_object, json_objects,
 };

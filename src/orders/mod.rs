@@ -1,5 +1,7 @@
 //! Orders: access to them, their states and their timelines.
 
+pub mod files;
+pub mod notes;
 pub mod routes;
 pub mod shipments;
 mod view;

@@ -305,6 +305,8 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         closed_at: None,
         application_fee_bps: None,
         application_fee_fixed: None,
+        refund_policy: None,
+        refund_policy_url: None,
         metadata: JsonText(new.metadata),
         key_number: 1,
         key_until: key_until(tx.now()),
@@ -359,6 +361,10 @@ fn display_name(text: &str) -> Result<String> {
 pub struct SellerChange {
     /// Shown to buyers.
     pub name: Option<String>,
+    /// Shown to buyers; null: none.
+    pub refund_policy: Option<Option<String>>,
+    /// Shown to buyers; null: none.
+    pub refund_policy_url: Option<Option<String>>,
     /// Merged name by name; an empty value removes its name.
     pub metadata: Option<Metadata>,
     /// For admins. Hundredths of a per cent; null: the platform's.
@@ -390,6 +396,14 @@ pub async fn update(
         row.name = display_name(&name)?;
         changed.push("name");
     }
+    if let Some(policy) = change.refund_policy {
+        row.refund_policy = policy;
+        changed.push("refund_policy");
+    }
+    if let Some(url) = change.refund_policy_url {
+        row.refund_policy_url = url;
+        changed.push("refund_policy_url");
+    }
     if let Some(metadata) = change.metadata {
         row.metadata = JsonText(merge_metadata(row.metadata.0, metadata)?);
         changed.push("metadata");
@@ -409,6 +423,8 @@ pub async fn update(
     seller::Entity::update(seller::ActiveModel {
         id: Set(row.id.clone()),
         name: Set(row.name.clone()),
+        refund_policy: Set(row.refund_policy.clone()),
+        refund_policy_url: Set(row.refund_policy_url.clone()),
         metadata: Set(row.metadata.clone()),
         application_fee_bps: Set(row.application_fee_bps),
         application_fee_fixed: Set(row.application_fee_fixed.clone()),

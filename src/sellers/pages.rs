@@ -324,6 +324,8 @@ mod tests {
             closed_at: None,
             application_fee_bps: None,
             application_fee_fixed: None,
+            refund_policy: None,
+            refund_policy_url: None,
             metadata: JsonText::default(),
             key_number: 1,
             key_until: Timestamp(0),

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
     Answer, Empty, Filters, IdempotentJson, List, Paginate, Path, ValidJson, allowed_redirect,
-    deserialize_some,
+    deserialize_some, web_address,
 };
 use crate::identity::{Caller, MaybeCaller};
 use crate::stripe::requests::accounts_v2::UseCase;
@@ -66,6 +66,8 @@ struct SellerView {
     requirements: RequirementsView,
     application_fee_bps: Option<i32>,
     application_fee_fixed: Option<Amounts>,
+    refund_policy: Option<String>,
+    refund_policy_url: Option<String>,
     metadata: Metadata,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -93,6 +95,8 @@ fn view(row: seller::Model) -> SellerView {
         requirements: requirements_view(row.requirements.0),
         application_fee_bps: row.application_fee_bps,
         application_fee_fixed: row.application_fee_fixed.map(|fixed| fixed.0),
+        refund_policy: row.refund_policy,
+        refund_policy_url: row.refund_policy_url,
         metadata: row.metadata.0,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -208,6 +212,8 @@ struct PublicSellerView {
     object: &'static str,
     name: String,
     charges_enabled: bool,
+    refund_policy: Option<String>,
+    refund_policy_url: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -231,6 +237,8 @@ async fn read(
         object: "seller",
         charges_enabled: super::can_charge(&app, &seller),
         name: seller.name,
+        refund_policy: seller.refund_policy,
+        refund_policy_url: seller.refund_policy_url,
         id: seller.id,
     })))
 }
@@ -251,6 +259,15 @@ struct SellerUpdate {
     application_fee_bps: Option<Option<i32>>,
     #[serde(default, deserialize_with = "deserialize_some")]
     application_fee_fixed: Option<Option<Amounts>>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    #[validate(length(
+        min = 1,
+        max = 5000,
+        message = "refund_policy has 1 to 5000 characters, or is null."
+    ))]
+    refund_policy: Option<Option<String>>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    refund_policy_url: Option<Option<String>>,
 }
 
 async fn update(
@@ -258,7 +275,13 @@ async fn update(
     access: SellerAccess,
     ValidJson(body): ValidJson<SellerUpdate>,
 ) -> Answer<SellerView> {
+    let policy_url = match body.refund_policy_url {
+        Some(Some(url)) => Some(Some(web_address("refund_policy_url", &url)?)),
+        url => url,
+    };
     let change = SellerChange {
+        refund_policy: body.refund_policy,
+        refund_policy_url: policy_url,
         name: body.name,
         metadata: body.metadata,
         application_fee_bps: body.application_fee_bps,

@@ -7,13 +7,16 @@ use souk_migration::{Migrator, MigratorTrait};
 use crate::harness::{Database, TestApp, on_postgres};
 
 /// Tables that only grow, each with a change that a statement could try.
-const APPEND_ONLY: [(&str, &str); 6] = [
+const APPEND_ONLY: [(&str, &str); 9] = [
     ("journals", "posting_rule = posting_rule + 1"),
     ("entries", "amount = amount + 1"),
     ("stock_movements", "delta = delta + 1"),
     ("order_lines", "quantity = quantity + 1"),
     ("order_events", "kind = 'nothing'"),
     ("audit_log", "action = 'nothing'"),
+    ("order_notes", "text = 'nothing'"),
+    ("order_files", "sha256 = 'nothing'"),
+    ("order_file_contents", "bytes = bytes"),
 ];
 
 /// Columns that Stripe may not change either, of tables whose rows move on in others.
@@ -59,6 +62,12 @@ async fn paid_out() -> TestApp {
     let lamp = app.product(&shop, 2500, Some(5)).await;
     app.sale(&lamp).await;
     let order = app.sale(&lamp).await.order;
+    let note = json!({ "kind": "note", "text": "Packed by Omar" });
+    let note = app.post(format!("/v1/orders/{order}/notes"), note);
+    note.by(&shop.owner).expect(201).await;
+    let file = app.call("POST", format!("/v1/orders/{order}/files?kind=receipt"));
+    let file = file.content("application/pdf", "%PDF-1.7");
+    file.by(&shop.owner).expect(201).await;
     let body = json!({ "order_id": order, "amount": 500 });
     let refund = app.post("/v1/refunds", body).by(&shop.owner);
     refund.expect(201).await;

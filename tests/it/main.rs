@@ -28,6 +28,7 @@ mod mails;
 mod odd_lists;
 mod offers;
 mod onboarding;
+mod order_files;
 mod orders;
 mod payouts;
 mod platform_book;

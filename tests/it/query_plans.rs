@@ -107,6 +107,12 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
         let path = format!("/v1/reports/application_fees{query}");
         app.get(path).by(admin).expect(200).await;
     }
+    let order = format!("/v1/orders/{}", sold.order);
+    for what in ["shipments", "notes", "files"] {
+        let path = format!("{order}/{what}");
+        app.get(path).by(admin).expect(200).await;
+    }
+    app.get(order).by(admin).expect(200).await;
     let of_one = format!("/v1/products?seller_id={}", shop.id);
     for path in ["/v1/products", &of_one] {
         app.get(path).expect(200).await;

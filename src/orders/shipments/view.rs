@@ -84,6 +84,13 @@ impl ShipmentsOfOrders {
     }
 
     async fn with_lines<C: ConnectionTrait>(db: &C, rows: Vec<shipment::Model>) -> Result<Self> {
+        // Without any, the database would look at every shipment's lines.
+        if rows.is_empty() {
+            return Ok(Self {
+                rows,
+                lines: HashMap::new(),
+            });
+        }
         let ids = rows.iter().map(|row| row.id.clone());
         let found = shipment_line::Entity::find()
             .filter(shipment_line::Column::ShipmentId.is_in(ids))

@@ -1,5 +1,6 @@
 //! From lines to an open Checkout Session on the seller's account.
 
+mod origin;
 pub mod routes;
 pub mod session;
 
@@ -30,6 +31,7 @@ use crate::stripe::{PreparedRequest, key_until};
 use crate::{audit, catalog, ids, money, sellers};
 
 use super::payments_of_order;
+use origin::Origin;
 use session::create_session;
 
 /// How long a create request may go unanswered before its job repeats it.
@@ -83,6 +85,9 @@ pub struct NewCheckout {
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
+    /// Where it is asked for, which no body says.
+    #[serde(skip)]
+    origin: Origin,
 }
 
 /// A line of a checkout.
@@ -182,6 +187,7 @@ struct Priced {
     /// None: Stripe's default.
     lifetime_ms: Option<i64>,
     metadata: Metadata,
+    origin: Origin,
 }
 
 /// Prices the lines, builds the request, and stores both before anything is sent.
@@ -271,6 +277,7 @@ async fn price(app: &App, buyer: Option<&Caller>, new: NewCheckout) -> Result<Pr
         email,
         lifetime_ms,
         metadata,
+        origin: new.origin,
     })
 }
 
@@ -372,6 +379,10 @@ fn order_row(
         tracking_number: None,
         cancelled_at: None,
         cancel_reason: None,
+        purchase_ip: priced.origin.ip.clone(),
+        purchase_user_agent: priced.origin.user_agent.clone(),
+        refund_policy: priced.seller.refund_policy.clone(),
+        refund_policy_url: priced.seller.refund_policy_url.clone(),
         metadata: JsonText(priced.metadata.clone()),
         created_at: tx.now(),
         updated_at: tx.now(),

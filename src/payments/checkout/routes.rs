@@ -19,6 +19,7 @@ use crate::orders::{self, Credentials, OrderAccess, OrderView};
 
 use super::super::payment_with_order;
 use super::super::sessions::{self, CheckoutStatus, pages};
+use super::origin::Origin;
 use super::{Checkout, NewCheckout, open_checkout};
 
 /// The routes of checkout and the buyer's pages.
@@ -110,6 +111,7 @@ fn session_status(status: PaymentStatus) -> &'static str {
 async fn create(
     State(app): State<App>,
     MaybeCaller(buyer): MaybeCaller,
+    origin: Origin,
     request: IdempotentJson<NewCheckout>,
 ) -> Result<Response> {
     // Guests have no id, so a guest's key counts together with the e-mail: nobody gets another guest's secret.
@@ -121,7 +123,8 @@ async fn create(
         ),
     };
     let may_resume = request.may_resume();
-    let work = async |id, new| {
+    let work = async |id, new: NewCheckout| {
+        let new = NewCheckout { origin, ..new };
         Ok(SessionResource::from(
             open_checkout(&app, buyer.as_ref(), id, may_resume, new).await?,
         ))

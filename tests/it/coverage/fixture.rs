@@ -77,6 +77,11 @@ impl Fixture {
         let payouts = app.get("/v1/payouts").by(&shop.owner).expect(200).await;
         let path = format!("/v1/orders/{}/shipments", bought.order);
         let shipment = app.post(path, json!({})).by(&shop.owner).expect(201).await;
+        let path = format!("/v1/orders/{}/files?kind=receipt", bought.order);
+        let file = app
+            .call("POST", path)
+            .content("application/pdf", "%PDF-1.7");
+        let file = file.by(&shop.owner).expect(201).await;
         let body = json!({ "seller_id": shop.id, "code": "SCENE", "percent_off": 20 });
         let code = app.post("/v1/promotion_codes", body).by(&shop.owner);
         let code = text(&code.expect(201).await, "id");
@@ -94,6 +99,7 @@ impl Fixture {
             refund,
             code,
             text(&shipment, "id"),
+            text(&file, "id"),
             text(&payouts["data"][0], "id"),
             shop.account.clone(),
             app.query("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
@@ -142,7 +148,7 @@ impl Fixture {
 
     /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
-        let kinds = ["ord", "shp", "rfd", "po", "pmc"].map(|kind| self.ids[kind].as_str());
+        let kinds = ["ord", "shp", "ofl", "rfd", "po", "pmc"].map(|kind| self.ids[kind].as_str());
         let people = [
             &self.shop.account,
             &self.shop.owner.email,
@@ -172,7 +178,7 @@ impl Fixture {
             }
             "starting_after" | "ending_before" => "abc_1".to_owned(),
             "currency" => "usd".to_owned(),
-            "kind" => "payout_failed".to_owned(),
+            "kind" if !schema["enum"].is_array() => "payout_failed".to_owned(),
             _ if schema["type"] == "integer" => schema["maximum"].to_string(),
             _ if schema["enum"].is_array() => schema["enum"][0].as_str().unwrap_or("").to_owned(),
             _ => "2026-11-20T00:00:00Z".to_owned(),
@@ -308,8 +314,11 @@ pub fn id_prefix(schema: &Value) -> Option<&str> {
     (plain && !prefix.is_empty()).then_some(prefix)
 }
 
-/// A body as JSON, or as the form that its fields make.
+/// A body as JSON, as the form that its fields make, or a file as it is.
 pub fn encoded(content_type: &str, body: &Value) -> Vec<u8> {
+    if let Value::String(file) = body {
+        return file.clone().into_bytes();
+    }
     if content_type == "application/json" {
         return body.to_string().into_bytes();
     }
