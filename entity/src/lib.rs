@@ -5,6 +5,7 @@ pub mod application_fee_refund;
 pub mod audit_entry;
 pub mod balance_transaction;
 pub mod book;
+pub mod charge_detail;
 pub mod dispute;
 pub mod entry;
 pub mod event_cursor;

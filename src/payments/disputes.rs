@@ -1,6 +1,8 @@
 //! Disputes of payments (docs.stripe.com/disputes/how-disputes-work). The buyer's bank decides about the money, and a
 //! decision can be reopened. So the state is always what Stripe shows when it is asked, and no event's.
 
+pub mod pack;
+
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
@@ -18,7 +20,7 @@ use crate::stripe::requests::disputes as request;
 use crate::stripe::views::{DisputeView, Expandable, IdView};
 use crate::{money, orders};
 
-use super::{StripePayment, lock_payment, refunds, shares};
+use super::{StripePayment, charges, lock_payment, refunds, shares};
 
 /// Not decided yet, word for word as the index says it.
 pub const UNDECIDED: &str = "status NOT IN ('won', 'lost', 'prevented', 'warning_closed')";
@@ -273,6 +275,10 @@ async fn follow(
         livemode: payment.livemode,
     }];
     staged.extend(mail(old, row));
+    if old.is_none() && !charges::has_details(tx, &payment.id).await? {
+        let payment = payment.id.clone();
+        staged.push(Job::RereadPayment { payment });
+    }
     // Those that wait for the decision look at it again.
     for refund in refunds::requested(tx, &payment.id).await? {
         staged.push(Job::Refund { refund });

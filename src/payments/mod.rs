@@ -1,5 +1,6 @@
 //! Money from buyers: checkout, the one confirm, verify, refunds, cancelling, and the pages a buyer comes back to.
 
+mod charges;
 pub mod checkout;
 pub mod confirm;
 pub mod disputes;

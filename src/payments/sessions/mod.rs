@@ -216,6 +216,10 @@ async fn note_charge(
         .exec_with_returning(tx)
         .await?;
     let noted = noted.into_iter().next();
+    // The newest charge of a payment that isn't paid is a try that failed.
+    if noted.is_some() || payment.charge.as_deref() == Some(charge.id()) {
+        super::charges::note_details(tx, payment, charge).await?;
+    }
     if let Some(payment) = &noted {
         fees::return_excess(tx, payment).await?;
         let (account, livemode) = (payment.charge_account.clone(), payment.livemode);

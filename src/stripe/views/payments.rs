@@ -105,6 +105,45 @@ pub struct ChargeView {
     pub refunded: Option<bool>,
     /// Whether it was ever disputed.
     pub disputed: Option<bool>,
+    /// How it was paid.
+    pub payment_method_details: Option<Value>,
+    /// What the buyer gave at the checkout.
+    pub billing_details: Option<BillingDetailsView>,
+    /// A page of Stripe's.
+    pub receipt_url: Option<String>,
+}
+
+impl ChargeView {
+    /// A text of `payment_method_details`, of the hash that is named after its type, such as `card`.
+    pub fn method_text(&self, name: &str) -> Option<&str> {
+        let details = self.payment_method_details.as_ref()?;
+        details[details["type"].as_str()?][name].as_str()
+    }
+
+    /// `payment_method_details.type`.
+    pub fn method_type(&self) -> Option<&str> {
+        self.payment_method_details.as_ref()?["type"].as_str()
+    }
+}
+
+/// `billing_details` of a charge.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BillingDetailsView {
+    /// The buyer's.
+    pub name: Option<String>,
+    /// `line1`, `line2`, `postal_code`, `city`, `state` and `country`.
+    pub address: Option<Value>,
+}
+
+impl BillingDetailsView {
+    /// The address in one line. None: it isn't known.
+    pub fn address_line(&self) -> Option<String> {
+        let address = self.address.as_ref()?;
+        let parts = ["line1", "line2", "postal_code", "city", "state", "country"];
+        let parts = parts.iter().filter_map(|part| address[*part].as_str());
+        let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
 }
 
 /// An object of which only the id is read.
