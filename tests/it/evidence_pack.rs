@@ -79,20 +79,8 @@ async fn shop_with_policy(app: &TestApp) -> (Shop, String) {
     (shop, lamp)
 }
 
-#[tokio::test]
-async fn a_pack_tells_of_buyer_order_shipment_policy_mails_and_messages() {
-    let app = app().await;
-    let (shop, lamp) = shop_with_policy(&app).await;
-    let bought = checkout(&app, None, &lamp, IP).await;
-    // What is told now was not shown to this buyer.
-    let path = format!("/v1/sellers/{}", shop.id);
-    let later = json!({ "refund_policy": "No refunds at all." });
-    app.patch(&path, later).by(&shop.owner).expect(200).await;
-    pay(&app, &bought, NOT_RECEIVED).await;
-    let before = pack_of(&app, &bought).await;
-    let none = before.completeness(&Map::new());
-    assert!(missing(&before).contains(&"shipping_tracking_number"));
-
+/// The seller sends the goods, notes that they arrived and what was said, and keeps three files, whose ids are the answer.
+async fn record(app: &TestApp, shop: &Shop, bought: &Checkout) -> Vec<String> {
     let order = format!("/v1/orders/{}", bought.order);
     let body = json!({
         "carrier": "UPS", "tracking_number": "1Z1", "tracking_url": "https://ups.example/1Z1", "despite_dispute": true,
@@ -125,7 +113,24 @@ async fn a_pack_tells_of_buyer_order_shipment_policy_mails_and_messages() {
         files.push(text(&call.expect(201).await, "id"));
     }
     app.settle().await;
+    files
+}
 
+#[tokio::test]
+async fn a_pack_tells_of_buyer_order_shipment_policy_mails_and_messages() {
+    let app = app().await;
+    let (shop, lamp) = shop_with_policy(&app).await;
+    let bought = checkout(&app, None, &lamp, IP).await;
+    // What is told now was not shown to this buyer.
+    let path = format!("/v1/sellers/{}", shop.id);
+    let later = json!({ "refund_policy": "No refunds at all." });
+    app.patch(&path, later).by(&shop.owner).expect(200).await;
+    pay(&app, &bought, NOT_RECEIVED).await;
+    let before = pack_of(&app, &bought).await;
+    let none = before.completeness(&Map::new());
+    assert!(missing(&before).contains(&"shipping_tracking_number"));
+
+    let files = record(&app, &shop, &bought).await;
     let pack = pack_of(&app, &bought).await;
     for (name, wanted) in [
         ("customer_email_address", "guest@example.com"),
@@ -343,7 +348,7 @@ async fn two_earlier_undisputed_payments_of_the_same_card_and_address_are_compel
     let pack = pack_of(&app, &bought).await;
     let two = priors(&pack).expect("two");
     assert_eq!(two.len(), 2, "{two:?}");
-    let charges = "SELECT charge AS it FROM payments WHERE paid_at IS NOT NULL ORDER BY paid_at DESC LIMIT 1 OFFSET ";
+    let charges = "SELECT charge AS it FROM payments WHERE paid_at IS NOT NULL ORDER BY paid_at DESC, id DESC LIMIT 1 OFFSET ";
     for (prior, at) in two.iter().zip([2, 3]) {
         let charge: String = app.query(&format!("{charges}{at}")).await;
         assert_eq!(
@@ -358,6 +363,60 @@ async fn two_earlier_undisputed_payments_of_the_same_card_and_address_are_compel
         &pack.fields["enhanced_evidence"]["visa_compelling_evidence_3"]["disputed_transaction"];
     assert_eq!(disputed["merchandise_or_services"], "merchandise");
     assert_eq!(disputed["customer_purchase_ip"], IP);
+}
+
+#[tokio::test]
+async fn an_earlier_payment_that_was_disputed_itself_is_none_of_the_two() {
+    let app = app().await;
+    let (_, lamp) = shop_with_policy(&app).await;
+    let bought = history(&app, &lamp, &[(300, IP), (200, IP), (150, IP)]).await;
+    let charge_of = async |nth: usize| -> String {
+        let of = "SELECT charge AS it FROM payments WHERE paid_at IS NOT NULL ORDER BY paid_at DESC, id DESC LIMIT 1 OFFSET";
+        app.query(&format!("{of} {nth}")).await
+    };
+    let newest = charge_of(1).await;
+    let named = |pack: &Pack| -> Vec<String> {
+        let two = priors(pack).expect("two").iter();
+        two.map(|prior| text(prior, "charge")).collect()
+    };
+    let before = named(&pack_of(&app, &bought).await);
+    assert_eq!(before, [newest.clone(), charge_of(2).await]);
+    app.simulate(
+        &format!("/charges/{newest}/dispute"),
+        json!({ "inquiry": true }),
+    )
+    .await;
+    app.settle().await;
+    let after = named(&pack_of(&app, &bought).await);
+    assert_eq!(after, [charge_of(2).await, charge_of(3).await]);
+}
+
+#[tokio::test]
+async fn two_charges_that_look_the_same_are_explained() {
+    let app = app().await;
+    let (_, lamp) = shop_with_policy(&app).await;
+    let first = checkout(&app, None, &lamp, IP).await;
+    pay(&app, &first, VISA).await;
+    let second = checkout(&app, None, &lamp, IP).await;
+    pay(&app, &second, VISA).await;
+    let charge_of = async |checkout: &Checkout| -> String {
+        let of = format!(
+            "SELECT charge AS it FROM payments WHERE id = '{}'",
+            checkout.payment
+        );
+        app.query(&of).await
+    };
+    let dispute = format!("/charges/{}/dispute", charge_of(&second).await);
+    app.simulate(&dispute, json!({ "reason": "duplicate" }))
+        .await;
+    app.settle().await;
+    let pack = pack_of(&app, &second).await;
+    assert_eq!(field(&pack, "duplicate_charge_id"), charge_of(&first).await);
+    let explained = field(&pack, "duplicate_charge_explanation");
+    assert!(
+        explained.contains(&first.order) && explained.contains(&second.order),
+        "{explained}"
+    );
 }
 
 #[tokio::test]
