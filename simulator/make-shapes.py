@@ -21,7 +21,17 @@ def without_configurations(t):
     return t.replace("*configurations[]", "configurations[]")
 
 
+def disputed(t):
+    """The newest clients (npm stripe 23.1) have evidence of appeals, and Mastercard's compliance."""
+    appeal = "appeal?{card?{reason_for_filing? supporting_files[]}}"
+    t = t.replace(" billing_address", f" {appeal} billing_address", 1)
+    fee = "{fee_acknowledged:bool}"
+    return t.replace(f"visa_compliance{fee}", f"visa_compliance{fee} mastercard_compliance{fee}")
+
+
 OVERLAY = {
+    "POST /v1/charges/{charge}/dispute": disputed,
+    "POST /v1/disputes/{dispute}": disputed,
     "POST /v1/checkout/sessions": endive,
     "POST /v1/payment_intents": endive,
     "POST /v1/payment_intents/{intent}": endive,
@@ -83,7 +93,8 @@ def shape(spec, route):
             out.append(("*" if p.get("required") else "") + p["name"] + kind(p["schema"], p["name"], 0, path.startswith("/v2/")))
     content = op.get("requestBody", {}).get("content", {})
     # The namespace v2 takes JSON, in which nothing is left to the handlers: `strict`.
-    body = content.get("application/json" if path.startswith("/v2/") else "application/x-www-form-urlencoded")
+    form = "multipart/form-data" if path == "/v1/files" else "application/x-www-form-urlencoded"
+    body = content.get("application/json" if path.startswith("/v2/") else form)
     if body and method == "POST":
         inner = fields(body["schema"], strict=path.startswith("/v2/"))
         if inner:

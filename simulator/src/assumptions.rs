@@ -291,6 +291,26 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "whether an inquiry that nobody escalates closes by itself",
     },
     Assumption {
+        name: "overdue_dispute",
+        values: &["lost", "waits"],
+        about: "whether a dispute that nobody answered is lost at its deadline, or some days later, until when evidence is taken with `past_due`",
+    },
+    Assumption {
+        name: "prevented_dispute",
+        values: &["created_and_closed", "created"],
+        about: "which events come for a dispute that was prevented",
+    },
+    Assumption {
+        name: "appealed_money",
+        values: &["withdrawn", "kept"],
+        about: "whether an appeal against a dispute that was won takes its money again at once, or only if it is lost then",
+    },
+    Assumption {
+        name: "evidence_pages",
+        values: &["in_all", "per_file"],
+        about: "whether the pages of all files of a dispute's evidence are limited together, by network, or those of each file only",
+    },
+    Assumption {
         name: "transfer_group",
         values: &["of_intent", "of_charge"],
         about: "the id in a `transfer_group` that Stripe makes up: the intent's or the charge's",

@@ -1,5 +1,6 @@
 //! Stripe's public test cards and the names they go by: <https://docs.stripe.com/testing>.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::ApiError;
@@ -30,9 +31,35 @@ pub(crate) enum Aftermath {
     AvailableNow,
     /// The dispute's reason, and whether it is an inquiry.
     Disputed(&'static str, bool),
+    /// The dispute's reason, and the programme that its evidence may be for.
+    Enhanced(&'static str, Enhanced),
     EarlyFraudWarning,
     RefundSucceedsLater,
     RefundFailsLater,
+}
+
+/// A programme of the networks for evidence (`enhanced_eligibility_types`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Enhanced {
+    #[serde(rename = "visa_compelling_evidence_3")]
+    VisaCompellingEvidence3,
+    VisaCompliance,
+    MastercardCompliance,
+}
+
+impl Enhanced {
+    pub fn name(self) -> &'static str {
+        match self {
+            Enhanced::VisaCompellingEvidence3 => "visa_compelling_evidence_3",
+            Enhanced::VisaCompliance => "visa_compliance",
+            Enhanced::MastercardCompliance => "mastercard_compliance",
+        }
+    }
+
+    pub fn is_compliance(self) -> bool {
+        self != Enhanced::VisaCompellingEvidence3
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -215,6 +242,36 @@ pub(crate) const CARDS: &[Card] = &[
         &["createDisputeInquiry"],
     )
     .then(Aftermath::Disputed("fraudulent", true)),
+    card(
+        "4000000404000038",
+        "visa",
+        Behaviour::Pays,
+        &["createCe3EligibleDispute"],
+    )
+    .then(Aftermath::Enhanced(
+        "fraudulent",
+        Enhanced::VisaCompellingEvidence3,
+    )),
+    card(
+        "4000008400000779",
+        "visa",
+        Behaviour::Pays,
+        &["createComplianceDispute"],
+    )
+    .then(Aftermath::Enhanced(
+        "noncompliant",
+        Enhanced::VisaCompliance,
+    )),
+    card(
+        "5105008400000002",
+        "mastercard",
+        Behaviour::Pays,
+        &["createMastercardComplianceDispute"],
+    )
+    .then(Aftermath::Enhanced(
+        "noncompliant",
+        Enhanced::MastercardCompliance,
+    )),
     card(
         "4000000000005423",
         "visa",

@@ -21,7 +21,7 @@ use crate::{
     pages,
     payments::{
         confirm::{self, Challenge},
-        disputes, refunds, setup,
+        disputes, refunds, setup, warnings,
     },
     store::Tx,
 };
@@ -67,7 +67,9 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/refunds/{id}/fail", post(fail_refund))
         .route("/refunds/{id}/succeed", post(succeed_refund))
         .route("/refunds/{id}/require_action", post(require_action))
+        .route("/refunds/{id}/hold", post(hold_refund))
         .route("/charges/{id}/dispute", post(dispute))
+        .route("/charges/{id}/early_fraud_warning", post(warn))
         .route("/disputes/{id}/decide", post(decide_dispute))
         .merge(network::router());
     Router::new()
@@ -289,6 +291,21 @@ async fn succeed_refund(State(s): State<Simulator>, Path(id): Path<String>) -> J
     work(&s, |tx| refunds::succeed(tx, &id))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hold {
+    pending_reason: String,
+}
+
+async fn hold_refund(
+    State(s): State<Simulator>,
+    Path(id): Path<String>,
+    body: String,
+) -> JsonResult {
+    let Hold { pending_reason } = read(&body)?;
+    work(&s, |tx| refunds::hold(tx, &id, &pending_reason))
+}
+
 async fn require_action(State(s): State<Simulator>, Path(id): Path<String>) -> JsonResult {
     work(&s, |tx| refunds::require_action(tx, &id))
 }
@@ -311,4 +328,24 @@ async fn decide_dispute(
 ) -> JsonResult {
     let Decision { outcome } = read(&body)?;
     work(&s, |tx| disputes::decide(tx, &id, outcome))
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Warning {
+    fraud_type: String,
+}
+
+impl Default for Warning {
+    fn default() -> Self {
+        Self {
+            fraud_type: "made_with_stolen_card".to_owned(),
+        }
+    }
+}
+
+/// The issuer of a charge's card suspects fraud.
+async fn warn(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
+    let Warning { fraud_type } = read(&body)?;
+    work(&s, |tx| warnings::warn(tx, &id, &fraud_type))
 }

@@ -53,6 +53,8 @@ kinds! {
     Charge: "charge", "charges";
     Refund: "refund", "refunds";
     Dispute: "dispute", "disputes";
+    FraudWarning: "early_fraud_warning", "early_fraud_warnings";
+    File: "file upload", "files";
     Fee: "application_fee", "application_fees";
     FeeRefund: "fee_refund", "application_fee_refunds";
     Transfer: "transfer", "transfers";

@@ -37,6 +37,7 @@ mod error;
 mod events;
 mod faults;
 mod fields;
+mod files;
 mod form;
 mod journal;
 mod kind;

@@ -10,7 +10,7 @@ pub(crate) fn fields(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Charge => &["payment_intent", "customer", "transfer_group"],
         Kind::Delivery => &["event"],
-        Kind::Dispute | Kind::Refund => &["charge", "payment_intent"],
+        Kind::Dispute | Kind::FraudWarning | Kind::Refund => &["charge", "payment_intent"],
         Kind::InvoicePayment => &["invoice"],
         Kind::Price => &["product"],
         Kind::SubscriptionItem => &["subscription"],

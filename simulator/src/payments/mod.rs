@@ -9,3 +9,4 @@ pub(crate) mod intents;
 pub(crate) mod legacy;
 pub(crate) mod refunds;
 pub(crate) mod setup;
+pub(crate) mod warnings;

@@ -444,6 +444,26 @@ pub(crate) fn succeed(tx: &mut Tx<'_>, id: &str) -> Answer {
     Ok(tx.get(id).map(|r| r.value.clone()).unwrap_or_default())
 }
 
+/// A refund that was made is pending after all, for `charge_pending` or `processing`.
+pub(crate) fn hold(tx: &mut Tx<'_>, id: &str, reason: &str) -> Answer {
+    let refund = unfinished(tx, id)?;
+    if !["charge_pending", "processing"].contains(&reason)
+        || refund.value["balance_transaction"].is_null()
+    {
+        return Err(ApiError::invalid(
+            "A refund that was made can be held for charge_pending or processing.",
+        )
+        .param("pending_reason"));
+    }
+    tx.update(id, |r| {
+        end(r, "pending");
+        r.value["pending_reason"] = json!(reason);
+        r.hidden["later"] = Value::Null;
+    });
+    emit_update(tx, id, &refund.value);
+    Ok(tx.get(id).map(|r| r.value.clone()).unwrap_or_default())
+}
+
 /// The customer must do something to get this refund, as some bank transfers want it.
 pub(crate) fn require_action(tx: &mut Tx<'_>, id: &str) -> Answer {
     let refund = unfinished(tx, id)?;

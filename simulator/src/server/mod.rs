@@ -26,6 +26,7 @@ mod api_versions;
 mod connection;
 mod identity;
 pub(crate) mod limits;
+mod multipart;
 mod run;
 
 pub(crate) use connection::{DroppableListener, Peer};
@@ -89,13 +90,13 @@ async fn api(
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let id = engine.request_id();
     let namespace = Namespace::of(uri.path());
-    let read = || {
+    let read = async {
         let auth = identity::authenticate(text("authorization"))?;
         let version = identity::version(namespace, text("stripe-version"), text("user-agent"))?;
-        let form = form(namespace, &method, &uri, text("content-type"), body)?;
+        let form = form(namespace, &method, &uri, text("content-type"), body).await?;
         Ok((auth, version, form))
     };
-    let (auth, version, form) = match read() {
+    let (auth, version, form) = match read.await {
         Ok(read) => read,
         Err(error) => return refuse(namespace, &error, &id),
     };
@@ -184,16 +185,17 @@ fn drop_connection(peer: &Peer, how: End) -> Response<Body> {
 }
 
 /// A request's parameters: query and body together, or in `/v2` the JSON body of a POST alone.
-fn form(
+async fn form(
     namespace: Namespace,
     method: &Method,
     uri: &Uri,
     content_type: Option<&str>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<String, ApiError> {
+    let is_upload = method == Method::POST && uri.path() == multipart::PATH;
     let body = body
         .ok()
-        .filter(|body| body.len() <= MAX_BODY)
+        .filter(|body| is_upload || body.len() <= MAX_BODY)
         .ok_or_else(|| {
             ApiError::new(
                 413,
@@ -201,6 +203,9 @@ fn form(
                 "The request body is too large.",
             )
         })?;
+    if is_upload {
+        return multipart::form(content_type, body).await;
+    }
     let query = uri.query().unwrap_or_default();
     if method != Method::POST || (body.is_empty() && namespace == Namespace::V1) {
         return Ok(query.to_owned());

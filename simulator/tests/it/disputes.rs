@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{DAY, Stripe, check_books};
+use crate::support::{DAY, PNG, Stripe, check_books};
 
-async fn paid_with(s: &Stripe, acct: &str, card: &str) -> Value {
+pub async fn paid_with(s: &Stripe, acct: &str, card: &str) -> Value {
     let more = "&payment_intent_data[application_fee_amount]=100";
     let session = s.session(acct, 3000, more).await;
     let paid = s.pay(&session, json!({ "card": card })).await;
@@ -12,16 +12,16 @@ async fn paid_with(s: &Stripe, acct: &str, card: &str) -> Value {
     s.charge_of(acct, &session).await
 }
 
-async fn dispute(s: &Stripe, acct: &str, charge: &Value) -> Value {
+pub async fn dispute(s: &Stripe, acct: &str, charge: &Value) -> Value {
     let id = charge["id"].as_str().expect("charge");
     s.get_on(acct, &format!("/v1/charges/{id}/dispute")).await
 }
 
-fn path(dispute: &Value) -> String {
+pub fn path(dispute: &Value) -> String {
     format!("/v1/disputes/{}", dispute["id"].as_str().expect("id"))
 }
 
-async fn total(s: &Stripe, acct: &str) -> i64 {
+pub async fn total(s: &Stripe, acct: &str) -> i64 {
     let balance = s.get_on(acct, "/v1/balance").await;
     let sum = |part: &str| balance[part][0]["amount"].as_i64().expect("amount");
     sum("available") + sum("pending")
@@ -105,13 +105,10 @@ async fn winning_evidence_brings_the_money_back_and_the_charge_can_be_refunded_a
         (&json!("needs_response"), &json!(0))
     );
     assert_eq!(staged["evidence_details"]["has_evidence"], true);
-    let sent = s
-        .on(
-            &acct,
-            &path(&d),
-            "evidence[uncategorized_text]=winning_evidence&evidence[receipt]=file_1",
-        )
-        .await;
+    let receipt = s.upload(&acct, "dispute_evidence", "r.png", PNG).await;
+    let receipt = receipt.body["id"].as_str().expect("id");
+    let body = format!("evidence[uncategorized_text]=winning_evidence&evidence[receipt]={receipt}");
+    let sent = s.on(&acct, &path(&d), &body).await;
     assert_eq!(sent["status"], "under_review");
     assert_eq!(sent["evidence"]["customer_name"], "Ada");
     assert_eq!(sent["evidence_details"]["submission_count"], 1);
@@ -355,21 +352,66 @@ async fn where_the_platform_pays_the_fees_the_dispute_fee_leaves_its_balance() {
 }
 
 #[tokio::test]
-async fn too_much_evidence_is_refused_and_an_early_fraud_warning_is_told() {
+async fn an_early_fraud_warning_is_told_read_and_ends_with_a_refund_or_a_dispute() {
     let s = Stripe::start().await;
     let acct = s.seller().await;
-    let charge = paid_with(&s, &acct, "4000000000005423").await;
-    assert_eq!(charge["disputed"], false);
-    assert!(
-        s.event_types(&acct)
-            .await
-            .contains(&"radar.early_fraud_warning.created".to_owned())
+    s.sale(&acct, 9000, 0).await;
+    let warned = paid_with(&s, &acct, "4000000000005423").await;
+    assert_eq!(warned["disputed"], false);
+    let id = warned["id"].as_str().expect("id");
+    let list = format!("/v1/radar/early_fraud_warnings?charge={id}");
+    let first = s.get_on(&acct, &list).await["data"][0].clone();
+    assert_eq!(
+        (&first["actionable"], &first["payment_intent"]),
+        (&json!(true), &warned["payment_intent"])
     );
+    let path = format!(
+        "/v1/radar/early_fraud_warnings/{}",
+        first["id"].as_str().expect("id")
+    );
+    s.on(&acct, "/v1/refunds", &format!("charge={id}&amount=1000"))
+        .await;
+    assert_eq!(s.get_on(&acct, &path).await, first);
+    s.on(&acct, "/v1/refunds", &format!("charge={id}")).await;
+    assert_eq!(s.get_on(&acct, &path).await["actionable"], false);
+
+    let other = s.sale(&acct, 2000, 0).await;
+    let id = other["id"].as_str().expect("id");
+    let warn = format!("/_simulator/charges/{id}/early_fraud_warning");
+    let bad = s.send("POST", &warn, r#"{"fraud_type":"mood"}"#, &[]).await;
+    assert_eq!((bad.status, bad.error("param")), (400, "fraud_type"));
+    let warning = s.post(&warn, r#"{"fraud_type":"misc"}"#).await;
+    s.post(&format!("/_simulator/charges/{id}/dispute"), "")
+        .await;
+    let list = format!("/v1/radar/early_fraud_warnings?charge={id}");
+    let ended = s.get_on(&acct, &list).await["data"][0].clone();
+    assert_eq!(
+        (&ended["id"], &ended["actionable"]),
+        (&warning["id"], &json!(false))
+    );
+    let told = s.event_types(&acct).await;
+    let told = told
+        .iter()
+        .filter_map(|t| t.strip_prefix("radar.early_fraud_warning."));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        ["created", "updated", "created", "updated"]
+    );
+    check_books(&s.simulator.oracle().await);
+}
+
+#[tokio::test]
+async fn too_much_evidence_is_refused() {
+    let s = Stripe::start().await;
+    let acct = s.seller().await;
     let charge = paid_with(&s, &acct, "4000000000000259").await;
     let d = dispute(&s, &acct, &charge).await;
-    let body = format!("evidence[product_description]={}", "x".repeat(150_001));
-    let answer = s
-        .send("POST", &path(&d), &body, &[("Stripe-Account", &acct)])
-        .await;
-    assert_eq!((answer.status, answer.error("param")), (400, "evidence"));
+    let one = format!("evidence[product_description]={}", "x".repeat(20_001));
+    let all = format!("evidence[billing_address]={}", "x".repeat(150_001));
+    for (body, param) in [(one, "evidence[product_description]"), (all, "evidence")] {
+        let answer = s
+            .send("POST", &path(&d), &body, &[("Stripe-Account", &acct)])
+            .await;
+        assert_eq!((answer.status, answer.error("param")), (400, param));
+    }
 }

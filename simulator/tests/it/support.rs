@@ -9,6 +9,9 @@ use souk_simulator::{API_VERSION, ClockMode, Deliveries, Options, Simulator, Sta
 pub const START: i64 = 1_790_000_000;
 pub const DAY: i64 = 86_400;
 
+/// The beginning of a picture.
+pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 pub fn options() -> Options {
     Options {
         clock: ClockMode::Manual { start: START },
@@ -152,6 +155,31 @@ impl Stripe {
         let answer = self.v2("GET", path, &Value::Null, &[]).await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         answer.body
+    }
+
+    /// Uploads a file on an account.
+    pub async fn upload(&self, account: &str, purpose: &str, name: &str, bytes: &[u8]) -> Answer {
+        let mut body = format!(
+            "--part\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\n{purpose}\r\n--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+        )
+        .into_bytes();
+        body.extend(bytes);
+        body.extend(b"\r\n--part--\r\n");
+        let request = self
+            .http
+            .post(self.url("/v1/files"))
+            .header("Authorization", "Bearer sk_test_anything")
+            .header("Content-Type", "multipart/form-data; boundary=part")
+            .header("Stripe-Account", account)
+            .body(body);
+        let answer = request.send().await.expect("answer");
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let body = answer.text().await.expect("text");
+        Answer {
+            status,
+            headers,
+            body: serde_json::from_str(&body).expect("JSON"),
+        }
     }
 
     pub async fn post(&self, path: &str, body: &str) -> Value {
