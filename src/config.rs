@@ -47,6 +47,8 @@ pub struct Config {
     pub stripe_mode: StripeMode,
     /// `STRIPE_API_BASE`, without a slash at the end.
     pub stripe_api_base: String,
+    /// `STRIPE_FILES_BASE`, without a slash at the end: where files are uploaded.
+    pub stripe_files_base: String,
     /// `STRIPE_SECRET_KEY`.
     pub stripe_secret_key: SecretString,
     /// Whether the key is a live one.
@@ -169,6 +171,8 @@ impl Config {
 /// (stripe.com/pricing, which differs by country and card: 1.5 % and more in the EEA, 2.9 % in the US).
 const LIST_PRICE_BPS: i32 = 290;
 const STRIPE_API: &str = "https://api.stripe.com";
+/// docs.stripe.com/file-upload
+const STRIPE_FILES: &str = "https://files.stripe.com";
 /// A URL's origin as browsers compare it, such as `https://shop.example`.
 pub fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
@@ -290,6 +294,23 @@ mod tests {
         ]);
         let faults = Config::read_before_setup(&wrong).expect_err("both are wrong");
         assert_eq!(faults.0.len(), 2, "{faults}");
+    }
+
+    #[test]
+    fn files_go_to_stripes_host_for_them_or_to_whoever_stands_in_for_stripe() {
+        let base = |pairs| read(pairs).expect("right settings").stripe_files_base;
+        assert_eq!(base(&[]), "https://files.stripe.com");
+        let other = [
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+            ("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_2"),
+            ("STRIPE_API_BASE", "http://127.0.0.1:12111/"),
+            ("STRIPE_FILES_BASE", "http://127.0.0.1:12112/"),
+        ];
+        assert_eq!(base(&other[..4]), "http://127.0.0.1:12111");
+        assert_eq!(base(&other), "http://127.0.0.1:12112");
+        let faults = read(&[("STRIPE_FILES_BASE", "files")]).expect_err("no address");
+        assert!(faults.to_string().contains("STRIPE_FILES_BASE"));
     }
 
     #[test]

@@ -87,6 +87,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(orders::files::routes::router())
         .merge(payments::checkout::routes::router())
         .merge(payments::refunds::routes::router())
+        .merge(payments::disputes::routes::router())
         .merge(ledger::routes::router())
         .merge(findings::routes::router())
         .merge(admin::routes::router())

@@ -5,8 +5,8 @@ mod shipments;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::ids::RowId;
 use souk_entity::{
-    OrderId, PaymentId, RefundId, SellerId, ShipmentId, Timestamp, dispute, order, payment,
-    payment_order, payout, refund,
+    OrderId, PaymentId, RefundId, SellerId, ShipmentId, Timestamp, dispute, early_fraud_warning,
+    order, payment, payment_order, payout, refund,
 };
 
 use crate::app::App;
@@ -62,6 +62,7 @@ async fn find(app: &App, about: &str) -> Result<Subject> {
         Some(PaymentId::PREFIX) => of_payment(app, about).await?,
         Some(OrderId::PREFIX) => of_order(app, about).await?,
         Some("du" | "dp") => of_dispute(app, about).await?,
+        Some("issfr") => of_fraud_warning(app, about).await?,
         Some("po") => of_payout(app, about).await?,
         Some(SellerId::PREFIX) => of_seller(app, about).await?,
         _ => None,
@@ -92,12 +93,22 @@ async fn of_payment(app: &App, id: &str) -> Result<Option<Subject>> {
 }
 
 async fn of_dispute(app: &App, id: &str) -> Result<Option<Subject>> {
+    // A mail that is sent more than once for a dispute names what it is about behind a colon.
+    let id = id.split(':').next().unwrap_or_default();
     let dispute = dispute::Entity::find_by_id(id.to_owned());
     let Some(dispute) = dispute.one(&app.db.read).await? else {
         return Ok(None);
     };
     let due_by = dispute.evidence_due_by;
     of_sum(app, &dispute.order_id, dispute.amount, due_by).await
+}
+
+async fn of_fraud_warning(app: &App, id: &str) -> Result<Option<Subject>> {
+    let warning = early_fraud_warning::Entity::find_by_id(id.to_owned());
+    let Some(warning) = warning.one(&app.db.read).await? else {
+        return Ok(None);
+    };
+    of_payment(app, warning.payment_id.as_ref()).await
 }
 
 async fn of_payout(app: &App, id: &str) -> Result<Option<Subject>> {
@@ -234,19 +245,58 @@ fn to_seller(what: &str, about: &Subject) -> Option<(&'static str, String)> {
                  another way, and record that in Souk."
             ),
         ),
+        _ => return about_dispute(what, id, amount, &until),
+    })
+}
+
+/// Headline and text of a mail about a disputed payment.
+fn about_dispute(
+    what: &str,
+    id: &OrderId,
+    amount: &str,
+    until: &str,
+) -> Option<(&'static str, String)> {
+    Some(match what {
         "dispute_opened" => (
             "A payment is disputed",
             format!(
                 "The buyer of order {id} has disputed {amount} with their bank, which has taken the money back for now. \
-                 Answer in your Stripe dashboard{until}, or accept it there. Don't pay the buyer in another way, who would \
+                 Submit evidence{until}, or accept it. Don't pay the buyer in another way, who would \
                  have the money twice."
             ),
         ),
         "inquiry_opened" => (
             "A bank asks about a payment",
             format!(
-                "The bank of the buyer of order {id} asks about {amount}. No money has moved. Answer in your Stripe \
-                 dashboard{until}, or refund the order, which ends it."
+                "The bank of the buyer of order {id} asks about {amount}. No money has moved. Submit \
+                 evidence{until}, or refund the order, which ends it."
+            ),
+        ),
+        "appeal_opened" => (
+            "A dispute is reopened",
+            format!(
+                "The dispute of {amount} of order {id} was decided, and is appealed. Submit evidence{until}, or accept it."
+            ),
+        ),
+        "evidence_due_soon" | "evidence_due_tomorrow" => (
+            "A dispute waits for your answer",
+            format!(
+                "The dispute of {amount} of order {id} is lost if nobody answers it{until}. Submit evidence, or accept it."
+            ),
+        ),
+        "evidence_refused" => (
+            "Your evidence was not submitted",
+            format!(
+                "Stripe did not take the evidence against the dispute of {amount} of order {id}. Look at the dispute for what it \
+                 says, change the evidence, and submit it again{until}."
+            ),
+        ),
+        "fraud_suspected" => (
+            "A bank suspects fraud",
+            format!(
+                "The bank of whoever paid order {id} over {amount} suspects that their card was used by somebody else. No money \
+                 has moved, but most such payments are disputed later. Look at the order before you ship it; a refund now \
+                 avoids the dispute and its fee. Nothing is refunded by itself."
             ),
         ),
         "dispute_won" => (

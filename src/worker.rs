@@ -410,6 +410,12 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         Job::RefundFee { fee_refund } => {
             payments::fees::give_up(tx, fee_refund, attempts, error).await
         }
+        Job::SubmitEvidence { submission } => {
+            payments::disputes::give_up(tx, submission, attempts, error).await
+        }
+        Job::AcceptDispute { dispute } => {
+            payments::disputes::give_up_acceptance(tx, dispute, attempts, error).await
+        }
         Job::CreateSession { payment } => {
             payments::checkout::session::give_up(tx, payment, attempts, error).await
         }
@@ -431,6 +437,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::SyncRefund { .. }
         | Job::SyncFee { .. }
         | Job::SyncDispute { .. }
+        | Job::SyncFraudWarning { .. }
         | Job::SweepPayments
         | Job::CheckBook { .. }
         | Job::KeepBooks
@@ -472,6 +479,7 @@ fn is_of_an_event(job: &Job) -> bool {
         Job::SyncPayout { .. }
             | Job::SyncRefund { .. }
             | Job::SyncDispute { .. }
+            | Job::SyncFraudWarning { .. }
             | Job::ReadReturnedLink { .. }
     )
 }
@@ -519,6 +527,13 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             livemode,
             dispute,
         } => payments::disputes::sync(app, account, *livemode, dispute).await,
+        Job::SyncFraudWarning {
+            account,
+            livemode,
+            warning,
+        } => payments::disputes::sync_warning(app, account, *livemode, warning).await,
+        Job::SubmitEvidence { submission } => payments::disputes::submit(app, submission).await,
+        Job::AcceptDispute { dispute } => payments::disputes::accept(app, dispute).await,
         Job::SweepPayments => payments::sessions::sweep(app).await,
         Job::Tidy => tidy(app).await,
         Job::KeepBooks => ledger::deadlines::keep_books(app).await,

@@ -1,7 +1,7 @@
 //! Disputes of payments, as Stripe last showed them.
 
 use crate::ids::{AccountId, OrderId, PaymentId, SellerId};
-use crate::values::Timestamp;
+use crate::values::{JsonText, Timestamp};
 use sea_orm::entity::prelude::*;
 
 /// A row of `disputes`.
@@ -28,6 +28,23 @@ pub struct Model {
     pub funds_withdrawn: bool,
     /// When Stripe wants the evidence.
     pub evidence_due_by: Option<Timestamp>,
+    /// Stripe's, of cards: `chargeback`, `inquiry`, `compliance` and others.
+    pub case_type: Option<String>,
+    /// The network's code of the reason, of cards.
+    pub network_reason_code: Option<String>,
+    /// Whether evidence is staged or submitted at Stripe.
+    pub has_evidence: bool,
+    /// Whether the last submission came after its time.
+    pub past_due: bool,
+    /// How often evidence was submitted, by Stripe's count.
+    pub submission_count: i64,
+    /// Stripe's `enhanced_eligibility`, as it came.
+    pub enhanced_eligibility: JsonText<serde_json::Value>,
+    /// Rises whenever the dispute wants an answer anew: evidence is submitted once in each phase.
+    pub phase: i32,
+    /// When somebody accepted it here, and who.
+    pub accept_requested_at: Option<Timestamp>,
+    pub accept_requested_by: Option<String>,
     pub stripe_created: Timestamp,
     /// When it was last read from Stripe. It grows with each read.
     pub synced_at: Timestamp,

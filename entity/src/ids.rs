@@ -85,6 +85,8 @@ row_ids! {
     PaymentId = "pay";
     /// A refund.
     RefundId = "rfd";
+    /// Evidence of a dispute on its way to Stripe.
+    SubmissionId = "evs";
     /// A refund of an application fee.
     FeeRefundId = "fre";
     /// A piece of work to be done after its transaction.

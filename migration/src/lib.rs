@@ -36,8 +36,10 @@ mod m20261129_000028_accounts_api;
 mod m20261129_000031_replace_lookups;
 mod m20261129_000032_shares;
 mod m20261129_000033_application_fees;
+mod m20261129_000035_evidence;
 mod m20261129_000036_shipments;
 mod m20261129_000037_order_evidence;
+mod m20261129_000038_fraud_warnings;
 mod m20261129_000039_refund_lines;
 mod rebuild;
 
@@ -78,8 +80,10 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000031_replace_lookups::Migration),
             Box::new(m20261129_000032_shares::Migration),
             Box::new(m20261129_000033_application_fees::Migration),
+            Box::new(m20261129_000035_evidence::Migration),
             Box::new(m20261129_000036_shipments::Migration),
             Box::new(m20261129_000037_order_evidence::Migration),
+            Box::new(m20261129_000038_fraud_warnings::Migration),
             Box::new(m20261129_000039_refund_lines::Migration),
         ]
     }

@@ -141,6 +141,7 @@ async fn simulate(config: &mut Config, addr: std::net::SocketAddr) -> Result<Sim
         .await
         .map_err(|e| format!("SIMULATOR_BIND {}: {e}", config.simulator_bind))?;
     config.stripe_api_base = simulator.base_url();
+    config.stripe_files_base = simulator.base_url();
     let platform = simulator
         .ensure_webhook_endpoint("souk", &format!("http://{addr}/webhooks/stripe"), false)
         .await;

@@ -12,7 +12,7 @@ use souk_entity::Amounts;
 use souk_entity::seller::{AccountsApi, ChargeProfile};
 use url::Url;
 
-use super::{Config, ConfigFaults, STRIPE_API, StripeMode, origin, profiles};
+use super::{Config, ConfigFaults, STRIPE_API, STRIPE_FILES, StripeMode, origin, profiles};
 use crate::money::{self, FeeRule};
 
 /// Only the simulator accepts this key.
@@ -69,6 +69,8 @@ impl Reader<'_> {
             .is_some()
             .then(|| self.parsed("METRICS_BIND", "", "an address such as 127.0.0.1:9464"));
         let api_base = self.url("STRIPE_API_BASE", STRIPE_API);
+        let api_base = api_base.as_str().trim_end_matches('/').to_owned();
+        let files_base = self.files_base(&api_base);
         if key.is_none() && self.text("STRIPE_API_BASE").is_some() {
             self.fault("STRIPE_API_BASE is set, but STRIPE_SECRET_KEY is not: set both, or neither for simulated money");
         }
@@ -84,7 +86,8 @@ impl Reader<'_> {
             } else {
                 StripeMode::Simulated
             },
-            stripe_api_base: api_base.as_str().trim_end_matches('/').to_owned(),
+            stripe_api_base: api_base,
+            stripe_files_base: files_base,
             stripe_secret_key: SecretString::from(key.unwrap_or_else(|| SIMULATED_KEY.to_owned())),
             livemode,
             platform_webhook_secrets,
@@ -98,10 +101,7 @@ impl Reader<'_> {
             accounts_api: self.accounts_api(),
             charge_profile: self.charge_profile(),
             smtp_url: self.text("SMTP_URL").map(SecretString::from),
-            mail_from: self
-                .text("MAIL_FROM")
-                .unwrap_or("Souk <souk@localhost>")
-                .to_owned(),
+            mail_from: self.mail_from(),
             seed_demo: self.parsed("SEED_DEMO", "true", "true or false"),
             simulator_bind: self.parsed(
                 "SIMULATOR_BIND",
@@ -112,6 +112,21 @@ impl Reader<'_> {
             job_lease: Duration::from_secs(self.bounded("JOB_LEASE_SECONDS", 60, 2, 3600)),
             metrics_bind,
         }
+    }
+
+    fn mail_from(&self) -> String {
+        let from = self.text("MAIL_FROM");
+        from.unwrap_or("Souk <souk@localhost>").to_owned()
+    }
+
+    /// Where files go: Stripe's own host for them, or whoever stands in for Stripe.
+    fn files_base(&mut self, api_base: &str) -> String {
+        let default = match api_base == STRIPE_API {
+            true => STRIPE_FILES,
+            false => api_base,
+        };
+        let url = self.url("STRIPE_FILES_BASE", default);
+        url.as_str().trim_end_matches('/').to_owned()
     }
 
     fn text(&self, name: &str) -> Option<&str> {

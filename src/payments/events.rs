@@ -97,6 +97,25 @@ pub async fn reread_dispute(tx: &Tx, object: &EventObject) -> Result<Effect> {
     Ok(Effect::Applied)
 }
 
+/// `radar.early_fraud_warning.*`. The warning is re-read: it may have ended since.
+pub async fn fraud_warning(tx: &Tx, event: &Event) -> Result<Effect> {
+    reread_fraud_warning(tx, &event.about()?).await
+}
+
+/// Stages a re-read of an early fraud warning. Its payment isn't known before Stripe is asked.
+pub async fn reread_fraud_warning(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let (Some(account), Some(warning)) = (&object.account, &object.id) else {
+        return Ok(Effect::Ignored("the event names no warning of a seller's"));
+    };
+    let job = Job::SyncFraudWarning {
+        account: account.clone(),
+        livemode: object.livemode,
+        warning: warning.clone(),
+    };
+    jobs::stage(tx, &job).await?;
+    Ok(Effect::Applied)
+}
+
 /// Stages a re-read of a session's payment. Stripe may tell of a session before it has answered its creation, and a thin
 /// event doesn't say whose it is: it waits as long as a payment on its account has no session yet.
 pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<Effect> {

@@ -26,7 +26,7 @@ const NO_REFUND: &str = "NOT EXISTS (SELECT 1 FROM refunds r WHERE r.order_id = 
 const PENDING_TOO_LONG_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// The job: looks for orders whose money is due without a refund, for failed refunds that are owed, for refunds and disputes
-/// that nobody decides, for promotion codes that were redeemed too often, for application fees on which the platform's book
+/// that nobody decides or answers, for promotion codes that were redeemed too often, for application fees on which the platform's book
 /// and a seller's don't agree, and for what stands still because Stripe refuses us.
 ///
 /// # Errors
@@ -40,6 +40,7 @@ pub async fn reconcile(app: &App) -> Result<()> {
     access::payments_out_of_reach(&tx).await?;
     access::refused_key(&tx).await?;
     ledger::deadlines::open_missing(&tx, app.stripe.livemode()).await?;
+    payments::disputes::remind(&tx).await?;
     payments::disputes::reread_undecided(&tx, tx.now().plus_ms(-ASK_AFTER_MS)).await?;
     tx.commit().await?;
     // Each asks Stripe. If it fails at one, the others are done all the same.

@@ -12,5 +12,5 @@ pub mod views;
 pub use event::{Effect, Event, EventObject};
 pub use idempotent_create::{IdempotentCreate, key_until};
 pub use transport::{
-    API_VERSION, Page, PreparedRequest, Scope, Stripe, V2_API_VERSION, V2Page, V2Request,
+    API_VERSION, Page, PreparedRequest, Scope, Stripe, Upload, V2_API_VERSION, V2Page, V2Request,
 };

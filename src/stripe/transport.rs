@@ -1,8 +1,13 @@
 //! How requests go to Stripe and answers come back.
 
+mod upload;
+
+pub use upload::Upload;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -35,6 +40,7 @@ pub struct Stripe {
 struct Inner {
     http: reqwest::Client,
     base: String,
+    files_base: String,
     key: SecretString,
     livemode: bool,
 }
@@ -118,6 +124,7 @@ impl Stripe {
             inner: Arc::new(Inner {
                 http,
                 base: config.stripe_api_base.clone(),
+                files_base: config.stripe_files_base.clone(),
                 key: config.stripe_secret_key.clone(),
                 livemode: config.livemode,
             }),
@@ -195,6 +202,7 @@ impl Stripe {
         };
         let sent = Sent {
             method,
+            host: Host::Api,
             path: format!("/v1{}", request.path),
             body: request.body.clone().map(Body::Form),
             key: Some(key),
@@ -309,9 +317,13 @@ impl Scope {
 
     async fn try_once(&self, sent: &Sent<'_>) -> Result<Value, Failure> {
         let inner = &self.stripe.inner;
+        let base = match sent.host {
+            Host::Api => &inner.base,
+            Host::Files => &inner.files_base,
+        };
         let mut request = inner
             .http
-            .request(sent.method.clone(), format!("{}{}", inner.base, sent.path))
+            .request(sent.method.clone(), format!("{base}{}", sent.path))
             .bearer_auth(inner.key.expose_secret())
             .header("Stripe-Version", sent.version);
         if let Some(account) = &self.account {
@@ -327,10 +339,14 @@ impl Scope {
         }
         if let Some(body) = &sent.body {
             let (content, body) = match body {
-                Body::Form(form) => ("application/x-www-form-urlencoded", form),
-                Body::Json(json) => ("application/json", json),
+                Body::Form(form) => ("application/x-www-form-urlencoded", form.clone().into()),
+                Body::Json(json) => ("application/json", json.clone().into()),
+                Body::Multipart {
+                    content_type,
+                    bytes,
+                } => (content_type.as_str(), reqwest::Body::from(bytes.clone())),
             };
-            request = request.header("Content-Type", content).body(body.clone());
+            request = request.header("Content-Type", content).body(body);
         }
         let response = request.send().await.map_err(|e| Failure::no_answer(&e))?;
         let status = response.status().as_u16();
@@ -367,6 +383,7 @@ impl Scope {
 /// A request as it is tried, once or several times.
 struct Sent<'a> {
     method: reqwest::Method,
+    host: Host,
     /// Behind the host, with its query.
     path: String,
     body: Option<Body>,
@@ -374,10 +391,18 @@ struct Sent<'a> {
     version: &'a str,
 }
 
-/// The body of a request: a form in `/v1/…`, JSON in `/v2/…`.
+/// Which of Stripe's hosts a request goes to.
+#[derive(Clone, Copy)]
+enum Host {
+    Api,
+    Files,
+}
+
+/// The body of a request: a form in `/v1/…`, JSON in `/v2/…`, and a file's.
 enum Body {
     Form(String),
     Json(String),
+    Multipart { content_type: String, bytes: Bytes },
 }
 
 impl<'a> Sent<'a> {
@@ -385,6 +410,7 @@ impl<'a> Sent<'a> {
         let (method, path, body) = parts(request.build());
         Self {
             method,
+            host: Host::Api,
             path: format!("/v1{path}"),
             body: body.map(Body::Form),
             key,
@@ -399,6 +425,7 @@ impl<'a> Sent<'a> {
                 Some(_) => reqwest::Method::POST,
                 None => reqwest::Method::GET,
             },
+            host: Host::Api,
             path: request.path.clone(),
             body: json.map(Body::Json),
             key,

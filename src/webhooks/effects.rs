@@ -174,6 +174,17 @@ pub(super) const TABLE: [EffectRow; 13] = [
         apply: Apply::Each(|tx, event| Box::pin(payments::fees::refunded(tx, event))),
         reread: |tx, object| Box::pin(ledger::events::reread_balance(tx, object)),
     },
+    EffectRow {
+        types: &[
+            "radar.early_fraud_warning.created",
+            "radar.early_fraud_warning.updated",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 4,
+        apply: Apply::Each(|tx, event| Box::pin(payments::events::fraud_warning(tx, event))),
+        reread: |tx, object| Box::pin(payments::events::reread_fraud_warning(tx, object)),
+    },
     // docs.stripe.com/api/v2/core/accounts/event-types
     EffectRow {
         types: &[

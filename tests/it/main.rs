@@ -17,6 +17,7 @@ mod coverage;
 mod currencies;
 mod disputes;
 mod doctor;
+mod evidence;
 mod evidence_pack;
 mod failed_refunds;
 mod fees;

@@ -62,6 +62,7 @@ async fn examine(mut config: Config, args: &Args) -> Result<Vec<Check>, Failure>
     if matches!(config.stripe_mode, StripeMode::Simulated) {
         // A server's own simulator. If none runs the checks say so.
         config.stripe_api_base = format!("http://{}", config.simulator_bind);
+        config.stripe_files_base.clone_from(&config.stripe_api_base);
         if let Ok(ahead) = meet_simulator(&mut config).await {
             clock = Clock::Ahead(Arc::new(AtomicI64::new(ahead)));
         }

@@ -1,20 +1,31 @@
 //! Disputes of payments (docs.stripe.com/disputes/how-disputes-work). The buyer's bank decides about the money, and a
 //! decision can be reopened. So the state is always what Stripe shows when it is asked, and no event's.
 
+mod acceptance;
+mod evidence;
+mod notices;
 pub mod pack;
+pub mod routes;
+mod submission;
+mod warnings;
+
+pub use acceptance::{accept, give_up_acceptance};
+pub use notices::remind;
+pub use submission::{give_up, submit};
+pub use warnings::sync_warning;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
 };
-use serde_json::json;
-use souk_entity::{AccountId, PaymentId, Timestamp, dispute, order, payment};
+use serde_json::{Value, json};
+use souk_entity::{AccountId, JsonText, PaymentId, Timestamp, dispute, order, payment};
 
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::findings::{self, NewFinding};
-use crate::jobs::{self, Job, Recipient};
+use crate::findings;
+use crate::jobs::{self, Job};
 use crate::stripe::Page;
 use crate::stripe::requests::disputes as request;
 use crate::stripe::views::{DisputeView, Expandable, IdView};
@@ -33,6 +44,14 @@ fn is_closed(status: &str) -> bool {
 /// Whether it is an inquiry, which takes no money and leaves the payment refundable.
 fn is_inquiry(status: &str) -> bool {
     status.starts_with("warning_")
+}
+
+/// Whether the bank wants an answer: evidence, or that the seller accepts the dispute.
+fn wants_answer(status: &str) -> bool {
+    matches!(
+        status,
+        "needs_response" | "warning_needs_response" | "appeal_needs_response"
+    )
 }
 
 /// Whether Stripe refuses to refund the payment. After a dispute that was won, only Stripe can say.
@@ -63,6 +82,51 @@ pub(super) fn returned(rows: &[dispute::Model]) -> Result<i64> {
     };
     let amounts = rows.iter().filter(has_returned).map(|row| row.amount);
     amounts.into_iter().try_fold(0, money::add)
+}
+
+/// Refuses an answer to a dispute that wants none.
+///
+/// # Errors
+/// `dispute_accepted`, `evidence_submitted`, `dispute_closed`.
+fn is_answerable(row: &dispute::Model) -> Result<()> {
+    let (code, why) = if wants_answer(&row.status) && row.accept_requested_at.is_none() {
+        return Ok(());
+    } else if wants_answer(&row.status) {
+        ("dispute_accepted", "It was accepted, which is for good.")
+    } else if row.status.ends_with("under_review") {
+        ("evidence_submitted", "Evidence was submitted already.")
+    } else {
+        ("dispute_closed", "It wants no answer any more.")
+    };
+    let message = format!("The dispute can't be answered: it is {}. {why}", row.status);
+    Err(Error::conflict(code, message))
+}
+
+/// Refuses evidence against a dispute that takes none.
+///
+/// # Errors
+/// As [`is_answerable`], and `evidence_past_due`.
+fn is_open_for_evidence(row: &dispute::Model, now: Timestamp) -> Result<()> {
+    is_answerable(row)?;
+    match row.evidence_due_by {
+        Some(until) if now > until => Err(Error::conflict(
+            "evidence_past_due",
+            format!("The bank took evidence until {until}."),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A dispute by its id.
+async fn find<C: ConnectionTrait>(db: &C, id: &str) -> Result<dispute::Model> {
+    let found = dispute::Entity::find_by_id(id.to_owned()).one(db).await?;
+    found.ok_or(Error::NotFound("dispute"))
+}
+
+/// A dispute as Stripe shows it now.
+async fn as_at_stripe(app: &App, row: &dispute::Model) -> Result<dispute::Model> {
+    sync(app, &row.stripe_account, row.livemode, &row.id).await?;
+    find(&app.db.read, &row.id).await
 }
 
 /// The disputes of a payment, oldest first.
@@ -114,6 +178,7 @@ pub(super) async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     let Some(intent) = &payment.payment_intent else {
         return Ok(());
     };
+    warnings::match_warnings(app, payment, intent).await?;
     let scope = app.stripe.on(&payment.charge_account);
     let mut last: Option<String> = None;
     loop {
@@ -182,10 +247,9 @@ fn merge(
 ) -> dispute::Model {
     let moved = view.balance_transactions.iter().map(|one| one.amount);
     let after_last = old.map_or(tx.now(), |row| row.synced_at.plus_ms(1));
-    let due_by = view
-        .evidence_details
-        .as_ref()
-        .and_then(|details| details.due_by);
+    let details = view.evidence_details.clone().unwrap_or_default();
+    let card = view.payment_method_details.as_ref();
+    let card = card.and_then(|method| method.card.as_ref());
     let mut row = dispute::Model {
         id: view.id.clone(),
         payment_id: payment.id.clone(),
@@ -199,16 +263,43 @@ fn merge(
         status: view.status.clone(),
         is_charge_refundable: view.is_charge_refundable,
         funds_withdrawn: moved.fold(0, i64::saturating_add) < 0,
-        evidence_due_by: due_by.map(Timestamp::from_seconds),
+        evidence_due_by: details
+            .due_by
+            .filter(|due_by| *due_by > 0)
+            .map(Timestamp::from_seconds),
+        case_type: card.and_then(|card| card.case_type.clone()),
+        network_reason_code: card.and_then(|card| card.network_reason_code.clone()),
+        has_evidence: details.has_evidence,
+        past_due: details.past_due,
+        submission_count: details.submission_count,
+        enhanced_eligibility: JsonText(match details.enhanced_eligibility {
+            Value::Null => json!({}),
+            eligibility => eligibility,
+        }),
+        phase: old.map_or(1, |old| phase(old, &view.status)),
+        accept_requested_at: None,
+        accept_requested_by: None,
         stripe_created: Timestamp::from_seconds(view.created),
         synced_at: std::cmp::max(tx.now(), after_last),
         created_at: old.map_or(tx.now(), |row| row.created_at),
         updated_at: old.map_or(tx.now(), |row| row.updated_at),
     };
+    // What was accepted is this phase's dispute, and not what becomes of it.
+    if let Some(old) = old.filter(|old| old.phase == row.phase) {
+        row.accept_requested_at = old.accept_requested_at;
+        row.accept_requested_by.clone_from(&old.accept_requested_by);
+    }
     if old.is_some_and(|old| !is_same(old, &row)) {
         row.updated_at = tx.now();
     }
     row
+}
+
+/// The phase of a dispute that Stripe shows with this status: it wants an answer anew after it wanted none, or another kind of
+/// answer than before.
+fn phase(old: &dispute::Model, status: &str) -> i32 {
+    let anew = wants_answer(status) && old.status != status;
+    old.phase.saturating_add(i32::from(anew))
 }
 
 /// Whether two rows say the same of the dispute.
@@ -230,11 +321,37 @@ async fn update(tx: &Tx, row: &dispute::Model) -> Result<()> {
         .col_expr(C::IsChargeRefundable, Expr::value(row.is_charge_refundable))
         .col_expr(C::FundsWithdrawn, Expr::value(row.funds_withdrawn))
         .col_expr(C::EvidenceDueBy, Expr::value(row.evidence_due_by))
+        .col_expr(C::CaseType, Expr::value(row.case_type.clone()))
+        .col_expr(
+            C::NetworkReasonCode,
+            Expr::value(row.network_reason_code.clone()),
+        )
+        .col_expr(C::HasEvidence, Expr::value(row.has_evidence))
+        .col_expr(C::PastDue, Expr::value(row.past_due))
+        .col_expr(C::SubmissionCount, Expr::value(row.submission_count))
+        .col_expr(
+            C::EnhancedEligibility,
+            Expr::value(row.enhanced_eligibility.clone()),
+        )
+        .col_expr(C::Phase, Expr::value(row.phase))
+        .col_expr(C::AcceptRequestedAt, Expr::value(row.accept_requested_at))
+        .col_expr(
+            C::AcceptRequestedBy,
+            Expr::value(row.accept_requested_by.clone()),
+        )
         .col_expr(C::SyncedAt, Expr::value(row.synced_at))
         .col_expr(C::UpdatedAt, Expr::value(row.updated_at))
         .filter(C::Id.eq(row.id.clone()))
         .exec(tx)
         .await?;
+    Ok(())
+}
+
+/// Adds an entry to the timelines of the orders that a payment pays for.
+async fn log(tx: &Tx, payment: &PaymentId, kind: &str, data: Value) -> Result<()> {
+    for order in shares::order_ids(tx, payment).await? {
+        orders::log(tx, &order, kind, data.clone()).await?;
+    }
     Ok(())
 }
 
@@ -258,23 +375,26 @@ async fn follow(
         "dispute": row.id, "status": row.status, "reason": row.reason, "amount": row.amount,
         "evidence_due_by": row.evidence_due_by,
     });
-    for order in orders {
-        orders::log(tx, &order.id, kind, data.clone()).await?;
-    }
-    if matches!(
-        row.status.as_str(),
-        "needs_response" | "warning_needs_response"
-    ) {
-        findings::raise(tx, needs_response(payment, row)).await?;
+    log(tx, &payment.id, kind, data).await?;
+    if wants_answer(&row.status) {
+        findings::raise(tx, notices::needs_response(payment, row)).await?;
     } else {
         findings::resolve(tx, "dispute_needs_response", &row.id).await?;
+        findings::resolve(tx, submission::KIND, &row.id).await?;
+        acceptance::resolve(tx, &row.id).await?;
+    }
+    if row.past_due {
+        findings::raise(tx, notices::past_due(row)).await?;
+    }
+    if is_closed(&row.status) {
+        findings::resolve(tx, notices::PAST_DUE, &row.id).await?;
     }
     refunds::after_dispute(tx, payment, orders).await?;
     let mut staged = vec![Job::Pull {
         account: payment.charge_account.clone(),
         livemode: payment.livemode,
     }];
-    staged.extend(mail(old, row));
+    staged.extend(notices::mail(old, row));
     if old.is_none() && !charges::has_details(tx, &payment.id).await? {
         let payment = payment.id.clone();
         staged.push(Job::RereadPayment { payment });
@@ -284,54 +404,6 @@ async fn follow(
         staged.push(Job::Refund { refund });
     }
     jobs::stage_all(tx, &staged).await
-}
-
-fn needs_response(payment: &payment::Model, row: &dispute::Model) -> NewFinding {
-    let amount = money::display(row.amount, &row.currency);
-    let what = match is_inquiry(&row.status) {
-        true => "asks about",
-        false => "disputes",
-    };
-    let until = match row.evidence_due_by {
-        Some(at) => format!(" until {at}"),
-        None => String::new(),
-    };
-    let advice = match (is_inquiry(&row.status), payment.amount_refunded > 0) {
-        (true, _) => "Answer it in the Stripe dashboard, or refund the payment, which ends it.",
-        (false, true) => {
-            "Answer it in the Stripe dashboard, and say that the payment was refunded already; don't pay the buyer again."
-        }
-        (false, false) => {
-            "Answer it or accept it in the Stripe dashboard; don't pay the buyer in another way, who would have the money twice."
-        }
-    };
-    NewFinding {
-        kind: "dispute_needs_response",
-        stripe_account: Some(row.stripe_account.clone()),
-        subject: row.id.clone(),
-        message: format!(
-            "The buyer's bank {what} {amount} of order {} ({}) and wants an answer{until}. {advice}",
-            row.order_id, row.reason,
-        ),
-        amount: Some(row.amount),
-        currency: Some(row.currency.clone()),
-    }
-}
-
-/// The mail to the seller. Each is sent once, however often the dispute goes back and forth.
-fn mail(old: Option<&dispute::Model>, row: &dispute::Model) -> Option<Job> {
-    let what = match row.status.as_str() {
-        "won" => "dispute_won",
-        "lost" => "dispute_lost",
-        "needs_response" => "dispute_opened",
-        "warning_needs_response" if old.is_none() => "inquiry_opened",
-        _ => return None,
-    };
-    Some(Job::Mail {
-        what: what.to_owned(),
-        to: Recipient::Seller,
-        about: row.id.clone(),
-    })
 }
 
 /// Stages a re-read of the disputes that are undecided and were last read before `since`: an event may be lost.
@@ -374,6 +446,15 @@ mod tests {
             is_charge_refundable: refundable,
             funds_withdrawn: false,
             evidence_due_by: None,
+            case_type: None,
+            network_reason_code: None,
+            has_evidence: false,
+            past_due: false,
+            submission_count: 0,
+            enhanced_eligibility: JsonText(json!({})),
+            phase: 1,
+            accept_requested_at: None,
+            accept_requested_by: None,
             stripe_created: Timestamp(0),
             synced_at: Timestamp(0),
             created_at: Timestamp(0),
@@ -385,6 +466,7 @@ mod tests {
     fn a_refund_waits_while_the_bank_decides_and_never_for_an_inquiry() {
         for (status, refundable, forbids, holds) in [
             ("needs_response", false, true, true),
+            ("appeal_needs_response", false, true, true),
             ("under_review", false, true, true),
             ("a_new_one", false, true, true),
             ("needs_response", true, false, false),
@@ -398,6 +480,28 @@ mod tests {
             let rows = [row("won", 1, true), row(status, 40, refundable)];
             assert_eq!(forbid_refund(&rows), forbids, "{status} {refundable}");
             assert_eq!(hold_refund(&rows), holds, "{status} {refundable}");
+        }
+    }
+
+    #[test]
+    fn a_phase_begins_when_an_answer_is_wanted_anew() {
+        for (before, now, rises) in [
+            ("needs_response", "needs_response", false),
+            ("needs_response", "under_review", false),
+            ("under_review", "won", false),
+            ("warning_needs_response", "needs_response", true),
+            ("warning_under_review", "needs_response", true),
+            ("under_review", "needs_response", true),
+            ("won", "appeal_needs_response", true),
+            ("lost", "appeal_needs_response", true),
+            ("appeal_under_review", "lost", false),
+        ] {
+            let expected = if rises { 2 } else { 1 };
+            assert_eq!(
+                phase(&row(before, 1, false), now),
+                expected,
+                "{before} {now}"
+            );
         }
     }
 

@@ -10,6 +10,7 @@ type Row = (&'static str, [u16; 7]);
 const ANYBODY: [u16; 7] = [200; 7];
 const LOGGED_IN: [u16; 7] = [401, 401, 200, 200, 200, 200, 200];
 const SELLING: [u16; 7] = [401, 401, 404, 404, 200, 404, 200];
+const SELLING_AND_THEN_NOT: [u16; 7] = [401, 401, 404, 404, 409, 404, 409];
 const ADMINS: [u16; 7] = [401, 401, 403, 403, 403, 403, 200];
 const ADMINS_AND_THEN_NOT: [u16; 7] = [401, 401, 403, 403, 403, 403, 409];
 const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
@@ -18,7 +19,7 @@ const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
 /// another seller's owner and an admin. `operation?parameter` is the operation narrowed to the shop's or the order's.
 ///
 /// An operation that can succeed only once is refused with 409 as soon as it is known who asks: the order is paid, so it
-/// can't be cancelled nor its checkout expired; all of it was sent; the refund is of more than was paid; the account isn't Express; the event
+/// can't be cancelled nor its checkout expired; all of it was sent; the refund is of more than was paid; the dispute was prevented; the account isn't Express; the event
 /// has had its effect, and the job is done.
 #[rustfmt::skip]
 const WHO_MAY: &[Row] = &[
@@ -101,6 +102,15 @@ const WHO_MAY: &[Row] = &[
     ("previewRefund", [401, 401, 403, 404, 409, 404, 409]),
     ("cancelRefund", [401, 401, 403, 404, 409, 404, 409]),
     ("settleRefundOutsideStripe", [401, 401, 403, 404, 409, 404, 409]),
+
+    ("listDisputes", LOGGED_IN),
+    // Those of an order that isn't theirs are none.
+    ("listDisputes?order_id", LOGGED_IN),
+    ("listDisputes?seller_id", SELLING),
+    ("getDispute", SELLING),
+    ("writeDisputeEvidence", SELLING_AND_THEN_NOT),
+    ("submitDisputeEvidence", SELLING_AND_THEN_NOT),
+    ("acceptDispute", SELLING_AND_THEN_NOT),
 
     ("listPayouts", LOGGED_IN),
     ("listPayouts?seller_id", SELLING),

@@ -87,9 +87,13 @@ impl Fixture {
         let code = text(&code.expect(201).await, "id");
         let (stranger, admin) = (app.member("stranger").await, app.admin().await);
         let rival = app.new_shop("rival", "US").await;
+        let dispute = prevented_dispute(&app, &lamp).await;
         let guest_secret = app.checkout(&lamp).await.secret.expect("a guest's");
-        let line = "SELECT l.id AS it FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE o.status = 'paid'";
-        let line = app.query(line).await;
+        let line = format!(
+            "SELECT id AS it FROM order_lines WHERE order_id = '{}'",
+            bought.order
+        );
+        let line = app.query(&line).await;
         let ids = [
             shop.id.clone(),
             buyer.id.clone(),
@@ -97,6 +101,7 @@ impl Fixture {
             bought.id,
             bought.order,
             refund,
+            dispute,
             code,
             text(&shipment, "id"),
             text(&file, "id"),
@@ -148,7 +153,8 @@ impl Fixture {
 
     /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
-        let kinds = ["ord", "shp", "ofl", "rfd", "po", "pmc"].map(|kind| self.ids[kind].as_str());
+        let kinds =
+            ["ord", "shp", "ofl", "rfd", "du", "po", "pmc"].map(|kind| self.ids[kind].as_str());
         let people = [
             &self.shop.account,
             &self.shop.owner.email,
@@ -286,6 +292,20 @@ impl Fixture {
         let query = format!("SELECT {} AS it", counts.join(" || ', ' || "));
         self.app.query(&query).await
     }
+}
+
+/// A dispute of another sale, which wants no answer.
+async fn prevented_dispute(app: &TestApp, product: &str) -> String {
+    let sale = app.sale(product).await;
+    let charge = format!(
+        "SELECT charge AS it FROM payments WHERE id = '{}'",
+        sale.payment
+    );
+    let charge: String = app.query(&charge).await;
+    let path = format!("/charges/{charge}/dispute");
+    let dispute = app.simulate(&path, json!({ "prevented": "block" })).await;
+    app.settle().await;
+    text(&dispute, "id")
 }
 
 /// Raises a finding.

@@ -420,7 +420,7 @@ enum Outcome {"#,
         found_as: "job_stuck",
         plan: killed,
         patches: &[Patch {
-            file: "src/jobs.rs",
+            file: "src/jobs/leases.rs",
             find: ".lt(tx.shared_now())",
             with: ".lt(if BUG_ON { Expr::value(0) } else { tx.shared_now() })",
         }],
@@ -443,7 +443,7 @@ enum Outcome {"#,
         plan: stopped,
         patches: &[
             Patch {
-                file: "src/jobs.rs",
+                file: "src/jobs/leases.rs",
                 find: "fn mine(&self) -> UpdateMany<job::Entity> {",
                 with: r#"fn mine(&self) -> UpdateMany<job::Entity> {
         if BUG_ON {
@@ -451,7 +451,7 @@ enum Outcome {"#,
         }"#,
             },
             Patch {
-                file: "src/jobs.rs",
+                file: "src/jobs/leases.rs",
                 find: "let finished: Vec<Finished> = FINISH.all(",
                 with: r#"
         static UNFENCED: std::sync::LazyLock<SetWise> = std::sync::LazyLock::new(|| {
@@ -471,7 +471,7 @@ enum Outcome {"#,
         found_as: "job_stuck",
         plan: refused,
         patches: &[Patch {
-            file: "src/jobs.rs",
+            file: "src/jobs/leases.rs",
             find: "self.attempt < MAX_ATTEMPTS;",
             with: "self.attempt < if BUG_ON { 1 } else { MAX_ATTEMPTS };",
         }],

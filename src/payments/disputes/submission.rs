@@ -1,0 +1,352 @@
+//! Evidence goes to the bank once in each phase of a dispute, since Stripe typically takes it once. Our row comes first, then a
+//! job sends it; after an unknown outcome Stripe is asked how often evidence was submitted.
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+};
+use serde_json::{Value, json};
+use souk_entity::dispute_submission::{self, SubmissionStatus};
+use souk_entity::{JsonText, SubmissionId, Timestamp, dispute};
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result, StripeFault};
+use crate::findings::{self, NewFinding};
+use crate::jobs::{self, Job, Recipient};
+use crate::stripe::requests::disputes as request;
+use crate::stripe::views::DisputeView;
+use crate::stripe::{IdempotentCreate, key_until};
+use crate::{audit, ids, money};
+
+use super::super::{attempts_text, lock_payment};
+use super::{evidence, is_open_for_evidence, wants_answer};
+
+/// The kind of the finding about evidence that Stripe refused, or that was given up.
+pub const KIND: &str = "dispute_evidence_not_submitted";
+
+/// A fee that the networks take for evidence against a compliance dispute, and that the seller must know of first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fee {
+    /// Stripe's name of the programme, such as `visa_compliance`.
+    pub programme: &'static str,
+    /// Minor units. None: Stripe's pages don't name it.
+    pub amount: Option<i64>,
+    /// Lower case. The seller's account may be charged as much in its own currency.
+    pub currency: Option<&'static str>,
+}
+
+/// docs.stripe.com/disputes/api/visa-compliance names 500 USD; of Mastercard's no amount is named.
+const FEES: [Fee; 2] = [
+    Fee {
+        programme: "visa_compliance",
+        amount: Some(50_000),
+        currency: Some("usd"),
+    },
+    Fee {
+        programme: "mastercard_compliance",
+        amount: None,
+        currency: None,
+    },
+];
+
+/// The fee of evidence against this dispute. None: it costs nothing.
+pub fn fee(row: &dispute::Model) -> Option<Fee> {
+    let eligibility = &row.enhanced_eligibility.0;
+    FEES.into_iter()
+        .find(|fee| !eligibility[fee.programme].is_null())
+}
+
+/// The submission of a dispute's present phase.
+///
+/// # Errors
+/// The database failed.
+pub async fn of_phase<C: ConnectionTrait>(
+    db: &C,
+    row: &dispute::Model,
+) -> Result<Option<dispute_submission::Model>> {
+    use dispute_submission::Column as C;
+    Ok(dispute_submission::Entity::find()
+        .filter(C::DisputeId.eq(row.id.clone()))
+        .filter(C::Phase.eq(row.phase))
+        .one(db)
+        .await?)
+}
+
+/// Whether nothing was submitted in a dispute's present phase, or only what Stripe refused.
+///
+/// # Errors
+/// The database failed.
+pub async fn is_wanted(tx: &Tx, row: &dispute::Model) -> Result<bool> {
+    let submission = of_phase(tx, row).await?;
+    Ok(submission.is_none_or(|it| it.status == SubmissionStatus::Refused))
+}
+
+/// Refuses what would come beside a submission of this phase.
+///
+/// # Errors
+/// `evidence_submitted`.
+pub async fn none_under_way(tx: &Tx, row: &dispute::Model) -> Result<()> {
+    match is_wanted(tx, row).await? {
+        true => Ok(()),
+        false => Err(Error::conflict(
+            "evidence_submitted",
+            "Evidence against this dispute was submitted already, which can be done once.",
+        )),
+    }
+}
+
+/// Has the evidence of a dispute submitted, once in its phase: a second call changes nothing. `acknowledged` is the fee that
+/// the seller has agreed to, as they read it.
+///
+/// # Errors
+/// The dispute wants no evidence, its time is over, it was accepted, there is no evidence, or a fee isn't acknowledged.
+pub async fn request(
+    app: &App,
+    row: &dispute::Model,
+    by: &str,
+    acknowledged: Option<(Option<i64>, Option<String>)>,
+) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    lock_payment(&tx, &row.payment_id).await?;
+    let row = super::find(&tx, &row.id).await?;
+    let earlier = of_phase(&tx, &row).await?;
+    if earlier
+        .as_ref()
+        .is_some_and(|it| it.status != SubmissionStatus::Refused)
+    {
+        return Ok(());
+    }
+    is_open_for_evidence(&row, tx.now())?;
+    let known = serde_json::Map::new();
+    let mut fields = evidence::to_submit(evidence::draft(&tx, &row.id).await?, known)?;
+    if let Some(fee) = fee(&row) {
+        check_acknowledged(fee, acknowledged)?;
+        fields["enhanced_evidence"][fee.programme] = json!({ "fee_acknowledged": true });
+    }
+    let number = earlier.as_ref().map_or(1, |it| it.key_number + 1);
+    let submission = dispute_submission::Model {
+        id: earlier.map_or_else(|| ids::new(tx.now()), |it| it.id),
+        dispute_id: row.id.clone(),
+        phase: row.phase,
+        status: SubmissionStatus::Requested,
+        fields: JsonText(fields),
+        count_before: row.submission_count,
+        failure_code: None,
+        failure_reason: None,
+        key_number: number,
+        key_until: key_until(tx.now()),
+        requested_by: by.to_owned(),
+        submitted_at: None,
+        created_at: tx.now(),
+        updated_at: tx.now(),
+    };
+    store(&tx, &submission, number > 1).await?;
+    let data = json!({ "dispute": row.id, "fee": fee(&row).map(|fee| fee.programme) });
+    super::log(
+        &tx,
+        &row.payment_id,
+        "dispute_evidence_requested",
+        data.clone(),
+    )
+    .await?;
+    audit::record(&tx, by, "dispute.evidence_submitted", &row.id, data).await?;
+    let submission = submission.id;
+    jobs::stage(&tx, &Job::SubmitEvidence { submission }).await?;
+    tx.commit().await
+}
+
+async fn store(tx: &Tx, row: &dispute_submission::Model, again: bool) -> Result<()> {
+    let new = row.clone().into_active_model();
+    if again {
+        let new = new.reset_all();
+        dispute_submission::Entity::update(new).exec(tx).await?;
+    } else {
+        dispute_submission::Entity::insert(new)
+            .exec_without_returning(tx)
+            .await?;
+    }
+    Ok(())
+}
+
+fn check_acknowledged(fee: Fee, said: Option<(Option<i64>, Option<String>)>) -> Result<()> {
+    let named = (fee.amount, fee.currency.map(str::to_owned));
+    if said == Some(named) {
+        return Ok(());
+    }
+    let costs = match (fee.amount, fee.currency) {
+        (Some(amount), Some(currency)) => format!("costs {}", money::display(amount, currency)),
+        _ => "costs a fee that the Stripe dashboard names".to_owned(),
+    };
+    Err(Error::Conflict {
+        code: "fee_not_acknowledged",
+        param: Some("acknowledged_fee".to_owned()),
+        message: format!(
+            "Evidence against this dispute {costs}, which comes back only if it is won. To submit it, send the dispute's fee as \
+             acknowledged_fee."
+        ),
+    })
+}
+
+async fn row<C: ConnectionTrait>(db: &C, id: &SubmissionId) -> Result<dispute_submission::Model> {
+    let found = dispute_submission::Entity::find_by_id(id.clone())
+        .one(db)
+        .await?;
+    found.ok_or_else(|| Error::internal(format!("submission {id} is missing")))
+}
+
+/// The job: submits evidence, and has the dispute read again.
+///
+/// # Errors
+/// Stripe has not answered. A refusal is a finding and no error.
+pub async fn submit(app: &App, id: &SubmissionId) -> Result<()> {
+    let submission = row(&app.db.read, id).await?;
+    if submission.status != SubmissionStatus::Requested {
+        return Ok(());
+    }
+    let dispute = super::find(&app.db.read, &submission.dispute_id).await?;
+    let scope = app.stripe.on(&dispute.stripe_account);
+    let is_there = |view: &DisputeView| {
+        let details = view.evidence_details.as_ref();
+        details.is_some_and(|details| details.submission_count > submission.count_before)
+    };
+    let find_existing = async {
+        let view: DisputeView = scope.get(&request::retrieve(&dispute.id)).await?;
+        Ok(is_there(&view).then_some(()))
+    };
+    let update = request::submit(&dispute.id, &submission.fields.0);
+    let (number, until) = (submission.key_number, submission.key_until);
+    let sent = IdempotentCreate::of(dispute_submission::Entity, id, number, until)
+        .make(&app.db, app.clock.now(), find_existing, async |n| {
+            let key = format!("evidence:{id}:{n}");
+            scope.post::<Value, _>(&update, &key).await.map(drop)
+        })
+        .await;
+    let refused = match sent {
+        Ok(()) => None,
+        Err(Error::StripeRefused(fault)) => {
+            // An earlier try may have come through, and the bank decided since.
+            let view: DisputeView = scope.get(&request::retrieve(&dispute.id)).await?;
+            (!is_there(&view)).then_some(fault)
+        }
+        Err(e) => return Err(e),
+    };
+    // Before the end is stored: whether a refusal needs a person depends on how the dispute stands.
+    super::sync(app, &dispute.stripe_account, dispute.livemode, &dispute.id).await?;
+    end(app, &submission, refused.as_deref()).await
+}
+
+/// Stores how a submission ended.
+async fn end(
+    app: &App,
+    submission: &dispute_submission::Model,
+    refused: Option<&StripeFault>,
+) -> Result<()> {
+    use dispute_submission::Column as C;
+    let tx = app.db.begin_write().await?;
+    let dispute = super::find(&tx, &submission.dispute_id).await?;
+    lock_payment(&tx, &dispute.payment_id).await?;
+    let dispute = super::find(&tx, &dispute.id).await?;
+    let (to, submitted_at) = match refused {
+        None => (SubmissionStatus::Submitted, Some(tx.now())),
+        Some(_) => (SubmissionStatus::Refused, None::<Timestamp>),
+    };
+    let changed = dispute_submission::Entity::update_many()
+        .col_expr(C::Status, Expr::value(to))
+        .col_expr(C::SubmittedAt, Expr::value(submitted_at))
+        .col_expr(
+            C::FailureCode,
+            Expr::value(refused.and_then(|fault| fault.code.clone())),
+        )
+        .col_expr(
+            C::FailureReason,
+            Expr::value(refused.map(|fault| fault.words().to_owned())),
+        )
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(submission.id.clone()))
+        .filter(C::Status.eq(SubmissionStatus::Requested))
+        .exec(&tx)
+        .await?;
+    if changed.rows_affected == 0 {
+        return Ok(());
+    }
+    let mut data = json!({ "dispute": dispute.id });
+    match refused {
+        None => {
+            super::log(&tx, &dispute.payment_id, "dispute_evidence_submitted", data).await?;
+            findings::resolve(&tx, KIND, &dispute.id).await?;
+        }
+        Some(fault) => {
+            data["reason"] = json!(fault.words());
+            super::log(&tx, &dispute.payment_id, "dispute_evidence_refused", data).await?;
+            if !wants_answer(&dispute.status) {
+                return tx.commit().await;
+            }
+            let why = format!("Stripe refused it: {}", fault.words().trim_end_matches('.'));
+            findings::raise(&tx, not_submitted(&dispute, &why)).await?;
+            let mail = Job::Mail {
+                what: "evidence_refused".to_owned(),
+                to: Recipient::Seller,
+                about: format!("{}:{}", dispute.id, submission.key_number),
+            };
+            jobs::stage(&tx, &mail).await?;
+        }
+    }
+    tx.commit().await
+}
+
+fn not_submitted(dispute: &dispute::Model, why: &str) -> NewFinding {
+    let until = match dispute.evidence_due_by {
+        Some(at) => format!(" The bank waits for it until {at}."),
+        None => String::new(),
+    };
+    NewFinding {
+        kind: KIND,
+        stripe_account: Some(dispute.stripe_account.clone()),
+        subject: dispute.id.clone(),
+        message: format!(
+            "The evidence against the dispute of {} of order {} was not submitted. {why}.{until} Change it and submit it again \
+             (docs/disputes.md), or answer in the Stripe dashboard.",
+            money::display(dispute.amount, &dispute.currency),
+            dispute.order_id,
+        ),
+        amount: Some(dispute.amount),
+        currency: Some(dispute.currency.clone()),
+    }
+}
+
+/// Raises a finding when the job is given up. Stripe may have the evidence, so the submission stays requested.
+///
+/// # Errors
+/// The database failed.
+pub async fn give_up(tx: &Tx, id: &SubmissionId, attempts: i32, error: &Error) -> Result<()> {
+    let submission = row(tx, id).await?;
+    if submission.status != SubmissionStatus::Requested {
+        return Ok(());
+    }
+    let dispute = super::find(tx, &submission.dispute_id).await?;
+    if !wants_answer(&dispute.status) {
+        return Ok(());
+    }
+    let why = format!(
+        "It was given up after {}, and whether Stripe has it isn't known: {error}. Once Stripe answers, have its job tried again \
+         (docs/operating.md), which submits it once at most",
+        attempts_text(attempts),
+    );
+    findings::raise(tx, not_submitted(&dispute, &why)).await
+}
+
+/// The submissions of several disputes, by dispute and phase.
+///
+/// # Errors
+/// The database failed.
+pub async fn of_disputes<C: ConnectionTrait>(
+    db: &C,
+    ids: &[String],
+) -> Result<Vec<dispute_submission::Model>> {
+    use dispute_submission::Column as C;
+    Ok(dispute_submission::Entity::find()
+        .filter(C::DisputeId.is_in(ids.iter().cloned()))
+        .all(db)
+        .await?)
+}
