@@ -16,8 +16,25 @@ use url::Url;
 use self::profiles::{Bearer, ChargeType};
 use crate::ids;
 use crate::money::FeeRule;
+use souk_entity::Timestamp;
 use souk_entity::installation::Mode;
 pub use souk_entity::seller::{AccountsApi, ChargeProfile};
+
+/// A programme of a network for sellers with many disputes (docs.stripe.com/disputes/monitoring-programs). A seller is in it who
+/// reaches both the share and the number in a calendar month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisputeProgramme {
+    /// Such as `visa_vamp`.
+    pub name: String,
+    /// Whether reports of fraud count beside disputes.
+    pub counts_fraud: bool,
+    /// Of the month's sales, in hundredths of a per cent.
+    pub bps: i64,
+    /// The smallest number.
+    pub least: i64,
+    /// The first day on which it holds.
+    pub since: Timestamp,
+}
 
 /// Whether Stripe is simulated.
 #[derive(Clone, Debug)]
@@ -63,6 +80,12 @@ pub struct Config {
     pub application_fee: FeeRule,
     /// `APPLICATION_FEE_BASE`: whether the fee is a share of what the buyer pays, and not of the sum before discounts.
     pub application_fee_of_paid: bool,
+    /// `DISPUTE_LOST_FEE`: whether the application fee goes back to the seller when a dispute is lost.
+    pub lost_fee_returned: bool,
+    /// `DISPUTE_PROGRAMMES`: limits of the networks' programmes for sellers with many disputes.
+    pub dispute_programmes: Vec<DisputeProgramme>,
+    /// `DISPUTE_PROGRAMMES_WARN_AT`: the share of a limit, in per cent, at which a finding is raised.
+    pub dispute_programmes_warn_at: i64,
     /// `STRIPE_ACCOUNTS`: the API that new accounts are made by.
     pub accounts_api: AccountsApi,
     /// `CHARGE_PROFILE` of new sellers.
@@ -210,6 +233,37 @@ mod tests {
     use souk_entity::Amounts;
 
     use super::*;
+
+    #[test]
+    fn the_networks_limits_have_a_number_a_share_and_a_first_day() {
+        let limits = |text| read(&[("DISPUTE_PROGRAMMES", text)]).map(|it| it.dispute_programmes);
+        let default = read(&[]).expect("defaults").dispute_programmes;
+        let names: Vec<_> = default.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names, ["visa_vamp", "mastercard_ecm"]);
+        let own = limits("mine fraud 90 5 2026-01-01").expect("right");
+        let wanted = DisputeProgramme {
+            name: "mine".to_owned(),
+            counts_fraud: true,
+            bps: 90,
+            least: 5,
+            since: Timestamp::from_seconds(1_767_225_600),
+        };
+        assert_eq!(own, [wanted]);
+        assert_eq!(limits("none").expect("right"), []);
+        for wrong in [
+            "mine",
+            "mine mood 90 5 2026-01-01",
+            "mine fraud 0 5 2026-01-01",
+            "mine fraud 90 5 soon",
+        ] {
+            let faults = limits(wrong).expect_err(wrong).to_string();
+            assert!(faults.contains("DISPUTE_PROGRAMMES"), "{faults}");
+        }
+        assert!(!read(&[]).expect("defaults").lost_fee_returned);
+        let returned = read(&[("DISPUTE_LOST_FEE", "return")]).expect("right");
+        assert!(returned.lost_fee_returned);
+        assert!(read(&[("DISPUTE_LOST_FEE", "perhaps")]).is_err());
+    }
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigFaults> {
         Config::read(

@@ -26,8 +26,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: FeeRefundId,
     pub payment_id: PaymentId,
-    /// The refund that it follows. None: a discount made the fee too high.
+    /// The refund that it follows.
     pub refund_id: Option<RefundId>,
+    /// The lost dispute that it follows. Neither: a discount made the fee too high.
+    pub dispute_id: Option<String>,
     /// Minor units of the payment's currency.
     pub amount: i64,
     pub status: FeeRefundStatus,

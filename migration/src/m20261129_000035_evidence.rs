@@ -25,6 +25,11 @@ ALTER TABLE disputes ADD COLUMN accept_requested_at BIGINT;
 ALTER TABLE disputes ADD COLUMN accept_requested_by TEXT;
 CREATE INDEX disputes_seller ON disputes (seller_id, stripe_created, id);
 CREATE INDEX disputes_age ON disputes (stripe_created, id);
+-- What of an application fee goes back for a dispute that was lost, once for each.
+ALTER TABLE fee_refunds ADD COLUMN dispute_id TEXT REFERENCES disputes (id);
+CREATE UNIQUE INDEX fee_refunds_dispute ON fee_refunds (dispute_id);
+DROP INDEX fee_refunds_discount;
+CREATE UNIQUE INDEX fee_refunds_discount ON fee_refunds (payment_id) WHERE refund_id IS NULL AND dispute_id IS NULL;
 CREATE TABLE dispute_drafts (
     dispute_id TEXT PRIMARY KEY REFERENCES disputes (id),
     fields TEXT NOT NULL,

@@ -8,15 +8,47 @@ use std::time::Duration;
 use ipnet::IpNet;
 use sea_orm::ActiveEnum;
 use secrecy::SecretString;
-use souk_entity::Amounts;
 use souk_entity::seller::{AccountsApi, ChargeProfile};
+use souk_entity::{Amounts, Timestamp};
 use url::Url;
 
-use super::{Config, ConfigFaults, STRIPE_API, STRIPE_FILES, StripeMode, origin, profiles};
+use super::{
+    Config, ConfigFaults, DisputeProgramme, STRIPE_API, STRIPE_FILES, StripeMode, origin, profiles,
+};
 use crate::money::{self, FeeRule};
 
 /// Only the simulator accepts this key.
 const SIMULATED_KEY: &str = "sk_test_simulated";
+
+/// The programmes of Visa (VAMP, merchants, for most regions) and Mastercard (ECM) as they stood on 2026-11-29.
+const PROGRAMMES: [&str; 2] = [
+    "visa_vamp fraud 150 1500 2026-04-01",
+    "mastercard_ecm disputes 150 100 2019-10-01",
+];
+
+fn programme(text: &str) -> Option<DisputeProgramme> {
+    let mut words = text.split_whitespace();
+    let programme = DisputeProgramme {
+        name: words.next()?.to_owned(),
+        counts_fraud: match words.next()? {
+            "fraud" => true,
+            "disputes" => false,
+            _ => return None,
+        },
+        bps: words
+            .next()?
+            .parse()
+            .ok()
+            .filter(|bps| (1..=10_000).contains(bps))?,
+        least: words
+            .next()?
+            .parse()
+            .ok()
+            .filter(|least| (1..=1_000_000).contains(least))?,
+        since: Timestamp::parse(&format!("{}T00:00:00Z", words.next()?))?,
+    };
+    words.next().is_none().then_some(programme)
+}
 
 /// Reads settings by name. With `before_setup` the secrets may be missing that only a server needs.
 pub(super) fn read(
@@ -98,6 +130,9 @@ impl Reader<'_> {
                 fixed: self.amounts("APPLICATION_FEE_FIXED"),
             },
             application_fee_of_paid: self.fee_base(),
+            lost_fee_returned: self.lost_fee(),
+            dispute_programmes: self.dispute_programmes(),
+            dispute_programmes_warn_at: self.bounded("DISPUTE_PROGRAMMES_WARN_AT", 75, 1, 100),
             accounts_api: self.accounts_api(),
             charge_profile: self.charge_profile(),
             smtp_url: self.text("SMTP_URL").map(SecretString::from),
@@ -318,6 +353,40 @@ impl Reader<'_> {
                 true
             }
         }
+    }
+
+    fn lost_fee(&mut self) -> bool {
+        match self.text("DISPUTE_LOST_FEE").unwrap_or("keep") {
+            "keep" => false,
+            "return" => true,
+            other => {
+                let fault = format!("DISPUTE_LOST_FEE is {other:?}, but must be keep or return");
+                self.fault(fault);
+                false
+            }
+        }
+    }
+
+    /// Programmes such as `visa_vamp fraud 150 1500 2026-04-01`: name, what counts, hundredths of a per cent, number and first
+    /// day. `none` is none.
+    fn dispute_programmes(&mut self) -> Vec<DisputeProgramme> {
+        let mut list = self.list("DISPUTE_PROGRAMMES");
+        if list.is_empty() {
+            list = PROGRAMMES.iter().map(|text| (*text).to_owned()).collect();
+        }
+        list.retain(|text| text != "none");
+        let read = list.iter().map(|text| (text.clone(), programme(text)));
+        let mut programmes = Vec::new();
+        for (text, programme) in read.collect::<Vec<_>>() {
+            match programme {
+                Some(programme) => programmes.push(programme),
+                None => self.fault(format!(
+                    "DISPUTE_PROGRAMMES holds {text:?}, which must be a name, disputes or fraud, hundredths of a per cent, a \
+                     number and a day, such as visa_vamp fraud 150 1500 2026-04-01"
+                )),
+            }
+        }
+        programmes
     }
 
     fn accounts_api(&mut self) -> AccountsApi {

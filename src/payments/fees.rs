@@ -6,7 +6,7 @@ use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use souk_entity::fee_refund::{self, FeeRefundStatus};
 use souk_entity::refund::{self, RefundOrigin};
-use souk_entity::{AccountId, FeeRefundId, PaymentId, RefundId, payment};
+use souk_entity::{AccountId, FeeRefundId, PaymentId, RefundId, dispute, payment};
 
 use crate::app::App;
 use crate::db::{self, Tx};
@@ -57,7 +57,7 @@ pub(super) fn are_returned_by_us(payment: &payment::Model) -> Result<bool> {
 pub(super) async fn return_excess(tx: &Tx, payment: &payment::Model) -> Result<()> {
     match excess(payment)? {
         0 => Ok(()),
-        excess => record(tx, payment, None, excess).await,
+        excess => record(tx, payment, Cause::Discount, excess).await,
     }
 }
 
@@ -99,7 +99,44 @@ pub(super) async fn return_share(
     if amount <= 0 {
         return Ok(());
     }
-    record(tx, payment, Some(refund.id.clone()), amount).await
+    record(tx, payment, Cause::Refund(refund.id.clone()), amount).await
+}
+
+/// Has the part of the fee returned that belongs to what a lost dispute took, as far as it hasn't gone back already. Once for
+/// the dispute, however often it is appealed and lost.
+///
+/// # Errors
+/// Sums that don't fit.
+pub(super) async fn return_lost(
+    tx: &Tx,
+    payment: &payment::Model,
+    dispute: &dispute::Model,
+) -> Result<()> {
+    let paid = payment.amount_paid.unwrap_or(0);
+    if payment.application_fee == 0 || paid == 0 {
+        return Ok(());
+    }
+    // A dispute in another currency is about all of it.
+    let disputed = match dispute.currency == payment.currency {
+        true => std::cmp::min(dispute.amount, paid),
+        false => paid,
+    };
+    let kept = money::sub(taken(payment), excess(payment)?)?;
+    let share = money::share(kept, disputed, paid, &payment.currency)?;
+    let left = money::sub(taken(payment), payment.fee_returned.unwrap_or(0))?;
+    match std::cmp::min(share, left) {
+        amount if amount > 0 => {
+            record(tx, payment, Cause::Dispute(dispute.id.clone()), amount).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why a part of a fee goes back.
+enum Cause {
+    Discount,
+    Refund(RefundId),
+    Dispute(String),
 }
 
 /// What of the fee would go back with a refund of this amount, in minor units. It is exact as long as nobody returns a part of
@@ -127,17 +164,18 @@ pub(super) async fn returned_by<C: ConnectionTrait>(
 }
 
 /// Writes a fee refund, once for its cause, with the job that sends it.
-async fn record(
-    tx: &Tx,
-    payment: &payment::Model,
-    refund: Option<RefundId>,
-    amount: i64,
-) -> Result<()> {
+async fn record(tx: &Tx, payment: &payment::Model, cause: Cause, amount: i64) -> Result<()> {
     let id: FeeRefundId = ids::new(tx.now());
+    let (refund, dispute) = match cause {
+        Cause::Discount => (None, None),
+        Cause::Refund(refund) => (Some(refund), None),
+        Cause::Dispute(dispute) => (None, Some(dispute)),
+    };
     let insert = fee_refund::Entity::insert(fee_refund::ActiveModel {
         id: Set(id.clone()),
         payment_id: Set(payment.id.clone()),
         refund_id: Set(refund),
+        dispute_id: Set(dispute),
         amount: Set(amount),
         status: Set(FeeRefundStatus::Requested),
         stripe_fee_refund: Set(None),

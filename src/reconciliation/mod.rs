@@ -41,6 +41,7 @@ pub async fn reconcile(app: &App) -> Result<()> {
     access::refused_key(&tx).await?;
     ledger::deadlines::open_missing(&tx, app.stripe.livemode()).await?;
     payments::disputes::remind(&tx).await?;
+    payments::disputes::review(&tx, &app.config).await?;
     payments::disputes::reread_undecided(&tx, tx.now().plus_ms(-ASK_AFTER_MS)).await?;
     tx.commit().await?;
     // Each asks Stripe. If it fails at one, the others are done all the same.

@@ -596,3 +596,83 @@ async fn a_dispute_is_called_to_mind_twice_before_its_time_ends_unless_it_is_ans
     case.app.settle().await;
     assert_eq!(case.app.mails_called(waits), 0);
 }
+
+/// What Stripe says of the application fee of a case's payment, and what of it went back.
+async fn fee(app: &TestApp) -> (i64, i64) {
+    let fee: String = app
+        .query("SELECT p.stripe_fee AS it FROM payments p JOIN disputes d ON d.payment_id = p.id")
+        .await;
+    let fee = app
+        .platform_api("GET", &format!("/application_fees/{fee}"), &[])
+        .await;
+    let amount = |name: &str| fee[name].as_i64().expect("an amount");
+    (amount("amount"), amount("amount_refunded"))
+}
+
+#[tokio::test]
+async fn a_lost_dispute_keeps_the_application_fee_or_returns_it_once_as_the_settings_say() {
+    for setting in ["keep", "return"] {
+        let app = TestApp::with(&[("DISPUTE_LOST_FEE", setting)]).await;
+        paid_with(&app, DISPUTED).await;
+        let id: String = app.query("SELECT id AS it FROM disputes").await;
+        for outcome in ["lost", "appealed", "lost"] {
+            let path = format!("/disputes/{id}/decide");
+            app.simulate(&path, json!({ "outcome": outcome })).await;
+            app.settle().await;
+        }
+        let (taken, returned) = fee(&app).await;
+        assert!(taken > 0);
+        assert_eq!(returned, if setting == "return" { taken } else { 0 });
+        let rows = i64::from(setting == "return");
+        assert_eq!(app.count("fee_refunds").await, rows);
+        assert_eq!(app.open_findings().await, []);
+    }
+}
+
+#[tokio::test]
+async fn a_seller_near_the_limits_of_a_programme_is_a_finding_for_that_month() {
+    let limits = "one disputes 5000 1 2020-01-01, two disputes 1 3 2020-01-01, later disputes 1 1 2040-01-01";
+    let app = TestApp::with(&[("DISPUTE_PROGRAMMES", limits)]).await;
+    let (shop, _) = paid_with(&app, DISPUTED).await;
+    reconciliation::reconcile(&app.app).await.expect("looks");
+    let open = async || {
+        let open = app.open_findings().await.into_iter();
+        let near = open.filter(|(kind, _)| kind == "dispute_programme");
+        near.map(|(_, subject)| subject).collect::<Vec<_>>()
+    };
+    let near = open().await;
+    assert_eq!(near.len(), 1);
+    assert!(
+        near[0].starts_with(&format!("{}:one:20", shop.id)),
+        "{near:?}"
+    );
+    app.advance(40 * DAY).await;
+    app.settle().await;
+    reconciliation::reconcile(&app.app).await.expect("looks");
+    assert_eq!(open().await, Vec::<String>::new());
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn a_file_goes_to_stripe_on_the_sellers_account() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let scope = app.app.stripe.on(&shop.account.as_str().into());
+    let upload = |bytes: &'static [u8]| souk::stripe::Upload {
+        purpose: "dispute_evidence",
+        filename: "proof \"1\".png",
+        content_type: "image/png",
+        bytes: bytes.into(),
+    };
+    let file = upload(b"\x89PNG\r\n\x1a\n");
+    let file: Value = scope.upload(&file, "upload:1").await.expect("is taken");
+    file.has(json!({ "object": "file", "purpose": "dispute_evidence", "filename": "proof 1.png", "size": 8 }));
+    let path = format!("/files/{}", text(&file, "id"));
+    app.stripe_api("GET", &path, &shop.account, &[])
+        .await
+        .has(json!({ "id": file["id"] }));
+    let wrong: Result<Value, _> = scope.upload(&upload(b"words"), "upload:2").await;
+    let refused = wrong.expect_err("no picture").to_string();
+    assert!(refused.contains("Invalid file type"), "{refused}");
+    app.settle().await;
+}

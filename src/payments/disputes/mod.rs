@@ -5,12 +5,14 @@ mod acceptance;
 mod evidence;
 mod notices;
 pub mod pack;
+mod programmes;
 pub mod routes;
 mod submission;
 mod warnings;
 
 pub use acceptance::{accept, give_up_acceptance};
 pub use notices::remind;
+pub use programmes::review;
 pub use submission::{give_up, submit};
 pub use warnings::sync_warning;
 
@@ -31,7 +33,7 @@ use crate::stripe::requests::disputes as request;
 use crate::stripe::views::{DisputeView, Expandable, IdView};
 use crate::{money, orders};
 
-use super::{StripePayment, charges, lock_payment, refunds, shares};
+use super::{StripePayment, charges, fees, lock_payment, refunds, shares};
 
 /// Not decided yet, word for word as the index says it.
 pub const UNDECIDED: &str = "status NOT IN ('won', 'lost', 'prevented', 'warning_closed')";
@@ -234,6 +236,10 @@ async fn store(
         Some(_) => update(&tx, &row).await?,
     }
     follow(&tx, &payment, &orders, old.as_ref(), &row).await?;
+    let is_lost = |row: &dispute::Model| row.status == "lost";
+    if app.config.lost_fee_returned && is_lost(&row) && !old.as_ref().is_some_and(is_lost) {
+        fees::return_lost(&tx, &payment, &row).await?;
+    }
     tx.commit().await?;
     Ok(true)
 }
