@@ -21,6 +21,7 @@ mod evidence;
 mod evidence_pack;
 mod failed_refunds;
 mod fees;
+mod fraud_and_fees;
 mod harness;
 mod idempotent_create;
 mod identity;

@@ -1,0 +1,150 @@
+//! What disputes and suspicions of fraud cost and tell: fraud warnings, fees of lost disputes, the networks' limits, files.
+
+use serde_json::{Value, json};
+use souk::reconciliation;
+
+use crate::harness::{Checkout, Has, Shop, TestApp, text};
+
+const DAY: i64 = 24 * 3600;
+
+/// A card whose payment is disputed at once.
+const DISPUTED: &str = "4000000000000259";
+
+/// A shop with a sale that was paid with this card.
+async fn paid_with(app: &TestApp, card: &str) -> (Shop, Checkout) {
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    app.sale(&lamp).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay_with(&checkout, json!({ "card": card })).await;
+    app.settle().await;
+    (shop, checkout)
+}
+
+/// A card whose issuer suspects fraud as soon as it is charged, before the payment is confirmed here.
+const SUSPECTED: &str = "4000000000005423";
+
+#[tokio::test]
+async fn a_suspicion_of_fraud_is_told_and_refunds_nothing_until_somebody_does() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = paid_with(&app, SUSPECTED).await;
+    let warning: String = app.query("SELECT id AS it FROM early_fraud_warnings").await;
+    let told = ("early_fraud_warning".to_owned(), warning);
+    assert_eq!(app.open_findings().await, [told.clone()]);
+    assert_eq!(app.mails_called("A bank suspects fraud"), 1);
+    assert_eq!(app.count("unmatched_fraud_warnings").await, 0);
+    app.order(&checkout)
+        .await
+        .has(json!({ "status": "paid", "amount_refunded": 0 }));
+    assert_eq!(app.count("refunds").await, 0);
+    let refund = |amount: i64| {
+        let body = json!({ "order_id": checkout.order, "amount": amount });
+        app.post("/v1/refunds", body).by(&shop.owner).expect(201)
+    };
+    refund(1000).await;
+    app.settle().await;
+    assert_eq!(app.open_findings().await, [told]);
+    refund(1500).await;
+    app.settle().await;
+    assert_eq!(app.open_findings().await, []);
+    assert_eq!(app.mails_called("A bank suspects fraud"), 1);
+}
+
+#[tokio::test]
+async fn a_suspicion_about_a_payment_that_is_none_of_ours_is_nobodys_finding() {
+    let app = TestApp::start().await;
+    let (shop, _) = paid_with(&app, "4242424242424242").await;
+    let form = [
+        ("amount", "700"),
+        ("currency", "usd"),
+        ("confirm", "true"),
+        ("payment_method", "pm_card_createIssuerFraudRecord"),
+        ("return_url", "https://example.com"),
+    ];
+    app.stripe_api("POST", "/payment_intents", &shop.account, &form)
+        .await;
+    app.settle().await;
+    assert_eq!(app.open_findings().await, []);
+    assert_eq!(app.count("early_fraud_warnings").await, 0);
+    assert_eq!(app.count("unmatched_fraud_warnings").await, 1);
+}
+
+/// What Stripe says of the application fee of a case's payment, and what of it went back.
+async fn fee(app: &TestApp) -> (i64, i64) {
+    let fee: String = app
+        .query("SELECT p.stripe_fee AS it FROM payments p JOIN disputes d ON d.payment_id = p.id")
+        .await;
+    let fee = app
+        .platform_api("GET", &format!("/application_fees/{fee}"), &[])
+        .await;
+    let amount = |name: &str| fee[name].as_i64().expect("an amount");
+    (amount("amount"), amount("amount_refunded"))
+}
+
+#[tokio::test]
+async fn a_lost_dispute_keeps_the_application_fee_or_returns_it_once_as_the_settings_say() {
+    for setting in ["keep", "return"] {
+        let app = TestApp::with(&[("DISPUTE_LOST_FEE", setting)]).await;
+        paid_with(&app, DISPUTED).await;
+        let id: String = app.query("SELECT id AS it FROM disputes").await;
+        for outcome in ["lost", "appealed", "lost"] {
+            let path = format!("/disputes/{id}/decide");
+            app.simulate(&path, json!({ "outcome": outcome })).await;
+            app.settle().await;
+        }
+        let (taken, returned) = fee(&app).await;
+        assert!(taken > 0);
+        assert_eq!(returned, if setting == "return" { taken } else { 0 });
+        let rows = i64::from(setting == "return");
+        assert_eq!(app.count("fee_refunds").await, rows);
+        assert_eq!(app.open_findings().await, []);
+    }
+}
+
+#[tokio::test]
+async fn a_seller_near_the_limits_of_a_programme_is_a_finding_for_that_month() {
+    let limits = "one disputes 5000 1 2020-01-01, two disputes 1 3 2020-01-01, later disputes 1 1 2040-01-01";
+    let app = TestApp::with(&[("DISPUTE_PROGRAMMES", limits)]).await;
+    let (shop, _) = paid_with(&app, DISPUTED).await;
+    reconciliation::reconcile(&app.app).await.expect("looks");
+    let open = async || {
+        let open = app.open_findings().await.into_iter();
+        let near = open.filter(|(kind, _)| kind == "dispute_programme");
+        near.map(|(_, subject)| subject).collect::<Vec<_>>()
+    };
+    let near = open().await;
+    assert_eq!(near.len(), 1);
+    assert!(
+        near[0].starts_with(&format!("{}:one:20", shop.id)),
+        "{near:?}"
+    );
+    app.advance(40 * DAY).await;
+    app.settle().await;
+    reconciliation::reconcile(&app.app).await.expect("looks");
+    assert_eq!(open().await, Vec::<String>::new());
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn a_file_goes_to_stripe_on_the_sellers_account() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let scope = app.app.stripe.on(&shop.account.as_str().into());
+    let upload = |bytes: &'static [u8]| souk::stripe::Upload {
+        purpose: "dispute_evidence",
+        filename: "proof \"1\".png",
+        content_type: "image/png",
+        bytes: bytes.into(),
+    };
+    let file = upload(b"\x89PNG\r\n\x1a\n");
+    let file: Value = scope.upload(&file, "upload:1").await.expect("is taken");
+    file.has(json!({ "object": "file", "purpose": "dispute_evidence", "filename": "proof 1.png", "size": 8 }));
+    let path = format!("/files/{}", text(&file, "id"));
+    app.stripe_api("GET", &path, &shop.account, &[])
+        .await
+        .has(json!({ "id": file["id"] }));
+    let wrong: Result<Value, _> = scope.upload(&upload(b"words"), "upload:2").await;
+    let refused = wrong.expect_err("no picture").to_string();
+    assert!(refused.contains("Invalid file type"), "{refused}");
+    app.settle().await;
+}
