@@ -129,7 +129,12 @@ pub(super) async fn note(tx: &Tx, book: &book::Model, movements: Vec<Movement>) 
     }
     let mut rows: Vec<movement::Model> = movements.into_iter().map(|m| m.0).collect();
     let nameless = rows.iter().filter(|row| row.charge.is_none());
-    let known = charges_of(tx, book, nameless).await?;
+    let mut known = charges_of(tx, book, nameless).await?;
+    // A refund of a fee may stand on the page of the fee itself.
+    for row in &rows {
+        let found = row.stripe_account.clone().zip(row.charge.clone());
+        known.extend(found.map(|found| (row.source.clone(), found)));
+    }
     for row in &mut rows {
         row.created_at = tx.now();
         name(row, &known);
@@ -295,8 +300,9 @@ async fn note_older(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Finds the charges of refunds that came before we knew of them. The last resort is to ask Stripe.
-async fn find_charges(app: &App) -> Result<()> {
+/// Finds the charges of refunds that came before we knew of them: the list has the newest first. The last resort is to ask
+/// Stripe.
+pub(super) async fn find_charges(app: &App) -> Result<()> {
     use movement::Column as C;
     let mut left = MOST;
     let mut after: Option<(BookId, String)> = None;

@@ -51,7 +51,13 @@ use pulling::Pulled;
 /// Stripe's errors, and a list that breaks off.
 pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> {
     match pulling::pull_transactions(app, account, livemode).await? {
-        Some(Pulled::Whole(book)) => closing::close_payouts(app, &book).await,
+        Some(Pulled::Whole(book)) => {
+            closing::close_payouts(app, &book).await?;
+            match book.seller_id {
+                Some(_) => Ok(()),
+                None => application_fees::find_charges(app).await,
+            }
+        }
         Some(Pulled::Resumed) | None => Ok(()),
         Some(Pulled::Part) => {
             let tx = app.db.begin_write().await?;
