@@ -126,7 +126,12 @@ async fn compare_platform(app: &App) -> Result<()> {
                 Mode::Test | Mode::Live => "",
             }
         ))),
-        _ => Ok(()),
+        recorded => {
+            recorded
+                .into_iter()
+                .for_each(|own| app.stripe.know_platform(own));
+            Ok(())
+        }
     }
 }
 

@@ -65,6 +65,9 @@ pub async fn assemble(config: Config, clock: Clock) -> Result<App> {
         tracing::warn!("{caution}");
     }
     let stripe = Stripe::new(&config)?;
+    if let Some(account) = installation::platform_account(&db.read).await? {
+        stripe.know_platform(account);
+    }
     let mailer = Mailer::new(&config)?;
     Ok(App::new(Parts {
         db,

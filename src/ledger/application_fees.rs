@@ -20,8 +20,8 @@ use crate::money;
 use crate::stripe::requests;
 use crate::stripe::views::{BalanceTransactionView, FeeSourceView, WholeSourceView};
 
+use super::cross_book;
 use super::posting::{self, Line, Origin};
-use super::{at, cross_book};
 
 /// Rows a statement. Databases limit the number of values of a statement.
 const CHUNK: usize = 100;
@@ -355,7 +355,7 @@ async fn find_charge(app: &App, mut row: movement::Model, may_ask: bool) -> Resu
     }
     let before = row.clone();
     let request = requests::balance::transaction_with_source(&row.transaction_id);
-    let stripe = at(app, &book.stripe_account).await?;
+    let stripe = app.stripe.at(&book.stripe_account);
     match stripe.get::<WholeSourceView, _>(&request).await {
         Ok(view) => learn(&mut row, view.fee_source())?,
         // Nothing can be compared of what Stripe doesn't show.

@@ -14,7 +14,7 @@ use crate::money;
 use crate::stripe::{requests, views::BalanceView};
 
 use super::pulling::Pulled;
-use super::{at, balances, deadlines, entries, pulling};
+use super::{balances, deadlines, entries, pulling};
 
 /// The result of a check of a book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ async fn compare_with_stripe(
 
 async fn stripe_side(app: &App, account: &AccountId) -> Result<ByCurrency> {
     let request = requests::accounts::balance();
-    let balance: BalanceView = at(app, account).await?.get(&request).await?;
+    let balance: BalanceView = app.stripe.at(account).get(&request).await?;
     let mut sums = ByCurrency::new();
     for funds in balance.available.into_iter().chain(balance.pending) {
         let sum = sums.entry(funds.currency).or_default();

@@ -13,9 +13,9 @@ use crate::findings::{NewFinding, raise, resolve};
 use crate::money;
 use crate::stripe::{Page, requests, views::BalanceTransactionView};
 
+use super::origins;
 use super::pulling::next_page;
 use super::transactions::{self, RawTransaction, Rows};
-use super::{at, origins};
 
 /// Transactions a statement. Databases limit the number of values of a statement.
 const CHUNK: usize = 100;
@@ -52,7 +52,7 @@ pub(super) async fn close_payouts(app: &App, book: &book::Model) -> Result<()> {
 /// The transactions of a payout, without the payout's own. The transaction of an earlier, failed payout may be among them
 /// and counts.
 async fn itemise(app: &App, book: &book::Model, payout: &str) -> Result<Rows> {
-    let stripe = at(app, &book.stripe_account).await?;
+    let stripe = app.stripe.at(&book.stripe_account);
     let mut all = Rows::default();
     loop {
         let mut request = requests::balance::payout_transactions(payout, all.last.as_deref());

@@ -34,7 +34,6 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::jobs::{self, Job};
-use crate::stripe::Scope;
 use crate::{installation, sellers};
 
 pub use checking::{BookCheck, CurrencyCheck, Outcome, check_book, check_by_schedule};
@@ -66,15 +65,6 @@ pub async fn pull(app: &App, account: &AccountId, livemode: bool) -> Result<()> 
             tx.commit().await
         }
     }
-}
-
-/// Stripe as an account of ours sees it: the platform's own, or a connected one.
-async fn at(app: &App, account: &AccountId) -> Result<Scope> {
-    let platform = installation::platform_account(&app.db.read).await?;
-    Ok(match platform.as_ref() == Some(account) {
-        true => app.stripe.platform(),
-        false => app.stripe.on(account),
-    })
 }
 
 /// The book of an account, created if there is none. `None`: it is neither the platform's nor a seller's account.

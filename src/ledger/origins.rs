@@ -10,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::stripe::requests;
 use crate::stripe::views::{BalanceTransactionView, SourceView};
 
-use super::at;
 use super::posting::Origin;
 use super::transactions::RawTransaction;
 
@@ -83,7 +82,7 @@ async fn known(
 /// Stripe has not answered.
 pub(super) async fn ask(app: &App, book: &book::Model, txn: &str) -> Result<Option<Origin>> {
     let request = requests::balance::transaction_with_source(txn);
-    let stripe = at(app, &book.stripe_account).await?;
+    let stripe = app.stripe.at(&book.stripe_account);
     match stripe.get::<SourceView, _>(&request).await {
         Ok(view) if view.is_of_transfer() => Ok(Some(Origin::Transfer)),
         Ok(_) => Ok(Some(Origin::Customer)),

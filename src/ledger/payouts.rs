@@ -15,7 +15,7 @@ use crate::stripe::requests;
 use crate::stripe::views::PayoutView;
 
 use super::posting::{self, Line};
-use super::{at, open_book, pulling, write_journal};
+use super::{open_book, pulling, write_journal};
 
 /// The result of storing a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) enum StoreOutcome {
 pub async fn sync(app: &App, account: &AccountId, livemode: bool, payout: &str) -> Result<()> {
     pulling::check_mode(app, account, livemode)?;
     let request = requests::balance::payout(payout);
-    let snapshot: PayoutView = at(app, account).await?.get(&request).await?;
+    let snapshot: PayoutView = app.stripe.at(account).get(&request).await?;
     let tx = app.db.begin_write().await?;
     let Some(book) = open_book(&tx, account, livemode).await? else {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::sellers;
 use crate::stripe::{Page, requests};
 
 use super::transactions::{self, Rows};
-use super::{at, deadlines, open_book, origins};
+use super::{deadlines, open_book, origins};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// How far a pull goes back behind its cursor, since Stripe may list a transaction late.
@@ -96,7 +96,7 @@ pub(super) async fn pull_transactions(
         return Ok(None);
     };
     tx.commit().await?;
-    let stripe = at(app, account).await?;
+    let stripe = app.stripe.at(account);
     let mut place = Place::of(&book, app.clock.now());
     for _ in 0..MAX_PAGES {
         let mut request = requests::balance::transactions(place.since, place.after.as_deref());

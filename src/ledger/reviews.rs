@@ -17,7 +17,7 @@ use crate::findings::{self, NewFinding};
 use crate::money;
 use crate::stripe::{Page, requests};
 
-use super::{at, balances, entries, open_book, origins, payouts, transactions};
+use super::{balances, entries, open_book, origins, payouts, transactions};
 
 /// Balance transactions that one run reads again.
 const MOST: u64 = 50;
@@ -234,7 +234,7 @@ async fn reread_transactions(app: &App) -> Result<()> {
 /// Reads one transaction again.
 async fn reread(app: &App, account: &AccountId, livemode: bool, id: &str) -> Result<()> {
     let request = requests::balance::transaction(id);
-    let raw: Value = at(app, account).await?.get(&request).await?;
+    let raw: Value = app.stripe.at(account).get(&request).await?;
     let page = Page {
         data: vec![raw],
         has_more: false,

@@ -4,7 +4,7 @@ mod upload;
 
 pub use upload::Upload;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +43,8 @@ struct Inner {
     files_base: String,
     key: SecretString,
     livemode: bool,
+    /// The platform's own account, once it is known.
+    platform: OnceLock<AccountId>,
 }
 
 /// Stripe as the platform, or as the platform acting on a connected account (`Stripe-Account`).
@@ -127,6 +129,7 @@ impl Stripe {
                 files_base: config.stripe_files_base.clone(),
                 key: config.stripe_secret_key.clone(),
                 livemode: config.livemode,
+                platform: OnceLock::new(),
             }),
         })
     }
@@ -173,12 +176,19 @@ impl Stripe {
         }
     }
 
-    /// Acting on a connected account.
-    pub fn on(&self, account: &AccountId) -> Scope {
+    /// Acting on an account of ours: a connected one, or the platform's own, whose requests name no account
+    /// (docs.stripe.com/api/connected-accounts).
+    pub fn at(&self, account: &AccountId) -> Scope {
+        let is_platform = self.inner.platform.get() == Some(account);
         Scope {
             stripe: self.clone(),
-            account: Some(account.clone()),
+            account: (!is_platform).then(|| account.clone()),
         }
+    }
+
+    /// Notes which account is the platform's own. It never changes while a process runs.
+    pub fn know_platform(&self, account: AccountId) {
+        self.inner.platform.get_or_init(|| account);
     }
 
     /// Sends a stored request, again or for the first time, on the account it was made for.

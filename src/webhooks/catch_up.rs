@@ -128,7 +128,7 @@ async fn read_group(
         .listed_at
         .is_some_and(|at| began.plus_ms(-LISTED_MS) > at);
     let since = cursor.listed_to.plus_ms(-OVERLAP_MS);
-    let stripe = account.map_or_else(|| app.stripe.platform(), |account| app.stripe.on(account));
+    let stripe = account.map_or_else(|| app.stripe.platform(), |account| app.stripe.at(account));
     let listed = match group.payload {
         PayloadStyle::Snapshot => read_events(app, &stripe, account, &group.types, since).await?,
         PayloadStyle::Thin => read_thin(app, &stripe, account, &group.types, since).await?,

@@ -129,7 +129,7 @@ async fn a_seller_near_the_limits_of_a_programme_is_a_finding_for_that_month() {
 async fn a_file_goes_to_stripe_on_the_sellers_account() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
-    let scope = app.app.stripe.on(&shop.account.as_str().into());
+    let scope = app.app.stripe.at(&shop.account.as_str().into());
     let upload = |bytes: &'static [u8]| souk::stripe::Upload {
         purpose: "dispute_evidence",
         filename: "proof \"1\".png",

@@ -96,7 +96,7 @@ async fn create_coupon(
     let made = idempotent_create(row)
         .make(&app.db, app.clock.now(), ready(Ok(None)), async |n| {
             let key = format!("coupon:{id}:{n}");
-            let made: CouponView = app.stripe.on(account).post(&request, &key).await?;
+            let made: CouponView = app.stripe.at(account).post(&request, &key).await?;
             Ok(made.id)
         })
         .await;
@@ -125,7 +125,7 @@ async fn create_code(
         max_redemptions: row.max_redemptions,
         expires_at: row.expires_at.map(Timestamp::seconds),
     });
-    let stripe = app.stripe.on(account);
+    let stripe = app.stripe.at(account);
     let find_existing = async {
         let mark = (METADATA_PROMOTION_CODE, id.as_ref());
         let page = |last: Option<&str>| requests::list(coupon, last);
@@ -203,7 +203,7 @@ pub async fn set_active(
     let request = requests::set_active(at_stripe, active);
     // A new key each time: the update may safely be repeated, and a saved 500 would spoil a fixed key.
     let key = format!("promotion_code_active:{}", ids::random_token());
-    let switched = app.stripe.on(&account).post(&request, &key).await;
+    let switched = app.stripe.at(&account).post(&request, &key).await;
     let now: PromotionCodeView =
         sellers::account::detect_deauthorized(app, &row.seller_id, switched).await?;
     let tx = app.db.begin_write().await?;

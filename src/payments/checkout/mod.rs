@@ -349,7 +349,7 @@ fn session_request(
         reference: order.as_ref(),
     };
     app.stripe
-        .on(&priced.account)
+        .at(&priced.account)
         .prepare(&request::create(new))
 }
 

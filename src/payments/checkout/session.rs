@@ -73,7 +73,7 @@ pub async fn create_session(
         // The page's address lets anybody pay: it is read from Stripe each time and never stored.
         let view: SessionView = app
             .stripe
-            .on(&payment.charge_account)
+            .at(&payment.charge_account)
             .get(&request::retrieve(session))
             .await?;
         return Ok((payment, view.url));
@@ -123,7 +123,7 @@ async fn find_existing(app: &App, payment: &payment::Model) -> Result<Option<Ses
     let mark = (METADATA_PAYMENT, payment.id.as_ref());
     let marked: Vec<SessionView> = app
         .stripe
-        .on(&payment.charge_account)
+        .at(&payment.charge_account)
         .find_by_metadata(mark, |last| request::list(payment.created_at, last))
         .await?;
     // The oldest one: a copy of our metadata can only be younger than ours.

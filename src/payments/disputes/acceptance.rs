@@ -58,7 +58,7 @@ pub async fn accept(app: &App, id: &str) -> Result<()> {
     if row.accept_requested_at.is_none() || !wants_answer(&row.status) {
         return Ok(());
     }
-    let scope = app.stripe.on(&row.stripe_account);
+    let scope = app.stripe.at(&row.stripe_account);
     // A new key each time: Stripe would repeat a 500 that it has saved.
     let key = format!("accept:{id}:{}", ids::random_token());
     let closed = scope.post::<Value, _>(&request::close(id), &key).await;

@@ -154,7 +154,7 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> R
     // Of two reads at a time only one is stored; whoever loses twice is later than a stored read that began after its own.
     for _ in 0..2 {
         let before = synced_at(app, id).await?;
-        let scope = app.stripe.on(account);
+        let scope = app.stripe.at(account);
         let view: DisputeView = scope.get(&request::retrieve(id)).await?;
         let of = StripePayment {
             account,
@@ -181,7 +181,7 @@ pub(super) async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
         return Ok(());
     };
     warnings::match_warnings(app, payment, intent).await?;
-    let scope = app.stripe.on(&payment.charge_account);
+    let scope = app.stripe.at(&payment.charge_account);
     let mut last: Option<String> = None;
     loop {
         let page: Page = scope.get(&request::list(intent, last.as_deref())).await?;

@@ -205,7 +205,7 @@ pub async fn submit(app: &App, id: &SubmissionId) -> Result<()> {
         return Ok(());
     }
     let dispute = super::find(&app.db.read, &submission.dispute_id).await?;
-    let scope = app.stripe.on(&dispute.stripe_account);
+    let scope = app.stripe.at(&dispute.stripe_account);
     let is_there = |view: &DisputeView| {
         let details = view.evidence_details.as_ref();
         details.is_some_and(|details| details.submission_count > submission.count_before)

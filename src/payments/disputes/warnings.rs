@@ -35,7 +35,7 @@ pub async fn sync_warning(app: &App, account: &AccountId, livemode: bool, id: &s
         return Ok(());
     }
     let began = app.clock.now();
-    let scope = app.stripe.on(account);
+    let scope = app.stripe.at(account);
     let view: EarlyFraudWarningView = scope.get(&request::retrieve_warning(id)).await?;
     let of = StripePayment {
         account,

@@ -31,7 +31,7 @@ pub async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     let Some(intent) = &payment.payment_intent else {
         return Ok(());
     };
-    let scope = app.stripe.on(&payment.charge_account);
+    let scope = app.stripe.at(&payment.charge_account);
     let mut last: Option<String> = None;
     loop {
         let page: Page = scope.get(&request::list(intent, last.as_deref())).await?;
@@ -68,7 +68,7 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, refund: &str) 
     }
     let view: RefundView = app
         .stripe
-        .on(account)
+        .at(account)
         .get(&request::retrieve(refund))
         .await?;
     let tx = app.db.begin_write().await?;
@@ -93,7 +93,7 @@ pub async fn cancel(app: &App, access: &OrderAccess, row: refund::Model) -> Resu
     let (account, livemode) = (&payment.charge_account, payment.livemode);
     // Canceling twice does no harm, so each request has a new key: under an old one Stripe could repeat a saved 500.
     let key = format!("cancel_refund:{}", ids::random_token());
-    let stripe = app.stripe.on(account);
+    let stripe = app.stripe.at(account);
     match stripe
         .post::<RefundView, _>(&request::cancel(&stripes), &key)
         .await

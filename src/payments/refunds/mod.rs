@@ -267,7 +267,7 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     let made = IdempotentCreate::of(refund::Entity, id, refund.key_number, refund.key_until)
         .make(&app.db, app.clock.now(), find_existing, async |n| {
             let key = format!("refund:{id}:{n}");
-            let stripe = app.stripe.on(&payment.charge_account);
+            let stripe = app.stripe.at(&payment.charge_account);
             let view: RefundView = stripe.post(&create, &key).await?;
             let tx = app.db.begin_write().await?;
             store(&tx, &payment.charge_account, payment.livemode, &view).await?;

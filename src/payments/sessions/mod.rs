@@ -148,7 +148,7 @@ async fn read_session(app: &App, id: &PaymentId) -> Result<(payment::Model, Late
     let account = &payment.charge_account;
     let view: SessionView = app
         .stripe
-        .on(account)
+        .at(account)
         .get(&request::retrieve(session))
         .await?;
     let tx = app.db.begin_write().await?;
@@ -346,7 +346,7 @@ async fn expire_at_stripe(app: &App, payment: &payment::Model) -> Result<()> {
         },
     };
     let session = payment.stripe_object.clone().unwrap_or_default();
-    let scope = app.stripe.on(&payment.charge_account);
+    let scope = app.stripe.at(&payment.charge_account);
     // Expiring twice does no harm, so each request has a new key: under an old one Stripe could repeat a saved 500.
     let key = format!("expire:{}", ids::random_token());
     match scope

@@ -67,7 +67,7 @@ async fn look_at(
 ) -> Result<()> {
     let view: SessionView = app
         .stripe
-        .on(account)
+        .at(account)
         .get(&request::retrieve(session))
         .await?;
     let tx = app.db.begin_write().await?;

@@ -245,7 +245,7 @@ pub async fn balance(app: &App, seller: &seller::Model) -> Result<BalanceView> {
     if seller.deauthorized_at.is_some() {
         return Err(deauthorized());
     }
-    let read = app.stripe.on(account).get(&accounts::balance()).await;
+    let read = app.stripe.at(account).get(&accounts::balance()).await;
     detect_deauthorized(app, &seller.id, read).await
 }
 
