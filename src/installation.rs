@@ -13,6 +13,7 @@ use souk_entity::{AccountId, inbox_event, installation, seller, user};
 use crate::app::App;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
+use crate::findings::{self, NewFinding};
 use crate::stripe::requests::accounts;
 use crate::stripe::views::IdView;
 use crate::{audit, identity};
@@ -25,6 +26,9 @@ pub const SEEDED_USERS: [&str; 3] = [
 ];
 
 const ROW: i32 = 1;
+/// The kind and the subject of the finding that the platform's account isn't known.
+const UNKNOWN: &str = "platform_unknown";
+const PLATFORM: &str = "platform";
 /// The pause between two requests for the key's own account.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -92,7 +96,7 @@ pub async fn check_platform(app: App) -> Result<()> {
         match compare_platform(&app).await {
             Err(Error::StripeRefused(fault) | Error::KeyRefused(fault)) => {
                 tracing::warn!(error = %fault.message, "Stripe doesn't tell this key whose it is (GET /v1/account), so it can't be compared with the database");
-                return Ok(());
+                return note_unknown(&app, &fault.message).await;
             }
             Err(e) if e.is_retryable() => {
                 tracing::warn!(error = %e, "whose key this is could not be asked; trying again");
@@ -101,6 +105,28 @@ pub async fn check_platform(app: App) -> Result<()> {
             compared => return compared,
         }
     }
+}
+
+/// Raises a finding when Stripe doesn't tell whose the key is, and nobody has written it down before: without the account the
+/// platform's own book can't be kept. The next answer resolves it.
+async fn note_unknown(app: &App, fault: &str) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    if platform_account(&tx).await?.is_none() {
+        let finding = NewFinding {
+            kind: UNKNOWN,
+            stripe_account: None,
+            subject: PLATFORM.to_owned(),
+            message: format!(
+                "Stripe doesn't tell whose STRIPE_SECRET_KEY is ({}), so the book of the platform's own account is not kept. \
+                 Let the key read GET /v1/account, or set one that may, and restart.",
+                fault.trim_end_matches('.'),
+            ),
+            amount: None,
+            currency: None,
+        };
+        findings::raise(&tx, finding).await?;
+    }
+    tx.commit().await
 }
 
 async fn compare_platform(app: &App) -> Result<()> {
@@ -114,6 +140,7 @@ async fn compare_platform(app: &App) -> Result<()> {
         .exec(&tx)
         .await?;
     let recorded = row(&tx).await?.and_then(|row| row.platform_account);
+    findings::resolve(&tx, UNKNOWN, PLATFORM).await?;
     tx.commit().await?;
     match recorded {
         Some(AccountId(recorded)) if recorded != own.id => Err(Error::WrongDatabase(format!(

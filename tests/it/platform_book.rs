@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use souk::ledger::deadlines::keep_books;
-use souk::reconciliation;
+use souk::{installation, reconciliation};
 use souk_simulator::FaultKind;
 
 use crate::harness::{Between, Checkout, Has, Shop, TestApp, User, text};
@@ -504,4 +504,27 @@ async fn admins_see_the_income_by_day_month_seller_and_currency() {
         .by(&owner)
         .refused(403, "forbidden")
         .await;
+}
+
+#[tokio::test]
+async fn a_key_that_may_not_read_its_own_account_is_a_finding_until_it_may() {
+    let app = TestApp::start().await;
+    let (_, _) = two_sales(&app).await;
+    app.fault("GET", "/v1/account", FaultKind::Error402, None)
+        .await;
+    let asked = installation::check_platform(app.app.clone()).await;
+    asked.expect("it goes on without");
+    keep_books(&app.app).await.expect("looks");
+    assert_eq!(app.count("books WHERE seller_id IS NULL").await, 0);
+    assert_eq!(state(&app, "platform_unknown").await, "open");
+    app.simulator.clear_faults().await;
+    app.know_platform().await;
+    assert_eq!(state(&app, "platform_unknown").await, "resolved");
+    app.books_equal_stripe().await;
+    // Once it is known, it is not asked for in vain.
+    app.fault("GET", "/v1/account", FaultKind::Error402, Some(1))
+        .await;
+    let asked = installation::check_platform(app.app.clone()).await;
+    asked.expect("it goes on without");
+    assert_eq!(state(&app, "platform_unknown").await, "resolved");
 }
