@@ -103,7 +103,9 @@ async fn evidence_stays_here_until_it_is_submitted_and_wins_the_dispute() {
         "evidence": {}, "fee": null,
     }));
     assert!(read["seconds_left"].as_i64().expect("seconds") > 8 * DAY);
-    case.submit().await.refused(409, "evidence_missing");
+    let pack = &read["evidence_pack"];
+    assert!(pack["fields"]["product_description"].is_string(), "{pack}");
+    assert!(pack["missing"][0]["advice"].is_string(), "{pack}");
 
     let draft = json!({ "customer_name": "Ada", "uncategorized_text": "winning_evidence", "service_date": "1 May" });
     case.write(draft).await;
@@ -397,7 +399,6 @@ async fn evidence_is_of_stripes_names_and_lengths() {
     for (name, value) in [
         ("mood", json!("good")),
         ("enhanced_evidence", json!("x")),
-        ("receipt", json!("file_1")),
         ("customer_name", json!("x".repeat(5_001))),
         ("product_description", json!("x".repeat(20_001))),
     ] {
@@ -536,4 +537,45 @@ async fn a_dispute_is_called_to_mind_twice_before_its_time_ends_unless_it_is_ans
         .expect("looks");
     case.app.settle().await;
     assert_eq!(case.app.mails_called(waits), 0);
+}
+
+#[tokio::test]
+async fn the_orders_files_go_to_stripe_with_the_evidence_and_others_are_refused() {
+    let case = Case::with(DISPUTED).await;
+    let owner = case.owner().await;
+    let keep = async |order: &str, kind: &str| {
+        let path = format!("/v1/orders/{order}/files?kind={kind}");
+        let png = b"\x89PNG\r\n\x1a\n".to_vec();
+        let call = case.app.call("POST", path).content("image/png", png);
+        text(&call.by(&owner).expect(201).await, "id")
+    };
+    let proof = keep(&case.checkout.order, "shipping_documentation").await;
+    let lamp = case.app.product(&case.shop, 2500, Some(5)).await;
+    let other = case.app.sale(&lamp).await;
+    let foreign = keep(&other.order, "receipt").await;
+    for wrong in [foreign.as_str(), "ofl_none", "file_1"] {
+        let body = json!({ "evidence": { "receipt": wrong } });
+        let refused = case.ask("evidence", body).await;
+        assert_eq!(
+            refused.refused(404, "not_found")["param"],
+            "evidence.receipt"
+        );
+    }
+    let read = case.read().await;
+    read["evidence_pack"]["files"].has(json!({ "shipping_documentation": proof }));
+    case.write(json!({ "receipt": proof })).await;
+    case.submit().await.expect(200);
+    case.app.settle().await;
+    let sent = case.at_stripe().await;
+    for field in ["receipt", "shipping_documentation"] {
+        let path = format!("/files/{}", text(&sent["evidence"], field));
+        let file = case
+            .app
+            .stripe_api("GET", &path, &case.shop.account, &[])
+            .await;
+        file.has(
+            json!({ "purpose": "dispute_evidence", "size": 8, "filename": format!("{field}.png") }),
+        );
+    }
+    assert_eq!(case.submissions().await, 1);
 }

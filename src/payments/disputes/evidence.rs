@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
 use serde_json::{Map, Value, json};
-use souk_entity::{JsonText, dispute, dispute_draft};
+use souk_entity::{JsonText, OrderFileId, dispute, dispute_draft, order_file};
 
 use crate::app::App;
 use crate::audit;
 use crate::error::{Error, Result};
 
-use super::super::lock_payment;
+use super::super::{lock_payment, shares};
+use super::pack::Pack;
 use super::{is_open_for_evidence, submission};
 
 /// The texts of evidence, and how many characters each may have.
@@ -36,6 +37,22 @@ const TEXTS: [(&str, usize); 18] = [
     ("shipping_tracking_number", SHORT),
     ("uncategorized_text", LONG),
 ];
+
+/// The files of evidence. Each is one of the orders' files here, and goes to Stripe when the evidence is submitted.
+pub const FILES: [&str; 9] = [
+    "cancellation_policy",
+    "customer_communication",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "receipt",
+    "refund_policy",
+    "service_documentation",
+    "shipping_documentation",
+    "uncategorized_file",
+];
+
+/// The longest id of a file.
+const FILE_ID: usize = 255;
 
 /// Stripe's limit of the longer texts.
 const LONG: usize = 20_000;
@@ -68,11 +85,18 @@ pub async fn draft<C: ConnectionTrait>(db: &C, dispute: &str) -> Result<Map<Stri
 pub async fn write(app: &App, row: &dispute::Model, by: &str, changes: Changes) -> Result<()> {
     for (name, text) in &changes {
         let length = text.as_ref().map_or(0, |text| text.chars().count());
-        let most = TEXTS.iter().find(|(text, _)| text == name);
+        let texts = TEXTS.iter().copied();
+        let mut all = texts.chain(FILES.map(|file| (file, FILE_ID)));
+        let most = all.find(|(known, _)| known == name);
         let (_, most) = most.ok_or_else(|| unknown(name))?;
-        if length > *most {
+        if length > most {
             let message = format!("{name} has at most {most} characters.");
             return Err(Error::invalid(format!("evidence.{name}"), message));
+        }
+    }
+    for (name, id) in &changes {
+        if let (true, Some(id)) = (FILES.contains(&name.as_str()), id) {
+            check_file(app, row, name, id).await?;
         }
     }
     let tx = app.db.begin_write().await?;
@@ -106,10 +130,24 @@ pub async fn write(app: &App, row: &dispute::Model, by: &str, changes: Changes) 
     tx.commit().await
 }
 
+/// Refuses a file that isn't one of the disputed payment's orders'.
+async fn check_file(app: &App, row: &dispute::Model, name: &str, id: &str) -> Result<()> {
+    let none = || Error::no_such("file", format!("evidence.{name}"));
+    let file = order_file::Entity::find_by_id(OrderFileId::from(id))
+        .one(&app.db.read)
+        .await?
+        .ok_or_else(none)?;
+    let orders = shares::order_ids(&app.db.read, &row.payment_id).await?;
+    match orders.contains(&file.order_id) {
+        true => Ok(()),
+        false => Err(none()),
+    }
+}
+
 fn unknown(name: &str) -> Error {
     Error::invalid(
         format!("evidence.{name}"),
-        "This is none of Stripe's texts of evidence.",
+        "This is none of Stripe's texts and files of evidence.",
     )
 }
 
@@ -122,6 +160,15 @@ fn check_length(fields: &Map<String, Value>) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// What the pack of a dispute holds, by Stripe's names; of files our ids.
+pub fn known(pack: Pack) -> Map<String, Value> {
+    let mut fields = pack.fields;
+    for (name, file) in pack.files {
+        fields.insert(name.to_owned(), json!(file));
+    }
+    fields
 }
 
 /// What is submitted: what the draft says, and where it says nothing, what we know ourselves.

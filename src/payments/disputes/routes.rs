@@ -1,6 +1,6 @@
 //! Disputes over HTTP.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use souk_entity::dispute_submission::{self, SubmissionStatus};
-use souk_entity::{OrderId, PaymentId, SellerId, Timestamp, dispute, payment_order};
+use souk_entity::{OrderFileId, OrderId, PaymentId, SellerId, Timestamp, dispute, payment_order};
 use validator::Validate;
 
 use crate::app::App;
@@ -20,6 +20,7 @@ use crate::http::{Answer, Filters, List, Path, ValidJson, json_object, page_by_t
 use crate::identity::Caller;
 use crate::{money, sellers};
 
+use super::pack::{self, Completeness, Missing};
 use super::{acceptance, evidence, submission};
 
 /// The routes of disputes.
@@ -159,13 +160,32 @@ struct WithEvidence {
     #[serde(flatten)]
     dispute: DisputeResource,
     evidence: Map<String, Value>,
+    evidence_pack: PackResource,
+}
+
+/// What is submitted where the written evidence says nothing, and what both lack.
+#[derive(Serialize)]
+struct PackResource {
+    fields: Map<String, Value>,
+    files: BTreeMap<&'static str, OrderFileId>,
+    completeness: i64,
+    missing: Vec<Missing>,
 }
 
 async fn with_evidence(app: &App, id: &str) -> Answer<WithEvidence> {
     let row = super::find(&app.db.read, id).await?;
     let submission = submission::of_phase(&app.db.read, &row).await?;
+    let evidence = evidence::draft(&app.db.read, id).await?;
+    let pack = pack::pack(&app.db.read, &row).await?;
+    let Completeness { score, missing } = pack.completeness(&evidence);
     Ok(Json(WithEvidence {
-        evidence: evidence::draft(&app.db.read, id).await?,
+        evidence,
+        evidence_pack: PackResource {
+            fields: pack.fields,
+            files: pack.files,
+            completeness: score,
+            missing,
+        },
         dispute: DisputeResource::of(row, submission, app.clock.now()),
     }))
 }

@@ -7,7 +7,8 @@ use sea_orm::{
 };
 use serde_json::{Value, json};
 use souk_entity::dispute_submission::{self, SubmissionStatus};
-use souk_entity::{JsonText, SubmissionId, Timestamp, dispute};
+use souk_entity::ids::RowId;
+use souk_entity::{JsonText, OrderFileId, SubmissionId, Timestamp, dispute, order_file};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -15,12 +16,12 @@ use crate::error::{Error, Result, StripeFault};
 use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job, Recipient};
 use crate::stripe::requests::disputes as request;
-use crate::stripe::views::DisputeView;
-use crate::stripe::{IdempotentCreate, key_until};
-use crate::{audit, ids, money};
+use crate::stripe::views::{DisputeView, IdView};
+use crate::stripe::{IdempotentCreate, Scope, Upload, key_until};
+use crate::{audit, ids, money, orders};
 
 use super::super::{attempts_text, lock_payment};
-use super::{evidence, is_open_for_evidence, wants_answer};
+use super::{evidence, is_open_for_evidence, pack, wants_answer};
 
 /// The kind of the finding about evidence that Stripe refused, or that was given up.
 pub const KIND: &str = "dispute_evidence_not_submitted";
@@ -118,7 +119,7 @@ pub async fn request(
         return Ok(());
     }
     is_open_for_evidence(&row, tx.now())?;
-    let known = serde_json::Map::new();
+    let known = evidence::known(pack::pack(&tx, &row).await?);
     let mut fields = evidence::to_submit(evidence::draft(&tx, &row.id).await?, known)?;
     if let Some(fee) = fee(&row) {
         check_acknowledged(fee, acknowledged)?;
@@ -200,12 +201,16 @@ async fn row<C: ConnectionTrait>(db: &C, id: &SubmissionId) -> Result<dispute_su
 /// # Errors
 /// Stripe has not answered. A refusal is a finding and no error.
 pub async fn submit(app: &App, id: &SubmissionId) -> Result<()> {
-    let submission = row(&app.db.read, id).await?;
+    let mut submission = row(&app.db.read, id).await?;
     if submission.status != SubmissionStatus::Requested {
         return Ok(());
     }
     let dispute = super::find(&app.db.read, &submission.dispute_id).await?;
     let scope = app.stripe.at(&dispute.stripe_account);
+    match upload_files(app, &scope, &mut submission).await {
+        Err(Error::StripeRefused(fault)) => return end(app, &submission, Some(&fault)).await,
+        uploaded => uploaded?,
+    }
     let is_there = |view: &DisputeView| {
         let details = view.evidence_details.as_ref();
         details.is_some_and(|details| details.submission_count > submission.count_before)
@@ -234,6 +239,47 @@ pub async fn submit(app: &App, id: &SubmissionId) -> Result<()> {
     // Before the end is stored: whether a refusal needs a person depends on how the dispute stands.
     super::sync(app, &dispute.stripe_account, dispute.livemode, &dispute.id).await?;
     end(app, &submission, refused.as_deref()).await
+}
+
+/// Has the orders' files that the evidence names uploaded (docs.stripe.com/file-upload), and puts Stripe's ids in their place, so
+/// that the evidence is the same in every try. A file that is uploaded twice costs nothing.
+async fn upload_files(
+    app: &App,
+    scope: &Scope,
+    submission: &mut dispute_submission::Model,
+) -> Result<()> {
+    use dispute_submission::Column as C;
+    for name in evidence::FILES {
+        let named = submission.fields.0[name].as_str().map(OrderFileId::from);
+        let Some(id) = named.filter(|id| id.as_ref().starts_with(OrderFileId::PREFIX)) else {
+            continue;
+        };
+        let file = order_file::Entity::find_by_id(id.clone())
+            .one(&app.db.read)
+            .await?
+            .ok_or(Error::NotFound("file"))?;
+        let end = file.content_type.rsplit('/').next().unwrap_or_default();
+        let filename = format!("{name}.{end}");
+        let upload = Upload {
+            purpose: "dispute_evidence",
+            filename: &filename,
+            content_type: &file.content_type,
+            bytes: orders::files::content(&app.db.read, &id).await?.into(),
+        };
+        // A new key each time: Stripe would repeat a 500 that it has saved.
+        let key = format!("evidence_file:{id}:{}", ids::random_token());
+        let uploaded: IdView = scope.upload(&upload, &key).await?;
+        submission.fields.0[name] = json!(uploaded.id);
+        let tx = app.db.begin_write().await?;
+        dispute_submission::Entity::update_many()
+            .col_expr(C::Fields, Expr::value(submission.fields.clone()))
+            .filter(C::Id.eq(submission.id.clone()))
+            .filter(C::Status.eq(SubmissionStatus::Requested))
+            .exec(&tx)
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 /// Stores how a submission ended.
