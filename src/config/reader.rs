@@ -96,10 +96,6 @@ impl Reader<'_> {
         if !worker && (key.is_none() || database_url.starts_with("sqlite:")) {
             self.fault("WORKER is false, but nobody else could do the jobs: that takes PostgreSQL and a STRIPE_SECRET_KEY");
         }
-        let metrics_bind = self
-            .text("METRICS_BIND")
-            .is_some()
-            .then(|| self.parsed("METRICS_BIND", "", "an address such as 127.0.0.1:9464"));
         let api_base = self.url("STRIPE_API_BASE", STRIPE_API);
         let api_base = api_base.as_str().trim_end_matches('/').to_owned();
         let files_base = self.files_base(&api_base);
@@ -145,8 +141,13 @@ impl Reader<'_> {
             ),
             worker,
             job_lease: Duration::from_secs(self.bounded("JOB_LEASE_SECONDS", 60, 2, 3600)),
-            metrics_bind,
+            metrics_bind: self.metrics_bind(),
         }
+    }
+
+    fn metrics_bind(&mut self) -> Option<SocketAddr> {
+        self.text("METRICS_BIND")?;
+        Some(self.parsed("METRICS_BIND", "", "an address such as 127.0.0.1:9464"))
     }
 
     fn mail_from(&self) -> String {

@@ -30,7 +30,7 @@ async fn a_suspicion_of_fraud_is_told_and_refunds_nothing_until_somebody_does() 
     let (shop, checkout) = paid_with(&app, SUSPECTED).await;
     let warning: String = app.query("SELECT id AS it FROM early_fraud_warnings").await;
     let told = ("early_fraud_warning".to_owned(), warning);
-    assert_eq!(app.open_findings().await, [told.clone()]);
+    assert_eq!(app.open_findings().await, std::slice::from_ref(&told));
     assert_eq!(app.mails_called("A bank suspects fraud"), 1);
     assert_eq!(app.count("unmatched_fraud_warnings").await, 0);
     app.order(&checkout)

@@ -87,7 +87,6 @@ impl Fixture {
         let code = text(&code.expect(201).await, "id");
         let (stranger, admin) = (app.member("stranger").await, app.admin().await);
         let rival = app.new_shop("rival", "US").await;
-        let dispute = prevented_dispute(&app, &lamp).await;
         let guest_secret = app.checkout(&lamp).await.secret.expect("a guest's");
         let line = format!(
             "SELECT id AS it FROM order_lines WHERE order_id = '{}'",
@@ -95,13 +94,13 @@ impl Fixture {
         );
         let line = app.query(&line).await;
         let ids = [
+            prevented_dispute(&app, &lamp).await,
             shop.id.clone(),
             buyer.id.clone(),
             lamp,
             bought.id,
             bought.order,
             refund,
-            dispute,
             code,
             text(&shipment, "id"),
             text(&file, "id"),
