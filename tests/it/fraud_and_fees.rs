@@ -148,3 +148,27 @@ async fn a_file_goes_to_stripe_on_the_sellers_account() {
     assert!(refused.contains("Invalid file type"), "{refused}");
     app.settle().await;
 }
+
+#[tokio::test]
+async fn a_suspicion_that_is_read_before_its_payment_is_confirmed_waits_for_it() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(5)).await;
+    let checkout = app.checkout(&lamp).await;
+    app.pay_with(&checkout, json!({ "card": SUSPECTED })).await;
+    let events = app.intercept().await;
+    let is_warning = |event: &&Value| event["type"] == "radar.early_fraud_warning.created";
+    let warning = events.iter().find(is_warning).expect("a warning");
+    app.deliver(warning).await;
+    app.run_jobs().await;
+    assert_eq!(app.count("unmatched_fraud_warnings").await, 1);
+    assert_eq!(app.open_findings().await, []);
+    for event in events.iter().filter(|event| !is_warning(event)) {
+        app.deliver(event).await;
+    }
+    app.settle().await;
+    assert_eq!(app.count("unmatched_fraud_warnings").await, 0);
+    assert_eq!(app.count("early_fraud_warnings").await, 1);
+    let open = app.open_findings().await;
+    assert_eq!(open[0].0, "early_fraud_warning");
+}

@@ -14,7 +14,7 @@ pub use acceptance::{accept, give_up_acceptance};
 pub use notices::remind;
 pub use programmes::review;
 pub use submission::{give_up, submit};
-pub use warnings::sync_warning;
+pub use warnings::{match_warnings, sync_warning};
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -180,7 +180,6 @@ pub(super) async fn mirror(app: &App, payment: &payment::Model) -> Result<()> {
     let Some(intent) = &payment.payment_intent else {
         return Ok(());
     };
-    warnings::match_warnings(app, payment, intent).await?;
     let scope = app.stripe.at(&payment.charge_account);
     let mut last: Option<String> = None;
     loop {

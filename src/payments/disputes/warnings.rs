@@ -80,10 +80,13 @@ async fn keep_unmatched(app: &App, account: &AccountId, id: &str, intent: &str) 
 ///
 /// # Errors
 /// Stripe has not answered or refuses.
-pub async fn match_warnings(app: &App, payment: &payment::Model, intent: &str) -> Result<()> {
+pub async fn match_warnings(app: &App, payment: &payment::Model) -> Result<()> {
     use unmatched_fraud_warning::Column as C;
+    let Some(intent) = &payment.payment_intent else {
+        return Ok(());
+    };
     let rows = unmatched_fraud_warning::Entity::find()
-        .filter(C::PaymentIntent.eq(intent))
+        .filter(C::PaymentIntent.eq(intent.as_str()))
         .filter(C::StripeAccount.eq(payment.charge_account.clone()))
         .order_by_asc(C::Id)
         .all(&app.db.read)

@@ -124,6 +124,7 @@ pub async fn reread(app: &App, id: &PaymentId) -> Result<()> {
     if payment.status != PaymentStatus::Paid {
         return Ok(());
     }
+    disputes::match_warnings(app, &payment).await?;
     // Most charges have neither refund nor dispute, and Stripe limits how often it is asked.
     let is_undisputed = charge.as_ref().is_some_and(Expandable::is_undisputed);
     if !is_undisputed {
