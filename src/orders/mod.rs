@@ -12,12 +12,14 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, JoinType,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::{Value, json};
 use souk_entity::order::{self, OrderStatus};
-use souk_entity::{JsonText, OrderId, OrderLineId, dispute, order_event, order_line};
+use souk_entity::{
+    JsonText, OrderId, OrderLineId, dispute, order_event, order_line, payment_order,
+};
 use subtle::ConstantTimeEq;
 
 use crate::app::App;
@@ -318,10 +320,14 @@ fn another_order() -> Error {
     )
 }
 
-/// Whether a dispute of the order's payments may take its money, or has taken it.
+/// Whether a dispute of the order's payments may take its money, or has taken it. A payment may be of several orders.
 async fn is_disputed(tx: &Tx, order: &OrderId) -> Result<bool> {
+    let link = dispute::Entity::belongs_to(payment_order::Entity)
+        .from(dispute::Column::PaymentId)
+        .to(payment_order::Column::PaymentId);
     let dispute = dispute::Entity::find()
-        .filter(dispute::Column::OrderId.eq(order.clone()))
+        .join(JoinType::InnerJoin, link.into())
+        .filter(payment_order::Column::OrderId.eq(order.clone()))
         .filter(dispute::Column::Status.is_not_in(["won", "warning_closed"]))
         .one(tx)
         .await?;

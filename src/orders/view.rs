@@ -5,8 +5,8 @@ use serde::Serialize;
 use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
 use souk_entity::{
-    Metadata, OrderId, OrderLineId, ProductId, SellerId, Timestamp, UserId, dispute, order_line,
-    payment_order,
+    Metadata, OrderId, OrderLineId, PaymentId, ProductId, SellerId, Timestamp, UserId, dispute,
+    order_line, payment_order,
 };
 
 use crate::catalog::LineMovements;
@@ -130,11 +130,11 @@ pub(super) async fn views<C: ConnectionTrait>(
     let movements = LineMovements::find(db, &line_ids).await?;
     let shipments = ShipmentsOfOrders::find(db, &ids).await?;
     let links = payment_order::Entity::find()
-        .filter(payment_order::Column::OrderId.is_in(ids.clone()))
+        .filter(payment_order::Column::OrderId.is_in(ids))
         .all(db)
         .await?;
     let disputes = dispute::Entity::find()
-        .filter(dispute::Column::OrderId.is_in(ids))
+        .filter(dispute::Column::PaymentId.is_in(links.iter().map(|link| link.payment_id.clone())))
         .order_by_asc(dispute::Column::Id)
         .all(db)
         .await?;
@@ -163,7 +163,8 @@ pub(super) async fn views<C: ConnectionTrait>(
                 .into_iter()
                 .map(|line| LineView::of(line, &movements, &shipments));
             let lines: Vec<_> = lines.collect::<Result<_>>()?;
-            let disputes = disputes.iter().filter(|row| row.order_id == order.id);
+            let paid_by = |id: &PaymentId| payments.iter().any(|(payment, _)| payment.id == *id);
+            let disputes = disputes.iter().filter(|row| paid_by(&row.payment_id));
             let disputes = disputes.cloned().map(DisputeView::from).collect();
             let shipments = shipments.views(&order.id);
             view_of(order, (lines, shipments, disputes), &payments)

@@ -292,3 +292,38 @@ async fn a_failed_refund_is_owed_to_its_own_order_only() {
     assert_eq!(states(&app, &cart).await, after);
     assert_eq!(app.open_findings().await, vec![]);
 }
+
+#[tokio::test]
+async fn a_dispute_of_a_cart_is_one_of_each_of_its_orders_and_holds_back_their_goods() {
+    let app = TestApp::start().await;
+    let (shop, cart, _) = with_one_sold_out(&app).await;
+    let send = |checkout: &Checkout, body: Value| {
+        let path = format!("/v1/orders/{}/shipments", checkout.order);
+        app.post(path, body).by(&shop.owner)
+    };
+    let [first, sold_out, last] = &cart.orders;
+    send(sold_out, json!({}))
+        .refused(409, "order_not_paid")
+        .await;
+    send(first, json!({})).expect(201).await;
+    let charge: String = app
+        .query(&format!(
+            "SELECT charge AS it FROM payments WHERE id = '{}'",
+            cart.session().payment
+        ))
+        .await;
+    let of_it = json!({ "amount": 1500 });
+    app.simulate(&format!("/charges/{charge}/dispute"), of_it)
+        .await;
+    app.settle().await;
+    for checkout in &cart.orders {
+        let order = app.order(checkout).await;
+        let disputes = order["disputes"].as_array().expect("disputes");
+        assert_eq!(disputes.len(), 1, "{order}");
+    }
+    send(last, json!({})).refused(409, "order_disputed").await;
+    send(last, json!({ "despite_dispute": true }))
+        .expect(201)
+        .await;
+    app.settle().await;
+}

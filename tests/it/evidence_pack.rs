@@ -306,8 +306,13 @@ async fn a_charge_that_an_older_version_did_not_keep_is_read_when_it_is_disputed
     assert!(field(&pack, "uncategorized_text").contains("visa card that ends in 4242"));
 }
 
+/// What a dispute is that Visa calls fraud and Stripe lets be answered so.
+fn qualifying() -> Value {
+    json!({ "reason": "fraudulent", "enhanced": "visa_compelling_evidence_3" })
+}
+
 /// Earlier purchases of a buyer with a card, each so many days before now and from an address; then the disputed one.
-async fn history(app: &TestApp, lamp: &str, earlier: &[(i64, &str)]) -> Checkout {
+async fn history(app: &TestApp, lamp: &str, earlier: &[(i64, &str)], of: Value) -> Checkout {
     let mut buyer = app.member("sam").await;
     let mut now = earlier.iter().map(|(days, _)| *days).max().unwrap_or(0);
     for (days, ip) in earlier {
@@ -322,7 +327,6 @@ async fn history(app: &TestApp, lamp: &str, earlier: &[(i64, &str)]) -> Checkout
     buyer = app.login(&buyer).await;
     let bought = checkout(app, Some(&buyer), lamp, IP).await;
     pay(app, &bought, VISA).await;
-    let of = json!({ "reason": "fraudulent" });
     let charge: String = app
         .query(&format!(
             "SELECT charge AS it FROM payments WHERE id = '{}'",
@@ -344,7 +348,13 @@ fn priors(pack: &Pack) -> Option<&Vec<Value>> {
 async fn two_earlier_undisputed_payments_of_the_same_card_and_address_are_compelling() {
     let app = app().await;
     let (_, lamp) = shop_with_policy(&app).await;
-    let bought = history(&app, &lamp, &[(300, IP), (200, IP), (121, IP), (30, IP)]).await;
+    let bought = history(
+        &app,
+        &lamp,
+        &[(300, IP), (200, IP), (121, IP), (30, IP)],
+        qualifying(),
+    )
+    .await;
     let pack = pack_of(&app, &bought).await;
     let two = priors(&pack).expect("two");
     assert_eq!(two.len(), 2, "{two:?}");
@@ -369,7 +379,13 @@ async fn two_earlier_undisputed_payments_of_the_same_card_and_address_are_compel
 async fn an_earlier_payment_that_was_disputed_itself_is_none_of_the_two() {
     let app = app().await;
     let (_, lamp) = shop_with_policy(&app).await;
-    let bought = history(&app, &lamp, &[(300, IP), (200, IP), (150, IP)]).await;
+    let bought = history(
+        &app,
+        &lamp,
+        &[(300, IP), (200, IP), (150, IP)],
+        qualifying(),
+    )
+    .await;
     let charge_of = async |nth: usize| -> String {
         let of = "SELECT charge AS it FROM payments WHERE paid_at IS NOT NULL ORDER BY paid_at DESC, id DESC LIMIT 1 OFFSET";
         app.query(&format!("{of} {nth}")).await
@@ -389,6 +405,65 @@ async fn an_earlier_payment_that_was_disputed_itself_is_none_of_the_two() {
     app.settle().await;
     let after = named(&pack_of(&app, &bought).await);
     assert_eq!(after, [charge_of(2).await, charge_of(3).await]);
+}
+
+#[tokio::test]
+async fn an_earlier_payment_that_was_reported_as_fraud_is_none_of_the_two() {
+    let app = app().await;
+    let (_, lamp) = shop_with_policy(&app).await;
+    let earlier = [(200, IP), (150, IP)];
+    let bought = history(&app, &lamp, &earlier, qualifying()).await;
+    assert_eq!(priors(&pack_of(&app, &bought).await).map(Vec::len), Some(2));
+    let of = "SELECT charge AS it FROM payments WHERE paid_at IS NOT NULL ORDER BY paid_at DESC, id DESC LIMIT 1 OFFSET 1";
+    let charge: String = app.query(of).await;
+    app.simulate(&format!("/charges/{charge}/early_fraud_warning"), json!({}))
+        .await;
+    app.settle().await;
+    assert_eq!(app.count("early_fraud_warnings").await, 1);
+    assert!(priors(&pack_of(&app, &bought).await).is_none());
+}
+
+#[tokio::test]
+async fn what_stripe_says_of_compelling_evidence_goes_before_what_we_reckon() {
+    let app = app().await;
+    let (_, lamp) = shop_with_policy(&app).await;
+    let earlier = [(200, IP), (150, IP)];
+    let other = json!({ "reason": "fraudulent" });
+    let bought = history(&app, &lamp, &earlier, other).await;
+    let mut dispute = dispute_of(&app, &bought).await;
+    assert_eq!(dispute.network_reason_code.as_deref(), Some("10.4"));
+    for (says, is_compelling) in [
+        (json!({}), false),
+        (
+            json!({ "visa_compelling_evidence_3": { "status": "not_qualified" } }),
+            false,
+        ),
+        (
+            json!({ "visa_compelling_evidence_3": { "status": "requires_action" } }),
+            true,
+        ),
+        (
+            json!({ "visa_compelling_evidence_3": { "status": "qualified" } }),
+            true,
+        ),
+        (
+            json!({ "visa_compliance": { "status": "requires_fee_acknowledgement" } }),
+            false,
+        ),
+    ] {
+        dispute.enhanced_eligibility.0 = says.clone();
+        let pack = pack::pack(&app.app.db.read, &dispute)
+            .await
+            .expect("a pack");
+        assert_eq!(priors(&pack).is_some(), is_compelling, "{says}");
+    }
+    dispute.network_reason_code = Some("10.5".to_owned());
+    dispute.enhanced_eligibility.0 =
+        json!({ "visa_compelling_evidence_3": { "status": "qualified" } });
+    let pack = pack::pack(&app.app.db.read, &dispute)
+        .await
+        .expect("a pack");
+    assert!(priors(&pack).is_none(), "it is no 10.4");
 }
 
 #[tokio::test]
@@ -425,7 +500,7 @@ async fn earlier_payments_that_are_too_young_too_old_or_from_elsewhere_are_not()
     let (_, lamp) = shop_with_policy(&app).await;
     let elsewhere = "203.0.113.9";
     let earlier = [(366, IP), (250, elsewhere), (200, IP), (118, IP), (5, IP)];
-    let bought = history(&app, &lamp, &earlier).await;
+    let bought = history(&app, &lamp, &earlier, qualifying()).await;
     assert!(
         priors(&pack_of(&app, &bought).await).is_none(),
         "only one fits"

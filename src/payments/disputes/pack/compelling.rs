@@ -3,7 +3,7 @@
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
-use souk_entity::{PaymentId, dispute, order, payment, user};
+use souk_entity::{PaymentId, dispute, early_fraud_warning, order, payment, user};
 
 use crate::db;
 use crate::error::Result;
@@ -58,10 +58,13 @@ pub(super) async fn evidence<C: ConnectionTrait>(db: &C, known: &Known) -> Resul
     }})))
 }
 
-/// Whether the dispute is one that Visa has this for. What Stripe says goes before what we reckon.
+/// Whether Visa calls the dispute fraud, and Stripe lets it be answered so. What Stripe says goes before what we reckon: it knows
+/// payments that we don't, and takes the evidence only where it says that it may.
 fn applies(known: &Known) -> bool {
-    let brand = known.charge.as_ref().and_then(|one| one.brand.as_deref());
-    brand == Some("visa") && known.dispute.reason == "fraudulent"
+    let dispute = &known.dispute;
+    let stripes = &dispute.enhanced_eligibility.0["visa_compelling_evidence_3"];
+    let is_fraud = dispute.network_reason_code.as_deref() == Some("10.4");
+    is_fraud && stripes.is_object() && stripes["status"] != "not_qualified"
 }
 
 /// Who bought an order, in Stripe's words.
@@ -124,12 +127,17 @@ fn is_kept(payment: &payment::Model) -> bool {
     payment.amount_paid.unwrap_or(0) > payment.amount_refunded
 }
 
+/// Whether anybody has called the payment into question: by a dispute, an inquiry or a report of fraud.
 async fn is_disputed<C: ConnectionTrait>(db: &C, payment: &PaymentId) -> Result<bool> {
-    let first = dispute::Entity::find()
+    let dispute = dispute::Entity::find()
         .filter(dispute::Column::PaymentId.eq(payment.clone()))
         .one(db)
         .await?;
-    Ok(first.is_some())
+    let warning = early_fraud_warning::Entity::find()
+        .filter(early_fraud_warning::Column::PaymentId.eq(payment.clone()))
+        .one(db)
+        .await?;
+    Ok(dispute.is_some() || warning.is_some())
 }
 
 /// Visa wants two things that are the same, and one of them the address or the device. We know the address.
