@@ -75,13 +75,7 @@ impl Fixture {
         let (buyer, owner) = (app.login(&buyer).await, app.login(&shop.owner).await);
         let shop = Shop { owner, ..shop };
         let payouts = app.get("/v1/payouts").by(&shop.owner).expect(200).await;
-        let path = format!("/v1/orders/{}/shipments", bought.order);
-        let shipment = app.post(path, json!({})).by(&shop.owner).expect(201).await;
-        let path = format!("/v1/orders/{}/files?kind=receipt", bought.order);
-        let file = app
-            .call("POST", path)
-            .content("application/pdf", "%PDF-1.7");
-        let file = file.by(&shop.owner).expect(201).await;
+        let [shipment, file] = sent(&app, &shop, &bought.order).await;
         let body = json!({ "seller_id": shop.id, "code": "SCENE", "percent_off": 20 });
         let code = app.post("/v1/promotion_codes", body).by(&shop.owner);
         let code = text(&code.expect(201).await, "id");
@@ -102,8 +96,8 @@ impl Fixture {
             bought.order,
             refund,
             code,
-            text(&shipment, "id"),
-            text(&file, "id"),
+            shipment,
+            file,
             text(&payouts["data"][0], "id"),
             shop.account.clone(),
             app.query("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
@@ -305,6 +299,18 @@ async fn prevented_dispute(app: &TestApp, product: &str) -> String {
     let dispute = app.simulate(&path, json!({ "prevented": "block" })).await;
     app.settle().await;
     text(&dispute, "id")
+}
+
+/// Sends an order, and keeps a file with it. The ids of both.
+async fn sent(app: &TestApp, shop: &Shop, order: &str) -> [String; 2] {
+    let path = format!("/v1/orders/{order}/shipments");
+    let shipment = app.post(path, json!({})).by(&shop.owner).expect(201).await;
+    let path = format!("/v1/orders/{order}/files?kind=receipt");
+    let file = app
+        .call("POST", path)
+        .content("application/pdf", "%PDF-1.7");
+    let file = file.by(&shop.owner).expect(201).await;
+    [text(&shipment, "id"), text(&file, "id")]
 }
 
 /// Raises a finding.
