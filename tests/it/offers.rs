@@ -100,8 +100,10 @@ async fn anybody_reads_a_sellers_name_and_nothing_private() {
     let app = TestApp::start().await;
     let (shop, new) = (app.shop("mira").await, app.new_shop("nadia", "US").await);
     let path = format!("/v1/sellers/{}", shop.id);
-    let public =
-        json!({ "id": shop.id, "object": "seller", "name": "mira", "charges_enabled": true });
+    let public = json!({
+        "id": shop.id, "object": "seller", "name": "mira", "charges_enabled": true,
+        "refund_policy": null, "refund_policy_url": null,
+    });
     assert_eq!(app.get(&path).expect(200).await, public);
     let other = app.get(&path).by(&new.owner).expect(200).await;
     assert_eq!(other, public);
