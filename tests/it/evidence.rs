@@ -337,6 +337,7 @@ async fn a_fee_is_acknowledged_as_it_is_named_or_nothing_is_submitted() {
     assert_eq!(programme["fee_acknowledged"], true);
     case.app.advance(2 * DAY).await;
     case.app.until_transactions_show(&case.shop.account).await;
+    case.app.settle().await;
 }
 
 #[tokio::test]
