@@ -37,8 +37,7 @@ async fn discounted(app: &TestApp) -> (Shop, Checkout, Vec<String>) {
     // Covers Stripe's fees.
     app.sale(&vase).await;
     let checkout = app.checkout_of(&[(&lamp, 3), (&vase, 2)]).await;
-    app.pay_with(&checkout, json!({ "promotion_code": "TENTH" }))
-        .await;
+    app.pay_with_code(&checkout, "TENTH").await;
     app.settle().await;
     let lines = lines(app, &checkout).await;
     assert_eq!(app.order(&checkout).await["amount_total"], 2699);

@@ -163,11 +163,13 @@ impl TestApp {
 
     /// The buyer pays on Stripe's page with a card that works.
     pub async fn pay(&self, checkout: &Checkout) {
-        // A card whose money is available at once, where only available money can be refunded.
-        let how = match assumed("pending_money") {
-            "waits" => json!({ "card": "4000000000000077" }),
-            _ => json!({}),
-        };
+        self.pay_with(checkout, refundable_card()).await;
+    }
+
+    /// As `pay`, with a promotion code.
+    pub async fn pay_with_code(&self, checkout: &Checkout, code: &str) {
+        let mut how = refundable_card();
+        how["promotion_code"] = json!(code);
         self.pay_with(checkout, how).await;
     }
 
@@ -221,6 +223,14 @@ impl TestApp {
             .expect(200)
             .await;
         list["data"].as_array().expect("a list").clone()
+    }
+}
+
+/// A card whose money is available at once, where only available money can be refunded.
+fn refundable_card() -> Value {
+    match assumed("pending_money") {
+        "waits" => json!({ "card": "4000000000000077" }),
+        _ => json!({}),
     }
 }
 

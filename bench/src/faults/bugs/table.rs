@@ -79,11 +79,12 @@ pub const BUGS: [Bug; 31] = [
             },
             Patch {
                 file: "src/payments/confirm/load.rs",
-                find: "            account: row.charge_account,\n",
+                find: "            id: row.stripe_object,\n            account: row.charge_account,\n",
                 with: r#"            account: match named.iter().find(|one| one.id == row.stripe_object) {
                 Some(named) if BUG_ON => named.account.clone(),
                 _ => row.charge_account,
             },
+            id: row.stripe_object,
 "#,
             },
             Patch {
@@ -253,9 +254,9 @@ pub const BUGS: [Bug; 31] = [
                 with: r#"
         if BUG_ON
             && snapshot.status == SnapshotStatus::Paid
-            && let Some(payment) = state.payments.get(&snapshot.stripe_object)
+            && let Some(payment) = state.payments.get(&snapshot.object)
         {
-            writes.mail(tx, snapshot, "order_paid", payment.order.as_ref());
+            for (order, _) in &payment.orders { writes.mail(tx, snapshot, "order_paid", order.as_ref()); }
         }
         let decision = decide(&state, snapshot)?;
 "#,
