@@ -55,13 +55,13 @@ pub struct Server {
 }
 
 impl Settings<'_> {
-    /// A command that sees these settings only: no `.env`, nothing of the developer's own.
+    /// A command that sees these settings only: no `.env`, nothing of the developer's own but by which API accounts are made.
     pub fn command(&self, bind: SocketAddr) -> Result<Command, Failure> {
         let mut command = Command::new(self.binary);
         command
             .env_clear()
             .envs(
-                ["PATH", "HOME", "TMPDIR"]
+                ["PATH", "HOME", "TMPDIR", "STRIPE_ACCOUNTS"]
                     .into_iter()
                     .filter_map(|name| std::env::var_os(name).map(|value| (name, value))),
             )
