@@ -218,3 +218,31 @@ async fn notes_and_messages_stay_as_they_were_written_and_the_buyer_sees_none() 
     let keyed = app.post(path, said).by(&shop.owner).keyed("note-1");
     keyed.refused(422, "idempotency_mismatch").await;
 }
+
+#[tokio::test]
+async fn a_note_whose_key_is_at_work_is_refused() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let checkout = app.sale(&lamp).await;
+    let body = json!({ "kind": "note", "text": "Called." });
+    let hash = souk::ids::sha256_hex(body.to_string().as_bytes());
+    let path = format!("/v1/orders/{}/notes", checkout.order);
+    for (n, route) in [path.as_str(), "/v1/orders/{id}/notes"]
+        .into_iter()
+        .enumerate()
+    {
+        let (owner, now) = (&shop.owner.id, app.app.clock.now().0);
+        app.sql(&format!(
+            "INSERT INTO idempotency_keys (id, scope, key, request_hash, resource_id, status, lease_until, created_at)
+             VALUES ('idk_{n}', '{owner} {route}', 'busy', '{hash}', 'nte_{n}', NULL, {}, {now})",
+            now + 60_000
+        ))
+        .await;
+    }
+    app.post(&path, body)
+        .by(&shop.owner)
+        .keyed("busy")
+        .refused(409, "idempotency_in_flight")
+        .await;
+}

@@ -453,6 +453,10 @@ async fn admins_see_the_income_by_day_month_seller_and_currency() {
     app.books_equal_stripe().await;
     pass(&app, 20 * DAY).await;
     let admin = app.admin().await;
+    app.get("/v1/reports/application_fees?seller_id=sel_none")
+        .by(&admin)
+        .refused(404, "not_found")
+        .await;
     let first = app
         .get("/v1/reports/application_fees?currency=usd")
         .by(&admin)
