@@ -498,7 +498,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             created.map(drop)
         }
         Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
-        Job::RereadPayment { payment } => payments::sessions::reread(app, payment).await,
+        Job::RereadPayment { payment } => payments::reread::payment(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
         Job::RefundFee { fee_refund } => payments::fees::send(app, fee_refund).await,
         Job::SyncFee { payment } => payments::fees::sync(app, payment).await,
@@ -534,7 +534,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         } => payments::disputes::sync_warning(app, account, *livemode, warning).await,
         Job::SubmitEvidence { submission } => payments::disputes::submit(app, submission).await,
         Job::AcceptDispute { dispute } => payments::disputes::accept(app, dispute).await,
-        Job::SweepPayments => payments::sessions::sweep(app).await,
+        Job::SweepPayments => payments::reread::sweep(app).await,
         Job::Tidy => tidy(app).await,
         Job::KeepBooks => ledger::deadlines::keep_books(app).await,
         Job::Reconcile => reconciliation::reconcile(app).await,

@@ -16,7 +16,7 @@ use crate::money;
 use super::shipments::{ShipmentView, ShipmentsOfOrders};
 
 /// An order as the API shows it. Amounts are in minor units.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct OrderView {
     id: OrderId,
     object: &'static str,
@@ -45,7 +45,7 @@ pub struct OrderView {
     updated_at: Timestamp,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct LineView {
     id: OrderLineId,
     object: &'static str,
@@ -79,7 +79,7 @@ impl LineView {
 }
 
 /// A dispute of one of the order's payments.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct DisputeView {
     id: String,
     object: &'static str,

@@ -1,9 +1,9 @@
 //! Effects of Stripe's refund and dispute events, and re-reads of their objects. Events may come twice, late and in any order.
 
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter};
 use souk_entity::AccountId;
-use souk_entity::payment::{self, Column as C};
+use souk_entity::payment::{self, CaptureMethod, Column as C, PaymentKind};
 
 use crate::db::Tx;
 use crate::error::Result;
@@ -116,27 +116,45 @@ pub async fn reread_fraud_warning(tx: &Tx, object: &EventObject) -> Result<Effec
     Ok(Effect::Applied)
 }
 
-/// Stages a re-read of a session's payment. Stripe may tell of a session before it has answered its creation, and a thin
-/// event doesn't say whose it is: it waits as long as a payment on its account has no session yet.
+/// Stages a re-read of a session's payment.
 pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<Effect> {
-    let (Some(account), Some(session)) = (&object.account, &object.id) else {
+    reread_object(tx, object, PaymentKind::Session).await
+}
+
+/// Stages a re-read of an intent's payment: its own, or that of a session whose money is held until it is captured.
+pub async fn reread_intent(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    if let (Some(account), Some(intent)) = (&object.account, &object.id) {
+        let of_session = C::PaymentIntent.eq(intent.as_str());
+        let held = of_session.and(C::CaptureMethod.eq(CaptureMethod::Manual));
+        if reread_one(tx, account, held).await? {
+            return Ok(Effect::Applied);
+        }
+    }
+    reread_object(tx, object, PaymentKind::Intent).await
+}
+
+/// Stages a re-read of an object's payment. Stripe may tell of an object before it has answered its creation, and a thin
+/// event doesn't say whose it is: it waits as long as a payment of its kind on its account has no object yet.
+async fn reread_object(tx: &Tx, object: &EventObject, kind: PaymentKind) -> Result<Effect> {
+    let (Some(account), Some(id)) = (&object.account, &object.id) else {
         return Ok(NO_PAYMENT);
     };
-    if reread_one(tx, account, C::StripeObject.eq(session.as_str())).await? {
+    if reread_one(tx, account, C::StripeObject.eq(id.as_str())).await? {
         return Ok(Effect::Applied);
     }
     let awaiting = payment::Entity::find()
         .filter(Expr::cust(OPEN))
         .filter(C::ChargeAccount.eq(account.clone()))
+        .filter(C::Kind.eq(kind))
         .filter(C::StripeObject.is_null());
     if awaiting.one(tx).await?.is_some() {
         return Ok(Effect::Deferred {
-            waits_for: session.clone(),
+            waits_for: id.clone(),
         });
     }
-    // Its session may have been stored between the two queries.
+    // Its id may have been stored between the two queries.
     Ok(
-        match reread_one(tx, account, C::StripeObject.eq(session.as_str())).await? {
+        match reread_one(tx, account, C::StripeObject.eq(id.as_str())).await? {
             true => Effect::Applied,
             false => NO_PAYMENT,
         },

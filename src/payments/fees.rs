@@ -19,7 +19,7 @@ use crate::stripe::views::{ApplicationFeeView, IdView};
 use crate::stripe::{Effect, Event, IdempotentCreate, key_until};
 use crate::{ids, ledger};
 
-use super::{StripePayment, attempts_text, find, refunds, sessions};
+use super::{StripePayment, attempts_text, find, refunds, reread};
 
 /// What Stripe took as the fee, by what was asked for: never more than was paid. Minor units.
 fn taken(payment: &payment::Model) -> i64 {
@@ -334,7 +334,7 @@ async fn with_fee(app: &App, id: &PaymentId) -> Result<payment::Model> {
     if payment.stripe_fee.is_some() || payment.application_fee == 0 {
         return Ok(payment);
     }
-    sessions::learn_fee(app, &payment).await?;
+    reread::learn_fee(app, &payment).await?;
     find(app, id).await
 }
 

@@ -7,8 +7,10 @@ pub mod disputes;
 pub mod events;
 pub mod fees;
 pub mod refunds;
+pub mod reread;
 pub mod sessions;
 mod shares;
+mod snapshot;
 
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
@@ -45,7 +47,9 @@ impl StripePayment<'_> {
         use payment::Column as P;
         let payments = payment::Entity::find()
             .filter(P::ChargeAccount.eq(self.account.clone()))
-            .filter(P::Livemode.eq(self.livemode));
+            .filter(P::Livemode.eq(self.livemode))
+            // What is given back of a payment that was only held was never taken.
+            .filter(P::Status.eq(PaymentStatus::Paid));
         let found = match (self.intent, self.charge) {
             (Some(intent), _) => payments.filter(P::PaymentIntent.eq(intent)),
             (None, Some(charge)) => payments.filter(P::Charge.eq(charge)),

@@ -49,7 +49,7 @@ pub async fn reconcile(app: &App) -> Result<()> {
         ledger::reviews::review(app).await,
         ledger::reposting::repost(app).await,
         ledger::application_fees::compare(app).await,
-        payments::sessions::review::review(app).await,
+        payments::reread::review::review(app).await,
     ];
     asked.into_iter().collect()
 }

@@ -311,7 +311,7 @@ async fn store_cursor(tx: &Tx, cursor: event_cursor::Model) -> Result<()> {
 
 /// Stages re-reads of the objects that may have changed on an account during the gap.
 async fn stage_rereads(tx: &Tx, account: &AccountId, seller: &seller::Model) -> Result<()> {
-    payments::sessions::reread_open(tx, account).await?;
+    payments::reread::open_of(tx, account).await?;
     let (seller, livemode) = (seller.id.clone(), seller.livemode);
     jobs::stage(tx, &Job::SyncAccount { seller }).await?;
     let account = account.clone();

@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 14] = [
+pub(super) const TABLE: [EffectRow; 15] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -215,6 +215,23 @@ pub(super) const TABLE: [EffectRow; 14] = [
             Box::pin(async move { sellers::events::link_returned(tx, &event.about()?).await })
         }),
         reread: |tx, object| Box::pin(sellers::events::link_returned(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "payment_intent.amount_capturable_updated",
+            "payment_intent.canceled",
+            "payment_intent.payment_failed",
+            "payment_intent.processing",
+            "payment_intent.requires_action",
+            "payment_intent.succeeded",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 5,
+        apply: Apply::SetWise(|tx, events| {
+            Box::pin(payments::confirm::payment_intents(tx, events))
+        }),
+        reread: |tx, object| Box::pin(payments::events::reread_intent(tx, object)),
     },
     // The platform's own money.
     EffectRow {

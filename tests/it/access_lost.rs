@@ -105,7 +105,7 @@ async fn an_account_that_left_without_a_word_ends_jobs_quietly_and_tells_nobody_
     // The order that was never payable has failed instead of staying open.
     assert_eq!(app.count("orders WHERE status = 'failed'").await, 1);
     app.advance(25 * 3600).await;
-    souk::payments::sessions::sweep(&app.app)
+    souk::payments::reread::sweep(&app.app)
         .await
         .expect("looks");
     let asked = "jobs WHERE kind = 'reread_payment' AND state = 'ready'";

@@ -164,9 +164,20 @@ async fn one_order_is_sold_out_one_is_refunded_in_part_and_each_keeps_its_own_sh
     .into();
     // Of the fee of 500, 440 went back with 4400 of 5000; what is left is shared as it was asked for.
     assert_eq!(fees, [json!(12), json!(42), json!(6)]);
-    app.verify(cart.session())
-        .await
-        .has(json!({ "success": true, "status": "paid" }));
+    let verified = app.verify(cart.session()).await;
+    verified.has(json!({ "success": true, "status": "paid" }));
+    assert!(text(&verified, "message").starts_with("A part of what you ordered"));
+    let orders = verified["orders"].as_array().expect("orders").iter();
+    let said: Vec<_> = orders
+        .map(|one| (text(one, "status"), text(one, "message")))
+        .collect();
+    let sold_out = "It sold out before your payment arrived. Your money has been refunded.";
+    let expected = [
+        ("paid", "The payment is confirmed."),
+        ("refunded", sold_out),
+        ("refunded", "The order has been refunded."),
+    ];
+    assert_eq!(said, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     assert_eq!(app.open_findings().await, vec![]);
     app.until_transactions_show(&shop.account).await;
     app.settle().await;
@@ -326,4 +337,32 @@ async fn a_dispute_of_a_cart_is_one_of_each_of_its_orders_and_holds_back_their_g
         .expect(201)
         .await;
     app.settle().await;
+}
+
+#[tokio::test]
+async fn verify_shows_of_a_carts_orders_those_that_the_caller_may_read() {
+    let app = TestApp::start().await;
+    let (shop, cart, _) = with_one_sold_out(&app).await;
+    let path = format!("/v1/checkout_sessions/{}/verify", cart.session().id);
+    let ids = |verified: &Value| -> Vec<Value> {
+        let orders = verified["orders"].as_array().expect("orders").iter();
+        orders.map(|one| one["order"]["id"].clone()).collect()
+    };
+    let by_secret = |checkout: &Checkout| {
+        let secret = checkout.secret.clone().expect("a guest's");
+        app.post(&path, json!({})).with_secret(&secret)
+    };
+    let third = &cart.orders[2];
+    let verified = by_secret(third).expect(200).await;
+    assert_eq!(
+        ids(&verified),
+        [Value::Null, Value::Null, json!(third.order)]
+    );
+    assert_eq!(verified["order"]["id"], json!(third.order));
+    let verified = app.post(&path, json!({})).by(&shop.owner).expect(200).await;
+    let all = cart.orders.iter().map(|one| json!(one.order));
+    assert_eq!(ids(&verified), all.collect::<Vec<_>>());
+    let verified = app.post(&path, json!({})).expect(200).await;
+    assert_eq!(ids(&verified), vec![Value::Null; 3]);
+    assert_eq!(verified["order"], Value::Null);
 }

@@ -236,7 +236,7 @@ async fn a_payment_whose_session_is_over_is_read_again_from_stripe() {
     app.pay(&paid).await;
     app.advance(DAY + 60).await;
     app.intercept().await;
-    payments::sessions::sweep(&app.app).await.expect("sweeps");
+    payments::reread::sweep(&app.app).await.expect("sweeps");
     assert_eq!(
         app.count("jobs WHERE kind = 'reread_payment' AND state = 'ready'")
             .await,
@@ -244,7 +244,7 @@ async fn a_payment_whose_session_is_over_is_read_again_from_stripe() {
         "the event may still come"
     );
     app.advance(HOUR).await;
-    payments::sessions::sweep(&app.app).await.expect("sweeps");
+    payments::reread::sweep(&app.app).await.expect("sweeps");
     app.settle().await;
     assert_eq!(app.order(&paid).await["status"], "paid");
     assert_eq!(app.order(&left).await["status"], "expired");

@@ -239,7 +239,7 @@ async fn a_dispute_whose_events_were_lost_is_found_by_reading_again() {
     let id = text(&dispute_of(&app, &checkout).await, "id");
     app.sql("DELETE FROM disputes").await;
     let payment = souk_entity::PaymentId::from(checkout.payment.as_str());
-    souk::payments::sessions::reread(&app.app, &payment)
+    souk::payments::reread::payment(&app.app, &payment)
         .await
         .expect("reads");
     assert_eq!(text(&dispute_of(&app, &checkout).await, "id"), id);

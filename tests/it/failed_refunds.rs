@@ -243,7 +243,7 @@ async fn a_refused_refund_that_stripe_has_made_after_all_has_not_failed() {
         .await;
     app.sql("UPDATE orders SET status = 'paid'").await;
     let payment = PaymentId::from(checkout.payment.as_str());
-    let reread = payments::sessions::reread(&app.app, &payment).await;
+    let reread = payments::reread::payment(&app.app, &payment).await;
     reread.expect("reads");
     let refund = app.refunds(&shop, &checkout.order).await.remove(0);
     refund.has(json!({ "status": "succeeded", "failed_at": null }));
@@ -291,7 +291,7 @@ async fn a_refund_that_was_settled_outside_stripe_and_then_made_there_is_found()
     app.post(path, note).by(&shop.owner).expect(200).await;
     assert_eq!(app.open_findings().await, []);
     let payment = PaymentId::from(checkout.payment.as_str());
-    let reread = payments::sessions::reread(&app.app, &payment).await;
+    let reread = payments::reread::payment(&app.app, &payment).await;
     reread.expect("reads");
     app.settle().await;
     assert_eq!(app.order(&checkout).await["status"], "refunded");

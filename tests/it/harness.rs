@@ -293,7 +293,11 @@ impl TestApp {
     }
 
     /// As `simulate`; an error if the simulator refuses.
-    pub async fn try_simulate(&self, path: &str, body: Value) -> Result<Value, String> {
+    pub async fn try_simulate(
+        &self,
+        path: &str,
+        body: Value,
+    ) -> std::result::Result<Value, String> {
         let address = format!("{}/_simulator{path}", self.simulator.base_url());
         let response = self
             .control
@@ -313,7 +317,8 @@ impl TestApp {
 
     /// Calls Stripe's own API as the platform, as in its dashboard.
     pub async fn platform_api(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
-        self.ask_stripe(method, path, None, form).await
+        let done = self.ask_stripe(method, path, None, form).await;
+        done.unwrap_or_else(|text| panic!("{method} {path}: {text}"))
     }
 
     /// Calls Stripe's own API, on an account, as somebody who isn't us.
@@ -324,6 +329,18 @@ impl TestApp {
         account: &str,
         form: &[(&str, &str)],
     ) -> Value {
+        let done = self.attempt_stripe(method, path, account, form).await;
+        done.unwrap_or_else(|text| panic!("{method} {path}: {text}"))
+    }
+
+    /// As `stripe_api`, or the error's body if Stripe refuses.
+    pub async fn attempt_stripe(
+        &self,
+        method: &str,
+        path: &str,
+        account: &str,
+        form: &[(&str, &str)],
+    ) -> std::result::Result<Value, String> {
         self.ask_stripe(method, path, Some(account), form).await
     }
 
@@ -333,7 +350,7 @@ impl TestApp {
         path: &str,
         account: Option<&str>,
         form: &[(&str, &str)],
-    ) -> Value {
+    ) -> std::result::Result<Value, String> {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
             .finish();
@@ -356,8 +373,10 @@ impl TestApp {
         let response = request.send().await.expect("an answer");
         let good = response.status().is_success();
         let text = response.text().await.expect("a text");
-        assert!(good, "{method} {path}: {text}");
-        serde_json::from_str(&text).expect("JSON")
+        match good {
+            true => Ok(serde_json::from_str(&text).expect("JSON")),
+            false => Err(text),
+        }
     }
 
     /// Makes Stripe fail in this way on requests like this.

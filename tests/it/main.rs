@@ -33,6 +33,7 @@ mod offers;
 mod onboarding;
 mod order_files;
 mod orders;
+mod payment_objects;
 mod payouts;
 mod platform_book;
 mod platform_faults;

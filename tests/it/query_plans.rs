@@ -70,7 +70,7 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
     webhooks::retry::retry_deferred(&app.app, "nothing")
         .await
         .expect("looks");
-    payments::sessions::sweep(&app.app).await.expect("sweeps");
+    payments::reread::sweep(&app.app).await.expect("sweeps");
     let tx = app.app.db.begin_write().await.expect("begins");
     jobs::schedule(&tx, &jobs::Job::Tidy).await.expect("wakes");
     tx.rollback().await.expect("ends");

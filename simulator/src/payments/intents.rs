@@ -460,7 +460,8 @@ fn handle_cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
             ),
         ));
     }
-    if intent.hidden["session"].is_string() {
+    // Only the money that a session holds may be released (the description of this operation).
+    if intent.hidden["session"].is_string() && intent.text("status") != "requires_capture" {
         return Err(unexpected_state(
             &intent,
             "You cannot cancel PaymentIntents created by Checkout. Expire the Checkout Session instead.".to_owned(),

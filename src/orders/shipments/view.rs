@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::money;
 
 /// A shipment as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ShipmentView {
     id: ShipmentId,
     object: &'static str,
@@ -30,7 +30,7 @@ pub struct ShipmentView {
     updated_at: Timestamp,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct ShipmentLineView {
     order_line_id: OrderLineId,
     quantity: i64,

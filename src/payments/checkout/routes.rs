@@ -219,6 +219,17 @@ struct Verification {
     seller_disconnected: bool,
     message: &'static str,
     order: Option<OrderView>,
+    orders: Vec<OrderVerification>,
+}
+
+/// One of the orders that a session pays for.
+#[derive(Serialize)]
+struct OrderVerification {
+    status: OrderStatus,
+    refund_failed: bool,
+    disputed: bool,
+    message: &'static str,
+    order: Option<OrderView>,
 }
 
 async fn verify(
@@ -228,20 +239,45 @@ async fn verify(
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<Verification> {
     let checkout = sessions::verify(&app, &id).await?;
-    let order = match credentials.is_given() {
-        true => visible_order(&app, checkout.order_id.clone(), &credentials).await?,
-        false => None,
-    };
+    let mut orders = Vec::with_capacity(checkout.len());
+    for of in &checkout {
+        orders.push(OrderVerification {
+            status: of.status,
+            refund_failed: of.refund_failed,
+            disputed: of.disputed,
+            message: verdict(of),
+            order: match credentials.is_given() {
+                true => visible_order(&app, of.order_id.clone(), &credentials).await?,
+                false => None,
+            },
+        });
+    }
+    let (whole, message) = whole(&checkout)?;
     Ok(Json(Verification {
         object: "verification",
-        success: checkout.status == OrderStatus::Paid,
-        status: checkout.status,
-        refund_failed: checkout.refund_failed,
-        disputed: checkout.disputed,
-        seller_disconnected: checkout.disconnected,
-        message: verdict(&checkout),
-        order,
+        success: whole.status == OrderStatus::Paid,
+        status: whole.status,
+        refund_failed: checkout.iter().any(|of| of.refund_failed),
+        disputed: checkout.iter().any(|of| of.disputed),
+        seller_disconnected: checkout.iter().any(|of| of.disconnected),
+        message,
+        order: orders.iter().find_map(|of| of.order.clone()),
+        orders,
     }))
+}
+
+const IN_PART: &str = "A part of what you ordered is confirmed. Each order says what became of it.";
+
+/// The state of all of a session's orders, and what to tell the buyer. If any is paid, the session is.
+fn whole(checkout: &[CheckoutStatus]) -> Result<(&CheckoutStatus, &'static str)> {
+    let paid = checkout.iter().find(|of| of.status == OrderStatus::Paid);
+    let whole = paid.or(checkout.first());
+    let whole = whole.ok_or(Error::NotFound("checkout session"))?;
+    let message = match checkout.iter().all(|of| of.status == whole.status) {
+        false if paid.is_some() => IN_PART,
+        _ => verdict(whole),
+    };
+    Ok((whole, message))
 }
 
 /// The order, if the caller may see it.

@@ -4,158 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use souk_entity::order::OrderStatus;
-use souk_entity::payment::{PaymentKind, PaymentStatus};
+use souk_entity::payment::{CaptureMethod, PaymentKind, PaymentStatus};
 use souk_entity::refund::RefundOrigin;
-use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp};
+use souk_entity::{AccountId, OrderId, PaymentId, SellerId};
 
 use crate::catalog::{SoldLine, Stock};
 use crate::error::{Error, Result};
 use crate::money;
-use crate::stripe::views::{SessionView, metadata_value};
 
-use super::super::checkout::METADATA_PAYMENT;
-
-/// What collects a payment's money at Stripe. An event of another account or mode that names the same id is of another object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct StripeObject {
-    /// Such as `cs_…`.
-    pub id: String,
-    /// The account that the event or the answer came from.
-    pub account: AccountId,
-    /// Live money, or test.
-    pub livemode: bool,
-}
-
-/// A payment's Stripe object at one moment.
-#[derive(Clone, Debug)]
-pub struct PaymentSnapshot {
-    /// Which it is.
-    pub object: StripeObject,
-    /// Session, intent or invoice.
-    pub kind: PaymentKind,
-    /// How far the payment is.
-    pub status: SnapshotStatus,
-    /// The amounts asked for and paid.
-    pub totals: Totals,
-    /// Lower case. Empty where Stripe left it out; that fits no payment.
-    pub currency: String,
-    /// The payment intent; none where nothing was to be paid.
-    pub payment_intent: Option<String>,
-    /// Stripe's id of the promotion code that is taken off.
-    pub promotion_code: Option<String>,
-    /// The payment that the metadata names. Only a hint: somebody else may have made the object.
-    pub payment_hint: Option<PaymentId>,
-    /// When Stripe made the object.
-    pub created: Option<Timestamp>,
-}
-
-/// How far a payment is at Stripe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotStatus {
-    /// The buyer has not finished.
-    Open,
-    /// An asynchronous method: the money may still come.
-    Processing,
-    /// The money is held until it is captured.
-    Authorized,
-    /// The money has come, or none was to be paid.
-    Paid,
-    /// The asynchronous payment failed.
-    Failed,
-    /// Nobody paid in time, or we expired it.
-    Expired,
-    /// It was canceled, or the authorization lapsed.
-    Canceled,
-    /// A status that Stripe did not have when this was written.
-    Unknown,
-}
-
-impl PaymentSnapshot {
-    /// Of a Checkout Session (docs.stripe.com/api/checkout/sessions/object).
-    pub fn of_session(account: &AccountId, livemode: bool, session: &SessionView) -> Self {
-        let metadata = session.metadata.as_ref();
-        let hint = metadata.and_then(|all| metadata_value(all, METADATA_PAYMENT));
-        let intent = session.payment_intent.as_ref();
-        Self {
-            object: StripeObject {
-                id: session.id.clone(),
-                account: account.clone(),
-                livemode,
-            },
-            kind: PaymentKind::Session,
-            status: session_status(session),
-            totals: Totals::of(session),
-            currency: session.currency.clone().unwrap_or_default(),
-            payment_intent: intent.map(|intent| intent.id().to_owned()),
-            promotion_code: session.promotion_code().map(str::to_owned),
-            payment_hint: hint.map(PaymentId),
-            created: session.created.map(Timestamp::from_seconds),
-        }
-    }
-}
-
-fn session_status(session: &SessionView) -> SnapshotStatus {
-    match (session.status.as_deref(), session.payment_status.as_deref()) {
-        (Some("complete"), Some("paid" | "no_payment_required")) => SnapshotStatus::Paid,
-        (Some("complete"), _) => intent_of_complete(session),
-        (Some("expired"), _) => SnapshotStatus::Expired,
-        (Some("open"), _) => SnapshotStatus::Open,
-        _ => SnapshotStatus::Unknown,
-    }
-}
-
-/// A complete session that isn't paid says no more. Its intent does, where it was expanded: whether an asynchronous payment is
-/// under way or has failed, and whether the money is held (docs.stripe.com/payments/place-a-hold-on-a-payment-method).
-fn intent_of_complete(session: &SessionView) -> SnapshotStatus {
-    let intent = session.payment_intent.as_ref();
-    let Some(intent) = intent.and_then(|intent| intent.object()) else {
-        return SnapshotStatus::Processing;
-    };
-    match intent.status.as_deref() {
-        Some("requires_capture") => SnapshotStatus::Authorized,
-        Some("canceled") => SnapshotStatus::Canceled,
-        Some("requires_payment_method") if intent.last_payment_error.is_some() => {
-            SnapshotStatus::Failed
-        }
-        _ => SnapshotStatus::Processing,
-    }
-}
-
-/// The amounts asked for and paid, in minor units. An amount that Stripe left out is -1 and fits no payment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Totals {
-    /// Before discounts.
-    pub subtotal: i64,
-    /// Taken off by promotion codes.
-    pub discount: i64,
-    /// After discounts.
-    pub total: i64,
-    /// Whether tax or shipping is included. We never ask for either.
-    pub tax_or_shipping: bool,
-}
-
-impl Totals {
-    fn of(session: &SessionView) -> Self {
-        let details = session.total_details.clone().unwrap_or_default();
-        Self {
-            subtotal: session.amount_subtotal.unwrap_or(-1),
-            discount: details.amount_discount.unwrap_or(0),
-            total: session.amount_total.unwrap_or(-1),
-            tax_or_shipping: details.amount_tax.unwrap_or(0) != 0
-                || details.amount_shipping.unwrap_or(0) != 0,
-        }
-    }
-
-    /// Whether this is what was asked for, with a discount only where codes were allowed.
-    fn fits(&self, amount_subtotal: i64, allow_discounts: bool) -> bool {
-        !self.tax_or_shipping
-            && self.subtotal == amount_subtotal
-            && self.discount >= 0
-            && self.total >= 0
-            && money::sub(self.subtotal, self.discount).is_ok_and(|left| left == self.total)
-            && (self.discount == 0 || allow_discounts)
-    }
-}
+use super::super::snapshot::{PaymentSnapshot, SnapshotStatus, StripeObject};
 
 /// The loaded rows of a slice's payments, with the changes of the snapshots that are decided already.
 #[derive(Debug, Default)]
@@ -166,8 +23,8 @@ pub struct SliceState {
     pub orders: HashMap<OrderId, LoadedOrder>,
     /// The stock of the products of orders that may be paid now.
     pub stock: Stock,
-    /// Payments named by the metadata of objects that belong to no loaded payment.
-    pub candidates: HashMap<PaymentId, Candidate>,
+    /// What objects that belong to no loaded payment may be of.
+    pub candidates: HashMap<StripeObject, Candidate>,
 }
 
 /// A payment with a Stripe object.
@@ -178,6 +35,7 @@ pub struct LoadedPayment {
     pub currency: String,
     pub amount_subtotal: i64,
     pub allow_discounts: bool,
+    pub capture_method: CaptureMethod,
     /// The orders that it pays for, by their ids, each with the sum of its lines in minor units.
     pub orders: Vec<(OrderId, i64)>,
 }
@@ -190,22 +48,33 @@ pub struct LoadedOrder {
     pub lines: Vec<SoldLine>,
 }
 
-/// A payment named by metadata only.
+/// A payment that an object's metadata names, or whose session or invoice the object, an intent, belongs to.
 #[derive(Clone, Debug)]
 pub struct Candidate {
+    pub id: PaymentId,
     pub kind: PaymentKind,
     pub charge_account: AccountId,
     pub livemode: bool,
     pub awaits_object: bool,
+    pub capture_method: CaptureMethod,
 }
 
 impl Candidate {
     /// Whether an object may become this payment's.
     fn awaits(&self, snapshot: &PaymentSnapshot) -> bool {
-        self.awaits_object
-            && self.kind == snapshot.kind
-            && self.charge_account == snapshot.object.account
-            && self.livemode == snapshot.object.livemode
+        self.awaits_object && self.kind == snapshot.kind && self.is_where(snapshot)
+    }
+
+    /// Whether an object is the intent of this payment's session or invoice.
+    fn has_intent(&self, snapshot: &PaymentSnapshot) -> bool {
+        snapshot.kind == PaymentKind::Intent
+            && self.kind != PaymentKind::Intent
+            && self.is_where(snapshot)
+    }
+
+    fn is_where(&self, snapshot: &PaymentSnapshot) -> bool {
+        let object = &snapshot.object;
+        self.charge_account == object.account && self.livemode == object.livemode
     }
 }
 
@@ -218,6 +87,8 @@ pub enum Decision {
     Nothing,
     /// The named payment has no object yet: the snapshot waits until it has one.
     Defer(PaymentId),
+    /// The snapshot doesn't say what is held or captured: Stripe is asked.
+    Reread(PaymentId),
     /// A paid object names a payment that is not here.
     Orphan(PaymentId),
     /// The object is not what was asked for.
@@ -281,6 +152,11 @@ pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision
     };
     let is_open = matches!(payment.status, P::Pending | P::Processing | P::Authorized);
     match snapshot.status {
+        SnapshotStatus::Paid | SnapshotStatus::Processing
+            if snapshot.intent_unread && payment.capture_method == CaptureMethod::Manual =>
+        {
+            Ok(Decision::Reread(payment.id.clone()))
+        }
         SnapshotStatus::Paid => decide_paid(state, payment, snapshot),
         SnapshotStatus::Open => Ok(Decision::Ignore("the payment is still open")),
         SnapshotStatus::Unknown => Err(Error::internal(format!(
@@ -320,19 +196,22 @@ fn close(state: &SliceState, payment: &LoadedPayment, to: PaymentStatus) -> Resu
 const OPEN: [OrderStatus; 2] = [OrderStatus::Pending, OrderStatus::Processing];
 
 /// Decides a snapshot whose object belongs to no loaded payment. Metadata is only a hint: the snapshot waits if it names a
-/// payment of this account that has no object yet. A session's intent and an invoice's carry the same metadata, and what
-/// happens to them their session or invoice tells.
+/// payment of this account that has no object yet. What happens to the intent of a session or an invoice these tell, all but
+/// whether money that was held is captured or released.
 fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
-    let Some(hint) = &snapshot.payment_hint else {
-        return Decision::Ignore("a payment of the seller's own");
-    };
-    match state.candidates.get(hint) {
-        Some(payment) if payment.awaits(snapshot) => Decision::Defer(hint.clone()),
-        None if snapshot.status == SnapshotStatus::Paid
-            && snapshot.kind == PaymentKind::Session =>
+    let candidate = state.candidates.get(&snapshot.object);
+    match (candidate, &snapshot.payment_hint) {
+        (Some(payment), _) if payment.awaits(snapshot) => Decision::Defer(payment.id.clone()),
+        (Some(payment), _) if payment.has_intent(snapshot) => match payment.capture_method {
+            CaptureMethod::Manual => Decision::Reread(payment.id.clone()),
+            _ => Decision::Ignore("its session or invoice tells what happens to it"),
+        },
+        (None, Some(hint))
+            if snapshot.status == SnapshotStatus::Paid && snapshot.kind == PaymentKind::Session =>
         {
             Decision::Orphan(hint.clone())
         }
+        (None, None) => Decision::Ignore("a payment of the seller's own"),
         _ => Decision::Ignore("no payment of ours on this account"),
     }
 }

@@ -1,10 +1,10 @@
 //! Loads and locks what a slice's snapshots are about: payments with their orders and lines, then products.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
-use sea_orm::{EntityTrait, FromQueryResult, QuerySelect};
+use sea_orm::FromQueryResult;
 use souk_entity::order::OrderStatus;
-use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::payment::{CaptureMethod, PaymentKind, PaymentStatus};
 use souk_entity::{AccountId, OrderId, OrderLineId, PaymentId, ProductId, SellerId};
 
 use crate::catalog::{SoldLine, Stock};
@@ -12,10 +12,8 @@ use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
 
-use super::decide::{
-    Candidate, LoadedOrder, LoadedPayment, PaymentSnapshot, SliceState, SnapshotStatus,
-    StripeObject,
-};
+use super::super::snapshot::{PaymentSnapshot, SnapshotStatus, StripeObject};
+use super::decide::{Candidate, LoadedOrder, LoadedPayment, SliceState};
 
 #[derive(FromQueryResult)]
 struct LoadedRow {
@@ -27,6 +25,7 @@ struct LoadedRow {
     currency: String,
     amount_subtotal: i64,
     allow_discounts: bool,
+    capture_method: CaptureMethod,
     order_id: OrderId,
     order_subtotal: i64,
     order_status: OrderStatus,
@@ -38,7 +37,7 @@ struct LoadedRow {
 
 const LOAD: SetWise = SetWise {
     text: "SELECT p.id, p.stripe_object, p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
-               p.allow_discounts OR p.stripe_promotion_code IS NOT NULL AS allow_discounts, o.id AS order_id, \
+               p.allow_discounts OR p.stripe_promotion_code IS NOT NULL AS allow_discounts, p.capture_method, o.id AS order_id, \
                x.amount_subtotal AS order_subtotal, o.status AS order_status, o.seller_id, \
                l.id AS line_id, l.product_id, l.quantity \
            FROM {input} JOIN payments p ON p.stripe_object = input.stripe_object AND p.charge_account = input.account \
@@ -111,6 +110,7 @@ async fn load_payments(
             currency: row.currency,
             amount_subtotal: row.amount_subtotal,
             allow_discounts: row.allow_discounts,
+            capture_method: row.capture_method,
             orders: Vec::new(),
         });
         if payment
@@ -124,43 +124,91 @@ async fn load_payments(
     Ok(())
 }
 
-/// Loads the payments that are only named by metadata: their snapshots' objects belong to no loaded payment. The lock
-/// orders this with `attach`: either the object's id is stored already and is read here, or `attach` comes later and finds
-/// the deferred event. The id may also have been stored since `load_payments`; such a payment is loaded now.
+#[derive(FromQueryResult)]
+struct CandidateRow {
+    /// Which of the given objects it may be of.
+    at: i64,
+    id: PaymentId,
+    kind: PaymentKind,
+    stripe_object: Option<String>,
+    charge_account: AccountId,
+    livemode: bool,
+    capture_method: CaptureMethod,
+}
+
+const NAMED: SetWise = SetWise {
+    text: "SELECT input.at, p.id, p.kind, p.stripe_object, p.charge_account, p.livemode, p.capture_method \
+           FROM {input} JOIN payments p ON p.id = input.named ORDER BY p.id FOR UPDATE OF p",
+    columns: &[("at", "bigint"), ("named", "text")],
+};
+
+const OF_INTENT: SetWise = SetWise {
+    text: "SELECT input.at, p.id, p.kind, p.stripe_object, p.charge_account, p.livemode, p.capture_method \
+           FROM {input} JOIN payments p ON p.payment_intent = input.intent AND p.charge_account = input.account \
+               AND p.livemode = input.livemode",
+    columns: &[
+        ("at", "bigint"),
+        ("intent", "text"),
+        ("account", "text"),
+        ("livemode", "boolean"),
+    ],
+};
+
+/// Loads what the snapshots may be of whose objects belong to no loaded payment: the payment that the metadata names, or that
+/// of an intent's session or invoice. The lock orders this with `attach`: either the object's id is stored already and is read
+/// here, or `attach` comes later and finds the deferred event. The id may also have been stored since `load_payments`; such a
+/// payment is loaded now.
 async fn load_candidates(
     tx: &Tx,
     state: &mut SliceState,
     snapshots: &[PaymentSnapshot],
 ) -> Result<()> {
-    let unknown = snapshots
-        .iter()
-        .filter(|one| !state.payments.contains_key(&one.object));
-    // Copied metadata can name one payment in several objects.
-    let mut named: BTreeMap<PaymentId, HashSet<&StripeObject>> = BTreeMap::new();
-    for one in unknown {
-        if let Some(id) = &one.payment_hint {
-            named.entry(id.clone()).or_default().insert(&one.object);
-        }
+    let mut seen = HashSet::new();
+    let unknown = snapshots.iter().filter(|one| {
+        !state.payments.contains_key(&one.object) && seen.insert((&one.object, &one.payment_hint))
+    });
+    let unknown: Vec<(i64, &PaymentSnapshot)> = (0..).zip(unknown).collect();
+    let named = unknown.iter();
+    let named = named.filter_map(|(at, one)| Some((*at, one.payment_hint.as_ref()?)));
+    let named: Vec<_> = named.collect();
+    let mut found: Vec<CandidateRow> = Vec::new();
+    if !named.is_empty() {
+        found = NAMED.all(tx, &named, []).await?;
+    }
+    let unnamed = unknown.iter().filter(|(at, one)| {
+        one.kind == PaymentKind::Intent && !found.iter().any(|row| row.at == *at)
+    });
+    let unnamed = unnamed.map(|(at, one)| {
+        let object = &one.object;
+        (*at, object.id.as_str(), &object.account, object.livemode)
+    });
+    let unnamed: Vec<_> = unnamed.collect();
+    if !unnamed.is_empty() {
+        found.extend(OF_INTENT.all::<_, CandidateRow>(tx, &unnamed, []).await?);
     }
     let mut stored_meanwhile = HashSet::new();
-    for (id, objects) in named {
-        let payment = payment::Entity::find_by_id(id.clone()).lock_exclusive();
-        let Some(payment) = payment.one(tx).await? else {
+    for row in found {
+        let at = usize::try_from(row.at).ok();
+        let Some((_, snapshot)) = at.and_then(|at| unknown.get(at)) else {
             continue;
         };
-        let candidate = Candidate {
-            kind: payment.kind,
-            charge_account: payment.charge_account.clone(),
-            livemode: payment.livemode,
-            awaits_object: payment.stripe_object.is_none(),
-        };
-        let stored = payment.stripe_object.map(|id| StripeObject {
-            id,
-            account: payment.charge_account,
-            livemode: payment.livemode,
+        let stored = row.stripe_object.as_ref().map(|id| StripeObject {
+            id: id.clone(),
+            account: row.charge_account.clone(),
+            livemode: row.livemode,
         });
-        stored_meanwhile.extend(stored.and_then(|stored| objects.get(&stored).copied()));
-        state.candidates.insert(id, candidate);
+        if stored.as_ref() == Some(&snapshot.object) {
+            stored_meanwhile.insert(&snapshot.object);
+        }
+        let candidate = Candidate {
+            id: row.id,
+            kind: row.kind,
+            charge_account: row.charge_account,
+            livemode: row.livemode,
+            awaits_object: row.stripe_object.is_none(),
+            capture_method: row.capture_method,
+        };
+        state.candidates.insert(snapshot.object.clone(), candidate);
     }
     if stored_meanwhile.is_empty() {
         return Ok(());

@@ -8,15 +8,13 @@
 mod decide;
 mod load;
 
-pub(super) use decide::{PaymentSnapshot, SnapshotStatus};
-
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use souk_entity::order::OrderStatus;
-use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use souk_entity::refund::RefundOrigin;
 use souk_entity::{AccountId, OrderEventId, OrderId, PaymentId, SellerId};
 
@@ -26,11 +24,12 @@ use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
 use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job, Recipient};
-use crate::stripe::views::SessionView;
+use crate::stripe::views::{PaymentIntentView, SessionView};
 use crate::stripe::{Effect, Event};
 use crate::{ids, money, orders};
 
 use super::refunds;
+use super::snapshot::{PaymentSnapshot, SnapshotStatus};
 use decide::{Decision, Outcome, PaidShare, SliceState, decide, order_status_after};
 use load::load;
 
@@ -43,21 +42,50 @@ const NOTIFY_WITHIN_MS: i64 = 30 * 24 * 3_600_000;
 /// # Errors
 /// An event without a session or a mode, and the errors of `confirm`.
 pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
-    let mut snapshots = Vec::with_capacity(events.len());
-    let mut effects = Vec::with_capacity(events.len());
-    for event in events {
-        let Some(account) = &event.account else {
-            effects.push(Some(super::events::PLATFORM));
-            continue;
-        };
+    confirm_events(tx, events, |account, event| {
         let session = event.object::<SessionView>()?;
         let mut snapshot = PaymentSnapshot::of_session(account, event.livemode()?, &session);
         if event.kind == "checkout.session.async_payment_failed" {
             // The session itself still says `complete` and `unpaid`.
             snapshot.status = SnapshotStatus::Failed;
         }
-        snapshots.push(snapshot);
-        effects.push(None);
+        Ok(snapshot)
+    })
+    .await
+}
+
+/// `payment_intent.*`: confirms each event's intent, if it is a payment's own.
+///
+/// # Errors
+/// An event without an intent or a mode, and the errors of `confirm`.
+pub async fn payment_intents(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    confirm_events(tx, events, |account, event| {
+        let intent = event.object::<PaymentIntentView>()?;
+        Ok(PaymentSnapshot::of_intent(
+            account,
+            event.livemode()?,
+            &intent,
+        ))
+    })
+    .await
+}
+
+/// Confirms the snapshots of events of sellers' accounts. Returns the effects in the events' order.
+async fn confirm_events(
+    tx: &Tx,
+    events: &[&Event],
+    snapshot_of: impl Fn(&AccountId, &Event) -> Result<PaymentSnapshot>,
+) -> Result<Vec<Effect>> {
+    let mut snapshots = Vec::with_capacity(events.len());
+    let mut effects = Vec::with_capacity(events.len());
+    for event in events {
+        match &event.account {
+            Some(account) => {
+                snapshots.push(snapshot_of(account, event)?);
+                effects.push(None);
+            }
+            None => effects.push(Some(super::events::PLATFORM)),
+        }
     }
     let mut confirmed = confirm(tx, &snapshots).await?.into_iter();
     let effects = effects.into_iter().map(|ignored| {
@@ -101,7 +129,7 @@ type PaidRow = (
 
 const PAY: SetWise = SetWise {
     text: "UPDATE payments SET status = 'paid', amount_paid = input.total, amount_discount = input.discount, \
-               payment_intent = input.intent, paid_at = $2, updated_at = $2, \
+               payment_intent = input.intent, amount_capturable = NULL, paid_at = $2, updated_at = $2, \
                stripe_promotion_code = COALESCE(input.promotion_code, payments.stripe_promotion_code) \
            FROM {input} WHERE payments.id = input.id AND payments.stripe_object = input.stripe_object \
            AND payments.charge_account = input.account AND payments.livemode = input.livemode \
@@ -182,6 +210,7 @@ impl Writes {
                     waits_for: snapshot.object.id.clone(),
                 });
             }
+            Decision::Reread(payment) => self.jobs.push(Job::RereadPayment { payment }),
             Decision::Orphan(named) => return raise_orphan(tx, snapshot, &named).await,
             Decision::Mismatch(payment) => {
                 return raise_mismatch(tx, snapshot, &payment, state).await;
@@ -192,7 +221,7 @@ impl Writes {
                 orders,
             } => {
                 let from = [PaymentStatus::Pending, PaymentStatus::Processing];
-                move_payment(tx, &payment, &from, to).await?;
+                move_payment(tx, &payment, &from, to, snapshot).await?;
                 if let Some(code) = &snapshot.promotion_code {
                     note_promotion_code(tx, &payment, code).await?;
                 }
@@ -211,7 +240,7 @@ impl Writes {
                     PaymentStatus::Processing,
                     PaymentStatus::Authorized,
                 ];
-                move_payment(tx, &payment, &from, to).await?;
+                move_payment(tx, &payment, &from, to, snapshot).await?;
                 let why = match to {
                     PaymentStatus::Failed => "the asynchronous payment failed",
                     PaymentStatus::Canceled => "the payment was canceled",
@@ -391,11 +420,23 @@ async fn move_payment(
     payment: &PaymentId,
     from: &[PaymentStatus],
     to: PaymentStatus,
+    snapshot: &PaymentSnapshot,
 ) -> Result<()> {
     use payment::Column as C;
-    let moved = payment::Entity::update_many()
+    let mut update = payment::Entity::update_many()
         .col_expr(C::Status, Expr::value(to))
-        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()));
+    update = match to {
+        // What happens to it later only the intent's events tell.
+        PaymentStatus::Authorized => update
+            .col_expr(
+                C::PaymentIntent,
+                Expr::value(snapshot.payment_intent.clone()),
+            )
+            .col_expr(C::AmountCapturable, Expr::value(snapshot.amount_capturable)),
+        _ => update.col_expr(C::AmountCapturable, Expr::value(None::<i64>)),
+    };
+    let moved = update
         .filter(C::Id.eq(payment.clone()))
         .filter(C::Status.is_in(from.iter().copied()))
         .exec(tx)
@@ -456,14 +497,19 @@ async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) ->
     Ok(Effect::Ignored("it names a payment that isn't here"))
 }
 
-/// Raises a finding about a session that is not what was asked for. Nothing moves; a person must look.
+/// Raises a finding about an object that is not what was asked for. Nothing moves; a person must look.
 async fn raise_mismatch(
     tx: &Tx,
     snapshot: &PaymentSnapshot,
     payment: &PaymentId,
     state: &SliceState,
 ) -> Result<Effect> {
-    let session = &snapshot.object.id;
+    let object = &snapshot.object.id;
+    let what = match snapshot.kind {
+        PaymentKind::Session => "Checkout session",
+        PaymentKind::Intent => "Payment intent",
+        PaymentKind::Invoice => "Invoice",
+    };
     let asked = state.payments.get(&snapshot.object);
     let asked = asked.ok_or_else(|| Error::internal("a mismatch of no payment"))?;
     let kind = if snapshot.currency == asked.currency {
@@ -471,19 +517,25 @@ async fn raise_mismatch(
     } else {
         "currency_mismatch"
     };
-    let got = money::display(snapshot.totals.subtotal.max(0), &snapshot.currency);
-    let asked = money::display(asked.amount_subtotal, &asked.currency);
+    let totals = &snapshot.totals;
+    let display = |amount: i64| money::display(amount.max(0), &snapshot.currency);
+    let partly = totals.collected.filter(|amount| *amount != totals.total);
+    let collected = partly.map_or_else(String::new, |amount| {
+        format!(" and has collected {} of that", display(amount))
+    });
     let finding = NewFinding {
         kind,
         stripe_account: Some(snapshot.object.account.clone()),
         subject: payment.to_string(),
         message: format!(
-            "Checkout session {session} says {got} before discounts, but {asked} was asked for; the order was not \
-             confirmed. Compare the session in the Stripe dashboard and refund it there if it was paid."
+            "{what} {object} says {} before discounts{collected}, but {} was asked for; the order was not confirmed. \
+             Compare it in the Stripe dashboard and refund it there if it was paid.",
+            display(totals.subtotal),
+            money::display(asked.amount_subtotal, &asked.currency),
         ),
-        amount: (snapshot.totals.total >= 0).then_some(snapshot.totals.total),
+        amount: (totals.total >= 0).then(|| totals.collected.unwrap_or(totals.total)),
         currency: Some(snapshot.currency.clone()),
     };
     findings::raise(tx, finding).await?;
-    Ok(Effect::Ignored("the session does not match the payment"))
+    Ok(Effect::Ignored("it is not what was asked for"))
 }

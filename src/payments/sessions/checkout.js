@@ -39,6 +39,32 @@
     title.className = answer.success ? "good" : "";
     message.textContent = answer.message;
     document.title = title.textContent;
+    list(answer.orders);
+  }
+
+  // What became of each order, where one payment has paid for several.
+  function list(orders) {
+    var old = document.getElementById("orders");
+    if (old) {
+      old.remove();
+    }
+    if (orders.length < 2) {
+      return;
+    }
+    var items = document.createElement("ul");
+    items.id = "orders";
+    orders.forEach(function (order) {
+      var item = document.createElement("li");
+      item.textContent = order.message;
+      items.appendChild(item);
+    });
+    message.after(items);
+  }
+
+  function isUnsettled(answer) {
+    return answer.orders.some(function (order) {
+      return unsettled[order.status];
+    });
   }
 
   function ask() {
@@ -55,7 +81,7 @@
       })
       .then(function (answer) {
         show(answer);
-        if (unsettled[answer.status]) {
+        if (isUnsettled(answer)) {
           again();
         }
       })

@@ -9,6 +9,8 @@ pub mod disputes;
 pub mod event_destinations;
 pub mod events;
 pub mod fees;
+pub mod intents;
+pub mod invoices;
 pub mod promotions;
 pub mod refunds;
 pub mod webhook_endpoints;

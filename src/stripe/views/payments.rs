@@ -77,7 +77,7 @@ pub struct TotalDetails {
     pub amount_shipping: Option<i64>,
 }
 
-/// A payment intent (docs.stripe.com/api/payment_intents/object).
+/// A payment intent (docs.stripe.com/api/payment_intents/object). Amounts in minor units.
 #[derive(Clone, Debug, Deserialize)]
 pub struct PaymentIntentView {
     /// `pi_…`.
@@ -85,10 +85,99 @@ pub struct PaymentIntentView {
     pub id: String,
     /// Such as `succeeded` or `requires_payment_method`.
     pub status: Option<String>,
+    /// Live money, or test.
+    #[serde(default)]
+    pub livemode: bool,
+    /// Lower case.
+    pub currency: Option<String>,
+    /// What is to be collected.
+    pub amount: Option<i64>,
+    /// What could be captured now.
+    pub amount_capturable: Option<i64>,
+    /// What was collected. Less than `amount` where only a part was captured.
+    pub amount_received: Option<i64>,
     /// Its newest charge.
     pub latest_charge: Option<Expandable<ChargeView>>,
     /// Why the last try failed.
     pub last_payment_error: Option<Value>,
+    /// Whole seconds.
+    pub created: Option<i64>,
+    /// Ours, but only a hint: somebody else may have created the intent.
+    pub metadata: Option<HashMap<String, String>>,
+}
+
+/// An invoice (docs.stripe.com/api/invoices/object). Amounts in minor units.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceView {
+    /// `in_…`.
+    #[serde(deserialize_with = "super::id")]
+    pub id: String,
+    /// `draft`, `open`, `paid`, `uncollectible` or `void`.
+    pub status: Option<String>,
+    /// Live money, or test.
+    #[serde(default)]
+    pub livemode: bool,
+    /// Lower case.
+    pub currency: Option<String>,
+    /// Of all lines, before discounts and exclusive tax.
+    pub subtotal: Option<i64>,
+    /// After discounts and tax.
+    pub total: Option<i64>,
+    /// What payments through Stripe or outside of it have paid. A part of `total` may be paid by the customer's balance.
+    pub amount_paid: Option<i64>,
+    /// A discount each.
+    pub total_discount_amounts: Option<Vec<InvoiceAmountView>>,
+    /// A tax each.
+    pub total_taxes: Option<Vec<InvoiceAmountView>>,
+    /// Sum of all shipping.
+    pub amount_shipping: Option<i64>,
+    /// Its payments, where they were expanded.
+    pub payments: Option<InvoicePaymentsView>,
+    /// Whole seconds.
+    pub created: Option<i64>,
+    /// Ours, but only a hint: somebody else may have created the invoice.
+    pub metadata: Option<HashMap<String, String>>,
+}
+
+/// One of `total_discount_amounts` or `total_taxes` of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceAmountView {
+    /// Minor units.
+    pub amount: i64,
+}
+
+/// `payments` of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoicePaymentsView {
+    /// The first of them.
+    pub data: Vec<InvoicePaymentView>,
+}
+
+/// One of the payments of an invoice (docs.stripe.com/api/invoice-payment/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoicePaymentView {
+    /// `open`, `paid` or `canceled`.
+    pub status: Option<String>,
+    /// What has paid it.
+    pub payment: InvoicePaidByView,
+}
+
+/// `payment` of an invoice's payment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoicePaidByView {
+    /// The intent. None: it was paid outside of Stripe, for instance.
+    pub payment_intent: Option<Expandable<PaymentIntentView>>,
+}
+
+impl InvoiceView {
+    /// The intent that has paid it, or would. None: nothing was to be paid, or not through Stripe.
+    pub fn payment_intent(&self) -> Option<&Expandable<PaymentIntentView>> {
+        let payments = self.payments.iter().flat_map(|list| &list.data);
+        let (paid, others): (Vec<_>, Vec<_>) =
+            payments.partition(|one| one.status.as_deref() == Some("paid"));
+        let mut all = paid.into_iter().chain(others);
+        all.find_map(|one| one.payment.payment_intent.as_ref())
+    }
 }
 
 /// A charge (docs.stripe.com/api/charges/object).

@@ -162,6 +162,27 @@ async fn money_that_is_only_reserved_is_not_paid() {
     check_books(&stripe.simulator.oracle().await);
 }
 
+#[tokio::test]
+async fn of_a_sessions_intents_only_one_that_holds_money_can_be_canceled() {
+    let stripe = Stripe::under("checkout_intent", "with_session").await;
+    let seller = stripe.seller().await;
+    let more = "&payment_intent_data[capture_method]=manual";
+    let session = open(&stripe, &seller, more).await;
+    let intent = session["payment_intent"].as_str().expect("intent");
+    let cancel = format!("/v1/payment_intents/{intent}/cancel");
+    let said = send(&stripe, &seller, &cancel, "").await;
+    assert_eq!(said.error("code"), "payment_intent_unexpected_state");
+    stripe.pay(&session, json!({})).await;
+    let gone = stripe.on(&seller, &cancel, "").await;
+    assert_eq!(gone["status"], "canceled");
+    let after = read(&stripe, &seller, &session, "").await;
+    assert_eq!(
+        (&after["status"], &after["payment_status"]),
+        (&json!("complete"), &json!("unpaid"))
+    );
+    check_books(&stripe.simulator.oracle().await);
+}
+
 /// Asserts that each body is refused with its code and parameter, and that no session is left.
 async fn refused(stripe: &Stripe, seller: &str, bodies: &[(String, &str, &str)]) {
     for (body, code, param) in bodies {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::payments::snapshot::Totals;
 
 use Decision::{Defer, Ignore, Mismatch, Nothing, Orphan};
 use OrderStatus as O;
@@ -31,6 +32,7 @@ fn state(payment: P, order: O, left: Option<i64>) -> SliceState {
         currency: "eur".to_owned(),
         amount_subtotal: 5000,
         allow_discounts: true,
+        capture_method: CaptureMethod::AutomaticAsync,
         orders: vec![("ord_1".into(), 5000)],
     };
     let order = LoadedOrder {
@@ -55,10 +57,13 @@ fn snapshot(status: S) -> PaymentSnapshot {
             subtotal: 5000,
             discount: 0,
             total: 5000,
+            collected: None,
             tax_or_shipping: false,
         },
         currency: "eur".to_owned(),
         payment_intent: Some("pi_1".to_owned()),
+        amount_capturable: None,
+        intent_unread: true,
         promotion_code: None,
         payment_hint: None,
         created: None,
@@ -304,10 +309,12 @@ fn only_what_was_asked_for_is_confirmed() {
 #[test]
 fn metadata_finds_a_candidate_and_decides_nothing() {
     let candidate = |account: &str, awaits_object| Candidate {
+        id: "pay_2".into(),
         kind: PaymentKind::Session,
         charge_account: account.into(),
         livemode: false,
         awaits_object,
+        capture_method: CaptureMethod::AutomaticAsync,
     };
     let waits_in = |kind, livemode| {
         Some(Candidate {
@@ -352,7 +359,7 @@ fn metadata_finds_a_candidate_and_decides_nothing() {
     for (hint, candidate, wanted) in table {
         let mut state = state(P::Pending, O::Pending, None);
         state.candidates = candidate
-            .map(|one| ("pay_2".into(), one))
+            .map(|one| (object("cs_2"), one))
             .into_iter()
             .collect();
         let decided = decide(&state, &unknown(hint, S::Paid)).expect("decided");
@@ -365,6 +372,106 @@ fn metadata_finds_a_candidate_and_decides_nothing() {
     intent.kind = PaymentKind::Intent;
     let decided = decide(&SliceState::default(), &intent);
     assert_eq!(decided.expect("decided"), none_of_ours());
+}
+
+#[test]
+fn an_intent_of_a_session_or_invoice_is_ignored_unless_its_money_was_held() {
+    use CaptureMethod::{Automatic, AutomaticAsync, Manual};
+    let told = || Ignore("its session or invoice tells what happens to it");
+    let none_of_ours = || Ignore("no payment of ours on this account");
+    let of = |kind, capture_method, account: &str, livemode| Candidate {
+        id: "pay_2".into(),
+        kind,
+        charge_account: account.into(),
+        livemode,
+        awaits_object: false,
+        capture_method,
+    };
+    let table = [
+        (
+            of(PaymentKind::Session, AutomaticAsync, ACCOUNT, false),
+            told(),
+        ),
+        (of(PaymentKind::Session, Automatic, ACCOUNT, false), told()),
+        (of(PaymentKind::Invoice, Automatic, ACCOUNT, false), told()),
+        (
+            of(PaymentKind::Session, Manual, ACCOUNT, false),
+            Decision::Reread("pay_2".into()),
+        ),
+        (
+            of(PaymentKind::Session, Manual, "acct_2", false),
+            none_of_ours(),
+        ),
+        (
+            of(PaymentKind::Session, Manual, ACCOUNT, true),
+            none_of_ours(),
+        ),
+        (
+            of(PaymentKind::Intent, Manual, ACCOUNT, false),
+            none_of_ours(),
+        ),
+    ];
+    for (candidate, wanted) in table {
+        for status in [S::Open, S::Authorized, S::Paid, S::Canceled, S::Processing] {
+            let mut intent = snapshot(status);
+            intent.kind = PaymentKind::Intent;
+            intent.object.id = "pi_2".to_owned();
+            let mut state = state(P::Pending, O::Pending, None);
+            state.candidates.insert(object("pi_2"), candidate.clone());
+            let decided = decide(&state, &intent).expect("decided");
+            assert_eq!(decided, wanted, "{candidate:?} {status:?}");
+        }
+    }
+}
+
+#[test]
+fn money_that_may_only_be_held_is_read_before_anything_is_decided() {
+    let manual = |payment, order| {
+        let mut state = state(payment, order, None);
+        let of = state.payments.get_mut(&object("cs_1")).expect("there");
+        of.capture_method = CaptureMethod::Manual;
+        state
+    };
+    for status in [S::Paid, S::Processing] {
+        let decided = decide(&manual(P::Pending, O::Pending), &snapshot(status));
+        assert_eq!(decided.expect("decided"), Decision::Reread("pay_1".into()));
+        let decided = decide(&state(P::Pending, O::Pending, None), &snapshot(status));
+        assert!(!matches!(decided.expect("decided"), Decision::Reread(_)));
+    }
+    let held = with(|one| {
+        one.status = S::Authorized;
+        one.intent_unread = false;
+    });
+    let decided = decide(&manual(P::Pending, O::Pending), &held).expect("decided");
+    let to = P::Authorized;
+    assert!(
+        matches!(decided, Decision::Process { to: t, .. } if t == to),
+        "{decided:?}"
+    );
+    let captured = with(|one| {
+        one.intent_unread = false;
+        one.totals.collected = Some(5000);
+    });
+    let decided = decide(&manual(P::Authorized, O::Processing), &captured).expect("decided");
+    assert!(matches!(decided, Decision::Pay { .. }), "{decided:?}");
+    let partly = with(|one| {
+        one.intent_unread = false;
+        one.totals.collected = Some(4000);
+    });
+    let decided = decide(&manual(P::Authorized, O::Processing), &partly).expect("decided");
+    assert_eq!(decided, Mismatch("pay_1".into()));
+    // Nothing was to be paid, so there is nothing to hold.
+    let free = with(|one| {
+        one.intent_unread = false;
+        one.payment_intent = None;
+        one.totals = Totals {
+            discount: 5000,
+            total: 0,
+            ..one.totals
+        };
+    });
+    let decided = decide(&manual(P::Pending, O::Pending), &free).expect("decided");
+    assert!(matches!(decided, Decision::Pay { .. }), "{decided:?}");
 }
 
 /// `state` with payment `pay_1` over 5000 for three orders, of 1000, 3500 and 500. Each wants two pieces.

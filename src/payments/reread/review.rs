@@ -1,21 +1,20 @@
-//! Findings about sessions, looked at again: each is open exactly as long as Stripe shows what it says.
+//! Findings about payments' objects, looked at again: each is open exactly as long as Stripe shows what it says.
 
-use souk_entity::{AccountId, PaymentId, finding};
+use souk_entity::payment::{self, PaymentKind};
+use souk_entity::{PaymentId, finding};
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::findings;
-use crate::stripe::requests::checkout as request;
-use crate::stripe::views::SessionView;
-
-use super::super::confirm::{PaymentSnapshot, confirm};
-use super::{latest_charge, note_charge};
+use crate::payments::confirm::confirm;
 use crate::payments::find;
 
-/// Sessions that one run reads again, of each kind of finding.
+use super::{Reading, note_charge, read};
+
+/// Objects that one run reads again, of each kind of finding.
 const MOST: usize = 50;
 
-/// Asks Stripe again about the sessions that fit no payment or name one that isn't here. Confirm raises the finding anew if it
+/// Asks Stripe again about what fits no payment or names one that isn't here. Confirm raises the finding anew if it
 /// is still true. Money that has gone back altogether is nobody's concern any more.
 ///
 /// # Errors
@@ -37,45 +36,34 @@ pub async fn review(app: &App) -> Result<()> {
 async fn review_one(app: &App, finding: &finding::Model) -> Result<()> {
     if finding.kind == "orphan_payment" {
         return match &finding.stripe_account {
-            Some(account) => look_at(app, account, &finding.subject, finding, None).await,
+            Some(account) => {
+                let session = read(app, account, PaymentKind::Session, &finding.subject).await?;
+                confirm_again(app, finding, session, None).await
+            }
             None => Ok(()),
         };
     }
-    let id = PaymentId::from(finding.subject.as_str());
-    let payment = find(app, &id).await?;
+    let payment = find(app, &PaymentId::from(finding.subject.as_str())).await?;
     match &payment.stripe_object {
-        Some(session) => {
-            look_at(
-                app,
-                &payment.charge_account,
-                session,
-                finding,
-                Some(&payment),
-            )
-            .await
+        Some(object) => {
+            let reading = read(app, &payment.charge_account, payment.kind, object).await?;
+            confirm_again(app, finding, reading, Some(&payment)).await
         }
         None => Ok(()),
     }
 }
 
-async fn look_at(
+async fn confirm_again(
     app: &App,
-    account: &AccountId,
-    session: &str,
     finding: &finding::Model,
-    payment: Option<&souk_entity::payment::Model>,
+    reading: Reading,
+    payment: Option<&payment::Model>,
 ) -> Result<()> {
-    let view: SessionView = app
-        .stripe
-        .at(account)
-        .get(&request::retrieve(session))
-        .await?;
     let tx = app.db.begin_write().await?;
-    let snapshot = PaymentSnapshot::of_session(account, view.livemode, &view);
     // In one transaction with the confirm, so that nobody sees it resolved in between.
     findings::resolve(&tx, &finding.kind, &finding.subject).await?;
-    confirm(&tx, &[snapshot]).await?;
-    if let Some(charge) = latest_charge(view) {
+    confirm(&tx, &[reading.snapshot]).await?;
+    if let Some(charge) = reading.charge {
         if let Some(payment) = payment {
             note_charge(&tx, payment, &charge).await?;
         }
