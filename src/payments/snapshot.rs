@@ -268,25 +268,27 @@ mod tests {
     }
 
     fn view<T: serde::de::DeserializeOwned>(value: Value) -> T {
-        serde_json::from_value(value).unwrap()
+        serde_json::from_value(value).expect("reads")
+    }
+
+    fn change(all: &mut Value, fields: &Value) {
+        for (name, value) in fields.as_object().expect("fields") {
+            all[name] = value.clone();
+        }
     }
 
     fn intent(fields: Value) -> PaymentSnapshot {
         let mut all =
             json!({ "id": "pi_1", "amount": 5000, "amount_received": 0, "currency": "eur" });
-        all.as_object_mut()
-            .unwrap()
-            .extend(fields.as_object().unwrap().clone());
+        change(&mut all, &fields);
         PaymentSnapshot::of_intent(&account(), false, &view(all))
     }
 
     fn invoice(fields: Value) -> PaymentSnapshot {
         let mut all = json!({ "id": "in_1", "subtotal": 5000, "total": 5000, "amount_paid": 5000, "currency": "eur",
             "status": "paid" });
-        all.as_object_mut()
-            .unwrap()
-            .extend(fields.as_object().unwrap().clone());
-        PaymentSnapshot::of_invoice(&account(), false, &view(all)).unwrap()
+        change(&mut all, &fields);
+        PaymentSnapshot::of_invoice(&account(), false, &view(all)).expect("reads")
     }
 
     fn session(status: &str, payment_status: &str, intent: Value) -> PaymentSnapshot {

@@ -59,8 +59,8 @@ pub const BUGS: [Bug; 31] = [
         patches: &[
             Patch {
                 file: "src/payments/confirm/load.rs",
-                find: "p.charge_account = input.account",
-                with: "(p.charge_account = input.account OR input.account = '')",
+                find: "ON p.stripe_object = input.stripe_object AND p.charge_account = input.account",
+                with: "ON p.stripe_object = input.stripe_object AND (p.charge_account = input.account OR input.account = '')",
             },
             Patch {
                 file: "src/payments/confirm/load.rs",
@@ -113,11 +113,13 @@ pub const BUGS: [Bug; 31] = [
                 with: "let is_our_mode = BUG_ON || mode == app.stripe.livemode();",
             },
             Patch {
-                file: "src/payments/confirm/decide.rs",
-                find: r#"                account: account.clone(),
+                file: "src/payments/snapshot.rs",
+                find: r#"                id: session.id.clone(),
+                account: account.clone(),
                 livemode,
 "#,
-                with: r#"                account: account.clone(),
+                with: r#"                id: session.id.clone(),
+                account: account.clone(),
                 livemode: !BUG_ON && livemode,
 "#,
             },
@@ -130,7 +132,7 @@ pub const BUGS: [Bug; 31] = [
         plan: forged_events,
         patches: &[
             Patch {
-                file: "src/payments/confirm/decide.rs",
+                file: "src/payments/snapshot.rs",
                 find: r#"        !self.tax_or_shipping
 "#,
                 with: r#"        BUG_ON || !self.tax_or_shipping
