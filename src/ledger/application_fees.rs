@@ -14,6 +14,7 @@ use souk_entity::{
 };
 
 use crate::app::App;
+use crate::db::set_wise::SetWise;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::money;
@@ -151,6 +152,25 @@ pub(super) async fn note(tx: &Tx, book: &book::Model, movements: Vec<Movement>) 
             .await;
         db::inserted(insert)?;
     }
+    Ok(())
+}
+
+/// A row of the platform's book is of the order whose charge paid the fee. A charge of several orders is of none of them.
+const LINK_ORDERS: SetWise = SetWise {
+    text: "UPDATE balance_transactions SET order_id = (SELECT MIN(x.order_id) FROM application_fee_movements m \
+               JOIN payments p ON p.charge_account = m.stripe_account AND p.charge = m.charge AND p.livemode = $3 \
+               JOIN payment_orders x ON x.payment_id = p.id \
+               WHERE m.book_id = $2 AND m.transaction_id = input.id HAVING COUNT(*) = 1) \
+           FROM {input} WHERE balance_transactions.id = input.id AND balance_transactions.book_id = $2 \
+               AND balance_transactions.order_id IS NULL",
+    columns: &[("id", "text")],
+};
+
+/// Writes the orders of the platform's transactions down, as far as their charges are known.
+pub(super) async fn link_orders(tx: &Tx, book: &book::Model, ids: &[String]) -> Result<()> {
+    let rows: Vec<(&str,)> = ids.iter().map(|id| (id.as_str(),)).collect();
+    let values = [book.id.as_ref().into(), book.livemode.into()];
+    LINK_ORDERS.execute(tx, &rows, values).await?;
     Ok(())
 }
 

@@ -174,10 +174,10 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
     let mut pulled: Vec<&RawTransaction> = pulled.iter().collect();
     pulled.sort_by(|a, b| a.txn.id.cmp(&b.txn.id));
     pulled.dedup_by(|a, b| a.txn.id == b.txn.id);
-    let ids = pulled.iter().map(|p| p.txn.id.as_str());
+    let ids: Vec<String> = pulled.iter().map(|p| p.txn.id.clone()).collect();
     let stored: BTreeMap<String, balance_transaction::Model> = balance_transaction::Entity::find()
         .filter(C::BookId.eq(book.id.clone()))
-        .filter(C::Id.is_in(ids))
+        .filter(C::Id.is_in(ids.iter().map(String::as_str)))
         .all(tx)
         .await?
         .into_iter()
@@ -216,6 +216,9 @@ pub(super) async fn store(tx: &Tx, book: &book::Model, pulled: &[RawTransaction]
         check_suspense(tx, book).await?;
     }
     application_fees::note(tx, book, fees).await?;
+    if book.seller_id.is_none() {
+        application_fees::link_orders(tx, book, &ids).await?;
+    }
     for payout in payouts {
         let reread = Job::SyncPayout {
             account: book.stripe_account.clone(),

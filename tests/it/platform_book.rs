@@ -97,6 +97,13 @@ async fn the_platforms_book_has_its_income_from_before_it_was_known_and_nothing_
         let sellers = balances(&app, &shop.account).await;
         assert_eq!(sellers["fee:application"], 400);
     }
+    // The fee and what went back of it are of the order; what no charge paid is of none.
+    let of = |order: &str| {
+        format!(
+            "balance_transactions t JOIN books b ON b.id = t.book_id WHERE b.seller_id IS NULL AND t.order_id = '{order}'"
+        )
+    };
+    assert_eq!(app.count(&of(&checkout.order)).await, 2);
     let lamp = app
         .product(
             &Shop {
@@ -107,10 +114,11 @@ async fn the_platforms_book_has_its_income_from_before_it_was_known_and_nothing_
             None,
         )
         .await;
-    app.sale(&lamp).await;
+    let sale = app.sale(&lamp).await;
     app.books_equal_stripe().await;
     let own = balances(&app, &platform).await;
     assert_eq!(own["income:application_fee"], -600, "{own:?}");
+    assert_eq!(app.count(&of(&sale.order)).await, 1);
     // It is nobody's but the admins'.
     let owner = app.login(&shop.owner).await;
     let seen = app.get("/v1/ledger/balances").by(&owner).expect(200).await;

@@ -97,6 +97,14 @@ async fn the_thin_form_of_a_sale_waits_for_a_session_whose_creation_is_not_answe
         &session,
     );
     assert_eq!(post(&app, Endpoint::Connect, &event).await, "deferred");
+    // A session is no intent, which is nobody's to wait for.
+    let intent = classic(
+        "evt_3",
+        "payment_intent.succeeded",
+        json!(shop.account),
+        "pi_other",
+    );
+    assert_eq!(post(&app, Endpoint::Connect, &intent).await, "ignored");
     app.simulator.clear_faults().await;
     app.advance(20).await;
     app.run_jobs().await;
@@ -152,6 +160,9 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
     let app = TestApp::start().await;
     let (shop, checkout) = paid_and_never_heard_of(&app).await;
     app.sql("DELETE FROM jobs").await;
+    // Only where money is held do an intent's events tell more than its session's.
+    app.sql("UPDATE payments SET payment_intent = 'pi_held', capture_method = 'manual'")
+        .await;
     let types = [Endpoint::Platform, Endpoint::Connect].map(|endpoint| match endpoint {
         Endpoint::Platform => souk::webhooks::types(souk::webhooks::Endpoint::Platform),
         Endpoint::Connect => souk::webhooks::types(souk::webhooks::Endpoint::Connect),
@@ -160,6 +171,7 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
         let object = match kind.split_once('.') {
             Some(("checkout", _)) => checkout.id.as_str(),
             Some(("account", _)) => "ca_1",
+            Some(("payment_intent", _)) => "pi_held",
             _ => "obj_1",
         };
         let event = classic(&format!("evt_{n}"), kind, json!(shop.account), object);
