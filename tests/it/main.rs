@@ -15,6 +15,7 @@ mod confirm_batch;
 mod contract;
 mod coverage;
 mod currencies;
+mod dispute_races;
 mod disputes;
 mod doctor;
 mod evidence;

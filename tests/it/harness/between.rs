@@ -1,6 +1,7 @@
 //! Stands between the server and Stripe, and changes what Stripe answers.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -16,6 +17,9 @@ type Edit = Box<dyn FnMut(&str, &mut u16, &mut Value) + Send>;
 /// What is asked of Stripe instead.
 type Ask = Box<dyn FnMut(&str) -> String + Send>;
 
+/// How long an answer is held back; given are path and query.
+type Delay = Box<dyn FnMut(&str) -> Duration + Send>;
+
 /// A server of Stripe's answers, not all of them as Stripe gave them.
 #[derive(Clone)]
 pub struct Between {
@@ -29,6 +33,7 @@ struct Inner {
     stripe: String,
     ask: Option<Ask>,
     edit: Option<Edit>,
+    delay: Option<Delay>,
     asked: Vec<String>,
     sent: Vec<String>,
 }
@@ -68,11 +73,17 @@ impl Between {
         self.lock().ask = Some(Box::new(ask));
     }
 
+    /// Holds answers back from now on, which Stripe has given by then.
+    pub fn delay(&self, delay: impl FnMut(&str) -> Duration + Send + 'static) {
+        self.lock().delay = Some(Box::new(delay));
+    }
+
     /// Answers as Stripe does from now on.
     pub fn be_honest(&self) {
         let mut inner = self.lock();
         inner.edit = None;
         inner.ask = None;
+        inner.delay = None;
     }
 
     /// The requests since the last look, path and query.
@@ -122,6 +133,8 @@ async fn pass_on(State(between): State<Between>, request: Request) -> Response {
         .expect("an answer");
     let mut status = answer.status().as_u16();
     let bytes = answer.bytes().await.expect("a body");
+    let held = between.lock().delay.as_mut().map(|delay| delay(&asked));
+    tokio::time::sleep(held.unwrap_or_default()).await;
     let bytes = match serde_json::from_slice::<Value>(&bytes) {
         Ok(mut json) => {
             if let Some(edit) = &mut between.lock().edit {
