@@ -21,14 +21,18 @@ use souk_entity::installation::Mode;
 pub use souk_entity::seller::{AccountsApi, ChargeProfile};
 
 /// A programme of a network for sellers with many disputes (docs.stripe.com/disputes/monitoring-programs). A seller is in it who
-/// reaches both the share and the number in a calendar month.
+/// reaches both the share and the number in a calendar month. Payments by the network's cards count alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisputeProgramme {
     /// Such as `visa_vamp`.
     pub name: String,
+    /// Stripe's name of the cards' brand, such as `visa`. None: all payments count.
+    pub brand: Option<String>,
     /// Whether reports of fraud count beside disputes.
     pub counts_fraud: bool,
-    /// Of the month's sales, in hundredths of a per cent.
+    /// Whether the share is one of the sales of the month before, and not of the same month's.
+    pub of_month_before: bool,
+    /// Of those sales, in hundredths of a per cent.
     pub bps: i64,
     /// The smallest number.
     pub least: i64,
@@ -239,11 +243,13 @@ mod tests {
         let limits = |text| read(&[("DISPUTE_PROGRAMMES", text)]).map(|it| it.dispute_programmes);
         let default = read(&[]).expect("defaults").dispute_programmes;
         let names: Vec<_> = default.iter().map(|it| it.name.as_str()).collect();
-        assert_eq!(names, ["visa_vamp", "mastercard_ecm"]);
-        let own = limits("mine fraud 90 5 2026-01-01").expect("right");
+        assert_eq!(names, ["visa_vamp", "mastercard_ecm", "mastercard_hecm"]);
+        let own = limits("mine all fraud month 90 5 2026-01-01").expect("right");
         let wanted = DisputeProgramme {
             name: "mine".to_owned(),
+            brand: None,
             counts_fraud: true,
+            of_month_before: false,
             bps: 90,
             least: 5,
             since: Timestamp::from_seconds(1_767_225_600),
@@ -252,9 +258,11 @@ mod tests {
         assert_eq!(limits("none").expect("right"), []);
         for wrong in [
             "mine",
-            "mine mood 90 5 2026-01-01",
-            "mine fraud 0 5 2026-01-01",
-            "mine fraud 90 5 soon",
+            "mine visa mood month 90 5 2026-01-01",
+            "mine visa fraud year 90 5 2026-01-01",
+            "mine visa fraud month 0 5 2026-01-01",
+            "mine visa fraud month 90 5 soon",
+            "mine fraud 90 5 2026-01-01",
         ] {
             let faults = limits(wrong).expect_err(wrong).to_string();
             assert!(faults.contains("DISPUTE_PROGRAMMES"), "{faults}");

@@ -275,7 +275,8 @@ fn about_dispute(
         "appeal_opened" => (
             "A dispute is reopened",
             format!(
-                "The dispute of {amount} of order {id} was decided, and is appealed. Submit evidence{until}, or accept it."
+                "The dispute of {amount} of order {id} was decided, and can be appealed{until}. Then the card network decides for \
+                 good, and may take a high fee. Write down why the decision is wrong and submit it, or accept the dispute."
             ),
         ),
         "evidence_due_soon" | "evidence_due_tomorrow" => (

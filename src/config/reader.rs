@@ -20,19 +20,32 @@ use crate::money::{self, FeeRule};
 /// Only the simulator accepts this key.
 const SIMULATED_KEY: &str = "sk_test_simulated";
 
-/// The programmes of Visa (VAMP, merchants, for most regions) and Mastercard (ECM) as they stood on 2026-11-29.
-const PROGRAMMES: [&str; 2] = [
-    "visa_vamp fraud 150 1500 2026-04-01",
-    "mastercard_ecm disputes 150 100 2019-10-01",
+/// Visa's programme (VAMP) counts reports of fraud and disputes against the sales of the same month; these are its limits for
+/// merchants in Asia and the Pacific, Canada, Europe and the US. Mastercard's two (ECM, HECM) count disputes against the sales of
+/// the month before. As they stood on 2026-11-29 (docs.stripe.com/disputes/monitoring-programs,
+/// developer.paypal.com/braintree/articles/risk-and-security/card-brand-monitoring-programs).
+const PROGRAMMES: [&str; 3] = [
+    "visa_vamp visa fraud month 150 1500 2026-04-01",
+    "mastercard_ecm mastercard disputes month_before 150 100 2019-10-01",
+    "mastercard_hecm mastercard disputes month_before 300 300 2019-10-01",
 ];
 
 fn programme(text: &str) -> Option<DisputeProgramme> {
     let mut words = text.split_whitespace();
     let programme = DisputeProgramme {
         name: words.next()?.to_owned(),
+        brand: match words.next()? {
+            "all" => None,
+            brand => Some(brand.to_owned()),
+        },
         counts_fraud: match words.next()? {
             "fraud" => true,
             "disputes" => false,
+            _ => return None,
+        },
+        of_month_before: match words.next()? {
+            "month" => false,
+            "month_before" => true,
             _ => return None,
         },
         bps: words
@@ -368,8 +381,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Programmes such as `visa_vamp fraud 150 1500 2026-04-01`: name, what counts, hundredths of a per cent, number and first
-    /// day. `none` is none.
+    /// Programmes such as `visa_vamp visa fraud month 150 1500 2026-04-01`: name, brand of the cards, what counts, of which sales,
+    /// hundredths of a per cent, number and first day. `none` is none.
     fn dispute_programmes(&mut self) -> Vec<DisputeProgramme> {
         let mut list = self.list("DISPUTE_PROGRAMMES");
         if list.is_empty() {
@@ -382,8 +395,9 @@ impl Reader<'_> {
             match programme {
                 Some(programme) => programmes.push(programme),
                 None => self.fault(format!(
-                    "DISPUTE_PROGRAMMES holds {text:?}, which must be a name, disputes or fraud, hundredths of a per cent, a \
-                     number and a day, such as visa_vamp fraud 150 1500 2026-04-01"
+                    "DISPUTE_PROGRAMMES holds {text:?}, which must be a name, a brand of cards or all, disputes or fraud, month or \
+                     month_before, hundredths of a per cent, a number and a day, such as visa_vamp visa fraud month 150 1500 \
+                     2026-04-01"
                 )),
             }
         }

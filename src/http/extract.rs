@@ -77,7 +77,8 @@ pub(super) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
 }
 
 /// A JSON object read as a `T`. serde's derive alone would accept an array too, as the fields' values in their order.
-struct JsonObject<T>(T);
+#[derive(Debug)]
+pub struct JsonObject<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for JsonObject<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -13,7 +13,8 @@ pub mod retry_contention;
 pub use address::ClientAddress;
 pub use extract::{BODY_LIMIT, FILE_LIMIT, FileBody};
 pub use extract::{
-    FilterValue, Filters, Form, Path, Query, Unpaged, ValidJson, json_object, json_objects,
+    FilterValue, Filters, Form, JsonObject, Path, Query, Unpaged, ValidJson, json_object,
+    json_objects,
 };
 pub use idempotency::{IdempotentJson, delete_expired_keys};
 pub use metadata::{check_metadata, deserialize_some, merge_metadata};

@@ -132,6 +132,51 @@ pub(super) async fn return_lost(
     }
 }
 
+/// The kind of the finding about a part of a fee that went back for a dispute which is won by now.
+const RETURNED_FOR_NOTHING: &str = "fee_returned_for_won_dispute";
+
+/// Looks at a dispute whose status has changed. It may be won on appeal, after a part of the fee went back because it was lost.
+/// Stripe has no way to take a fee refund back (docs.stripe.com/api/fee_refunds), so a person must, and resolves the finding.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn review_lost(
+    tx: &Tx,
+    payment: &payment::Model,
+    dispute: &dispute::Model,
+) -> Result<()> {
+    use fee_refund::Column as C;
+    match dispute.status.as_str() {
+        "lost" => return findings::resolve(tx, RETURNED_FOR_NOTHING, &dispute.id).await,
+        "won" => {}
+        _ => return Ok(()),
+    }
+    let returned = fee_refund::Entity::find()
+        .filter(C::DisputeId.eq(dispute.id.clone()))
+        .filter(C::Status.ne(FeeRefundStatus::Refused))
+        .one(tx)
+        .await?;
+    let Some(returned) = returned else {
+        return Ok(());
+    };
+    let finding = NewFinding {
+        kind: RETURNED_FOR_NOTHING,
+        stripe_account: Some(payment.charge_account.clone()),
+        subject: dispute.id.clone(),
+        message: format!(
+            "The dispute {} was lost, so {} of the application fee of payment {} went back to the seller (DISPUTE_LOST_FEE). On \
+             appeal it was won, and Stripe can't take a fee refund back. Agree with the seller how you get the money, such as by \
+             a debit of their account (docs.stripe.com/connect/account-debits), or leave it to them; then resolve this finding.",
+            dispute.id,
+            money::display(returned.amount, &payment.currency),
+            payment.id,
+        ),
+        amount: Some(returned.amount),
+        currency: Some(payment.currency.clone()),
+    };
+    findings::raise(tx, finding).await
+}
+
 /// Why a part of a fee goes back.
 enum Cause {
     Discount,

@@ -233,6 +233,27 @@ async fn of_a_lost_dispute_about_a_part_only_the_rest_is_owed() {
 }
 
 #[tokio::test]
+async fn disputes_are_listed_by_whatever_status_stripe_gives_them() {
+    let app = TestApp::start().await;
+    let (shop, _) = sold(&app, DISPUTED).await;
+    app.sql("UPDATE disputes SET status = 'arbitration_pending'")
+        .await;
+    let list = async |status: &str| {
+        let path = format!("/v1/disputes?status={status}");
+        let list = app.get(path).by(&shop.owner).expect(200).await;
+        list["data"].as_array().expect("a list").clone()
+    };
+    let found = list("arbitration_pending").await;
+    assert_eq!(found.len(), 1);
+    found[0].has(json!({ "status": "arbitration_pending", "seconds_left": null }));
+    assert_eq!(list("needs_response").await, [] as [Value; 0]);
+    app.get("/v1/disputes?status=%20")
+        .by(&shop.owner)
+        .refuses_field("status")
+        .await;
+}
+
+#[tokio::test]
 async fn a_dispute_whose_events_were_lost_is_found_by_reading_again() {
     let app = TestApp::start().await;
     let (_, checkout) = sold(&app, DISPUTED).await;

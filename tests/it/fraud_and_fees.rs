@@ -101,28 +101,114 @@ async fn a_lost_dispute_keeps_the_application_fee_or_returns_it_once_as_the_sett
     }
 }
 
+/// The findings about programmes, without seller and month.
+async fn programmes(app: &TestApp) -> Vec<String> {
+    reconciliation::reconcile(&app.app).await.expect("looks");
+    let open = app.open_findings().await.into_iter();
+    let near = open.filter(|(kind, _)| kind == "dispute_programme");
+    let mut near: Vec<_> = near.map(|(_, subject)| subject).collect();
+    for subject in &mut near {
+        let parts: Vec<_> = subject.split(':').collect();
+        let [_, programme, month] = parts[..] else {
+            panic!("{subject}");
+        };
+        assert!(month.starts_with("20"), "{month}");
+        *subject = programme.to_owned();
+    }
+    near.sort();
+    near
+}
+
 #[tokio::test]
 async fn a_seller_near_the_limits_of_a_programme_is_a_finding_for_that_month() {
-    let limits = "one disputes 5000 1 2020-01-01, two disputes 1 3 2020-01-01, later disputes 1 1 2040-01-01";
+    let limits = "one all disputes month 5000 1 2020-01-01, two all disputes month 1 3 2020-01-01, \
+                  three all disputes month 7000 1 2020-01-01, later all disputes month 1 1 2040-01-01";
     let app = TestApp::with(&[("DISPUTE_PROGRAMMES", limits)]).await;
-    let (shop, _) = paid_with(&app, DISPUTED).await;
-    reconciliation::reconcile(&app.app).await.expect("looks");
-    let open = async || {
-        let open = app.open_findings().await.into_iter();
-        let near = open.filter(|(kind, _)| kind == "dispute_programme");
-        near.map(|(_, subject)| subject).collect::<Vec<_>>()
-    };
-    let near = open().await;
-    assert_eq!(near.len(), 1);
-    assert!(
-        near[0].starts_with(&format!("{}:one:20", shop.id)),
-        "{near:?}"
-    );
+    // One of two sales is disputed: 50 %, of which a finding comes at 75 % of a limit.
+    paid_with(&app, DISPUTED).await;
+    assert_eq!(programmes(&app).await, ["one"]);
     app.advance(40 * DAY).await;
     app.settle().await;
-    reconciliation::reconcile(&app.app).await.expect("looks");
-    assert_eq!(open().await, Vec::<String>::new());
+    assert_eq!(programmes(&app).await, Vec::<String>::new());
     app.settle().await;
+}
+
+#[tokio::test]
+async fn a_network_counts_payments_by_its_own_cards_and_against_the_sales_of_its_month() {
+    let limits = "visa visa disputes month 10000 1 2020-01-01, mastercard mastercard disputes month 10000 1 2020-01-01, \
+                  before mastercard disputes month_before 10000 1 2020-01-01, amex amex disputes month 1 1 2020-01-01, \
+                  fraud visa fraud month 1 1 2020-01-01";
+    let settings = [
+        ("DISPUTE_PROGRAMMES", limits),
+        ("DISPUTE_PROGRAMMES_WARN_AT", "100"),
+    ];
+    let app = TestApp::with(&settings).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let sell = async |card: &str| {
+        let checkout = app.checkout(&lamp).await;
+        app.pay_with(&checkout, json!({ "card": card })).await;
+        app.settle().await;
+        checkout
+    };
+    // A Visa is suspected, a Mastercard is sold to.
+    sell(SUSPECTED).await;
+    let mastercard = sell("5555555555554444").await;
+    assert_eq!(programmes(&app).await, ["fraud"]);
+    // The one Mastercard of this month is disputed, which was one of none in the month before.
+    let find = format!(
+        "SELECT charge AS it FROM charge_details WHERE payment_id = '{}'",
+        mastercard.payment
+    );
+    let charge: String = app.query(&find).await;
+    let path = format!("/charges/{charge}/dispute");
+    app.simulate(&path, json!({})).await;
+    app.settle().await;
+    let near = programmes(&app).await;
+    assert_eq!(near, ["before", "fraud", "mastercard"]);
+    // Next month another is, which makes one of the month before's one, and of none of its own.
+    app.sql("UPDATE disputes SET stripe_created = stripe_created + 2592000000")
+        .await;
+    app.advance(30 * DAY).await;
+    app.settle().await;
+    assert_eq!(programmes(&app).await, ["before", "mastercard"]);
+    for _ in 0..2 {
+        sell("5555555555554444").await;
+    }
+    assert_eq!(programmes(&app).await, ["before"]);
+    app.settle().await;
+}
+
+/// Mastercard's compliance disputes cost a fee to answer, too.
+#[tokio::test]
+async fn the_fee_of_mastercards_compliance_is_named_and_acknowledged() {
+    let app = TestApp::start().await;
+    let (shop, _) = paid_with(&app, "5105008400000002").await;
+    let id: String = app.query("SELECT id AS it FROM disputes").await;
+    let path = format!("/v1/disputes/{id}");
+    let read = app.get(&path).by(&shop.owner).expect(200).await;
+    let fee = json!({ "programme": "mastercard_compliance", "amount": 50_000, "currency": "usd" });
+    read.has(json!({ "case_type": "compliance", "fee": fee }));
+    let submit = format!("{path}/submit");
+    app.post(&submit, json!({}))
+        .by(&shop.owner)
+        .refused(409, "fee_not_acknowledged")
+        .await;
+    let half = json!({ "acknowledged_fee": { "amount": 50_000 } });
+    app.post(&submit, half)
+        .by(&shop.owner)
+        .refuses_field("acknowledged_fee.currency")
+        .await;
+    let said = json!({ "acknowledged_fee": { "amount": 50_000, "currency": "usd" } });
+    app.post(&submit, said).by(&shop.owner).expect(200).await;
+    app.settle().await;
+    let there = format!("/disputes/{id}");
+    let sent = app.stripe_api("GET", &there, &shop.account, &[]).await;
+    sent["evidence"]["enhanced_evidence"]
+        .has(json!({ "mastercard_compliance": { "fee_acknowledged": true } }));
+    app.advance(2 * DAY).await;
+    app.settle().await;
+    app.books_equal_stripe().await;
 }
 
 #[tokio::test]

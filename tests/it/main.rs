@@ -1,6 +1,7 @@
 mod access_lost;
 mod accounts_v2;
 mod admin;
+mod appeals;
 mod append_only;
 mod architecture;
 mod book_deadlines;

@@ -150,6 +150,7 @@ fn respond(tx: &mut Tx<'_>, dispute: &Record, args: &Node) -> Answer {
     if is_closed(dispute) {
         return Err(already_closed());
     }
+    evidence::check_stage(dispute.text("status"), args.sub("evidence"))?;
     let mut value = dispute.value.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
     let given = args.at("evidence").is_some();
@@ -202,7 +203,10 @@ fn submitted(value: &mut Value, now: i64) -> Value {
     let status = value["status"].as_str().unwrap_or_default();
     value["status"] = json!(match status.split_once('_') {
         Some(("warning", _)) => "warning_under_review",
-        Some(("appeal", _)) => "appeal_under_review",
+        Some(("appeal", _)) => {
+            value["status"] = json!("appeal_under_review");
+            return Value::Null;
+        }
         _ => "under_review",
     });
     match value["evidence"]["uncategorized_text"].as_str() {

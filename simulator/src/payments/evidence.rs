@@ -89,6 +89,29 @@ pub(super) fn empty() -> Value {
     evidence.into()
 }
 
+/// An appeal takes evidence of its own, and no other; nothing else takes an appeal's
+/// (<https://docs.stripe.com/changelog/endive/2026-10-28/evidence-submission-appeal-dispute-decisions>).
+pub(super) fn check_stage(status: &str, form: &Node) -> Result<(), ApiError> {
+    let is_appealed = status.starts_with("appeal_");
+    let wrong = form
+        .children()
+        .iter()
+        .find(|(name, _)| match name.as_str() {
+            "appeal" => status != "appeal_needs_response",
+            _ => is_appealed,
+        });
+    let Some((name, _)) = wrong else {
+        return Ok(());
+    };
+    let why = match name.as_str() {
+        "appeal" => {
+            "Appeal evidence can only be updated for a dispute with a status of `appeal_needs_response`."
+        }
+        _ => "You can't update this evidence during the appeal stage of a dispute.",
+    };
+    Err(ApiError::invalid(why).param(format!("evidence[{name}]")))
+}
+
 /// Merges a form into the evidence, and returns whether there is any.
 pub(super) fn merge(evidence: &mut Value, form: &Node) -> Result<bool, ApiError> {
     for (name, node) in form.children() {
@@ -114,7 +137,8 @@ pub(super) fn merge(evidence: &mut Value, form: &Node) -> Result<bool, ApiError>
         ))
         .param("evidence"));
     }
-    Ok(texts().next().is_some() || evidence["enhanced_evidence"] != json!({}))
+    let has_text = texts().next().is_some();
+    Ok(has_text || evidence["appeal"].is_object() || evidence["enhanced_evidence"] != json!({}))
 }
 
 /// A part of a form as JSON; lists are numbered in the form.

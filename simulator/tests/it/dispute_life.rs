@@ -28,12 +28,31 @@ async fn an_appeal_reopens_a_decided_dispute_and_the_money_follows_the_last_deci
         s.sale(&acct, 9000, 0).await;
         let charge = paid_with(&s, &acct, "4000000000000259").await;
         let d = dispute(&s, &acct, &charge).await;
+        let body = "evidence[appeal][card][reason_for_filing]=Delivered";
+        let early = s
+            .send("POST", &path(&d), body, &[("Stripe-Account", &acct)])
+            .await;
+        assert_eq!(
+            (early.status, early.error("param")),
+            (400, "evidence[appeal]")
+        );
         let disputed = total(&s, &acct).await;
         decide(&s, &d, first).await;
         let reopened = decide(&s, &d, "appealed").await;
         assert_eq!(reopened["status"], "appeal_needs_response");
         assert_eq!(reopened["is_charge_refundable"], false);
-        let body = "evidence[appeal][card][reason_for_filing]=Delivered";
+        let other = s
+            .send(
+                "POST",
+                &path(&d),
+                "evidence[customer_name]=Ada",
+                &[("Stripe-Account", &acct)],
+            )
+            .await;
+        assert_eq!(
+            (other.status, other.error("param")),
+            (400, "evidence[customer_name]")
+        );
         let sent = s.on(&acct, &path(&d), body).await;
         assert_eq!(sent["status"], "appeal_under_review");
         assert_eq!(

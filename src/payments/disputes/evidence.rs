@@ -5,14 +5,18 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, EntityTrait};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use souk_entity::{JsonText, OrderFileId, dispute, dispute_draft, order_file};
 
 use crate::app::App;
 use crate::audit;
 use crate::error::{Error, Result};
+use crate::http::JsonObject;
 
 use super::super::{lock_payment, shares};
+use super::appeal::{self, Appeal};
 use super::pack::Pack;
 use super::{is_open_for_evidence, submission};
 
@@ -61,8 +65,57 @@ const SHORT: usize = 5_000;
 /// Stripe's limit of all texts together.
 const ALL: usize = 150_000;
 
-/// What a request changes of a draft, by Stripe's names. Null: the field is to hold nothing.
-pub type Changes = BTreeMap<String, Option<String>>;
+/// What a request changes of a draft, by Stripe's names.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// The texts and files. Null: the field is to hold nothing.
+    fields: BTreeMap<String, Option<String>>,
+    appeal: Option<Option<Appeal>>,
+}
+
+impl Changes {
+    /// The names of what is changed.
+    fn names(&self) -> Vec<String> {
+        let appeal = self.appeal.iter().map(|_| appeal::FIELD.to_owned());
+        self.fields.keys().cloned().chain(appeal).collect()
+    }
+
+    /// The files that are named, each with the name of its field.
+    fn files(&self) -> impl Iterator<Item = (String, &str)> {
+        let fields = self.fields.iter();
+        let files = fields.filter(|(name, _)| FILES.contains(&name.as_str()));
+        let files = files.filter_map(|(name, id)| Some((name.clone(), id.as_deref()?)));
+        files.chain(self.appeal.iter().flatten().flat_map(Appeal::files))
+    }
+}
+
+impl<'de> Deserialize<'de> for Changes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Changes;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Changes, A::Error> {
+                let mut changes = Changes::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == appeal::FIELD {
+                        let appeal: Option<JsonObject<Appeal>> = map.next_value()?;
+                        changes.appeal = Some(appeal.map(|JsonObject(appeal)| appeal));
+                    } else {
+                        changes.fields.insert(name, map.next_value()?);
+                    }
+                }
+                Ok(changes)
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
 
 /// The draft of a dispute's evidence: Stripe's names, and what they are to hold.
 ///
@@ -83,7 +136,7 @@ pub async fn draft<C: ConnectionTrait>(db: &C, dispute: &str) -> Result<Map<Stri
 /// # Errors
 /// A text is too long; the dispute wants no evidence any more, its time is over, or evidence is on its way already.
 pub async fn write(app: &App, row: &dispute::Model, by: &str, changes: Changes) -> Result<()> {
-    for (name, text) in &changes {
+    for (name, text) in &changes.fields {
         let length = text.as_ref().map_or(0, |text| text.chars().count());
         let texts = TEXTS.iter().copied();
         let mut all = texts.chain(FILES.map(|file| (file, FILE_ID)));
@@ -94,20 +147,27 @@ pub async fn write(app: &App, row: &dispute::Model, by: &str, changes: Changes) 
             return Err(Error::invalid(format!("evidence.{name}"), message));
         }
     }
-    for (name, id) in &changes {
-        if let (true, Some(id)) = (FILES.contains(&name.as_str()), id) {
-            check_file(app, row, name, id).await?;
-        }
+    if let Some(Some(appeal)) = &changes.appeal {
+        appeal.check()?;
+    }
+    for (name, id) in changes.files() {
+        check_file(app, row, &name, id).await?;
     }
     let tx = app.db.begin_write().await?;
     lock_payment(&tx, &row.payment_id).await?;
     let row = super::find(&tx, &row.id).await?;
     is_open_for_evidence(&row, tx.now())?;
     submission::none_under_way(&tx, &row).await?;
+    let names = changes.names();
+    appeal::check_stage(&row.status, names.iter().map(String::as_str))?;
     let mut fields = draft(&tx, &row.id).await?;
-    let names: Vec<_> = changes.keys().cloned().collect();
-    for (name, text) in changes {
+    for (name, text) in changes.fields {
         fields.insert(name, json!(text));
+    }
+    match changes.appeal {
+        Some(Some(appeal)) => appeal.merge(&mut fields),
+        Some(None) => drop(fields.remove(appeal::FIELD)),
+        None => {}
     }
     check_length(&fields)?;
     use dispute_draft::Column as C;
@@ -171,13 +231,14 @@ pub fn known(pack: Pack) -> Map<String, Value> {
     fields
 }
 
-/// What is submitted: what the draft says, and where it says nothing, what we know ourselves.
+/// What is submitted, but of an appeal: what the draft says, and where it says nothing, what we know ourselves.
 ///
 /// # Errors
 /// There is nothing to submit, or it is too long.
 pub fn to_submit(draft: Map<String, Value>, known: Map<String, Value>) -> Result<Value> {
     let mut fields = known;
     fields.extend(draft);
+    fields.remove(appeal::FIELD);
     fields.retain(|_, value| !value.is_null() && *value != json!(""));
     if fields.is_empty() {
         return Err(Error::conflict(

@@ -2,6 +2,7 @@
 //! decision can be reopened. So the state is always what Stripe shows when it is asked, and no event's.
 
 mod acceptance;
+mod appeal;
 mod evidence;
 mod notices;
 pub mod pack;
@@ -238,6 +239,9 @@ async fn store(
     let is_lost = |row: &dispute::Model| row.status == "lost";
     if app.config.lost_fee_returned && is_lost(&row) && !old.as_ref().is_some_and(is_lost) {
         fees::return_lost(&tx, &payment, &row).await?;
+    }
+    if old.as_ref().is_none_or(|old| old.status != row.status) {
+        fees::review_lost(&tx, &payment, &row).await?;
     }
     tx.commit().await?;
     Ok(true)

@@ -10,6 +10,7 @@ use crate::findings::NewFinding;
 use crate::jobs::{self, Job, Recipient};
 use crate::money;
 
+use super::appeal::is_appeal;
 use super::{UNDECIDED, is_inquiry, submission, wants_answer};
 
 /// The kind of the finding about evidence that came too late.
@@ -52,14 +53,21 @@ pub(super) fn needs_response(payment: &payment::Model, row: &dispute::Model) -> 
             "Submit evidence or accept it (docs/disputes.md); don't pay the buyer in another way, who would have the money twice."
         }
     };
+    let (order, reason) = (&row.order_id, &row.reason);
+    let message = match is_appeal(&row.status) {
+        true => format!(
+            "The dispute of {amount} of order {order} ({reason}) was decided, and can be appealed{until}. Submit why the decision is \
+             wrong, for which the card network may take a high fee, or accept it (docs/disputes.md).",
+        ),
+        false => format!(
+            "The buyer's bank {what} {amount} of order {order} ({reason}) and wants an answer{until}. {advice}",
+        ),
+    };
     NewFinding {
         kind: "dispute_needs_response",
         stripe_account: Some(row.stripe_account.clone()),
         subject: row.id.clone(),
-        message: format!(
-            "The buyer's bank {what} {amount} of order {} ({}) and wants an answer{until}. {advice}",
-            row.order_id, row.reason,
-        ),
+        message,
         amount: Some(row.amount),
         currency: Some(row.currency.clone()),
     }

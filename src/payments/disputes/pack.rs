@@ -17,6 +17,7 @@ use souk_entity::{OrderFileId, dispute, shipment};
 use crate::db;
 use crate::error::Result;
 
+use super::appeal;
 use known::Known;
 use words::{day, joined};
 
@@ -35,12 +36,27 @@ pub struct Pack {
     pub files: BTreeMap<&'static str, OrderFileId>,
     reason: String,
     is_digital: bool,
+    is_appeal: bool,
 }
 
 impl Pack {
+    /// The pack of an appeal, which takes nothing of what is known.
+    pub fn of_appeal() -> Self {
+        Self {
+            fields: Map::new(),
+            files: BTreeMap::new(),
+            reason: String::new(),
+            is_digital: false,
+            is_appeal: true,
+        }
+    }
+
     /// How complete the evidence is for the dispute's reason, with what a seller has written besides: by field, where null is
     /// a field that is to hold nothing.
     pub fn completeness(&self, draft: &Map<String, Value>) -> Completeness {
+        if self.is_appeal {
+            return completeness::of_appeal(|field| appeal::has(draft, field));
+        }
         let is_text = |value: &Value| !value.is_null() && *value != json!("");
         let has = |field: &str| match draft.get(field) {
             Some(written) => is_text(written),
@@ -50,7 +66,7 @@ impl Pack {
     }
 }
 
-/// Gathers the pack of a dispute.
+/// Gathers the pack of a dispute that isn't appealed.
 ///
 /// # Errors
 /// The database failed, or sums don't fit.
@@ -110,10 +126,7 @@ pub async fn pack<C: ConnectionTrait>(db: &C, dispute: &dispute::Model) -> Resul
         let explained = words::duplicate(&known, &other);
         put("duplicate_charge_explanation", Some(explained), LONG);
     }
-    let used = fields.values().filter_map(Value::as_str);
-    let used: usize = used.map(|text| text.chars().count()).sum();
-    let story = db::fit(&words::story(&known), LONG.min(ALL.saturating_sub(used)));
-    fields.insert("uncategorized_text".to_owned(), json!(story));
+    tell(&mut fields, &words::story(&known));
     if let Some(enhanced) = compelling::evidence(db, &known).await? {
         fields.insert("enhanced_evidence".to_owned(), enhanced);
     }
@@ -122,7 +135,16 @@ pub async fn pack<C: ConnectionTrait>(db: &C, dispute: &dispute::Model) -> Resul
         files: known.files(),
         reason: dispute.reason.clone(),
         is_digital: sent.is_empty() && !digital.is_empty(),
+        is_appeal: false,
     })
+}
+
+/// Adds the story, as far as Stripe's limits leave room for it.
+fn tell(fields: &mut Map<String, Value>, story: &str) {
+    let used = fields.values().filter_map(Value::as_str);
+    let used: usize = used.map(|text| text.chars().count()).sum();
+    let story = db::fit(story, LONG.min(ALL.saturating_sub(used)));
+    fields.insert("uncategorized_text".to_owned(), json!(story));
 }
 
 /// What shipments say, each once, as Stripe wants several: with commas between.

@@ -16,12 +16,12 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Filters, List, Path, ValidJson, json_object, page_by_time};
+use crate::http::{Answer, FilterValue, Filters, List, Path, ValidJson, json_object, page_by_time};
 use crate::identity::Caller;
 use crate::{money, sellers};
 
-use super::pack::{self, Completeness, Missing};
-use super::{acceptance, evidence, submission};
+use super::pack::{self, Completeness, Missing, Pack};
+use super::{acceptance, appeal, evidence, submission};
 
 /// The routes of disputes.
 pub fn router() -> Router<App> {
@@ -91,8 +91,8 @@ struct DisputeResource {
 #[derive(Serialize)]
 struct FeeResource {
     programme: &'static str,
-    amount: Option<i64>,
-    currency: Option<&'static str>,
+    amount: i64,
+    currency: &'static str,
 }
 
 #[derive(Serialize)]
@@ -176,7 +176,10 @@ async fn with_evidence(app: &App, id: &str) -> Answer<WithEvidence> {
     let row = super::find(&app.db.read, id).await?;
     let submission = submission::of_phase(&app.db.read, &row).await?;
     let evidence = evidence::draft(&app.db.read, id).await?;
-    let pack = pack::pack(&app.db.read, &row).await?;
+    let pack = match appeal::is_appeal(&row.status) {
+        true => Pack::of_appeal(),
+        false => pack::pack(&app.db.read, &row).await?,
+    };
     let Completeness { score, missing } = pack.completeness(&evidence);
     Ok(Json(WithEvidence {
         evidence,
@@ -195,40 +198,8 @@ async fn with_evidence(app: &App, id: &str) -> Answer<WithEvidence> {
 struct DisputeFilters {
     order_id: Option<OrderId>,
     seller_id: Option<SellerId>,
-    status: Option<Status>,
-}
-
-/// The statuses that Stripe has today.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    NeedsResponse,
-    UnderReview,
-    Won,
-    Lost,
-    Prevented,
-    WarningNeedsResponse,
-    WarningUnderReview,
-    WarningClosed,
-    AppealNeedsResponse,
-    AppealUnderReview,
-}
-
-impl Status {
-    fn name(self) -> &'static str {
-        match self {
-            Self::NeedsResponse => "needs_response",
-            Self::UnderReview => "under_review",
-            Self::Won => "won",
-            Self::Lost => "lost",
-            Self::Prevented => "prevented",
-            Self::WarningNeedsResponse => "warning_needs_response",
-            Self::WarningUnderReview => "warning_under_review",
-            Self::WarningClosed => "warning_closed",
-            Self::AppealNeedsResponse => "appeal_needs_response",
-            Self::AppealUnderReview => "appeal_under_review",
-        }
-    }
+    /// Stripe adds statuses.
+    status: Option<FilterValue>,
 }
 
 async fn list(
@@ -256,7 +227,7 @@ async fn list(
         query = query.filter(C::PaymentId.in_subquery(paid_for));
     }
     if let Some(status) = filters.status {
-        query = query.filter(C::Status.eq(status.name()));
+        query = query.filter(C::Status.eq(status.as_ref()));
     }
     let by = (C::StripeCreated, C::Id);
     let (rows, has_more): (Vec<dispute::Model>, bool) =
@@ -317,8 +288,8 @@ struct AcknowledgedFee {
         max = money::MAX_AMOUNT,
         message = "amount is 1 to 999999999999 minor units."
     ))]
-    amount: Option<i64>,
-    currency: Option<String>,
+    amount: i64,
+    currency: String,
 }
 
 async fn submit(

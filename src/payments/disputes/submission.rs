@@ -21,7 +21,7 @@ use crate::stripe::{IdempotentCreate, Scope, Upload, key_until};
 use crate::{audit, ids, money, orders};
 
 use super::super::{attempts_text, lock_payment};
-use super::{evidence, is_open_for_evidence, pack, wants_answer};
+use super::{appeal, evidence, is_open_for_evidence, pack, wants_answer};
 
 /// The kind of the finding about evidence that Stripe refused, or that was given up.
 pub const KIND: &str = "dispute_evidence_not_submitted";
@@ -31,28 +31,31 @@ pub const KIND: &str = "dispute_evidence_not_submitted";
 pub struct Fee {
     /// Stripe's name of the programme, such as `visa_compliance`.
     pub programme: &'static str,
-    /// Minor units. None: Stripe's pages don't name it.
-    pub amount: Option<i64>,
+    /// Minor units.
+    pub amount: i64,
     /// Lower case. The seller's account may be charged as much in its own currency.
-    pub currency: Option<&'static str>,
+    pub currency: &'static str,
 }
 
-/// docs.stripe.com/disputes/api/visa-compliance names 500 USD; of Mastercard's no amount is named.
+/// docs.stripe.com/disputes/api/visa-compliance and …/mastercard-compliance: 500 USD, or as much in another currency.
 const FEES: [Fee; 2] = [
     Fee {
         programme: "visa_compliance",
-        amount: Some(50_000),
-        currency: Some("usd"),
+        amount: 50_000,
+        currency: "usd",
     },
     Fee {
         programme: "mastercard_compliance",
-        amount: None,
-        currency: None,
+        amount: 50_000,
+        currency: "usd",
     },
 ];
 
-/// The fee of evidence against this dispute. None: it costs nothing.
+/// The fee of evidence against this dispute. None: it costs nothing, or Stripe asks for no acknowledgement, as with an appeal.
 pub fn fee(row: &dispute::Model) -> Option<Fee> {
+    if appeal::is_appeal(&row.status) {
+        return None;
+    }
     let eligibility = &row.enhanced_eligibility.0;
     FEES.into_iter()
         .find(|fee| !eligibility[fee.programme].is_null())
@@ -106,7 +109,7 @@ pub async fn request(
     app: &App,
     row: &dispute::Model,
     by: &str,
-    acknowledged: Option<(Option<i64>, Option<String>)>,
+    acknowledged: Option<(i64, String)>,
 ) -> Result<()> {
     let tx = app.db.begin_write().await?;
     lock_payment(&tx, &row.payment_id).await?;
@@ -119,8 +122,12 @@ pub async fn request(
         return Ok(());
     }
     is_open_for_evidence(&row, tx.now())?;
-    let known = evidence::known(pack::pack(&tx, &row).await?);
-    let mut fields = evidence::to_submit(evidence::draft(&tx, &row.id).await?, known)?;
+    let draft = evidence::draft(&tx, &row.id).await?;
+    let mut fields = if appeal::is_appeal(&row.status) {
+        appeal::to_submit(&draft)?
+    } else {
+        evidence::to_submit(draft, evidence::known(pack::pack(&tx, &row).await?))?
+    };
     if let Some(fee) = fee(&row) {
         check_acknowledged(fee, acknowledged)?;
         fields["enhanced_evidence"][fee.programme] = json!({ "fee_acknowledged": true });
@@ -170,20 +177,16 @@ async fn store(tx: &Tx, row: &dispute_submission::Model, again: bool) -> Result<
     Ok(())
 }
 
-fn check_acknowledged(fee: Fee, said: Option<(Option<i64>, Option<String>)>) -> Result<()> {
-    let named = (fee.amount, fee.currency.map(str::to_owned));
-    if said == Some(named) {
+fn check_acknowledged(fee: Fee, said: Option<(i64, String)>) -> Result<()> {
+    if said == Some((fee.amount, fee.currency.to_owned())) {
         return Ok(());
     }
-    let costs = match (fee.amount, fee.currency) {
-        (Some(amount), Some(currency)) => format!("costs {}", money::display(amount, currency)),
-        _ => "costs a fee that the Stripe dashboard names".to_owned(),
-    };
+    let costs = money::display(fee.amount, fee.currency);
     Err(Error::Conflict {
         code: "fee_not_acknowledged",
         param: Some("acknowledged_fee".to_owned()),
         message: format!(
-            "Evidence against this dispute {costs}, which comes back only if it is won. To submit it, send the dispute's fee as \
+            "Evidence against this dispute costs {costs}, which comes back only if it is won. To submit it, send the dispute's fee as \
              acknowledged_fee."
         ),
     })
@@ -211,20 +214,26 @@ pub async fn submit(app: &App, id: &SubmissionId) -> Result<()> {
         Err(Error::StripeRefused(fault)) => return end(app, &submission, Some(&fault)).await,
         uploaded => uploaded?,
     }
+    let is_appeal = !submission.fields.0[appeal::FIELD].is_null();
     let is_there = |view: &DisputeView| {
         let details = view.evidence_details.as_ref();
         details.is_some_and(|details| details.submission_count > submission.count_before)
+            // Whether Stripe counts appeals isn't documented.
+            || (is_appeal && view.status == "appeal_under_review")
     };
     let find_existing = async {
         let view: DisputeView = scope.get(&request::retrieve(&dispute.id)).await?;
         Ok(is_there(&view).then_some(()))
     };
-    let update = request::submit(&dispute.id, &submission.fields.0);
+    let mut update = scope.prepare(&request::submit(&dispute.id, &submission.fields.0));
+    if is_appeal {
+        appeal::API_VERSION.clone_into(&mut update.version);
+    }
     let (number, until) = (submission.key_number, submission.key_until);
     let sent = IdempotentCreate::of(dispute_submission::Entity, id, number, until)
         .make(&app.db, app.clock.now(), find_existing, async |n| {
             let key = format!("evidence:{id}:{n}");
-            scope.post::<Value, _>(&update, &key).await.map(drop)
+            app.stripe.send::<Value>(&update, &key).await.map(drop)
         })
         .await;
     let refused = match sent {
@@ -249,8 +258,13 @@ async fn upload_files(
     submission: &mut dispute_submission::Model,
 ) -> Result<()> {
     use dispute_submission::Column as C;
-    for name in evidence::FILES {
-        let named = submission.fields.0[name].as_str().map(OrderFileId::from);
+    let appeal = submission.fields.0.pointer(appeal::FILES);
+    let appeal = 0..appeal.and_then(Value::as_array).map_or(0, Vec::len);
+    let appeal = appeal.map(|at| ("supporting_file", format!("{}/{at}", appeal::FILES)));
+    let fields = evidence::FILES.map(|name| (name, format!("/{name}")));
+    for (name, place) in fields.into_iter().chain(appeal) {
+        let named = submission.fields.0.pointer(&place);
+        let named = named.and_then(Value::as_str).map(OrderFileId::from);
         let Some(id) = named.filter(|id| id.as_ref().starts_with(OrderFileId::PREFIX)) else {
             continue;
         };
@@ -269,7 +283,9 @@ async fn upload_files(
         // A new key each time: Stripe would repeat a 500 that it has saved.
         let key = format!("evidence_file:{id}:{}", ids::random_token());
         let uploaded: IdView = scope.upload(&upload, &key).await?;
-        submission.fields.0[name] = json!(uploaded.id);
+        if let Some(named) = submission.fields.0.pointer_mut(&place) {
+            *named = json!(uploaded.id);
+        }
         let tx = app.db.begin_write().await?;
         dispute_submission::Entity::update_many()
             .col_expr(C::Fields, Expr::value(submission.fields.clone()))

@@ -115,6 +115,17 @@ const REBUTTAL: Need = need(
 );
 const STORY: Need = need(&["uncategorized_text"], 1, "Tell what happened, in order.");
 
+const FILING: Need = need(
+    &["reason_for_filing"],
+    4,
+    "Say why the decision is wrong (evidence.appeal.card.reason_for_filing).",
+);
+const SUPPORT: Need = need(
+    &["supporting_files"],
+    1,
+    "Add files of the order that show it (evidence.appeal.card.supporting_files).",
+);
+
 /// What a reason needs. Stripe's reasons that aren't named here are answered with what shows that the sale was right.
 fn needs(reason: &str, is_digital: bool) -> Vec<Need> {
     let delivery = || match is_digital {
@@ -141,7 +152,15 @@ fn needs(reason: &str, is_digital: bool) -> Vec<Need> {
 
 /// How complete evidence is that has these fields.
 pub(super) fn of(reason: &str, is_digital: bool, has: impl Fn(&str) -> bool) -> Completeness {
-    let needs = needs(reason, is_digital);
+    of_needs(&needs(reason, is_digital), has)
+}
+
+/// How complete an appeal is that has these fields of `evidence.appeal.card`.
+pub(super) fn of_appeal(has: impl Fn(&str) -> bool) -> Completeness {
+    of_needs(&[FILING, SUPPORT], has)
+}
+
+fn of_needs(needs: &[Need], has: impl Fn(&str) -> bool) -> Completeness {
     let is_met = |need: &Need| need.fields.iter().any(|field| has(field));
     let weight =
         |needs: &mut dyn Iterator<Item = &Need>| needs.map(|need| need.weight).sum::<i64>();
