@@ -173,7 +173,7 @@ impl Events {
 
 async fn reread(app: &TestApp, checkout: &Checkout) {
     let payment = PaymentId::from(checkout.payment.as_str());
-    let read = payments::sessions::reread(&app.app, &payment).await;
+    let read = payments::reread::payment(&app.app, &payment).await;
     read.expect("reads");
 }
 
