@@ -1,10 +1,12 @@
 //! Appeals: a decided dispute that goes to the card network, with evidence of its own.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use souk::payments;
 use souk_simulator::FaultKind;
 
-use crate::harness::{Answer, Checkout, Has, Shop, TestApp, text};
+use crate::harness::{Answer, Between, Checkout, Has, Shop, TestApp, text};
 
 /// A dispute that was lost, and can be appealed.
 struct Case {
@@ -17,7 +19,10 @@ struct Case {
 
 impl Case {
     async fn with(settings: &[(&str, &str)]) -> Self {
-        let app = TestApp::with(settings).await;
+        Self::of(TestApp::with(settings).await).await
+    }
+
+    async fn of(app: TestApp) -> Self {
         let shop = app.shop("mira").await;
         let lamp = app.product(&shop, 2500, Some(5)).await;
         app.sale(&lamp).await;
@@ -193,6 +198,42 @@ async fn an_appeal_is_submitted_once_whatever_becomes_of_stripes_answer() {
         let read = case.read().await;
         assert_eq!(read["submission"]["status"], "submitted", "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn an_appeal_that_came_through_is_known_where_stripe_does_not_count_it() {
+    let (app, between) = Between::start().await;
+    let case = Case::of(app).await;
+    case.decide("lost").await;
+    case.decide("appealed").await;
+    let why = json!({ "appeal": { "card": { "reason_for_filing": "Delivered" } } });
+    case.write(why).await.expect(200);
+    let path = format!("/v1/disputes/{}", case.dispute);
+    let of_dispute = path.clone();
+    between.edit(move |asked, _, answer| {
+        if asked.starts_with(&of_dispute) && answer["object"] == "dispute" {
+            answer["evidence_details"]["submission_count"] = json!(0);
+        }
+    });
+    let fault = FaultKind::CommitThenError500;
+    case.app.fault("POST", &path, fault, Some(4)).await;
+    case.submit().await.expect(200);
+    for _ in 0..6 {
+        case.app.settle().await;
+        case.app.advance(30).await;
+    }
+    case.read()
+        .await
+        .has(json!({ "submission": { "status": "submitted" }, "status": "appeal_under_review" }));
+    let count = case.at_stripe().await["evidence_details"]["submission_count"].clone();
+    assert_eq!(count, 1);
+    // The first version that has them, and no other.
+    let newer = between.versions(&path).into_iter();
+    let newer: BTreeSet<_> = newer
+        .filter(|version| version != souk_simulator::API_VERSION)
+        .collect();
+    assert_eq!(newer, ["2026-10-28.endive".to_owned()].into());
+    assert_eq!(case.app.open_findings().await, []);
 }
 
 #[tokio::test]

@@ -424,6 +424,54 @@ async fn an_earlier_payment_that_was_reported_as_fraud_is_none_of_the_two() {
 }
 
 #[tokio::test]
+async fn an_earlier_payment_is_none_of_the_two_unless_it_was_kept_and_made_by_the_same_card_and_buyer()
+ {
+    let app = app().await;
+    let (_, lamp) = shop_with_policy(&app).await;
+    let earlier = [(200, IP), (150, IP)];
+    let bought = history(&app, &lamp, &earlier, qualifying()).await;
+    let two = async || priors(&pack_of(&app, &bought).await).map(Vec::len);
+    assert_eq!(two().await, Some(2));
+    let of = "SELECT id AS it FROM payments WHERE paid_at IS NOT NULL ORDER BY paid_at DESC, id DESC LIMIT 1 OFFSET 1";
+    let payment: String = app.query(of).await;
+    let paid = format!("SELECT order_id FROM payment_orders WHERE payment_id = '{payment}'");
+    for (table, spoilt, whole, row) in [
+        (
+            "payments",
+            "amount_refunded = amount_paid",
+            "amount_refunded = 0",
+            format!("id = '{payment}'"),
+        ),
+        (
+            "charge_details",
+            "fingerprint = fingerprint || 'x'",
+            "fingerprint = REPLACE(fingerprint, 'x', '')",
+            format!("payment_id = '{payment}'"),
+        ),
+        (
+            "charge_details",
+            "charge_account = charge_account || 'x'",
+            "charge_account = REPLACE(charge_account, 'x', '')",
+            format!("payment_id = '{payment}'"),
+        ),
+        (
+            "orders",
+            "buyer_id = NULL, email = 'x' || email",
+            "email = SUBSTR(email, 2)",
+            format!("id IN ({paid})"),
+        ),
+    ] {
+        app.sql(&format!("UPDATE {table} SET {spoilt} WHERE {row}"))
+            .await;
+        assert_eq!(two().await, None, "{table} {spoilt}");
+        app.sql(&format!("UPDATE {table} SET {whole} WHERE {row}"))
+            .await;
+        // The same address of mail is enough.
+        assert_eq!(two().await, Some(2), "{table} {whole}");
+    }
+}
+
+#[tokio::test]
 async fn what_stripe_says_of_compelling_evidence_goes_before_what_we_reckon() {
     let app = app().await;
     let (_, lamp) = shop_with_policy(&app).await;

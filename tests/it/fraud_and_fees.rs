@@ -1,9 +1,15 @@
 //! What disputes and suspicions of fraud cost and tell: fraud warnings, fees of lost disputes, the networks' limits, files.
 
-use serde_json::{Value, json};
-use souk::reconciliation;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use crate::harness::{Checkout, Has, Shop, TestApp, text};
+use futures_util::future::join;
+use serde_json::{Value, json};
+use souk::{payments, reconciliation};
+use souk_simulator::FaultKind;
+
+use crate::harness::{Between, Checkout, Has, Shop, TestApp, text, until};
 
 const DAY: i64 = 24 * 3600;
 
@@ -257,4 +263,60 @@ async fn a_suspicion_that_is_read_before_its_payment_is_confirmed_waits_for_it()
     assert_eq!(app.count("early_fraud_warnings").await, 1);
     let open = app.open_findings().await;
     assert_eq!(open[0].0, "early_fraud_warning");
+}
+
+#[tokio::test]
+async fn a_suspicion_as_it_was_before_is_not_stored_over_what_it_is_now() {
+    let (app, between) = Between::start().await;
+    let (shop, checkout) = paid_with(&app, SUSPECTED).await;
+    let warning: String = app.query("SELECT id AS it FROM early_fraud_warnings").await;
+    let read = format!("/v1/radar/early_fraud_warnings/{warning}");
+    let shown = Arc::new(AtomicBool::new(false));
+    let is_shown = Arc::clone(&shown);
+    between.delay(move |asked| match asked == read {
+        true if !shown.swap(true, Ordering::SeqCst) => Duration::from_secs(2),
+        _ => Duration::ZERO,
+    });
+    let overtaken = async {
+        let account = shop.account.as_str().into();
+        let read = payments::disputes::sync_warning(&app.app, &account, false, &warning).await;
+        read.expect("reads");
+    };
+    let refunded = async {
+        let is_shown = async || is_shown.load(Ordering::SeqCst).then_some(());
+        until("Stripe shows the warning", is_shown).await;
+        app.advance(1).await;
+        let body = json!({ "order_id": checkout.order });
+        app.post("/v1/refunds", body)
+            .by(&shop.owner)
+            .expect(201)
+            .await;
+        app.settle().await;
+        assert_eq!(app.open_findings().await, []);
+    };
+    join(overtaken, refunded).await;
+    assert_eq!(app.open_findings().await, []);
+}
+
+#[tokio::test]
+async fn nobody_is_reminded_of_a_dispute_whose_answer_is_on_its_way() {
+    for (answer, reminders) in [(None, 1), (Some("submit"), 0), (Some("accept"), 0)] {
+        let app = TestApp::start().await;
+        // Stripe takes no answer for days.
+        app.allow_unfinished_work();
+        let (shop, _) = paid_with(&app, DISPUTED).await;
+        let id: String = app.query("SELECT id AS it FROM disputes").await;
+        let path = format!("/v1/disputes/{id}");
+        app.fault("POST", &path, FaultKind::Error500, None).await;
+        if let Some(answer) = answer {
+            let path = format!("{path}/{answer}");
+            app.post(path, json!({})).by(&shop.owner).expect(200).await;
+        }
+        app.run_jobs().await;
+        app.advance(6 * DAY).await;
+        reconciliation::reconcile(&app.app).await.expect("looks");
+        app.run_jobs().await;
+        let waits = "A dispute waits for your answer";
+        assert_eq!(app.mails_called(waits), reminders, "{answer:?}");
+    }
 }

@@ -36,6 +36,7 @@ struct Inner {
     delay: Option<Delay>,
     asked: Vec<String>,
     sent: Vec<String>,
+    versions: Vec<(String, String)>,
 }
 
 impl Between {
@@ -98,6 +99,13 @@ impl Between {
             .collect()
     }
 
+    /// The API versions of the requests to a path so far.
+    pub fn versions(&self, path: &str) -> Vec<String> {
+        let inner = self.lock();
+        let of_path = inner.versions.iter().filter(|(to, _)| to == path);
+        of_path.map(|(_, version)| version.clone()).collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().expect("a lock")
     }
@@ -122,6 +130,10 @@ async fn pass_on(State(between): State<Between>, request: Request) -> Response {
     let posted = String::from_utf8_lossy(&body);
     between.lock().sent.push(format!("{asked} {posted}"));
     let mut headers = parts.headers;
+    let version = headers.get("stripe-version");
+    let version = version.and_then(|version| version.to_str().ok());
+    let version = (asked.clone(), version.unwrap_or_default().to_owned());
+    between.lock().versions.push(version);
     headers.remove("host");
     let answer = between
         .http
