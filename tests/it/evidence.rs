@@ -319,6 +319,40 @@ async fn an_inquiry_a_dispute_and_an_appeal_are_answered_once_each() {
 }
 
 #[tokio::test]
+async fn evidence_that_a_dispute_has_overtaken_is_not_submitted_beside_that_of_the_next_phase() {
+    // Stripe may have had it all the same.
+    for (fault, at_first) in [
+        (FaultKind::TimeoutBeforeCommit, 0),
+        (FaultKind::CommitThenTimeout, 1),
+    ] {
+        let case = Case::with("4000000000001976").await;
+        let path = format!("/v1/disputes/{}", case.dispute);
+        case.write(json!({ "customer_name": "Ada" })).await;
+        case.app.fault("POST", &path, fault, None).await;
+        case.submit().await.expect(200);
+        case.app.run_jobs().await;
+        assert_eq!(case.submissions().await, at_first, "{fault:?}");
+        case.app.simulator.clear_faults().await;
+        let decide = format!("{path}/decide").replace("/v1", "");
+        let escalated = json!({ "outcome": "escalated" });
+        case.app.simulate(&decide, escalated).await;
+        case.submit().await.expect(200);
+        assert_eq!(case.app.count("dispute_submissions").await, 2);
+        for _ in 0..6 {
+            case.app.settle().await;
+            case.app.advance(30).await;
+        }
+        assert_eq!(case.submissions().await, at_first + 1, "{fault:?}");
+        let submitted = "dispute_submissions WHERE status = 'submitted'";
+        assert_eq!(case.app.count(submitted).await, at_first + 1, "{fault:?}");
+        let read = case.read().await;
+        read.has(json!({ "status": "under_review", "submission": { "status": "submitted" } }));
+        assert_eq!(case.app.open_findings().await, []);
+        assert_eq!(case.app.mails_called("Your evidence was not submitted"), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_fee_is_acknowledged_as_it_is_named_or_nothing_is_submitted() {
     let case = Case::with(COMPLIANCE).await;
     let read = case.read().await;

@@ -199,32 +199,45 @@ async fn row<C: ConnectionTrait>(db: &C, id: &SubmissionId) -> Result<dispute_su
     found.ok_or_else(|| Error::internal(format!("submission {id} is missing")))
 }
 
-/// The job: submits evidence, and has the dispute read again.
+/// The job: submits evidence, and has the dispute read again. Evidence of an earlier phase goes first, or never.
 ///
 /// # Errors
-/// Stripe has not answered. A refusal is a finding and no error.
+/// Stripe has not answered, or an earlier phase's evidence is under way. A refusal is a finding and no error.
 pub async fn submit(app: &App, id: &SubmissionId) -> Result<()> {
     let mut submission = row(&app.db.read, id).await?;
     if submission.status != SubmissionStatus::Requested {
         return Ok(());
     }
     let dispute = super::find(&app.db.read, &submission.dispute_id).await?;
-    let scope = app.stripe.at(&dispute.stripe_account);
-    match upload_files(app, &scope, &mut submission).await {
-        Err(Error::StripeRefused(fault)) => return end(app, &submission, Some(&fault)).await,
-        uploaded => uploaded?,
-    }
+    let counted = counted_before(app, &submission).await?;
     let is_appeal = !submission.fields.0[appeal::FIELD].is_null();
     let is_there = |view: &DisputeView| {
         let details = view.evidence_details.as_ref();
-        details.is_some_and(|details| details.submission_count > submission.count_before)
+        details.is_some_and(|details| details.submission_count > counted)
             // Whether Stripe counts appeals isn't documented.
             || (is_appeal && view.status == "appeal_under_review")
     };
-    let find_existing = async {
-        let view: DisputeView = scope.get(&request::retrieve(&dispute.id)).await?;
-        Ok(is_there(&view).then_some(()))
+    let scope = app.stripe.at(&dispute.stripe_account);
+    let read = async || {
+        scope
+            .get::<DisputeView, _>(&request::retrieve(&dispute.id))
+            .await
     };
+    if dispute.phase != submission.phase || counted != submission.count_before {
+        let view = read().await?;
+        let is_late = dispute.phase != submission.phase || !wants_answer(&view.status);
+        if is_there(&view) || is_late {
+            let refused = (!is_there(&view)).then(Refusal::too_late);
+            return settle(app, &dispute, &submission, refused).await;
+        }
+    }
+    match upload_files(app, &scope, &mut submission).await {
+        Err(Error::StripeRefused(fault)) => {
+            return end(app, &submission, Some(Refusal::of(&fault))).await;
+        }
+        uploaded => uploaded?,
+    }
+    let find_existing = async { Ok(is_there(&read().await?).then_some(())) };
     let mut update = scope.prepare(&request::submit(&dispute.id, &submission.fields.0));
     if is_appeal {
         appeal::API_VERSION.clone_into(&mut update.version);
@@ -240,14 +253,84 @@ pub async fn submit(app: &App, id: &SubmissionId) -> Result<()> {
         Ok(()) => None,
         Err(Error::StripeRefused(fault)) => {
             // An earlier try may have come through, and the bank decided since.
-            let view: DisputeView = scope.get(&request::retrieve(&dispute.id)).await?;
-            (!is_there(&view)).then_some(fault)
+            (!is_there(&read().await?)).then(|| Refusal::of(&fault))
         }
         Err(e) => return Err(e),
     };
-    // Before the end is stored: whether a refusal needs a person depends on how the dispute stands.
+    settle(app, &dispute, &submission, refused).await
+}
+
+/// Has the dispute read before the end is stored, since whether a refusal needs a person depends on how the dispute stands.
+async fn settle(
+    app: &App,
+    dispute: &dispute::Model,
+    submission: &dispute_submission::Model,
+    refused: Option<Refusal>,
+) -> Result<()> {
     super::sync(app, &dispute.stripe_account, dispute.livemode, &dispute.id).await?;
-    end(app, &submission, refused.as_deref()).await
+    end(app, submission, refused).await
+}
+
+/// How often evidence had been submitted before this, by Stripe's count: as it was when this was asked for, or more if an
+/// earlier phase's came through since.
+///
+/// # Errors
+/// An earlier phase's evidence may still be on its way. Its job is staged again, in case it was given up.
+async fn counted_before(app: &App, submission: &dispute_submission::Model) -> Result<i64> {
+    use dispute_submission::Column as C;
+    let earlier = dispute_submission::Entity::find()
+        .filter(C::DisputeId.eq(submission.dispute_id.clone()))
+        .filter(C::Phase.lt(submission.phase))
+        .all(&app.db.read)
+        .await?;
+    let mut counted = submission.count_before;
+    for one in earlier {
+        match one.status {
+            SubmissionStatus::Requested => {
+                let tx = app.db.begin_write().await?;
+                let submission = one.id;
+                jobs::stage(&tx, &Job::SubmitEvidence { submission }).await?;
+                tx.commit().await?;
+                return Err(Error::Busy(format!(
+                    "evidence of an earlier phase of dispute {} is under way",
+                    one.dispute_id
+                )));
+            }
+            SubmissionStatus::Submitted => {
+                counted = std::cmp::max(counted, one.count_before.saturating_add(1));
+            }
+            SubmissionStatus::Refused => {}
+        }
+    }
+    Ok(counted)
+}
+
+/// Why evidence was not submitted.
+struct Refusal {
+    /// Stripe's `code`.
+    code: Option<String>,
+    words: String,
+    /// For a finding.
+    sentence: String,
+}
+
+impl Refusal {
+    fn of(fault: &StripeFault) -> Self {
+        Self {
+            code: fault.code.clone(),
+            words: fault.words().to_owned(),
+            sentence: format!("Stripe refused it: {}", fault.words().trim_end_matches('.')),
+        }
+    }
+
+    fn too_late() -> Self {
+        let sentence = "The dispute went on before Stripe had it";
+        Self {
+            code: None,
+            words: format!("{sentence}."),
+            sentence: sentence.to_owned(),
+        }
+    }
 }
 
 /// Has the orders' files that the evidence names uploaded (docs.stripe.com/file-upload), and puts Stripe's ids in their place, so
@@ -302,14 +385,14 @@ async fn upload_files(
 async fn end(
     app: &App,
     submission: &dispute_submission::Model,
-    refused: Option<&StripeFault>,
+    refused: Option<Refusal>,
 ) -> Result<()> {
     use dispute_submission::Column as C;
     let tx = app.db.begin_write().await?;
     let dispute = super::find(&tx, &submission.dispute_id).await?;
     lock_payment(&tx, &dispute.payment_id).await?;
     let dispute = super::find(&tx, &dispute.id).await?;
-    let (to, submitted_at) = match refused {
+    let (to, submitted_at) = match &refused {
         None => (SubmissionStatus::Submitted, Some(tx.now())),
         Some(_) => (SubmissionStatus::Refused, None::<Timestamp>),
     };
@@ -318,11 +401,11 @@ async fn end(
         .col_expr(C::SubmittedAt, Expr::value(submitted_at))
         .col_expr(
             C::FailureCode,
-            Expr::value(refused.and_then(|fault| fault.code.clone())),
+            Expr::value(refused.as_ref().and_then(|it| it.code.clone())),
         )
         .col_expr(
             C::FailureReason,
-            Expr::value(refused.map(|fault| fault.words().to_owned())),
+            Expr::value(refused.as_ref().map(|it| it.words.clone())),
         )
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(submission.id.clone()))
@@ -338,14 +421,14 @@ async fn end(
             super::log(&tx, &dispute.payment_id, "dispute_evidence_submitted", data).await?;
             findings::resolve(&tx, KIND, &dispute.id).await?;
         }
-        Some(fault) => {
-            data["reason"] = json!(fault.words());
+        Some(refusal) => {
+            data["reason"] = json!(refusal.words);
             super::log(&tx, &dispute.payment_id, "dispute_evidence_refused", data).await?;
-            if !wants_answer(&dispute.status) {
+            // What was asked for in a later phase goes on.
+            if !wants_answer(&dispute.status) || !is_wanted(&tx, &dispute).await? {
                 return tx.commit().await;
             }
-            let why = format!("Stripe refused it: {}", fault.words().trim_end_matches('.'));
-            findings::raise(&tx, not_submitted(&dispute, &why)).await?;
+            findings::raise(&tx, not_submitted(&dispute, &refusal.sentence)).await?;
             let mail = Job::Mail {
                 what: "evidence_refused".to_owned(),
                 to: Recipient::Seller,
