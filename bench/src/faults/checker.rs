@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value as Sql};
 use serde_json::Value;
 
-use super::checks::CHECKS;
+use super::after_sales::Asked;
+use super::checks::{CHECKS, Check};
 use crate::Failure;
 
 /// The rows that break a rule, by category.
 pub type Faults = BTreeMap<String, Vec<String>>;
 
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 9] = [
     ("oracle_platform", "account TEXT PRIMARY KEY"),
     (
         "oracle_deliveries",
@@ -28,23 +29,41 @@ const TABLES: [(&str, &str); 7] = [
     ),
     (
         "oracle_fees",
-        "id TEXT PRIMARY KEY, amount BIGINT, amount_refunded BIGINT, charge_refunded BIGINT, currency TEXT",
+        "id TEXT PRIMARY KEY, amount BIGINT, amount_refunded BIGINT, currency TEXT, charge_amount BIGINT, charge_back BIGINT",
     ),
     (
         "oracle_transactions",
         "id TEXT PRIMARY KEY, account TEXT, net BIGINT",
     ),
+    (
+        "oracle_disputes",
+        "id TEXT PRIMARY KEY, account TEXT, intent TEXT, amount BIGINT, status TEXT, refundable BIGINT, withdrawn BIGINT, \
+         has_evidence BIGINT, submissions BIGINT, due_by BIGINT",
+    ),
+    ("asked_refunds", "key TEXT, order_id TEXT, refund TEXT"),
 ];
 
-/// Compares the books. Nobody may be writing. `acknowledged` are the events that were answered with 2xx.
+/// Compares the books. Nobody may be writing. `acknowledged` are the events that were answered with 2xx, `asked` the refunds
+/// that were asked for. `only` are the rules to check; none given: all.
 pub async fn check(
     db: &DatabaseConnection,
     oracle: &Value,
     acknowledged: &BTreeMap<String, u32>,
+    asked: &BTreeMap<String, Asked>,
+    only: Option<&[&str]>,
 ) -> Result<Faults, Failure> {
     write_down(db, oracle, acknowledged).await?;
+    let rows = asked.iter().flat_map(|(key, asked)| {
+        let row = |refund: Sql| vec![key.as_str().into(), asked.order.as_str().into(), refund];
+        // One without an answer, too.
+        let answered = asked.refunds.iter().map(|id| id.as_str().into());
+        let rows = answered.chain(asked.refunds.is_empty().then(|| Sql::String(None)));
+        rows.map(row).collect::<Vec<_>>()
+    });
+    insert(db, "asked_refunds", rows.collect()).await?;
     let mut faults = Faults::new();
-    for check in &CHECKS {
+    let is_wanted = |check: &&Check| only.is_none_or(|only| only.contains(&check.category));
+    for check in CHECKS.iter().filter(is_wanted) {
         let found = ask(db, check.sql).await?;
         if !found.is_empty() {
             faults.insert(format!("{}: {}", check.category, check.wrong), found);
@@ -96,7 +115,7 @@ async fn write_down(
         .map(|(id, times)| vec![id.as_str().into(), i64::from(*times).into()]);
     insert(db, "oracle_deliveries", rows.collect()).await?;
     insert(db, "oracle_platform", vec![vec![txt(oracle, "platform")]]).await?;
-    let refunded = refunded_charges(oracle);
+    let charges = charges(oracle);
     for (account, books) in oracle["accounts"].as_object().into_iter().flatten() {
         let list = |kind: &str| books[kind].as_array().cloned().unwrap_or_default();
         let events = list("events");
@@ -126,8 +145,13 @@ async fn write_down(
         });
         insert(db, "oracle_refunds", rows.collect()).await?;
         let fees = list("application_fees");
-        let rows = fees.iter().map(|fee| fee_row(fee, &refunded));
+        let rows = fees.iter().map(|fee| fee_row(fee, &charges));
         insert(db, "oracle_fees", rows.collect()).await?;
+        let disputes = list("disputes");
+        // Nothing is heard of those of an account that has left.
+        let heard = disputes.iter().filter(|_| books["deauthorized"] != true);
+        let rows = heard.map(|dispute| dispute_row(account, dispute));
+        insert(db, "oracle_disputes", rows.collect()).await?;
         let transactions = list("balance_transactions");
         let rows = transactions
             .iter()
@@ -144,23 +168,52 @@ async fn write_down(
     Ok(())
 }
 
-fn fee_row(fee: &Value, refunded: &BTreeMap<String, bool>) -> Vec<Sql> {
-    let whole = refunded.get(fee["charge"].as_str().unwrap_or_default()) == Some(&true);
-    let (amount, back) = (int(fee, "amount"), int(fee, "amount_refunded"));
-    let (id, currency) = (txt(fee, "id"), txt(fee, "currency"));
-    vec![id, amount, back, i64::from(whole).into(), currency]
+fn fee_row(fee: &Value, charges: &BTreeMap<String, (i64, i64)>) -> Vec<Sql> {
+    let charge = charges.get(fee["charge"].as_str().unwrap_or_default());
+    let (whole, back) = charge.copied().unwrap_or_default();
+    vec![
+        txt(fee, "id"),
+        int(fee, "amount"),
+        int(fee, "amount_refunded"),
+        txt(fee, "currency"),
+        whole.into(),
+        back.into(),
+    ]
 }
 
-/// Whether each charge was refunded in full.
-fn refunded_charges(oracle: &Value) -> BTreeMap<String, bool> {
+fn dispute_row(account: &str, dispute: &Value) -> Vec<Sql> {
+    let details = &dispute["evidence_details"];
+    let moved = dispute["balance_transactions"].as_array();
+    let moved = moved
+        .into_iter()
+        .flatten()
+        .filter_map(|t| t["amount"].as_i64());
+    let flag = |is: bool| Sql::from(i64::from(is));
+    vec![
+        txt(dispute, "id"),
+        account.into(),
+        txt(dispute, "payment_intent"),
+        int(dispute, "amount"),
+        txt(dispute, "status"),
+        flag(dispute["is_charge_refundable"] == true),
+        flag(moved.sum::<i64>() < 0),
+        flag(details["has_evidence"] == true),
+        int(details, "submission_count"),
+        int(details, "due_by"),
+    ]
+}
+
+/// Of each charge what was paid, and what of it was refunded.
+fn charges(oracle: &Value) -> BTreeMap<String, (i64, i64)> {
     let accounts = oracle["accounts"].as_object().into_iter().flatten();
     let charges =
         accounts.flat_map(|(_, books)| books["charges"].as_array().cloned().unwrap_or_default());
+    let amount = |charge: &Value, name: &str| charge[name].as_i64().unwrap_or(0);
     charges
         .map(|c| {
             (
                 c["id"].as_str().unwrap_or_default().to_owned(),
-                c["refunded"] == true,
+                (amount(&c, "amount"), amount(&c, "amount_refunded")),
             )
         })
         .collect()

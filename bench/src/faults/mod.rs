@@ -1,6 +1,7 @@
 //! `souk-bench faults`: the real server under every kind of disruption, and whether a cent or an event is lost or doubled.
 
 mod admin;
+mod after_sales;
 mod bugs;
 mod checker;
 mod checks;

@@ -49,12 +49,14 @@ pub struct Plan {
     pub poison: f64,
     /// The share of payments that the seller refunds.
     pub refunds: f64,
+    /// The share of payments that the buyer disputes, or has the bank ask about.
+    pub disputes: f64,
     /// Sessions whose creation Stripe never answers.
     pub unanswered: u32,
     pub copies: u32,
     pub lost: f64,
     pub shuffle: Duration,
-    /// How Stripe fails requests about refunds, each fault for a share of them.
+    /// How Stripe fails requests about refunds and answers to disputes, each fault for a share of them.
     pub stripe: Vec<(FaultKind, f64)>,
     pub replicas: usize,
     /// How wrong each replica's clock is, in seconds; none given: all are right. Buyers and sellers then use the first replica,
@@ -91,6 +93,7 @@ impl Plan {
             forged: 0.1,
             poison: 0.0,
             refunds: 0.1,
+            disputes: 0.0,
             unanswered: 0,
             copies: 2,
             lost: 0.0,

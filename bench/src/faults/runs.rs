@@ -39,6 +39,17 @@ pub struct Run {
     pub also: fn(&Plan, &Outcome) -> Vec<String>,
 }
 
+/// Disputes and refunds of lines must have been among it.
+fn after_sales(_: &Plan, outcome: &Outcome) -> Vec<String> {
+    let shown = [
+        ("no line was refunded", outcome.by_line),
+        ("no dispute was answered with evidence", outcome.answered),
+    ];
+    let none = shown.into_iter().filter(|(_, count)| *count == 0);
+    none.map(|(none, _)| format!("{none}, so nothing was shown of that"))
+        .collect()
+}
+
 const fn nothing_else(_: &Plan, _: &Outcome) -> Vec<String> {
     Vec::new()
 }
@@ -62,13 +73,18 @@ pub const RUNS: [Run; 13] = [
                 lost: of(size, 0.1, 0.02),
                 shuffle: Duration::from_millis(of(size, 1500, 5000)),
                 unanswered: 2,
+                refunds: of(size, 0.4, 0.1),
+                disputes: of(size, 0.3, 0.05),
                 buyers: of(size, 8, 24),
                 ..Plan::quiet(seed, of(size, 60, 22_000))
             })
         },
-        also: |_, outcome| match outcome.lost {
-            0 => vec!["the network lost nothing, so nothing was shown".to_owned()],
-            _ => vec![],
+        also: |plan, outcome| {
+            let mut violations = after_sales(plan, outcome);
+            if outcome.lost == 0 {
+                violations.push("the network lost nothing, so nothing was shown".to_owned());
+            }
+            violations
         },
     },
     Run {
@@ -81,11 +97,13 @@ pub const RUNS: [Run; 13] = [
                 disruption: Disruption::Kills(of(size, 6, 200)),
                 lease: SHORT_LEASE,
                 stock: 100_000,
+                refunds: of(size, 0.4, 0.1),
+                disputes: of(size, 0.3, 0.05),
                 buyers: of(size, 4, 8),
                 ..Plan::quiet(seed, 20)
             })
         },
-        also: nothing_else,
+        also: after_sales,
     },
     Run {
         name: "database",
@@ -176,7 +194,7 @@ pub const RUNS: [Run; 13] = [
                 ..Plan::quiet(seed, 0)
             })
         },
-        also: nothing_else,
+        also: after_sales,
     },
     Run {
         name: "pause",

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use souk_simulator::Fault;
 use tempfile::TempDir;
 use tokio::time::sleep;
@@ -37,6 +37,9 @@ pub struct Outcome {
     pub orders: i64,
     pub sold: i64,
     pub refunded: i64,
+    /// Refunds of lines that succeeded, and disputes for which Stripe was given evidence.
+    pub by_line: i64,
+    pub answered: i64,
     /// Events that Stripe made.
     pub events: i64,
     pub lost: u32,
@@ -169,14 +172,17 @@ async fn run_and_settle(
     disk: &Path,
 ) -> Result<Outcome, Failure> {
     let workload = Workload::open(environment, plan).await?;
-    let mut left = 1.0;
-    for (kind, share) in &plan.stripe {
-        let mut fault = Fault::new(*kind);
-        fault.path_prefix = "/v1/refunds".to_owned();
-        // A rate of the requests that the faults before it have spared.
-        fault.rate = Some(share / left);
-        left -= share;
-        environment.simulator.fault(fault).await;
+    for (method, path_prefix) in [(None, "/v1/refunds"), (Some("POST"), "/v1/disputes")] {
+        let mut left = 1.0;
+        for (kind, share) in &plan.stripe {
+            let mut fault = Fault::new(*kind);
+            fault.method = method.map(str::to_owned);
+            fault.path_prefix = path_prefix.to_owned();
+            // A rate of the requests that the faults before it have spared.
+            fault.rate = Some(share / left);
+            left -= share;
+            environment.simulator.fault(fault).await;
+        }
     }
     environment.proxy.hold();
     let disruption = async {
@@ -328,6 +334,8 @@ async fn observe(
             orders: 0,
             sold: 0,
             refunded: 0,
+            by_line: 0,
+            answered: 0,
             events: 0,
             lost: stats.lost,
             answers: stats.answers.clone(),
@@ -351,7 +359,8 @@ async fn observe(
         };
         (stats.acknowledged.clone(), outcome)
     };
-    outcome.faults = checker::check(&fresh.db, &oracle, &acknowledged).await?;
+    let asked = std::mem::take(&mut *lock(&workload.asked));
+    outcome.faults = checker::check(&fresh.db, &oracle, &acknowledged, &asked, None).await?;
     let db = &fresh.db;
     outcome.orders = count(db, "SELECT COUNT(*) FROM orders").await?;
     outcome.sold = count(
@@ -364,8 +373,17 @@ async fn observe(
         "SELECT COUNT(*) FROM oracle_refunds WHERE status = 'succeeded'",
     )
     .await?;
+    (outcome.by_line, outcome.answered) = after_sales(db).await?;
     outcome.events = count(db, "SELECT COUNT(*) FROM oracle_events").await?;
     Ok(outcome)
+}
+
+/// How many refunds of lines succeeded, and for how many disputes Stripe was given evidence.
+pub async fn after_sales(db: &DatabaseConnection) -> Result<(i64, i64), Failure> {
+    let by_line = "SELECT COUNT(DISTINCT x.refund_id) FROM refund_lines x JOIN refunds f ON f.id = x.refund_id
+        WHERE f.status = 'succeeded'";
+    let answered = "SELECT COUNT(*) FROM disputes WHERE submission_count > 0";
+    Ok((count(db, by_line).await?, count(db, answered).await?))
 }
 
 /// A disk of a few megabytes, in memory; it goes when this is dropped.

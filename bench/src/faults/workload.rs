@@ -5,9 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use souk_simulator::{Fault, FaultKind};
 
+use super::after_sales::{Asked, Claim};
 use super::delivery::lock;
 use super::environment::Environment;
 use super::plan::Plan;
@@ -17,23 +19,25 @@ use crate::Failure;
 const PASSWORD: &str = "correct horse battery";
 /// How often a request is repeated that got no answer, or a 409 because the first is still under way.
 const TRIES: u32 = 120;
-const PAUSE: Duration = Duration::from_millis(150);
+pub const PAUSE: Duration = Duration::from_millis(150);
+/// The price of every product in cents: not divisible, so that shares of it are rounded.
+const PRICE: i64 = 2533;
 /// The prefixes of forged events' ids: of those that look right, and of those whose effect must fail.
 pub const FORGED: &str = "evt_forged";
 pub const POISON: &str = "evt_poison";
 
 /// A seller that takes money.
-struct Shop {
+pub struct Shop {
     email: String,
     token: Mutex<String>,
-    account: String,
+    pub account: String,
 }
 
 /// Sellers, what they sell, and those who buy it.
 pub struct Workload<'a> {
-    environment: &'a Environment<'a>,
-    plan: &'a Plan,
-    shops: Vec<Shop>,
+    pub environment: &'a Environment<'a>,
+    pub plan: &'a Plan,
+    pub shops: Vec<Shop>,
     /// Each with its shop.
     products: Vec<(usize, String)>,
     next: AtomicU32,
@@ -43,15 +47,91 @@ pub struct Workload<'a> {
     pub answers: Mutex<BTreeMap<u16, u64>>,
     /// Buyers' requests without an answer.
     pub broken: AtomicU32,
+    /// The refunds that sellers have asked for, by `Idempotency-Key`.
+    pub asked: Mutex<BTreeMap<String, Asked>>,
 }
 
 /// An open checkout.
-struct Opened {
-    n: u32,
-    session: String,
-    order: String,
+pub struct Opened {
+    pub n: u32,
+    pub session: String,
+    pub order: String,
     secret: String,
-    shop: usize,
+    pub shop: usize,
+}
+
+/// A request to the shop.
+#[derive(Clone)]
+pub struct Call<'c> {
+    method: Method,
+    pub path: &'c str,
+    body: &'c Value,
+    token: Option<&'c str>,
+    key: Option<&'c str>,
+    secret: Option<&'c str>,
+}
+
+impl<'c> Call<'c> {
+    pub fn post(path: &'c str, body: &'c Value) -> Self {
+        Self::new(Method::POST, path, body)
+    }
+
+    pub fn patch(path: &'c str, body: &'c Value) -> Self {
+        Self::new(Method::PATCH, path, body)
+    }
+
+    pub fn get(path: &'c str) -> Self {
+        Self::new(Method::GET, path, &Value::Null)
+    }
+
+    fn new(method: Method, path: &'c str, body: &'c Value) -> Self {
+        Self {
+            method,
+            path,
+            body,
+            token: None,
+            key: None,
+            secret: None,
+        }
+    }
+
+    /// Under an `Idempotency-Key`.
+    pub fn key(self, key: &'c str) -> Self {
+        Self {
+            key: Some(key),
+            ..self
+        }
+    }
+
+    /// As a request to the shop at `base`.
+    pub fn to(&self, http: &reqwest::Client, base: &str) -> reqwest::RequestBuilder {
+        let mut request = http.request(self.method.clone(), format!("{base}{}", self.path));
+        if !self.body.is_null() {
+            request = request.header("content-type", "application/json");
+            request = request.body(self.body.to_string());
+        }
+        if let Some(token) = self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(key) = self.key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(secret) = self.secret {
+            request = request.header("order-secret", secret);
+        }
+        request
+    }
+
+    /// As somebody who is logged in.
+    pub fn by<'d>(&self, token: &'d str) -> Call<'d>
+    where
+        'c: 'd,
+    {
+        Call {
+            token: Some(token),
+            ..self.clone()
+        }
+    }
 }
 
 impl<'a> Workload<'a> {
@@ -66,6 +146,7 @@ impl<'a> Workload<'a> {
             closing: AtomicBool::new(false),
             answers: Mutex::default(),
             broken: AtomicU32::new(0),
+            asked: Mutex::default(),
         };
         for name in ["ada", "ben"] {
             workload.open_shop(name).await?;
@@ -74,10 +155,10 @@ impl<'a> Workload<'a> {
             let shop = (n % 2) as usize;
             let seller = workload.seller_of(shop).await?;
             let body = json!({
-                "seller_id": seller, "name": format!("Lamp {n}"), "unit_amount": 2500, "currency": "usd",
+                "seller_id": seller, "name": format!("Lamp {n}"), "unit_amount": PRICE, "currency": "usd",
                 "stock": plan.stock,
             });
-            let made = workload.as_owner(shop, "/v1/products", &body, None).await?;
+            let made = workload.as_owner(shop, "/v1/products", &body).await?;
             workload.products.push((shop, text(&made, "id")?));
         }
         Ok(workload)
@@ -86,7 +167,7 @@ impl<'a> Workload<'a> {
     async fn open_shop(&mut self, name: &str) -> Result<(), Failure> {
         let email = format!("{name}@example.com");
         let body = json!({ "email": email, "password": PASSWORD, "name": name });
-        let pair = self.must("/v1/auth/register", &body, None).await?;
+        let pair = self.must(&Call::post("/v1/auth/register", &body)).await?;
         let token = Mutex::new(text(&pair, "access_token")?);
         self.shops.push(Shop {
             email,
@@ -95,7 +176,7 @@ impl<'a> Workload<'a> {
         });
         let shop = self.shops.len() - 1;
         let body = json!({ "name": name, "country": "US" });
-        let seller = self.as_owner(shop, "/v1/sellers", &body, None).await?;
+        let seller = self.as_owner(shop, "/v1/sellers", &body).await?;
         let account = text(&seller, "stripe_account")?;
         self.at_stripe(&format!("/accounts/{account}/onboard"), &json!({}))
             .await?;
@@ -108,7 +189,7 @@ impl<'a> Workload<'a> {
                 return Ok(());
             }
             let id = text(&sellers["data"][0], "id")?;
-            self.as_owner(shop, &format!("/v1/sellers/{id}/sync"), &json!({}), None)
+            self.as_owner(shop, &format!("/v1/sellers/{id}/sync"), &json!({}))
                 .await?;
             tokio::time::sleep(PAUSE).await;
         }
@@ -190,8 +271,12 @@ impl<'a> Workload<'a> {
         open.then_some(n)
     }
 
-    fn draw(&self, what: &str, n: u32) -> f64 {
+    pub fn draw(&self, what: &str, n: u32) -> f64 {
         draw(self.plan.seed, (what, n))
+    }
+
+    pub fn pick(&self, what: &str, n: u32, below: u32) -> u32 {
+        pick(self.plan.seed, (what, n), below)
     }
 
     /// Opens a checkout of one or two products of one shop. None: they were sold out, or nothing answered.
@@ -204,14 +289,9 @@ impl<'a> Workload<'a> {
             lines.push(json!({ "product_id": self.products[second].1, "quantity": 2 }));
         }
         let body = json!({ "lines": lines, "customer_email": format!("buyer{n}@example.com") });
-        let (status, session) = self
-            .ask(
-                "/v1/checkout_sessions",
-                &body,
-                None,
-                Some(&format!("buy-{n}")),
-            )
-            .await?;
+        let key = format!("buy-{n}");
+        let call = Call::post("/v1/checkout_sessions", &body).key(&key);
+        let (status, session) = self.ask(&call).await?;
         if status != 201 {
             return Ok(None);
         }
@@ -234,9 +314,10 @@ impl<'a> Workload<'a> {
             }
             return Ok(());
         }
+        let claim = self.claim(n);
         self.at_stripe(
             &format!("/checkout/sessions/{}/pay", opened.session),
-            &json!({}),
+            &Claim::payment(claim),
         )
         .await?;
         if self.draw("poison", n) < self.plan.poison {
@@ -247,35 +328,20 @@ impl<'a> Workload<'a> {
         }
         if self.draw("verify", n) < self.plan.verify {
             let path = format!("/v1/checkout_sessions/{}/verify", opened.session);
-            let (body, path) = (json!({}), &path);
-            let ask = || self.once(path, &body, None, None, Some(&opened.secret));
-            tokio::join!(ask(), ask());
+            let body = json!({});
+            let call = Call {
+                secret: Some(&opened.secret),
+                ..Call::post(&path, &body)
+            };
+            tokio::join!(self.once(&call), self.once(&call));
         }
         if self.draw("refund", n) < self.plan.refunds {
             self.refund(&opened).await?;
         }
-        Ok(())
-    }
-
-    async fn refund(&self, opened: &Opened) -> Result<(), Failure> {
-        let mut body = json!({ "order_id": opened.order });
-        if self.draw("part", opened.n) < 0.5 {
-            body["amount"] = json!(100);
+        match claim {
+            Some(claim) => self.dispute(&opened, claim).await,
+            None => Ok(()),
         }
-        let key = format!("back-{}", opened.n);
-        // Nothing can be refunded until the order is paid here.
-        for _ in 0..20 {
-            let token = self.token(opened.shop);
-            let (status, _) = self
-                .ask("/v1/refunds", &body, Some(&token), Some(&key))
-                .await?;
-            match status {
-                201 => return Ok(()),
-                401 => self.log_in(opened.shop).await?,
-                _ => tokio::time::sleep(PAUSE).await,
-            }
-        }
-        Ok(())
     }
 
     /// Events that are rightly signed and untrue: of the other shop's account, of the other mode, and of an amount that wasn't
@@ -290,10 +356,10 @@ impl<'a> Workload<'a> {
             })
         };
         let id = |what: &str| format!("{FORGED}_{what}_{}", opened.n);
-        let mut live = self.event(&id("mode"), opened.shop, paid(2500));
+        let mut live = self.event(&id("mode"), opened.shop, paid(PRICE));
         live["livemode"] = json!(true);
         [
-            self.event(&id("account"), 1 - opened.shop, paid(2500)),
+            self.event(&id("account"), 1 - opened.shop, paid(PRICE)),
             live,
             self.event(&id("amount"), opened.shop, paid(1)),
         ]
@@ -317,9 +383,8 @@ impl<'a> Workload<'a> {
             let lines = json!([{ "product_id": self.products[0].1, "quantity": 1 }]);
             let body = json!({ "lines": lines, "customer_email": format!("ghost{n}@example.com") });
             let key = format!("ghost-{n}");
-            let answer = self
-                .once("/v1/checkout_sessions", &body, None, Some(&key), None)
-                .await;
+            let call = Call::post("/v1/checkout_sessions", &body).key(&key);
+            let answer = self.once(&call).await;
             self.environment.simulator.clear_faults().await;
             if answer.is_some_and(|(status, _)| status == 201) {
                 return Err("a session was answered that should have got lost".into());
@@ -339,49 +404,34 @@ impl<'a> Workload<'a> {
         format!("http://{}{path}", self.environment.shop())
     }
 
-    fn token(&self, shop: usize) -> String {
+    pub fn token(&self, shop: usize) -> String {
         lock(&self.shops[shop].token).clone()
     }
 
-    async fn log_in(&self, shop: usize) -> Result<(), Failure> {
+    pub async fn log_in(&self, shop: usize) -> Result<(), Failure> {
         let body = json!({ "email": self.shops[shop].email, "password": PASSWORD });
-        let pair = self.must("/v1/auth/login", &body, None).await?;
+        let pair = self.must(&Call::post("/v1/auth/login", &body)).await?;
         *lock(&self.shops[shop].token) = text(&pair, "access_token")?;
         Ok(())
     }
 
-    async fn as_owner(
-        &self,
-        shop: usize,
-        path: &str,
-        body: &Value,
-        key: Option<&str>,
-    ) -> Result<Value, Failure> {
+    async fn as_owner(&self, shop: usize, path: &str, body: &Value) -> Result<Value, Failure> {
         let token = self.token(shop);
-        match self.ask(path, body, Some(&token), key).await? {
-            (200 | 201, answer) => Ok(answer),
-            (status, answer) => Err(format!("{path}: {status} {answer}").into()),
-        }
+        self.must(&Call::post(path, body).by(&token)).await
     }
 
-    async fn must(&self, path: &str, body: &Value, token: Option<&str>) -> Result<Value, Failure> {
-        match self.ask(path, body, token, None).await? {
+    async fn must(&self, call: &Call<'_>) -> Result<Value, Failure> {
+        match self.ask(call).await? {
             (200 | 201, answer) => Ok(answer),
-            (status, answer) => Err(format!("{path}: {status} {answer}").into()),
+            (status, answer) => Err(format!("{}: {status} {answer}", call.path).into()),
         }
     }
 
     /// Repeats a request until its answer isn't `try again`.
-    async fn ask(
-        &self,
-        path: &str,
-        body: &Value,
-        token: Option<&str>,
-        key: Option<&str>,
-    ) -> Result<(u16, Value), Failure> {
+    pub async fn ask(&self, call: &Call<'_>) -> Result<(u16, Value), Failure> {
         let mut last = None;
         for _ in 0..TRIES {
-            match self.once(path, body, token, key, None).await {
+            match self.once(call).await {
                 Some((status, answer)) => {
                     let in_flight = answer["code"] == "idempotency_in_flight";
                     if status < 500 && status != 429 && !in_flight {
@@ -397,29 +447,8 @@ impl<'a> Workload<'a> {
         Ok(last.unwrap_or((0, Value::Null)))
     }
 
-    async fn once(
-        &self,
-        path: &str,
-        body: &Value,
-        token: Option<&str>,
-        key: Option<&str>,
-        secret: Option<&str>,
-    ) -> Option<(u16, Value)> {
-        let mut request = self
-            .environment
-            .http
-            .post(self.url(path))
-            .header("content-type", "application/json")
-            .body(body.to_string());
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        if let Some(key) = key {
-            request = request.header("idempotency-key", key);
-        }
-        if let Some(secret) = secret {
-            request = request.header("order-secret", secret);
-        }
+    async fn once(&self, call: &Call<'_>) -> Option<(u16, Value)> {
+        let request = call.to(&self.environment.http, &self.url(""));
         let Ok(answer) = request.send().await else {
             self.broken.fetch_add(1, Ordering::SeqCst);
             return None;
@@ -431,7 +460,7 @@ impl<'a> Workload<'a> {
     }
 
     /// Does what a person does on Stripe's pages.
-    async fn at_stripe(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub async fn at_stripe(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let url = format!("{}/_simulator{path}", self.environment.simulator.base_url());
         let answer = self
             .environment
@@ -450,7 +479,7 @@ impl<'a> Workload<'a> {
     }
 }
 
-fn text(value: &Value, name: &str) -> Result<String, Failure> {
+pub fn text(value: &Value, name: &str) -> Result<String, Failure> {
     let found = value[name].as_str().map(str::to_owned);
     found.ok_or_else(|| format!("no {name} in {value}").into())
 }

@@ -157,3 +157,31 @@ pub fn refunded(seed: u64, place: &Place) -> Plan {
         ..busy(seed, place)
     }
 }
+
+/// All is given back, by lines and in parts.
+pub fn given_back(seed: u64, place: &Place) -> Plan {
+    Plan {
+        refunds: 1.0,
+        two_lines: 1.0,
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
+/// Every payment is disputed.
+pub fn disputed(seed: u64, place: &Place) -> Plan {
+    Plan {
+        disputes: 1.0,
+        refunds: 0.0,
+        stock: 100_000,
+        ..busy(seed, place)
+    }
+}
+
+/// Every payment is disputed, and most of Stripe's answers get lost.
+pub fn unheard(seed: u64, place: &Place) -> Plan {
+    Plan {
+        stripe: vec![(FaultKind::CommitThenTimeout, 0.85)],
+        ..disputed(seed, place)
+    }
+}

@@ -273,6 +273,14 @@ fn stripe_fee(amount: i64) -> i64 {
 
 const DISPUTE_FEE: i64 = 1500;
 
+/// Whether the bank hasn't decided.
+pub(super) fn is_open(dispute: &Value) -> bool {
+    matches!(
+        dispute["status"].as_str(),
+        Some("under_review" | "warning_under_review")
+    ) || is_asking(dispute)
+}
+
 /// Whether a bank waits for the seller's answer.
 pub(super) fn is_asking(dispute: &Value) -> bool {
     matches!(

@@ -4,9 +4,11 @@
 //!
 //! The server has its simulator in its own process here, so that both live in one time, which is moved by days.
 
+mod after_sales;
 mod books;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
@@ -15,13 +17,16 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use super::after_sales::Asked;
+use super::checker;
+use super::checks::OF_LIVES;
 use super::plan::Plan;
 use super::rng::{draw, pick};
-use super::scenario::{Context, Outcome};
+use super::scenario::{self, Context, Outcome};
 use crate::Failure;
 use crate::database::{Fresh, count, texts};
 use crate::server::Settings;
-use books::{is_asking, list, text};
+use books::{list, text};
 
 /// How many lives, and how long they are.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +52,8 @@ struct Life {
     email: String,
     token: String,
     account: String,
-    product: String,
+    /// A lamp and a vase.
+    products: Vec<String>,
     /// The orders whose payment may still be refunded or disputed.
     fresh: Vec<String>,
     is_connected: bool,
@@ -67,6 +73,8 @@ struct World<'a> {
     db: &'a DatabaseConnection,
     lives: Vec<Life>,
     step: u32,
+    /// The refunds of lines that sellers have asked for, by `Idempotency-Key`.
+    asked: Mutex<BTreeMap<String, Asked>>,
 }
 
 /// Plays the plan's lives on a fresh database.
@@ -113,6 +121,7 @@ async fn run_on(
         db: &fresh.db,
         lives: Vec::new(),
         step: 0,
+        asked: Mutex::default(),
     };
     let mut outcome = Outcome::default();
     let played = world.play(lives, &mut outcome).await;
@@ -165,6 +174,14 @@ impl World<'_> {
                 break;
             }
         }
+        if outcome.faults.is_empty() {
+            let (oracle, asked) = (self.oracle().await?, std::mem::take(&mut self.asked));
+            let asked = asked.into_inner().unwrap_or_default();
+            let rules = Some(OF_LIVES.as_slice());
+            outcome.faults =
+                checker::check(self.db, &oracle, &BTreeMap::new(), &asked, rules).await?;
+        }
+        (outcome.by_line, outcome.answered) = scenario::after_sales(self.db).await?;
         outcome.orders = count(self.db, "SELECT COUNT(*) FROM orders").await?;
         outcome.events = count(self.db, "SELECT COUNT(*) FROM inbox_events").await?;
         outcome.sold = count(
@@ -177,7 +194,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A seller opens a shop with one product.
+    /// A seller opens a shop with two products.
     async fn begin(&mut self, n: u32) -> Result<(), Failure> {
         let email = format!("seller{n}@example.com");
         let body = json!({ "email": email, "password": PASSWORD, "name": email });
@@ -206,16 +223,20 @@ impl World<'_> {
             }
             sleep(Duration::from_millis(100)).await;
         }
-        let price = 700 + i64::from(pick(self.plan.seed, ("price", n), 9000));
-        let body = json!({
-            "seller_id": seller["id"], "name": "Lamp", "unit_amount": price, "currency": "usd", "stock": 10_000,
-        });
-        let product = self.ask("/v1/products", &body, Some(&token)).await?;
+        let mut products = Vec::new();
+        for name in ["Lamp", "Vase"] {
+            let price = 700 + i64::from(pick(self.plan.seed, ("price", name, n), 9000));
+            let body = json!({
+                "seller_id": seller["id"], "name": name, "unit_amount": price, "currency": "usd", "stock": 10_000,
+            });
+            let product = self.ask("/v1/products", &body, Some(&token)).await?;
+            products.push(text(&product, "id")?);
+        }
         self.lives.push(Life {
             email,
             token,
             account,
-            product: text(&product, "id")?,
+            products,
             fresh: Vec::new(),
             is_connected: true,
             late: Vec::new(),
@@ -240,7 +261,7 @@ impl World<'_> {
             fresh.push(self.sell(n, sale).await?);
         }
         for chance in 0..2_u32 {
-            let what = pick(self.plan.seed, ("what", n, self.step, chance), 12);
+            let what = pick(self.plan.seed, ("what", n, self.step, chance), 15);
             let sold = (fresh.len() > 2 && old > 0).then(|| fresh.remove(0));
             match (what, sold) {
                 (0, Some(order)) => drop(self.refund(n, &order, None).await?),
@@ -248,6 +269,11 @@ impl World<'_> {
                 (2 | 3, Some(order)) => self.fail_refund(n, &order).await?,
                 (4, Some(order)) => self.dispute(n, &order, false).await?,
                 (5, Some(order)) => self.dispute(n, &order, true).await?,
+                (12..15, Some(order)) => {
+                    self.refund_line(n, &order, chance).await?;
+                    // What is left of it may meet with more.
+                    fresh.push(order);
+                }
                 (_, sold) => {
                     if let Some(order) = sold {
                         fresh.insert(0, order);
@@ -257,6 +283,9 @@ impl World<'_> {
             }
         }
         self.lives[n].fresh = fresh;
+        if self.draw("answers", n) < 0.5 {
+            self.answer(n).await?;
+        }
         if self.draw("decides", n) < 0.3 {
             self.decide(n).await?;
         }
@@ -310,47 +339,21 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A buyer buys one, and pays. The order.
+    /// A buyer buys one or several, and pays. The order.
     async fn sell(&self, n: usize, sale: u32) -> Result<String, Failure> {
+        let products = self.lives[n].products.iter();
+        let lines = products.take(1 + sale as usize % 2).map(|product| {
+            let quantity = 1 + pick(self.plan.seed, ("quantity", product, self.step, sale), 3);
+            json!({ "product_id": product, "quantity": quantity })
+        });
         let body = json!({
-            "lines": [{ "product_id": self.lives[n].product, "quantity": 1 }],
+            "lines": lines.collect::<Vec<_>>(),
             "customer_email": format!("buyer{n}.{}.{sale}@example.com", self.step),
         });
         let session = self.ask("/v1/checkout_sessions", &body, None).await?;
         let path = format!("/checkout/sessions/{}/pay", text(&session, "id")?);
         self.control(&path, &json!({})).await?;
         text(&session, "order_id")
-    }
-
-    async fn refund(&self, n: usize, order: &str, amount: Option<i64>) -> Result<Value, Failure> {
-        let mut body = json!({ "order_id": order });
-        if let Some(amount) = amount {
-            body["amount"] = json!(amount);
-        }
-        self.ask("/v1/refunds", &body, Some(&self.lives[n].token))
-            .await
-    }
-
-    /// The seller refunds an order, and later the bank sends the money back.
-    async fn fail_refund(&self, n: usize, order: &str) -> Result<(), Failure> {
-        self.refund(n, order, None).await?;
-        let intent = self.intent_of(order).await?;
-        let began = Instant::now();
-        loop {
-            let oracle = self.oracle().await?;
-            let refunds = list(&oracle, &self.lives[n].account, "refunds");
-            let made = refunds
-                .iter()
-                .find(|r| r["payment_intent"] == intent.as_str());
-            if let Some(refund) = made {
-                let path = format!("/refunds/{}/fail", text(refund, "id")?);
-                return self.control(&path, &json!({})).await.map(drop);
-            }
-            if began.elapsed() > PATIENCE {
-                return Err(format!("the refund of {order} was never made").into());
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
     }
 
     async fn intent_of(&self, order: &str) -> Result<String, Failure> {
@@ -363,33 +366,6 @@ impl World<'_> {
             .into_iter()
             .next()
             .ok_or_else(|| format!("{order} has no payment").into())
-    }
-
-    async fn dispute(&self, n: usize, order: &str, inquiry: bool) -> Result<(), Failure> {
-        let intent = self.intent_of(order).await?;
-        let oracle = self.oracle().await?;
-        let charges = list(&oracle, &self.lives[n].account, "charges");
-        let charge = charges
-            .iter()
-            .find(|c| c["payment_intent"] == intent.as_str());
-        let charge = charge.ok_or("a payment without a charge")?;
-        let path = format!("/charges/{}/dispute", text(charge, "id")?);
-        self.control(&path, &json!({ "inquiry": inquiry }))
-            .await
-            .map(drop)
-    }
-
-    /// A bank decides about what it has been asked, either way.
-    async fn decide(&self, n: usize) -> Result<(), Failure> {
-        let oracle = self.oracle().await?;
-        let disputes = list(&oracle, &self.lives[n].account, "disputes");
-        for dispute in disputes.iter().filter(|d| is_asking(d)) {
-            let won = self.draw(&text(dispute, "id")?, n) < 0.5;
-            let outcome = if won { "won" } else { "lost" };
-            let path = format!("/disputes/{}/decide", text(dispute, "id")?);
-            self.control(&path, &json!({ "outcome": outcome })).await?;
-        }
-        Ok(())
     }
 
     /// The bank sends the latest automatic payout back, if it has arrived.
