@@ -104,12 +104,14 @@ pub fn share(whole: i64, part: i64, of: i64, currency: &str) -> Result<i64> {
     let (step, of) = (i128::from(step(currency)), i128::from(of));
     let exact = i128::from(whole) * i128::from(part);
     let steps = (2 * exact + of * step) / (2 * of * step);
-    i64::try_from(steps * step).map_err(|_| Error::Overflow)
+    let share = i64::try_from(steps * step).map_err(|_| Error::Overflow)?;
+    // A whole that is no multiple of the step would be rounded up to more than it is.
+    Ok(std::cmp::min(share, whole))
 }
 
 /// Splits an amount in proportion to weights, by the largest remainder, the earlier ones first; the parts add up to it. They
-/// are multiples of the currency's step where the amount is one. No part of an amount that isn't more than all weights together
-/// is more than its own weight. Without any weight the first has all.
+/// are multiples of the currency's step where the amount is one and so is all that it is taken from. No part of an amount that
+/// isn't more than all weights together is more than its own weight. Without any weight the first has all.
 ///
 /// # Errors
 /// [`Error::Overflow`].
@@ -129,9 +131,12 @@ pub fn split(amount: i64, weights: &[i64], currency: &str) -> Result<Vec<i64>> {
             .chain(std::iter::repeat_n(0, rest))
             .collect());
     }
-    let step = match amount % step(currency) {
-        0 => step(currency),
-        _ => 1,
+    let is_whole = |amount: i64| amount % step(currency) == 0;
+    // Where the weights are what there is to take from, no part may be more.
+    let is_capped = i128::from(amount) <= of;
+    let step = match is_whole(amount) && !(is_capped && weights.iter().any(|w| !is_whole(*w))) {
+        true => step(currency),
+        false => 1,
     };
     let steps = i128::from(amount / step);
     let mut parts = Vec::with_capacity(weights.len());
@@ -181,6 +186,8 @@ impl FeeRule {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -264,6 +271,44 @@ mod tests {
                     .zip(weights)
                     .all(|(part, weight)| *part <= weight)
             );
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+
+        #[test]
+        fn parts_that_are_taken_from_what_is_left_add_up_and_never_take_more(
+            weights in prop::collection::vec(0..5000_i64, 1..6),
+            takes in prop::collection::vec(0..=1000_i64, 1..8),
+            currency in prop_oneof![Just("usd"), Just("jpy"), Just("isk"), Just("kwd")],
+        ) {
+            let mut left = weights;
+            // The last takes all.
+            for thousandths in takes.into_iter().chain([1000]) {
+                let all: i64 = left.iter().sum();
+                let amount = all * thousandths / 1000;
+                let parts = split(amount, &left, currency).expect("small");
+                prop_assert_eq!(parts.iter().sum::<i64>(), amount);
+                for (left, part) in left.iter_mut().zip(parts) {
+                    prop_assert!((0..=*left).contains(&part), "{} of {}", part, left);
+                    *left -= part;
+                }
+            }
+            prop_assert!(left.iter().all(|left| *left == 0));
+        }
+
+        #[test]
+        fn shares_of_more_are_never_less_and_none_is_more_than_the_whole(
+            whole in 0..5000_i64,
+            of in 1..5000_i64,
+            part in 0..5000_i64,
+            currency in prop_oneof![Just("usd"), Just("jpy"), Just("isk"), Just("kwd")],
+        ) {
+            let share = |part| share(whole, part, of, currency).expect("small");
+            prop_assert!(share(part) <= share(part + 1));
+            prop_assert!((0..=whole).contains(&share(part)));
+            prop_assert_eq!(share(of), whole);
         }
     }
 

@@ -21,6 +21,9 @@ use crate::{ids, ledger};
 
 use super::{StripePayment, attempts_text, find, refunds, reread};
 
+#[cfg(test)]
+mod tests;
+
 /// What Stripe took as the fee, by what was asked for: never more than was paid. Minor units.
 fn taken(payment: &payment::Model) -> i64 {
     std::cmp::min(payment.application_fee, payment.amount_paid.unwrap_or(0))
@@ -40,6 +43,13 @@ fn excess(payment: &payment::Model) -> Result<i64> {
     };
     let due = rule.of(payment.amount_paid.unwrap_or(0), &payment.currency)?;
     Ok(std::cmp::max(money::sub(taken(payment), due)?, 0))
+}
+
+/// What of the fee that was kept has gone back in all, once so much of what was paid has. Minor units, and without the excess.
+fn share_of(payment: &payment::Model, back: i64) -> Result<i64> {
+    let kept = money::sub(taken(payment), excess(payment)?)?;
+    let paid = payment.amount_paid.unwrap_or(0);
+    money::share(kept, back, paid, &payment.currency)
 }
 
 /// Whether the fee that goes back with refunds is returned by our own fee refunds, and not by Stripe.
@@ -85,21 +95,24 @@ pub(super) async fn return_share(
         .iter()
         .filter(|row| row.origin != RefundOrigin::Stripe && refunds::has_succeeded(row));
     let back = back.map(|row| row.amount).try_fold(0, money::add)?;
-    let kept = money::sub(taken(payment), excess(payment)?)?;
-    let paid = payment.amount_paid.unwrap_or(0);
-    let target = money::share(kept, back, paid, &payment.currency)?;
     let returned = fee_refund::Entity::find()
         .filter(fee_refund::Column::PaymentId.eq(payment.id.clone()))
         .filter(fee_refund::Column::RefundId.is_not_null())
         .filter(fee_refund::Column::Status.ne(FeeRefundStatus::Refused))
         .all(tx)
         .await?;
-    let returned = returned.iter().map(|row| row.amount);
-    let amount = money::sub(target, returned.into_iter().try_fold(0, money::add)?)?;
-    if amount <= 0 {
-        return Ok(());
+    let mut returned = returned.iter().map(|row| row.amount);
+    match due(payment, back, returned.try_fold(0, money::add)?)? {
+        0 => Ok(()),
+        amount => record(tx, payment, Cause::Refund(refund.id.clone()), amount).await,
     }
-    record(tx, payment, Cause::Refund(refund.id.clone()), amount).await
+}
+
+/// What is still to be returned of the fee once `back` of what was paid has gone back and `returned` of the fee, without the
+/// excess. Minor units.
+fn due(payment: &payment::Model, back: i64, returned: i64) -> Result<i64> {
+    let due = money::sub(share_of(payment, back)?, returned)?;
+    Ok(std::cmp::max(due, 0))
 }
 
 /// Has the part of the fee returned that belongs to what a lost dispute took, as far as it hasn't gone back already. Once for
@@ -121,8 +134,7 @@ pub(super) async fn return_lost(
         true => std::cmp::min(dispute.amount, paid),
         false => paid,
     };
-    let kept = money::sub(taken(payment), excess(payment)?)?;
-    let share = money::share(kept, disputed, paid, &payment.currency)?;
+    let share = share_of(payment, disputed)?;
     let left = money::sub(taken(payment), payment.fee_returned.unwrap_or(0))?;
     match std::cmp::min(share, left) {
         amount if amount > 0 => {
@@ -202,10 +214,8 @@ pub(super) async fn returned_by<C: ConnectionTrait>(
         .iter()
         .filter(|row| row.origin != RefundOrigin::Stripe && !refunds::is_unsuccessful(row.status));
     let back = ours.map(|row| row.amount).try_fold(0, money::add)?;
-    let kept = money::sub(taken(payment), excess(payment)?)?;
-    let paid = payment.amount_paid.unwrap_or(0);
-    let share = |back| money::share(kept, back, paid, &payment.currency);
-    money::sub(share(money::add(back, amount)?)?, share(back)?)
+    let after = share_of(payment, money::add(back, amount)?)?;
+    money::sub(after, share_of(payment, back)?)
 }
 
 /// Writes a fee refund, once for its cause, with the job that sends it.

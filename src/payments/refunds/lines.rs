@@ -78,10 +78,21 @@ pub(super) async fn amounts<C: ConnectionTrait>(
                 ),
             });
         }
-        let cost = |units| money::share(*paid, units, line.quantity, currency);
-        amounts.push(money::sub(cost(after)?, cost(before)?)?);
+        amounts.push(cost(*paid, (before, after), line.quantity, currency)?);
     }
     Ok(amounts)
+}
+
+/// What the units of a line cost that come after those before: of what was paid for the line, the part that all units so far are
+/// of it, less what the earlier ones cost.
+pub(super) fn cost(
+    paid: i64,
+    (before, after): (i64, i64),
+    bought: i64,
+    currency: &str,
+) -> Result<i64> {
+    let so_far = |units| money::share(paid, units, bought, currency);
+    money::sub(so_far(after)?, so_far(before)?)
 }
 
 /// The units of each line that were refunded by line, or may still be.
@@ -153,4 +164,42 @@ pub(super) async fn of_refunds<C: ConnectionTrait>(
         .filter(refund_line::Column::RefundId.is_in(refunds.iter().cloned()))
         .all(db)
         .await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+
+        #[test]
+        fn the_units_of_all_lines_cost_what_was_paid_for_the_order_in_any_series(
+            lines in prop::collection::vec((1..40_i64, 0..3000_i64), 1..6),
+            off in 0..=100_i64,
+            takes in prop::collection::vec((0..6_usize, 1..12_i64), 0..20),
+            currency in prop_oneof![Just("usd"), Just("jpy"), Just("isk"), Just("kwd")],
+        ) {
+            let weights: Vec<i64> = lines.iter().map(|(units, each)| units * each).collect();
+            let paid = weights.iter().sum::<i64>() * (100 - off) / 100;
+            let of_lines = money::split(paid, &weights, currency).expect("small");
+            let (mut refunded, mut back) = (vec![0; lines.len()], 0);
+            // In the end what is left of each.
+            let rest = (0..lines.len()).map(|line| (line, i64::MAX));
+            for (line, units) in takes.into_iter().chain(rest) {
+                let line = line % lines.len();
+                let before: i64 = refunded[line];
+                let after = std::cmp::min(before.saturating_add(units), lines[line].0);
+                let of = (before, after);
+                let cost = cost(of_lines[line], of, lines[line].0, currency).expect("small");
+                prop_assert!(cost >= 0);
+                refunded[line] = after;
+                back += cost;
+                prop_assert!(back <= paid);
+            }
+            prop_assert_eq!(back, paid);
+        }
+    }
 }
