@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 use crate::harness::{Checkout, Has, Shop, TestApp, text};
 
 /// One payment of one session for three orders.
-struct Cart {
+pub struct Cart {
     /// By the orders' ids, all with the one session and payment.
-    orders: [Checkout; 3],
+    pub orders: [Checkout; 3],
 }
 
 impl Cart {
-    fn session(&self) -> &Checkout {
+    pub fn session(&self) -> &Checkout {
         &self.orders[0]
     }
 }
 
 /// Three orders, of two pieces of each product, with one payment. The fee is a tenth.
-async fn cart(app: &TestApp, shop: &Shop, products: [(&str, i64); 3]) -> Cart {
+pub async fn cart(app: &TestApp, shop: &Shop, products: [(&str, i64); 3]) -> Cart {
     let mut orders = Vec::new();
     for (product, _) in products {
         orders.push(app.checkout_of(&[(product, 2)]).await);

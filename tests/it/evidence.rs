@@ -143,7 +143,7 @@ async fn evidence_that_is_submitted_many_times_at_once_is_submitted_once() {
     let case = Case::with(DISPUTED).await;
     case.write(json!({ "customer_name": "Ada" })).await;
     let owner = case.owner().await;
-    let asked = (0..10).map(|_| async { case.call("submit", json!({})).by(&owner).await });
+    let asked = (0..100).map(|_| async { case.call("submit", json!({})).by(&owner).await });
     for answer in futures_util::future::join_all(asked).await {
         answer.expect(200);
     }

@@ -45,6 +45,7 @@ mod process;
 mod query_plans;
 mod redemptions;
 mod refund_lines;
+mod refund_series;
 mod refunds;
 mod restock;
 mod sellers;
