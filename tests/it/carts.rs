@@ -304,6 +304,69 @@ async fn a_failed_refund_is_owed_to_its_own_order_only() {
     assert_eq!(app.open_findings().await, vec![]);
 }
 
+/// The refund of the order that was sold out, failed; and the payment's intent.
+async fn with_a_debt(app: &TestApp) -> (Shop, Cart, Value, String) {
+    let (shop, cart, _) = with_one_sold_out(app).await;
+    let back = app.refunds(&shop, &cart.orders[1].order).await;
+    let failed = back[0].clone();
+    let path = format!("/refunds/{}/fail", text(&failed, "stripe_refund"));
+    app.simulate(&path, json!({})).await;
+    app.settle().await;
+    let intent = format!(
+        "SELECT payment_intent AS it FROM payments WHERE id = '{}'",
+        cart.session().payment
+    );
+    let intent = app.query(&intent).await;
+    (shop, cart, failed, intent)
+}
+
+async fn refund_in_dashboard(app: &TestApp, shop: &Shop, intent: &str, amount: i64) {
+    let amount = amount.to_string();
+    let form = [("payment_intent", intent), ("amount", amount.as_str())];
+    app.stripe_api("POST", "/refunds", &shop.account, &form)
+        .await;
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn a_refund_in_the_dashboard_makes_an_orders_debt_good_only_by_its_part() {
+    let app = TestApp::start().await;
+    let (shop, cart, _, intent) = with_a_debt(&app).await;
+    // 2800 and 3500 are owed to and paid for the order; together they return 4000, and 2800 of that is its own.
+    for amount in [2500, 1500] {
+        refund_in_dashboard(&app, &shop, &intent, amount).await;
+    }
+    assert_eq!(states(&app, &cart).await[1].2, json!(2800));
+    let open: Vec<_> = app.open_findings().await;
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!(open[0].0, "refund_failed");
+    refund_in_dashboard(&app, &shop, &intent, 1000).await;
+    assert_eq!(app.open_findings().await, vec![]);
+    assert_eq!(states(&app, &cart).await[1], state("refunded", 3500, 3500));
+}
+
+#[tokio::test]
+async fn what_went_back_twice_is_the_sum_of_what_each_order_got_too_much() {
+    let app = TestApp::start().await;
+    let (shop, cart, failed, intent) = with_a_debt(&app).await;
+    let path = format!("/v1/refunds/{}/settle_outside_stripe", text(&failed, "id"));
+    let settle = app.post(path, json!({ "note": "in cash" }));
+    settle.by(&shop.owner).expect(200).await;
+    // Somebody returns all in the dashboard. The order that was settled has nothing left, so the other two bear it.
+    refund_in_dashboard(&app, &shop, &intent, 5000).await;
+    let refunded = states(&app, &cart).await.into_iter().map(|(.., back)| back);
+    let expected = [json!(3333), json!(0), json!(1667)];
+    assert_eq!(refunded.collect::<Vec<_>>(), expected);
+    let excess =
+        "SELECT amount AS it FROM findings WHERE kind = 'returned_twice' AND state = 'open'";
+    assert_eq!(app.query::<i64>(excess).await, 3333 - 1000 + 1667 - 500);
+    let message = excess.replace("amount", "message");
+    let message: String = app.query(&message).await;
+    for (at, named) in [(0, true), (1, false), (2, true)] {
+        assert_eq!(message.contains(&cart.orders[at].order), named, "{message}");
+    }
+}
+
 #[tokio::test]
 async fn a_dispute_of_a_cart_is_one_of_each_of_its_orders_and_holds_back_their_goods() {
     let app = TestApp::start().await;

@@ -423,16 +423,24 @@ async fn a_fee_that_no_payment_of_ours_explains_is_a_finding_and_another_sum_ope
 }
 
 #[tokio::test]
-async fn what_books_from_before_say_of_fees_is_noted_once() {
+async fn what_the_books_of_a_database_from_the_version_before_say_of_fees_is_noted_once() {
     let app = TestApp::start().await;
     let (shop, checkout) = two_sales(&app).await;
     refund(&app, &shop, &checkout, 1000).await;
     app.until_transactions_show(&shop.account).await;
-    // As a database of the version before has it.
-    app.sql("DELETE FROM application_fee_movements").await;
-    app.sql("UPDATE books SET fees_noted = FALSE, pulled_at = NULL")
-        .await;
-    app.know_platform().await;
+    // The database is as the version before left it, and then upgraded.
+    assert_eq!(app.count("books WHERE seller_id IS NULL").await, 0);
+    for text in [
+        "DROP TABLE application_fee_movements",
+        "ALTER TABLE books DROP COLUMN pulled_at",
+        "ALTER TABLE books DROP COLUMN fees_noted",
+        "ALTER TABLE books DROP COLUMN fees_noted_to",
+        "DELETE FROM seaql_migrations WHERE version = 'm20261129_000033_application_fees'",
+    ] {
+        app.sql(text).await;
+    }
+    app.app.db.migrate().await.expect("migrates");
+    let platform = app.know_platform().await;
     app.books_equal_stripe().await;
     for _ in 0..2 {
         pass(&app, 16 * MINUTE).await;
@@ -442,6 +450,9 @@ async fn what_books_from_before_say_of_fees_is_noted_once() {
         .query("SELECT CAST(SUM(amount) AS BIGINT) AS it FROM application_fee_movements WHERE NOT is_income")
         .await;
     assert_eq!(paid, 400);
+    let own = balances(&app, &platform).await;
+    assert_eq!(own["income:application_fee"], -500, "{own:?}");
+    assert_eq!(own["income:application_fee_refund"], 100, "{own:?}");
     assert_eq!(
         app.count("application_fee_movements WHERE NOT is_compared")
             .await,
