@@ -40,6 +40,14 @@ pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
             evidence.oversold(),
         ),
         ("refunds and returned fees are Stripe's", evidence.refunds()),
+        (
+            "one vase was refunded by its line, and is in stock again",
+            evidence.by_line(),
+        ),
+        (
+            "the dispute was won by evidence that was submitted once",
+            evidence.dispute(),
+        ),
         ("every journal sums to zero", evidence.journals()),
         ("every book equals Stripe's balance", evidence.books()),
         (
@@ -102,13 +110,13 @@ async fn books_caught_up(stage: &Stage, shop: &Shop) {
 
 impl Evidence<'_> {
     fn shown(&self, amount: i64) -> String {
-        display(amount, &self.lamp.currency)
+        display(amount, &self.story.lamp.currency)
     }
 
     fn payments(&self) -> Verdict {
         let story = self.story;
-        let played =
-            [&story.first, &story.friend, &story.late].map(|purchase| purchase.session.id.as_str());
+        let played = [&story.first, &story.friend, &story.late, &story.vases];
+        let played = played.map(|purchase| purchase.session.id.as_str());
         let complete: Vec<&Value> = list(&self.account()["checkout_sessions"])
             .filter(|session| session["status"] == "complete")
             .collect();
@@ -147,6 +155,7 @@ impl Evidence<'_> {
             (&story.first, "paid"),
             (&story.friend, "paid"),
             (&story.late, "refunded"),
+            (&story.vases, "paid"),
         ] {
             let status = &self.order(purchase)?.0.status;
             ensure(status == wanted, || {
@@ -161,7 +170,8 @@ impl Evidence<'_> {
 
     fn amounts(&self) -> Verdict {
         let mut sum = 0;
-        for purchase in [&self.story.first, &self.story.friend, &self.story.late] {
+        let story = self.story;
+        for purchase in [&story.first, &story.friend, &story.late, &story.vases] {
             let ours = self.order(purchase)?.0.amount_total.unwrap_or(-1);
             let charged = self
                 .charge_of(purchase)
@@ -190,29 +200,80 @@ impl Evidence<'_> {
     }
 
     fn stock(&self) -> Verdict {
-        let sum: i64 = self.stock.iter().map(|movement| movement.delta).sum();
-        let stock = self.lamp.stock.unwrap_or(-1);
-        ensure(stock >= 0 && stock == sum, || {
-            format!("stock is {stock}, its movements sum to {sum}")
+        let mut told = Vec::new();
+        for (product, movements) in &self.goods {
+            let sum: i64 = movements.iter().map(|movement| movement.delta).sum();
+            let stock = product.stock.unwrap_or(-1);
+            ensure(stock >= 0 && stock == sum, || {
+                format!("stock is {stock}, its movements sum to {sum}")
+            })?;
+            let mut sold: Vec<&str> = movements
+                .iter()
+                .filter(|movement| movement.reason == "sale")
+                .filter_map(|movement| movement.order_id.as_deref())
+                .collect();
+            sold.sort_unstable();
+            let story = self.story;
+            let buyers = match product.id == story.vase.id {
+                true => vec![&story.vases],
+                false => vec![&story.first, &story.friend],
+            };
+            let mut paid: Vec<&str> = buyers
+                .iter()
+                .map(|purchase| purchase.session.order_id.as_str())
+                .collect();
+            paid.sort_unstable();
+            ensure(sold == paid, || {
+                format!("sold to {sold:?}, paid by {paid:?}")
+            })?;
+            told.push(format!("{stock} left"));
+        }
+        Ok(told.join(", "))
+    }
+
+    fn by_line(&self) -> Verdict {
+        let (order, vase) = (&self.order(&self.story.vases)?.0, &self.story.vase);
+        ensure(order.amount_refunded == vase.unit_amount, || {
+            format!("{} came back", self.shown(order.amount_refunded))
         })?;
-        let mut sold: Vec<&str> = self
-            .stock
+        let movements = self
+            .goods
             .iter()
-            .filter(|movement| movement.reason == "sale")
-            .filter_map(|movement| movement.order_id.as_deref())
-            .collect();
-        sold.sort_unstable();
-        let mut paid: Vec<&str> = self
-            .orders
-            .iter()
-            .filter(|(order, _)| order.status == "paid")
-            .map(|(order, _)| order.id.as_str())
-            .collect();
-        paid.sort_unstable();
-        ensure(sold == paid, || {
-            format!("sold to {sold:?}, paid by {paid:?}")
+            .filter(|(product, _)| product.id == vase.id);
+        let movements = movements.flat_map(|(_, movements)| movements);
+        let back = movements.filter(|movement| movement.reason == "returned");
+        let back: i64 = back.map(|movement| movement.delta).sum();
+        ensure(back == 1, || format!("{back} came back to stock"))?;
+        Ok(format!("{}, 1 unit", self.shown(order.amount_refunded)))
+    }
+
+    fn dispute(&self) -> Verdict {
+        let theirs: Vec<&Value> = list(&self.account()["disputes"]).collect();
+        let ([ours], [theirs]) = (self.disputes.as_slice(), theirs.as_slice()) else {
+            let (ours, theirs) = (self.disputes.len(), theirs.len());
+            return Err(format!("Stripe has {theirs} disputes, we have {ours}"));
+        };
+        let count = int(&theirs["evidence_details"], "submission_count");
+        ensure(count == 1, || format!("it was submitted {count} times"))?;
+        ensure(ours.status == "won" && theirs["status"] == "won", || {
+            format!("it is {}, at Stripe {}", ours.status, theirs["status"])
         })?;
-        Ok(format!("{} sold, {stock} left", sold.len()))
+        let known = [
+            "product_description",
+            "shipping_tracking_number",
+            "customer_email_address",
+        ];
+        for field in known {
+            ensure(theirs["evidence"][field].is_string(), || {
+                format!("Stripe was not told the {field}")
+            })?;
+        }
+        let kept = self.charge_of(&self.story.vases).map(|charge| {
+            let left = int(charge, "amount") - int(charge, "amount_refunded");
+            left == ours.amount
+        });
+        ensure(kept == Some(true), || "it was about another sum".to_owned())?;
+        Ok(self.shown(ours.amount))
     }
 
     fn oversold(&self) -> Verdict {
@@ -268,7 +329,7 @@ impl Evidence<'_> {
             })?;
         }
         let mut returned = 0;
-        for purchase in [&self.story.first, &self.story.late] {
+        for purchase in [&self.story.first, &self.story.late, &self.story.vases] {
             let charge = self
                 .charge_of(purchase)
                 .ok_or("a paid order has no charge")?;

@@ -113,6 +113,11 @@ impl Api {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// Patches a body.
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &Value) -> Result<T, Failure> {
+        self.send(Method::PATCH, path, Some(body)).await
+    }
+
     /// A list without pages.
     pub async fn get_list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Failure> {
         Ok(self.get::<Page<T>>(path).await?.data)

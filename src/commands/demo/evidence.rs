@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::responses::{
-    Finding, Income, LedgerBalance, Order, OrderEvent, Payout, Product, Refund, StockAdjustment,
-    Transaction,
+    Dispute, Finding, Income, LedgerBalance, Order, OrderEvent, Payout, Product, Refund,
+    StockAdjustment, Transaction,
 };
 use super::sales::Purchase;
 use super::shop::Shop;
@@ -14,12 +14,15 @@ use super::{Failure, Stage, payday};
 pub struct Story {
     pub shop: Shop,
     pub lamp: Product,
+    pub vase: Product,
     /// Paid, and refunded in part.
     pub first: Purchase,
     /// Paid nothing.
     pub friend: Purchase,
     /// Oversold.
     pub late: Purchase,
+    /// Of three vases, of which one came back, and whose dispute was won.
+    pub vases: Purchase,
     pub payouts: Vec<Payout>,
 }
 
@@ -29,8 +32,9 @@ pub struct Evidence<'a> {
     pub oracle: Value,
     pub orders: Vec<(Order, Vec<OrderEvent>)>,
     pub refunds: Vec<Refund>,
-    pub lamp: Product,
-    pub stock: Vec<StockAdjustment>,
+    /// The lamp and the vase, with their movements.
+    pub goods: Vec<(Product, Vec<StockAdjustment>)>,
+    pub disputes: Vec<Dispute>,
     pub balances: Vec<LedgerBalance>,
     pub payouts: Vec<(Payout, Vec<Transaction>)>,
     pub income: Vec<Income>,
@@ -60,6 +64,12 @@ pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>,
             .await?;
         payouts.push((payout, transactions));
     }
+    let mut goods = Vec::new();
+    for product in [&story.lamp, &story.vase] {
+        let path = format!("/v1/products/{}", product.id);
+        let movements = admin.all(&format!("{path}/stock_adjustments")).await?;
+        goods.push((admin.get(&path).await?, movements));
+    }
     Ok(Evidence {
         story,
         oracle: story.shop.stripe.oracle().await?,
@@ -67,11 +77,9 @@ pub async fn gather<'a>(stage: &Stage, story: &'a Story) -> Result<Evidence<'a>,
         refunds: admin
             .all(&format!("/v1/refunds?seller_id={seller}"))
             .await?,
-        lamp: admin
-            .get(&format!("/v1/products/{}", story.lamp.id))
-            .await?,
-        stock: admin
-            .all(&format!("/v1/products/{}/stock_adjustments", story.lamp.id))
+        goods,
+        disputes: admin
+            .all(&format!("/v1/disputes?seller_id={seller}"))
             .await?,
         balances: admin.get_list("/v1/ledger/balances").await?,
         payouts,

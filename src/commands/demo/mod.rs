@@ -1,5 +1,6 @@
 //! `souk demo`: plays a marketplace's whole life over HTTP, and checks every cent at the end.
 
+mod after_sales;
 mod checks;
 pub(super) mod client;
 mod environment;
@@ -119,6 +120,10 @@ async fn perform(environment: &Environment) -> Result<(), Failure> {
     let friend = sales::friend_pays_with_a_code(&stage, &shop, &lamp).await?;
     sales::late_money_comes_back(&stage, &shop, &late).await?;
     sales::scratch_is_made_good(&stage, &shop, &first).await?;
+    let vase = shop::seller_lists_a_vase(&stage, &shop).await?;
+    let vases = after_sales::guest_buys_three(&stage, &shop, &vase).await?;
+    after_sales::one_comes_back(&stage, &shop, &vase, &vases).await?;
+    after_sales::dispute_is_won(&stage, &shop, &vases).await?;
     let payouts = payday::days_pass_until_payday(&stage, &shop).await?;
     payday::admin_explains(&stage, &payouts).await?;
     payday::admin_sees_the_income(&stage, &shop).await?;
@@ -126,9 +131,11 @@ async fn perform(environment: &Environment) -> Result<(), Failure> {
     let story = Story {
         shop,
         lamp,
+        vase,
         first,
         friend,
         late,
+        vases,
         payouts,
     };
     let faults = checks::count(&stage, &story).await?;

@@ -1,6 +1,9 @@
 //! The fields that the demo reads of the API's responses.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::Value;
 
 #[derive(Deserialize)]
 pub struct Readiness {
@@ -75,6 +78,45 @@ pub struct Order {
     pub amount_discount: Option<i64>,
     pub amount_total: Option<i64>,
     pub amount_refunded: i64,
+    pub lines: Vec<OrderLine>,
+}
+
+#[derive(Deserialize)]
+pub struct OrderLine {
+    pub id: String,
+}
+
+#[derive(Deserialize)]
+pub struct Shipment {
+    pub id: String,
+}
+
+#[derive(Deserialize)]
+pub struct RefundPreview {
+    pub funded_by: String,
+    pub application_fee_refunded: i64,
+}
+
+#[derive(Deserialize)]
+pub struct Dispute {
+    pub id: String,
+    pub status: String,
+    pub amount: i64,
+    pub currency: String,
+    /// Where it is read by itself.
+    pub evidence_pack: Option<EvidencePack>,
+}
+
+#[derive(Deserialize)]
+pub struct EvidencePack {
+    pub fields: BTreeMap<String, Value>,
+    pub completeness: i64,
+    pub missing: Vec<MissingEvidence>,
+}
+
+#[derive(Deserialize)]
+pub struct MissingEvidence {
+    pub advice: String,
 }
 
 #[derive(Deserialize)]

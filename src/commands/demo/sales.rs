@@ -1,4 +1,4 @@
-//! Three buyers pay in three ways, and two are refunded.
+//! Three buyers pay for lamps in three ways, and two are refunded.
 
 use futures_util::future::try_join_all;
 use serde_json::json;
@@ -24,9 +24,14 @@ pub struct Purchase {
     pub buyer: Api,
 }
 
-async fn open_checkout(buyer: &Api, lamp: &Product, email: &str) -> Result<Purchase, Failure> {
-    let new =
-        json!({ "lines": [{ "product_id": lamp.id, "quantity": 1 }], "customer_email": email });
+/// Opens a checkout of so many of a product.
+pub(super) async fn open_checkout(
+    buyer: &Api,
+    (product, quantity): (&Product, i64),
+    email: &str,
+) -> Result<Purchase, Failure> {
+    let line = json!({ "product_id": product.id, "quantity": quantity });
+    let new = json!({ "lines": [line], "customer_email": email });
     let session: Session = buyer.post("/v1/checkout_sessions", &new).await?;
     let buyer = match &session.order_secret {
         Some(secret) => buyer.with_order_secret(secret),
@@ -44,7 +49,7 @@ fn page_of(purchase: &Purchase) -> Result<&str, Failure> {
 }
 
 /// Fills in the hosted page, and comes back to ours.
-async fn pay(shop: &Shop, purchase: &Purchase, email: &str) -> Result<(), Failure> {
+pub(super) async fn pay(shop: &Shop, purchase: &Purchase, email: &str) -> Result<(), Failure> {
     let form = [
         ("email", email),
         ("card", CARD),
@@ -71,7 +76,11 @@ async fn verify(purchase: &Purchase) -> Result<Verification, Failure> {
 }
 
 /// Asks until the order is no longer open, then reads it.
-async fn outcome(stage: &Stage, purchase: &Purchase, wanted: &str) -> Result<Order, Failure> {
+pub(super) async fn outcome(
+    stage: &Stage,
+    purchase: &Purchase,
+    wanted: &str,
+) -> Result<Order, Failure> {
     let what = format!("the order to be {wanted}");
     until(&stage.screen, &what, async || {
         let said = verify(purchase).await?;
@@ -97,7 +106,7 @@ pub async fn guest_buys_one(
     let screen = &stage.screen;
     screen.step("Omar, a guest, buys one; the webhook and his return page race");
     let email = stage.email("omar");
-    let purchase = open_checkout(&stage.server, lamp, &email).await?;
+    let purchase = open_checkout(&stage.server, (lamp, 1), &email).await?;
     screen.done(&format!(
         "has a checkout on her account, {}",
         short(&purchase.session.id)
@@ -184,11 +193,9 @@ async fn repeat_completed(shop: &Shop, purchase: &Purchase) -> Result<usize, Fai
     }
 }
 
-async fn say_stock(stage: &Stage, lamp: &Product) -> Result<(), Failure> {
-    let now: Product = stage
-        .server
-        .get(&format!("/v1/products/{}", lamp.id))
-        .await?;
+pub(super) async fn say_stock(stage: &Stage, product: &Product) -> Result<(), Failure> {
+    let path = format!("/v1/products/{}", product.id);
+    let now: Product = stage.server.get(&path).await?;
     stage
         .screen
         .aside(&format!("{} left in stock", now.stock.unwrap_or_default()));
@@ -200,7 +207,7 @@ pub async fn somebody_hesitates(stage: &Stage, lamp: &Product) -> Result<Purchas
     stage
         .screen
         .step("Jun opens the checkout of the last lamp, and goes to make tea");
-    let purchase = open_checkout(&stage.server, lamp, &stage.email("jun")).await?;
+    let purchase = open_checkout(&stage.server, (lamp, 1), &stage.email("jun")).await?;
     stage.screen.done(&format!(
         "{} is open; stock is taken only when money comes",
         short(&purchase.session.id)
@@ -221,7 +228,7 @@ pub async fn friend_pays_with_a_code(
         .server
         .register(&email, PASSWORD, "Lena Vogel")
         .await?;
-    let purchase = open_checkout(&lena, lamp, &email).await?;
+    let purchase = open_checkout(&lena, (lamp, 1), &email).await?;
     let page = page_of(&purchase)?;
     shop.stripe
         .submit(&format!("{page}/promotion_code"), &[("code", CODE)])
@@ -281,7 +288,7 @@ async fn the_refund(shop: &Shop, order: &Order) -> Result<Refund, Failure> {
     }
 }
 
-fn say_refund(stage: &Stage, refund: &Refund) {
+pub(super) fn say_refund(stage: &Stage, refund: &Refund) {
     stage
         .screen
         .amount("given back", -refund.amount, &refund.currency);
@@ -289,6 +296,23 @@ fn say_refund(stage: &Stage, refund: &Refund) {
     stage
         .screen
         .amount("of it from the platform's fee", -fee, &refund.currency);
+}
+
+/// Waits until a refund has succeeded.
+pub(super) async fn succeeded(
+    stage: &Stage,
+    shop: &Shop,
+    asked: &Refund,
+) -> Result<Refund, Failure> {
+    until(&stage.screen, "the refund to succeed", async || {
+        let refund: Refund = shop.owner.get(&format!("/v1/refunds/{}", asked.id)).await?;
+        Ok(if refund.status == "succeeded" {
+            Poll::Ready(refund)
+        } else {
+            Poll::Pending(refund.status)
+        })
+    })
+    .await
 }
 
 /// The seller refunds a part of the first payment.
@@ -301,15 +325,7 @@ pub async fn scratch_is_made_good(
     screen.step("Omar's lamp has a scratch; Nadia gives a part back");
     let new = json!({ "order_id": first.session.order_id, "amount": MADE_GOOD, "reason": "requested_by_customer" });
     let asked: Refund = shop.owner.post("/v1/refunds", &new).await?;
-    let refund = until(screen, "the refund to succeed", async || {
-        let refund: Refund = shop.owner.get(&format!("/v1/refunds/{}", asked.id)).await?;
-        Ok(if refund.status == "succeeded" {
-            Poll::Ready(refund)
-        } else {
-            Poll::Pending(refund.status)
-        })
-    })
-    .await?;
+    let refund = succeeded(stage, shop, &asked).await?;
     screen.done(&format!(
         "{} at Stripe",
         refund.stripe_refund.as_deref().unwrap_or_default()

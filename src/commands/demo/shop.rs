@@ -13,6 +13,7 @@ pub const CURRENCY: &str = "eur";
 /// A promotion code of 100 %.
 pub const CODE: &str = "FRIEND100";
 const PRICE: i64 = 2500;
+const PRICE_OF_A_VASE: i64 = 1990;
 
 /// A seller who can take money.
 pub struct Shop {
@@ -118,4 +119,22 @@ pub async fn seller_lists_a_lamp(stage: &Stage, shop: &Shop) -> Result<Product, 
         .ok_or("the promotion code was not made at Stripe")?;
     screen.done(&format!("{} takes 100 % off ({at_stripe})", code.code));
     Ok(lamp)
+}
+
+/// A product with five in stock.
+pub async fn seller_lists_a_vase(stage: &Stage, shop: &Shop) -> Result<Product, Failure> {
+    let screen = &stage.screen;
+    screen.step("Nadia lists a vase, too");
+    let new = json!({
+        "seller_id": shop.seller.id, "name": "Blue glass vase", "description": "Blown in Hebron",
+        "unit_amount": PRICE_OF_A_VASE, "currency": CURRENCY, "stock": 5,
+    });
+    let vase: Product = shop.owner.post("/v1/products", &new).await?;
+    let stock = vase.stock.unwrap_or_default();
+    screen.amount(
+        &format!("{}, {stock} in stock", vase.name),
+        vase.unit_amount,
+        &vase.currency,
+    );
+    Ok(vase)
 }
