@@ -11,7 +11,7 @@ use souk::{jobs, ledger, payments, webhooks, worker};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use crate::harness::{Checkout, Shop, TestApp, User, on_postgres};
+use crate::harness::{Checkout, Shop, TestApp, User, on_postgres, text};
 
 /// The statements that sqlx says it has done.
 #[derive(Clone, Default)]
@@ -113,11 +113,53 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
         app.get(path).by(admin).expect(200).await;
     }
     app.get(order).by(admin).expect(200).await;
+    after_sales(app, shop, lamp, &sold, admin).await;
     let of_one = format!("/v1/products?seller_id={}", shop.id);
     for path in ["/v1/products", &of_one] {
         app.get(path).expect(200).await;
         app.get(path).by(&shop.owner).expect(200).await;
     }
+}
+
+/// What is asked of refunds and disputes, by an admin, a seller and a buyer.
+async fn after_sales(app: &TestApp, shop: &Shop, lamp: &str, sold: &Checkout, admin: &User) {
+    let disputed = app.checkout(lamp).await;
+    app.pay_with(&disputed, json!({ "card": "4000000000000259" }))
+        .await;
+    app.settle().await;
+    let buyer = app.member("bea").await;
+    let of = |seller: &str| {
+        let order = &sold.order;
+        [
+            "refunds".to_owned(),
+            format!("refunds?seller_id={seller}"),
+            format!("refunds?seller_id={seller}&status=succeeded"),
+            format!("refunds?order_id={order}"),
+            "disputes".to_owned(),
+            format!("disputes?seller_id={seller}"),
+            format!("disputes?seller_id={seller}&status=lost"),
+            format!("disputes?order_id={}", disputed.order),
+        ]
+    };
+    for who in [admin, &shop.owner] {
+        for path in of(&shop.id) {
+            app.get(format!("/v1/{path}")).by(who).expect(200).await;
+        }
+    }
+    for path in ["/v1/refunds", "/v1/disputes"] {
+        app.get(path).by(&buyer).expect(200).await;
+    }
+    let disputes = app.get("/v1/disputes").by(admin).expect(200).await;
+    let path = format!("/v1/disputes/{}", text(&disputes["data"][0], "id"));
+    app.get(path).by(&shop.owner).expect(200).await;
+    let kept = app.sale(lamp).await;
+    let line = app.order(&kept).await["lines"][0]["id"].clone();
+    let lines = json!([{ "order_line_id": line, "quantity": 1 }]);
+    let body = json!({ "order_id": kept.order, "lines": lines, "restock": true });
+    app.post("/v1/refunds/preview", body)
+        .by(&shop.owner)
+        .expect(200)
+        .await;
 }
 
 /// Three sales, confirmed in one batch (or one and two), since nobody else can write until all are queued.

@@ -489,6 +489,9 @@ pub async fn of_disputes<C: ConnectionTrait>(
     db: &C,
     ids: &[String],
 ) -> Result<Vec<dispute_submission::Model>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     use dispute_submission::Column as C;
     Ok(dispute_submission::Entity::find()
         .filter(C::DisputeId.is_in(ids.iter().cloned()))

@@ -160,6 +160,9 @@ pub(super) async fn of_refunds<C: ConnectionTrait>(
     db: &C,
     refunds: &[RefundId],
 ) -> Result<Vec<refund_line::Model>> {
+    if refunds.is_empty() {
+        return Ok(Vec::new());
+    }
     Ok(refund_line::Entity::find()
         .filter(refund_line::Column::RefundId.is_in(refunds.iter().cloned()))
         .all(db)
