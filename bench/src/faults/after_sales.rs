@@ -190,7 +190,8 @@ impl Workload<'_> {
                 let call = Call::post(&accept, &none);
                 let (one, other) =
                     tokio::join!(self.by_seller(opened, &call), self.by_seller(opened, &call));
-                (one?, other?);
+                one?;
+                other?;
             }
             _ => {
                 let text = EVIDENCE[self.pick(&format!("evidence {when}"), opened.n, 3) as usize];
@@ -202,7 +203,8 @@ impl Workload<'_> {
                 let call = Call::post(&submit, &none);
                 let (one, other) =
                     tokio::join!(self.by_seller(opened, &call), self.by_seller(opened, &call));
-                (one?, other?);
+                one?;
+                other?;
                 self.by_seller(opened, &call).await?;
             }
         }

@@ -57,7 +57,7 @@ pub async fn check(
         let row = |refund: Sql| vec![key.as_str().into(), asked.order.as_str().into(), refund];
         // One without an answer, too.
         let answered = asked.refunds.iter().map(|id| id.as_str().into());
-        let rows = answered.chain(asked.refunds.is_empty().then(|| Sql::String(None)));
+        let rows = answered.chain(asked.refunds.is_empty().then_some(Sql::String(None)));
         rows.map(row).collect::<Vec<_>>()
     });
     insert(db, "asked_refunds", rows.collect()).await?;
