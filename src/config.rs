@@ -72,6 +72,8 @@ pub struct Config {
     pub stripe_files_base: String,
     /// `STRIPE_SECRET_KEY`.
     pub stripe_secret_key: SecretString,
+    /// `STRIPE_PUBLISHABLE_KEY`, for pages with Stripe.js.
+    pub stripe_publishable_key: Option<String>,
     /// Whether the key is a live one.
     pub livemode: bool,
     /// `STRIPE_WEBHOOK_SECRET`, each of them.
@@ -303,6 +305,7 @@ mod tests {
             ("JWT_SECRET", "short"),
             ("STRIPE_ACCOUNTS", "v3"),
             ("CHARGE_PROFILE", "custom"),
+            ("STRIPE_PUBLISHABLE_KEY", "pk_live_1"),
         ])
         .expect_err("all wrong")
         .to_string();
@@ -319,6 +322,7 @@ mod tests {
             "JWT_SECRET",
             "STRIPE_ACCOUNTS is \"v3\"",
             "CHARGE_PROFILE is \"custom\"",
+            "STRIPE_PUBLISHABLE_KEY must be the publishable key (pk_test_…)",
         ] {
             assert!(faults.contains(name), "{name} is not named in {faults}");
         }

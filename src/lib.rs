@@ -89,6 +89,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(orders::notes::routes::router())
         .merge(orders::files::routes::router())
         .merge(payments::checkout::routes::router())
+        .merge(payments::intents::routes::router())
         .merge(payments::refunds::routes::router())
         .merge(payments::disputes::routes::router())
         .merge(ledger::routes::router())

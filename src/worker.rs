@@ -417,7 +417,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
             payments::disputes::give_up_acceptance(tx, dispute, attempts, error).await
         }
         Job::CreateSession { payment } => {
-            payments::checkout::session::give_up(tx, payment, attempts, error).await
+            payments::checkout::object::give_up(tx, payment, attempts, error).await
         }
         Job::Pull { account, livemode } => {
             ledger::give_up(tx, account, *livemode, attempts, error).await
@@ -497,7 +497,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             let created = catalog::promotions::at_stripe::create(app, code).await;
             created.map(drop)
         }
-        Job::CreateSession { payment } => payments::checkout::session::make(app, payment).await,
+        Job::CreateSession { payment } => payments::checkout::object::make(app, payment).await,
         Job::RereadPayment { payment } => payments::reread::payment(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
         Job::RefundFee { fee_refund } => payments::fees::send(app, fee_refund).await,

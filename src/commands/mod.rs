@@ -28,6 +28,7 @@ Settings are environment variables, or lines of a .env file in the working direc
   PUBLIC_URL                     how browsers reach us             [http://BIND]
   ALLOWED_REDIRECT_ORIGINS       where buyers may be sent back to  [PUBLIC_URL's]
   STRIPE_SECRET_KEY              without it, money is simulated
+  STRIPE_PUBLISHABLE_KEY         for pages of your own with Stripe.js
   STRIPE_WEBHOOK_SECRET          of /webhooks/stripe; a list while one is rolled
   STRIPE_CONNECT_WEBHOOK_SECRET  of /webhooks/stripe/connect; likewise
   STRIPE_API_BASE                another Stripe, such as a simulator on its own

@@ -19,6 +19,7 @@ use crate::money::{self, FeeRule};
 
 /// Only the simulator accepts this key.
 const SIMULATED_KEY: &str = "sk_test_simulated";
+const SIMULATED_PUBLISHABLE_KEY: &str = "pk_test_simulated";
 
 /// Visa's programme (VAMP) counts reports of fraud and disputes against the sales of the same month; these are its limits for
 /// merchants in Asia and the Pacific, Canada, Europe and the US. Mastercard's two (ECM, HECM) count disputes against the sales of
@@ -101,6 +102,7 @@ impl Reader<'_> {
         redirect_origins.extend(self.origins("ALLOWED_REDIRECT_ORIGINS"));
         let key = self.stripe_key();
         let livemode = key.as_ref().is_some_and(|key| key.contains("_live_"));
+        let key_is_set = key.is_some();
         let platform_webhook_secrets = self.webhook_secrets("STRIPE_WEBHOOK_SECRET", key.is_some());
         let connect_webhook_secrets =
             self.webhook_secrets("STRIPE_CONNECT_WEBHOOK_SECRET", key.is_some());
@@ -130,6 +132,7 @@ impl Reader<'_> {
             stripe_api_base: api_base,
             stripe_files_base: files_base,
             stripe_secret_key: SecretString::from(key.unwrap_or_else(|| SIMULATED_KEY.to_owned())),
+            stripe_publishable_key: self.publishable_key(key_is_set, livemode),
             livemode,
             platform_webhook_secrets,
             connect_webhook_secrets,
@@ -324,6 +327,20 @@ impl Reader<'_> {
             self.fault(
                 "STRIPE_SECRET_KEY must be a secret or restricted key (sk_test_…, sk_live_…, rk_…)",
             );
+        }
+        Some(key)
+    }
+
+    /// Pages with Stripe.js need it. The simulator takes any.
+    fn publishable_key(&mut self, is_remote: bool, livemode: bool) -> Option<String> {
+        let Some(key) = self.text("STRIPE_PUBLISHABLE_KEY").map(str::to_owned) else {
+            return (!is_remote).then(|| SIMULATED_PUBLISHABLE_KEY.to_owned());
+        };
+        let prefix = if livemode { "pk_live_" } else { "pk_test_" };
+        if !key.starts_with(prefix) {
+            self.fault(format!(
+                "STRIPE_PUBLISHABLE_KEY must be the publishable key ({prefix}…) beside STRIPE_SECRET_KEY"
+            ));
         }
         Some(key)
     }

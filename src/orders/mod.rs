@@ -66,11 +66,13 @@ impl Credentials {
         self.caller.is_some() || self.secret.is_some()
     }
 
-    /// Those of a request that must have some.
-    async fn required(parts: &mut Parts, app: &App) -> Result<Self> {
-        let credentials = Self::from_request_parts(parts, app).await?;
-        match credentials.is_given() {
-            true => Ok(credentials),
+    /// These, where a request must have some.
+    ///
+    /// # Errors
+    /// 401 without a token and a secret.
+    pub fn given(&self) -> Result<&Self> {
+        match self.is_given() {
+            true => Ok(self),
             false => Err(Error::Unauthenticated(
                 "unauthenticated",
                 "Log in, or send the Order-Secret header.",
@@ -97,7 +99,8 @@ impl FromRequestParts<App> for OrderAccess {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let credentials = Credentials::required(parts, app).await?;
+        let credentials = Credentials::from_request_parts(parts, app).await?;
+        credentials.given()?;
         let crate::http::Path(id) =
             crate::http::Path::<OrderId>::from_request_parts(parts, app).await?;
         let order = order::Entity::find_by_id(id)

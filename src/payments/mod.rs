@@ -2,10 +2,12 @@
 
 mod charges;
 pub mod checkout;
+mod closing;
 pub mod confirm;
 pub mod disputes;
 pub mod events;
 pub mod fees;
+pub mod intents;
 pub mod refunds;
 pub mod reread;
 pub mod sessions;
@@ -22,13 +24,13 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 
-/// A payment by its Checkout Session.
-async fn payment_by_session<C: ConnectionTrait>(
+/// A payment by its session, intent or invoice.
+async fn payment_by_object<C: ConnectionTrait>(
     db: &C,
-    session: &str,
+    object: &str,
 ) -> Result<Option<payment::Model>> {
     Ok(payment::Entity::find()
-        .filter(payment::Column::StripeObject.eq(session))
+        .filter(payment::Column::StripeObject.eq(object))
         .one(db)
         .await?)
 }

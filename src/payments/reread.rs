@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use souk_entity::payment::{self, CaptureMethod, PaymentKind, PaymentStatus};
-use souk_entity::{AccountId, PaymentId};
+use souk_entity::{AccountId, PaymentId, Timestamp};
 
 use crate::app::App;
 use crate::catalog::promotions::redemptions;
@@ -19,7 +19,7 @@ use crate::stripe::views::{ChargeView, Expandable, InvoiceView, PaymentIntentVie
 
 use super::confirm::confirm;
 use super::snapshot::PaymentSnapshot;
-use super::{disputes, fees, find, refunds};
+use super::{closing, disputes, fees, find, refunds};
 
 /// The job: re-reads a payment's object, charge, disputes and refunds from Stripe.
 ///
@@ -27,6 +27,9 @@ use super::{disputes, fees, find, refunds};
 /// Stripe has not answered, or the answer can't be confirmed.
 pub async fn payment(app: &App, id: &PaymentId) -> Result<()> {
     let (payment, charge) = confirm_now(app, id).await?;
+    if is_abandoned(&payment, app.clock.now()) {
+        return closing::close(app, &payment).await;
+    }
     if payment.status != PaymentStatus::Paid {
         return Ok(());
     }
@@ -41,6 +44,13 @@ pub async fn payment(app: &App, id: &PaymentId) -> Result<()> {
         return Ok(());
     }
     refunds::mirror(app, &payment).await
+}
+
+/// Whether an intent's time is over. A session ends by itself; an intent stays open until somebody cancels it.
+fn is_abandoned(payment: &payment::Model, now: Timestamp) -> bool {
+    payment.kind == PaymentKind::Intent
+        && payment.status == PaymentStatus::Pending
+        && payment.expires_at.is_some_and(|at| at < now)
 }
 
 type LatestCharge = Option<Expandable<ChargeView>>;

@@ -12,6 +12,7 @@ use crate::stripe::views::{
 };
 
 use super::checkout::METADATA_PAYMENT;
+use super::intents::declines::Decline;
 
 /// What collects a payment's money at Stripe. An event of another account or mode that names the same id is of another object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +44,8 @@ pub struct PaymentSnapshot {
     pub amount_capturable: Option<i64>,
     /// Whether the intent was only named. A session or an invoice doesn't say what is held, or how much of it was captured.
     pub intent_unread: bool,
+    /// Why the last try was declined, of an intent.
+    pub decline: Option<Decline>,
     /// Stripe's id of the promotion code that is taken off.
     pub promotion_code: Option<String>,
     /// The payment that the metadata names. Only a hint: somebody else may have made the object.
@@ -114,6 +117,7 @@ impl PaymentSnapshot {
             payment_intent: intent.map(|intent| intent.id().to_owned()),
             amount_capturable: read.and_then(|intent| intent.amount_capturable),
             intent_unread: intent.is_some() && read.is_none(),
+            decline: None,
             promotion_code: session.promotion_code().map(str::to_owned),
             payment_hint: payment_named_by(session.metadata.as_ref()),
             created: session.created.map(Timestamp::from_seconds),
@@ -142,6 +146,7 @@ impl PaymentSnapshot {
             payment_intent: Some(intent.id.clone()),
             amount_capturable: intent.amount_capturable,
             intent_unread: false,
+            decline: intent.last_payment_error.as_ref().map(Decline::of),
             promotion_code: None,
             payment_hint: payment_named_by(intent.metadata.as_ref()),
             created: intent.created.map(Timestamp::from_seconds),
@@ -177,6 +182,7 @@ impl PaymentSnapshot {
             payment_intent: intent.map(|intent| intent.id().to_owned()),
             amount_capturable: None,
             intent_unread: false,
+            decline: None,
             promotion_code: None,
             payment_hint: payment_named_by(invoice.metadata.as_ref()),
             created: invoice.created.map(Timestamp::from_seconds),
@@ -219,9 +225,7 @@ fn session_status(session: &SessionView, intent: Option<&PaymentIntentView>) -> 
 /// docs.stripe.com/payments/paymentintents/lifecycle. A decline leaves an intent open: the buyer may try again.
 fn intent_status(intent: &PaymentIntentView) -> SnapshotStatus {
     match intent.status.as_deref() {
-        Some("requires_payment_method" | "requires_confirmation" | "requires_action") => {
-            SnapshotStatus::Open
-        }
+        _ if intent.is_open() => SnapshotStatus::Open,
         Some("processing") => SnapshotStatus::Processing,
         Some("requires_capture") => SnapshotStatus::Authorized,
         Some("succeeded") => SnapshotStatus::Paid,

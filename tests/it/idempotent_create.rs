@@ -216,7 +216,7 @@ async fn two_searches_at_the_same_moment_go_on_to_the_same_key() {
         .query::<String>("SELECT id AS it FROM payments")
         .await
         .into();
-    let make = || souk::payments::checkout::session::make(&app.app, &payment);
+    let make = || souk::payments::checkout::object::make(&app.app, &payment);
     let (one, two) = join(make(), make()).await;
     app.simulator.clear_faults().await;
     // The slower of two under one key may be told that it is in use.

@@ -35,6 +35,7 @@ mod offers;
 mod onboarding;
 mod order_files;
 mod orders;
+mod payment_intents;
 mod payment_objects;
 mod payouts;
 mod platform_book;

@@ -89,6 +89,8 @@ pub enum Decision {
     Defer(PaymentId),
     /// The snapshot doesn't say what is held or captured: Stripe is asked.
     Reread(PaymentId),
+    /// The buyer may try again: why the last try was declined is noted.
+    NoteDecline(PaymentId),
     /// A paid object names a payment that is not here.
     Orphan(PaymentId),
     /// The object is not what was asked for.
@@ -158,6 +160,11 @@ pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision
             Ok(Decision::Reread(payment.id.clone()))
         }
         SnapshotStatus::Paid => decide_paid(state, payment, snapshot),
+        SnapshotStatus::Open
+            if snapshot.kind == PaymentKind::Intent && payment.status == P::Pending =>
+        {
+            Ok(Decision::NoteDecline(payment.id.clone()))
+        }
         SnapshotStatus::Open => Ok(Decision::Ignore("the payment is still open")),
         SnapshotStatus::Unknown => Err(Error::internal(format!(
             "{} has no status we know",

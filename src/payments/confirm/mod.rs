@@ -11,7 +11,7 @@ mod load;
 use std::collections::BTreeSet;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveEnum, ColumnTrait, Condition, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
@@ -28,6 +28,7 @@ use crate::stripe::views::{PaymentIntentView, SessionView};
 use crate::stripe::{Effect, Event};
 use crate::{ids, money, orders};
 
+use super::intents::declines::Decline;
 use super::refunds;
 use super::snapshot::{PaymentSnapshot, SnapshotStatus};
 use decide::{Decision, Outcome, PaidShare, SliceState, decide, order_status_after};
@@ -209,6 +210,9 @@ impl Writes {
                 return Ok(Effect::Deferred {
                     waits_for: snapshot.object.id.clone(),
                 });
+            }
+            Decision::NoteDecline(payment) => {
+                note_decline(tx, &payment, snapshot.decline.as_ref()).await?;
             }
             Decision::Reread(payment) => self.jobs.push(Job::RereadPayment { payment }),
             Decision::Orphan(named) => return raise_orphan(tx, snapshot, &named).await,
@@ -442,6 +446,26 @@ async fn move_payment(
         .exec(tx)
         .await?;
     all_changed(moved.rows_affected, 1, "payments")
+}
+
+/// Notes why the last try to pay was declined. Most of those who ask find what is noted already.
+async fn note_decline(tx: &Tx, payment: &PaymentId, decline: Option<&Decline>) -> Result<()> {
+    use payment::Column as C;
+    let decline = decline.map(Decline::to_text);
+    let is_new = match &decline {
+        Some(text) => Condition::any()
+            .add(C::LastError.is_null())
+            .add(C::LastError.ne(text.as_str())),
+        None => Condition::all().add(C::LastError.is_not_null()),
+    };
+    payment::Entity::update_many()
+        .col_expr(C::LastError, Expr::value(decline))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(payment.clone()))
+        .filter(is_new)
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// Notes the code that was entered on the page of a payment whose money is on its way: it holds a redemption.

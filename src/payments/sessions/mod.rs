@@ -2,26 +2,24 @@
 
 mod free_orders;
 pub(super) mod pages;
+pub(super) mod verification;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, Statement};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, Statement,
+};
 use serde_json::json;
 use souk_entity::order::{self, OrderStatus};
-use souk_entity::payment::{self, PaymentStatus};
+use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use souk_entity::{OrderId, PaymentId};
 
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::orders::{self, OrderAccess};
-use crate::stripe::requests::checkout as request;
-use crate::stripe::views::SessionView;
-use crate::{audit, ids, sellers};
+use crate::{audit, sellers};
 
-use super::checkout::session::create_session;
-use super::confirm::confirm;
-use super::snapshot::PaymentSnapshot;
-use super::{find, payments_of_order, reread};
+use super::{closing, find, payments_of_order, reread};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const POLL_INTERVAL_MS: i64 = 2_000;
@@ -43,35 +41,45 @@ pub(super) struct CheckoutStatus {
     pub disputed: bool,
     /// The seller's account has disconnected, so nothing more can be learned.
     pub disconnected: bool,
+    /// Why the last try to pay an intent was declined, as it is stored.
+    pub last_error: Option<String>,
 }
 
 impl CheckoutStatus {
-    /// By the session's id: one for each order that it pays for, by the orders' ids. Plain SQL over few columns, since every
-    /// buyer's page polls it.
-    async fn find(app: &App, session: &str) -> Result<Vec<Self>> {
+    /// By the id of the session or intent: one for each order that it pays for, by the orders' ids. Plain SQL over few columns,
+    /// since every buyer's page polls it.
+    async fn find(app: &App, kind: PaymentKind, object: &str) -> Result<Vec<Self>> {
         let text = "SELECT p.id AS payment_id, p.status AS payment_status, o.id AS order_id, o.status, o.refund_reason, \
                         o.status = 'refund_due' AND NOT EXISTS (SELECT 1 FROM refunds r JOIN refund_orders x ON x.refund_id = r.id \
                             WHERE r.payment_id = p.id AND x.order_id = o.id \
                             AND r.status IN ('requested', 'pending', 'requires_action')) AS refund_failed, \
                         EXISTS (SELECT 1 FROM disputes d WHERE d.payment_id = p.id \
                             AND d.status NOT IN ('won', 'warning_closed')) AS disputed, \
-                        s.deauthorized_at IS NOT NULL AS disconnected \
+                        s.deauthorized_at IS NOT NULL AS disconnected, p.last_error \
                     FROM payments p JOIN payment_orders l ON l.payment_id = p.id JOIN orders o ON o.id = l.order_id \
                         JOIN sellers s ON s.id = o.seller_id \
-                    WHERE p.stripe_object = $1 ORDER BY o.id";
-        let read = Statement::from_sql_and_values(app.db.backend(), text, [session.into()]);
+                    WHERE p.stripe_object = $1 AND p.kind = $2 ORDER BY o.id";
+        let values = [object.into(), kind.to_value().into()];
+        let read = Statement::from_sql_and_values(app.db.backend(), text, values);
         Ok(Self::find_by_statement(read).all(&app.db.read).await?)
     }
 }
 
-/// Confirms a session by Stripe's own answer, with the same confirm as the webhook. Anybody who holds the session's id may
+/// Confirms a session or intent by Stripe's own answer, with the same confirm as the webhook. Anybody who holds its id may
 /// ask: nothing that the caller says is believed. Answers the states of all its orders, by their ids; there is at least one.
 ///
 /// # Errors
 /// An unknown session, or no answer from Stripe.
-pub(super) async fn verify(app: &App, session: &str) -> Result<Vec<CheckoutStatus>> {
-    let before = CheckoutStatus::find(app, session).await?;
-    let first = before.first().ok_or(Error::NotFound("checkout session"))?;
+pub(super) async fn verify(
+    app: &App,
+    kind: PaymentKind,
+    object: &str,
+) -> Result<Vec<CheckoutStatus>> {
+    let before = CheckoutStatus::find(app, kind, object).await?;
+    let first = before.first().ok_or(Error::NotFound(match kind {
+        PaymentKind::Intent => "payment intent",
+        _ => "checkout session",
+    }))?;
     let open = matches!(
         first.payment_status,
         PaymentStatus::Pending | PaymentStatus::Processing | PaymentStatus::Authorized
@@ -88,7 +96,7 @@ pub(super) async fn verify(app: &App, session: &str) -> Result<Vec<CheckoutStatu
             read => drop(read?),
         }
     }
-    CheckoutStatus::find(app, session).await
+    CheckoutStatus::find(app, kind, object).await
 }
 
 /// Whether this call may ask Stripe: the first one after the interval, over all replicas.
@@ -122,7 +130,7 @@ pub(super) async fn expire(
     if payment.status != PaymentStatus::Pending {
         return Err(not_open());
     }
-    expire_at_stripe(app, payment).await?;
+    closing::close(app, payment).await?;
     let payment = find(app, &payment.id).await?;
     if payment.status != PaymentStatus::Expired {
         return Err(not_open());
@@ -144,45 +152,7 @@ fn not_open() -> Error {
     Error::conflict("session_not_open", "This session is no longer open.")
 }
 
-/// Asks Stripe to expire a payment's session, and confirms its new state. A session whose creation was never answered is
-/// created first: otherwise it could still appear later and be paid.
-async fn expire_at_stripe(app: &App, payment: &payment::Model) -> Result<()> {
-    if payment.status != PaymentStatus::Pending {
-        return Ok(());
-    }
-    let payment = match &payment.stripe_object {
-        Some(_) => payment.clone(),
-        None => match create_session(app, payment.clone()).await {
-            Ok((payment, _)) => payment,
-            Err(Error::StripeRefused(_)) => return Ok(()),
-            Err(e) => return Err(e),
-        },
-    };
-    let session = payment.stripe_object.clone().unwrap_or_default();
-    let scope = app.stripe.at(&payment.charge_account);
-    // Expiring twice does no harm, so each request has a new key: under an old one Stripe could repeat a saved 500.
-    let key = format!("expire:{}", ids::random_token());
-    match scope
-        .post::<SessionView, _>(&request::expire(&session), &key)
-        .await
-    {
-        Ok(view) => {
-            let tx = app.db.begin_write().await?;
-            let account = &payment.charge_account;
-            confirm(
-                &tx,
-                &[PaymentSnapshot::of_session(account, view.livemode, &view)],
-            )
-            .await?;
-            tx.commit().await
-        }
-        // It is complete or expired already: its state is read and confirmed.
-        Err(Error::StripeRefused(_)) => reread::confirm_now(app, &payment.id).await.map(drop),
-        Err(e) => Err(e),
-    }
-}
-
-/// Cancels an order that isn't paid, or that cost nothing. Its sessions are expired at Stripe first. A session that was paid
+/// Cancels an order that isn't paid, or that cost nothing. What could still pay it is ended at Stripe first. What was paid
 /// meanwhile is confirmed instead.
 ///
 /// # Errors
@@ -195,7 +165,7 @@ pub(super) async fn cancel(
     let id = access.order.id.clone();
     if access.order.status == OrderStatus::Pending {
         for payment in payments_of_order(&app.db.read, &id).await? {
-            match expire_at_stripe(app, &payment).await {
+            match closing::close(app, &payment).await {
                 // Whether it was paid can't be asked any more, which is a finding; whoever cancels need not wait for that.
                 Err(Error::AccessLost { account }) => {
                     sellers::account::note_access_lost(app, &account).await?;

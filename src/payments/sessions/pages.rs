@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::http::{Query, escape, page};
 
-use super::super::payment_by_session;
+use super::super::payment_by_object;
 
 pub(in crate::payments) fn router() -> Router<App> {
     Router::new()
@@ -43,7 +43,7 @@ async fn cancelled(State(app): State<App>, Query(query): Query<ReturnQuery>) -> 
 
 /// A page that polls `verify` and shows its answer.
 async fn verify_page(app: &App, session: &str, headline: &str) -> Result<Response> {
-    if payment_by_session(&app.db.read, session).await?.is_none() {
+    if payment_by_object(&app.db.read, session).await?.is_none() {
         return Ok(unknown_checkout_page());
     }
     let simulated = if app.config.simulated() {

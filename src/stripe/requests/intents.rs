@@ -1,9 +1,64 @@
 //! Payment intents (docs.stripe.com/api/payment_intents).
 
+use std::collections::HashMap;
+
+use souk_entity::Timestamp;
 use stripe_client_core::StripeRequest;
-use stripe_core::payment_intent::RetrievePaymentIntent;
+use stripe_core::payment_intent::{
+    CancelPaymentIntent, CancelPaymentIntentCancellationReason as Reason, CreatePaymentIntent,
+    CreatePaymentIntentAutomaticPaymentMethods, ListPaymentIntent, RetrievePaymentIntent,
+};
+
+use super::{LIMIT, created_since};
+
+/// The parameters of a payment intent. Amounts are in minor units.
+pub struct NewIntent<'a> {
+    /// What is to be collected.
+    pub amount: i64,
+    /// Lower case.
+    pub currency: &'a str,
+    /// `application_fee_amount`. Left out at zero, as Stripe wants.
+    pub application_fee: i64,
+    /// `description`: what the buyer's receipt and the dashboard show.
+    pub description: &'a str,
+    /// `receipt_email`.
+    pub email: &'a str,
+    /// It is only a hint, never an authority.
+    pub metadata: HashMap<String, String>,
+}
+
+/// Creates an intent with the payment methods that the seller's dashboard allows
+/// (docs.stripe.com/api/payment_intents/create).
+pub fn create(new: NewIntent<'_>) -> impl StripeRequest + use<> {
+    let currency: stripe_types::Currency = new.currency.parse().unwrap_or_default();
+    let request = CreatePaymentIntent::new(new.amount, currency)
+        .automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
+        .description(new.description)
+        .receipt_email(new.email)
+        .metadata(new.metadata);
+    match new.application_fee {
+        0 => request,
+        fee => request.application_fee_amount(fee),
+    }
+}
 
 /// Retrieves an intent with its newest charge.
 pub fn retrieve(intent: &str) -> impl StripeRequest + use<> {
     RetrievePaymentIntent::new(intent).expand(vec!["latest_charge".to_owned()])
+}
+
+/// A page of the account's intents created since, newest first.
+pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListPaymentIntent {
+    let list = ListPaymentIntent::new()
+        .limit(LIMIT)
+        .created(created_since(since));
+    match starting_after {
+        Some(last) => list.starting_after(last),
+        None => list,
+    }
+}
+
+/// Cancels an intent that nobody paid (docs.stripe.com/api/payment_intents/cancel). Stripe refuses one that was paid.
+pub fn cancel(intent: &str) -> impl StripeRequest + use<> {
+    CancelPaymentIntent::new(intent).cancellation_reason(Reason::Abandoned)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -102,8 +103,20 @@ pub struct PaymentIntentView {
     pub last_payment_error: Option<Value>,
     /// Whole seconds.
     pub created: Option<i64>,
+    /// Lets whoever holds it confirm the intent. Never stored, and never logged.
+    pub client_secret: Option<SecretString>,
     /// Ours, but only a hint: somebody else may have created the intent.
     pub metadata: Option<HashMap<String, String>>,
+}
+
+impl PaymentIntentView {
+    /// Whether the buyer may still pay (docs.stripe.com/payments/paymentintents/lifecycle).
+    pub fn is_open(&self) -> bool {
+        matches!(
+            self.status.as_deref(),
+            Some("requires_payment_method" | "requires_confirmation" | "requires_action")
+        )
+    }
 }
 
 /// An invoice (docs.stripe.com/api/invoices/object). Amounts in minor units.

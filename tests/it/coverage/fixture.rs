@@ -89,6 +89,7 @@ impl Fixture {
         let line = app.query(&line).await;
         let ids = [
             prevented_dispute(&app, &lamp).await,
+            paid_intent(&app, &shop, &buyer, &lamp).await,
             shop.id.clone(),
             buyer.id.clone(),
             lamp,
@@ -285,6 +286,20 @@ impl Fixture {
         let query = format!("SELECT {} AS it", counts.join(" || ', ' || "));
         self.app.query(&query).await
     }
+}
+
+/// An intent of the buyer's that was paid.
+async fn paid_intent(app: &TestApp, shop: &Shop, buyer: &User, product: &str) -> String {
+    let body = json!({ "lines": [{ "product_id": product, "quantity": 1 }] });
+    let intent = app.post("/v1/payment_intents", body).by(buyer).expect(201);
+    let intent = text(&intent.await, "id");
+    let form = [
+        ("payment_method", "pm_card_visa"),
+        ("return_url", "http://shop.test/"),
+    ];
+    let path = format!("/payment_intents/{intent}/confirm");
+    app.stripe_api("POST", &path, &shop.account, &form).await;
+    intent
 }
 
 /// A dispute of another sale, which wants no answer.

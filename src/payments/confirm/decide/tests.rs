@@ -64,6 +64,7 @@ fn snapshot(status: S) -> PaymentSnapshot {
         payment_intent: Some("pi_1".to_owned()),
         amount_capturable: None,
         intent_unread: true,
+        decline: None,
         promotion_code: None,
         payment_hint: None,
         created: None,

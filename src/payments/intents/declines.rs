@@ -1,0 +1,145 @@
+//! Why a try to pay was declined, and what a buyer is told of it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `last_payment_error` of an intent (docs.stripe.com/error-codes, docs.stripe.com/declines/codes).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Decline {
+    /// Such as `card_declined`.
+    pub code: Option<String>,
+    /// The bank's reason, such as `insufficient_funds`.
+    pub decline_code: Option<String>,
+}
+
+/// What a thief must not learn (docs.stripe.com/declines/codes: present these as a generic decline).
+const UNSPOKEN: [&str; 6] = [
+    "fraudulent",
+    "lost_card",
+    "merchant_blacklist",
+    "pickup_card",
+    "restricted_card",
+    "stolen_card",
+];
+
+impl Decline {
+    /// Of Stripe's error object.
+    pub fn of(error: &Value) -> Self {
+        let text = |name: &str| error[name].as_str().map(str::to_owned);
+        Self {
+            code: text("code"),
+            decline_code: text("decline_code"),
+        }
+    }
+
+    /// As it is stored.
+    pub fn to_text(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
+    /// As it was stored.
+    pub fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// What the buyer may know of it.
+    #[must_use]
+    pub fn for_buyers(self) -> Self {
+        let is_unspoken = |code: &String| UNSPOKEN.contains(&code.as_str());
+        match self.decline_code.as_ref().is_some_and(is_unspoken) {
+            true => Self {
+                decline_code: Some("generic_decline".to_owned()),
+                ..self
+            },
+            false => self,
+        }
+    }
+
+    /// What to tell the buyer, in a sentence.
+    pub fn sentence(&self) -> &'static str {
+        match (self.code.as_deref(), self.decline_code.as_deref()) {
+            (
+                _,
+                Some(
+                    "insufficient_funds"
+                    | "card_velocity_exceeded"
+                    | "withdrawal_count_limit_exceeded",
+                ),
+            ) => {
+                "There isn't enough money on this card, or its limit is reached. Try another way to pay."
+            }
+            (Some("expired_card"), _) | (_, Some("expired_card")) => {
+                "This card has expired. Try another card."
+            }
+            (Some("incorrect_cvc" | "invalid_cvc"), _)
+            | (_, Some("incorrect_cvc" | "invalid_cvc")) => {
+                "The card's security code is wrong. Check it and try again."
+            }
+            (Some("incorrect_number" | "invalid_number"), _)
+            | (_, Some("incorrect_number" | "invalid_number")) => {
+                "The card's number is wrong. Check it and try again."
+            }
+            (Some("processing_error"), _)
+            | (
+                _,
+                Some(
+                    "processing_error"
+                    | "try_again_later"
+                    | "issuer_not_available"
+                    | "reenter_transaction",
+                ),
+            ) => "The bank could not be reached. Nothing was charged: try again in a moment.",
+            (Some("payment_intent_authentication_failure"), _)
+            | (_, Some("authentication_required" | "authentication_not_handled")) => {
+                "The bank wants you to confirm the payment, and that didn't succeed. Try again, or pay in another way."
+            }
+            (
+                _,
+                Some("card_not_supported" | "currency_not_supported" | "transaction_not_allowed"),
+            ) => "This card can't be used for this purchase. Try another card.",
+            _ => {
+                "The bank declined the payment. Nothing was charged: try another card, or ask your bank."
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn buyers_are_told_what_helps_and_never_that_a_card_is_stolen() {
+        for code in UNSPOKEN {
+            let error = json!({ "code": "card_declined", "decline_code": code, "message": "Your card was stolen." });
+            let decline = Decline::of(&error);
+            let said = decline.sentence();
+            assert!(
+                said.starts_with("The bank declined the payment."),
+                "{code}: {said}"
+            );
+            let shown = json!(decline.for_buyers());
+            assert_eq!(shown["decline_code"], "generic_decline", "{code}");
+        }
+        let poor =
+            Decline::of(&json!({ "code": "card_declined", "decline_code": "insufficient_funds" }));
+        assert!(poor.sentence().starts_with("There isn't enough money"));
+        assert_eq!(poor.clone().for_buyers(), poor);
+        let expired =
+            Decline::of(&json!({ "code": "expired_card", "decline_code": "expired_card" }));
+        assert!(expired.sentence().contains("expired"));
+        assert!(
+            Decline::of(&json!({}))
+                .sentence()
+                .starts_with("The bank declined")
+        );
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let decline = Decline::of(&json!({ "code": "expired_card" }));
+        assert_eq!(Decline::read(&decline.to_text()), Some(decline));
+        assert_eq!(Decline::read("no JSON"), None);
+    }
+}

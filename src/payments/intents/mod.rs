@@ -1,0 +1,136 @@
+//! Payment intents (docs.stripe.com/api/payment_intents), for a page of one's own: an order is paid by an intent on the seller's
+//! account, and confirmed by the one confirm.
+
+pub(super) mod declines;
+pub mod routes;
+
+use serde::{Deserialize, Serialize};
+use souk_entity::payment::{self, PaymentKind, PaymentStatus};
+use souk_entity::{Metadata, OrderId, PaymentId};
+use validator::Validate;
+
+use crate::app::App;
+use crate::audit;
+use crate::error::{Error, Result};
+use crate::http::{deserialize_some, json_objects};
+use crate::identity::Caller;
+use crate::ids;
+use crate::stripe::requests::intents::{self as request, NewIntent};
+
+use super::checkout::origin::Origin;
+use super::checkout::placing::{self, NewPayment};
+use super::checkout::pricing::{self, NewBasket, NewLine};
+use super::checkout::{self, Checkout};
+use super::{closing, find};
+
+/// An intent as the API asks for it.
+#[derive(Debug, Deserialize, Serialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct NewPaymentIntent {
+    /// Products of one seller in one currency.
+    #[serde(deserialize_with = "json_objects")]
+    #[validate(
+        length(min = 1, max = 50, message = "lines has 1 to 50 lines."),
+        nested
+    )]
+    pub lines: Vec<NewLine>,
+    /// A guest's address; required without a login.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    #[validate(
+        email(message = "customer_email is not a mail address."),
+        length(max = 254, message = "customer_email is too long.")
+    )]
+    pub customer_email: Option<String>,
+    /// The caller's own data.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub metadata: Option<Metadata>,
+    /// Where it is asked for, which no body says.
+    #[serde(skip)]
+    origin: Origin,
+}
+
+/// Opens an intent for a buyer or a guest. A second call with the same id and `may_resume` goes on where the first one
+/// stopped.
+///
+/// # Errors
+/// Lines that can't be bought together or now, and Stripe's refusal. Without an answer from Stripe the payment stays
+/// pending, and a job repeats the same request.
+pub async fn open(
+    app: &App,
+    buyer: Option<&Caller>,
+    id: OrderId,
+    may_resume: bool,
+    new: NewPaymentIntent,
+) -> Result<Checkout> {
+    if let Some((order, payment)) = checkout::placed(&app.db.read, &id, may_resume).await? {
+        return checkout::resume(app, order, payment).await;
+    }
+    let wanted = NewBasket {
+        lines: new.lines,
+        customer_email: new.customer_email,
+        metadata: new.metadata,
+        origin: new.origin,
+    };
+    let basket = pricing::price(app, buyer, wanted).await?;
+    let amount = basket.subtotal;
+    basket.check_total(amount)?;
+    let payment: PaymentId = ids::new(app.clock.now());
+    let application_fee = basket.application_fee(app, amount)?;
+    let description = format!("Order {id}");
+    let request = request::create(NewIntent {
+        amount,
+        currency: &basket.currency,
+        application_fee,
+        description: &description,
+        email: &basket.email,
+        metadata: checkout::marks(&id, &payment),
+    });
+    let request = app.stripe.at(&basket.account).prepare(&request);
+    let new = NewPayment {
+        id: payment,
+        kind: PaymentKind::Intent,
+        request,
+        application_fee,
+        promotion: None,
+        allow_discounts: false,
+        success_url: None,
+        cancel_url: None,
+        lifetime_ms: None,
+    };
+    let (order, payment) = placing::place(app, buyer, id, basket, new).await?;
+    checkout::begin(app, order, payment).await
+}
+
+/// Cancels an intent at Stripe. What was paid meanwhile is confirmed instead.
+///
+/// # Errors
+/// `payment_intent_not_open`, or no answer from Stripe.
+pub async fn cancel(app: &App, payment: &payment::Model, actor: &str) -> Result<payment::Model> {
+    if payment.status != PaymentStatus::Pending {
+        return Err(not_open());
+    }
+    closing::close(app, payment).await?;
+    let payment = find(app, &payment.id).await?;
+    if payment.status != PaymentStatus::Canceled {
+        return Err(not_open());
+    }
+    let tx = app.db.begin_write().await?;
+    let data = serde_json::json!({});
+    audit::record(
+        &tx,
+        actor,
+        "payment_intent.canceled",
+        payment.id.as_ref(),
+        data,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(payment)
+}
+
+fn not_open() -> Error {
+    Error::conflict(
+        "payment_intent_not_open",
+        "This payment intent can't be canceled any more: it was paid, is being paid, or has ended.",
+    )
+}

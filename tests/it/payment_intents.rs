@@ -1,0 +1,362 @@
+//! Payment intents, for a page of one's own.
+
+use serde_json::{Value, json};
+use souk_simulator::FaultKind;
+
+use crate::harness::{Checkout, Has, Shop, TestApp, User, checkout_from, lines_of, text};
+
+const HOUR: i64 = 3_600;
+
+/// A shop with five lamps of 50.00.
+async fn lamps(app: &TestApp) -> (Shop, String) {
+    let shop = app.shop("mira").await;
+    let product = app.product(&shop, 5000, Some(5)).await;
+    (shop, product)
+}
+
+/// A guest's intent over two of them.
+async fn open(app: &TestApp, product: &str) -> (Value, Checkout) {
+    let body = json!({ "lines": lines_of(&[(product, 2)]), "customer_email": "sam@example.com" });
+    let intent = app.post("/v1/payment_intents", body).expect(201).await;
+    let checkout = checkout_from(&intent);
+    (intent, checkout)
+}
+
+/// As Stripe.js does, with the client secret alone.
+async fn confirm(app: &TestApp, shop: &Shop, intent: &str, method: &str) {
+    let path = format!("/payment_intents/{intent}/confirm");
+    let form = [
+        ("payment_method", method),
+        ("return_url", "http://shop.test/"),
+    ];
+    app.attempt_stripe("POST", &path, &shop.account, &form)
+        .await
+        .ok();
+}
+
+async fn read(app: &TestApp, checkout: &Checkout) -> Value {
+    let secret = checkout.secret.clone().expect("a guest's");
+    let path = format!("/v1/payment_intents/{}", checkout.id);
+    app.get(path).with_secret(&secret).expect(200).await
+}
+
+async fn verify(app: &TestApp, checkout: &Checkout) -> Value {
+    let path = format!("/v1/payment_intents/{}/verify", checkout.id);
+    app.post(path, json!({})).expect(200).await
+}
+
+#[tokio::test]
+async fn an_intent_is_paid_on_the_sellers_account_and_confirmed_once() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (intent, checkout) = open(&app, &product).await;
+    intent.has(json!({
+        "object": "payment_intent", "status": "open", "amount": 10_000, "amount_received": 0, "currency": "usd",
+        "application_fee_amount": 1000, "stripe_account": shop.account, "publishable_key": "pk_test_suite",
+        "last_error": null,
+    }));
+    let secret = text(&intent, "client_secret");
+    assert!(secret.starts_with(&checkout.id), "{secret}");
+    app.settle().await;
+    verify(&app, &checkout)
+        .await
+        .has(json!({ "success": false, "status": "pending" }));
+
+    confirm(&app, &shop, &checkout.id, "pm_card_visa").await;
+    app.settle().await;
+    read(&app, &checkout).await.has(json!({
+        "status": "succeeded", "amount_received": 10_000, "client_secret": null, "order_secret": null,
+    }));
+    verify(&app, &checkout)
+        .await
+        .has(json!({ "success": true, "status": "paid" }));
+    app.order(&checkout).await.has(json!({
+        "status": "paid", "amount_total": 10_000, "application_fee_amount": 1000,
+    }));
+    assert_eq!(app.stock(&product).await, 3);
+    app.until_transactions_show(&shop.account).await;
+    app.settle().await;
+    app.books_equal_stripe().await;
+    assert_eq!(app.open_findings().await, vec![]);
+}
+
+#[tokio::test]
+async fn verify_alone_confirms_an_intent() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (_, checkout) = open(&app, &product).await;
+    confirm(&app, &shop, &checkout.id, "pm_card_visa").await;
+    // No event has come.
+    verify(&app, &checkout)
+        .await
+        .has(json!({ "success": true, "status": "paid" }));
+    assert_eq!(app.stock(&product).await, 3);
+    app.settle().await;
+    assert_eq!(app.stock(&product).await, 3);
+}
+
+#[tokio::test]
+async fn a_decline_leaves_the_order_open_with_a_reason_that_helps_and_the_next_try_pays_it() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (_, checkout) = open(&app, &product).await;
+    let tries = [
+        (
+            "pm_card_chargeDeclinedInsufficientFunds",
+            "insufficient_funds",
+            "There isn't enough money",
+        ),
+        (
+            "pm_card_chargeDeclinedStolenCard",
+            "generic_decline",
+            "The bank declined the payment",
+        ),
+        (
+            "pm_card_chargeDeclined",
+            "generic_decline",
+            "The bank declined the payment",
+        ),
+    ];
+    for (method, code, words) in tries {
+        confirm(&app, &shop, &checkout.id, method).await;
+        app.settle().await;
+        let intent = read(&app, &checkout).await;
+        intent.has(json!({ "status": "open" }));
+        intent["last_error"].has(json!({ "code": "card_declined", "decline_code": code }));
+        assert!(
+            text(&intent["last_error"], "message").starts_with(words),
+            "{intent}"
+        );
+        let verified = verify(&app, &checkout).await;
+        verified.has(json!({ "success": false, "status": "pending" }));
+        assert!(text(&verified, "message").starts_with(words), "{verified}");
+        app.advance(3).await;
+    }
+    confirm(
+        &app,
+        &shop,
+        &checkout.id,
+        "pm_card_chargeDeclinedStolenCard",
+    )
+    .await;
+    app.settle().await;
+    let seen = app.get(format!("/v1/payment_intents/{}", checkout.id));
+    let seen = seen.by(&shop.owner).expect(200).await;
+    seen.has(json!({ "client_secret": null }));
+    seen["last_error"].has(json!({ "decline_code": "stolen_card" }));
+
+    confirm(&app, &shop, &checkout.id, "pm_card_visa").await;
+    app.settle().await;
+    read(&app, &checkout)
+        .await
+        .has(json!({ "status": "succeeded", "last_error": null }));
+    let verified = verify(&app, &checkout).await;
+    assert_eq!(text(&verified, "message"), "The payment is confirmed.");
+}
+
+#[tokio::test]
+async fn an_intent_that_is_canceled_ends_its_order_and_one_that_was_paid_meanwhile_does_not() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (_, checkout) = open(&app, &product).await;
+    let secret = checkout.secret.clone().expect("a guest's");
+    let path = format!("/v1/payment_intents/{}/cancel", checkout.id);
+    let canceled = app.post(&path, json!({})).with_secret(&secret).expect(200);
+    canceled
+        .await
+        .has(json!({ "status": "canceled", "client_secret": null }));
+    app.order(&checkout)
+        .await
+        .has(json!({ "status": "expired" }));
+    app.post(&path, json!({}))
+        .with_secret(&secret)
+        .refused(409, "payment_intent_not_open")
+        .await;
+
+    let (_, paid) = open(&app, &product).await;
+    confirm(&app, &shop, &paid.id, "pm_card_visa").await;
+    let path = format!("/v1/payment_intents/{}/cancel", paid.id);
+    app.post(&path, json!({}))
+        .by(&shop.owner)
+        .refused(409, "payment_intent_not_open")
+        .await;
+    app.order(&paid).await.has(json!({ "status": "paid" }));
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn cancelling_the_order_cancels_its_intent() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (_, checkout) = open(&app, &product).await;
+    let path = format!("/v1/orders/{}/cancel", checkout.order);
+    app.post(path, json!({})).by(&shop.owner).expect(200).await;
+    app.order(&checkout)
+        .await
+        .has(json!({ "status": "cancelled" }));
+    let path = format!("/payment_intents/{}", checkout.id);
+    let there = app.stripe_api("GET", &path, &shop.account, &[]).await;
+    assert_eq!(there["status"], "canceled");
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn an_intent_that_nobody_pays_is_canceled_at_stripe_after_a_day_and_a_late_one_is_paid() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (_, left) = open(&app, &product).await;
+    let (_, paid) = open(&app, &product).await;
+    app.settle().await;
+    app.advance(25 * HOUR).await;
+    confirm(&app, &shop, &paid.id, "pm_card_visa").await;
+    // Its event never comes.
+    app.intercept().await;
+    souk::payments::reread::sweep(&app.app)
+        .await
+        .expect("sweeps");
+    app.settle().await;
+    app.order(&left).await.has(json!({ "status": "expired" }));
+    let path = format!("/payment_intents/{}", left.id);
+    let there = app.stripe_api("GET", &path, &shop.account, &[]).await;
+    assert_eq!(there["status"], "canceled");
+    app.order(&paid).await.has(json!({ "status": "paid" }));
+}
+
+#[tokio::test]
+async fn an_intent_whose_creation_is_not_answered_is_made_once() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    app.fault(
+        "POST",
+        "/v1/payment_intents",
+        FaultKind::CommitThenTimeout,
+        None,
+    )
+    .await;
+    let body = json!({ "lines": lines_of(&[(&product, 1)]), "customer_email": "sam@example.com" });
+    let key = "one-intent";
+    app.post("/v1/payment_intents", body.clone())
+        .keyed(key)
+        .refused(503, "stripe_unavailable")
+        .await;
+    app.simulator.clear_faults().await;
+    let intent = app.post("/v1/payment_intents", body.clone()).keyed(key);
+    let intent = intent.expect(201).await;
+    let again = app.post("/v1/payment_intents", body).keyed(key);
+    let again = again.expect(201).await;
+    assert_eq!(intent["id"], again["id"]);
+    assert_eq!(intent["client_secret"], again["client_secret"]);
+    let list = app
+        .stripe_api("GET", "/payment_intents", &shop.account, &[])
+        .await;
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(1), "{list}");
+    let stored: i64 = app
+        .count(&format!(
+            "payments WHERE request LIKE '%{}%'",
+            text(&intent, "client_secret")
+        ))
+        .await;
+    assert_eq!(stored, 0);
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn an_event_that_comes_before_the_answer_waits_for_it() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    app.fault(
+        "POST",
+        "/v1/payment_intents",
+        FaultKind::CommitThenTimeout,
+        None,
+    )
+    .await;
+    let body = json!({ "lines": lines_of(&[(&product, 1)]), "customer_email": "sam@example.com" });
+    app.post("/v1/payment_intents", body)
+        .refused(503, "stripe_unavailable")
+        .await;
+    app.simulator.clear_faults().await;
+    let list = app
+        .stripe_api("GET", "/payment_intents", &shop.account, &[])
+        .await;
+    let intent = text(&list["data"][0], "id");
+    confirm(&app, &shop, &intent, "pm_card_visa").await;
+    app.apply_events().await;
+    assert!(app.count("inbox_events WHERE state = 'deferred'").await > 0);
+    app.advance(20).await;
+    app.settle().await;
+    let status: String = app.query("SELECT status AS it FROM orders").await;
+    assert_eq!(status, "paid");
+    assert_eq!(app.count("inbox_events WHERE state = 'deferred'").await, 0);
+}
+
+#[tokio::test]
+async fn an_intent_over_another_amount_is_a_finding_and_no_sale() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (_, checkout) = open(&app, &product).await;
+    let path = format!("/payment_intents/{}", checkout.id);
+    app.stripe_api("POST", &path, &shop.account, &[("amount", "9000")])
+        .await;
+    confirm(&app, &shop, &checkout.id, "pm_card_visa").await;
+    app.settle().await;
+    app.order(&checkout)
+        .await
+        .has(json!({ "status": "pending" }));
+    assert_eq!(app.stock(&product).await, 5);
+    let mismatch = ("amount_mismatch".to_owned(), checkout.payment.clone());
+    assert!(app.open_findings().await.contains(&mismatch));
+}
+
+#[tokio::test]
+async fn an_intent_for_something_that_sells_out_is_refunded() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let other = app.product(&shop, 50_000, None).await;
+    app.sale(&other).await;
+    let product = app.product(&shop, 5000, Some(2)).await;
+    let (_, checkout) = open(&app, &product).await;
+    let first = app.checkout(&product).await;
+    app.pay(&first).await;
+    app.settle().await;
+    confirm(&app, &shop, &checkout.id, "pm_card_visa").await;
+    app.settle().await;
+    let verified = verify(&app, &checkout).await;
+    verified.has(json!({ "success": false }));
+    assert!(
+        text(&verified, "message").starts_with("It sold out"),
+        "{verified}"
+    );
+    app.until_transactions_show(&shop.account).await;
+    app.settle().await;
+    app.order(&checkout)
+        .await
+        .has(json!({ "status": "refunded", "amount_refunded": 10_000 }));
+}
+
+#[tokio::test]
+async fn what_can_not_be_paid_by_an_intent_is_refused_by_name() {
+    let app = TestApp::start().await;
+    let (_, product) = lamps(&app).await;
+    let buyer: User = app.member("sam").await;
+    let to = "/v1/payment_intents";
+    let secret = json!({ "lines": lines_of(&[(&product, 1)]), "client_secret": "pi_1_secret_2" });
+    app.post(to, secret)
+        .by(&buyer)
+        .refuses_field("client_secret")
+        .await;
+    let guest = json!({ "lines": lines_of(&[(&product, 1)]) });
+    app.post(to, guest).refuses_field("customer_email").await;
+    let (_, checkout) = open(&app, &product).await;
+    // A stranger, and the routes of the other kind.
+    for path in [
+        format!("/v1/payment_intents/{}", checkout.id),
+        format!("/v1/checkout_sessions/{}", checkout.id),
+    ] {
+        app.get(path).by(&buyer).expect(404).await;
+    }
+    let session = app.checkout(&product).await;
+    let path = format!("/v1/payment_intents/{}/verify", session.id);
+    app.post(path, json!({})).expect(404).await;
+    app.settle().await;
+}
