@@ -173,7 +173,7 @@ async fn what_an_appeal_names_is_checked() {
     let files = json!({ "appeal": { "card": { "supporting_files": [foreign] } } });
     let refused = case.write(files).await;
     let refused = refused.refused(404, "not_found").clone();
-    assert_eq!(refused["param"], "evidence.appeal.card.supporting_files.0");
+    assert_eq!(refused["param"], "evidence.appeal.card.supporting_files[0]");
     let why = json!({ "appeal": { "card": { "reason_for_filing": "Delivered" } } });
     case.write(why).await.expect(200);
     case.write(json!({ "appeal": null })).await.expect(200);

@@ -20,6 +20,8 @@ pub const FILES: &str = "/appeal/card/supporting_files";
 /// The most characters of the reason, and files. Both are ours: Stripe names none.
 const MAX_REASON: usize = 20_000;
 const MAX_FILES: usize = 20;
+/// The longest id of a file.
+pub const MAX_FILE_ID: usize = 255;
 
 /// Whether a dispute with this status is appealed, and not decided yet.
 pub fn is_appeal(status: &str) -> bool {
@@ -50,10 +52,10 @@ impl Appeal {
     pub fn files(&self) -> impl Iterator<Item = (String, &str)> {
         let files = self.card.supporting_files.iter().flatten().flatten();
         let named = files.enumerate();
-        named.map(|(at, id)| (format!("appeal.card.supporting_files.{at}"), id.as_str()))
+        named.map(|(at, id)| (format!("appeal.card.supporting_files[{at}]"), id.as_str()))
     }
 
-    /// Refuses a reason that is too long, and too many files.
+    /// Refuses a reason or an id that is too long, and too many files.
     ///
     /// # Errors
     /// That is so.
@@ -77,7 +79,16 @@ impl Appeal {
                 message,
             ));
         }
-        Ok(())
+        match self
+            .files()
+            .find(|(_, id)| id.chars().count() > MAX_FILE_ID)
+        {
+            Some((name, _)) => {
+                let message = format!("{name} has at most {MAX_FILE_ID} characters.");
+                Err(Error::invalid(format!("evidence.{name}"), message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Merges it into what is written already.

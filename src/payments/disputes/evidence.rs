@@ -55,9 +55,6 @@ pub const FILES: [&str; 9] = [
     "uncategorized_file",
 ];
 
-/// The longest id of a file.
-const FILE_ID: usize = 255;
-
 /// Stripe's limit of the longer texts.
 const LONG: usize = 20_000;
 /// Ours, where Stripe names none.
@@ -139,7 +136,7 @@ pub async fn write(app: &App, row: &dispute::Model, by: &str, changes: Changes) 
     for (name, text) in &changes.fields {
         let length = text.as_ref().map_or(0, |text| text.chars().count());
         let texts = TEXTS.iter().copied();
-        let mut all = texts.chain(FILES.map(|file| (file, FILE_ID)));
+        let mut all = texts.chain(FILES.map(|file| (file, appeal::MAX_FILE_ID)));
         let most = all.find(|(known, _)| known == name);
         let (_, most) = most.ok_or_else(|| unknown(name))?;
         if length > most {

@@ -128,9 +128,10 @@ fn fields(schema: &Value, properties: &Map<String, Value>, good: &Value, at: &st
     }
     let required = schema["required"].as_array().into_iter().flatten();
     for name in required.filter_map(Value::as_str) {
-        let mut body = good.clone();
-        body.as_object_mut().expect("an object").remove(name);
-        all.push(wrong(body, &join(at, name), What::Field));
+        // Null where the example leaves an object out that needn't be there.
+        let mut body = good.as_object().cloned().unwrap_or_default();
+        body.remove(name);
+        all.push(wrong(body.into(), &join(at, name), What::Field));
     }
     all
 }
@@ -145,7 +146,11 @@ fn bounds(schema: &Value, good: &Value, at: &str) -> Vec<Wrong> {
     values.extend(number("minimum").map(|n| json!(n - 1)));
     values.extend(number("maximum").map(|n| json!(n + 1)));
     values.extend(number("minItems").map(|_| json!([])));
-    values.extend(number("maxItems").map(|n| (0..=n).map(|_| good[0].clone()).collect()));
+    let item = match (&good[0], schema["items"]["type"] == "string") {
+        (Value::Null, true) => json!("x"),
+        (item, _) => item.clone(),
+    };
+    values.extend(number("maxItems").map(|n| (0..=n).map(|_| item.clone()).collect()));
     values.extend(number("maxProperties").map(|n| {
         let many = (0..=n).map(|n| (format!("key{n}"), json!("x")));
         Value::Object(many.collect())
