@@ -207,7 +207,13 @@ async fn an_intent_that_nobody_pays_is_canceled_at_stripe_after_a_day_and_a_late
     let (_, left) = open(&app, &product).await;
     let (_, paid) = open(&app, &product).await;
     app.settle().await;
-    app.advance(25 * HOUR).await;
+    app.advance(23 * HOUR).await;
+    let id = left.payment.as_str().into();
+    souk::payments::reread::payment(&app.app, &id)
+        .await
+        .expect("reads");
+    read(&app, &left).await.has(json!({ "status": "open" }));
+    app.advance(2 * HOUR).await;
     confirm(&app, &shop, &paid.id, "pm_card_visa").await;
     // Its event never comes.
     app.intercept().await;
@@ -356,7 +362,10 @@ async fn what_can_not_be_paid_by_an_intent_is_refused_by_name() {
         app.get(path).by(&buyer).expect(404).await;
     }
     let session = app.checkout(&product).await;
-    let path = format!("/v1/payment_intents/{}/verify", session.id);
+    let path = format!("/v1/payment_intents/{}", session.id);
+    let secret = session.secret.clone().expect("a guest's");
+    app.get(&path).with_secret(&secret).expect(404).await;
+    let path = format!("{path}/verify");
     app.post(path, json!({})).expect(404).await;
     app.settle().await;
 }

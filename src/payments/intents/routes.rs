@@ -63,7 +63,7 @@ struct LastError {
 }
 
 impl IntentResource {
-    /// As somebody sees it.
+    /// As somebody sees it. Only for the buyer was Stripe asked for the client secret.
     fn new(app: &App, side: Side, checkout: Checkout) -> Self {
         let Checkout {
             payment,
@@ -86,7 +86,6 @@ impl IntentResource {
                 message,
             }
         });
-        let client_secret = client_secret.filter(|_| is_open && side == Side::Buyer);
         Self {
             object: "payment_intent",
             order_id: order.id,
