@@ -4,6 +4,7 @@ mod compare;
 mod database;
 mod events;
 mod faults;
+mod lists;
 mod load;
 mod mail;
 mod server;
@@ -34,6 +35,8 @@ enum Command {
     Raw(compare::raw::Args),
     /// Buyers and sellers under every kind of disruption, and what a checker finds in the database afterwards.
     Faults(faults::Args),
+    /// Refunds' and disputes' lists and previews at a million orders, beside queries by hand.
+    Lists(lists::Args),
     /// Requests a second of the simulator beside other mocks of Stripe.
     StripeMocks(stripe_mocks::Args),
 }
@@ -60,6 +63,7 @@ async fn measure(command: &Command) -> Result<(), Failure> {
         Command::Compare(args) => compare::run(args).await,
         Command::Raw(args) => compare::raw::run(args).await,
         Command::Faults(args) => faults::run(args).await,
+        Command::Lists(args) => lists::run(args).await,
         Command::StripeMocks(args) => stripe_mocks::run(args).await,
     }
 }
