@@ -41,6 +41,7 @@ mod m20261129_000036_shipments;
 mod m20261129_000037_order_evidence;
 mod m20261129_000038_fraud_warnings;
 mod m20261129_000039_refund_lines;
+mod m20261130_000040_status_lists;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -85,6 +86,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000037_order_evidence::Migration),
             Box::new(m20261129_000038_fraud_warnings::Migration),
             Box::new(m20261129_000039_refund_lines::Migration),
+            Box::new(m20261130_000040_status_lists::Migration),
         ]
     }
 }

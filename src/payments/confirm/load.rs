@@ -138,8 +138,14 @@ struct CandidateRow {
 
 const NAMED: SetWise = SetWise {
     text: "SELECT input.at, p.id, p.kind, p.stripe_object, p.charge_account, p.livemode, p.capture_method \
-           FROM {input} JOIN payments p ON p.id = input.named ORDER BY p.id FOR UPDATE OF p",
+           FROM {input} JOIN payments p ON p.id = input.named ORDER BY p.id",
     columns: &[("at", "bigint"), ("named", "text")],
+};
+
+const NAMED_AND_LOCKED: SetWise = SetWise {
+    text: "SELECT input.at, p.id, p.kind, p.stripe_object, p.charge_account, p.livemode, p.capture_method \
+           FROM {input} JOIN payments p ON p.id = input.named ORDER BY p.id FOR UPDATE OF p",
+    columns: NAMED.columns,
 };
 
 const OF_INTENT: SetWise = SetWise {
@@ -153,6 +159,55 @@ const OF_INTENT: SetWise = SetWise {
         ("livemode", "boolean"),
     ],
 };
+
+/// What unknown objects, each with its place, may be of.
+async fn find_candidates(
+    tx: &Tx,
+    unknown: &[(i64, &PaymentSnapshot)],
+) -> Result<Vec<CandidateRow>> {
+    let named = unknown.iter();
+    let named = named.filter_map(|(at, one)| Some((*at, one.payment_hint.as_ref()?)));
+    let named: Vec<_> = named.collect();
+    let mut found: Vec<CandidateRow> = Vec::new();
+    if !named.is_empty() {
+        found = NAMED.all(tx, &named, []).await?;
+        // Every sale has an intent, whose session it is that counts: no row is locked for it.
+        let awaits = |row: &CandidateRow| {
+            let of_kind =
+                |(at, one): &(i64, &PaymentSnapshot)| *at == row.at && one.kind == row.kind;
+            row.stripe_object.is_none() && unknown.iter().any(of_kind)
+        };
+        let awaiting: HashSet<i64> = found
+            .iter()
+            .filter(|row| awaits(row))
+            .map(|row| row.at)
+            .collect();
+        if !awaiting.is_empty() {
+            let named: Vec<_> = named
+                .iter()
+                .filter(|(at, _)| awaiting.contains(at))
+                .collect();
+            found.retain(|row| !awaiting.contains(&row.at));
+            found.extend(
+                NAMED_AND_LOCKED
+                    .all::<_, CandidateRow>(tx, &named, [])
+                    .await?,
+            );
+        }
+    }
+    let unnamed = unknown.iter().filter(|(at, one)| {
+        one.kind == PaymentKind::Intent && !found.iter().any(|row| row.at == *at)
+    });
+    let unnamed = unnamed.map(|(at, one)| {
+        let object = &one.object;
+        (*at, object.id.as_str(), &object.account, object.livemode)
+    });
+    let unnamed: Vec<_> = unnamed.collect();
+    if !unnamed.is_empty() {
+        found.extend(OF_INTENT.all::<_, CandidateRow>(tx, &unnamed, []).await?);
+    }
+    Ok(found)
+}
 
 /// Loads what the snapshots may be of whose objects belong to no loaded payment: the payment that the metadata names, or that
 /// of an intent's session or invoice. The lock orders this with `attach`: either the object's id is stored already and is read
@@ -168,24 +223,7 @@ async fn load_candidates(
         !state.payments.contains_key(&one.object) && seen.insert((&one.object, &one.payment_hint))
     });
     let unknown: Vec<(i64, &PaymentSnapshot)> = (0..).zip(unknown).collect();
-    let named = unknown.iter();
-    let named = named.filter_map(|(at, one)| Some((*at, one.payment_hint.as_ref()?)));
-    let named: Vec<_> = named.collect();
-    let mut found: Vec<CandidateRow> = Vec::new();
-    if !named.is_empty() {
-        found = NAMED.all(tx, &named, []).await?;
-    }
-    let unnamed = unknown.iter().filter(|(at, one)| {
-        one.kind == PaymentKind::Intent && !found.iter().any(|row| row.at == *at)
-    });
-    let unnamed = unnamed.map(|(at, one)| {
-        let object = &one.object;
-        (*at, object.id.as_str(), &object.account, object.livemode)
-    });
-    let unnamed: Vec<_> = unnamed.collect();
-    if !unnamed.is_empty() {
-        found.extend(OF_INTENT.all::<_, CandidateRow>(tx, &unnamed, []).await?);
-    }
+    let found = find_candidates(tx, &unknown).await?;
     let mut stored_meanwhile = HashSet::new();
     for row in found {
         let at = usize::try_from(row.at).ok();
