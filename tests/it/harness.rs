@@ -194,7 +194,6 @@ pub fn settings(
         ("PUBLIC_URL", "http://shop.test"),
         ("JWT_SECRET", "a secret of more than thirty-two characters"),
         ("STRIPE_SECRET_KEY", "sk_test_suite"),
-        ("STRIPE_PUBLISHABLE_KEY", "pk_test_suite"),
         ("STRIPE_API_BASE", simulator),
         ("STRIPE_WEBHOOK_SECRET", secrets.0),
         ("STRIPE_CONNECT_WEBHOOK_SECRET", secrets.1),

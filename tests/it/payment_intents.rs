@@ -47,7 +47,7 @@ async fn verify(app: &TestApp, checkout: &Checkout) -> Value {
 
 #[tokio::test]
 async fn an_intent_is_paid_on_the_sellers_account_and_confirmed_once() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(&[("STRIPE_PUBLISHABLE_KEY", "pk_test_suite")]).await;
     let (shop, product) = lamps(&app).await;
     let (intent, checkout) = open(&app, &product).await;
     intent.has(json!({

@@ -1,5 +1,6 @@
 //! The proof of the checker: bugs in a copy of the server, switched on one at a time. It must find each.
 
+mod after_sales;
 mod patched;
 mod plans;
 mod table;

@@ -1,11 +1,10 @@
 //! The bugs. In a patch `BUG_ON` asks whether its bug is switched on.
 
 use super::plans::{
-    busy, database_down, disputed, flooded, forged_events, given_back, killed, lived, lossy,
-    misclocked, poisoned, refunded, refused, scarce, sold_out, stopped, unanswered_sessions,
-    unheard,
+    busy, database_down, flooded, forged_events, killed, lived, lossy, misclocked, poisoned,
+    refunded, refused, scarce, sold_out, stopped, unanswered_sessions,
 };
-use super::{Bug, Patch};
+use super::{Bug, Patch, after_sales};
 
 pub const BUGS: [Bug; 36] = [
     Bug {
@@ -567,70 +566,9 @@ enum Outcome {"#,
             with: "for fee in txn.fee_details.iter().filter(|_| !BUG_ON) {",
         }],
     },
-    Bug {
-        name: "key_forgotten",
-        does: "a request that is sent again under its key is done again",
-        found_as: "refund_doubled",
-        plan: given_back,
-        patches: &[Patch {
-            file: "src/http/idempotency.rs",
-            find: "let id = I::from(row.resource_id);",
-            with: "let id = if BUG_ON { ids::new(tx.now()) } else { I::from(row.resource_id) };",
-        }],
-    },
-    Bug {
-        name: "line_uncounted",
-        does: "more units of a line are refunded than are left",
-        found_as: "line_over",
-        plan: given_back,
-        patches: &[Patch {
-            file: "src/payments/refunds/lines.rs",
-            find: "if after > line.quantity {",
-            with: "if !BUG_ON && after > line.quantity {",
-        }],
-    },
-    Bug {
-        name: "restocked_twice",
-        does: "goods that come back to stock with a refund come back once more",
-        found_as: "restock",
-        plan: given_back,
-        patches: &[Patch {
-            file: "src/payments/refunds/restock.rs",
-            find: "    let back = give_back(tx, order, Some(refund), lines, \"system\").await?;",
-            with: r#"    if BUG_ON {
-        give_back(tx, order, None, lines.clone(), "system").await?;
-    }
-    let back = give_back(tx, order, Some(refund), lines, "system").await?;"#,
-        }],
-    },
-    Bug {
-        name: "evidence_resubmitted",
-        does: "evidence whose answer got lost is submitted under another key",
-        found_as: "evidence_twice",
-        plan: unheard,
-        patches: &[Patch {
-            file: "src/payments/disputes/submission.rs",
-            find: r#"let key = format!("evidence:{id}:{n}");"#,
-            with: r#"let mut key = format!("evidence:{id}:{n}");
-            if BUG_ON {
-                key = format!("{key}:{}", ids::random_token());
-            }"#,
-        }],
-    },
-    Bug {
-        name: "decided_for_ever",
-        does: "a dispute that was decided is never read again",
-        found_as: "dispute_differs",
-        plan: disputed,
-        patches: &[Patch {
-            file: "src/payments/disputes/mod.rs",
-            find: "let before = synced_at(app, id).await?;",
-            with: r#"
-        let known = find(&app.db.read, id).await;
-        if BUG_ON && known.is_ok_and(|row| is_closed(&row.status)) {
-            return Ok(());
-        }
-        let before = synced_at(app, id).await?;"#,
-        }],
-    },
+    after_sales::KEY_FORGOTTEN,
+    after_sales::LINE_UNCOUNTED,
+    after_sales::RESTOCKED_TWICE,
+    after_sales::EVIDENCE_RESUBMITTED,
+    after_sales::DECIDED_FOR_EVER,
 ];

@@ -174,6 +174,7 @@ impl World<'_> {
                 break;
             }
         }
+        self.rest().await?;
         if outcome.faults.is_empty() {
             let (oracle, asked) = (self.oracle().await?, std::mem::take(&mut self.asked));
             let asked = asked.into_inner().unwrap_or_default();
@@ -386,7 +387,10 @@ impl World<'_> {
         let began = Instant::now();
         let open = "SELECT COUNT(*) FROM orders WHERE status IN ('pending', 'processing')";
         let jobs = "SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased') AND kind IN ('refund', 'sync_refund', 'sync_dispute')";
-        while count(self.db, open).await? + count(self.db, jobs).await? > 0 {
+        // An event that is still on its way would never be heard.
+        while self.is_at_work().await?
+            || count(self.db, open).await? + count(self.db, jobs).await? > 0
+        {
             if began.elapsed() > PATIENCE {
                 return Err("orders stay open".into());
             }
@@ -420,10 +424,7 @@ impl World<'_> {
 
     /// Whether an event is on its way, or a job is due.
     async fn is_at_work(&self) -> Result<bool, Failure> {
-        let pending = self
-            .http
-            .get(format!("{}/_simulator/events/pending", self.stripe));
-        let pending: Value = serde_json::from_str(&pending.send().await?.text().await?)?;
+        let pending = self.read("/events/pending").await?;
         let due = self.now().await? * 1000;
         let jobs = format!(
             "SELECT COUNT(*) FROM jobs WHERE state = 'leased' OR (state = 'ready' AND run_at <= {due})"
@@ -436,32 +437,34 @@ impl World<'_> {
     }
 
     async fn now(&self) -> Result<i64, Failure> {
-        let answer = self
-            .http
-            .get(format!("{}/_simulator/clock", self.stripe))
-            .send()
-            .await?;
-        let clock: Value = serde_json::from_str(&answer.text().await?)?;
+        let clock = self.read("/clock").await?;
         clock["now"].as_i64().ok_or_else(|| "no time".into())
     }
 
-    /// Moves the time, once what was under way has ended: a leap would end its lease.
-    async fn advance(&self, seconds: i64) -> Result<(), Failure> {
+    /// Waits until nothing is under way, or until it has had its time.
+    async fn rest(&self) -> Result<(), Failure> {
         let began = Instant::now();
         while self.is_at_work().await? && began.elapsed() < PATIENCE {
             sleep(Duration::from_millis(100)).await;
         }
+        Ok(())
+    }
+
+    /// Moves the time, once what was under way has ended: a leap would end its lease.
+    async fn advance(&self, seconds: i64) -> Result<(), Failure> {
+        self.rest().await?;
         self.control("/clock/advance", &json!({ "seconds": seconds }))
             .await
             .map(drop)
     }
 
     async fn oracle(&self) -> Result<Value, Failure> {
-        let answer = self
-            .http
-            .get(format!("{}/_simulator/oracle", self.stripe))
-            .send()
-            .await?;
+        self.read("/oracle").await
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, Failure> {
+        let address = format!("{}/_simulator{path}", self.stripe);
+        let answer = self.http.get(address).send().await?;
         Ok(serde_json::from_str(&answer.text().await?)?)
     }
 
