@@ -369,3 +369,36 @@ async fn what_can_not_be_paid_by_an_intent_is_refused_by_name() {
     app.post(path, json!({})).expect(404).await;
     app.settle().await;
 }
+
+#[tokio::test]
+async fn while_stripe_does_not_answer_nothing_is_known_and_nothing_has_changed() {
+    let app = TestApp::start().await;
+    let (_, product) = lamps(&app).await;
+    let (_, checkout) = open(&app, &product).await;
+    app.settle().await;
+    let secret = checkout.secret.clone().expect("a guest's");
+    let path = format!("/v1/payment_intents/{}", checkout.id);
+    for method in ["GET", "POST"] {
+        app.fault(
+            method,
+            "/v1/payment_intents",
+            FaultKind::TimeoutBeforeCommit,
+            None,
+        )
+        .await;
+    }
+    for call in [
+        app.get(&path),
+        app.post(format!("{path}/verify"), json!({})),
+        app.post(format!("{path}/cancel"), json!({})),
+    ] {
+        let call = call.with_secret(&secret);
+        call.refused(503, "stripe_unavailable").await;
+    }
+    app.simulator.clear_faults().await;
+    read(&app, &checkout).await.has(json!({ "status": "open" }));
+    let many = json!({ "lines": lines_of(&[(&product, 6)]), "customer_email": "sam@example.com" });
+    app.post("/v1/payment_intents", many)
+        .refused(409, "sold_out")
+        .await;
+}
