@@ -11,7 +11,7 @@ use crate::stripe::views::{
     Expandable, InvoiceAmountView, InvoiceView, PaymentIntentView, SessionView, metadata_value,
 };
 
-use super::checkout::METADATA_PAYMENT;
+use super::checkout::{METADATA_OBJECT, METADATA_PAYMENT, OWN_INTENT};
 use super::intents::declines::Decline;
 
 /// What collects a payment's money at Stripe. An event of another account or mode that names the same id is of another object.
@@ -50,6 +50,8 @@ pub struct PaymentSnapshot {
     pub promotion_code: Option<String>,
     /// The payment that the metadata names. Only a hint: somebody else may have made the object.
     pub payment_hint: Option<PaymentId>,
+    /// Whether it collects money by itself: by its metadata it is no intent of a session or an invoice.
+    pub is_its_own: bool,
     /// When Stripe made the object.
     pub created: Option<Timestamp>,
 }
@@ -120,6 +122,7 @@ impl PaymentSnapshot {
             decline: None,
             promotion_code: session.promotion_code().map(str::to_owned),
             payment_hint: payment_named_by(session.metadata.as_ref()),
+            is_its_own: true,
             created: session.created.map(Timestamp::from_seconds),
         }
     }
@@ -149,6 +152,7 @@ impl PaymentSnapshot {
             decline: intent.last_payment_error.as_ref().map(Decline::of),
             promotion_code: None,
             payment_hint: payment_named_by(intent.metadata.as_ref()),
+            is_its_own: is_own_intent(intent),
             created: intent.created.map(Timestamp::from_seconds),
         }
     }
@@ -185,6 +189,7 @@ impl PaymentSnapshot {
             decline: None,
             promotion_code: None,
             payment_hint: payment_named_by(invoice.metadata.as_ref()),
+            is_its_own: true,
             created: invoice.created.map(Timestamp::from_seconds),
         })
     }
@@ -192,6 +197,12 @@ impl PaymentSnapshot {
 
 fn payment_named_by(metadata: Option<&HashMap<String, String>>) -> Option<PaymentId> {
     metadata_value(metadata?, METADATA_PAYMENT).map(PaymentId)
+}
+
+fn is_own_intent(intent: &PaymentIntentView) -> bool {
+    let mark = intent.metadata.as_ref();
+    let mark = mark.and_then(|all| metadata_value(all, METADATA_OBJECT));
+    mark.as_deref() == Some(OWN_INTENT)
 }
 
 /// `amount_received` of an intent whose money has come.

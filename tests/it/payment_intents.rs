@@ -402,3 +402,34 @@ async fn while_stripe_does_not_answer_nothing_is_known_and_nothing_has_changed()
         .refused(409, "sold_out")
         .await;
 }
+
+#[tokio::test]
+async fn a_paid_intent_whose_payment_was_lost_with_a_backup_is_a_finding_until_its_money_is_back() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let (_, lost) = open(&app, &product).await;
+    let session = app.checkout(&product).await;
+    app.settle().await;
+    for payment in [&lost.payment, &session.payment] {
+        let links = format!("DELETE FROM payment_orders WHERE payment_id = '{payment}'");
+        app.sql(&links).await;
+        app.sql(&format!("DELETE FROM payments WHERE id = '{payment}'"))
+            .await;
+    }
+    confirm(&app, &shop, &lost.id, "pm_card_visa").await;
+    app.pay(&session).await;
+    app.settle().await;
+    // Of a session and its intent the session tells.
+    let kind = || "orphan_payment".to_owned();
+    let mut open = vec![(kind(), lost.id.clone()), (kind(), session.id.clone())];
+    open.sort();
+    assert_eq!(app.open_findings().await, open);
+    let back = [("payment_intent", lost.id.as_str())];
+    app.stripe_api("POST", "/refunds", &shop.account, &back)
+        .await;
+    souk::payments::reread::review::review(&app.app)
+        .await
+        .expect("looks again");
+    assert_eq!(app.open_findings().await, vec![(kind(), session.id)]);
+    app.settle().await;
+}

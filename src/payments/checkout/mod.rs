@@ -35,6 +35,10 @@ use pricing::{Basket, NewBasket, NewLine};
 const MIN_LIFETIME_MS: i64 = 31 * 60_000;
 /// The `metadata` name that carries our payment's id.
 pub(super) const METADATA_PAYMENT: &str = "souk_payment";
+/// The `metadata` name that tells an intent of its own from a session's, which carries the session's other marks.
+pub(super) const METADATA_OBJECT: &str = "souk_object";
+/// What stands under it.
+pub(super) const OWN_INTENT: &str = "payment_intent";
 
 /// A checkout as the API asks for it.
 #[derive(Debug, Deserialize, Serialize, Validate)]
@@ -94,6 +98,19 @@ pub struct Checkout {
     pub client_secret: Option<SecretString>,
     /// A guest's proof that the order is theirs.
     pub secret: Option<String>,
+}
+
+impl Checkout {
+    /// One of which Stripe was asked nothing, so that nobody can pay by it.
+    pub(super) fn as_stored(payment: payment::Model, order: order::Model) -> Self {
+        Self {
+            payment,
+            order,
+            url: None,
+            client_secret: None,
+            secret: None,
+        }
+    }
 }
 
 /// Opens a Checkout Session for a buyer or a guest. A second call with the same id and `may_resume` goes on where the first

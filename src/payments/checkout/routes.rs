@@ -160,16 +160,7 @@ async fn read(
 ) -> Answer<SessionAnswer> {
     let (payment, order, access) = find(&app, &id, &credentials).await?;
     Ok(Json(match access {
-        Some(_) => SessionAnswer::Full(Box::new(
-            Checkout {
-                payment,
-                order,
-                url: None,
-                client_secret: None,
-                secret: None,
-            }
-            .into(),
-        )),
+        Some(_) => SessionAnswer::Full(Box::new(Checkout::as_stored(payment, order).into())),
         None => SessionAnswer::Status(SessionStatus {
             id,
             object: "checkout_session_status",
@@ -187,16 +178,7 @@ async fn expire(
     let (payment, order, access) = find(&app, &id, credentials.given()?).await?;
     let access = access.ok_or(Error::NotFound("checkout session"))?;
     let payment = sessions::expire(&app, &payment, &access.actor).await?;
-    Ok(Json(
-        Checkout {
-            payment,
-            order,
-            url: None,
-            client_secret: None,
-            secret: None,
-        }
-        .into(),
-    ))
+    Ok(Json(Checkout::as_stored(payment, order).into()))
 }
 
 async fn verify(

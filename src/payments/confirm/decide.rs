@@ -213,9 +213,7 @@ fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
             CaptureMethod::Manual => Decision::Reread(payment.id.clone()),
             _ => Decision::Ignore("its session or invoice tells what happens to it"),
         },
-        (None, Some(hint))
-            if snapshot.status == SnapshotStatus::Paid && snapshot.kind == PaymentKind::Session =>
-        {
+        (None, Some(hint)) if snapshot.status == SnapshotStatus::Paid && snapshot.is_its_own => {
             Decision::Orphan(hint.clone())
         }
         (None, None) => Decision::Ignore("a payment of the seller's own"),

@@ -500,19 +500,27 @@ fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
     }
 }
 
-/// Raises a finding about a paid session whose metadata names a payment that isn't here. The payment was lost when the
-/// database went back to a backup, or the session's maker made it up. Nothing moves; a person must look.
+/// What a payment's object is called, to a person.
+fn what(snapshot: &PaymentSnapshot) -> &'static str {
+    match snapshot.kind {
+        PaymentKind::Session => "Checkout session",
+        PaymentKind::Intent => "Payment intent",
+        PaymentKind::Invoice => "Invoice",
+    }
+}
+
+/// Raises a finding about a paid object whose metadata names a payment that isn't here. The payment was lost when the
+/// database went back to a backup, or the object's maker made it up. Nothing moves; a person must look.
 async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) -> Result<Effect> {
-    let (session, total) = (&snapshot.object.id, snapshot.totals.total);
+    let (what, object, total) = (what(snapshot), &snapshot.object.id, snapshot.totals.total);
     let paid = money::display(total.max(0), &snapshot.currency);
     let finding = NewFinding {
         kind: "orphan_payment",
         stripe_account: Some(snapshot.object.account.clone()),
-        subject: session.clone(),
+        subject: object.clone(),
         message: format!(
-            "Checkout session {session} was paid with {paid} for payment {named}, which is not in the database: perhaps \
-             its order was lost with a backup. Look the session up in the Stripe dashboard, and fulfil it by hand or \
-             refund it there."
+            "{what} {object} was paid with {paid} for payment {named}, which is not in the database: perhaps its order was \
+             lost with a backup. Look it up in the Stripe dashboard, and fulfil it by hand or refund it there."
         ),
         amount: (total >= 0).then_some(total),
         currency: Some(snapshot.currency.clone()),
@@ -529,11 +537,7 @@ async fn raise_mismatch(
     state: &SliceState,
 ) -> Result<Effect> {
     let object = &snapshot.object.id;
-    let what = match snapshot.kind {
-        PaymentKind::Session => "Checkout session",
-        PaymentKind::Intent => "Payment intent",
-        PaymentKind::Invoice => "Invoice",
-    };
+    let what = what(snapshot);
     let asked = state.payments.get(&snapshot.object);
     let asked = asked.ok_or_else(|| Error::internal("a mismatch of no payment"))?;
     let kind = if snapshot.currency == asked.currency {

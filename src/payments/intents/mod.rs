@@ -20,7 +20,7 @@ use crate::stripe::requests::intents::{self as request, NewIntent};
 use super::checkout::origin::Origin;
 use super::checkout::placing::{self, NewPayment};
 use super::checkout::pricing::{self, NewBasket, NewLine};
-use super::checkout::{self, Checkout};
+use super::checkout::{self, Checkout, METADATA_OBJECT, OWN_INTENT};
 use super::{closing, find};
 
 /// An intent as the API asks for it.
@@ -77,13 +77,15 @@ pub async fn open(
     let payment: PaymentId = ids::new(app.clock.now());
     let application_fee = basket.application_fee(app, amount)?;
     let description = format!("Order {id}");
+    let mut marks = checkout::marks(&id, &payment);
+    marks.insert(METADATA_OBJECT.to_owned(), OWN_INTENT.to_owned());
     let request = request::create(NewIntent {
         amount,
         currency: &basket.currency,
         application_fee,
         description: &description,
         email: &basket.email,
-        metadata: checkout::marks(&id, &payment),
+        metadata: marks,
     });
     let request = app.stripe.at(&basket.account).prepare(&request);
     let new = NewPayment {

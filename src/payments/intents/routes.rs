@@ -158,13 +158,7 @@ async fn read(
     let is_to_be_paid = payment.status == PaymentStatus::Pending && access.side == Side::Buyer;
     let intent = match is_to_be_paid {
         true => checkout::resume(&app, access.order, payment).await?,
-        false => Checkout {
-            payment,
-            order: access.order,
-            url: None,
-            client_secret: None,
-            secret: None,
-        },
+        false => Checkout::as_stored(payment, access.order),
     };
     let intent = Checkout {
         secret: None,
@@ -191,12 +185,6 @@ async fn cancel(
 ) -> Answer<IntentResource> {
     let (payment, access) = find(&app, &id, credentials.given()?).await?;
     let payment = super::cancel(&app, &payment, &access.actor).await?;
-    let intent = Checkout {
-        payment,
-        order: access.order,
-        url: None,
-        client_secret: None,
-        secret: None,
-    };
+    let intent = Checkout::as_stored(payment, access.order);
     Ok(Json(IntentResource::new(&app, access.side, intent)))
 }

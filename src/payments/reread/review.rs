@@ -37,8 +37,13 @@ async fn review_one(app: &App, finding: &finding::Model) -> Result<()> {
     if finding.kind == "orphan_payment" {
         return match &finding.stripe_account {
             Some(account) => {
-                let session = read(app, account, PaymentKind::Session, &finding.subject).await?;
-                confirm_again(app, finding, session, None).await
+                let kind = match finding.subject.split_once('_') {
+                    Some(("pi", _)) => PaymentKind::Intent,
+                    Some(("in", _)) => PaymentKind::Invoice,
+                    _ => PaymentKind::Session,
+                };
+                let reading = read(app, account, kind, &finding.subject).await?;
+                confirm_again(app, finding, reading, None).await
             }
             None => Ok(()),
         };

@@ -67,6 +67,7 @@ fn snapshot(status: S) -> PaymentSnapshot {
         decline: None,
         promotion_code: None,
         payment_hint: None,
+        is_its_own: true,
         created: None,
     }
 }
@@ -371,8 +372,12 @@ fn metadata_finds_a_candidate_and_decides_nothing() {
     // A session's intent carries the session's metadata, and the session tells of it.
     let mut intent = unknown(Some("pay_2"), S::Paid);
     intent.kind = PaymentKind::Intent;
+    intent.is_its_own = false;
     let decided = decide(&SliceState::default(), &intent);
     assert_eq!(decided.expect("decided"), none_of_ours());
+    intent.is_its_own = true;
+    let decided = decide(&SliceState::default(), &intent);
+    assert_eq!(decided.expect("decided"), Orphan("pay_2".into()));
 }
 
 #[test]
