@@ -39,6 +39,8 @@ pub enum Job {
     CreateSession { payment: PaymentId },
     /// Ask Stripe where the payment stands, and its refunds.
     RereadPayment { payment: PaymentId },
+    /// Capture what is held, as it was asked for.
+    Capture { payment: PaymentId },
     /// Send the refund to Stripe, and follow its answer.
     Refund { refund: RefundId },
     /// Pull the account's balance transactions, and close the payouts that they explain.
@@ -155,6 +157,7 @@ impl Job {
             Self::CreatePromotionCode { .. } => "create_promotion_code",
             Self::CreateSession { .. } => "create_session",
             Self::RereadPayment { .. } => "reread_payment",
+            Self::Capture { .. } => "capture",
             Self::Refund { .. } => "refund",
             Self::Pull { .. } => "pull",
             Self::CheckBook { .. } => "check_book",
@@ -187,7 +190,9 @@ impl Job {
             | Self::RenameAccount { seller } => seller.as_ref(),
             Self::ReadReturnedLink { event, .. } => event,
             Self::CreatePromotionCode { code } => code.as_ref(),
-            Self::CreateSession { payment } | Self::RereadPayment { payment } => payment.as_ref(),
+            Self::CreateSession { payment }
+            | Self::RereadPayment { payment }
+            | Self::Capture { payment } => payment.as_ref(),
             Self::Refund { refund } => refund.as_ref(),
             Self::RefundFee { fee_refund } => fee_refund.as_ref(),
             Self::SyncFee { payment } => payment.as_ref(),

@@ -21,7 +21,7 @@ struct Subject {
     order: Option<order::Model>,
     /// The sum that moved, in words.
     amount: String,
-    /// When Stripe wants an answer.
+    /// When Stripe wants an answer, or what is held lapses.
     due_by: Option<Timestamp>,
     /// What Stripe wants of the seller, a sentence each.
     wanted: Vec<String>,
@@ -148,7 +148,7 @@ async fn of_order(app: &App, id: &str) -> Result<Option<Subject>> {
         amount: money::display(paid.unwrap_or(order.amount_subtotal), &order.currency),
         seller: order.seller_id.clone(),
         order: Some(order),
-        due_by: None,
+        due_by: payments::capture::deadline(&app.db.read, &id).await?,
         wanted: Vec::new(),
     }))
 }
@@ -183,6 +183,19 @@ fn to_buyer(what: &str, order: &order::Model, amount: &str) -> Option<(&'static 
         "order_paid" => (
             "Your order is confirmed",
             format!("Thank you. Your order {id} over {amount} is paid and confirmed."),
+        ),
+        "order_authorized" => (
+            "Your order is confirmed",
+            format!(
+                "Thank you. Your order {id} is confirmed. {amount} are only held on your card or account; the shop takes them \
+                 when it ships."
+            ),
+        ),
+        "order_released" => (
+            "Your order was not charged",
+            format!(
+                "The shop did not take the {amount} that were held for your order {id}. Nothing was charged, and the order has ended."
+            ),
         ),
         "order_sold_out" => (
             "Your order sold out",
@@ -236,6 +249,27 @@ fn to_seller(what: &str, about: &Subject) -> Option<(&'static str, String)> {
         "order_paid" => (
             "You have sold something",
             format!("Order {id} over {amount} is paid. Fulfil it, and record that in Souk."),
+        ),
+        "order_authorized" => (
+            "You have an order to ship",
+            format!(
+                "{amount} are held for order {id}. Ship it, and capture the money in Souk{until}; after that nothing can be \
+                 charged. Its goods are taken from stock."
+            ),
+        ),
+        "capture_due_soon" | "capture_due_tomorrow" => (
+            "Money that is held for you lapses soon",
+            format!(
+                "The {amount} that are held for order {id} can be captured only{until}. Capture what you have shipped, or \
+                 cancel the order."
+            ),
+        ),
+        "order_released" => (
+            "An order was not charged",
+            format!(
+                "The {amount} that were held for order {id} were released: the authorization was canceled or has lapsed. Don't \
+                 ship it. Its goods are back in stock."
+            ),
         ),
         "refund_failed" => (
             "A refund failed",

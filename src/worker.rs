@@ -407,6 +407,7 @@ fn lost(lease: &Lease) -> &'static str {
 async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Result<()> {
     match job {
         Job::Refund { refund } => payments::refunds::give_up(tx, refund, attempts, error).await,
+        Job::Capture { payment } => payments::capture::give_up(tx, payment, attempts, error).await,
         Job::RefundFee { fee_refund } => {
             payments::fees::give_up(tx, fee_refund, attempts, error).await
         }
@@ -499,6 +500,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         }
         Job::CreateSession { payment } => payments::checkout::object::make(app, payment).await,
         Job::RereadPayment { payment } => payments::reread::payment(app, payment).await,
+        Job::Capture { payment } => payments::capture::send(app, payment).await,
         Job::Refund { refund } => payments::refunds::send(app, refund).await,
         Job::RefundFee { fee_refund } => payments::fees::send(app, fee_refund).await,
         Job::SyncFee { payment } => payments::fees::sync(app, payment).await,

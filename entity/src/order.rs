@@ -18,6 +18,9 @@ pub enum OrderStatus {
     /// An asynchronous payment is on its way.
     #[sea_orm(string_value = "processing")]
     Processing,
+    /// The money is held until the seller captures it, and the stock is taken.
+    #[sea_orm(string_value = "authorized")]
+    Authorized,
     /// Paid, its stock taken.
     #[sea_orm(string_value = "paid")]
     Paid,

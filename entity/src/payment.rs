@@ -154,6 +154,12 @@ pub struct Model {
     pub capture_method: CaptureMethod,
     /// What can be captured, in minor units, while it is authorized.
     pub amount_capturable: Option<i64>,
+    /// Until when, as far as Stripe says. Then the authorization lapses, and nothing is charged.
+    pub capture_before: Option<Timestamp>,
+    /// What is being captured of it, or was.
+    pub capture_amount: Option<i64>,
+    /// Why Stripe refused the last capture.
+    pub capture_refusal: Option<String>,
     /// Why the last attempt to pay was declined, in Stripe's words.
     pub last_error: Option<String>,
     /// In whose name the platform charges.

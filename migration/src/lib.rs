@@ -42,6 +42,7 @@ mod m20261129_000037_order_evidence;
 mod m20261129_000038_fraud_warnings;
 mod m20261129_000039_refund_lines;
 mod m20261130_000040_status_lists;
+mod m20261130_000047_captures;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -87,6 +88,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000038_fraud_warnings::Migration),
             Box::new(m20261129_000039_refund_lines::Migration),
             Box::new(m20261130_000040_status_lists::Migration),
+            Box::new(m20261130_000047_captures::Migration),
         ]
     }
 }

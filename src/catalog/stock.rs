@@ -231,6 +231,19 @@ impl Stock {
         Ok(())
     }
 
+    /// Sees what has come back, so that the next order may take it. `give_back` writes it.
+    ///
+    /// # Errors
+    /// A sum that does not fit.
+    pub fn put_back(&mut self, lines: &[SoldLine]) -> Result<()> {
+        for (product, units) in units(lines)? {
+            if let Some(Some(left)) = self.left.get_mut(product) {
+                *left = money::add(*left, units)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes what was taken: each product's sum, and one `sale` movement for each line, also for uncounted products. The
     /// movements' unique constraint makes a second sale of a line an error.
     ///

@@ -33,6 +33,7 @@ pub struct OrderView {
     lines: Vec<LineView>,
     shipments: Vec<ShipmentView>,
     disputes: Vec<DisputeView>,
+    authorization: Option<AuthorizationView>,
     fulfilled_at: Option<Timestamp>,
     tracking_number: Option<String>,
     paid_at: Option<Timestamp>,
@@ -104,6 +105,30 @@ impl From<dispute::Model> for DisputeView {
             is_charge_refundable: row.is_charge_refundable,
             evidence_due_by: row.evidence_due_by,
             created_at: row.stripe_created,
+        }
+    }
+}
+
+/// The money of the order's payment, which is held until the seller captures it.
+#[derive(Clone, Debug, Serialize)]
+struct AuthorizationView {
+    payment_intent: Option<String>,
+    amount_capturable: Option<i64>,
+    capture_before: Option<Timestamp>,
+    /// What is being captured.
+    capture_amount: Option<i64>,
+    /// Why Stripe refused the last capture.
+    capture_refusal: Option<String>,
+}
+
+impl AuthorizationView {
+    fn of(payment: &payment::Model) -> Self {
+        Self {
+            payment_intent: payment.payment_intent.clone(),
+            amount_capturable: payment.amount_capturable,
+            capture_before: payment.capture_before,
+            capture_amount: payment.capture_amount,
+            capture_refusal: payment.capture_refusal.clone(),
         }
     }
 }
@@ -194,6 +219,10 @@ fn view_of(
     let shown = paid
         .min_by_key(|(payment, _)| payment.paid_at)
         .or(payments.iter().max_by_key(|(payment, _)| &payment.id));
+    let held = |payment: &&payment::Model| payment.status == PaymentStatus::Authorized;
+    let authorization = payments.iter().map(|(payment, _)| *payment).find(held);
+    let is_held = order.status == OrderStatus::Authorized;
+    let authorization = authorization.filter(|_| is_held).map(AuthorizationView::of);
     let fee = shown.map(|(payment, share)| fee_kept(payment, share));
     let refunded = payments
         .iter()
@@ -213,6 +242,7 @@ fn view_of(
         lines,
         shipments,
         disputes,
+        authorization,
         fulfilled_at: order.fulfilled_at,
         tracking_number: order.tracking_number,
         paid_at: order.paid_at,

@@ -6,21 +6,24 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::stripe::requests::{checkout, intents};
-use crate::stripe::views::{PaymentIntentView, SessionView};
+use crate::stripe::views::{IdView, PaymentIntentView, SessionView};
 
 use super::checkout::object;
 use super::confirm::confirm;
 use super::reread;
 use super::snapshot::PaymentSnapshot;
 
-/// Asks Stripe to end a pending payment's object, and confirms its new state. What is paid by then is confirmed instead. An
-/// object whose creation was never answered is created first: otherwise it could still appear later and be paid.
+/// Asks Stripe to end the object of a payment that is pending or authorized, and confirms its new state. What is paid by then is
+/// confirmed instead. An object whose creation was never answered is created first: otherwise it could still appear later and
+/// be paid.
 ///
 /// # Errors
 /// Stripe has not answered.
 pub(super) async fn close(app: &App, payment: &payment::Model) -> Result<()> {
-    if payment.status != PaymentStatus::Pending {
-        return Ok(());
+    match payment.status {
+        PaymentStatus::Pending => {}
+        PaymentStatus::Authorized => return release(app, payment).await,
+        _ => return Ok(()),
     }
     let payment = match &payment.stripe_object {
         Some(_) => payment.clone(),
@@ -38,6 +41,22 @@ pub(super) async fn close(app: &App, payment: &payment::Model) -> Result<()> {
         }
         // It is over already: its state is read and confirmed.
         Err(Error::StripeRefused(_)) => reread::confirm_now(app, &payment.id).await.map(drop),
+        Err(e) => Err(e),
+    }
+}
+
+/// Has money that is held given back, all of it.
+async fn release(app: &App, payment: &payment::Model) -> Result<()> {
+    let intent = payment.payment_intent.as_deref();
+    let intent = intent.ok_or_else(|| Error::internal("held money without an intent"))?;
+    let key = format!("end:{}", ids::random_token());
+    let scope = app.stripe.at(&payment.charge_account);
+    let released: Result<IdView> = scope.post(&intents::cancel(intent), &key).await;
+    match released {
+        // A refusal says that it isn't held any more. Either way its state is read and confirmed.
+        Ok(_) | Err(Error::StripeRefused(_)) => {
+            reread::confirm_now(app, &payment.id).await.map(drop)
+        }
         Err(e) => Err(e),
     }
 }

@@ -29,19 +29,41 @@ fn taken(payment: &payment::Model) -> i64 {
     std::cmp::min(payment.application_fee, payment.amount_paid.unwrap_or(0))
 }
 
-/// What of the fee a discount made too much, in minor units.
-fn excess(payment: &payment::Model) -> Result<i64> {
-    let (Some(bps), Some(fixed)) = (payment.fee_bps, payment.fee_fixed) else {
-        return Ok(0);
+/// What the fee of a payment should be of which only so much comes: in proportion to it. Minor units.
+///
+/// # Errors
+/// Sums that don't fit.
+pub(super) fn of_part(payment: &payment::Model, total: i64, part: i64) -> Result<i64> {
+    let whole = match rule(payment) {
+        Some(rule) if total != payment.amount_subtotal => rule.of(total, &payment.currency)?,
+        _ => payment.application_fee,
     };
-    if payment.amount_discount.unwrap_or(0) == 0 {
-        return Ok(0);
-    }
-    let rule = FeeRule {
+    money::share(whole, part, total, &payment.currency)
+}
+
+fn rule(payment: &payment::Model) -> Option<FeeRule> {
+    let (bps, fixed) = (payment.fee_bps?, payment.fee_fixed?);
+    Some(FeeRule {
         bps,
         fixed: [(payment.currency.clone(), fixed)].into(),
+    })
+}
+
+/// What of the fee a discount made too much, or a capture of only a part, in minor units.
+fn excess(payment: &payment::Model) -> Result<i64> {
+    let Some(rule) = rule(payment) else {
+        return Ok(0);
     };
-    let due = rule.of(payment.amount_paid.unwrap_or(0), &payment.currency)?;
+    let paid = payment.amount_paid.unwrap_or(0);
+    if paid == payment.amount_subtotal {
+        return Ok(0);
+    }
+    let total = money::sub(
+        payment.amount_subtotal,
+        payment.amount_discount.unwrap_or(0),
+    )?;
+    let whole = rule.of(total, &payment.currency)?;
+    let due = money::share(whole, paid, total, &payment.currency)?;
     Ok(std::cmp::max(money::sub(taken(payment), due)?, 0))
 }
 

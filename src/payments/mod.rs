@@ -1,5 +1,6 @@
 //! Money from buyers: checkout, the one confirm, verify, refunds, cancelling, and the pages a buyer comes back to.
 
+pub mod capture;
 mod charges;
 pub mod checkout;
 mod closing;
@@ -14,6 +15,7 @@ pub mod sessions;
 mod shares;
 mod snapshot;
 
+use sea_orm::sea_query::IntoCondition;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -61,10 +63,10 @@ impl StripePayment<'_> {
     }
 }
 
-/// A session's payment and the first of the orders that it pays for, in one read.
+/// A payment by its Stripe object or its intent, and the first of the orders that it pays for, in one read.
 async fn payment_with_order(
     db: &impl ConnectionTrait,
-    session: &str,
+    of: impl IntoCondition,
 ) -> Result<Option<(payment::Model, order::Model)>> {
     let link = payment::Entity::belongs_to(payment_order::Entity)
         .from(payment::Column::Id)
@@ -73,7 +75,7 @@ async fn payment_with_order(
         .from(payment_order::Column::OrderId)
         .to(order::Column::Id);
     let found = payment::Entity::find()
-        .filter(payment::Column::StripeObject.eq(session))
+        .filter(of)
         .join(JoinType::InnerJoin, link.into())
         .join(JoinType::InnerJoin, paid_for.into())
         .select_also(order::Entity)

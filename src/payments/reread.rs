@@ -19,7 +19,7 @@ use crate::stripe::views::{ChargeView, Expandable, InvoiceView, PaymentIntentVie
 
 use super::confirm::confirm;
 use super::snapshot::PaymentSnapshot;
-use super::{closing, disputes, fees, find, refunds};
+use super::{capture, closing, disputes, fees, find, refunds};
 
 /// The job: re-reads a payment's object, charge, disputes and refunds from Stripe.
 ///
@@ -27,7 +27,9 @@ use super::{closing, disputes, fees, find, refunds};
 /// Stripe has not answered, or the answer can't be confirmed.
 pub async fn payment(app: &App, id: &PaymentId) -> Result<()> {
     let (payment, charge) = confirm_now(app, id).await?;
-    if is_abandoned(&payment, app.clock.now()) {
+    if is_abandoned(&payment, app.clock.now())
+        || capture::is_held_for_nothing(app, &payment).await?
+    {
         return closing::close(app, &payment).await;
     }
     if payment.status != PaymentStatus::Paid {
@@ -132,7 +134,10 @@ pub(super) async fn confirm_now(
         note_promotion_code(&tx, id, &code).await?;
     }
     let noted = match &charge {
-        Some(charge) => note_charge(&tx, &payment, charge).await?,
+        Some(charge) => {
+            capture::note_deadline(&tx, id, charge).await?;
+            note_charge(&tx, &payment, charge).await?
+        }
         None => None,
     };
     tx.commit().await?;
@@ -209,12 +214,12 @@ pub(super) async fn learn_fee(app: &App, payment: &payment::Model) -> Result<()>
 }
 
 /// How long after a session's end Stripe is asked about it: its event should have come by then.
-const STALE_MS: i64 = 10 * 60_000;
+pub(super) const STALE_MS: i64 = 10 * 60_000;
 
-const IS_CONNECTED: &str = "NOT EXISTS (SELECT 1 FROM sellers s \
+pub(super) const IS_CONNECTED: &str = "NOT EXISTS (SELECT 1 FROM sellers s \
     WHERE s.stripe_account = payments.charge_account AND s.deauthorized_at IS NOT NULL)";
 
-/// The job: re-reads payments that are still pending after their session's end.
+/// The job: re-reads payments that are still pending after their session's end, and those whose authorization should have lapsed.
 pub async fn sweep(app: &App) -> Result<()> {
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
@@ -228,6 +233,7 @@ pub async fn sweep(app: &App) -> Result<()> {
         .filter(Expr::cust(IS_CONNECTED))
         .all(&tx)
         .await?;
+    stale.extend(capture::lapsed(&tx, app.stripe.livemode()).await?);
     stale.sort_by(|a, b| a.id.cmp(&b.id));
     stage_rereads(&tx, stale).await?;
     tx.commit().await

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use souk_entity::payment::PaymentKind;
+use souk_entity::payment::{CaptureMethod, PaymentKind};
 use souk_entity::{AccountId, PaymentId, Timestamp};
 
 use crate::error::Result;
@@ -42,6 +42,8 @@ pub struct PaymentSnapshot {
     pub payment_intent: Option<String>,
     /// What could be captured now, in minor units, where the intent was read.
     pub amount_capturable: Option<i64>,
+    /// `application_fee_amount` of the intent, where it was read: capturing a part may change it.
+    pub application_fee: Option<i64>,
     /// Whether the intent was only named. A session or an invoice doesn't say what is held, or how much of it was captured.
     pub intent_unread: bool,
     /// Why the last try was declined, of an intent.
@@ -118,6 +120,7 @@ impl PaymentSnapshot {
             currency: session.currency.clone().unwrap_or_default(),
             payment_intent: intent.map(|intent| intent.id().to_owned()),
             amount_capturable: read.and_then(|intent| intent.amount_capturable),
+            application_fee: read.and_then(|intent| intent.application_fee_amount),
             intent_unread: intent.is_some() && read.is_none(),
             decline: None,
             promotion_code: session.promotion_code().map(str::to_owned),
@@ -148,6 +151,7 @@ impl PaymentSnapshot {
             currency: intent.currency.clone().unwrap_or_default(),
             payment_intent: Some(intent.id.clone()),
             amount_capturable: intent.amount_capturable,
+            application_fee: intent.application_fee_amount,
             intent_unread: false,
             decline: intent.last_payment_error.as_ref().map(Decline::of),
             promotion_code: None,
@@ -185,6 +189,7 @@ impl PaymentSnapshot {
             currency: invoice.currency.clone().unwrap_or_default(),
             payment_intent: intent.map(|intent| intent.id().to_owned()),
             amount_capturable: None,
+            application_fee: None,
             intent_unread: false,
             decline: None,
             promotion_code: None,
@@ -261,14 +266,28 @@ fn sum(amounts: Option<&[InvoiceAmountView]>) -> Result<i64> {
 }
 
 impl Totals {
-    /// Whether this is what was asked for, with a discount only where codes were allowed, and all of it was collected.
-    pub fn fits(&self, amount_subtotal: i64, allow_discounts: bool) -> bool {
+    /// What has come, in minor units: all of it, or the part that was captured.
+    pub fn paid(&self) -> i64 {
+        self.collected.unwrap_or(self.total)
+    }
+
+    /// Whether this is what was asked for, with a discount only where codes were allowed, and all of it was collected, or the
+    /// part that the seller has captured.
+    pub fn fits(
+        &self,
+        amount_subtotal: i64,
+        allow_discounts: bool,
+        capture: CaptureMethod,
+    ) -> bool {
+        let may_be_less = capture == CaptureMethod::Manual;
+        let is_enough =
+            |amount| amount == self.total || may_be_less && (1..self.total).contains(&amount);
         !self.tax_or_shipping
             && self.subtotal == amount_subtotal
             && self.discount >= 0
             && self.total >= 0
             && money::sub(self.subtotal, self.discount).is_ok_and(|left| left == self.total)
-            && self.collected.is_none_or(|amount| amount == self.total)
+            && self.collected.is_none_or(is_enough)
             && (self.discount == 0 || allow_discounts)
     }
 }
@@ -342,12 +361,24 @@ mod tests {
             let fields = json!({ "status": "succeeded", "amount_received": received });
             intent(fields).totals
         };
-        assert!(paid(5000).fits(5000, false));
-        assert!(!paid(5000).fits(4000, false));
-        assert!(!paid(3000).fits(5000, false), "a part was captured");
+        assert!(paid(5000).fits(5000, false, CaptureMethod::Automatic));
+        assert!(!paid(5000).fits(4000, false, CaptureMethod::Automatic));
+        let part = paid(3000);
+        assert!(!part.fits(5000, false, CaptureMethod::Automatic));
+        assert!(
+            part.fits(5000, false, CaptureMethod::Manual),
+            "the seller captured a part"
+        );
+        assert_eq!((paid(5000).paid(), part.paid()), (5000, 3000));
+        for amount in [0, 5001] {
+            assert!(!paid(amount).fits(5000, false, CaptureMethod::Manual));
+        }
         let held = intent(json!({ "status": "requires_capture", "amount_capturable": 5000 }));
         assert_eq!(held.amount_capturable, Some(5000));
-        assert!(held.totals.fits(5000, false), "nothing was collected yet");
+        assert!(
+            held.totals.fits(5000, false, CaptureMethod::Automatic),
+            "nothing was collected yet"
+        );
     }
 
     #[test]
@@ -372,17 +403,35 @@ mod tests {
 
     #[test]
     fn an_invoice_fits_with_its_discounts_and_without_tax_or_credit() {
-        assert!(invoice(json!({})).totals.fits(5000, false));
+        assert!(
+            invoice(json!({}))
+                .totals
+                .fits(5000, false, CaptureMethod::Automatic)
+        );
         let discounts = json!([{ "amount": 300 }, { "amount": 200 }]);
         let cheaper =
             json!({ "total": 4500, "amount_paid": 4500, "total_discount_amounts": discounts });
-        assert!(invoice(cheaper.clone()).totals.fits(5000, true));
-        assert!(!invoice(cheaper).totals.fits(5000, false));
+        assert!(
+            invoice(cheaper.clone())
+                .totals
+                .fits(5000, true, CaptureMethod::Automatic)
+        );
+        assert!(
+            !invoice(cheaper)
+                .totals
+                .fits(5000, false, CaptureMethod::Automatic)
+        );
         let taxed = json!({ "total_taxes": [{ "amount": 800 }] });
-        assert!(!invoice(taxed).totals.fits(5000, true));
+        assert!(
+            !invoice(taxed)
+                .totals
+                .fits(5000, true, CaptureMethod::Automatic)
+        );
         let credited = json!({ "amount_paid": 2000 });
         assert!(
-            !invoice(credited).totals.fits(5000, true),
+            !invoice(credited)
+                .totals
+                .fits(5000, true, CaptureMethod::Automatic),
             "the balance paid the rest"
         );
     }

@@ -29,8 +29,8 @@ const OUT_OF_REACH: &str = "SELECT p.id AS payment_id, p.stripe_object, p.charge
         p.amount_subtotal AS amount, p.currency, o.id AS order_id, o.status AS order_status \
     FROM sellers s JOIN orders o ON o.seller_id = s.id JOIN payment_orders l ON l.order_id = o.id \
         JOIN payments p ON p.id = l.payment_id \
-    WHERE s.deauthorized_at IS NOT NULL AND p.status IN ('pending', 'processing') \
-        AND (o.status IN ('pending', 'processing') OR p.expires_at > $1) \
+    WHERE s.deauthorized_at IS NOT NULL AND p.status IN ('pending', 'processing', 'authorized') \
+        AND (o.status IN ('pending', 'processing', 'authorized') OR p.expires_at > $1) \
     ORDER BY p.id";
 
 /// Raises a finding about each payment that was open when its seller disconnected.
@@ -41,7 +41,7 @@ pub(super) async fn payments_out_of_reach(tx: &Tx) -> Result<()> {
     for open in OutOfReach::find_by_statement(read).all(tx).await? {
         let session = open.stripe_object.as_deref();
         let then = match open.order_status {
-            OrderStatus::Pending | OrderStatus::Processing => {
+            OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Authorized => {
                 "If it wasn't paid, cancel the order; if it was, have the seller fulfil or refund it."
             }
             _ => "The order has ended; if it was paid all the same, have the seller refund it.",

@@ -40,6 +40,8 @@ pub async fn reconcile(app: &App) -> Result<()> {
     access::payments_out_of_reach(&tx).await?;
     access::refused_key(&tx).await?;
     ledger::deadlines::open_missing(&tx, app.stripe.livemode()).await?;
+    payments::capture::remind(&tx).await?;
+    payments::capture::review(&tx).await?;
     payments::disputes::remind(&tx).await?;
     payments::disputes::review(&tx, &app.config).await?;
     payments::disputes::reread_undecided(&tx, tx.now().plus_ms(-ASK_AFTER_MS)).await?;

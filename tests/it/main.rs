@@ -5,6 +5,7 @@ mod appeals;
 mod append_only;
 mod architecture;
 mod book_deadlines;
+mod capture;
 mod carts;
 mod catalog;
 mod catch_up;

@@ -11,7 +11,7 @@ use souk::{jobs, ledger, payments, webhooks, worker};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-use crate::harness::{Checkout, Shop, TestApp, User, on_postgres, text};
+use crate::harness::{Checkout, Shop, TestApp, User, checkout_from, lines_of, on_postgres, text};
 
 /// The statements that sqlx says it has done.
 #[derive(Clone, Default)]
@@ -52,7 +52,7 @@ impl Visit for Text {
 }
 
 /// Indexes of unfinished rows, of which there are never many.
-const FEW: [&str; 2] = ["jobs_leased", "payments_open"];
+const FEW: [&str; 3] = ["jobs_leased", "payments_authorized", "payments_open"];
 
 /// The steps of the plan of a statement.
 async fn plan(app: &TestApp, statement: &str) -> Vec<String> {
@@ -114,6 +114,7 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
     }
     app.get(order).by(admin).expect(200).await;
     after_sales(app, shop, lamp, &sold, admin).await;
+    capture(app, shop, lamp).await;
     let of_one = format!("/v1/products?seller_id={}", shop.id);
     for path in ["/v1/products", &of_one] {
         app.get(path).expect(200).await;
@@ -160,6 +161,28 @@ async fn after_sales(app: &TestApp, shop: &Shop, lamp: &str, sold: &Checkout, ad
         .by(&shop.owner)
         .expect(200)
         .await;
+}
+
+/// Money is held, called to mind, and captured.
+async fn capture(app: &TestApp, shop: &Shop, lamp: &str) {
+    let body = json!({
+        "lines": lines_of(&[(lamp, 1)]), "customer_email": "sam@example.com", "capture_method": "manual",
+    });
+    let session = app.post("/v1/checkout_sessions", body).expect(201).await;
+    let checkout = checkout_from(&session);
+    app.pay(&checkout).await;
+    app.settle().await;
+    let tx = app.app.db.begin_write().await.expect("begins");
+    payments::capture::remind(&tx).await.expect("reminds");
+    payments::capture::review(&tx).await.expect("looks");
+    tx.rollback().await.expect("ends");
+    let order = app.order(&checkout).await;
+    let intent = text(&order["authorization"], "payment_intent");
+    app.post(format!("/v1/payment_intents/{intent}/capture"), json!({}))
+        .by(&shop.owner)
+        .expect(200)
+        .await;
+    app.settle().await;
 }
 
 /// Three sales, confirmed in one batch (or one and two), since nobody else can write until all are queued.

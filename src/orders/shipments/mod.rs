@@ -278,10 +278,11 @@ pub(super) async fn check_sendable(
     order: &order::Model,
     despite_dispute: bool,
 ) -> Result<()> {
-    if order.status != OrderStatus::Paid {
+    // Whoever ships first captures the money that is held when the goods are on their way.
+    if !matches!(order.status, OrderStatus::Paid | OrderStatus::Authorized) {
         return Err(Error::conflict(
             "order_not_paid",
-            "Only a paid order can be fulfilled.",
+            "Only an order that is paid, or whose money is held, can be fulfilled.",
         ));
     }
     if goes_back(tx, &order.id).await? {

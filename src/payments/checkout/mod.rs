@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use souk_entity::payment::{self, PaymentKind};
+use souk_entity::payment::{self, CaptureMethod, PaymentKind};
 use souk_entity::{Metadata, OrderId, PaymentId, order};
 use validator::Validate;
 
@@ -78,12 +78,43 @@ pub struct NewCheckout {
         message = "expires_in is 1800 to 86400 seconds."
     ))]
     pub expires_in: Option<i64>,
+    /// `manual`: the money is held until the seller captures it.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub capture_method: Option<CaptureChoice>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
     /// Where it is asked for, which no body says.
     #[serde(skip)]
     origin: Origin,
+}
+
+/// When the money is taken, as the API asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureChoice {
+    /// As soon as the buyer's bank has authorized it.
+    Automatic,
+    /// When the seller asks for it.
+    Manual,
+}
+
+impl CaptureChoice {
+    /// As it is stored. Without a choice it is taken at once.
+    pub(super) fn method(choice: Option<Self>) -> CaptureMethod {
+        match choice {
+            Some(Self::Manual) => CaptureMethod::Manual,
+            Some(Self::Automatic) | None => CaptureMethod::Automatic,
+        }
+    }
+}
+
+/// How a payment's money is taken, as the API shows it.
+pub(super) fn capture_method(method: CaptureMethod) -> &'static str {
+    match method {
+        CaptureMethod::Manual => "manual",
+        CaptureMethod::Automatic | CaptureMethod::AutomaticAsync => "automatic",
+    }
 }
 
 /// A checkout, open or over.
@@ -218,6 +249,7 @@ async fn session(
     order: &OrderId,
     new: NewCheckout,
 ) -> Result<(Basket, NewPayment)> {
+    let capture_method = CaptureChoice::method(new.capture_method);
     let wanted = NewBasket {
         lines: new.lines,
         customer_email: new.customer_email,
@@ -247,6 +279,7 @@ async fn session(
         currency: &basket.currency,
         lines: session_lines(&basket),
         application_fee,
+        is_manual: capture_method == CaptureMethod::Manual,
         success_url: &success_url,
         cancel_url: &cancel_url,
         email: Some(&basket.email),
@@ -270,6 +303,7 @@ async fn session(
         success_url: Some(success_url),
         cancel_url: Some(cancel_url),
         lifetime_ms,
+        capture_method,
     };
     Ok((basket, payment))
 }

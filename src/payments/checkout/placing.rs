@@ -40,6 +40,8 @@ pub struct NewPayment {
     pub cancel_url: Option<String>,
     /// None: 24 hours.
     pub lifetime_ms: Option<i64>,
+    /// Whether the seller captures the money later.
+    pub capture_method: CaptureMethod,
 }
 
 /// Writes the order and its payment down, and stages the job that repeats the request if nobody answers it.
@@ -162,8 +164,11 @@ fn payment_row(app: &App, tx: &Tx, basket: Basket, new: NewPayment) -> Result<pa
         charge_type: ChargeType::Direct,
         customer: None,
         subscription: None,
-        capture_method: CaptureMethod::Automatic,
+        capture_method: new.capture_method,
         amount_capturable: None,
+        capture_before: None,
+        capture_amount: None,
+        capture_refusal: None,
         last_error: None,
         on_behalf_of: None,
         transfer_group: None,

@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use sea_orm::ColumnTrait;
 use serde::{Deserialize, Serialize};
 use souk_entity::order;
-use souk_entity::payment::{self, PaymentKind, PaymentStatus};
+use souk_entity::payment::{self, CaptureMethod, PaymentKind, PaymentStatus};
 use souk_entity::{OrderId, PaymentId, SellerId, Timestamp};
 use validator::Validate;
 
@@ -49,6 +50,11 @@ struct SessionResource {
     amount_discount: Option<i64>,
     amount_total: Option<i64>,
     application_fee_amount: i64,
+    capture_method: &'static str,
+    /// The intent of money that is held until the seller captures it, and what can be captured until when.
+    payment_intent: Option<String>,
+    amount_capturable: Option<i64>,
+    capture_before: Option<Timestamp>,
     allow_promotion_codes: bool,
     stripe_promotion_code: Option<String>,
     success_url: Option<String>,
@@ -67,6 +73,8 @@ impl From<Checkout> for SessionResource {
             secret,
             ..
         } = checkout;
+        let is_manual = payment.capture_method == CaptureMethod::Manual;
+        let is_held = payment.status == PaymentStatus::Authorized;
         Self {
             object: "checkout_session",
             order_id: order.id,
@@ -84,6 +92,10 @@ impl From<Checkout> for SessionResource {
             amount_discount: payment.amount_discount,
             amount_total: payment.amount_paid,
             application_fee_amount: payment.application_fee,
+            capture_method: super::capture_method(payment.capture_method),
+            payment_intent: payment.payment_intent.filter(|_| is_manual),
+            amount_capturable: payment.amount_capturable,
+            capture_before: payment.capture_before.filter(|_| is_held),
             allow_promotion_codes: payment.allow_discounts,
             stripe_promotion_code: payment.stripe_promotion_code,
             success_url: payment.success_url,
@@ -132,7 +144,8 @@ async fn find(
     session: &str,
     credentials: &Credentials,
 ) -> Result<(payment::Model, order::Model, Option<OrderAccess>)> {
-    let found = payment_with_order(&app.db.read, session).await?;
+    let of = payment::Column::StripeObject.eq(session);
+    let found = payment_with_order(&app.db.read, of).await?;
     let found = found.filter(|(payment, _)| payment.kind == PaymentKind::Session);
     let (payment, order) = found.ok_or(Error::NotFound("checkout session"))?;
     let access = orders::access(&app.db.read, order.clone(), credentials).await?;

@@ -40,6 +40,23 @@ pub struct LoadedPayment {
     pub orders: Vec<(OrderId, i64)>,
 }
 
+impl LoadedPayment {
+    /// Whether its object is over what was asked for, in whatever currency.
+    fn has_amounts_of(&self, snapshot: &PaymentSnapshot) -> bool {
+        let totals = &snapshot.totals;
+        totals.fits(
+            self.amount_subtotal,
+            self.allow_discounts,
+            self.capture_method,
+        )
+    }
+
+    /// Whether its object is what was asked for.
+    fn is_asked_for(&self, snapshot: &PaymentSnapshot) -> bool {
+        self.currency == snapshot.currency && self.has_amounts_of(snapshot)
+    }
+}
+
 /// An order and its lines.
 #[derive(Clone, Debug)]
 pub struct LoadedOrder {
@@ -95,12 +112,16 @@ pub enum Decision {
     Orphan(PaymentId),
     /// The object is not what was asked for.
     Mismatch(PaymentId),
-    /// The money is on its way, or is held.
+    /// The money is on its way.
     Process {
         payment: PaymentId,
-        to: PaymentStatus,
         /// The orders that are still open and move too.
         orders: Vec<OrderId>,
+    },
+    /// The money is held until it is captured.
+    Authorize {
+        payment: PaymentId,
+        orders: Vec<(OrderId, Hold)>,
     },
     /// The payment ended without money.
     Close {
@@ -108,12 +129,25 @@ pub enum Decision {
         to: PaymentStatus,
         /// The orders that are still open and move too.
         orders: Vec<OrderId>,
+        /// Those of them whose stock was taken while the money was held. It comes back.
+        held: Vec<OrderId>,
     },
     /// The money has come.
     Pay {
         payment: PaymentId,
         shares: Vec<PaidShare>,
     },
+}
+
+/// What becomes of an order whose money is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Its lines are taken from stock, so that a capture never fails for want of it.
+    Taken,
+    /// Too little stock is left: the order is cancelled, and nothing of its share is captured.
+    SoldOut,
+    /// The order has ended, or is paid otherwise: nothing of its share is captured.
+    Nothing,
 }
 
 /// An order's share of a payment whose money has come, in minor units.
@@ -132,6 +166,8 @@ pub struct PaidShare {
 pub enum Outcome {
     /// The order is paid and its lines are taken from stock.
     Sold,
+    /// The order is paid. Its lines were taken when its money was held.
+    Captured,
     /// Too little stock is left and the total is 0: the order is cancelled, and there is nothing to refund.
     SoldOutFree,
     /// The money goes back. `advances`: the order becomes `refund_due`; else another payment of the order stands.
@@ -170,11 +206,12 @@ pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision
             "{} has no status we know",
             snapshot.object.id
         ))),
-        SnapshotStatus::Processing if payment.status == P::Pending => {
-            process(state, payment, P::Processing)
-        }
+        SnapshotStatus::Processing if payment.status == P::Pending => Ok(Decision::Process {
+            payment: payment.id.clone(),
+            orders: state.orders_in(payment, &[OrderStatus::Pending])?,
+        }),
         SnapshotStatus::Authorized if matches!(payment.status, P::Pending | P::Processing) => {
-            process(state, payment, P::Authorized)
+            authorize(state, payment, snapshot)
         }
         SnapshotStatus::Failed if is_open => close(state, payment, P::Failed),
         SnapshotStatus::Expired if is_open => close(state, payment, P::Expired),
@@ -183,19 +220,47 @@ pub fn decide(state: &SliceState, snapshot: &PaymentSnapshot) -> Result<Decision
     }
 }
 
-fn process(state: &SliceState, payment: &LoadedPayment, to: PaymentStatus) -> Result<Decision> {
-    Ok(Decision::Process {
+fn authorize(
+    state: &SliceState,
+    payment: &LoadedPayment,
+    snapshot: &PaymentSnapshot,
+) -> Result<Decision> {
+    if !payment.is_asked_for(snapshot) {
+        return Ok(Decision::Mismatch(payment.id.clone()));
+    }
+    let mut orders = Vec::with_capacity(payment.orders.len());
+    let mut wanted: Vec<SoldLine> = Vec::new();
+    for (id, _) in &payment.orders {
+        let order = state.order(id)?;
+        let with = [wanted.as_slice(), order.lines.as_slice()].concat();
+        let hold = match OPEN.contains(&order.status) {
+            false => Hold::Nothing,
+            true if !state.stock.suffices(&with)? => Hold::SoldOut,
+            true => {
+                wanted = with;
+                Hold::Taken
+            }
+        };
+        orders.push((id.clone(), hold));
+    }
+    Ok(Decision::Authorize {
         payment: payment.id.clone(),
-        to,
-        orders: state.orders_in(payment, &[OrderStatus::Pending])?,
+        orders,
     })
 }
 
 fn close(state: &SliceState, payment: &LoadedPayment, to: PaymentStatus) -> Result<Decision> {
+    let held = match payment.status {
+        PaymentStatus::Authorized => state.orders_in(payment, &[OrderStatus::Authorized])?,
+        _ => Vec::new(),
+    };
+    let mut orders = state.orders_in(payment, &OPEN)?;
+    orders.extend(held.iter().cloned());
     Ok(Decision::Close {
         payment: payment.id.clone(),
         to,
-        orders: state.orders_in(payment, &OPEN)?,
+        orders,
+        held,
     })
 }
 
@@ -226,8 +291,7 @@ fn decide_paid(
     payment: &LoadedPayment,
     snapshot: &PaymentSnapshot,
 ) -> Result<Decision> {
-    let totals = &snapshot.totals;
-    if !totals.fits(payment.amount_subtotal, payment.allow_discounts) {
+    if !payment.has_amounts_of(snapshot) {
         return Ok(Decision::Mismatch(payment.id.clone()));
     }
     // Stripe never pays an expired or failed session. If it did, the money must not be lost: such a payment becomes paid
@@ -235,31 +299,29 @@ fn decide_paid(
     if payment.status == PaymentStatus::Paid {
         return Ok(Decision::Nothing);
     }
-    if payment.currency != snapshot.currency {
+    if !payment.is_asked_for(snapshot) {
         return Ok(Decision::Mismatch(payment.id.clone()));
     }
-    let subtotals: Vec<i64> = payment
-        .orders
-        .iter()
-        .map(|(_, subtotal)| *subtotal)
-        .collect();
-    let discounts = money::split(totals.discount, &subtotals, &payment.currency)?;
     let mut shares = Vec::with_capacity(payment.orders.len());
     // What the orders before it take of the stock.
     let mut taken: Vec<SoldLine> = Vec::new();
-    for ((id, subtotal), discount) in payment.orders.iter().zip(discounts) {
-        let order = state.order(id)?;
-        let paid = money::sub(*subtotal, discount)?;
+    for (id, discount, paid) in amounts(state, payment, snapshot)? {
+        let order = state.order(&id)?;
         let mut wanted = Cow::Borrowed(order.lines.as_slice());
         if !taken.is_empty() {
             wanted.to_mut().extend(taken.iter().cloned());
         }
-        let outcome = outcome(state, order, &wanted, paid)?;
+        let outcome = match order.status {
+            OrderStatus::Authorized if payment.status == PaymentStatus::Authorized => {
+                Outcome::Captured
+            }
+            _ => outcome(state, order, &wanted, paid)?,
+        };
         if outcome == Outcome::Sold && payment.orders.len() > 1 {
             taken = wanted.into_owned();
         }
         shares.push(PaidShare {
-            order: id.clone(),
+            order: id,
             discount,
             paid,
             outcome,
@@ -269,6 +331,49 @@ fn decide_paid(
         payment: payment.id.clone(),
         shares,
     })
+}
+
+/// What was taken off each order of a payment, and what has come for it, in minor units. Of a part that was captured those
+/// orders come first whose money was held.
+fn amounts(
+    state: &SliceState,
+    payment: &LoadedPayment,
+    snapshot: &PaymentSnapshot,
+) -> Result<Vec<(OrderId, i64, i64)>> {
+    let (totals, currency) = (&snapshot.totals, payment.currency.as_str());
+    let subtotals: Vec<i64> = payment.orders.iter().map(|(_, amount)| *amount).collect();
+    let discounts = money::split(totals.discount, &subtotals, currency)?;
+    let mut wanted = Vec::with_capacity(subtotals.len());
+    let mut held = Vec::with_capacity(subtotals.len());
+    for ((id, subtotal), discount) in payment.orders.iter().zip(&discounts) {
+        let net = money::sub(*subtotal, *discount)?;
+        let is_held = state.order(id)?.status == OrderStatus::Authorized;
+        wanted.push(net);
+        held.push(if is_held { net } else { 0 });
+    }
+    let paid = match totals.paid() == totals.total {
+        true => wanted,
+        false => {
+            let first = held.iter().copied().try_fold(0, money::add)?;
+            let first = std::cmp::min(first, totals.paid());
+            let rest = money::sub(totals.paid(), first)?;
+            let others: Vec<i64> = wanted
+                .iter()
+                .zip(&held)
+                .map(|(net, held)| net - held)
+                .collect();
+            let first = money::split(first, &held, currency)?.into_iter();
+            let rest = money::split(rest, &others, currency)?;
+            let sums = first.zip(rest).map(|(a, b)| money::add(a, b));
+            sums.collect::<Result<_>>()?
+        }
+    };
+    let orders = payment.orders.iter().map(|(id, _)| id.clone());
+    Ok(orders
+        .zip(discounts)
+        .zip(paid)
+        .map(|((id, discount), paid)| (id, discount, paid))
+        .collect())
 }
 
 /// What becomes of an order whose money has come. `wanted` is what it takes of the stock, with what was taken already; `paid`
@@ -292,7 +397,10 @@ fn outcome(
         }
         _ if paid == 0 => Outcome::Nothing,
         // The order's first payment stands; only this one goes back.
-        OrderStatus::Paid | OrderStatus::Refunded | OrderStatus::RefundDue => Outcome::Refund {
+        OrderStatus::Paid
+        | OrderStatus::Authorized
+        | OrderStatus::Refunded
+        | OrderStatus::RefundDue => Outcome::Refund {
             origin: RefundOrigin::DuplicatePayment,
             advances: false,
         },
@@ -333,11 +441,23 @@ impl SliceState {
     /// A sum that does not fit.
     pub fn apply(&mut self, object: &StripeObject, decision: &Decision) -> Result<()> {
         let status = match decision {
-            Decision::Process { to, orders, .. } => {
+            Decision::Process { orders, .. } => {
                 self.move_orders(orders, OrderStatus::Processing);
-                *to
+                PaymentStatus::Processing
             }
-            Decision::Close { to, orders, .. } => {
+            Decision::Authorize { orders, .. } => {
+                for (order, hold) in orders {
+                    self.apply_hold(order, *hold)?;
+                }
+                PaymentStatus::Authorized
+            }
+            Decision::Close {
+                to, orders, held, ..
+            } => {
+                for order in held {
+                    let lines = &self.order(order)?.lines.clone();
+                    self.stock.put_back(lines)?;
+                }
                 self.move_orders(orders, order_status_after(*to));
                 *to
             }
@@ -363,6 +483,21 @@ impl SliceState {
         }
     }
 
+    fn apply_hold(&mut self, order: &OrderId, hold: Hold) -> Result<()> {
+        let Some(loaded) = self.orders.get_mut(order) else {
+            return Ok(());
+        };
+        loaded.status = match hold {
+            Hold::Taken => {
+                self.stock.take(order, &loaded.lines)?;
+                OrderStatus::Authorized
+            }
+            Hold::SoldOut => OrderStatus::CancelledSoldOut,
+            Hold::Nothing => loaded.status,
+        };
+        Ok(())
+    }
+
     fn apply_share(&mut self, share: &PaidShare) -> Result<()> {
         let Some(order) = self.orders.get_mut(&share.order) else {
             return Ok(());
@@ -372,6 +507,7 @@ impl SliceState {
                 self.stock.take(&share.order, &order.lines)?;
                 OrderStatus::Paid
             }
+            Outcome::Captured => OrderStatus::Paid,
             Outcome::SoldOutFree => OrderStatus::CancelledSoldOut,
             Outcome::Refund { advances: true, .. } => OrderStatus::RefundDue,
             Outcome::Refund { .. } | Outcome::Nothing => order.status,

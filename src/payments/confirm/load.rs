@@ -58,15 +58,22 @@ pub(super) async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Slice
     let objects = snapshots.iter().map(|one| &one.object);
     load_payments(tx, &mut state, objects.collect()).await?;
     load_candidates(tx, &mut state, snapshots).await?;
-    let paid = snapshots
-        .iter()
-        .filter(|one| one.status == SnapshotStatus::Paid)
-        .filter_map(|one| state.payments.get(&one.object));
-    let orders = paid
+    let payments = snapshots.iter().filter_map(|one| {
+        let payment = state.payments.get(&one.object)?;
+        let takes = one.status == SnapshotStatus::Paid;
+        // What is held takes stock, and gives it back if it isn't captured.
+        (takes || payment.capture_method == CaptureMethod::Manual).then_some(payment)
+    });
+    let orders = payments
         .flat_map(|payment| &payment.orders)
         .filter_map(|(order, _)| state.orders.get(order));
     let products: BTreeSet<&ProductId> = orders
-        .filter(|order| matches!(order.status, OrderStatus::Pending | OrderStatus::Processing))
+        .filter(|order| {
+            matches!(
+                order.status,
+                OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Authorized
+            )
+        })
         .flat_map(|order| order.lines.iter().map(|line| &line.product))
         .collect();
     state.stock = Stock::lock(tx, &products).await?;

@@ -7,6 +7,7 @@
 
 mod decide;
 mod load;
+mod mismatches;
 
 use std::collections::BTreeSet;
 
@@ -14,25 +15,25 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveEnum, ColumnTrait, Condition, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use souk_entity::order::OrderStatus;
-use souk_entity::payment::{self, PaymentKind, PaymentStatus};
+use souk_entity::payment::{self, CaptureMethod, PaymentStatus};
 use souk_entity::refund::RefundOrigin;
 use souk_entity::{AccountId, OrderEventId, OrderId, PaymentId, SellerId};
 
-use crate::catalog::{Stock, promotions};
+use crate::catalog::{Stock, give_back, promotions};
 use crate::db::Tx;
 use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
-use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job, Recipient};
 use crate::stripe::views::{PaymentIntentView, SessionView};
 use crate::stripe::{Effect, Event};
-use crate::{ids, money, orders};
+use crate::{ids, orders};
 
 use super::intents::declines::Decline;
-use super::refunds;
 use super::snapshot::{PaymentSnapshot, SnapshotStatus};
-use decide::{Decision, Outcome, PaidShare, SliceState, decide, order_status_after};
+use super::{capture, refunds};
+use decide::{Decision, Hold, Outcome, PaidShare, SliceState, decide, order_status_after};
 use load::load;
+use mismatches::{raise_mismatch, raise_orphan};
 
 /// How long after its session was made a payment still sends mail. A later one (found after a long outage, or by the first
 /// version that knows its event's type) moves money and stock all the same.
@@ -166,7 +167,7 @@ const SHARE: SetWise = SetWise {
 
 const SELL: SetWise = SetWise {
     text: "UPDATE orders SET status = 'paid', paid_at = $2, updated_at = $2 FROM {input} \
-           WHERE orders.id = input.id AND orders.status IN ('pending', 'processing')",
+           WHERE orders.id = input.id AND orders.status IN ('pending', 'processing', 'authorized')",
     columns: &[("id", "text")],
 };
 
@@ -219,48 +220,102 @@ impl Writes {
             Decision::Mismatch(payment) => {
                 return raise_mismatch(tx, snapshot, &payment, state).await;
             }
-            Decision::Process {
-                payment,
-                to,
-                orders,
-            } => {
-                let from = [PaymentStatus::Pending, PaymentStatus::Processing];
-                move_payment(tx, &payment, &from, to, snapshot).await?;
-                if let Some(code) = &snapshot.promotion_code {
-                    note_promotion_code(tx, &payment, code).await?;
-                }
+            Decision::Process { payment, orders } => {
+                begin_collecting(tx, &payment, PaymentStatus::Processing, snapshot).await?;
                 for order in orders {
                     let from = [OrderStatus::Pending];
                     advance(tx, &order, &from, OrderStatus::Processing, json!({})).await?;
                 }
             }
+            Decision::Authorize { payment, orders } => {
+                self.authorize(tx, snapshot, payment, orders).await?;
+            }
             Decision::Close {
                 payment,
                 to,
                 orders,
+                held,
             } => {
-                let from = [
-                    PaymentStatus::Pending,
-                    PaymentStatus::Processing,
-                    PaymentStatus::Authorized,
-                ];
-                move_payment(tx, &payment, &from, to, snapshot).await?;
-                let why = match to {
-                    PaymentStatus::Failed => "the asynchronous payment failed",
-                    PaymentStatus::Canceled => "the payment was canceled",
-                    _ => "expired",
-                };
-                for order in orders {
-                    let from = [OrderStatus::Pending, OrderStatus::Processing];
-                    let data = json!({ "reason": why });
-                    advance(tx, &order, &from, order_status_after(to), data).await?;
-                }
+                self.close(tx, snapshot, (payment, to), orders, held, state)
+                    .await?;
             }
             Decision::Pay { payment, shares } => {
                 self.pay(tx, snapshot, payment, shares, state).await?;
             }
         }
         Ok(Effect::Applied)
+    }
+
+    /// Its goods are kept for each order whose money is held. A job learns until when, and gives the money back that is held
+    /// for nothing.
+    async fn authorize(
+        &mut self,
+        tx: &Tx,
+        snapshot: &PaymentSnapshot,
+        payment: PaymentId,
+        orders: Vec<(OrderId, Hold)>,
+    ) -> Result<()> {
+        begin_collecting(tx, &payment, PaymentStatus::Authorized, snapshot).await?;
+        let from = [OrderStatus::Pending, OrderStatus::Processing];
+        for (order, hold) in orders {
+            match hold {
+                Hold::Taken => {
+                    let data = json!({ "payment": payment });
+                    advance(tx, &order, &from, OrderStatus::Authorized, data).await?;
+                    self.mail(tx, snapshot, "order_authorized", order.as_ref());
+                    let seller = Recipient::Seller;
+                    self.mail_to(tx, snapshot, seller, "order_authorized", order.as_ref());
+                }
+                Hold::SoldOut => {
+                    let data = json!({ "reason": "sold_out" });
+                    advance(tx, &order, &from, OrderStatus::CancelledSoldOut, data).await?;
+                    self.mail(tx, snapshot, "order_sold_out", order.as_ref());
+                }
+                Hold::Nothing => {}
+            }
+        }
+        self.jobs.push(Job::RereadPayment { payment });
+        Ok(())
+    }
+
+    async fn close(
+        &mut self,
+        tx: &Tx,
+        snapshot: &PaymentSnapshot,
+        (payment, to): (PaymentId, PaymentStatus),
+        orders: Vec<OrderId>,
+        held: Vec<OrderId>,
+        state: &SliceState,
+    ) -> Result<()> {
+        let from = [
+            PaymentStatus::Pending,
+            PaymentStatus::Processing,
+            PaymentStatus::Authorized,
+        ];
+        move_payment(tx, &payment, &from, to, snapshot).await?;
+        let why = match to {
+            _ if !held.is_empty() => "the money that was held was released",
+            PaymentStatus::Failed => "the asynchronous payment failed",
+            PaymentStatus::Canceled => "the payment was canceled",
+            _ => "expired",
+        };
+        for order in orders {
+            let from = [
+                OrderStatus::Pending,
+                OrderStatus::Processing,
+                OrderStatus::Authorized,
+            ];
+            let data = json!({ "reason": why });
+            advance(tx, &order, &from, order_status_after(to), data).await?;
+        }
+        for order in held {
+            let lines = state.order(&order)?.lines.clone();
+            give_back(tx, &order, None, lines, "system").await?;
+            for to in [Recipient::Buyer, Recipient::Seller] {
+                self.mail_to(tx, snapshot, to, "order_released", order.as_ref());
+            }
+        }
+        Ok(())
     }
 
     async fn pay(
@@ -278,12 +333,17 @@ impl Writes {
             snapshot.object.livemode,
             snapshot.currency.clone(),
             snapshot.totals.subtotal,
-            snapshot.totals.total,
+            snapshot.totals.paid(),
             snapshot.totals.discount,
             snapshot.payment_intent.clone(),
             snapshot.promotion_code.clone(),
         ));
         self.redeemed.extend(snapshot.promotion_code.clone());
+        let captured = state.payments.get(&snapshot.object);
+        if captured.is_some_and(|one| one.capture_method == CaptureMethod::Manual) {
+            let paid = shares.iter().map(|one| (&one.order, one.paid));
+            capture::note_fee(tx, &payment, snapshot, paid.collect()).await?;
+        }
         for share in shares {
             let (order, discount, paid) = (share.order.clone(), share.discount, share.paid);
             self.shares.push((payment.clone(), order, discount, paid));
@@ -311,7 +371,7 @@ impl Writes {
             ..
         } = share;
         match outcome {
-            Outcome::Sold => {
+            Outcome::Sold | Outcome::Captured => {
                 let data = json!({ "payment": payment, "amount_paid": paid });
                 self.log(tx, &order, "paid", &data);
                 self.mail(tx, snapshot, "order_paid", order.as_ref());
@@ -419,6 +479,21 @@ fn before_refund_due(origin: RefundOrigin) -> &'static [OrderStatus] {
     }
 }
 
+/// Moves a payment whose money is on its way or held, and notes the code that was entered on its page, which holds a redemption.
+async fn begin_collecting(
+    tx: &Tx,
+    payment: &PaymentId,
+    to: PaymentStatus,
+    snapshot: &PaymentSnapshot,
+) -> Result<()> {
+    let from = [PaymentStatus::Pending, PaymentStatus::Processing];
+    move_payment(tx, payment, &from, to, snapshot).await?;
+    match &snapshot.promotion_code {
+        Some(code) => note_promotion_code(tx, payment, code).await,
+        None => Ok(()),
+    }
+}
+
 async fn move_payment(
     tx: &Tx,
     payment: &PaymentId,
@@ -468,7 +543,6 @@ async fn note_decline(tx: &Tx, payment: &PaymentId, decline: Option<&Decline>) -
     Ok(())
 }
 
-/// Notes the code that was entered on the page of a payment whose money is on its way: it holds a redemption.
 async fn note_promotion_code(tx: &Tx, payment: &PaymentId, code: &str) -> Result<()> {
     use payment::Column as C;
     payment::Entity::update_many()
@@ -498,72 +572,4 @@ fn all_changed(changed: u64, decided: usize, what: &str) -> Result<()> {
             "{changed} of {decided} {what} changed under their locks"
         ))),
     }
-}
-
-/// What a payment's object is called, to a person.
-fn what(snapshot: &PaymentSnapshot) -> &'static str {
-    match snapshot.kind {
-        PaymentKind::Session => "Checkout session",
-        PaymentKind::Intent => "Payment intent",
-        PaymentKind::Invoice => "Invoice",
-    }
-}
-
-/// Raises a finding about a paid object whose metadata names a payment that isn't here. The payment was lost when the
-/// database went back to a backup, or the object's maker made it up. Nothing moves; a person must look.
-async fn raise_orphan(tx: &Tx, snapshot: &PaymentSnapshot, named: &PaymentId) -> Result<Effect> {
-    let (what, object, total) = (what(snapshot), &snapshot.object.id, snapshot.totals.total);
-    let paid = money::display(total.max(0), &snapshot.currency);
-    let finding = NewFinding {
-        kind: "orphan_payment",
-        stripe_account: Some(snapshot.object.account.clone()),
-        subject: object.clone(),
-        message: format!(
-            "{what} {object} was paid with {paid} for payment {named}, which is not in the database: perhaps its order was \
-             lost with a backup. Look it up in the Stripe dashboard, and fulfil it by hand or refund it there."
-        ),
-        amount: (total >= 0).then_some(total),
-        currency: Some(snapshot.currency.clone()),
-    };
-    findings::raise(tx, finding).await?;
-    Ok(Effect::Ignored("it names a payment that isn't here"))
-}
-
-/// Raises a finding about an object that is not what was asked for. Nothing moves; a person must look.
-async fn raise_mismatch(
-    tx: &Tx,
-    snapshot: &PaymentSnapshot,
-    payment: &PaymentId,
-    state: &SliceState,
-) -> Result<Effect> {
-    let object = &snapshot.object.id;
-    let what = what(snapshot);
-    let asked = state.payments.get(&snapshot.object);
-    let asked = asked.ok_or_else(|| Error::internal("a mismatch of no payment"))?;
-    let kind = if snapshot.currency == asked.currency {
-        "amount_mismatch"
-    } else {
-        "currency_mismatch"
-    };
-    let totals = &snapshot.totals;
-    let display = |amount: i64| money::display(amount.max(0), &snapshot.currency);
-    let partly = totals.collected.filter(|amount| *amount != totals.total);
-    let collected = partly.map_or_else(String::new, |amount| {
-        format!(" and has collected {} of that", display(amount))
-    });
-    let finding = NewFinding {
-        kind,
-        stripe_account: Some(snapshot.object.account.clone()),
-        subject: payment.to_string(),
-        message: format!(
-            "{what} {object} says {} before discounts{collected}, but {} was asked for; the order was not confirmed. \
-             Compare it in the Stripe dashboard and refund it there if it was paid.",
-            display(totals.subtotal),
-            money::display(asked.amount_subtotal, &asked.currency),
-        ),
-        amount: (totals.total >= 0).then(|| totals.collected.unwrap_or(totals.total)),
-        currency: Some(snapshot.currency.clone()),
-    };
-    findings::raise(tx, finding).await?;
-    Ok(Effect::Ignored("it is not what was asked for"))
 }

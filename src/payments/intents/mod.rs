@@ -5,7 +5,7 @@ pub(super) mod declines;
 pub mod routes;
 
 use serde::{Deserialize, Serialize};
-use souk_entity::payment::{self, PaymentKind, PaymentStatus};
+use souk_entity::payment::{self, CaptureMethod, PaymentKind, PaymentStatus};
 use souk_entity::{Metadata, OrderId, PaymentId};
 use validator::Validate;
 
@@ -15,13 +15,14 @@ use crate::error::{Error, Result};
 use crate::http::{deserialize_some, json_objects};
 use crate::identity::Caller;
 use crate::ids;
+use crate::orders::OrderAccess;
 use crate::stripe::requests::intents::{self as request, NewIntent};
 
 use super::checkout::origin::Origin;
 use super::checkout::placing::{self, NewPayment};
 use super::checkout::pricing::{self, NewBasket, NewLine};
-use super::checkout::{self, Checkout, METADATA_OBJECT, OWN_INTENT};
-use super::{closing, find};
+use super::checkout::{self, CaptureChoice, Checkout, METADATA_OBJECT, OWN_INTENT};
+use super::{capture, closing, find};
 
 /// An intent as the API asks for it.
 #[derive(Debug, Deserialize, Serialize, Validate)]
@@ -41,6 +42,9 @@ pub struct NewPaymentIntent {
         length(max = 254, message = "customer_email is too long.")
     )]
     pub customer_email: Option<String>,
+    /// `manual`: the money is held until the seller captures it.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub capture_method: Option<CaptureChoice>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -65,6 +69,7 @@ pub async fn open(
     if let Some((order, payment)) = checkout::placed(&app.db.read, &id, may_resume).await? {
         return checkout::resume(app, order, payment).await;
     }
+    let capture_method = CaptureChoice::method(new.capture_method);
     let wanted = NewBasket {
         lines: new.lines,
         customer_email: new.customer_email,
@@ -85,6 +90,7 @@ pub async fn open(
         application_fee,
         description: &description,
         email: &basket.email,
+        is_manual: capture_method == CaptureMethod::Manual,
         metadata: marks,
     });
     let request = app.stripe.at(&basket.account).prepare(&request);
@@ -98,18 +104,28 @@ pub async fn open(
         success_url: None,
         cancel_url: None,
         lifetime_ms: None,
+        capture_method,
     };
     let (order, payment) = placing::place(app, buyer, id, basket, new).await?;
     checkout::begin(app, order, payment).await
 }
 
-/// Cancels an intent at Stripe. What was paid meanwhile is confirmed instead.
+/// Cancels an intent at Stripe, which releases what is held. What was paid meanwhile is confirmed instead.
 ///
 /// # Errors
-/// `payment_intent_not_open`, or no answer from Stripe.
-pub async fn cancel(app: &App, payment: &payment::Model, actor: &str) -> Result<payment::Model> {
-    if payment.status != PaymentStatus::Pending {
-        return Err(not_open());
+/// 403 for a buyer whose money is held; `capture_in_progress`, `payment_intent_not_open`, or no answer from Stripe.
+pub async fn cancel(
+    app: &App,
+    payment: &payment::Model,
+    access: &OrderAccess,
+) -> Result<payment::Model> {
+    match payment.status {
+        PaymentStatus::Pending => {}
+        PaymentStatus::Authorized if payment.capture_amount.is_some() => {
+            return Err(capture::in_progress());
+        }
+        PaymentStatus::Authorized => capture::only_for_sellers(access)?,
+        _ => return Err(not_open()),
     }
     closing::close(app, payment).await?;
     let payment = find(app, &payment.id).await?;
@@ -120,7 +136,7 @@ pub async fn cancel(app: &App, payment: &payment::Model, actor: &str) -> Result<
     let data = serde_json::json!({});
     audit::record(
         &tx,
-        actor,
+        &access.actor,
         "payment_intent.canceled",
         payment.id.as_ref(),
         data,

@@ -4,6 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
@@ -15,8 +17,9 @@ use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson};
 use crate::identity::MaybeCaller;
 use crate::orders::{self, Credentials, OrderAccess, Side};
 
+use super::super::capture::{self, NewCapture};
 use super::super::checkout::origin::Origin;
-use super::super::checkout::{self, Checkout};
+use super::super::checkout::{self, Checkout, capture_method};
 use super::super::payment_with_order;
 use super::super::sessions::verification::{self, Verification};
 use super::NewPaymentIntent;
@@ -29,6 +32,7 @@ pub fn router() -> Router<App> {
         .route("/v1/payment_intents/{id}", get(read))
         .route("/v1/payment_intents/{id}/verify", post(verify))
         .route("/v1/payment_intents/{id}/cancel", post(cancel))
+        .route("/v1/payment_intents/{id}/capture", post(capture))
 }
 
 #[derive(Serialize)]
@@ -43,6 +47,11 @@ struct IntentResource {
     currency: String,
     amount: i64,
     amount_received: i64,
+    /// What the seller can capture, while it is held.
+    amount_capturable: Option<i64>,
+    /// Until when.
+    capture_before: Option<Timestamp>,
+    capture_method: &'static str,
     application_fee_amount: i64,
     /// For Stripe.js, with the publishable key and the account.
     client_secret: Option<String>,
@@ -73,6 +82,7 @@ impl IntentResource {
             ..
         } = checkout;
         let is_open = payment.status == PaymentStatus::Pending;
+        let is_held = payment.status == PaymentStatus::Authorized;
         let decline = payment.last_error.as_deref().and_then(Decline::read);
         let last_error = decline.filter(|_| is_open).map(|decline| {
             let message = decline.sentence();
@@ -102,6 +112,9 @@ impl IntentResource {
             currency: payment.currency,
             amount: payment.amount_subtotal,
             amount_received: payment.amount_paid.unwrap_or(0),
+            amount_capturable: payment.amount_capturable,
+            capture_before: payment.capture_before.filter(|_| is_held),
+            capture_method: capture_method(payment.capture_method),
             application_fee_amount: payment.application_fee,
             client_secret: client_secret.map(|secret| secret.expose_secret().to_owned()),
             publishable_key: app.config.stripe_publishable_key.clone(),
@@ -111,7 +124,11 @@ impl IntentResource {
             created_at: payment.created_at,
             order_secret: secret,
             payment_id: payment.id,
-            id: payment.stripe_object,
+            // Of a session whose money is held, the session's.
+            id: match payment.kind {
+                PaymentKind::Intent => payment.stripe_object,
+                _ => payment.payment_intent,
+            },
         }
     }
 }
@@ -139,10 +156,35 @@ async fn find(
     intent: &str,
     credentials: &Credentials,
 ) -> Result<(payment::Model, OrderAccess)> {
+    let of = payment::Column::StripeObject.eq(intent);
+    let found = payment_with_order(&app.db.read, of).await?;
+    let found = found.filter(|(one, _)| one.kind == PaymentKind::Intent);
+    if_visible(app, found, credentials).await
+}
+
+/// As `find`. The intent may also be that of a session whose money is held.
+async fn find_held(
+    app: &App,
+    intent: &str,
+    credentials: &Credentials,
+) -> Result<(payment::Model, OrderAccess)> {
+    let of = Condition::all()
+        .add(payment::Column::PaymentIntent.eq(intent))
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .add(Expr::cust("capture_method = 'manual'"));
+    match payment_with_order(&app.db.read, of).await? {
+        Some(found) => if_visible(app, Some(found), credentials).await,
+        None => find(app, intent, credentials).await,
+    }
+}
+
+async fn if_visible(
+    app: &App,
+    found: Option<(payment::Model, order::Model)>,
+    credentials: &Credentials,
+) -> Result<(payment::Model, OrderAccess)> {
     let missing = Error::NotFound("payment intent");
-    let found: Option<(payment::Model, order::Model)> =
-        payment_with_order(&app.db.read, intent).await?;
-    let Some((payment, order)) = found.filter(|(one, _)| one.kind == PaymentKind::Intent) else {
+    let Some((payment, order)) = found else {
         return Err(missing);
     };
     let access = orders::access(&app.db.read, order, credentials).await?;
@@ -183,8 +225,20 @@ async fn cancel(
     credentials: Credentials,
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<IntentResource> {
-    let (payment, access) = find(&app, &id, credentials.given()?).await?;
-    let payment = super::cancel(&app, &payment, &access.actor).await?;
+    let (payment, access) = find_held(&app, &id, credentials.given()?).await?;
+    let payment = super::cancel(&app, &payment, &access).await?;
+    let intent = Checkout::as_stored(payment, access.order);
+    Ok(Json(IntentResource::new(&app, access.side, intent)))
+}
+
+async fn capture(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    credentials: Credentials,
+    ValidJson(new): ValidJson<NewCapture>,
+) -> Answer<IntentResource> {
+    let (payment, access) = find_held(&app, &id, credentials.given()?).await?;
+    let payment = capture::request(&app, &access, &payment.id, new).await?;
     let intent = Checkout::as_stored(payment, access.order);
     Ok(Json(IntentResource::new(&app, access.side, intent)))
 }

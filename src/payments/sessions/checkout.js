@@ -7,6 +7,7 @@
   var titles = {
     pending: "Your payment is still being confirmed",
     processing: "Your payment is on its way",
+    authorized: "Thank you, your order is confirmed",
     paid: "Thank you, your payment is confirmed",
     refund_due: "Your money is going back",
     refunded: "Your money has been refunded",
@@ -32,7 +33,7 @@
       known = "Your bank decides about your money";
     } else if (answer.refund_failed) {
       known = "Your refund failed";
-    } else if (answer.seller_disconnected && (answer.status === "pending" || answer.status === "processing")) {
+    } else if (answer.seller_disconnected && ["pending", "processing", "authorized"].indexOf(answer.status) >= 0) {
       known = "Your payment can't be confirmed here";
     }
     title.textContent = known || title.textContent;

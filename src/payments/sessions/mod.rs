@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::orders::{self, OrderAccess};
 use crate::{audit, sellers};
 
-use super::{closing, find, payments_of_order, reread};
+use super::{capture, closing, find, payments_of_order, reread};
 
 /// Stripe is asked about a payment at most this often, over all replicas.
 const POLL_INTERVAL_MS: i64 = 2_000;
@@ -152,18 +152,23 @@ fn not_open() -> Error {
     Error::conflict("session_not_open", "This session is no longer open.")
 }
 
-/// Cancels an order that isn't paid, or that cost nothing. What could still pay it is ended at Stripe first. What was paid
+/// Cancels an order that isn't paid, whose money is only held, or that cost nothing. What could still pay it is ended at Stripe first. What was paid
 /// meanwhile is confirmed instead.
 ///
 /// # Errors
-/// `order_already_paid`, `order_fulfilled`, or no answer from Stripe.
+/// `order_already_paid`, `order_fulfilled`, `capture_in_progress`, 403 for a buyer whose money is held, or no answer from Stripe.
 pub(super) async fn cancel(
     app: &App,
     access: OrderAccess,
     reason: Option<String>,
 ) -> Result<order::Model> {
     let id = access.order.id.clone();
-    if access.order.status == OrderStatus::Pending {
+    let is_held = access.order.status == OrderStatus::Authorized;
+    let may_end = is_held || access.order.status == OrderStatus::Pending;
+    if is_held {
+        check_releasable(app, &access).await?;
+    }
+    if may_end {
         for payment in payments_of_order(&app.db.read, &id).await? {
             match closing::close(app, &payment).await {
                 // Whether it was paid can't be asked any more, which is a finding; whoever cancels need not wait for that.
@@ -175,8 +180,8 @@ pub(super) async fn cancel(
         }
     }
     let tx = app.db.begin_write().await?;
-    // Expiring the session has moved the order to expired; it becomes cancelled, since that was the reason.
-    let from = if access.order.status == OrderStatus::Pending {
+    // Ending the payment has moved the order to expired; it becomes cancelled, since that was the reason.
+    let from = if may_end {
         &[OrderStatus::Pending, OrderStatus::Expired][..]
     } else {
         &[OrderStatus::Pending][..]
@@ -204,12 +209,33 @@ pub(super) async fn cancel(
     match order.status {
         OrderStatus::Paid
         | OrderStatus::Processing
+        | OrderStatus::Authorized
         | OrderStatus::RefundDue
         | OrderStatus::Refunded => Err(Error::conflict(
             "order_already_paid",
             "This order has been paid, or is being paid. Refund it instead.",
         )),
         _ => Ok(order),
+    }
+}
+
+/// # Errors
+/// 403 for the buyer whose money is held; `order_fulfilled`, `capture_in_progress`.
+async fn check_releasable(app: &App, access: &OrderAccess) -> Result<()> {
+    capture::only_for_sellers(access)?;
+    let id = &access.order.id;
+    if access.order.fulfilled_at.is_some() || orders::shipments::any(&app.db.read, id).await? {
+        return Err(Error::conflict(
+            "order_fulfilled",
+            "Goods of this order were sent. Capture what they cost, or take the shipments back first.",
+        ));
+    }
+    let payments = payments_of_order(&app.db.read, id).await?;
+    match payments.iter().any(|payment| {
+        payment.status == PaymentStatus::Authorized && payment.capture_amount.is_some()
+    }) {
+        true => Err(capture::in_progress()),
+        false => Ok(()),
     }
 }
 

@@ -64,7 +64,7 @@ pub(in crate::payments) async fn verify(
     let (whole, message) = whole(&checkout)?;
     Ok(Verification {
         object: "verification",
-        success: whole.status == OrderStatus::Paid,
+        success: matches!(whole.status, OrderStatus::Paid | OrderStatus::Authorized),
         status: whole.status,
         refund_failed: checkout.iter().any(|of| of.refund_failed),
         disputed: checkout.iter().any(|of| of.disputed),
@@ -80,6 +80,9 @@ const IN_PART: &str = "A part of what you ordered is confirmed. Each order says 
 /// The state of all of a session's orders, and what to tell the buyer. If any is paid, the session is.
 fn whole(checkout: &[CheckoutStatus]) -> Result<(&CheckoutStatus, &'static str)> {
     let paid = checkout.iter().find(|of| of.status == OrderStatus::Paid);
+    let paid = paid.or(checkout
+        .iter()
+        .find(|of| of.status == OrderStatus::Authorized));
     let whole = paid.or(checkout.first());
     let whole = whole.ok_or(Error::NotFound("checkout session"))?;
     let message = match checkout.iter().all(|of| of.status == whole.status) {
@@ -122,7 +125,11 @@ fn verdict(checkout: &CheckoutStatus) -> &'static str {
     match checkout.status {
         OrderStatus::RefundDue if checkout.disputed => REFUND_DISPUTED,
         _ if checkout.refund_failed => REFUND_FAILED,
-        OrderStatus::Pending | OrderStatus::Processing if checkout.disconnected => SHOP_GONE,
+        OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Authorized
+            if checkout.disconnected =>
+        {
+            SHOP_GONE
+        }
         status => message(status, checkout.refund_reason.as_deref()),
     }
 }
@@ -132,6 +139,9 @@ fn message(status: OrderStatus, refund_reason: Option<&str>) -> &'static str {
     match (status, refund_reason) {
         (OrderStatus::Pending, _) => "The payment is still being confirmed.",
         (OrderStatus::Processing, _) => "The payment is on its way; this method takes a few days.",
+        (OrderStatus::Authorized, _) => {
+            "Your order is confirmed. The money is only held; the shop takes it when it ships."
+        }
         (OrderStatus::Paid, _) => "The payment is confirmed.",
         (OrderStatus::RefundDue, Some("oversold")) => {
             "It sold out before your payment arrived. Your money is going back."

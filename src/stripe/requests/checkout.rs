@@ -7,7 +7,8 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAdaptivePricing, CreateCheckoutSessionAutomaticTax,
     CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
     CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionPaymentIntentData,
-    ExpireCheckoutSession, ListCheckoutSession, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentDataCaptureMethod as CaptureMethod, ExpireCheckoutSession,
+    ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 
@@ -21,6 +22,8 @@ pub struct NewSession<'a> {
     pub lines: Vec<SessionLine<'a>>,
     /// `payment_intent_data[application_fee_amount]`, in minor units. Left out at zero, as Stripe wants.
     pub application_fee: i64,
+    /// `payment_intent_data[capture_method]=manual`; else Stripe's default.
+    pub is_manual: bool,
     /// With `{CHECKOUT_SESSION_ID}`, which Stripe fills in.
     pub success_url: &'a str,
     /// The page for a buyer who gives up.
@@ -68,6 +71,7 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
         .collect();
     let mut intent = CreateCheckoutSessionPaymentIntentData::new();
     intent.application_fee_amount = Some(new.application_fee).filter(|fee| *fee > 0);
+    intent.capture_method = new.is_manual.then_some(CaptureMethod::Manual);
     intent.metadata = Some(new.metadata.clone());
     let mut adaptive = CreateCheckoutSessionAdaptivePricing::new();
     adaptive.enabled = Some(false);

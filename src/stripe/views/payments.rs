@@ -93,6 +93,8 @@ pub struct PaymentIntentView {
     pub currency: Option<String>,
     /// What is to be collected.
     pub amount: Option<i64>,
+    /// What the platform takes of it.
+    pub application_fee_amount: Option<i64>,
     /// What could be captured now.
     pub amount_capturable: Option<i64>,
     /// What was collected. Less than `amount` where only a part was captured.
@@ -220,6 +222,12 @@ impl ChargeView {
     pub fn method_text(&self, name: &str) -> Option<&str> {
         let details = self.payment_method_details.as_ref()?;
         details[details["type"].as_str()?][name].as_str()
+    }
+
+    /// `capture_before` of how it was paid, in whole seconds: until when an authorization holds. Not every method says it.
+    pub fn capture_before(&self) -> Option<i64> {
+        let details = self.payment_method_details.as_ref()?;
+        details[details["type"].as_str()?]["capture_before"].as_i64()
     }
 
     /// `payment_method_details.type`.

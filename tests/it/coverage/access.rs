@@ -76,6 +76,7 @@ const WHO_MAY: &[Row] = &[
     // Strangers see the status and nothing more.
     ("verifyPaymentIntent", ANYBODY),
     ("cancelPaymentIntent", [401, 404, 409, 404, 409, 404, 409]),
+    ("capturePaymentIntent", [401, 404, 403, 404, 409, 404, 409]),
     ("checkoutSuccessPage", ANYBODY),
     ("checkoutCancelledPage", ANYBODY),
 

@@ -1,3 +1,5 @@
+mod held;
+
 use super::*;
 use crate::payments::snapshot::Totals;
 
@@ -63,6 +65,7 @@ fn snapshot(status: S) -> PaymentSnapshot {
         currency: "eur".to_owned(),
         payment_intent: Some("pi_1".to_owned()),
         amount_capturable: None,
+        application_fee: None,
         intent_unread: true,
         decline: None,
         promotion_code: None,
@@ -107,11 +110,17 @@ fn moved(advances: bool) -> Vec<OrderId> {
     orders.into_iter().collect()
 }
 
-fn process(to: P, advances: bool) -> Decision {
+fn process(advances: bool) -> Decision {
     Decision::Process {
         payment: "pay_1".into(),
-        to,
         orders: moved(advances),
+    }
+}
+
+fn hold(hold: Hold) -> Decision {
+    Decision::Authorize {
+        payment: "pay_1".into(),
+        orders: vec![("ord_1".into(), hold)],
     }
 }
 
@@ -120,6 +129,17 @@ fn close(to: P, advances: bool) -> Decision {
         payment: "pay_1".into(),
         to,
         orders: moved(advances),
+        held: Vec::new(),
+    }
+}
+
+/// Its stock comes back.
+fn release(to: P) -> Decision {
+    Decision::Close {
+        payment: "pay_1".into(),
+        to,
+        orders: moved(true),
+        held: moved(true),
     }
 }
 
@@ -131,18 +151,8 @@ fn forward_table() -> Vec<(P, O, S, Decision)> {
     vec![
         (P::Pending, O::Pending, S::Open, still_open()),
         (P::Paid, O::Paid, S::Open, still_open()),
-        (
-            P::Pending,
-            O::Pending,
-            S::Processing,
-            process(P::Processing, true),
-        ),
-        (
-            P::Pending,
-            O::Cancelled,
-            S::Processing,
-            process(P::Processing, false),
-        ),
+        (P::Pending, O::Pending, S::Processing, process(true)),
+        (P::Pending, O::Cancelled, S::Processing, process(false)),
         (P::Pending, O::Pending, S::Expired, close(P::Expired, true)),
         (
             P::Pending,
@@ -176,19 +186,51 @@ fn forward_table() -> Vec<(P, O, S, Decision)> {
 /// The same, of money that is held before it is taken.
 fn held_table() -> Vec<(P, O, S, Decision)> {
     let late = || back(RefundOrigin::Late, true);
+    let duplicate = || back(RefundOrigin::DuplicatePayment, false);
     vec![
-        (
-            P::Pending,
-            O::Pending,
-            S::Authorized,
-            process(P::Authorized, true),
-        ),
+        (P::Pending, O::Pending, S::Authorized, hold(Hold::Taken)),
         (
             P::Processing,
             O::Processing,
             S::Authorized,
-            process(P::Authorized, false),
+            hold(Hold::Taken),
         ),
+        (P::Pending, O::Cancelled, S::Authorized, hold(Hold::Nothing)),
+        // Another payment's.
+        (
+            P::Pending,
+            O::Authorized,
+            S::Authorized,
+            hold(Hold::Nothing),
+        ),
+        (P::Pending, O::Authorized, S::Paid, duplicate()),
+        (
+            P::Pending,
+            O::Authorized,
+            S::Expired,
+            close(P::Expired, false),
+        ),
+        (P::Authorized, O::Authorized, S::Authorized, Nothing),
+        (
+            P::Authorized,
+            O::Authorized,
+            S::Paid,
+            pays(Outcome::Captured),
+        ),
+        (
+            P::Authorized,
+            O::Authorized,
+            S::Canceled,
+            release(P::Canceled),
+        ),
+        (P::Authorized, O::CancelledSoldOut, S::Paid, late()),
+        (
+            P::Authorized,
+            O::CancelledSoldOut,
+            S::Canceled,
+            close(P::Canceled, false),
+        ),
+        // Held by a version that took no stock for it.
         (P::Authorized, O::Processing, S::Authorized, Nothing),
         (P::Authorized, O::Processing, S::Processing, Nothing),
         (P::Paid, O::Paid, S::Authorized, Nothing),
@@ -428,56 +470,6 @@ fn an_intent_of_a_session_or_invoice_is_ignored_unless_its_money_was_held() {
             assert_eq!(decided, wanted, "{candidate:?} {status:?}");
         }
     }
-}
-
-#[test]
-fn money_that_may_only_be_held_is_read_before_anything_is_decided() {
-    let manual = |payment, order| {
-        let mut state = state(payment, order, None);
-        let of = state.payments.get_mut(&object("cs_1")).expect("there");
-        of.capture_method = CaptureMethod::Manual;
-        state
-    };
-    for status in [S::Paid, S::Processing] {
-        let decided = decide(&manual(P::Pending, O::Pending), &snapshot(status));
-        assert_eq!(decided.expect("decided"), Decision::Reread("pay_1".into()));
-        let decided = decide(&state(P::Pending, O::Pending, None), &snapshot(status));
-        assert!(!matches!(decided.expect("decided"), Decision::Reread(_)));
-    }
-    let held = with(|one| {
-        one.status = S::Authorized;
-        one.intent_unread = false;
-    });
-    let decided = decide(&manual(P::Pending, O::Pending), &held).expect("decided");
-    let to = P::Authorized;
-    assert!(
-        matches!(decided, Decision::Process { to: t, .. } if t == to),
-        "{decided:?}"
-    );
-    let captured = with(|one| {
-        one.intent_unread = false;
-        one.totals.collected = Some(5000);
-    });
-    let decided = decide(&manual(P::Authorized, O::Processing), &captured).expect("decided");
-    assert!(matches!(decided, Decision::Pay { .. }), "{decided:?}");
-    let partly = with(|one| {
-        one.intent_unread = false;
-        one.totals.collected = Some(4000);
-    });
-    let decided = decide(&manual(P::Authorized, O::Processing), &partly).expect("decided");
-    assert_eq!(decided, Mismatch("pay_1".into()));
-    // Nothing was to be paid, so there is nothing to hold.
-    let free = with(|one| {
-        one.intent_unread = false;
-        one.payment_intent = None;
-        one.totals = Totals {
-            discount: 5000,
-            total: 0,
-            ..one.totals
-        };
-    });
-    let decided = decide(&manual(P::Pending, O::Pending), &free).expect("decided");
-    assert!(matches!(decided, Decision::Pay { .. }), "{decided:?}");
 }
 
 /// `state` with payment `pay_1` over 5000 for three orders, of 1000, 3500 and 500. Each wants two pieces.
