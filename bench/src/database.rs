@@ -226,6 +226,12 @@ impl Fresh {
                 faults.push(format!("{what}: {found}, but should be {wanted}"));
             }
         }
+        let failed =
+            "SELECT kind || ': ' || last_error FROM jobs WHERE last_error IS NOT NULL LIMIT 1";
+        let statement = Statement::from_string(self.db.get_database_backend(), failed);
+        if let Some(row) = self.db.query_one_raw(statement).await? {
+            faults.push(row.try_get_by_index(0)?);
+        }
         if faults.is_empty() {
             Ok(())
         } else {

@@ -60,6 +60,7 @@ impl Stripe {
             .route("/v1/checkout/sessions", post(open))
             .route("/v1/checkout/sessions/{id}", get(session))
             .route("/v1/refunds", get(nothing))
+            .route("/v1/balance", get(no_balance))
             .route("/v1/balance_transactions", get(nothing))
             .route("/v1/events", get(nothing))
             .route("/v2/core/accounts/{id}", get(account))
@@ -193,6 +194,11 @@ async fn open(State(shared): State<Shared>) -> Json<Value> {
 async fn nothing(request: Request) -> Json<Value> {
     let url = request.uri().path();
     Json(json!({ "object": "list", "url": url, "has_more": false, "data": [] }))
+}
+
+/// Of a book whose list of balance transactions is empty.
+async fn no_balance() -> Json<Value> {
+    Json(json!({ "object": "balance", "livemode": false, "available": [], "pending": [] }))
 }
 
 /// An empty list of `/v2`.
