@@ -43,6 +43,7 @@ const FAILED: &str = "capture_failed";
 pub struct NewCapture {
     /// Minor units; by default all that is held. The rest is released.
     #[serde(default, deserialize_with = "deserialize_some")]
+    #[validate(range(min = 1, message = "amount is at least 1."))]
     pub amount: Option<i64>,
 }
 
@@ -90,16 +91,17 @@ async fn write_down(
     use payment::Column as C;
     let tx = app.db.begin_write().await?;
     let payment = lock_payment(&tx, id).await?;
+    let most = capturable(&tx, &payment).await?;
     let amount = new.amount.or(match payment.status {
         PaymentStatus::Paid => payment.amount_paid,
-        _ => payment.capture_amount.or(payment.amount_capturable),
+        _ => payment.capture_amount,
     });
-    let amount = amount.unwrap_or(0);
+    let amount = amount.unwrap_or(most);
     let is_manual = payment.capture_method == CaptureMethod::Manual;
     if is_manual && payment.status == PaymentStatus::Paid && payment.amount_paid == Some(amount) {
         return Ok(None);
     }
-    check(&payment, amount, capturable(&tx, &payment).await?)?;
+    check(&payment, amount, most)?;
     if payment.capture_amount.is_none() {
         payment::Entity::update_many()
             .col_expr(C::CaptureAmount, Expr::value(amount))
@@ -132,7 +134,7 @@ async fn write_down(
 /// # Errors
 /// The payment isn't held, another capture is under way, or the amount is none that can be captured.
 fn check(payment: &payment::Model, amount: i64, most: i64) -> Result<()> {
-    if payment.status != PaymentStatus::Authorized {
+    if payment.status != PaymentStatus::Authorized || most == 0 {
         return Err(not_held(payment));
     }
     if payment.capture_amount.is_some_and(|asked| asked != amount) {
@@ -146,9 +148,6 @@ fn check(payment: &payment::Model, amount: i64, most: i64) -> Result<()> {
     if amount > most {
         let most = money::display(most, &payment.currency);
         return Err(fault(format!("At most {most} can be captured.")));
-    }
-    if amount < 1 {
-        return Err(Error::invalid("amount", "amount is at least 1."));
     }
     match amount % money::step(&payment.currency) {
         0 => Ok(()),

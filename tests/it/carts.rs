@@ -18,6 +18,16 @@ impl Cart {
 
 /// Three orders, of two pieces of each product, with one payment. The fee is a tenth.
 pub async fn cart(app: &TestApp, shop: &Shop, products: [(&str, i64); 3]) -> Cart {
+    cart_with(app, shop, products, "automatic").await
+}
+
+/// As `cart`, with a capture method.
+pub async fn cart_with(
+    app: &TestApp,
+    shop: &Shop,
+    products: [(&str, i64); 3],
+    capture_method: &str,
+) -> Cart {
     let mut orders = Vec::new();
     for (product, _) in products {
         orders.push(app.checkout_of(&[(product, 2)]).await);
@@ -35,6 +45,7 @@ pub async fn cart(app: &TestApp, shop: &Shop, products: [(&str, i64); 3]) -> Car
         ("line_items[0][quantity]", "1"),
         ("allow_promotion_codes", "true"),
         ("payment_intent_data[application_fee_amount]", fee.as_str()),
+        ("payment_intent_data[capture_method]", capture_method),
         ("success_url", "http://shop.test/"),
     ];
     let session = app
@@ -57,7 +68,8 @@ pub async fn cart(app: &TestApp, shop: &Shop, products: [(&str, i64); 3]) -> Car
         }
     }
     app.sql(&format!(
-        "UPDATE payments SET stripe_object = '{session}', amount_subtotal = {total}, application_fee = {fee} \
+        "UPDATE payments SET stripe_object = '{session}', amount_subtotal = {total}, application_fee = {fee}, \
+             capture_method = '{capture_method}' \
          WHERE id = '{payment}'"
     ))
     .await;

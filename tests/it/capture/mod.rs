@@ -1,10 +1,12 @@
 //! Money that is held until the seller captures it, by an intent and by a Checkout Session.
 
+mod races;
 mod released;
 
 use serde_json::{Value, json};
 use souk_simulator::FaultKind;
 
+use crate::carts::cart_with;
 use crate::harness::{Checkout, Has, Shop, TestApp, checkout_from, lines_of, text};
 
 /// By what the money is held.
@@ -445,4 +447,49 @@ async fn an_amount_that_was_changed_at_stripe_holds_no_goods_and_is_a_finding() 
     assert_eq!(app.stock(&product).await, 5);
     let mismatch = ("amount_mismatch".to_owned(), checkout.payment.clone());
     assert_eq!(app.open_findings().await, vec![mismatch]);
+}
+
+#[tokio::test]
+async fn of_a_cart_only_those_orders_are_captured_whose_goods_were_there() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let there = app.product(&shop, 500, Some(5)).await;
+    let scarce = app.product(&shop, 1750, Some(2)).await;
+    let third = app.product(&shop, 250, Some(5)).await;
+    let products = [(there.as_str(), 500), (&scarce, 1750), (&third, 250)];
+    let cart = cart_with(&app, &shop, products, "manual").await;
+    app.sale(&scarce).await;
+    app.pay(cart.session()).await;
+    app.settle().await;
+    let states = async || {
+        let mut states = Vec::new();
+        for checkout in &cart.orders {
+            let order = app.order(checkout).await;
+            states.push((text(&order, "status"), order["amount_total"].clone()));
+        }
+        states
+    };
+    let state = |status: &str, paid: Value| (status.to_owned(), paid);
+    let held = state("authorized", Value::Null);
+    let sold_out = state("cancelled_sold_out", Value::Null);
+    assert_eq!(states().await, [held.clone(), sold_out, held]);
+    assert_eq!(app.stock(&scarce).await, 1);
+    let path = path(&app, cart.session(), "capture").await;
+    app.post(&path, json!({ "amount": 1501 }))
+        .by(&shop.owner)
+        .refused(409, "capture_exceeds_authorized")
+        .await;
+    let captured = capture(&app, &shop, cart.session(), json!({})).await;
+    captured.has(json!({ "amount_received": 1500, "application_fee_amount": 150 }));
+    app.settle().await;
+    let paid = |amount: i64| state("paid", json!(amount));
+    let nothing = state("cancelled_sold_out", json!(0));
+    assert_eq!(states().await, [paid(1000), nothing, paid(500)]);
+    for (checkout, fee) in cart.orders.iter().zip([100, 0, 50]) {
+        app.order(checkout)
+            .await
+            .has(json!({ "application_fee_amount": fee }));
+    }
+    assert_eq!(app.count("refunds").await, 0);
+    books_equal(&app, &shop).await;
 }
