@@ -64,6 +64,8 @@ pub struct Config {
     pub public_url: Url,
     /// `ALLOWED_REDIRECT_ORIGINS` and `PUBLIC_URL`'s: buyers may be redirected to these.
     pub redirect_origins: Vec<String>,
+    /// `ALLOWED_APP_SCHEMES`: our return pages open addresses with these schemes, such as `myapp`.
+    pub app_schemes: Vec<String>,
     /// Simulated or remote.
     pub stripe_mode: StripeMode,
     /// `STRIPE_API_BASE`, without a slash at the end.
@@ -302,6 +304,7 @@ mod tests {
             ("APPLICATION_FEE_FIXED", "30"),
             ("JOB_LEASE_SECONDS", "1"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, localhost"),
+            ("ALLOWED_APP_SCHEMES", "myapp, JavaScript, my app"),
             ("JWT_SECRET", "short"),
             ("STRIPE_ACCOUNTS", "v3"),
             ("CHARGE_PROFILE", "custom"),
@@ -319,6 +322,8 @@ mod tests {
             "APPLICATION_FEE_FIXED holds \"30\"",
             "JOB_LEASE_SECONDS",
             "TRUSTED_PROXIES names \"localhost\"",
+            "ALLOWED_APP_SCHEMES names \"javascript\"",
+            "ALLOWED_APP_SCHEMES names \"my app\"",
             "JWT_SECRET",
             "STRIPE_ACCOUNTS is \"v3\"",
             "CHARGE_PROFILE is \"custom\"",

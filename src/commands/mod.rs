@@ -27,6 +27,7 @@ Settings are environment variables, or lines of a .env file in the working direc
                                  addresses and networks, commas between them
   PUBLIC_URL                     how browsers reach us             [http://BIND]
   ALLOWED_REDIRECT_ORIGINS       where buyers may be sent back to  [PUBLIC_URL's]
+  ALLOWED_APP_SCHEMES            of apps that buyers may be sent back to, such as myapp  [none]
   STRIPE_SECRET_KEY              without it, money is simulated
   STRIPE_PUBLISHABLE_KEY         for pages of your own with Stripe.js
   STRIPE_WEBHOOK_SECRET          of /webhooks/stripe; a list while one is rolled

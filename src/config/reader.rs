@@ -31,6 +31,33 @@ const PROGRAMMES: [&str; 3] = [
     "mastercard_hecm mastercard disputes month_before 300 300 2019-10-01",
 ];
 
+/// Schemes that mean something to browsers and systems. A page of ours that leads to one would run a script, read a file, or open
+/// any app at all.
+const TAKEN_SCHEMES: [&str; 22] = [
+    "about",
+    "android-app",
+    "blob",
+    "chrome",
+    "content",
+    "data",
+    "facetime",
+    "file",
+    "filesystem",
+    "ftp",
+    "http",
+    "https",
+    "intent",
+    "javascript",
+    "mailto",
+    "market",
+    "sms",
+    "tel",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+];
+
 fn programme(text: &str) -> Option<DisputeProgramme> {
     let mut words = text.split_whitespace();
     let programme = DisputeProgramme {
@@ -124,6 +151,7 @@ impl Reader<'_> {
             trusted_proxies: self.networks("TRUSTED_PROXIES"),
             public_url,
             redirect_origins,
+            app_schemes: self.app_schemes("ALLOWED_APP_SCHEMES"),
             stripe_mode: if key.is_some() {
                 StripeMode::Remote
             } else {
@@ -289,6 +317,27 @@ impl Reader<'_> {
                     ));
                     None
                 }
+            })
+            .collect()
+    }
+
+    /// Schemes such as `myapp` (RFC 3986, 3.1), in lower case as `Url` has them.
+    fn app_schemes(&mut self, name: &str) -> Vec<String> {
+        let list = self.list(name);
+        let lower = list.into_iter().map(|text| text.to_ascii_lowercase());
+        lower
+            .filter(|text| {
+                let is_word = text.starts_with(|c: char| c.is_ascii_lowercase())
+                    && text
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+                let is_taken = TAKEN_SCHEMES.contains(&text.as_str());
+                if !is_word || is_taken {
+                    self.fault(format!(
+                        "{name} names {text:?}, but each must be the scheme of an app of your own, such as myapp"
+                    ));
+                }
+                is_word && !is_taken
             })
             .collect()
     }

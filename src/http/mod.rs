@@ -62,6 +62,16 @@ pub fn allowed_redirect(config: &Config, param: &str, given: String) -> Result<S
     }
 }
 
+/// The address of an app, such as `myapp://checkout`, if its scheme is allowed.
+pub fn app_link(config: &Config, given: &str) -> Option<url::Url> {
+    let url = url::Url::parse(given).ok()?;
+    let is_allowed = config
+        .app_schemes
+        .iter()
+        .any(|scheme| scheme == url.scheme());
+    (given.len() <= 2048 && is_allowed && url.has_host()).then_some(url)
+}
+
 /// An address that a buyer is shown and mailed. Only the web's: no scripts, no files. And no user before the host, which
 /// would make another host's name look like the address'.
 ///

@@ -454,3 +454,79 @@ async fn return_pages_tell_the_buyer_what_is_known() {
         .await;
     app.settle().await;
 }
+
+#[tokio::test]
+async fn the_return_pages_open_an_app_of_an_allowed_scheme_and_nothing_else() {
+    let settings = [("ALLOWED_APP_SCHEMES", "teahouse, com.example.tea")];
+    let app = TestApp::with(&settings).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    for field in ["success_url", "cancel_url"] {
+        for bad in [
+            "myapp://checkout",
+            "javascript://teahouse/%0aalert(1)",
+            "intent://scan/#Intent;scheme=teahouse;end",
+            "teahouse:checkout",
+            "teahouses://checkout",
+            "com.example.tea.evil://checkout",
+        ] {
+            let body = with(of(&[(&lamp, 1)]), field, json!(bad));
+            app.post("/v1/checkout_sessions", body)
+                .refuses_field(field)
+                .await;
+        }
+    }
+    nothing_was_written(&app).await;
+    let mut body = of(&[(&lamp, 1)]);
+    body["success_url"] = json!("TeaHouse://checkout?from=<cart>");
+    body["cancel_url"] = json!("com.example.tea://cart");
+    let session = app.post("/v1/checkout_sessions", body).expect(201).await;
+    session.has(json!({
+        "success_url": "TeaHouse://checkout?from=<cart>", "cancel_url": "com.example.tea://cart",
+    }));
+    let checkout = checkout_from(&session);
+    let left = format!("/checkout/cancelled?payment_id={}", checkout.payment);
+    let there = &app.stripe_books(&shop.account).await["checkout_sessions"][0];
+    there.has(json!({
+        "success_url": "http://shop.test/checkout/success?session_id={CHECKOUT_SESSION_ID}",
+        "cancel_url": format!("http://shop.test{left}"),
+    }));
+    let page = app
+        .get(format!("/checkout/success?session_id={}", checkout.id))
+        .await;
+    let link = format!(
+        "href=\"teahouse://checkout?from=%3Ccart%3E&amp;session_id={}&amp;page=success\"",
+        checkout.id
+    );
+    assert!(page.text.contains(&link), "{}", page.text);
+    let page = app.get(&left).await;
+    let link = format!(
+        "href=\"com.example.tea://cart?session_id={}&amp;page=cancelled\"",
+        checkout.id
+    );
+    assert!(page.text.contains(&link), "{}", page.text);
+    let policy = page.header("content-security-policy").expect("a policy");
+    assert!(policy.contains("default-src 'none'; script-src 'self'"));
+}
+
+#[tokio::test]
+async fn the_return_pages_tell_pages_of_allowed_origins_alone_and_lead_to_no_app_unasked() {
+    let app = TestApp::with(&[("ALLOWED_REDIRECT_ORIGINS", "https://tea.example")]).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    let checkout = app.checkout(&lamp).await;
+    let by_payment = format!("/checkout/cancelled?payment_id={}", checkout.payment);
+    let by_session = format!("/checkout/success?session_id={}", checkout.id);
+    for (path, name) in [(&by_payment, "cancelled"), (&by_session, "success")] {
+        let page = app.get(path).await;
+        assert_eq!(page.status, 200);
+        let names = format!(
+            "data-session=\"{}\" data-page=\"{name}\" data-origins=\"http://shop.test https://tea.example\"",
+            checkout.id
+        );
+        assert!(page.text.contains(&names), "{}", page.text);
+        assert!(!page.text.contains("id=\"app\""), "{}", page.text);
+    }
+    let unknown = "/checkout/cancelled?payment_id=pay_00000000000070008000000000000009";
+    app.get(unknown).expect(404).await;
+}

@@ -19,7 +19,7 @@ use validator::Validate;
 use crate::app::App;
 use crate::catalog::promotions::redemptions::{self, GivenCode};
 use crate::error::{Error, Result};
-use crate::http::{allowed_redirect, deserialize_some, json_objects};
+use crate::http::{allowed_redirect, app_link, deserialize_some, json_objects};
 use crate::identity::{self, Caller};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::{ids, money};
@@ -266,22 +266,23 @@ async fn session(
     basket.check_total(total)?;
     let application_fee = basket.application_fee(app, total)?;
     let own_page = "/checkout/success?session_id={CHECKOUT_SESSION_ID}";
+    let id: PaymentId = ids::new(app.clock.now());
+    let own_cancel_page = format!("/checkout/cancelled?payment_id={id}");
     let success_url = redirect(app, "success_url", new.success_url, own_page)?;
-    let cancel_url = redirect(app, "cancel_url", new.cancel_url, "/checkout/cancelled")?;
+    let cancel_url = redirect(app, "cancel_url", new.cancel_url, &own_cancel_page)?;
     let lifetime_ms = new
         .expires_in
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     // Stripe takes either a code or the field for one.
     let allow_discounts = promotion.is_none() && new.allow_promotion_codes.unwrap_or(true);
-    let id: PaymentId = ids::new(app.clock.now());
     let expires_at = |lifetime_ms| app.clock.now().plus_ms(lifetime_ms).seconds();
     let new = NewSession {
         currency: &basket.currency,
         lines: session_lines(&basket),
         application_fee,
         is_manual: capture_method == CaptureMethod::Manual,
-        success_url: &success_url,
-        cancel_url: &cancel_url,
+        success_url: &success_url.at_stripe,
+        cancel_url: &cancel_url.at_stripe,
         email: Some(&basket.email),
         expires_at: lifetime_ms.map(expires_at),
         allow_promotion_codes: allow_discounts,
@@ -300,8 +301,8 @@ async fn session(
         application_fee,
         promotion,
         allow_discounts,
-        success_url: Some(success_url),
-        cancel_url: Some(cancel_url),
+        success_url: Some(success_url.kept),
+        cancel_url: Some(cancel_url.kept),
         lifetime_ms,
         capture_method,
     };
@@ -366,10 +367,25 @@ fn refused_request(error: Error) -> Error {
     Error::invalid_with(code, param, error.to_string())
 }
 
-/// The given address, if its origin is allowed, or our own page.
-fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<String> {
-    match given {
-        Some(given) => allowed_redirect(&app.config, param, given),
-        None => Ok(app.config.page(own)),
-    }
+/// Where a buyer is sent back to.
+struct Redirect {
+    /// What Stripe is told.
+    at_stripe: String,
+    /// What the payment keeps: what was asked for, where that is an app.
+    kept: String,
+}
+
+/// The given address, if it is allowed, or our own page. An app is opened by our own page, since Stripe sends buyers to the web.
+fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<Redirect> {
+    let own = app.config.page(own);
+    let is_app = |given: &String| app_link(&app.config, given).is_some();
+    let (at_stripe, kept) = match given {
+        None => (own.clone(), own),
+        Some(link) if is_app(&link) => (own, link),
+        Some(given) => {
+            let address = allowed_redirect(&app.config, param, given)?;
+            (address.clone(), address)
+        }
+    };
+    Ok(Redirect { at_stripe, kept })
 }

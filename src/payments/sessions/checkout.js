@@ -1,4 +1,5 @@
-// Polls verify with growing delays until the payment is final, and shows only the server's words.
+// Polls verify with growing delays until the payment is final, and shows only the server's words. Tells the shop's page that
+// opened this one that the buyer is back, and opens the app that the checkout was opened from.
 (function () {
   "use strict";
   var title = document.getElementById("title");
@@ -18,6 +19,26 @@
   };
   var unsettled = { pending: true, refund_due: true };
   var delay = 1000;
+
+  // Whoever hears it believes nothing of it, and asks us. The browser delivers it to the named origins alone.
+  function tell() {
+    var news = { type: "souk.checkout", session_id: session, page: message.dataset.page };
+    if (window.opener) {
+      message.dataset.origins.split(" ").forEach(function (origin) {
+        window.opener.postMessage(news, origin);
+      });
+    }
+    if (window.BroadcastChannel) {
+      new BroadcastChannel("souk.checkout").postMessage(news);
+    }
+  }
+
+  function openApp() {
+    var link = document.getElementById("app");
+    if (link) {
+      location.href = link.href;
+    }
+  }
 
   function again() {
     if (delay > 60000) {
@@ -93,5 +114,7 @@
       });
   }
 
+  tell();
   ask();
+  openApp();
 })();

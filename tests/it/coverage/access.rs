@@ -79,6 +79,7 @@ const WHO_MAY: &[Row] = &[
     ("capturePaymentIntent", [401, 404, 403, 404, 409, 404, 409]),
     ("checkoutSuccessPage", ANYBODY),
     ("checkoutCancelledPage", ANYBODY),
+    ("checkoutCancelledPage?payment_id", ANYBODY),
 
     ("listOrders", LOGGED_IN),
     ("listOrders?seller_id", SELLING),

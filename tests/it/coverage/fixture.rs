@@ -95,6 +95,7 @@ impl Fixture {
             lamp,
             bought.id,
             bought.order,
+            bought.payment,
             refund,
             code,
             shipment,
