@@ -1,0 +1,20 @@
+// The checkout, minified, has fewer than 8 kB: what it adds to a page that talks to the server already.
+import { build } from 'esbuild'
+
+const LIMIT = 8000
+
+async function size(contents, external = []) {
+  const resolveDir = new URL('..', import.meta.url).pathname
+  const options = { bundle: true, minify: true, format: 'esm', target: 'es2020', write: false }
+  const { outputFiles } = await build({ ...options, stdin: { contents, resolveDir }, external })
+  return outputFiles[0].contents.length
+}
+
+const checkout = "export { createCheckout } from './src/checkout.ts'"
+const part = await size(checkout, ['./client.js'])
+const whole = await size(`${checkout}; export { SoukClient, SoukError } from './src/client.ts'`)
+console.log(`minified: the checkout ${part} bytes of ${LIMIT}; with the client ${whole}`)
+if (part >= LIMIT) {
+  console.error(`clients/js: the checkout has ${part} bytes minified, and must stay below ${LIMIT}`)
+  process.exit(1)
+}

@@ -1,0 +1,65 @@
+/** `useCheckout`, for React and React Native. */
+
+import { useCallback, useEffect, useRef, useState } from 'react'
+
+import type { Checkout, CheckoutRequest, OpenOptions, Outcome, Waiting, WaitingUi } from './flow.js'
+
+/** What is on the screen. */
+export type CheckoutState =
+  | { phase: 'idle' }
+  | { phase: 'opening' }
+  /** The payment page is open elsewhere: show `waiting.paid` and `waiting.cancel` as buttons, and a link to `waiting.url`. */
+  | { phase: 'waiting'; waiting: Waiting; isChecking: boolean; message: string | null }
+  | { phase: 'done'; outcome: Outcome }
+  /** It could not be opened, and nothing was charged. */
+  | { phase: 'refused'; error: unknown }
+
+export interface UseCheckout<O> {
+  state: CheckoutState
+  /** Call it within the buyer's click. */
+  open(request: CheckoutRequest, options?: O): Promise<void>
+  /** Back to `idle`. */
+  reset(): void
+}
+
+/** A checkout as a component's state. What was open when the app or page was left is looked at when the component appears. */
+export function useCheckout<O extends OpenOptions>(checkout: Checkout<O>): UseCheckout<O> {
+  const [state, setState] = useState<CheckoutState>({ phase: 'idle' })
+  const isThere = useRef(true)
+  const set = useCallback((next: CheckoutState | ((before: CheckoutState) => CheckoutState)) => {
+    if (isThere.current) setState(next)
+  }, [])
+
+  useEffect(() => {
+    isThere.current = true
+    const show = (outcome: Outcome | null) => {
+      // Whoever has clicked meanwhile isn't shown what was before.
+      if (outcome) set((before) => (before.phase === 'idle' ? { phase: 'done', outcome } : before))
+    }
+    checkout.resume().then(show, () => {})
+    return () => {
+      isThere.current = false
+    }
+  }, [checkout, set])
+
+  const open = useCallback(
+    async (request: CheckoutRequest, options?: O) => {
+      const ui: WaitingUi = (waiting) => {
+        set({ phase: 'waiting', waiting, isChecking: false, message: null })
+        return {
+          update: (said) => set((before) => (before.phase === 'waiting' ? { ...before, ...said } : before)),
+          close: () => {},
+        }
+      }
+      set((before) => (before.phase === 'waiting' ? before : { phase: 'opening' }))
+      try {
+        set({ phase: 'done', outcome: await checkout.open(request, { ui, ...options } as O) })
+      } catch (error) {
+        set({ phase: 'refused', error })
+      }
+    },
+    [checkout, set],
+  )
+  const reset = useCallback(() => set({ phase: 'idle' }), [set])
+  return { state, open, reset }
+}
