@@ -1,6 +1,6 @@
 /** `useCheckout`, for React and React Native. */
 
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useEffect, useState } from 'react'
 
 import type { Checkout, CheckoutRequest, OpenOptions, Outcome, Waiting, WaitingUi } from './flow.js'
 
@@ -24,23 +24,15 @@ export interface UseCheckout<O> {
 
 /** A checkout as a component's state. What was open when the app or page was left is looked at when the component appears. */
 export function useCheckout<O extends OpenOptions>(checkout: Checkout<O>): UseCheckout<O> {
-  const [state, setState] = useState<CheckoutState>({ phase: 'idle' })
-  const isThere = useRef(true)
-  const set = useCallback((next: CheckoutState | ((before: CheckoutState) => CheckoutState)) => {
-    if (isThere.current) setState(next)
-  }, [])
+  const [state, set] = useState<CheckoutState>({ phase: 'idle' })
 
   useEffect(() => {
-    isThere.current = true
     const show = (outcome: Outcome | null) => {
       // Whoever has clicked meanwhile isn't shown what was before.
       if (outcome) set((before) => (before.phase === 'idle' ? { phase: 'done', outcome } : before))
     }
     checkout.resume().then(show, () => {})
-    return () => {
-      isThere.current = false
-    }
-  }, [checkout, set])
+  }, [checkout])
 
   const open = useCallback(
     async (request: CheckoutRequest, options?: O) => {
@@ -58,8 +50,8 @@ export function useCheckout<O extends OpenOptions>(checkout: Checkout<O>): UseCh
         set({ phase: 'refused', error })
       }
     },
-    [checkout, set],
+    [checkout],
   )
-  const reset = useCallback(() => set({ phase: 'idle' }), [set])
+  const reset = useCallback(() => set({ phase: 'idle' }), [])
   return { state, open, reset }
 }

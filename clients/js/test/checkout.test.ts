@@ -236,6 +236,23 @@ test('whoever gives up during a question is answered by the newer one', async ()
   assert.equal(it.ui.closed, 1)
 })
 
+test('whoever gives up and then says "I have paid" is not answered by the older question', async () => {
+  let free = () => {}
+  const first = new Promise<Reply>((resolve) => (free = () => resolve(answer('pending'))))
+  const replies: (Reply | Promise<Reply>)[] = [first]
+  const it = shop(() => (replies.shift() ?? answer('pending')) as Reply)
+  const opened = it.checkout.open(request)
+  await settle()
+  it.ui.waiting!.cancel()
+  await settle()
+  it.ui.waiting!.paid()
+  free()
+  await settle()
+  assert.equal(it.ui.closed, 0, 'still waiting')
+  it.ui.waiting!.cancel()
+  assert.equal((await opened).result, 'cancelled')
+})
+
 test('a sign that comes before the page says that it is open is not lost', async () => {
   const it = shop(() => answer('paid'))
   it.stage.show = async () => {
