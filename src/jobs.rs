@@ -8,12 +8,12 @@ pub use leases::{Lease, backoff_ms, expire_leases, finish, lease, release, renew
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{
-    AccountId, FeeRefundId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId, SubmissionId,
-    Timestamp,
+    AccountId, CustomerId, FeeRefundId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId,
+    SetupIntentId, SubmissionId, Timestamp, inbox_event,
 };
 
 use crate::db::Tx;
@@ -86,6 +86,16 @@ pub enum Job {
         account: Option<AccountId>,
         livemode: bool,
     },
+    /// Make the setup intent, repeating the stored request.
+    CreateSetupIntent { setup_intent: SetupIntentId },
+    /// Ask Stripe where the setup intent stands, and what it has saved.
+    SyncSetupIntent { setup_intent: SetupIntentId },
+    /// Send Stripe what was changed of the customer, and re-read it with its payment methods.
+    SyncCustomer { customer: CustomerId },
+    /// Charge a saved card while the buyer isn't there, once more.
+    ChargeOffSession { payment: PaymentId },
+    /// Recurring: look at setup intents that nobody has finished, and tell of cards that expire.
+    SweepSavedCards,
     /// Recurring: stage a catch-up for everybody.
     CatchAllUp,
     /// Recurring: look at events again that an older version ignored.
@@ -171,6 +181,11 @@ impl Job {
             Self::SyncFee { .. } => "sync_fee",
             Self::RetryDeferred { .. } => "retry_deferred",
             Self::CatchUp { .. } => "catch_up",
+            Self::CreateSetupIntent { .. } => "create_setup_intent",
+            Self::SyncSetupIntent { .. } => "sync_setup_intent",
+            Self::SyncCustomer { .. } => "sync_customer",
+            Self::ChargeOffSession { .. } => "charge_off_session",
+            Self::SweepSavedCards => "sweep_saved_cards",
             Self::CatchAllUp => "catch_all_up",
             Self::ReviewIgnoredEvents => "review_ignored_events",
             Self::SweepPayments => "sweep_payments",
@@ -204,9 +219,15 @@ impl Job {
             Self::SubmitEvidence { submission } => submission.as_ref(),
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),
+            Self::CreateSetupIntent { setup_intent } | Self::SyncSetupIntent { setup_intent } => {
+                setup_intent.as_ref()
+            }
+            Self::SyncCustomer { customer } => customer.as_ref(),
+            Self::ChargeOffSession { payment } => payment.as_ref(),
             Self::CatchAllUp
             | Self::ReviewIgnoredEvents
             | Self::SweepPayments
+            | Self::SweepSavedCards
             | Self::SyncAccounts
             | Self::KeepBooks
             | Self::Reconcile
@@ -219,7 +240,9 @@ impl Job {
     fn every_ms(&self) -> Option<i64> {
         match self {
             Self::CatchAllUp | Self::ReviewIgnoredEvents | Self::SweepPayments => Some(15 * 60_000),
-            Self::Reconcile | Self::SyncAccounts | Self::Tidy => Some(60 * 60_000),
+            Self::Reconcile | Self::SweepSavedCards | Self::SyncAccounts | Self::Tidy => {
+                Some(60 * 60_000)
+            }
             Self::KeepBooks => Some(60_000),
             _ => None,
         }
@@ -352,4 +375,26 @@ pub async fn settle(tx: &Tx, job: &Job) -> Result<Settled> {
     } else {
         Settled::Otherwise
     })
+}
+
+/// Stages a retry of the events that wait for an object of Stripe's, if any do.
+///
+/// # Errors
+/// The database failed.
+pub async fn wake_deferred(tx: &Tx, object: &str) -> Result<()> {
+    use inbox_event::Column as C;
+    let waiting: Option<String> = inbox_event::Entity::find()
+        .select_only()
+        .column(C::Id)
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("state = 'deferred'"))
+        .filter(C::WaitsFor.eq(object))
+        .into_tuple()
+        .one(tx)
+        .await?;
+    if waiting.is_some() {
+        let waits_for = object.to_owned();
+        stage(tx, &Job::RetryDeferred { waits_for }).await?;
+    }
+    Ok(())
 }

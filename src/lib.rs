@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod countries;
+pub mod customers;
 pub mod db;
 pub mod doctor;
 pub mod error;
@@ -84,12 +85,14 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(identity::routes::router())
         .merge(sellers::routes::router())
         .merge(catalog::routes::router())
+        .merge(customers::routes::router())
         .merge(orders::routes::router())
         .merge(orders::shipments::routes::router())
         .merge(orders::notes::routes::router())
         .merge(orders::files::routes::router())
         .merge(payments::checkout::routes::router())
         .merge(payments::intents::routes::router())
+        .merge(payments::setups::routes::router())
         .merge(payments::refunds::routes::router())
         .merge(payments::disputes::routes::router())
         .merge(ledger::routes::router())

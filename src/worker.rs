@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Lease};
 use crate::metrics;
 use crate::{
-    catalog, findings, http, identity, ids, ledger, notify, payments, reconciliation, sellers,
-    webhooks,
+    catalog, customers, findings, http, identity, ids, ledger, notify, payments, reconciliation,
+    sellers, webhooks,
 };
 
 /// Jobs that one worker runs at a time.
@@ -289,6 +289,7 @@ async fn schedule(app: &App) {
             Job::CatchAllUp,
             Job::ReviewIgnoredEvents,
             Job::SweepPayments,
+            Job::SweepSavedCards,
             Job::SyncAccounts,
             Job::KeepBooks,
             Job::Reconcile,
@@ -440,6 +441,11 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::SyncDispute { .. }
         | Job::SyncFraudWarning { .. }
         | Job::SweepPayments
+        | Job::SweepSavedCards
+        | Job::CreateSetupIntent { .. }
+        | Job::SyncSetupIntent { .. }
+        | Job::SyncCustomer { .. }
+        | Job::ChargeOffSession { .. }
         | Job::CheckBook { .. }
         | Job::KeepBooks
         | Job::Reconcile
@@ -537,6 +543,11 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::SubmitEvidence { submission } => payments::disputes::submit(app, submission).await,
         Job::AcceptDispute { dispute } => payments::disputes::accept(app, dispute).await,
         Job::SweepPayments => payments::reread::sweep(app).await,
+        Job::SweepSavedCards => payments::setups::sweep(app).await,
+        Job::CreateSetupIntent { setup_intent } => payments::setups::make(app, setup_intent).await,
+        Job::SyncSetupIntent { setup_intent } => payments::setups::sync(app, setup_intent).await,
+        Job::SyncCustomer { customer } => customers::sync(app, customer).await,
+        Job::ChargeOffSession { .. } => Ok(()),
         Job::Tidy => tidy(app).await,
         Job::KeepBooks => ledger::deadlines::keep_books(app).await,
         Job::Reconcile => reconciliation::reconcile(app).await,

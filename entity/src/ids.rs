@@ -63,6 +63,10 @@ row_ids! {
     RefreshTokenId = "rft";
     /// A seller.
     SellerId = "sel";
+    /// A buyer's customer on a seller's account.
+    CustomerId = "ctm";
+    /// A setup intent.
+    SetupIntentId = "sti";
     /// A product.
     ProductId = "prd";
     /// One change of a product's stock.

@@ -42,6 +42,9 @@ mod m20261129_000037_order_evidence;
 mod m20261129_000038_fraud_warnings;
 mod m20261129_000039_refund_lines;
 mod m20261130_000040_status_lists;
+mod m20261130_000041_customers;
+mod m20261130_000042_saved_cards;
+mod m20261130_000043_off_session;
 mod m20261130_000047_captures;
 mod rebuild;
 
@@ -88,6 +91,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_000038_fraud_warnings::Migration),
             Box::new(m20261129_000039_refund_lines::Migration),
             Box::new(m20261130_000040_status_lists::Migration),
+            Box::new(m20261130_000041_customers::Migration),
+            Box::new(m20261130_000042_saved_cards::Migration),
+            Box::new(m20261130_000043_off_session::Migration),
             Box::new(m20261130_000047_captures::Migration),
         ]
     }

@@ -12,6 +12,7 @@ pub mod intents;
 pub mod refunds;
 pub mod reread;
 pub mod sessions;
+pub mod setups;
 mod shares;
 mod snapshot;
 

@@ -240,6 +240,26 @@ impl Scope {
         (name, value): (&str, &str),
         page: impl Fn(Option<&str>) -> R,
     ) -> Result<Vec<V>> {
+        self.list_where(|object| object["metadata"][name] == value, page)
+            .await
+    }
+
+    /// All objects of a list, in its order. `page` makes the request for the page after an id.
+    ///
+    /// # Errors
+    /// As [`Stripe::send`].
+    pub async fn all<V: DeserializeOwned, R: StripeRequest>(
+        &self,
+        page: impl Fn(Option<&str>) -> R,
+    ) -> Result<Vec<V>> {
+        self.list_where(|_| true, page).await
+    }
+
+    async fn list_where<V: DeserializeOwned, R: StripeRequest>(
+        &self,
+        is_wanted: impl Fn(&Value) -> bool,
+        page: impl Fn(Option<&str>) -> R,
+    ) -> Result<Vec<V>> {
         let mut found = Vec::new();
         let mut last: Option<String> = None;
         loop {
@@ -249,7 +269,7 @@ impl Scope {
                 .and_then(|object| object["id"].as_str())
                 .map(str::to_owned);
             for object in data {
-                if object["metadata"][name] == value {
+                if is_wanted(&object) {
                     found.push(view(object)?);
                 }
             }

@@ -8,7 +8,7 @@ use souk_entity::inbox_event::Endpoint;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::stripe::{Effect, Event, EventObject};
-use crate::{ledger, payments, sellers};
+use crate::{customers, ledger, payments, sellers};
 
 /// The content of an event (docs.stripe.com/event-destinations): a snapshot of the object, or only its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 15] = [
+pub(super) const TABLE: [EffectRow; 18] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -232,6 +232,40 @@ pub(super) const TABLE: [EffectRow; 15] = [
             Box::pin(payments::confirm::payment_intents(tx, events))
         }),
         reread: |tx, object| Box::pin(payments::events::reread_intent(tx, object)),
+    },
+    EffectRow {
+        types: &["customer.deleted", "customer.updated"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 6,
+        apply: Apply::Each(|tx, event| Box::pin(customers::events::customer(tx, event))),
+        reread: |tx, object| Box::pin(customers::events::reread_customer(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "payment_method.attached",
+            "payment_method.automatically_updated",
+            "payment_method.detached",
+            "payment_method.updated",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 6,
+        apply: Apply::Each(|tx, event| Box::pin(customers::events::payment_method(tx, event))),
+        reread: |tx, object| Box::pin(customers::events::reread_method(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "setup_intent.canceled",
+            "setup_intent.requires_action",
+            "setup_intent.setup_failed",
+            "setup_intent.succeeded",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 6,
+        apply: Apply::Each(|tx, event| Box::pin(payments::setups::events::setup_intent(tx, event))),
+        reread: |tx, object| Box::pin(payments::setups::events::reread(tx, object)),
     },
     // The platform's own money.
     EffectRow {

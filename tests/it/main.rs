@@ -17,6 +17,7 @@ mod confirm_batch;
 mod contract;
 mod coverage;
 mod currencies;
+mod customers;
 mod dispute_races;
 mod disputes;
 mod doctor;

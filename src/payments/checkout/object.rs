@@ -2,12 +2,12 @@
 //! (docs.stripe.com/api/checkout/sessions/create) or an intent (docs.stripe.com/api/payment_intents/create).
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use secrecy::SecretString;
 use serde_json::json;
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
-use souk_entity::{PaymentId, Timestamp, inbox_event};
+use souk_entity::{PaymentId, Timestamp};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -254,7 +254,7 @@ async fn attach(app: &App, id: &PaymentId, view: &View) -> Result<payment::Model
             orders::log(&tx, &order, entry, data).await?;
         }
         cancel_retry(&tx, id).await?;
-        wake_deferred(&tx, view.id()).await?;
+        jobs::wake_deferred(&tx, view.id()).await?;
         if !view.is_open() {
             // It is over already: its events may have come and gone.
             let payment = id.clone();
@@ -269,25 +269,6 @@ async fn attach(app: &App, id: &PaymentId, view: &View) -> Result<payment::Model
     payment
         .filter(|payment| payment.id == *id)
         .ok_or_else(|| Error::internal("a Stripe object belongs to another payment"))
-}
-
-/// Stages a retry of the events that wait for an object.
-async fn wake_deferred(tx: &Tx, object: &str) -> Result<()> {
-    use inbox_event::Column as C;
-    let waiting: Option<String> = inbox_event::Entity::find()
-        .select_only()
-        .column(C::Id)
-        // As the index says it, word for word, so that SQLite sees that it will do.
-        .filter(Expr::cust("state = 'deferred'"))
-        .filter(C::WaitsFor.eq(object))
-        .into_tuple()
-        .one(tx)
-        .await?;
-    if waiting.is_some() {
-        let waits_for = object.to_owned();
-        jobs::stage(tx, &Job::RetryDeferred { waits_for }).await?;
-    }
-    Ok(())
 }
 
 /// Stripe's code where an account has disconnected.

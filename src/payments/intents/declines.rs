@@ -12,6 +12,34 @@ pub struct Decline {
     pub decline_code: Option<String>,
 }
 
+/// Why the last try failed, as the API says it.
+#[derive(Serialize)]
+pub struct LastError {
+    code: Option<String>,
+    decline_code: Option<String>,
+    /// What to tell the buyer, in a sentence.
+    message: &'static str,
+}
+
+impl LastError {
+    /// With all that Stripe says, for the seller and admins.
+    pub fn of(decline: Decline) -> Self {
+        Self {
+            message: decline.sentence(),
+            code: decline.code,
+            decline_code: decline.decline_code,
+        }
+    }
+
+    /// With what the buyer may know.
+    pub fn for_buyers(decline: Decline) -> Self {
+        Self {
+            message: decline.sentence(),
+            ..Self::of(decline.for_buyers())
+        }
+    }
+}
+
 /// What a thief must not learn (docs.stripe.com/declines/codes: present these as a generic decline).
 const UNSPOKEN: [&str; 6] = [
     "fraudulent",
@@ -89,7 +117,12 @@ impl Decline {
                     | "reenter_transaction",
                 ),
             ) => "The bank could not be reached. Nothing was charged: try again in a moment.",
-            (Some("payment_intent_authentication_failure"), _)
+            (
+                Some(
+                    "payment_intent_authentication_failure" | "setup_intent_authentication_failure",
+                ),
+                _,
+            )
             | (_, Some("authentication_required" | "authentication_not_handled")) => {
                 "The bank wants you to confirm the payment, and that didn't succeed. Try again, or pay in another way."
             }

@@ -23,7 +23,7 @@ use super::super::checkout::{self, Checkout, capture_method};
 use super::super::payment_with_order;
 use super::super::sessions::verification::{self, Verification};
 use super::NewPaymentIntent;
-use super::declines::Decline;
+use super::declines::{Decline, LastError};
 
 /// The routes of payment intents.
 pub fn router() -> Router<App> {
@@ -63,14 +63,6 @@ struct IntentResource {
     order_secret: Option<String>,
 }
 
-#[derive(Serialize)]
-struct LastError {
-    code: Option<String>,
-    decline_code: Option<String>,
-    /// What to tell the buyer, in a sentence.
-    message: &'static str,
-}
-
 impl IntentResource {
     /// As somebody sees it. Only for the buyer was Stripe asked for the client secret.
     fn new(app: &App, side: Side, checkout: Checkout) -> Self {
@@ -84,17 +76,10 @@ impl IntentResource {
         let is_open = payment.status == PaymentStatus::Pending;
         let is_held = payment.status == PaymentStatus::Authorized;
         let decline = payment.last_error.as_deref().and_then(Decline::read);
-        let last_error = decline.filter(|_| is_open).map(|decline| {
-            let message = decline.sentence();
-            let decline = match side {
-                Side::Buyer => decline.for_buyers(),
-                Side::Seller | Side::Admin => decline,
-            };
-            LastError {
-                code: decline.code,
-                decline_code: decline.decline_code,
-                message,
-            }
+        let decline = decline.filter(|_| is_open);
+        let last_error = decline.map(|decline| match side {
+            Side::Buyer => LastError::for_buyers(decline),
+            Side::Seller | Side::Admin => LastError::of(decline),
         });
         Self {
             object: "payment_intent",

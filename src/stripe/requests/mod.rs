@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod accounts_v2;
 pub mod balance;
 pub mod checkout;
+pub mod customers;
 pub mod disputes;
 pub mod event_destinations;
 pub mod events;
@@ -13,6 +14,7 @@ pub mod intents;
 pub mod invoices;
 pub mod promotions;
 pub mod refunds;
+pub mod setup_intents;
 pub mod webhook_endpoints;
 
 use souk_entity::Timestamp;

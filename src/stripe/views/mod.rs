@@ -3,6 +3,7 @@
 mod accounts;
 mod accounts_v2;
 mod balance;
+mod customers;
 mod disputes;
 mod events;
 mod payments;
@@ -12,6 +13,7 @@ mod webhook_endpoints;
 pub use accounts::*;
 pub use accounts_v2::*;
 pub use balance::*;
+pub use customers::*;
 pub use disputes::*;
 pub use events::*;
 pub use payments::*;

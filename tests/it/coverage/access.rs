@@ -13,6 +13,8 @@ const SELLING: [u16; 7] = [401, 401, 404, 404, 200, 404, 200];
 const SELLING_AND_THEN_NOT: [u16; 7] = [401, 401, 404, 404, 409, 404, 409];
 const ADMINS: [u16; 7] = [401, 401, 403, 403, 403, 403, 200];
 const ADMINS_AND_THEN_NOT: [u16; 7] = [401, 401, 403, 403, 403, 403, 409];
+/// Not even the seller's owner or an admin.
+const OWN: [u16; 7] = [401, 401, 200, 404, 404, 404, 404];
 const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
 
 /// The status for nobody, a guest with another order's secret, the order's buyer, another buyer, the seller's owner,
@@ -77,6 +79,21 @@ const WHO_MAY: &[Row] = &[
     ("verifyPaymentIntent", ANYBODY),
     ("cancelPaymentIntent", [401, 404, 409, 404, 409, 404, 409]),
     ("capturePaymentIntent", [401, 404, 403, 404, 409, 404, 409]),
+    // Buyers are customers of a seller only once they have saved something.
+    ("listCustomers", SELLING),
+    ("getMyCustomer", [401, 401, 200, 404, 404, 404, 404]),
+    ("updateMyCustomer", LOGGED_IN),
+    ("getCustomer", [401, 401, 200, 404, 200, 404, 200]),
+    ("listPaymentMethods", LOGGED_IN),
+    // Those that somebody else has saved there are none.
+    ("listPaymentMethods?seller_id", LOGGED_IN),
+    ("getPaymentMethod", OWN),
+    ("makePaymentMethodDefault", OWN),
+    ("detachPaymentMethod", OWN),
+    ("createSetupIntent", [401, 401, 201, 201, 201, 201, 201]),
+    ("getSetupIntent", OWN),
+    ("verifySetupIntent", OWN),
+    ("cancelSetupIntent", [401, 401, 409, 404, 404, 404, 404]),
     ("checkoutSuccessPage", ANYBODY),
     ("checkoutCancelledPage", ANYBODY),
     ("checkoutCancelledPage?payment_id", ANYBODY),
@@ -214,8 +231,9 @@ async fn try_row(
         }
         if who.is_outsider() && !operation.is_public() {
             // Whoever opens an intent needs its account for Stripe.js.
+            let opens = ["createPaymentIntent", "createSetupIntent"];
             let is_needed = |secret: &str| {
-                operation.id == "createPaymentIntent" && secret == fixture.shop.account
+                opens.contains(&operation.id.as_str()) && secret == fixture.shop.account
             };
             let told = fixture
                 .secrets()

@@ -87,9 +87,13 @@ impl Fixture {
             bought.order
         );
         let line = app.query(&line).await;
+        let [setup, card, customer] = saved_card(&app, &shop, &buyer).await;
         let ids = [
             prevented_dispute(&app, &lamp).await,
             paid_intent(&app, &shop, &buyer, &lamp).await,
+            setup,
+            card,
+            customer,
             shop.id.clone(),
             buyer.id.clone(),
             lamp,
@@ -148,8 +152,10 @@ impl Fixture {
 
     /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
-        let kinds =
-            ["ord", "shp", "ofl", "rfd", "du", "po", "pmc"].map(|kind| self.ids[kind].as_str());
+        let kinds = [
+            "ord", "shp", "ofl", "rfd", "du", "po", "pmc", "seti", "pm", "ctm",
+        ]
+        .map(|kind| self.ids[kind].as_str());
         let people = [
             &self.shop.account,
             &self.shop.owner.email,
@@ -301,6 +307,14 @@ async fn paid_intent(app: &TestApp, shop: &Shop, buyer: &User, product: &str) ->
     let path = format!("/payment_intents/{intent}/confirm");
     app.stripe_api("POST", &path, &shop.account, &form).await;
     intent
+}
+
+/// A card that the buyer has saved: the setup intent's id, its own, and the customer's.
+async fn saved_card(app: &TestApp, shop: &Shop, buyer: &User) -> [String; 3] {
+    let setup = app.save_card(buyer, shop, "pm_card_visa").await;
+    let path = format!("/v1/setup_intents/{setup}");
+    let setup = app.get(path).by(buyer).expect(200).await;
+    ["id", "payment_method", "customer_id"].map(|name| text(&setup, name))
 }
 
 /// A dispute of another sale, which wants no answer.

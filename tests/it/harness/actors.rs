@@ -207,6 +207,28 @@ impl TestApp {
             .await
     }
 
+    /// A buyer saves a card with a shop, and agrees to be charged while they aren't there; the setup intent's id.
+    pub async fn save_card(&self, buyer: &User, shop: &Shop, card: &str) -> String {
+        let body = json!({ "seller_id": shop.id, "mandate_text": "You may charge this card for each delivery." });
+        let setup = self.post("/v1/setup_intents", body).by(buyer).expect(201);
+        let setup = text(&setup.await, "id");
+        self.confirm_setup(shop, &setup, card).await;
+        self.settle().await;
+        setup
+    }
+
+    /// As Stripe.js does, with the client secret alone.
+    pub async fn confirm_setup(&self, shop: &Shop, setup: &str, card: &str) {
+        let path = format!("/setup_intents/{setup}/confirm");
+        let form = [
+            ("payment_method", card),
+            ("return_url", "http://shop.test/"),
+        ];
+        self.attempt_stripe("POST", &path, &shop.account, &form)
+            .await
+            .ok();
+    }
+
     /// The stock of a product.
     pub async fn stock(&self, product: &str) -> Value {
         self.get(format!("/v1/products/{product}"))

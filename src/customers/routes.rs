@@ -1,0 +1,290 @@
+//! Customers and saved payment methods over HTTP.
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use souk_entity::customer::{self, Address, TaxId};
+use souk_entity::payment_method::{self, Column as C};
+use souk_entity::{AccountId, CustomerId, Metadata, SellerId, Timestamp, UserId, seller};
+use validator::Validate;
+
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::http::{
+    Answer, Empty, Filters, JsonObject, List, Paginate, Path, Unpaged, ValidJson, deserialize_some,
+    page_by_time,
+};
+use crate::identity::Caller;
+use crate::sellers;
+
+use super::{CustomerChange, methods};
+
+/// The room's routes.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/customers", get(list))
+        .route("/v1/customers/me", get(read_own).patch(update_own))
+        .route("/v1/customers/{id}", get(read))
+        .route("/v1/payment_methods", get(list_methods))
+        .route("/v1/payment_methods/{id}", get(read_method))
+        .route("/v1/payment_methods/{id}/default", post(make_default))
+        .route("/v1/payment_methods/{id}/detach", post(detach))
+}
+
+#[derive(Serialize)]
+struct CustomerView {
+    id: CustomerId,
+    object: &'static str,
+    user_id: UserId,
+    seller_id: Option<SellerId>,
+    stripe_customer: Option<String>,
+    livemode: bool,
+    name: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    address: Option<Address>,
+    tax_ids: Vec<TaxId>,
+    default_payment_method: Option<String>,
+    metadata: Metadata,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+fn view(row: customer::Model, seller: Option<SellerId>) -> CustomerView {
+    CustomerView {
+        object: "customer",
+        id: row.id,
+        user_id: row.user_id,
+        seller_id: seller,
+        stripe_customer: row.stripe_customer,
+        livemode: row.livemode,
+        name: row.name,
+        email: row.email,
+        phone: row.phone,
+        address: row.address.map(|address| address.0),
+        tax_ids: row.tax_ids.0,
+        default_payment_method: row.default_payment_method,
+        metadata: row.metadata.0,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfSeller {
+    seller_id: SellerId,
+}
+
+/// The seller with whom a buyer is, and its account. One that has no account yet has no customers.
+async fn account_of(app: &App, id: &SellerId) -> Result<(seller::Model, AccountId)> {
+    let seller = sellers::find(&app.db.read, id).await?;
+    let seller = seller.ok_or_else(|| Error::no_such("seller", "seller_id"))?;
+    match seller.stripe_account.clone() {
+        Some(account) => Ok((seller, account)),
+        None => Err(Error::conflict(
+            "seller_not_active",
+            "This seller can't take payments yet.",
+        )),
+    }
+}
+
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Filters(OfSeller { seller_id }, paging): Filters<OfSeller>,
+) -> Answer<List<CustomerView>> {
+    let seller = sellers::owned(&app.db.read, &caller, &seller_id, "seller_id").await?;
+    let page = super::of_seller(&seller)
+        .page(&paging, customer::Column::Id, &app.db.read)
+        .await?;
+    Ok(Json(
+        paging.list(page, |row| view(row, Some(seller.id.clone()))),
+    ))
+}
+
+async fn read_own(
+    State(app): State<App>,
+    caller: Caller,
+    Unpaged(OfSeller { seller_id }, _): Unpaged<OfSeller>,
+) -> Answer<CustomerView> {
+    let (seller, account) = account_of(&app, &seller_id).await?;
+    let row = super::of_buyer(&app.db.read, &caller.user, &account, app.stripe.livemode()).await?;
+    let row = row.ok_or(Error::NotFound("customer"))?;
+    Ok(Json(view(row, Some(seller.id))))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct CustomerUpdate {
+    seller_id: SellerId,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    phone: Option<Option<String>>,
+    #[serde(default, deserialize_with = "some_address")]
+    address: Option<Option<Address>>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    metadata: Option<Metadata>,
+}
+
+fn some_address<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Address>>, D::Error> {
+    let given: Option<JsonObject<Address>> = Option::deserialize(deserializer)?;
+    Ok(Some(given.map(|JsonObject(address)| address)))
+}
+
+async fn update_own(
+    State(app): State<App>,
+    caller: Caller,
+    ValidJson(new): ValidJson<CustomerUpdate>,
+) -> Answer<CustomerView> {
+    let (seller, account) = account_of(&app, &new.seller_id).await?;
+    let change = CustomerChange {
+        name: new.name,
+        phone: new.phone,
+        address: new.address,
+        metadata: new.metadata,
+    };
+    let row = super::update(&app, &caller.user, &account, change).await?;
+    Ok(Json(view(row, Some(seller.id))))
+}
+
+/// For the buyer, the seller's owner and admins; 404 for anyone else.
+async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<CustomerId>,
+) -> Answer<CustomerView> {
+    let missing = Error::NotFound("customer");
+    let Some(row) = super::find(&app.db.read, &id).await? else {
+        return Err(missing);
+    };
+    let seller = sellers::by_account(&app.db.read, &row.stripe_account, row.livemode).await?;
+    let owns = seller
+        .as_ref()
+        .is_some_and(|one| one.owner_id == *caller.id());
+    if !owns && row.user_id != *caller.id() && !caller.is_admin() {
+        return Err(missing);
+    }
+    Ok(Json(view(row, seller.map(|seller| seller.id))))
+}
+
+#[derive(Serialize)]
+struct PaymentMethodView {
+    id: String,
+    object: &'static str,
+    customer_id: CustomerId,
+    seller_id: Option<SellerId>,
+    r#type: String,
+    brand: Option<String>,
+    last4: Option<String>,
+    exp_month: Option<i32>,
+    exp_year: Option<i32>,
+    wallet: Option<String>,
+    is_default: bool,
+    off_session: bool,
+    detached_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+fn method_view(
+    row: payment_method::Model,
+    customer: Option<&customer::Model>,
+    seller: Option<SellerId>,
+) -> PaymentMethodView {
+    let default = customer.and_then(|customer| customer.default_payment_method.as_deref());
+    PaymentMethodView {
+        object: "payment_method",
+        customer_id: row.customer_id,
+        seller_id: seller,
+        r#type: row.kind,
+        brand: row.brand,
+        last4: row.last4,
+        exp_month: row.exp_month,
+        exp_year: row.exp_year,
+        wallet: row.wallet,
+        is_default: default == Some(row.id.as_str()),
+        off_session: row.mandate_id.is_some(),
+        detached_at: row.detached_at,
+        created_at: row.created_at,
+        id: row.id,
+    }
+}
+
+/// The seller of an account, as far as there is one.
+async fn seller_of(app: &App, account: &AccountId, livemode: bool) -> Result<Option<SellerId>> {
+    let seller = sellers::by_account(&app.db.read, account, livemode).await?;
+    Ok(seller.map(|seller| seller.id))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MethodFilters {
+    seller_id: Option<SellerId>,
+}
+
+async fn list_methods(
+    State(app): State<App>,
+    caller: Caller,
+    Filters(filters, paging): Filters<MethodFilters>,
+) -> Answer<List<PaymentMethodView>> {
+    let (db, livemode) = (&app.db.read, app.stripe.livemode());
+    let with = match &filters.seller_id {
+        Some(id) => {
+            let seller = sellers::find(db, id).await?;
+            Some(seller.ok_or_else(|| Error::no_such("seller", "seller_id"))?)
+        }
+        None => None,
+    };
+    let (customers, query) = methods::saved(db, &caller.user, livemode, with.as_ref()).await?;
+    let (_, visible) = methods::saved(db, &caller.user, livemode, None).await?;
+    let (rows, has_more) = page_by_time(query, visible, &paging, (C::CreatedAt, C::Id), db).await?;
+    let mut views = Vec::with_capacity(rows.len());
+    for row in rows {
+        let seller = seller_of(&app, &row.stripe_account, row.livemode).await?;
+        let customer = customers.iter().find(|one| one.id == row.customer_id);
+        views.push(method_view(row, customer, seller));
+    }
+    Ok(Json(paging.list((views, has_more), |view| view)))
+}
+
+async fn shown(
+    app: &App,
+    (row, customer): (payment_method::Model, customer::Model),
+) -> Answer<PaymentMethodView> {
+    let seller = seller_of(app, &row.stripe_account, row.livemode).await?;
+    Ok(Json(method_view(row, Some(&customer), seller)))
+}
+
+async fn read_method(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Answer<PaymentMethodView> {
+    shown(
+        &app,
+        methods::of_buyer(&app.db.read, &caller.user, &id).await?,
+    )
+    .await
+}
+
+async fn make_default(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    ValidJson(Empty {}): ValidJson<Empty>,
+) -> Answer<PaymentMethodView> {
+    shown(&app, methods::make_default(&app, &caller, &id).await?).await
+}
+
+async fn detach(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    ValidJson(Empty {}): ValidJson<Empty>,
+) -> Answer<PaymentMethodView> {
+    shown(&app, methods::detach(&app, &caller, &id).await?).await
+}
