@@ -311,8 +311,8 @@ export class Checkout<O extends OpenOptions = OpenOptions> {
 
   /** What is final is no longer under way: the next click is another checkout. What isn't stays, so that nothing is paid twice. */
   private async end(action: string | undefined, outcome: Outcome): Promise<Outcome> {
-    const { verification, result } = outcome
-    if (!verification || !judge(verification).isFinal || result === 'processing') return outcome
+    const { verification } = outcome
+    if (!verification || !judge(verification).isFinal || verification.status === 'processing') return outcome
     if (action !== undefined) await this.souk.kept.end(action)
     this.platform.announce?.(outcome.id)
     return outcome

@@ -755,11 +755,41 @@ export interface paths {
         /**
          * Cancel a payment intent
          * @description Closes an open intent, so that it can no longer be paid (Stripe's
-         *     `POST /v1/payment_intents/{id}/cancel`), and ends its order. For the buyer, the guest with the order
+         *     `POST /v1/payment_intents/{id}/cancel`), and ends its order. Money that is held is released, and the goods go
+         *     back to stock; that only the seller's owner and admins may do, also with the intent of a Checkout Session. For the buyer, the guest with the order
          *     secret, the seller's owner and admins. If Stripe says that it has been paid meanwhile, the payment is
          *     confirmed instead and the answer is 409.
          */
         post: operations["cancelPaymentIntent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_intents/{id}/capture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment intent, by Stripe's id.
+                 * @example pi_3SouK9Intent
+                 */
+                id: components["parameters"]["PaymentIntentId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Capture held money
+         * @description Takes money that is held, of an intent or a Checkout Session with `capture_method: manual`, whole or in part (Stripe's
+         *     `POST /v1/payment_intents/{id}/capture`). The rest is released; the application fee is taken in proportion. For
+         *     the seller's owner and admins. The same capture again answers what became of the first. If Stripe doesn't answer, a job
+         *     repeats it, and so may you.
+         */
+        post: operations["capturePaymentIntent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -928,7 +958,8 @@ export interface paths {
         /**
          * Cancel an order
          * @description For the buyer, the guest with the order secret, the seller's owner and admins, while the order is
-         *     unpaid, or if it cost nothing and isn't fulfilled: its goods then come back to stock. Asks Stripe to expire the payment page first; if Stripe says that it is complete, the
+         *     unpaid, or if it cost nothing and isn't fulfilled: its goods then come back to stock. Of an order whose money
+         *     is held the seller's side alone, who releases it so, unless a shipment was sent. Asks Stripe to expire the payment page first; if Stripe says that it is complete, the
          *     payment is confirmed instead and the answer is 409. An order that ended without payment is answered
          *     as it is. For a paid order make a refund.
          */
@@ -2109,13 +2140,14 @@ export interface components {
         ProductStatus: "active" | "archived";
         /**
          * @description `pending`: waiting for the buyer. `processing`: a slow method, such as a bank debit, is under way.
+         *     `authorized`: the money is held until the seller captures it, and the stock is taken.
          *     `paid`: the money is there. `refund_due`: paid but not deliverable, the money is going back.
          *     `refunded`: all of it has gone back. `cancelled`: called off before it was paid.
          *     `cancelled_sold_out`: free, and gone before it was confirmed. `expired`: the page was closed
          *     unpaid. `failed`: the payment failed.
          * @enum {string}
          */
-        OrderStatus: "pending" | "processing" | "paid" | "refund_due" | "refunded" | "cancelled" | "cancelled_sold_out" | "expired" | "failed";
+        OrderStatus: "pending" | "processing" | "authorized" | "paid" | "refund_due" | "refunded" | "cancelled" | "cancelled_sold_out" | "expired" | "failed";
         /**
          * @description `requested`: Stripe has not answered yet; with a `failure_reason` it is no longer asked, and a person must look. `blocked`: Stripe refused it and a person must look. The others are Stripe's own.
          * @enum {string}
@@ -2177,7 +2209,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2312,6 +2344,7 @@ export interface components {
              * @description Required of guests; otherwise yours unless given.
              */
             customer_email?: string;
+            capture_method?: components["schemas"]["CaptureMethod"];
             metadata?: components["schemas"]["Metadata"];
         };
         CheckoutSessionCreate: {
@@ -2338,6 +2371,7 @@ export interface components {
              * @default 86400
              */
             expires_in?: number;
+            capture_method?: components["schemas"]["CaptureMethod"];
             metadata?: components["schemas"]["Metadata"];
         };
         OrderFulfil: {
@@ -2725,6 +2759,11 @@ export interface components {
             has_more: boolean;
             data: components["schemas"]["PromotionCode"][];
         };
+        /**
+         * @description `manual`: the money is held until the seller captures it, with `POST /v1/payment_intents/{id}/capture`.
+         * @enum {string}
+         */
+        CaptureMethod: "automatic" | "manual";
         /** @enum {string} */
         SessionStatus: "open" | "processing" | "authorized" | "complete" | "expired" | "failed" | "canceled";
         CheckoutSession: {
@@ -2760,6 +2799,16 @@ export interface components {
              * @description What is asked for: the seller's basis points of what is to be paid (a given `promotion_code` is taken off), plus the fixed part. If a code takes something off later, what was too much goes back to the seller.
              */
             application_fee_amount: number;
+            capture_method: components["schemas"]["CaptureMethod"];
+            /** @description With `capture_method: manual`, once the money is held: the intent that is captured or canceled. */
+            payment_intent: string | null;
+            /**
+             * Format: int64
+             * @description What the seller can capture, while the money is held.
+             */
+            amount_capturable: number | null;
+            /** @description Until when it can be captured, as far as Stripe says. Then the authorization lapses, and nothing is charged. */
+            capture_before: components["schemas"]["Time"] | null;
             allow_promotion_codes: boolean;
             /** @description Stripe's id of the promotion code that was given, or that the buyer entered: then null until the payment is confirmed. */
             stripe_promotion_code: string | null;
@@ -2795,6 +2844,14 @@ export interface components {
             amount_received: number;
             /**
              * Format: int64
+             * @description What the seller can capture, while the money is held.
+             */
+            amount_capturable: number | null;
+            /** @description Until when it can be captured, as far as Stripe says. Then the authorization lapses, and nothing is charged. */
+            capture_before: components["schemas"]["Time"] | null;
+            capture_method: components["schemas"]["CaptureMethod"];
+            /**
+             * Format: int64
              * @description What is asked for.
              */
             application_fee_amount: number;
@@ -2822,7 +2879,7 @@ export interface components {
         Verification: {
             /** @constant */
             object: "verification";
-            /** @description Whether the order is paid. Of several orders: whether any is. */
+            /** @description Whether the order is paid, or its money is held until the seller captures it. Of several orders: whether any is. */
             success: boolean;
             status: components["schemas"]["OrderStatus"];
             /** @description Whether the money is due back and the refund failed. The order stays `refund_due` until somebody refunds it anew or settles it. */
@@ -2878,6 +2935,21 @@ export interface components {
             shipments: components["schemas"]["Shipment"][];
             /** @description Disputes of the order's payments, as Stripe last showed them. */
             disputes: components["schemas"]["OrderDispute"][];
+            /** @description The money that is held for it, while its status is `authorized`. */
+            authorization: {
+                /** @description What is captured or canceled. */
+                payment_intent: string | null;
+                /** Format: int64 */
+                amount_capturable: number | null;
+                capture_before: components["schemas"]["Time"] | null;
+                /**
+                 * Format: int64
+                 * @description What is being captured, until Stripe has answered.
+                 */
+                capture_amount: number | null;
+                /** @description Why Stripe refused the last capture. */
+                capture_refusal: string | null;
+            } | null;
             fulfilled_at: components["schemas"]["Time"] | null;
             tracking_number: string | null;
             paid_at: components["schemas"]["Time"] | null;
@@ -3021,7 +3093,7 @@ export interface components {
             object: "order_event";
             order_id: components["schemas"]["OrderId"];
             /** @enum {string} */
-            type: "created" | "session_created" | "processing" | "paid" | "refund_due" | "refund_requested" | "refund_succeeded" | "refund_failed" | "refund_blocked" | "refund_settled_outside_stripe" | "refund_canceled" | "refunded" | "restocked" | "dispute_created" | "dispute_updated" | "dispute_closed" | "dispute_evidence_requested" | "dispute_evidence_submitted" | "dispute_evidence_refused" | "dispute_accepted" | "fraud_warning" | "cancelled" | "cancelled_sold_out" | "expired" | "failed" | "shipped" | "shipment_updated" | "shipment_voided" | "delivered" | "fulfilled";
+            type: "created" | "session_created" | "processing" | "authorized" | "capture_requested" | "paid" | "refund_due" | "refund_requested" | "refund_succeeded" | "refund_failed" | "refund_blocked" | "refund_settled_outside_stripe" | "refund_canceled" | "refunded" | "restocked" | "dispute_created" | "dispute_updated" | "dispute_closed" | "dispute_evidence_requested" | "dispute_evidence_submitted" | "dispute_evidence_refused" | "dispute_accepted" | "fraud_warning" | "cancelled" | "cancelled_sold_out" | "expired" | "failed" | "shipped" | "shipment_updated" | "shipment_voided" | "delivered" | "fulfilled";
             /** @description What belongs to this type; an open map. */
             data: {
                 [key: string]: unknown;
@@ -5576,8 +5648,62 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description `payment_intent_not_open`, `stripe_refused`. The intent was paid, is being paid or has ended, or Stripe refuses. */
+            /** @description `payment_intent_not_open`, `capture_in_progress`, `stripe_refused`. The intent was paid, is being paid or has ended, or Stripe refuses. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer; nothing is known to have changed. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    capturePaymentIntent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment intent, by Stripe's id.
+                 * @example pi_3SouK9Intent
+                 */
+                id: components["parameters"]["PaymentIntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "amount": 3000
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * Format: int64
+                     * @description Minor units; by default all that is held.
+                     */
+                    amount?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The intent, captured. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentIntent"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description `payment_not_authorized`, `capture_in_progress`, `capture_exceeds_authorized`, `stripe_refused`. No money is held, another capture is under way, so much isn't held, or Stripe refuses. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -5870,8 +5996,9 @@ export interface operations {
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description `order_already_paid`, `order_fulfilled`, `stripe_refused`. The order is paid or its payment is on the way, a free one has been fulfilled, or Stripe refuses. */
+            /** @description `order_already_paid`, `order_fulfilled`, `capture_in_progress`, `stripe_refused`. The order is paid or its payment is on the way, goods were sent, held money is being captured, or Stripe refuses. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

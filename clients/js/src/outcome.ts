@@ -7,7 +7,8 @@ type OrderStatus = Schemas['OrderStatus']
 
 /**
  * - `paid`: the money is there.
- * - `processing`: the money is under way: a slow method such as a bank debit, or (`verification.status` is `refund_due`) back to the buyer.
+ * - `processing`: the money is under way, and `verification.status` says where: a slow method such as a bank debit (`processing`), held
+ *   until the seller ships (`authorized`), or back to the buyer (`refund_due`).
  * - `failed`: the payment failed; nothing was charged.
  * - `expired`: the payment page was closed unpaid.
  * - `refunded`: it was paid, and all of the money has gone back.
@@ -32,6 +33,7 @@ export interface Outcome {
 const RESULTS: Record<OrderStatus, Result | null> = {
   pending: null,
   processing: 'processing',
+  authorized: 'processing',
   paid: 'paid',
   refund_due: null,
   refunded: 'refunded',
@@ -43,14 +45,16 @@ const RESULTS: Record<OrderStatus, Result | null> = {
 
 /** What an answer means, and whether asking again would change it. */
 export function judge(answer: Verification): { result: Result; isFinal: boolean } {
-  if (answer.success) return { result: 'paid', isFinal: true }
   const { status } = answer
+  const result = RESULTS[status]
+  // Of several orders one is paid, or held.
+  if (answer.success && result) return { result, isFinal: true }
   const isOpen = status === 'pending' || status === 'processing'
   // Nobody can learn more of a shop that has left.
   if (isOpen && answer.seller_disconnected) return { result: 'unknown', isFinal: true }
   // A server that is newer than this knows states that this doesn't.
   const open = answer.orders.filter((order) => !RESULTS[order.status])
-  if (open.length === 0) return { result: RESULTS[status] ?? 'unknown', isFinal: true }
+  if (open.length === 0) return { result: result ?? 'unknown', isFinal: true }
   if (open.every((order) => order.status === 'refund_due')) {
     // Where the money was to go back and doesn't, a person must see to it.
     const isStuck = open.some((order) => order.refund_failed || order.disputed)

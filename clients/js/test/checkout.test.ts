@@ -35,6 +35,8 @@ test('each state of an order is its result, and what may still change is asked a
   const rows: [string, object, string, boolean][] = [
     ['paid', none, 'paid', true],
     ['processing', none, 'processing', true],
+    // Held is not paid, though the sale has succeeded.
+    ['authorized', { success: true }, 'processing', true],
     ['failed', none, 'failed', true],
     ['expired', none, 'expired', true],
     ['refunded', none, 'refunded', true],
@@ -309,6 +311,15 @@ test('what ended unpaid makes way for a new session in the same click', async ()
     const later = new Checkout(it.server.client(it.storage), it.stage, it.ui.ui, it.clock)
     const outcome = await later.open(request)
     assert.deepEqual([outcome.result, outcome.id], ['paid', 'cs_2'], ended)
+  }
+})
+
+test('a bank debit under way is no second order, and a sale that is held makes way for the next', async () => {
+  for (const [status, next] of [['processing', 'cs_1'], ['authorized', 'cs_2']] as const) {
+    const it = shop(() => answer(status, { success: status === 'authorized' }))
+    it.stage.show = async () => 'dismiss'
+    assert.equal((await it.checkout.open(request)).result, 'processing')
+    assert.equal((await it.checkout.open(request)).id, next)
   }
 })
 
