@@ -142,9 +142,6 @@ export class Checkout<O extends OpenOptions = OpenOptions> {
     const { now, random, sleep } = this.timers
     const end = now() + (options.patience ?? PATIENCE)
     const outcome: Outcome = { result: 'unknown', id, verification: null, message: null }
-    // The one answer must not be that of a moment before.
-    const stale = this.askedAt + STALE - now()
-    if (options.once && stale > 0) await sleep(stale, options.signal)
     for (let delay = FIRST_DELAY; ; delay = Math.min(LONGEST_DELAY, delay * 1.5)) {
       let wait = pause(delay, random())
       try {
@@ -194,6 +191,9 @@ export class Checkout<O extends OpenOptions = OpenOptions> {
 
   /** The buyer has closed the page, which many do after paying: only the server knows. */
   private async verifyLeft(id: string, signal?: AbortSignal): Promise<Outcome> {
+    // The one answer must not be that of a moment before.
+    const stale = this.askedAt + STALE - this.timers.now()
+    if (stale > 0) await this.timers.sleep(stale, signal)
     const outcome = await this.verify(id, { once: true, patience: PATIENCE_SHORT, signal })
     return isUnpaid(outcome) ? { ...outcome, result: 'cancelled' } : outcome
   }
