@@ -19,6 +19,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 // The shop: the example's files, with the demo's product that is never sold out.
 const { outputFiles } = await build({
+  absWorkingDir: process.cwd(),
   entryPoints: ['examples/web/shop.ts'],
   bundle: true,
   format: 'esm',

@@ -13,6 +13,7 @@ const doubles = { 'react-native': 'react-native', 'expo-web-browser': 'expo-web-
 const alias = { '@souk/client': './src/client.ts', '@souk/client/react-native': './src/react-native.ts', '@souk/client/react': './src/react.ts' }
 for (const [name, file] of Object.entries(doubles)) alias[name] = `./test/doubles/${file}.ts`
 await build({
+  absWorkingDir: here,
   alias,
   entryPoints: entryPoints.map((name) => `test/${name}`),
   bundle: true,
