@@ -840,6 +840,284 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the customers of a seller
+         * @description The buyers who have saved something with a seller of yours, newest first.
+         */
+        get: operations["listCustomers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customers/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read yourself as a seller's customer
+         * @description What you are called and billed as with this seller. There is one of you for each seller, made when you first
+         *     save something there or change it here; before that the answer is 404.
+         */
+        get: operations["getMyCustomer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change yourself as a seller's customer
+         * @description Changes the fields that are sent. `metadata` is merged key by key, as at Stripe; an empty string removes a key;
+         *     null removes the others. Stripe is told afterwards, and what is changed there comes back here. Should Stripe
+         *     refuse a change, it is undone.
+         */
+        patch: operations["updateMyCustomer"];
+        trace?: never;
+    };
+    "/v1/customers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The customer.
+                 * @example ctm_01kas5a1b2c3d4
+                 */
+                id: components["parameters"]["CustomerId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a customer
+         * @description For the buyer, the seller's owner and admins.
+         */
+        get: operations["getCustomer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_methods": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List your saved cards
+         * @description The payment methods that you have saved, newest first; with `seller_id` those with one seller. Each can be used
+         *     with that seller alone. Only what tells one from another is kept here: Stripe has the rest.
+         */
+        get: operations["listPaymentMethods"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_methods/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment method, by Stripe's id.
+                 * @example pm_1SouK9Card
+                 */
+                id: components["parameters"]["PaymentMethodId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a saved card
+         * @description For its buyer alone.
+         */
+        get: operations["getPaymentMethod"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_methods/{id}/default": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment method, by Stripe's id.
+                 * @example pm_1SouK9Card
+                 */
+                id: components["parameters"]["PaymentMethodId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a saved card the default
+         * @description The default with its seller is what invoices are paid with, and charges while you aren't there (Stripe's
+         *     `invoice_settings.default_payment_method`). For its buyer alone.
+         */
+        post: operations["makePaymentMethodDefault"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_methods/{id}/detach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment method, by Stripe's id.
+                 * @example pm_1SouK9Card
+                 */
+                id: components["parameters"]["PaymentMethodId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a saved card
+         * @description Takes it from you for good (Stripe's `POST /v1/payment_methods/{id}/detach`). From then on it is 404, and if it
+         *     was the default there is none. For its buyer alone.
+         */
+        post: operations["detachPaymentMethod"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/setup_intents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Save a card without paying
+         * @description Opens a setup intent on the seller's account (Stripe's `POST /v1/setup_intents`) for you as its customer. Give
+         *     `publishable_key`, `stripe_account` and `client_secret` to Stripe.js. What it saves can be used with this seller
+         *     alone. You must be logged in: a guest has nobody to save it for.
+         *
+         *     With a `mandate_text` the card may be charged while you aren't there. Send the words that you were shown and
+         *     agreed to: they are kept with the time and where you were. An intent that nobody finishes within 24 hours is
+         *     canceled.
+         */
+        post: operations["createSetupIntent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/setup_intents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The setup intent, by Stripe's id.
+                 * @example seti_1SouK9Setup
+                 */
+                id: components["parameters"]["SetupIntentId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a setup intent
+         * @description For its buyer alone. While it is open there is a `client_secret`, which is read from Stripe each time and never kept.
+         */
+        get: operations["getSetupIntent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/setup_intents/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The setup intent, by Stripe's id.
+                 * @example seti_1SouK9Setup
+                 */
+                id: components["parameters"]["SetupIntentId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find out whether the card is saved
+         * @description Asks Stripe at most once in two seconds. For its buyer alone.
+         */
+        post: operations["verifySetupIntent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/setup_intents/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The setup intent, by Stripe's id.
+                 * @example seti_1SouK9Setup
+                 */
+                id: components["parameters"]["SetupIntentId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a setup intent
+         * @description Closes an open one, so that nothing can be saved by it any more. For its buyer alone.
+         */
+        post: operations["cancelSetupIntent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders": {
         parameters: {
             query?: never;
@@ -2102,6 +2380,9 @@ export interface components {
         StripeAccountId: string;
         CheckoutSessionId: string;
         PaymentIntentId: string;
+        SetupIntentId: string;
+        PaymentMethodId: string;
+        CustomerId: string;
         DisputeId: string;
         PayoutId: string;
         BalanceTransactionId: string;
@@ -2209,7 +2490,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2345,6 +2626,28 @@ export interface components {
              */
             customer_email?: string;
             capture_method?: components["schemas"]["CaptureMethod"];
+            metadata?: components["schemas"]["Metadata"];
+        };
+        SetupIntentCreate: {
+            seller_id: components["schemas"]["SellerId"];
+            /** @description What you have agreed to be charged for while you aren't there, as you were shown it. Without it the card is charged only when you pay yourself. */
+            mandate_text?: string;
+            metadata?: components["schemas"]["Metadata"];
+        };
+        CustomerUpdate: {
+            seller_id: components["schemas"]["SellerId"];
+            name?: string | null;
+            phone?: string | null;
+            /** @description Replaced as a whole. */
+            address?: {
+                line1?: string | null;
+                line2?: string | null;
+                postal_code?: string | null;
+                city?: string | null;
+                state?: string | null;
+                /** @description ISO 3166-1. */
+                country?: string | null;
+            } | null;
             metadata?: components["schemas"]["Metadata"];
         };
         CheckoutSessionCreate: {
@@ -2902,6 +3205,114 @@ export interface components {
                 /** @description Null for those who may not read it. */
                 order: components["schemas"]["Order"] | null;
             }[];
+        };
+        Customer: {
+            id: components["schemas"]["CustomerId"];
+            /** @constant */
+            object: "customer";
+            user_id: components["schemas"]["UserId"];
+            seller_id: components["schemas"]["SellerId"] | null;
+            /** @description Stripe's `cus_…` on the seller's account; null until something is saved, and after it was deleted there. */
+            stripe_customer: string | null;
+            livemode: boolean;
+            name: string | null;
+            /** @description Where Stripe sends receipts. */
+            email: string | null;
+            phone: string | null;
+            /** @description Where they are billed. */
+            address: {
+                line1: string | null;
+                line2: string | null;
+                postal_code: string | null;
+                city: string | null;
+                state: string | null;
+                country: string | null;
+            } | null;
+            /** @description As Stripe last showed them. */
+            tax_ids: {
+                /** @description Stripe's, such as `eu_vat`. */
+                type: string;
+                value: string;
+            }[];
+            /** @description What invoices are paid with, and charges while the buyer isn't there. */
+            default_payment_method: string | null;
+            metadata: components["schemas"]["Metadata"];
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        CustomerList: {
+            /** @constant */
+            object: "list";
+            /** @description The path of this list. */
+            url: string;
+            has_more: boolean;
+            data: components["schemas"]["Customer"][];
+        };
+        PaymentMethod: {
+            id: components["schemas"]["PaymentMethodId"];
+            /** @constant */
+            object: "payment_method";
+            customer_id: components["schemas"]["CustomerId"];
+            /** @description With whom alone it can be used. */
+            seller_id: components["schemas"]["SellerId"] | null;
+            /** @description Stripe's, such as `card`. */
+            type: string;
+            /** @description Of a card, such as `visa`. */
+            brand: string | null;
+            last4: string | null;
+            /** @description Of a card. */
+            exp_month: number | null;
+            /** @description Of a card. */
+            exp_year: number | null;
+            /** @description Such as `apple_pay`. */
+            wallet: string | null;
+            is_default: boolean;
+            /** @description Whether the buyer has agreed to charges while they aren't there. */
+            off_session: boolean;
+            detached_at: components["schemas"]["Time"] | null;
+            created_at: components["schemas"]["Time"];
+        };
+        PaymentMethodList: {
+            /** @constant */
+            object: "list";
+            /** @description The path of this list. */
+            url: string;
+            has_more: boolean;
+            data: components["schemas"]["PaymentMethod"][];
+        };
+        SetupIntent: {
+            id: components["schemas"]["SetupIntentId"];
+            /** @constant */
+            object: "setup_intent";
+            seller_id: components["schemas"]["SellerId"];
+            customer_id: components["schemas"]["CustomerId"];
+            livemode: boolean;
+            /** @enum {string} */
+            status: "open" | "processing" | "succeeded" | "canceled" | "failed";
+            /** @description What it has saved. */
+            payment_method: string | null;
+            /** @description What the buyer has agreed to. */
+            mandate: {
+                text: string;
+                agreed_at: components["schemas"]["Time"];
+            } | null;
+            /** @description For Stripe.js, while it is open. It is not kept. */
+            client_secret: string | null;
+            /** @description For Stripe.js: `STRIPE_PUBLISHABLE_KEY`, or null where that is not set. */
+            publishable_key: string | null;
+            /** @description For Stripe.js (`stripeAccount`). */
+            stripe_account: string;
+            /** @description Why the last try failed, while the buyer may try again. */
+            last_error: {
+                /** @description Stripe's, such as `card_declined`. */
+                code: string | null;
+                /** @description The bank's reason; `generic_decline` for what a thief must not learn. */
+                decline_code: string | null;
+                /** @description What to tell the buyer, in a sentence. */
+                message: string;
+            } | null;
+            metadata: components["schemas"]["Metadata"];
+            created_at: components["schemas"]["Time"];
         };
         Order: {
             id: components["schemas"]["OrderId"];
@@ -3912,6 +4323,21 @@ export interface components {
          * @example pi_3SouK9Intent
          */
         PaymentIntentId: components["schemas"]["PaymentIntentId"];
+        /**
+         * @description The setup intent, by Stripe's id.
+         * @example seti_1SouK9Setup
+         */
+        SetupIntentId: components["schemas"]["SetupIntentId"];
+        /**
+         * @description The customer.
+         * @example ctm_01kas5a1b2c3d4
+         */
+        CustomerId: components["schemas"]["CustomerId"];
+        /**
+         * @description The payment method, by Stripe's id.
+         * @example pm_1SouK9Card
+         */
+        PaymentMethodId: components["schemas"]["PaymentMethodId"];
         /**
          * @description The order.
          * @example ord_01kas5c2m6w8y4
@@ -5793,6 +6219,463 @@ export interface operations {
                     "text/html": components["schemas"]["Html"];
                 };
             };
+        };
+    };
+    listCustomers: {
+        parameters: {
+            query: {
+                /**
+                 * @description The seller whose rows are wanted.
+                 * @example sel_01kas3x0v4m2q8
+                 */
+                seller_id: components["parameters"]["SellerFilterRequired"];
+                /**
+                 * @description How many to give.
+                 * @example 10
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description An id of this list; give what comes after it. Not together with `ending_before`. */
+                starting_after?: components["parameters"]["StartingAfter"];
+                /** @description An id of this list; give what comes before it. Not together with `starting_after`. */
+                ending_before?: components["parameters"]["EndingBefore"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of customers. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerList"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller of yours. */
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    getMyCustomer: {
+        parameters: {
+            query: {
+                /**
+                 * @description The seller whose rows are wanted.
+                 * @example sel_01kas3x0v4m2q8
+                 */
+                seller_id: components["parameters"]["SellerFilterRequired"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The customer. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. There is no such seller, or you have saved nothing there. */
+            404: components["responses"]["NotFound"];
+            /** @description `seller_not_active`. The seller has no Stripe account yet. */
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    updateMyCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "seller_id": "sel_01kas3x0v4m2q8",
+                 *       "name": "Sam Buyer",
+                 *       "address": {
+                 *         "line1": "Hauptstr. 1",
+                 *         "postal_code": "10115",
+                 *         "city": "Berlin",
+                 *         "country": "DE"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["CustomerUpdate"];
+            };
+        };
+        responses: {
+            /** @description The customer, as changed. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller. */
+            404: components["responses"]["NotFound"];
+            /** @description `seller_not_active`. The seller has no Stripe account yet. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    getCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The customer.
+                 * @example ctm_01kas5a1b2c3d4
+                 */
+                id: components["parameters"]["CustomerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The customer. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Customer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    listPaymentMethods: {
+        parameters: {
+            query?: {
+                /** @description Only of this seller. */
+                seller_id?: components["parameters"]["SellerFilter"];
+                /**
+                 * @description How many to give.
+                 * @example 10
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description An id of this list; give what comes after it. Not together with `ending_before`. */
+                starting_after?: components["parameters"]["StartingAfter"];
+                /** @description An id of this list; give what comes before it. Not together with `starting_after`. */
+                ending_before?: components["parameters"]["EndingBefore"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of payment methods. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentMethodList"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller. */
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    getPaymentMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment method, by Stripe's id.
+                 * @example pm_1SouK9Card
+                 */
+                id: components["parameters"]["PaymentMethodId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The payment method. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentMethod"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    makePaymentMethodDefault: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment method, by Stripe's id.
+                 * @example pm_1SouK9Card
+                 */
+                id: components["parameters"]["PaymentMethodId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description The payment method, now the default. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentMethod"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    detachPaymentMethod: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment method, by Stripe's id.
+                 * @example pm_1SouK9Card
+                 */
+                id: components["parameters"]["PaymentMethodId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description The payment method, no longer saved. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentMethod"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `stripe_refused`, `seller_not_active`. Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer. Ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createSetupIntent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes repeating the request safe. See "Idempotency" above.
+                 * @example 0f4c9a52-6f0e-4f0e-9d0f-5a3c2b1e7d11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "seller_id": "sel_01kas3x0v4m2q8",
+                 *       "mandate_text": "Mira's Lamps may charge this card for each delivery."
+                 *     }
+                 */
+                "application/json": components["schemas"]["SetupIntentCreate"];
+            };
+        };
+        responses: {
+            /** @description The open setup intent. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupIntent"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller. */
+            404: components["responses"]["NotFound"];
+            /** @description `seller_not_active`, `charges_unsupported`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, Stripe refuses, or the same key is still being worked on. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`, `idempotency_mismatch`. A field is wrong, or the key was used with another body. */
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer. Repeat with the same key. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getSetupIntent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The setup intent, by Stripe's id.
+                 * @example seti_1SouK9Setup
+                 */
+                id: components["parameters"]["SetupIntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The setup intent. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupIntent"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `stripe_unavailable`. Stripe did not answer, and only it has the `client_secret`. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    verifySetupIntent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The setup intent, by Stripe's id.
+                 * @example seti_1SouK9Setup
+                 */
+                id: components["parameters"]["SetupIntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description What is true now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupIntent"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer, so we can't say yet. Ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    cancelSetupIntent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The setup intent, by Stripe's id.
+                 * @example seti_1SouK9Setup
+                 */
+                id: components["parameters"]["SetupIntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description The setup intent, now canceled. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetupIntent"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `setup_intent_not_open`. It has succeeded or ended. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer; nothing is known to have changed. */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listOrders: {
