@@ -14,6 +14,8 @@ pub struct StripeFault {
     pub code: Option<String>,
     /// Stripe's `decline_code`.
     pub decline_code: Option<String>,
+    /// Stripe's `advice_code`: what to do after a decline.
+    pub advice_code: Option<String>,
     /// Stripe's `param`.
     pub param: Option<String>,
     /// Stripe's words, or ours about the connection.

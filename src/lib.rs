@@ -93,6 +93,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(payments::checkout::routes::router())
         .merge(payments::intents::routes::router())
         .merge(payments::setups::routes::router())
+        .merge(payments::off_session::routes::router())
         .merge(payments::refunds::routes::router())
         .merge(payments::disputes::routes::router())
         .merge(ledger::routes::router())

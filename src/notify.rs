@@ -1,5 +1,6 @@
 //! The mails to buyers and sellers.
 
+mod cards;
 mod shipments;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -32,6 +33,9 @@ struct Subject {
 /// # Errors
 /// The mail can't be sent, or what it is about isn't here.
 pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<()> {
+    if what == "card_expires" {
+        return cards::send(app, about).await;
+    }
     if about.split('_').next() == Some(ShipmentId::PREFIX) {
         return shipments::send(app, what, &ShipmentId::from(about)).await;
     }
@@ -40,7 +44,7 @@ pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<(
     let (address, (headline, text)) = match to {
         Recipient::Buyer => {
             let order = subject.order.as_ref().ok_or_else(unknown)?;
-            let mail = to_buyer(what, order, &subject.amount);
+            let mail = to_buyer(what, order, &subject.amount, &app.config.page("/"));
             (order.email.clone(), mail.ok_or_else(unknown)?)
         }
         Recipient::Seller => {
@@ -176,8 +180,13 @@ async fn order(app: &App, id: &OrderId) -> Result<Option<order::Model>> {
         .await?)
 }
 
-/// Headline and text of a mail to the buyer.
-fn to_buyer(what: &str, order: &order::Model, amount: &str) -> Option<(&'static str, String)> {
+/// Headline and text of a mail to the buyer. `shop` is where they can act.
+fn to_buyer(
+    what: &str,
+    order: &order::Model,
+    amount: &str,
+    shop: &str,
+) -> Option<(&'static str, String)> {
     let id = &order.id;
     Some(match what {
         "order_paid" => (
@@ -201,6 +210,14 @@ fn to_buyer(what: &str, order: &order::Model, amount: &str) -> Option<(&'static 
             "Your order sold out",
             format!(
                 "We are sorry: what you ordered in {id} sold out before your order was complete. Nothing was charged."
+            ),
+        ),
+        "payment_needs_you" => (
+            "Your payment needs you",
+            format!(
+                "The card that you have saved could not be charged for order {id} over {amount}. Your bank wants you to confirm \
+                 the payment, or the card's details are out of date. Nothing was charged. Open the order in the shop, and \
+                 confirm the payment or pay in another way: {shop}"
             ),
         ),
         "refund_due" => (

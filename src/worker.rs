@@ -543,16 +543,23 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::SubmitEvidence { submission } => payments::disputes::submit(app, submission).await,
         Job::AcceptDispute { dispute } => payments::disputes::accept(app, dispute).await,
         Job::SweepPayments => payments::reread::sweep(app).await,
-        Job::SweepSavedCards => payments::setups::sweep(app).await,
+        Job::SweepSavedCards => sweep_saved_cards(app).await,
         Job::CreateSetupIntent { setup_intent } => payments::setups::make(app, setup_intent).await,
         Job::SyncSetupIntent { setup_intent } => payments::setups::sync(app, setup_intent).await,
         Job::SyncCustomer { customer } => customers::sync(app, customer).await,
-        Job::ChargeOffSession { .. } => Ok(()),
+        Job::ChargeOffSession { payment } => payments::off_session::charge(app, payment).await,
         Job::Tidy => tidy(app).await,
         Job::KeepBooks => ledger::deadlines::keep_books(app).await,
         Job::Reconcile => reconciliation::reconcile(app).await,
         Job::Mail { what, to, about } => notify::send(app, what, *to, about).await,
     }
+}
+
+/// Looks at setup intents that nobody has finished, at charges that are to be tried again, and at cards that expire.
+async fn sweep_saved_cards(app: &App) -> Result<()> {
+    payments::setups::sweep(app).await?;
+    payments::off_session::sweep(app).await?;
+    customers::expiry::tell(app).await
 }
 
 /// Deletes answered requests' keys, and logins, whose time is over.

@@ -81,6 +81,15 @@ pub(crate) const GENERIC_DECLINE: (&str, &str, &str) = (
     "Your card was declined.",
 );
 
+/// What Stripe advises after a decline (<https://docs.stripe.com/declines/codes>); none where the issuer didn't decline.
+pub(crate) fn advice(decline_code: &str) -> Option<&'static str> {
+    match decline_code {
+        "" => None,
+        "lost_card" | "stolen_card" | "fraudulent" => Some("do_not_try_again"),
+        _ => Some("try_again_later"),
+    }
+}
+
 impl Card {
     pub fn last4(&self) -> &'static str {
         &self.number[self.number.len() - 4..]

@@ -2,7 +2,7 @@
 //! customer read again.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use souk_entity::{CustomerId, customer, payment_method};
+use souk_entity::{CustomerId, payment_method};
 
 use crate::db::Tx;
 use crate::error::Result;
@@ -19,16 +19,10 @@ pub async fn customer(tx: &Tx, event: &Event) -> Result<Effect> {
 
 /// Stages a re-read of a customer.
 pub async fn reread_customer(tx: &Tx, object: &EventObject) -> Result<Effect> {
-    use customer::Column as C;
     let (Some(account), Some(id)) = (&object.account, &object.id) else {
         return Ok(NO_CUSTOMER);
     };
-    let found = customer::Entity::find()
-        .filter(C::StripeAccount.eq(account.clone()))
-        .filter(C::Livemode.eq(object.livemode))
-        .filter(C::StripeCustomer.eq(id.as_str()))
-        .one(tx)
-        .await?;
+    let found = super::by_stripe_id(tx, account, object.livemode, id).await?;
     match found {
         Some(found) => stage(tx, found.id).await,
         None => Ok(NO_CUSTOMER),

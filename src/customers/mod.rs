@@ -5,12 +5,13 @@
 
 pub mod at_stripe;
 pub mod events;
+pub mod expiry;
 pub mod methods;
 pub mod routes;
 
 use std::collections::BTreeSet;
 
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
     QuerySelect,
@@ -52,6 +53,38 @@ pub async fn of_buyer<C: ConnectionTrait>(
         .filter(C::Livemode.eq(livemode))
         .one(db)
         .await?)
+}
+
+/// A customer by Stripe's id on an account.
+pub async fn by_stripe_id<D: ConnectionTrait>(
+    db: &D,
+    account: &AccountId,
+    livemode: bool,
+    known: &str,
+) -> Result<Option<customer::Model>> {
+    use customer::Column as C;
+    Ok(customer::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("stripe_customer IS NOT NULL"))
+        .filter(C::StripeAccount.eq(account.clone()))
+        .filter(C::Livemode.eq(livemode))
+        .filter(C::StripeCustomer.eq(known))
+        .one(db)
+        .await?)
+}
+
+/// Stages a re-read of a customer that Stripe may not know any more: account, mode and Stripe's id.
+///
+/// # Errors
+/// The database failed.
+pub async fn look_again(
+    tx: &Tx,
+    (account, livemode, known): (&AccountId, bool, &str),
+) -> Result<()> {
+    match by_stripe_id(tx, account, livemode, known).await? {
+        Some(row) => jobs::stage(tx, &Job::SyncCustomer { customer: row.id }).await,
+        None => Ok(()),
+    }
 }
 
 /// A customer by its id, locked until the transaction ends.

@@ -19,7 +19,7 @@ use crate::stripe::views::{ChargeView, Expandable, InvoiceView, PaymentIntentVie
 
 use super::confirm::confirm;
 use super::snapshot::PaymentSnapshot;
-use super::{capture, closing, disputes, fees, find, refunds};
+use super::{capture, closing, disputes, fees, find, refunds, saved_cards};
 
 /// The job: re-reads a payment's object, charge, disputes and refunds from Stripe.
 ///
@@ -35,6 +35,7 @@ pub async fn payment(app: &App, id: &PaymentId) -> Result<()> {
     if payment.status != PaymentStatus::Paid {
         return Ok(());
     }
+    saved_cards::keep_paid(app, &payment, charge.as_ref()).await?;
     disputes::match_warnings(app, &payment).await?;
     // Most charges have neither refund nor dispute, and Stripe limits how often it is asked.
     let is_undisputed = charge.as_ref().is_some_and(Expandable::is_undisputed);

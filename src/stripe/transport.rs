@@ -486,6 +486,7 @@ impl Failure {
             kind: text("type").unwrap_or_default(),
             code: text("code"),
             decline_code: text("decline_code"),
+            advice_code: text("advice_code"),
             param: text("param"),
             message: text("message").unwrap_or_else(|| format!("status {status}")),
             user_message: text("user_message"),

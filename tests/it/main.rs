@@ -33,6 +33,7 @@ mod jobs;
 mod ledger;
 mod mails;
 mod odd_lists;
+mod off_session;
 mod offers;
 mod onboarding;
 mod order_files;

@@ -463,10 +463,11 @@ pub(crate) fn declined(
         "incorrect_cvc" => error.param("cvc"),
         _ => error,
     };
-    if decline_code.is_empty() {
-        error
-    } else {
-        error.with("decline_code", json!(decline_code))
+    match cards::advice(decline_code) {
+        None => error,
+        Some(advice) => error
+            .with("decline_code", json!(decline_code))
+            .with("advice_code", json!(advice)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{disputes, intents};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, merged, retrieve},
     balance::{Booking, DAY, FeePart, book, emit_available, fees_fall_on_platform},
-    cards::Aftermath,
+    cards::{self, Aftermath},
     customers::{
         banks::Debit,
         methods::{self, MethodKind},
@@ -299,7 +299,7 @@ pub(crate) fn decline(
     });
     if !decline_code.is_empty() {
         error["decline_code"] = json!(decline_code);
-        error["advice_code"] = json!("try_again_later");
+        error["advice_code"] = json!(cards::advice(decline_code));
     }
     intents::attempt_failed(tx, intent_id, error);
     Ok(())
@@ -410,7 +410,7 @@ fn outcome(status: &str, decline_code: Option<&str>) -> Value {
         });
     }
     json!({
-        "advice_code": decline_code.map(|_| "try_again_later"),
+        "advice_code": decline_code.and_then(cards::advice),
         "network_advice_code": null,
         "network_decline_code": decline_code.map(|_| "01"),
         "network_status": if ok { "approved_by_network" } else { "declined_by_network" },

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
-    cards::{Behaviour, Card},
+    cards::{self, Behaviour, Card},
     customers::methods::{self, MethodKind},
     error::{Answer, ApiError},
     store::{Kind, Record, Tx},
@@ -366,7 +366,7 @@ pub(crate) fn attempt(
             });
             if !decline_code.is_empty() {
                 error["decline_code"] = json!(decline_code);
-                error["advice_code"] = json!("try_again_later");
+                error["advice_code"] = json!(cards::advice(decline_code));
             }
             fail(tx, id, error);
             Ok(AttemptOutcome::Declined(code, decline_code, message))

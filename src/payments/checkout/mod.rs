@@ -25,6 +25,7 @@ use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine
 use crate::{ids, money};
 
 use super::payments_of_order;
+use super::saved_cards::{self, Chosen, Wish};
 use object::Made;
 use origin::Origin;
 use placing::NewPayment;
@@ -250,6 +251,7 @@ async fn session(
     new: NewCheckout,
 ) -> Result<(Basket, NewPayment)> {
     let capture_method = CaptureChoice::method(new.capture_method);
+    let is_own_address = new.customer_email.is_none();
     let wanted = NewBasket {
         lines: new.lines,
         customer_email: new.customer_email,
@@ -275,6 +277,11 @@ async fn session(
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     // Stripe takes either a code or the field for one.
     let allow_discounts = promotion.is_none() && new.allow_promotion_codes.unwrap_or(true);
+    let chosen = match is_own_address {
+        true => saved_cards::choose(app, buyer, &basket.account, Wish::default()).await?,
+        // The receipt goes elsewhere, and Stripe takes either an address or a customer.
+        false => Chosen::default(),
+    };
     let expires_at = |lifetime_ms| app.clock.now().plus_ms(lifetime_ms).seconds();
     let new = NewSession {
         currency: &basket.currency,
@@ -283,7 +290,8 @@ async fn session(
         is_manual: capture_method == CaptureMethod::Manual,
         success_url: &success_url.at_stripe,
         cancel_url: &cancel_url.at_stripe,
-        email: Some(&basket.email),
+        email: Some(basket.email.as_str()).filter(|_| chosen.customer.is_none()),
+        customer: chosen.customer.as_deref(),
         expires_at: lifetime_ms.map(expires_at),
         allow_promotion_codes: allow_discounts,
         promotion_code: promotion
@@ -303,6 +311,7 @@ async fn session(
         allow_discounts,
         success_url: Some(success_url.kept),
         cancel_url: Some(cancel_url.kept),
+        customer: chosen.customer,
         lifetime_ms,
         capture_method,
     };

@@ -17,7 +17,7 @@ use crate::jobs::{self, Job, Settled};
 use crate::stripe::requests::{checkout, intents};
 use crate::stripe::views::{PaymentIntentView, SessionView};
 use crate::stripe::{IdempotentCreate, PreparedRequest};
-use crate::{money, orders};
+use crate::{customers, money, orders};
 
 use super::super::{attempts_text, find, lock_payment, payment_by_object, shares};
 use super::METADATA_PAYMENT;
@@ -326,6 +326,11 @@ async fn refuse(app: &App, id: &PaymentId, fault: &StripeFault) -> Result<()> {
             orders::advance(&tx, &order, &from, to, data).await?;
         }
         cancel_retry(&tx, id).await?;
+        // It may be the customer that Stripe doesn't know any more.
+        if let Some(customer) = &payment.customer {
+            let of = (&payment.charge_account, payment.livemode, customer.as_str());
+            customers::look_again(&tx, of).await?;
+        }
     }
     tx.commit().await
 }

@@ -38,25 +38,28 @@ pub struct NewPayment {
     pub success_url: Option<String>,
     /// Of a session.
     pub cancel_url: Option<String>,
+    /// Stripe's customer.
+    pub customer: Option<String>,
     /// None: 24 hours.
     pub lifetime_ms: Option<i64>,
     /// Whether the seller captures the money later.
     pub capture_method: CaptureMethod,
 }
 
-/// Writes the order and its payment down, and stages the job that repeats the request if nobody answers it.
+/// Writes the order and its payment down, and stages the job that repeats the request if nobody answers it. `caller` asks for
+/// it, who need not be the buyer.
 ///
 /// # Errors
 /// The database failed, or the promotion code has been used up since.
 pub async fn place(
     app: &App,
-    buyer: Option<&Caller>,
+    caller: Option<&Caller>,
     id: OrderId,
     basket: Basket,
     new: NewPayment,
 ) -> Result<(order::Model, payment::Model)> {
     let tx = app.db.begin_write().await?;
-    let order = order_row(app, &tx, buyer, id, &basket);
+    let order = order_row(app, &tx, id, &basket);
     orders::place(&tx, &order, &basket.lines).await?;
     if let Some(code) = &new.promotion {
         redemptions::hold(&tx, code).await?;
@@ -81,27 +84,22 @@ pub async fn place(
         payment: payment.id.clone(),
     };
     jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;
-    let actor = buyer.map_or_else(|| "guest".to_owned(), Caller::principal);
+    let actor = caller.map_or_else(|| "guest".to_owned(), Caller::principal);
     let data = json!({ "amount_subtotal": order.amount_subtotal });
     audit::record(&tx, &actor, "order.created", order.id.as_ref(), data).await?;
     tx.commit().await?;
     Ok((order, payment))
 }
 
-fn order_row(
-    app: &App,
-    tx: &Tx,
-    buyer: Option<&Caller>,
-    id: OrderId,
-    basket: &Basket,
-) -> order::Model {
-    let guest_secret = buyer
+fn order_row(app: &App, tx: &Tx, id: OrderId, basket: &Basket) -> order::Model {
+    let guest_secret = basket
+        .buyer
         .is_none()
         .then(|| ids::sha256_hex(identity::order_secret(app, &id).as_bytes()));
     order::Model {
         id,
         seller_id: basket.seller.id.clone(),
-        buyer_id: buyer.map(|caller| caller.id().clone()),
+        buyer_id: basket.buyer.clone(),
         email: Some(basket.email.clone()),
         status: OrderStatus::Pending,
         livemode: app.stripe.livemode(),
@@ -162,7 +160,7 @@ fn payment_row(app: &App, tx: &Tx, basket: Basket, new: NewPayment) -> Result<pa
                 .plus_ms(new.lifetime_ms.unwrap_or(DEFAULT_LIFETIME_MS)),
         ),
         charge_type: ChargeType::Direct,
-        customer: None,
+        customer: new.customer,
         subscription: None,
         capture_method: new.capture_method,
         amount_capturable: None,

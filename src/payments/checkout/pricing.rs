@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use souk_entity::product::{self, ProductStatus};
-use souk_entity::{AccountId, Metadata, ProductId, seller};
+use souk_entity::{AccountId, Metadata, ProductId, UserId, seller};
 use validator::Validate;
 
 use crate::app::App;
@@ -44,6 +44,8 @@ pub struct Basket {
     /// Minor units.
     pub subtotal: i64,
     pub fee_rule: FeeRule,
+    /// None: a guest.
+    pub buyer: Option<UserId>,
     pub email: String,
     pub metadata: Metadata,
     pub origin: Origin,
@@ -73,6 +75,7 @@ pub async fn price(app: &App, buyer: Option<&Caller>, new: NewBasket) -> Result<
         seller,
         account,
         lines,
+        buyer: buyer.map(|caller| caller.id().clone()),
         email,
         metadata,
         origin: new.origin,

@@ -22,6 +22,7 @@ use super::checkout::origin::Origin;
 use super::checkout::placing::{self, NewPayment};
 use super::checkout::pricing::{self, NewBasket, NewLine};
 use super::checkout::{self, CaptureChoice, Checkout, METADATA_OBJECT, OWN_INTENT};
+use super::saved_cards::{self, Wish};
 use super::{capture, closing, find};
 
 /// An intent as the API asks for it.
@@ -45,6 +46,12 @@ pub struct NewPaymentIntent {
     /// `manual`: the money is held until the seller captures it.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub capture_method: Option<CaptureChoice>,
+    /// A card that the buyer has saved with the seller.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub payment_method: Option<String>,
+    /// Whether to save the card that pays it, for payments at which the buyer is there.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub save_payment_method: Option<bool>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -79,6 +86,11 @@ pub async fn open(
     let basket = pricing::price(app, buyer, wanted).await?;
     let amount = basket.subtotal;
     basket.check_total(amount)?;
+    let wish = Wish {
+        payment_method: new.payment_method.as_deref(),
+        saves: new.save_payment_method.unwrap_or(false),
+    };
+    let chosen = saved_cards::choose(app, buyer, &basket.account, wish).await?;
     let payment: PaymentId = ids::new(app.clock.now());
     let application_fee = basket.application_fee(app, amount)?;
     let description = format!("Order {id}");
@@ -92,9 +104,12 @@ pub async fn open(
         email: &basket.email,
         is_manual: capture_method == CaptureMethod::Manual,
         metadata: marks,
+        customer: chosen.customer.as_deref(),
+        payment_method: chosen.payment_method.as_deref(),
+        saves: new.save_payment_method.unwrap_or(false),
     });
     let request = app.stripe.at(&basket.account).prepare(&request);
-    let new = NewPayment {
+    let placed = NewPayment {
         id: payment,
         kind: PaymentKind::Intent,
         request,
@@ -103,10 +118,11 @@ pub async fn open(
         allow_discounts: false,
         success_url: None,
         cancel_url: None,
+        customer: chosen.customer,
         lifetime_ms: None,
         capture_method,
     };
-    let (order, payment) = placing::place(app, buyer, id, basket, new).await?;
+    let (order, payment) = placing::place(app, buyer, id, basket, placed).await?;
     checkout::begin(app, order, payment).await
 }
 

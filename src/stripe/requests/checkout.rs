@@ -28,8 +28,10 @@ pub struct NewSession<'a> {
     pub success_url: &'a str,
     /// The page for a buyer who gives up.
     pub cancel_url: &'a str,
-    /// `customer_email`.
+    /// `customer_email`. Stripe takes it or a customer.
     pub email: Option<&'a str>,
+    /// `customer`.
+    pub customer: Option<&'a str>,
     /// `expires_at`, whole seconds; none: Stripe's own 24 hours.
     pub expires_at: Option<i64>,
     /// `allow_promotion_codes`. Left out beside a `promotion_code`, as Stripe wants.
@@ -95,6 +97,9 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
     };
     if let Some(email) = new.email {
         request = request.customer_email(email);
+    }
+    if let Some(customer) = new.customer {
+        request = request.customer(customer);
     }
     if let Some(at) = new.expires_at {
         request = request.expires_at(at);

@@ -6,8 +6,8 @@ use souk_entity::Timestamp;
 use stripe_client_core::StripeRequest;
 use stripe_core::payment_intent::{
     CancelPaymentIntent, CancelPaymentIntentCancellationReason as Reason, CapturePaymentIntent,
-    CreatePaymentIntent, CreatePaymentIntentAutomaticPaymentMethods, ListPaymentIntent,
-    RetrievePaymentIntent,
+    ConfirmPaymentIntent, ConfirmPaymentIntentOffSession, CreatePaymentIntent,
+    CreatePaymentIntentAutomaticPaymentMethods, ListPaymentIntent, RetrievePaymentIntent,
 };
 
 use super::{LIMIT, created_since};
@@ -28,6 +28,24 @@ pub struct NewIntent<'a> {
     pub is_manual: bool,
     /// It is only a hint, never an authority.
     pub metadata: HashMap<String, String>,
+    /// `customer`.
+    pub customer: Option<&'a str>,
+    /// `payment_method`: the customer's card that it is to be paid by.
+    pub payment_method: Option<&'a str>,
+    /// Whether to save what pays it (`setup_future_usage`), for payments at which the customer is there.
+    pub saves: bool,
+}
+
+/// What saves a card while it pays (`setup_future_usage`).
+pub struct Saving;
+
+impl Saving {
+    const PARAMETER: &str = "setup_future_usage=on_session";
+
+    /// Whether a request, as it is stored, asks for it.
+    pub fn is_asked_by(request: &str) -> bool {
+        request.contains(Self::PARAMETER)
+    }
 }
 
 /// Creates an intent with the payment methods that the seller's dashboard allows
@@ -39,6 +57,16 @@ pub fn create(new: NewIntent<'_>) -> impl StripeRequest + use<> {
         .description(new.description)
         .receipt_email(new.email)
         .metadata(new.metadata);
+    if let Some(customer) = new.customer {
+        request = request.customer(customer);
+    }
+    if let Some(method) = new.payment_method {
+        request = request.payment_method(method);
+    }
+    if new.saves {
+        request =
+            request.setup_future_usage(stripe_shared::PaymentIntentSetupFutureUsage::OnSession);
+    }
     if new.is_manual {
         request = request.capture_method(stripe_shared::PaymentIntentCaptureMethod::Manual);
     }
@@ -46,6 +74,15 @@ pub fn create(new: NewIntent<'_>) -> impl StripeRequest + use<> {
         0 => request,
         fee => request.application_fee_amount(fee),
     }
+}
+
+/// Confirms an intent by a saved card while its holder isn't there (docs.stripe.com/api/payment_intents/confirm, `off_session`).
+/// A bank that wants to see them declines it.
+pub fn confirm_off_session(intent: &str, method: &str) -> impl StripeRequest + use<> {
+    ConfirmPaymentIntent::new(intent)
+        .payment_method(method)
+        .off_session(ConfirmPaymentIntentOffSession::Bool(true))
+        .expand(vec!["latest_charge".to_owned()])
 }
 
 /// Retrieves an intent with its newest charge.

@@ -213,6 +213,8 @@ pub struct ChargeView {
     pub payment_method_details: Option<Value>,
     /// What the buyer gave at the checkout.
     pub billing_details: Option<BillingDetailsView>,
+    /// `pm_…`.
+    pub payment_method: Option<String>,
     /// A page of Stripe's.
     pub receipt_url: Option<String>,
 }

@@ -84,6 +84,8 @@ const WHO_MAY: &[Row] = &[
     ("getMyCustomer", [401, 401, 200, 404, 404, 404, 404]),
     ("updateMyCustomer", LOGGED_IN),
     ("getCustomer", [401, 401, 200, 404, 200, 404, 200]),
+    ("createOffSessionPayment", MAKING),
+    ("getOffSessionPayment", SELLING),
     ("listPaymentMethods", LOGGED_IN),
     // Those that somebody else has saved there are none.
     ("listPaymentMethods?seller_id", LOGGED_IN),

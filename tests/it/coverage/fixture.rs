@@ -92,6 +92,7 @@ impl Fixture {
             prevented_dispute(&app, &lamp).await,
             paid_intent(&app, &shop, &buyer, &lamp).await,
             setup,
+            charge_card(&app, &shop, [&card, &customer, &lamp]).await,
             card,
             customer,
             shop.id.clone(),
@@ -315,6 +316,16 @@ async fn saved_card(app: &TestApp, shop: &Shop, buyer: &User) -> [String; 3] {
     let path = format!("/v1/setup_intents/{setup}");
     let setup = app.get(path).by(buyer).expect(200).await;
     ["id", "payment_method", "customer_id"].map(|name| text(&setup, name))
+}
+
+/// A charge on a saved card: the card, its customer, and what is bought.
+async fn charge_card(app: &TestApp, shop: &Shop, of: [&str; 3]) -> String {
+    let [card, customer, product] = of;
+    let body = json!({
+        "customer_id": customer, "payment_method": card, "lines": [{ "product_id": product, "quantity": 1 }],
+    });
+    let charge = app.post("/v1/off_session_payments", body).by(&shop.owner);
+    text(&charge.expect(201).await, "id")
 }
 
 /// A dispute of another sale, which wants no answer.
