@@ -913,6 +913,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/off_session_payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Charge a saved card while its buyer isn't there
+         * @description For the seller's owner and admins. Makes an order of the customer's, and charges a card that they have saved
+         *     with a `mandate_text` (Stripe's `off_session`). The answer comes before the bank's: read the payment
+         *     again. Where the bank wants to see the buyer, or the card's details are out of date, the buyer gets a mail,
+         *     and pays the same payment intent themselves within 14 days. Otherwise a decline is tried again after one, two
+         *     and three days, if Stripe advises it (`advice_code`). A card that the buyer removes is not charged any more.
+         */
+        post: operations["createOffSessionPayment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/off_session_payments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment.
+                 * @example pay_01kas5c2n7x9z5
+                 */
+                id: components["parameters"]["OffSessionPaymentId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a charge on a saved card
+         * @description For the seller's owner and admins.
+         */
+        get: operations["getOffSessionPayment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/payment_methods": {
         parameters: {
             query?: never;
@@ -2490,7 +2540,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2625,7 +2675,25 @@ export interface components {
              * @description Required of guests; otherwise yours unless given.
              */
             customer_email?: string;
+            /** @description A card that you have saved with this seller. Confirm with it in Stripe.js. */
+            payment_method?: components["schemas"]["PaymentMethodId"];
+            /**
+             * @description Save the card that pays, for payments at which you are there. You must be logged in.
+             * @default false
+             */
+            save_payment_method?: boolean;
             capture_method?: components["schemas"]["CaptureMethod"];
+            metadata?: components["schemas"]["Metadata"];
+        };
+        OffSessionPaymentCreate: {
+            customer_id: components["schemas"]["CustomerId"];
+            /** @description All of the customer's seller and of one currency. */
+            lines: {
+                product_id: components["schemas"]["ProductId"];
+                quantity: number;
+            }[];
+            /** @description A card that the customer has saved; their default unless given. */
+            payment_method?: components["schemas"]["PaymentMethodId"];
             metadata?: components["schemas"]["Metadata"];
         };
         SetupIntentCreate: {
@@ -3247,6 +3315,41 @@ export interface components {
             url: string;
             has_more: boolean;
             data: components["schemas"]["Customer"][];
+        };
+        OffSessionPayment: {
+            id: components["schemas"]["PaymentId"];
+            /** @constant */
+            object: "off_session_payment";
+            order_id: components["schemas"]["OrderId"];
+            seller_id: components["schemas"]["SellerId"];
+            customer_id: components["schemas"]["CustomerId"];
+            payment_method: components["schemas"]["PaymentMethodId"];
+            /** @description Null until Stripe has made it. */
+            payment_intent: components["schemas"]["PaymentIntentId"] | null;
+            livemode: boolean;
+            /**
+             * @description `trying`: now, or again at `next_try_at`. `needs_buyer`: the buyer has a mail, and only they can pay it.
+             * @enum {string}
+             */
+            status: "trying" | "needs_buyer" | "processing" | "succeeded" | "canceled";
+            currency: components["schemas"]["Currency"];
+            amount: components["schemas"]["Amount"];
+            /** Format: int64 */
+            amount_received: number;
+            /** Format: int64 */
+            application_fee_amount: number;
+            /** @description Tries that were declined. */
+            tries: number;
+            next_try_at: components["schemas"]["Time"] | null;
+            /** @description Stripe's advice after the last decline: `try_again_later`, `do_not_try_again` or `confirm_card_data`. */
+            advice_code: string | null;
+            last_error: {
+                code: string | null;
+                decline_code: string | null;
+                /** @description What to tell the buyer, in a sentence. */
+                message: string;
+            } | null;
+            created_at: components["schemas"]["Time"];
         };
         PaymentMethod: {
             id: components["schemas"]["PaymentMethodId"];
@@ -4333,6 +4436,11 @@ export interface components {
          * @example ctm_01kas5a1b2c3d4
          */
         CustomerId: components["schemas"]["CustomerId"];
+        /**
+         * @description The payment.
+         * @example pay_01kas5c2n7x9z5
+         */
+        OffSessionPaymentId: components["schemas"]["PaymentId"];
         /**
          * @description The payment method, by Stripe's id.
          * @example pm_1SouK9Card
@@ -5964,7 +6072,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong, the lines are of several sellers or currencies, the total is below the smallest charge or above the largest, by our own table or by what Stripe says, or the key was used with another body. */
+            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `payment_method_of_another_seller`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong, the lines are of several sellers or currencies, the total is below the smallest charge or above the largest, by our own table or by what Stripe says, or the key was used with another body. */
             422: components["responses"]["UnprocessableContent"];
             /** @description `stripe_unavailable`. Stripe did not answer. Repeat with the same key. */
             503: components["responses"]["ServiceUnavailable"];
@@ -6363,6 +6471,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Customer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    createOffSessionPayment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes repeating the request safe. See "Idempotency" above.
+                 * @example 0f4c9a52-6f0e-4f0e-9d0f-5a3c2b1e7d11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "customer_id": "ctm_01kas5a1b2c3d4",
+                 *       "lines": [
+                 *         {
+                 *           "product_id": "prd_01kas4b7e9r5t1",
+                 *           "quantity": 1
+                 *         }
+                 *       ],
+                 *       "payment_method": "pm_1SouK9Card"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OffSessionPaymentCreate"];
+            };
+        };
+        responses: {
+            /** @description The payment, on its way. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OffSessionPayment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. There is no such customer of yours, product, or card of the customer's; `param` says which. */
+            404: components["responses"]["NotFound"];
+            /** @description `mandate_missing`, `seller_not_active`, `product_archived`, `sold_out`, `idempotency_in_flight`. The buyer has not agreed to it, the seller can't take money, a product is archived or there is too little of it, or the same key is still being worked on. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `payment_method_of_another_seller`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong, the lines are of several sellers or of another than the customer's, or the key was used with another body. */
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    getOffSessionPayment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment.
+                 * @example pay_01kas5c2n7x9z5
+                 */
+                id: components["parameters"]["OffSessionPaymentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The payment. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OffSessionPayment"];
                 };
             };
             401: components["responses"]["Unauthorized"];
