@@ -25,7 +25,7 @@ use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine
 use crate::{ids, money};
 
 use super::payments_of_order;
-use super::saved_cards::{self, Chosen, Wish};
+use super::saved_cards::{self, Wish};
 use object::Made;
 use origin::Origin;
 use placing::NewPayment;
@@ -277,11 +277,9 @@ async fn session(
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     // Stripe takes either a code or the field for one.
     let allow_discounts = promotion.is_none() && new.allow_promotion_codes.unwrap_or(true);
-    let chosen = match is_own_address {
-        true => saved_cards::choose(app, buyer, &basket.account, Wish::default()).await?,
-        // The receipt goes elsewhere, and Stripe takes either an address or a customer.
-        false => Chosen::default(),
-    };
+    // Where the receipt goes elsewhere, it is nobody's: Stripe takes either an address or a customer.
+    let payer = buyer.filter(|_| is_own_address);
+    let chosen = saved_cards::choose(app, payer, &basket.account, Wish::default()).await?;
     let expires_at = |lifetime_ms| app.clock.now().plus_ms(lifetime_ms).seconds();
     let new = NewSession {
         currency: &basket.currency,
