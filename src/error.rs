@@ -58,6 +58,12 @@ pub enum Error {
     /// The body is no JSON at all.
     #[error("{0}")]
     MalformedJson(String),
+    /// A client secret of Stripe's was sent; `param` is the field, or none where the address holds it. It isn't repeated.
+    #[error(
+        "This holds a client secret, which is for Stripe.js in the buyer's browser and is never sent to us. Send the id alone: \
+         what stands before `_secret_`."
+    )]
+    ClientSecret { param: Option<String> },
     /// No credentials, or invalid ones.
     #[error("{1}")]
     Unauthenticated(&'static str, &'static str),
@@ -187,6 +193,7 @@ impl Error {
             Self::Invalid { .. } | Self::Overflow => (422, "invalid_request"),
             Self::InvalidWith { code, .. } => (422, code),
             Self::MalformedJson(_) => (400, "malformed_json"),
+            Self::ClientSecret { .. } => (400, "client_secret_refused"),
             Self::Unauthenticated(code, _) => (401, code),
             Self::Forbidden(_) => (403, "forbidden"),
             Self::NotFound(_) | Self::NoSuch { .. } | Self::NoRoute => (404, "not_found"),
@@ -211,7 +218,7 @@ impl Error {
         match self {
             Self::Invalid { param, .. } | Self::InvalidWith { param, .. } => Some(param),
             Self::NoSuch { param, .. } => Some(param),
-            Self::Conflict { param, .. } => param.as_deref(),
+            Self::Conflict { param, .. } | Self::ClientSecret { param } => param.as_deref(),
             _ => None,
         }
     }

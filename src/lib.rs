@@ -4,6 +4,7 @@ pub mod admin;
 pub mod app;
 pub mod audit;
 pub mod catalog;
+pub mod client_secrets;
 pub mod clock;
 pub mod config;
 pub mod countries;

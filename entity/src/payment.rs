@@ -59,6 +59,43 @@ pub enum CaptureMethod {
     Manual,
 }
 
+/// Where a session is paid (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-ui_mode).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum UiMode {
+    /// On Stripe's own page.
+    #[sea_orm(string_value = "hosted_page")]
+    HostedPage,
+    /// In a frame of Stripe's inside another page.
+    #[sea_orm(string_value = "embedded_page")]
+    EmbeddedPage,
+    /// In elements that another page arranges.
+    #[sea_orm(string_value = "elements")]
+    Elements,
+}
+
+/// Whether a buyer who has paid in a frame is sent elsewhere
+/// (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-redirect_on_completion).
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum RedirectOnCompletion {
+    /// To `return_url`.
+    #[sea_orm(string_value = "always")]
+    Always,
+    /// Where the payment method sends its buyers to another page.
+    #[sea_orm(string_value = "if_required")]
+    IfRequired,
+    /// Such payment methods are left out.
+    #[sea_orm(string_value = "never")]
+    Never,
+}
+
 /// The status of a payment. `paid` is final.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
@@ -139,6 +176,12 @@ pub struct Model {
     pub success_url: Option<String>,
     /// Of a session.
     pub cancel_url: Option<String>,
+    /// Of a session; none: `hosted_page`.
+    pub ui_mode: Option<UiMode>,
+    /// Of a session that isn't paid on Stripe's own page.
+    pub return_url: Option<String>,
+    /// Of a session in a frame.
+    pub redirect_on_completion: Option<RedirectOnCompletion>,
     /// When the session is due to expire at Stripe.
     pub expires_at: Option<Timestamp>,
     /// When Stripe was last asked about it by a verify.

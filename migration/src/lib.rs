@@ -45,6 +45,7 @@ mod m20261130_000040_status_lists;
 mod m20261130_000041_customers;
 mod m20261130_000042_saved_cards;
 mod m20261130_000043_off_session;
+mod m20261130_000045_ui_mode;
 mod m20261130_000047_captures;
 mod rebuild;
 
@@ -94,6 +95,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000041_customers::Migration),
             Box::new(m20261130_000042_saved_cards::Migration),
             Box::new(m20261130_000043_off_session::Migration),
+            Box::new(m20261130_000045_ui_mode::Migration),
             Box::new(m20261130_000047_captures::Migration),
         ]
     }

@@ -1,5 +1,7 @@
 //! Extractors of bodies, queries and paths. A refusal names the field that is wrong.
 
+use std::borrow::Cow;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
@@ -8,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor, value};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
+use crate::client_secrets;
 use crate::error::{Error, Result};
 
 use super::Paging;
@@ -68,7 +71,7 @@ fn is_type(headers: &HeaderMap, wanted: &str) -> bool {
 /// Reads a body and checks its rules.
 pub(super) fn parse<T: DeserializeOwned + Validate>(bytes: &[u8]) -> Result<T> {
     well_formed(bytes)?;
-    refuse_nul(bytes)?;
+    refuse_texts(bytes)?;
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let JsonObject(value) = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|e| field_error(&e.path().to_string(), &e.into_inner().to_string()))?;
@@ -130,28 +133,39 @@ fn well_formed(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Refuses NUL characters, since PostgreSQL can't store them in a text.
-fn refuse_nul(bytes: &[u8]) -> Result<()> {
-    if !bytes.windows(6).any(|six| six == b"\\u0000") {
+/// Refuses NUL characters, since PostgreSQL can't store them in a text, and client secrets, which we must not store.
+fn refuse_texts(bytes: &[u8]) -> Result<()> {
+    // A backslash may hide either.
+    let may_hold = bytes.contains(&b'\\') || bytes.windows(8).any(|eight| eight == b"_secret_");
+    if !may_hold {
         return Ok(());
     }
     // A second read names the field; this is rare.
     let value: serde_json::Value = serde_json::from_slice(bytes).unwrap_or_default();
-    match nul_path(&value, String::new()) {
+    if let Some(param) = path_of(&value, &client_secrets::is_in, String::new()) {
+        let param = Some(client_secrets::masked(&param).into_owned());
+        return Err(Error::ClientSecret { param });
+    }
+    match path_of(&value, &|text| text.contains('\0'), String::new()) {
         Some(param) => Err(Error::invalid(
-            param,
+            param.replace('\0', ""),
             "A text holds no NUL character (\\u0000).",
         )),
         None => Ok(()),
     }
 }
 
-fn nul_path(value: &serde_json::Value, path: String) -> Option<String> {
+/// The path of the first text, or name of a field, that is so.
+fn path_of(
+    value: &serde_json::Value,
+    is_so: &impl Fn(&str) -> bool,
+    path: String,
+) -> Option<String> {
     match value {
-        serde_json::Value::String(text) => text.contains('\0').then_some(path),
+        serde_json::Value::String(text) => is_so(text).then_some(path),
         serde_json::Value::Array(items) => {
             let mut items = items.iter().enumerate();
-            items.find_map(|(at, item)| nul_path(item, format!("{path}[{at}]")))
+            items.find_map(|(at, item)| path_of(item, is_so, format!("{path}[{at}]")))
         }
         serde_json::Value::Object(fields) => fields.iter().find_map(|(name, field)| {
             let path = if path.is_empty() {
@@ -159,10 +173,9 @@ fn nul_path(value: &serde_json::Value, path: String) -> Option<String> {
             } else {
                 format!("{path}.{name}")
             };
-            if name.contains('\0') {
-                Some(path.replace('\0', ""))
-            } else {
-                nul_path(field, path)
+            match is_so(name) {
+                true => Some(path),
+                false => path_of(field, is_so, path),
             }
         }),
         _ => None,
@@ -241,7 +254,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
             ));
         }
         let bytes = body_bytes(request, state, BODY_LIMIT).await?;
-        from_pairs(pairs(&bytes)).map(Self)
+        let all = pairs(&bytes);
+        refuse_client_secrets(&all)?;
+        from_pairs(all).map(Self)
     }
 }
 
@@ -293,6 +308,7 @@ impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Filters<F> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
+        refuse_client_secrets(&all)?;
         refuse_repeated(&all)?;
         let (paging, filters) = Paging::split(all, parts.uri.path())?;
         Ok(Self(from_pairs(filters)?, paging))
@@ -307,6 +323,7 @@ impl<F: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Unpaged<F> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
         let all = pairs(parts.uri.query().unwrap_or_default().as_bytes());
+        refuse_client_secrets(&all)?;
         Ok(Self(from_pairs(all)?, Paging::new(parts.uri.path())))
     }
 }
@@ -345,6 +362,18 @@ fn from_pairs<T: DeserializeOwned>(pairs: Vec<(String, String)>) -> Result<T> {
         let path = e.path().to_string();
         field_error(&path, &e.into_inner().to_string())
     })
+}
+
+fn refuse_client_secrets(pairs: &[(String, String)]) -> Result<()> {
+    let holds = |(name, value): &&(String, String)| {
+        client_secrets::is_in(name) || client_secrets::is_in(value)
+    };
+    match pairs.iter().find(holds) {
+        Some((name, _)) => Err(Error::ClientSecret {
+            param: Some(client_secrets::masked(name).into_owned()),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn refuse_repeated(pairs: &[(String, String)]) -> Result<()> {
@@ -398,6 +427,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self> {
         if parts.uri.path().contains("%00") {
             return Err(Error::NoRoute);
+        }
+        if let Cow::Owned(_) = client_secrets::masked_path(parts.uri.path()) {
+            return Err(Error::ClientSecret { param: None });
         }
         axum::extract::Path::<T>::from_request_parts(parts, state)
             .await

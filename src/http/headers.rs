@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::client_secrets;
 use crate::error::Error;
 use crate::ids;
 
@@ -25,13 +26,16 @@ pub async fn layer(request: Request, next: Next) -> Response {
         .headers()
         .get(&REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .filter(|id| !id.is_empty() && id.len() <= 128 && id.chars().all(|c| c.is_ascii_graphic()));
+        .filter(|id| !id.is_empty() && id.len() <= 128 && id.chars().all(|c| c.is_ascii_graphic()))
+        .filter(|id| !client_secrets::is_in(id));
     let id = given.map_or_else(
         || format!("req_{}", &ids::random_token()[..22]),
         str::to_owned,
     );
-    let span =
-        tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let span = {
+        let path = client_secrets::masked_path(request.uri().path());
+        tracing::info_span!("request", id, method = %request.method(), path = &*path)
+    };
     let begun = tokio::time::Instant::now();
     let handled = tracing::Instrument::instrument(next.run(request), span.clone());
     let mut response = CURRENT.scope(id.clone(), handled).await;

@@ -15,6 +15,7 @@ use souk_entity::{IdempotencyId, RowId, Timestamp, idempotency_key};
 use validator::Validate;
 
 use crate::app::App;
+use crate::client_secrets;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
@@ -41,6 +42,10 @@ impl<T: DeserializeOwned + Validate, S: Send + Sync> FromRequest<S> for Idempote
         let key = match request.headers().get("idempotency-key") {
             None => None,
             Some(value) => {
+                if value.to_str().is_ok_and(client_secrets::is_in) {
+                    let param = Some("Idempotency-Key".to_owned());
+                    return Err(Error::ClientSecret { param });
+                }
                 let text = value
                     .to_str()
                     .ok()

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use souk_entity::{AccountId, Timestamp};
 
+use crate::client_secrets;
 use crate::db;
 use crate::error::{Error, Result};
 
@@ -53,7 +54,7 @@ pub struct Event {
     pub api_version: Option<String>,
     /// The id of `data.object`; of a thin event's `related_object`, or the account that a link leads into.
     pub object_id: Option<String>,
-    /// The bytes as they came: JSON in UTF-8. Each effect reads the fields it needs of `data.object`, which is a snapshot
+    /// The bytes as they came, but for client secrets: JSON in UTF-8. Each effect reads the fields it needs of `data.object`, which is a snapshot
     /// of the moment of the event.
     pub payload: Bytes,
 }
@@ -89,6 +90,10 @@ impl Event {
     /// Reads an envelope. `None`: the payload is no JSON object, or has no id that Stripe could have given. Any other
     /// field of a wrong shape is left empty, so that the event can still be stored.
     pub fn read(payload: Bytes) -> Option<Self> {
+        let payload = match client_secrets::masked(std::str::from_utf8(&payload).ok()?) {
+            Cow::Owned(masked) => Bytes::from(masked),
+            Cow::Borrowed(_) => payload,
+        };
         let json = std::str::from_utf8(&payload).ok()?;
         let found = fields(json, FIELDS).or_else(|| step_by_step(json, FIELDS));
         let [

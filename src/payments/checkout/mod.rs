@@ -3,6 +3,7 @@
 
 pub mod object;
 pub(super) mod origin;
+mod page;
 pub(super) mod placing;
 pub(super) mod pricing;
 pub mod routes;
@@ -12,14 +13,14 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, EntityTrait};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use souk_entity::payment::{self, CaptureMethod, PaymentKind};
+use souk_entity::payment::{self, CaptureMethod, PaymentKind, RedirectOnCompletion, UiMode};
 use souk_entity::{Metadata, OrderId, PaymentId, order};
 use validator::Validate;
 
 use crate::app::App;
 use crate::catalog::promotions::redemptions::{self, GivenCode};
 use crate::error::{Error, Result};
-use crate::http::{allowed_redirect, app_link, deserialize_some, json_objects};
+use crate::http::{deserialize_some, json_objects};
 use crate::identity::{self, Caller};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::{ids, money};
@@ -59,12 +60,21 @@ pub struct NewCheckout {
         length(max = 254, message = "customer_email is too long.")
     )]
     pub customer_email: Option<String>,
-    /// The address after payment; by default our own page.
+    /// Where the buyer pays; by default on Stripe's own page.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub ui_mode: Option<UiMode>,
+    /// Of `hosted_page`: the address after payment; by default our own page.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub success_url: Option<String>,
-    /// The address for a buyer who gives up; by default our own page.
+    /// Of `hosted_page`: the address for a buyer who gives up; by default our own page.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub cancel_url: Option<String>,
+    /// Of the other modes: the address after payment, or after a bank's page; by default our own page.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub return_url: Option<String>,
+    /// Of `embedded_page`: whether a buyer who has paid is sent to `return_url`; by default always.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub redirect_on_completion: Option<RedirectOnCompletion>,
     /// A code of the seller's that is taken off, as the buyer types it.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub promotion_code: Option<String>,
@@ -126,7 +136,7 @@ pub struct Checkout {
     pub order: order::Model,
     /// A session's hosted page; none once it is no longer open.
     pub url: Option<String>,
-    /// An intent's, for Stripe.js; none once it is no longer open.
+    /// For Stripe.js: an intent's, or that of a session in a page of one's own; none once it is no longer open.
     pub client_secret: Option<SecretString>,
     /// A guest's proof that the order is theirs.
     pub secret: Option<String>,
@@ -252,6 +262,8 @@ async fn session(
 ) -> Result<(Basket, NewPayment)> {
     let capture_method = CaptureChoice::method(new.capture_method);
     let is_own_address = new.customer_email.is_none();
+    let id: PaymentId = ids::new(app.clock.now());
+    let page = page::of(app, &new, &id)?;
     let wanted = NewBasket {
         lines: new.lines,
         customer_email: new.customer_email,
@@ -267,11 +279,6 @@ async fn session(
     let total = money::sub(basket.subtotal, discount)?;
     basket.check_total(total)?;
     let application_fee = basket.application_fee(app, total)?;
-    let own_page = "/checkout/success?session_id={CHECKOUT_SESSION_ID}";
-    let id: PaymentId = ids::new(app.clock.now());
-    let own_cancel_page = format!("/checkout/cancelled?payment_id={id}");
-    let success_url = redirect(app, "success_url", new.success_url, own_page)?;
-    let cancel_url = redirect(app, "cancel_url", new.cancel_url, &own_cancel_page)?;
     let lifetime_ms = new
         .expires_in
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
@@ -286,8 +293,7 @@ async fn session(
         lines: session_lines(&basket),
         application_fee,
         is_manual: capture_method == CaptureMethod::Manual,
-        success_url: &success_url.at_stripe,
-        cancel_url: &cancel_url.at_stripe,
+        page: &page.at_stripe,
         email: Some(basket.email.as_str()).filter(|_| chosen.customer.is_none()),
         customer: chosen.customer.as_deref(),
         expires_at: lifetime_ms.map(expires_at),
@@ -307,8 +313,7 @@ async fn session(
         application_fee,
         promotion,
         allow_discounts,
-        success_url: Some(success_url.kept),
-        cancel_url: Some(cancel_url.kept),
+        page: page.kept,
         customer: chosen.customer,
         lifetime_ms,
         capture_method,
@@ -372,27 +377,4 @@ fn refused_request(error: Error) -> Error {
         _ => return error,
     };
     Error::invalid_with(code, param, error.to_string())
-}
-
-/// Where a buyer is sent back to.
-struct Redirect {
-    /// What Stripe is told.
-    at_stripe: String,
-    /// What the payment keeps: what was asked for, where that is an app.
-    kept: String,
-}
-
-/// The given address, if it is allowed, or our own page. An app is opened by our own page, since Stripe sends buyers to the web.
-fn redirect(app: &App, param: &str, given: Option<String>, own: &str) -> Result<Redirect> {
-    let own = app.config.page(own);
-    let is_app = |given: &String| app_link(&app.config, given).is_some();
-    let (at_stripe, kept) = match given {
-        None => (own.clone(), own),
-        Some(link) if is_app(&link) => (own, link),
-        Some(given) => {
-            let address = allowed_redirect(&app.config, param, given)?;
-            (address.clone(), address)
-        }
-    };
-    Ok(Redirect { at_stripe, kept })
 }

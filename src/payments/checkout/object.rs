@@ -26,7 +26,7 @@ use super::METADATA_PAYMENT;
 pub struct Made {
     /// A session's hosted page, whose address lets anybody pay.
     pub url: Option<String>,
-    /// An intent's, for Stripe.js.
+    /// For Stripe.js: an intent's, or that of a session in a page of one's own.
     pub client_secret: Option<SecretString>,
 }
 
@@ -76,7 +76,7 @@ impl View {
         match self {
             Self::Session(view) => Made {
                 url: view.url,
-                client_secret: None,
+                client_secret: view.client_secret.filter(|_| is_open),
             },
             Self::Intent(view) => Made {
                 url: None,

@@ -12,6 +12,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::identity::{self, Caller};
 use crate::jobs::{self, Job};
+use crate::stripe::requests::checkout::SessionPage;
 use crate::stripe::{PreparedRequest, key_until};
 use crate::{audit, ids, orders};
 
@@ -35,9 +36,7 @@ pub struct NewPayment {
     /// Whether codes may be entered on Stripe's page.
     pub allow_discounts: bool,
     /// Of a session.
-    pub success_url: Option<String>,
-    /// Of a session.
-    pub cancel_url: Option<String>,
+    pub page: SessionPage,
     /// Stripe's customer.
     pub customer: Option<String>,
     /// None: 24 hours.
@@ -153,8 +152,11 @@ fn payment_row(app: &App, tx: &Tx, basket: Basket, new: NewPayment) -> Result<pa
         key_number: 1,
         key_until: key_until(tx.now()),
         request,
-        success_url: new.success_url,
-        cancel_url: new.cancel_url,
+        success_url: new.page.success_url,
+        cancel_url: new.page.cancel_url,
+        ui_mode: new.page.ui_mode,
+        return_url: new.page.return_url,
+        redirect_on_completion: new.page.redirect_on_completion,
         expires_at: Some(
             tx.now()
                 .plus_ms(new.lifetime_ms.unwrap_or(DEFAULT_LIFETIME_MS)),

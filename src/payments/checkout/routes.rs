@@ -5,17 +5,20 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use sea_orm::ColumnTrait;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use souk_entity::order;
-use souk_entity::payment::{self, CaptureMethod, PaymentKind, PaymentStatus};
-use souk_entity::{OrderId, PaymentId, SellerId, Timestamp};
+use souk_entity::payment::{
+    self, CaptureMethod, PaymentKind, PaymentStatus, RedirectOnCompletion, UiMode,
+};
+use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp};
 use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson, deserialize_some};
 use crate::identity::MaybeCaller;
-use crate::orders::{self, Credentials, OrderAccess, OrderView};
+use crate::orders::{self, Credentials, OrderAccess, OrderView, Side};
 
 use super::super::payment_with_order;
 use super::super::sessions::verification::{self, Verification};
@@ -44,7 +47,12 @@ struct SessionResource {
     livemode: bool,
     status: &'static str,
     payment_status: &'static str,
+    ui_mode: UiMode,
     url: Option<String>,
+    /// For Stripe.js, with the publishable key and the account, which a hosted page doesn't need.
+    client_secret: Option<String>,
+    publishable_key: Option<String>,
+    stripe_account: Option<AccountId>,
     currency: String,
     amount_subtotal: i64,
     amount_discount: Option<i64>,
@@ -59,22 +67,28 @@ struct SessionResource {
     stripe_promotion_code: Option<String>,
     success_url: Option<String>,
     cancel_url: Option<String>,
+    return_url: Option<String>,
+    redirect_on_completion: Option<RedirectOnCompletion>,
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
     order_secret: Option<String>,
 }
 
-impl From<Checkout> for SessionResource {
-    fn from(checkout: Checkout) -> Self {
+impl SessionResource {
+    /// As somebody sees it who may see the order. Only for the buyer was Stripe asked for the client secret.
+    fn new(app: &App, checkout: Checkout) -> Self {
         let Checkout {
             payment,
             order,
             url,
+            client_secret,
             secret,
-            ..
         } = checkout;
         let is_manual = payment.capture_method == CaptureMethod::Manual;
         let is_held = payment.status == PaymentStatus::Authorized;
+        let is_open = payment.status == PaymentStatus::Pending;
+        let client_secret = client_secret.filter(|_| is_open);
+        let is_embedded = is_embedded(&payment);
         Self {
             object: "checkout_session",
             order_id: order.id,
@@ -86,7 +100,15 @@ impl From<Checkout> for SessionResource {
                 (PaymentStatus::Paid, _) => "paid",
                 _ => "unpaid",
             },
-            url: url.filter(|_| payment.status == PaymentStatus::Pending),
+            ui_mode: payment.ui_mode.unwrap_or(UiMode::HostedPage),
+            url: url.filter(|_| is_open),
+            client_secret: client_secret.map(|secret| secret.expose_secret().to_owned()),
+            publishable_key: app
+                .config
+                .stripe_publishable_key
+                .clone()
+                .filter(|_| is_embedded),
+            stripe_account: is_embedded.then_some(payment.charge_account),
             currency: payment.currency,
             amount_subtotal: payment.amount_subtotal,
             amount_discount: payment.amount_discount,
@@ -100,6 +122,8 @@ impl From<Checkout> for SessionResource {
             stripe_promotion_code: payment.stripe_promotion_code,
             success_url: payment.success_url,
             cancel_url: payment.cancel_url,
+            return_url: payment.return_url,
+            redirect_on_completion: payment.redirect_on_completion,
             expires_at: payment.expires_at,
             created_at: payment.created_at,
             order_secret: secret,
@@ -131,9 +155,8 @@ async fn create(
     let may_resume = request.may_resume();
     let work = async |id, new: NewCheckout| {
         let new = NewCheckout { origin, ..new };
-        Ok(SessionResource::from(
-            open_checkout(&app, buyer.as_ref(), id, may_resume, new).await?,
-        ))
+        let opened = open_checkout(&app, buyer.as_ref(), id, may_resume, new).await?;
+        Ok(SessionResource::new(&app, opened))
     };
     request.once(&app, &principal, work).await
 }
@@ -173,13 +196,40 @@ async fn read(
 ) -> Answer<SessionAnswer> {
     let (payment, order, access) = find(&app, &id, &credentials).await?;
     Ok(Json(match access {
-        Some(_) => SessionAnswer::Full(Box::new(Checkout::as_stored(payment, order).into())),
+        Some(access) => {
+            let session = as_seen(&app, access.side, payment, order).await?;
+            SessionAnswer::Full(Box::new(SessionResource::new(&app, session)))
+        }
         None => SessionAnswer::Status(SessionStatus {
             id,
             object: "checkout_session_status",
             status: session_status(payment.status),
         }),
     }))
+}
+
+/// Whether a session is paid in a page of one's own.
+fn is_embedded(payment: &payment::Model) -> bool {
+    payment.ui_mode.is_some_and(|ui| ui != UiMode::HostedPage)
+}
+
+/// A session as somebody sees it. For the buyer of an open one that is paid in a page of their own, Stripe is asked for its
+/// client secret.
+async fn as_seen(
+    app: &App,
+    side: Side,
+    payment: payment::Model,
+    order: order::Model,
+) -> Result<Checkout> {
+    let is_to_be_paid = payment.status == PaymentStatus::Pending && side == Side::Buyer;
+    if !(is_embedded(&payment) && is_to_be_paid) {
+        return Ok(Checkout::as_stored(payment, order));
+    }
+    let session = super::resume(app, order, payment).await?;
+    Ok(Checkout {
+        secret: None,
+        ..session
+    })
 }
 
 async fn expire(
@@ -191,7 +241,8 @@ async fn expire(
     let (payment, order, access) = find(&app, &id, credentials.given()?).await?;
     let access = access.ok_or(Error::NotFound("checkout session"))?;
     let payment = sessions::expire(&app, &payment, &access.actor).await?;
-    Ok(Json(Checkout::as_stored(payment, order).into()))
+    let session = Checkout::as_stored(payment, order);
+    Ok(Json(SessionResource::new(&app, session)))
 }
 
 async fn verify(

@@ -16,6 +16,7 @@ use crate::http::{deserialize_some, json_objects};
 use crate::identity::Caller;
 use crate::ids;
 use crate::orders::OrderAccess;
+use crate::stripe::requests::checkout::SessionPage;
 use crate::stripe::requests::intents::{self as request, NewIntent};
 
 use super::checkout::origin::Origin;
@@ -116,8 +117,7 @@ pub async fn open(
         application_fee,
         promotion: None,
         allow_discounts: false,
-        success_url: None,
-        cancel_url: None,
+        page: SessionPage::default(),
         customer: chosen.customer,
         lifetime_ms: None,
         capture_method,

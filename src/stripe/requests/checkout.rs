@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use souk_entity::Timestamp;
+use souk_entity::payment::{RedirectOnCompletion, UiMode};
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAdaptivePricing, CreateCheckoutSessionAutomaticTax,
     CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
@@ -11,6 +12,7 @@ use stripe_checkout::checkout_session::{
     ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
+use stripe_shared::{CheckoutSessionRedirectOnCompletion, CheckoutSessionUiMode};
 
 use super::{LIMIT, created_since};
 
@@ -24,10 +26,8 @@ pub struct NewSession<'a> {
     pub application_fee: i64,
     /// `payment_intent_data[capture_method]=manual`; else Stripe's default.
     pub is_manual: bool,
-    /// With `{CHECKOUT_SESSION_ID}`, which Stripe fills in.
-    pub success_url: &'a str,
-    /// The page for a buyer who gives up.
-    pub cancel_url: &'a str,
+    /// Where the buyer pays.
+    pub page: &'a SessionPage,
     /// `customer_email`. Stripe takes it or a customer.
     pub email: Option<&'a str>,
     /// `customer`.
@@ -42,6 +42,22 @@ pub struct NewSession<'a> {
     pub metadata: HashMap<String, String>,
     /// `client_reference_id`.
     pub reference: &'a str,
+}
+
+/// Where a session is paid, and where the buyer is sent from there. In the addresses Stripe fills in
+/// `{CHECKOUT_SESSION_ID}`.
+#[derive(Clone, Debug, Default)]
+pub struct SessionPage {
+    /// None: `hosted_page`.
+    pub ui_mode: Option<UiMode>,
+    /// Of `hosted_page`, after payment.
+    pub success_url: Option<String>,
+    /// Of `hosted_page`, for a buyer who gives up.
+    pub cancel_url: Option<String>,
+    /// Of the others.
+    pub return_url: Option<String>,
+    /// Of `embedded_page`.
+    pub redirect_on_completion: Option<RedirectOnCompletion>,
 }
 
 /// A line of a session.
@@ -83,10 +99,9 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
         .payment_intent_data(intent)
         .adaptive_pricing(adaptive)
         .automatic_tax(CreateCheckoutSessionAutomaticTax::new(false))
-        .success_url(new.success_url)
-        .cancel_url(new.cancel_url)
         .client_reference_id(new.reference)
         .metadata(new.metadata);
+    request = shown(request, new.page);
     request = match new.promotion_code {
         Some(code) => {
             let mut discount = CreateCheckoutSessionDiscounts::new();
@@ -105,6 +120,32 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
         request = request.expires_at(at);
     }
     request
+}
+
+/// The session with its page.
+fn shown(mut request: CreateCheckoutSession, page: &SessionPage) -> CreateCheckoutSession {
+    request = match page.ui_mode {
+        None | Some(UiMode::HostedPage) => request,
+        Some(UiMode::EmbeddedPage) => request.ui_mode(CheckoutSessionUiMode::EmbeddedPage),
+        Some(UiMode::Elements) => request.ui_mode(CheckoutSessionUiMode::Elements),
+    };
+    if let Some(url) = &page.success_url {
+        request = request.success_url(url);
+    }
+    if let Some(url) = &page.cancel_url {
+        request = request.cancel_url(url);
+    }
+    if let Some(url) = &page.return_url {
+        request = request.return_url(url);
+    }
+    match page.redirect_on_completion {
+        None => request,
+        Some(when) => request.redirect_on_completion(match when {
+            RedirectOnCompletion::Always => CheckoutSessionRedirectOnCompletion::Always,
+            RedirectOnCompletion::IfRequired => CheckoutSessionRedirectOnCompletion::IfRequired,
+            RedirectOnCompletion::Never => CheckoutSessionRedirectOnCompletion::Never,
+        }),
+    }
 }
 
 /// Retrieves a session with its payment intent, whose last error shows a failed asynchronous payment.

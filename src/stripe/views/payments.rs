@@ -43,6 +43,8 @@ pub struct SessionView {
     pub payment_intent: Option<Expandable<PaymentIntentView>>,
     /// The hosted page, while the session is open.
     pub url: Option<String>,
+    /// Lets whoever holds it pay the session in a page of their own. Never stored, and never logged.
+    pub client_secret: Option<SecretString>,
     /// Whole seconds.
     pub created: Option<i64>,
     /// Whole seconds.

@@ -70,7 +70,7 @@ impl Case {
                 let form = [("amount_to_capture", amount.to_string())];
                 let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
                 return self
-                    .in_the_dashboard(app, shop, &id, "capture", &form)
+                    .in_the_dashboard(app, shop, id, "capture", &form)
                     .await;
             }
             5 => return self.in_the_dashboard(app, shop, id, "cancel", &[]).await,

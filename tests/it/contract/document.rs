@@ -213,7 +213,9 @@ impl Contract {
                 serde_json::from_slice::<Value>(answered.body).unwrap_or_default()["code"].clone();
             return match answered.status {
                 429 => self.check_problem(answered).map(|()| None),
-                400 if code == "malformed_query" => self.check_problem(answered).map(|()| None),
+                400 if code == "malformed_query" || code == "client_secret_refused" => {
+                    self.check_problem(answered).map(|()| None)
+                }
                 _ => Err("is a status that the operation doesn't list".to_owned()),
             };
         }

@@ -55,6 +55,11 @@ pub struct Fixture {
     made: AtomicU32,
 }
 
+async fn line_of(app: &TestApp, order: &str) -> String {
+    let line = format!("SELECT id AS it FROM order_lines WHERE order_id = '{order}'");
+    app.query(&line).await
+}
+
 impl Fixture {
     pub async fn new() -> Self {
         let app = TestApp::start().await;
@@ -82,11 +87,7 @@ impl Fixture {
         let (stranger, admin) = (app.member("stranger").await, app.admin().await);
         let rival = app.new_shop("rival", "US").await;
         let guest_secret = app.checkout(&lamp).await.secret.expect("a guest's");
-        let line = format!(
-            "SELECT id AS it FROM order_lines WHERE order_id = '{}'",
-            bought.order
-        );
-        let line = app.query(&line).await;
+        let line = line_of(&app, &bought.order).await;
         let [setup, card, customer] = saved_card(&app, &shop, &buyer).await;
         let ids = [
             prevented_dispute(&app, &lamp).await,
