@@ -544,11 +544,14 @@ export interface paths {
         put?: never;
         /**
          * Open a checkout
-         * @description Makes an order from products of one seller and opens Stripe's hosted payment page for it, as a
-         *     direct charge on the seller's account (Stripe's `POST /v1/checkout/sessions` with
-         *     `mode=payment` and the `Stripe-Account` header). Send the buyer to `url`. Prices and the
-         *     application fee come from our database. Stock is looked at now and taken only when the payment is
-         *     confirmed.
+         * @description Makes an order from products of one seller and opens a Checkout Session for it, as a direct charge
+         *     on the seller's account (Stripe's `POST /v1/checkout/sessions` with `mode=payment` and the
+         *     `Stripe-Account` header). Prices and the application fee come from our database. Stock is looked at
+         *     now and taken only when the payment is confirmed.
+         *
+         *     Where the buyer pays is `ui_mode`. With `hosted_page` send them to `url`. With `embedded_page`
+         *     (Stripe's page in a frame of yours) or `elements` (Stripe's fields in your own form) give
+         *     `publishable_key`, `stripe_account` and `client_secret` to Stripe.js.
          *
          *     A `promotion_code` is taken off at once (Stripe's `discounts`), and the application fee is then of
          *     what is left. Without one the buyer may enter a code on the payment page.
@@ -581,8 +584,9 @@ export interface paths {
         /**
          * Read a checkout
          * @description The buyer, the guest with the order secret, the seller's owner and admins see the whole session;
-         *     anybody else who knows its id sees only its status. Reads our database and asks Stripe nothing:
-         *     use `verify` after a payment.
+         *     anybody else who knows its id sees only its status. Use `verify` after a payment. Reads our database
+         *     and asks Stripe nothing, except where the buyer pays in a page of yours: while the session is open
+         *     they get its `client_secret`, which is read from Stripe each time and never kept.
          */
         get: operations["getCheckoutSession"];
         put?: never;
@@ -2540,7 +2544,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2729,10 +2733,14 @@ export interface components {
              * @description Required of guests; otherwise yours unless given.
              */
             customer_email?: string;
-            /** @description `{PUBLIC_URL}/checkout/success?session_id={CHECKOUT_SESSION_ID}` unless given. An app's, such as `myapp://checkout`, is opened by that page, with `session_id` and `page=success`. */
+            ui_mode?: components["schemas"]["UiMode"];
+            /** @description Of `hosted_page`: `{PUBLIC_URL}/checkout/success?session_id={CHECKOUT_SESSION_ID}` unless given. An app's, such as `myapp://checkout`, is opened by that page, with `session_id` and `page=success`. */
             success_url?: string;
-            /** @description `{PUBLIC_URL}/checkout/cancelled?payment_id=…` unless given. An app's is opened by that page, with `session_id` and `page=cancelled`. */
+            /** @description Of `hosted_page`: `{PUBLIC_URL}/checkout/cancelled?payment_id=…` unless given. An app's is opened by that page, with `session_id` and `page=cancelled`. */
             cancel_url?: string;
+            /** @description Of `embedded_page` and `elements`, for after the payment or a bank's page: `{PUBLIC_URL}/checkout/success?session_id={CHECKOUT_SESSION_ID}` unless given. Not with `redirect_on_completion: never`. */
+            return_url?: string;
+            redirect_on_completion?: components["schemas"]["RedirectOnCompletion"];
             /** @description A code of the seller's, in either case, that is taken off; not beside `allow_promotion_codes: true`. The checkout holds one of its redemptions while it is open. */
             promotion_code?: string;
             /** @description Whether the buyer may enter a code on the payment page; true by default, and false with a `promotion_code`. */
@@ -3135,6 +3143,16 @@ export interface components {
          * @enum {string}
          */
         CaptureMethod: "automatic" | "manual";
+        /**
+         * @description Where the buyer pays: on Stripe's own page (by default), in a frame of yours with Stripe's page in it, or in your own form with Stripe's fields.
+         * @enum {string}
+         */
+        UiMode: "hosted_page" | "embedded_page" | "elements";
+        /**
+         * @description Of `embedded_page`: whether a buyer who has paid is sent to `return_url`; Stripe's default is `always`. With `never`, payment methods that send the buyer to another page are left out.
+         * @enum {string}
+         */
+        RedirectOnCompletion: "always" | "if_required" | "never";
         /** @enum {string} */
         SessionStatus: "open" | "processing" | "authorized" | "complete" | "expired" | "failed" | "canceled";
         CheckoutSession: {
@@ -3148,11 +3166,18 @@ export interface components {
             status: components["schemas"]["SessionStatus"];
             /** @enum {string} */
             payment_status: "unpaid" | "paid" | "no_payment_required";
+            ui_mode: components["schemas"]["UiMode"];
             /**
              * Format: uri
-             * @description Stripe's payment page, when the session is opened and when that is replayed by its Idempotency-Key. The link is not kept: null in all other answers.
+             * @description Of `hosted_page`: Stripe's payment page, when the session is opened and when that is replayed by its Idempotency-Key. The link is not kept: null in all other answers.
              */
             url: string | null;
+            /** @description Of the other modes, for Stripe.js: for the buyer alone and while the session is open. It is not kept. */
+            client_secret: string | null;
+            /** @description Of the other modes, for Stripe.js: `STRIPE_PUBLISHABLE_KEY`, or null where that is not set. */
+            publishable_key: string | null;
+            /** @description Of the other modes, for Stripe.js (`stripeAccount`): the account that is charged on. */
+            stripe_account: string | null;
             currency: components["schemas"]["Currency"];
             amount_subtotal: components["schemas"]["Amount"];
             /**
@@ -3183,8 +3208,13 @@ export interface components {
             allow_promotion_codes: boolean;
             /** @description Stripe's id of the promotion code that was given, or that the buyer entered: then null until the payment is confirmed. */
             stripe_promotion_code: string | null;
-            success_url: string;
-            cancel_url: string;
+            /** @description Of `hosted_page`. */
+            success_url: string | null;
+            /** @description Of `hosted_page`. */
+            cancel_url: string | null;
+            /** @description Of the other modes. */
+            return_url: string | null;
+            redirect_on_completion: components["schemas"]["RedirectOnCompletion"] | null;
             expires_at: components["schemas"]["Time"];
             created_at: components["schemas"]["Time"];
             /** @description For guests, when the checkout is opened and when that answer is replayed; otherwise null. */
@@ -5937,6 +5967,8 @@ export interface operations {
             /** @description `invalid_token`. A token was sent and it is wrong or expired. */
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
+            /** @description `stripe_unavailable`. Stripe did not answer, and only it has the `client_secret`. */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     expireCheckoutSession: {

@@ -23,6 +23,7 @@ use crate::error::{Error, Result, StripeFault};
 use crate::http::{deserialize_some, json_objects};
 use crate::identity::Caller;
 use crate::jobs::{self, Job, Recipient};
+use crate::stripe::requests::checkout::SessionPage;
 use crate::stripe::requests::intents::{self as request, NewIntent};
 use crate::stripe::views::PaymentIntentView;
 use crate::stripe::{IdempotentCreate, key_until};
@@ -129,8 +130,7 @@ pub async fn open(
         application_fee,
         promotion: None,
         allow_discounts: false,
-        success_url: None,
-        cancel_url: None,
+        page: SessionPage::default(),
         customer: customer.stripe_customer.clone(),
         lifetime_ms: Some(LIFETIME_MS),
         capture_method: CaptureMethod::Automatic,

@@ -69,9 +69,7 @@ impl Case {
             4 => {
                 let form = [("amount_to_capture", amount.to_string())];
                 let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
-                return self
-                    .in_the_dashboard(app, shop, id, "capture", &form)
-                    .await;
+                return self.in_the_dashboard(app, shop, id, "capture", &form).await;
             }
             5 => return self.in_the_dashboard(app, shop, id, "cancel", &[]).await,
             _ => {
