@@ -88,12 +88,11 @@ impl Fixture {
         let rival = app.new_shop("rival", "US").await;
         let guest_secret = app.checkout(&lamp).await.secret.expect("a guest's");
         let line = line_of(&app, &bought.order).await;
-        let [setup, card, customer] = saved_card(&app, &shop, &buyer).await;
+        let [setup, card, customer, charge] = saved_card(&app, &shop, &buyer, &lamp).await;
         let ids = [
             prevented_dispute(&app, &lamp).await,
             paid_intent(&app, &shop, &buyer, &lamp).await,
             setup,
-            charge_card(&app, &shop, [&card, &customer, &lamp]).await,
             card,
             customer,
             shop.id.clone(),
@@ -101,7 +100,7 @@ impl Fixture {
             lamp,
             bought.id,
             bought.order,
-            bought.payment,
+            charge,
             refund,
             code,
             shipment,
@@ -311,22 +310,18 @@ async fn paid_intent(app: &TestApp, shop: &Shop, buyer: &User, product: &str) ->
     intent
 }
 
-/// A card that the buyer has saved: the setup intent's id, its own, and the customer's.
-async fn saved_card(app: &TestApp, shop: &Shop, buyer: &User) -> [String; 3] {
+/// A card that the buyer has saved, and a charge on it: the setup intent's id, its own, the customer's, and the payment's.
+async fn saved_card(app: &TestApp, shop: &Shop, buyer: &User, product: &str) -> [String; 4] {
     let setup = app.save_card(buyer, shop, "pm_card_visa").await;
     let path = format!("/v1/setup_intents/{setup}");
-    let setup = app.get(path).by(buyer).expect(200).await;
-    ["id", "payment_method", "customer_id"].map(|name| text(&setup, name))
-}
-
-/// A charge on a saved card: the card, its customer, and what is bought.
-async fn charge_card(app: &TestApp, shop: &Shop, of: [&str; 3]) -> String {
-    let [card, customer, product] = of;
+    let saved = app.get(path).by(buyer).expect(200).await;
+    let [card, customer] = ["payment_method", "customer_id"].map(|name| text(&saved, name));
     let body = json!({
         "customer_id": customer, "payment_method": card, "lines": [{ "product_id": product, "quantity": 1 }],
     });
     let charge = app.post("/v1/off_session_payments", body).by(&shop.owner);
-    text(&charge.expect(201).await, "id")
+    let charge = text(&charge.expect(201).await, "id");
+    [setup, card, customer, charge]
 }
 
 /// A dispute of another sale, which wants no answer.
