@@ -541,7 +541,7 @@ async fn a_guest_saves_nothing_and_what_is_wrong_is_named() {
     let body = json!({ "seller_id": shop.id, "client_secret": "seti_1_secret_x" });
     app.post("/v1/setup_intents", body)
         .by(&sam)
-        .refuses_field("client_secret")
+        .refused(400, "client_secret_refused")
         .await;
     assert_eq!(app.count("customers").await, 0);
     app.settle().await;
