@@ -54,6 +54,7 @@ mod refund_lines;
 mod refund_series;
 mod refunds;
 mod restock;
+mod saved_card_races;
 mod sellers;
 mod shipments;
 mod transactions;
