@@ -403,7 +403,30 @@ async fn without_the_buyers_agreement_nothing_is_charged() {
 }
 
 #[tokio::test]
-async fn a_card_that_expires_is_told_once_and_not_if_it_was_replaced() {
+async fn a_card_that_its_buyer_removes_is_not_tried_again() {
+    let scene = scene("pm_card_chargeCustomerFail").await;
+    let app = &scene.app;
+    let charge = scene.charge().await;
+    app.settle().await;
+    scene
+        .read(&charge)
+        .await
+        .has(json!({ "status": "trying", "tries": 1 }));
+    let detach = format!("/v1/payment_methods/{}/detach", scene.card);
+    app.post(detach, json!({})).by(&scene.sam).expect(200).await;
+    app.advance(DAY + 60).await;
+    scene.sweep().await;
+    scene
+        .read(&charge)
+        .await
+        .has(json!({ "status": "canceled", "tries": 1 }));
+    assert_eq!(scene.order(&charge).await["status"], "expired");
+    // Its holder has removed it, and needn't be asked.
+    assert_eq!(app.mails_called("Your payment needs you"), 0);
+}
+
+#[tokio::test]
+async fn a_card_that_expires_is_told_once_for_each_expiry() {
     let scene = scene("pm_card_visa").await;
     let app = &scene.app;
     let tell = async || {
