@@ -357,6 +357,38 @@ async fn a_charge_that_stripe_does_not_answer_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_request_that_ended_in_the_middle_is_taken_up_again_and_charges_once() {
+    let scene = scene("pm_card_visa").await;
+    let app = &scene.app;
+    let body = json!({
+        "customer_id": scene.customer, "payment_method": scene.card, "lines": lines_of(&[(&scene.lamp, 1)]),
+    });
+    let ask = async || {
+        let asked = app.post("/v1/off_session_payments", body.clone());
+        asked
+            .by(&scene.shop.owner)
+            .keyed("one-charge")
+            .expect(201)
+            .await
+    };
+    let first = ask().await;
+    // The process died after the order and before the charge.
+    app.sql("DELETE FROM jobs WHERE kind = 'charge_off_session'")
+        .await;
+    app.sql("DELETE FROM off_session_charges").await;
+    app.sql("UPDATE idempotency_keys SET status = NULL, lease_until = 0 WHERE key = 'one-charge'")
+        .await;
+    let again = ask().await;
+    assert_eq!(first["order_id"], again["order_id"]);
+    app.settle().await;
+    scene
+        .read(&again)
+        .await
+        .has(json!({ "status": "succeeded" }));
+    assert_eq!(scene.paid_at_stripe().await, 1);
+}
+
+#[tokio::test]
 async fn without_the_buyers_agreement_nothing_is_charged() {
     let scene = scene("pm_card_visa").await;
     let app = &scene.app;

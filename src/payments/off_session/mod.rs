@@ -82,18 +82,41 @@ pub async fn open(
     may_resume: bool,
     new: NewOffSessionPayment,
 ) -> Result<OffSessionPayment> {
-    if let Some((order, payment)) = checkout::placed(&app.db.read, &id, may_resume).await?
+    let placed = checkout::placed(&app.db.read, &id, may_resume).await?;
+    if let Some((order, payment)) = &placed
         && let Some(charge) = charge_of(app, &payment.id).await?
     {
         return Ok(OffSessionPayment {
             charge,
-            payment,
-            order,
+            payment: payment.clone(),
+            order: order.clone(),
         });
     }
     let customer = charged_customer(app, caller, &new.customer_id).await?;
     let (method, mandate) = agreed_card(app, &customer, new.payment_method.as_deref()).await?;
-    let buyer = buyer_of(app, &customer).await?;
+    let (order, payment) = match placed {
+        // The first request ended before it had written the charge down.
+        Some(placed) => placed,
+        None => place(app, caller, id, &customer, &method, new).await?,
+    };
+    let charge = note(app, caller, &payment, &customer, &method.id, mandate).await?;
+    Ok(OffSessionPayment {
+        charge,
+        payment,
+        order,
+    })
+}
+
+/// Prices the lines, and writes order and payment down.
+async fn place(
+    app: &App,
+    caller: &Caller,
+    id: OrderId,
+    customer: &customer::Model,
+    method: &payment_method::Model,
+    new: NewOffSessionPayment,
+) -> Result<(order::Model, payment::Model)> {
+    let buyer = buyer_of(app, customer).await?;
     let wanted = NewBasket {
         lines: new.lines,
         customer_email: Some(buyer.email.clone()),
@@ -102,7 +125,7 @@ pub async fn open(
     };
     let mut basket = pricing::price(app, None, wanted).await?;
     basket.buyer = Some(buyer.id);
-    saved_cards::check_account(&method, &basket.account, "lines")?;
+    saved_cards::check_account(method, &basket.account, "lines")?;
     let amount = basket.subtotal;
     basket.check_total(amount)?;
     let payment: PaymentId = ids::new(app.clock.now());
@@ -123,7 +146,7 @@ pub async fn open(
         is_manual: false,
     });
     let request = app.stripe.at(&basket.account).prepare(&request);
-    let placed = NewPayment {
+    let payment = NewPayment {
         id: payment,
         kind: PaymentKind::Intent,
         request,
@@ -135,13 +158,7 @@ pub async fn open(
         lifetime_ms: Some(LIFETIME_MS),
         capture_method: CaptureMethod::Automatic,
     };
-    let (order, payment) = placing::place(app, Some(caller), id, basket, placed).await?;
-    let charge = note(app, caller, &payment, &customer, &method.id, mandate).await?;
-    Ok(OffSessionPayment {
-        charge,
-        payment,
-        order,
-    })
+    placing::place(app, Some(caller), id, basket, payment).await
 }
 
 /// The customer of a seller that the caller owns, or of any for an admin.
