@@ -346,10 +346,10 @@ async fn what_can_not_be_paid_by_an_intent_is_refused_by_name() {
     let (_, product) = lamps(&app).await;
     let buyer: User = app.member("sam").await;
     let to = "/v1/payment_intents";
-    let unknown = json!({ "lines": lines_of(&[(&product, 1)]), "payment_method": "pm_card_visa" });
+    let unknown = json!({ "lines": lines_of(&[(&product, 1)]), "payment_method_types": ["card"] });
     app.post(to, unknown)
         .by(&buyer)
-        .refuses_field("payment_method")
+        .refuses_field("payment_method_types")
         .await;
     let guest = json!({ "lines": lines_of(&[(&product, 1)]) });
     app.post(to, guest).refuses_field("customer_email").await;
