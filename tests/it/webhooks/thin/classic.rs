@@ -159,6 +159,18 @@ async fn the_thin_form_of_a_sale_is_not_lost_while_its_session_is_being_stored()
 async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
     let app = TestApp::start().await;
     let (shop, checkout) = paid_and_never_heard_of(&app).await;
+    let sam = app.member("sam").await;
+    let setup = app.save_card(&sam, &shop, "pm_card_visa").await;
+    app.settle().await;
+    let saved = app
+        .get(format!("/v1/setup_intents/{setup}"))
+        .by(&sam)
+        .expect(200)
+        .await;
+    let card = text(&saved, "payment_method");
+    let customer: String = app
+        .query("SELECT stripe_customer AS it FROM customers")
+        .await;
     app.sql("DELETE FROM jobs").await;
     // Only where money is held do an intent's events tell more than its session's.
     app.sql("UPDATE payments SET payment_intent = 'pi_held', capture_method = 'manual'")
@@ -172,6 +184,9 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
             Some(("checkout", _)) => checkout.id.as_str(),
             Some(("account", _)) => "ca_1",
             Some(("payment_intent", _)) => "pi_held",
+            Some(("setup_intent", _)) => setup.as_str(),
+            Some(("payment_method", _)) => card.as_str(),
+            Some(("customer", _)) => customer.as_str(),
             _ => "obj_1",
         };
         let event = classic(&format!("evt_{n}"), kind, json!(shop.account), object);
@@ -184,6 +199,8 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
         "sync_payout",
         "sync_refund",
         "sync_dispute",
+        "sync_customer",
+        "sync_setup_intent",
         "pull",
     ] {
         let staged = app.count(&format!("jobs WHERE kind = '{kind}'")).await;
