@@ -55,6 +55,7 @@ mod refund_series;
 mod refunds;
 mod restock;
 mod saved_card_races;
+mod saved_cards_unanswered;
 mod sellers;
 mod shipments;
 mod transactions;
