@@ -47,7 +47,7 @@ pub struct NewCapture {
     pub amount: Option<i64>,
 }
 
-/// Captures held money, once: the intent goes on to the buyer's statement, and what is left is released. The same capture again
+/// Captures held money, once; what is left of it is released. The same capture again
 /// answers what became of the first.
 ///
 /// # Errors
@@ -149,16 +149,12 @@ fn check(payment: &payment::Model, amount: i64, most: i64) -> Result<()> {
         let most = money::display(most, &payment.currency);
         return Err(fault(format!("At most {most} can be captured.")));
     }
-    match amount % money::step(&payment.currency) {
-        0 => Ok(()),
-        _ => Err(Error::invalid(
-            "amount",
-            format!(
-                "amount is a multiple of {} in this currency.",
-                money::step(&payment.currency)
-            ),
-        )),
+    let step = money::step(&payment.currency);
+    if amount % step != 0 && amount != most {
+        let message = format!("amount is a multiple of {step} in this currency.");
+        return Err(Error::invalid("amount", message));
     }
+    Ok(())
 }
 
 fn not_held(payment: &payment::Model) -> Error {
@@ -192,12 +188,13 @@ async fn capturable(tx: &Tx, payment: &payment::Model) -> Result<i64> {
         .await?;
     let wanted = held_orders(tx, &payment.id).await?;
     let subtotals: Vec<i64> = links.iter().map(|link| link.amount_subtotal).collect();
-    // A discount was taken off each in proportion, as when it is paid.
-    let shares = money::split(held, &subtotals, &payment.currency)?;
-    let mut shares = links.iter().zip(shares);
-    shares.try_fold(0, |sum, (link, share)| {
+    // What a code took off is shared as when it is paid.
+    let discount = money::sub(payment.amount_subtotal, held)?;
+    let discounts = money::split(discount, &subtotals, &payment.currency)?;
+    let mut nets = links.iter().zip(discounts);
+    nets.try_fold(0, |sum, (link, discount)| {
         match wanted.contains(&link.order_id) {
-            true => money::add(sum, share),
+            true => money::add(sum, money::sub(link.amount_subtotal, discount)?),
             false => Ok(sum),
         }
     })

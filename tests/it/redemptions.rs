@@ -190,6 +190,24 @@ async fn a_given_code_holds_a_redemption_while_its_checkout_is_open_and_uses_it_
     assert_eq!(app.open_findings().await, []);
 }
 
+#[tokio::test]
+async fn a_payment_whose_money_is_held_has_its_redemption() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, None).await;
+    limited(&app, &shop, "LAST", 1).await;
+    let mut body = with_code(&lamp, "LAST");
+    body["capture_method"] = json!("manual");
+    let open = || app.post("/v1/checkout_sessions", body.clone());
+    let held = checkout_from(&open().expect(201).await);
+    app.pay(&held).await;
+    app.settle().await;
+    app.order(&held)
+        .await
+        .has(json!({ "status": "authorized" }));
+    open().refused(409, "promotion_code_used_up").await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_checkouts_at_once_never_hold_more_redemptions_than_there_are() {
     let app = TestApp::start().await;

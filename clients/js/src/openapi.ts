@@ -2518,7 +2518,8 @@ export interface components {
          *     `paid_without_charge`, `fee_mismatch`, `refund_missing`, `refund_failed`, `refund_due`, `refund_pending`,
          *     `oversold_unrefunded`, `pull_failed`, `unreadable_transaction`, `balance_drift`, `suspense_nonzero`, `immutable_changed`,
          *     `cross_book_fee`, `unexplained_fee`, `platform_unknown`, `payout_mismatch`, `payout_stuck`, `payout_failed`, `negative_balance`,
-         *     `stale_cursor`, `inconclusive`, `thin_events_unread`, `promotion_code_overused`. More may come.
+         *     `stale_cursor`, `inconclusive`, `thin_events_unread`, `promotion_code_overused`,
+         *     `capture_failed`, `customer_change_refused`. More may come.
          */
         FindingKind: string;
         /** @description A page. */

@@ -85,6 +85,7 @@ pub async fn hold(tx: &Tx, given: &GivenCode) -> Result<()> {
     let has_one = [
         PaymentStatus::Pending,
         PaymentStatus::Processing,
+        PaymentStatus::Authorized,
         PaymentStatus::Paid,
     ];
     if count(tx, &given.stripe_promotion_code, &has_one).await? < i64::from(most) {
