@@ -9,7 +9,6 @@ pub use v2::{V2Page, V2Request};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -336,15 +335,15 @@ impl Scope {
             request = request.header("Idempotency-Key", key);
         }
         if let Some(body) = &sent.body {
-            let (content, body) = match body {
-                Body::Form(form) => ("application/x-www-form-urlencoded", form.clone().into()),
-                Body::Json(json) => ("application/json", json.clone().into()),
-                Body::Multipart {
-                    content_type,
-                    bytes,
-                } => (content_type.as_str(), reqwest::Body::from(bytes.clone())),
+            request = match body {
+                Body::Form(form) => request
+                    .header("Content-Type", "application/x-www-form-urlencoded")
+                    .body(form.clone()),
+                Body::Json(json) => request
+                    .header("Content-Type", "application/json")
+                    .body(json.clone()),
+                Body::File(file) => request.multipart(file.form().map_err(Failure::ours)?),
             };
-            request = request.header("Content-Type", content).body(body);
         }
         let response = request.send().await.map_err(|e| Failure::no_answer(&e))?;
         let status = response.status().as_u16();
@@ -384,7 +383,7 @@ struct Sent<'a> {
     host: Host,
     /// Behind the host, with its query.
     path: String,
-    body: Option<Body>,
+    body: Option<Body<'a>>,
     key: Option<&'a str>,
     version: &'a str,
 }
@@ -397,10 +396,10 @@ enum Host {
 }
 
 /// The body of a request: a form in `/v1/…`, JSON in `/v2/…`, and a file's.
-enum Body {
+enum Body<'a> {
     Form(String),
     Json(String),
-    Multipart { content_type: String, bytes: Bytes },
+    File(&'a Upload<'a>),
 }
 
 impl<'a> Sent<'a> {
@@ -443,6 +442,14 @@ struct Failure {
 }
 
 impl Failure {
+    /// Nothing was sent.
+    fn ours(error: Error) -> Self {
+        Self {
+            error,
+            retryable: false,
+        }
+    }
+
     fn unknown(fault: StripeFault) -> Self {
         Self {
             error: Error::StripeUnavailable(Box::new(fault)),

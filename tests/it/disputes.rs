@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use souk::reconciliation;
 
-use crate::harness::{Answer, Checkout, Has, Shop, TestApp, text};
+use crate::harness::{Answer, Between, Checkout, Has, Shop, TestApp, text};
 
 const DAY: i64 = 24 * 3600;
 
@@ -202,6 +202,38 @@ async fn a_refund_that_we_owe_waits_for_the_bank_and_is_sent_when_the_dispute_is
 }
 
 #[tokio::test]
+async fn a_refund_refused_for_a_dispute_that_is_won_meanwhile_is_made() {
+    let (app, between) = Between::start().await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 2500, Some(1)).await;
+    let late = app.checkout(&lamp).await;
+    app.sale(&lamp).await;
+    app.pay(&late).await;
+    app.apply_events().await;
+    let path = format!("/charges/{}/dispute", charge(&app, &shop, &late).await);
+    let dispute = text(&app.simulate(&path, json!({})).await, "id");
+    between.delay(|path| match path == "/v1/refunds" {
+        true => std::time::Duration::from_secs(1),
+        false => std::time::Duration::ZERO,
+    });
+    let won = async {
+        while !between.asked().iter().any(|path| path == "/v1/refunds") {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let path = format!("/disputes/{dispute}/decide");
+        app.simulate(&path, json!({ "outcome": "won" })).await;
+        between.be_honest();
+    };
+    tokio::join!(app.run_jobs(), won);
+    app.settle().await;
+    let sent = app.refunds(&shop, &late.order).await.remove(0);
+    sent.has(json!({ "status": "succeeded", "amount": 2500 }));
+    assert_eq!(app.open_findings().await, []);
+    app.books_equal_stripe().await;
+}
+
+#[tokio::test]
 async fn a_refund_that_we_owe_is_not_paid_again_when_the_dispute_is_lost() {
     let app = TestApp::start().await;
     let (shop, checkout, id) = oversold_and_disputed(&app).await;
@@ -275,8 +307,8 @@ async fn a_dispute_whose_events_were_lost_is_found_by_reading_again() {
     );
 }
 
-/// The dispute of an order's charge, by the buyer's bank.
-async fn dispute(app: &TestApp, shop: &Shop, checkout: &Checkout, how: Value) -> Value {
+/// The charge that an order was paid with.
+async fn charge(app: &TestApp, shop: &Shop, checkout: &Checkout) -> String {
     let find = format!(
         "SELECT payment_intent AS it FROM payments WHERE id = '{}'",
         checkout.payment
@@ -284,7 +316,12 @@ async fn dispute(app: &TestApp, shop: &Shop, checkout: &Checkout, how: Value) ->
     let intent: String = app.query(&find).await;
     let path = format!("/payment_intents/{intent}");
     let intent = app.stripe_api("GET", &path, &shop.account, &[]).await;
-    let path = format!("/charges/{}/dispute", text(&intent, "latest_charge"));
+    text(&intent, "latest_charge")
+}
+
+/// The dispute of an order's charge, by the buyer's bank.
+async fn dispute(app: &TestApp, shop: &Shop, checkout: &Checkout, how: Value) -> Value {
+    let path = format!("/charges/{}/dispute", charge(app, shop, checkout).await);
     let dispute = app.simulate(&path, how).await;
     app.settle().await;
     dispute

@@ -539,11 +539,14 @@ async fn a_dispute_is_called_to_mind_twice_before_its_time_ends_unless_it_is_ans
 
 #[tokio::test]
 async fn the_orders_files_go_to_stripe_with_the_evidence_and_others_are_refused() {
+    const SIZE: usize = 600_001;
     let case = Case::with(DISPUTED).await;
     let owner = case.owner().await;
     let keep = async |order: &str, kind: &str| {
         let path = format!("/v1/orders/{order}/files?kind={kind}");
-        let png = b"\x89PNG\r\n\x1a\n".to_vec();
+        // Of several parts, the last of which is short.
+        let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+        png.resize(SIZE, 7);
         let call = case.app.call("POST", path).content("image/png", png);
         text(&call.by(&owner).expect(201).await, "id")
     };
@@ -572,7 +575,7 @@ async fn the_orders_files_go_to_stripe_with_the_evidence_and_others_are_refused(
             .stripe_api("GET", &path, &case.shop.account, &[])
             .await;
         file.has(
-            json!({ "purpose": "dispute_evidence", "size": 8, "filename": format!("{field}.png") }),
+            json!({ "purpose": "dispute_evidence", "size": SIZE, "filename": format!("{field}.png") }),
         );
     }
     assert_eq!(case.submissions().await, 1);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use futures_util::future::join;
+use futures_util::stream;
 use serde_json::{Value, json};
 use souk::{payments, reconciliation};
 use souk_simulator::FaultKind;
@@ -222,20 +224,25 @@ async fn a_file_goes_to_stripe_on_the_sellers_account() {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
     let scope = app.app.stripe.at(&shop.account.as_str().into());
-    let upload = |bytes: &'static [u8]| souk::stripe::Upload {
-        purpose: "dispute_evidence",
-        filename: "proof \"1\".png",
-        content_type: "image/png",
-        bytes: bytes.into(),
+    let upload = async |bytes: &'static [u8], key: &str| {
+        let parts = || stream::iter(bytes.chunks(3).map(|part| Ok(part.into()))).boxed();
+        let upload = souk::stripe::Upload {
+            purpose: "dispute_evidence",
+            filename: "proof \"1\".png",
+            content_type: "image/png",
+            size: bytes.len() as u64,
+            content: &parts,
+        };
+        scope.upload::<Value>(&upload, key).await
     };
-    let file = upload(b"\x89PNG\r\n\x1a\n");
-    let file: Value = scope.upload(&file, "upload:1").await.expect("is taken");
-    file.has(json!({ "object": "file", "purpose": "dispute_evidence", "filename": "proof 1.png", "size": 8 }));
+    let file = upload(b"\x89PNG\r\n\x1a\n", "upload:1").await;
+    let file = file.expect("is taken");
+    file.has(json!({ "object": "file", "purpose": "dispute_evidence", "filename": "proof \"1\".png", "size": 8 }));
     let path = format!("/files/{}", text(&file, "id"));
     app.stripe_api("GET", &path, &shop.account, &[])
         .await
         .has(json!({ "id": file["id"] }));
-    let wrong: Result<Value, _> = scope.upload(&upload(b"words"), "upload:2").await;
+    let wrong = upload(b"words", "upload:2").await;
     let refused = wrong.expect_err("no picture").to_string();
     assert!(refused.contains("Invalid file type"), "{refused}");
     app.settle().await;

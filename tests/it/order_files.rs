@@ -1,5 +1,6 @@
 //! Notes and files of orders: kept as they came, for the seller's people only, and never shown by a browser.
 
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Checkout, Has, Shop, TestApp, User, text};
@@ -7,6 +8,34 @@ use crate::harness::{Answer, Checkout, Has, Shop, TestApp, User, text};
 const PDF: &[u8] = b"%PDF-1.7\n1 0 obj\n";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0\0\x10JFIF";
+
+/// Of 5 MB, as large as a file may be, and no part of it like another.
+fn large() -> Vec<u8> {
+    let lines = (0_u32..).flat_map(|n| format!("{n}\n").into_bytes());
+    PDF.iter().copied().chain(lines).take(5_000_000).collect()
+}
+
+#[tokio::test]
+async fn a_large_file_is_read_part_by_part() {
+    let app = TestApp::start().await;
+    let (shop, checkout) = sold(&app).await;
+    let bytes = large();
+    let to = files(&checkout, "kind=receipt");
+    let answer = upload(&app, &shop.owner, to, "application/pdf", &bytes).await;
+    let id = text(answer.expect(201), "id");
+    let path = format!("{}/v1/order_files/{id}/content", app.base);
+    let download = reqwest::Client::new()
+        .get(path)
+        .bearer_auth(&shop.owner.token);
+    let download = download.send().await.expect("an answer");
+    assert_eq!(download.content_length(), Some(5_000_000));
+    assert!(download.bytes().await.expect("bytes") == bytes);
+    let id = id.as_str().into();
+    let parts = souk::orders::files::content(&app.app.db, &id);
+    let parts: Vec<_> = parts.try_collect().await.expect("reads");
+    assert!(parts.iter().all(|part| part.len() <= 256 * 1024));
+    assert!(parts.concat() == bytes);
+}
 
 async fn sold(app: &TestApp) -> (Shop, Checkout) {
     let shop = app.shop("mira").await;

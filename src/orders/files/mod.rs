@@ -5,14 +5,20 @@ pub mod routes;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, try_unfold};
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use serde_json::json;
 use souk_entity::order_file::{self, FileKind};
 use souk_entity::{OrderFileId, OrderId, ShipmentId, order, order_file_content, shipment};
 
 use crate::app::App;
+use crate::db::Db;
 use crate::error::{Error, Result};
 use crate::http::{FileBody, Path};
 use crate::{audit, ids};
@@ -120,12 +126,26 @@ pub async fn of_order<C: ConnectionTrait>(
         .await?)
 }
 
-/// The bytes of a file.
-///
-/// # Errors
-/// The database failed, or there is no such file.
-pub async fn content<C: ConnectionTrait>(db: &C, id: &OrderFileId) -> Result<Vec<u8>> {
-    let found = order_file_content::Entity::find_by_id(id.clone());
-    let found = found.one(db).await?.ok_or(Error::NotFound("file"))?;
-    Ok(found.bytes)
+/// So many bytes of a file are in memory at a time.
+const PART: i32 = 256 * 1024;
+
+/// The bytes of a file, read from the database part by part. A part that can't be read is an error of the stream.
+pub fn content(db: &Db, id: &OrderFileId) -> BoxStream<'static, Result<Bytes>> {
+    let start = (db.read.clone(), id.clone(), 1);
+    let parts = try_unfold(start, async |(db, id, from): (_, OrderFileId, i32)| {
+        let part = Func::cust("substr")
+            .arg(Expr::col(order_file_content::Column::Bytes))
+            .arg(from)
+            .arg(PART);
+        let part: Option<Vec<u8>> = order_file_content::Entity::find_by_id(id.clone())
+            .select_only()
+            .expr_as(part, "part")
+            .into_tuple()
+            .one(&db)
+            .await?;
+        let part = part.ok_or(Error::NotFound("file"))?;
+        let next = (!part.is_empty()).then(|| (part.into(), (db, id, from.saturating_add(PART))));
+        Ok(next)
+    });
+    parts.boxed()
 }

@@ -1,5 +1,6 @@
 //! Files of orders over HTTP.
 
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -98,7 +99,7 @@ async fn read(FileAccess(file): FileAccess) -> Json<FileView> {
 
 /// The bytes, to be saved and never shown: a browser runs what it believes to be a page or a PDF of ours.
 async fn content(State(app): State<App>, FileAccess(file): FileAccess) -> Result<Response> {
-    let bytes = super::content(&app.db.read, &file.id).await?;
+    let content = Body::from_stream(super::content(&app.db, &file.id));
     let end = match file.content_type.as_str() {
         "application/pdf" => "pdf",
         "image/jpeg" => "jpg",
@@ -112,6 +113,7 @@ async fn content(State(app): State<App>, FileAccess(file): FileAccess) -> Result
             HeaderValue::from_static("application/octet-stream"),
         ),
         (header::CONTENT_DISPOSITION, name),
+        (header::CONTENT_LENGTH, HeaderValue::from(file.size)),
     ];
-    Ok((headers, bytes).into_response())
+    Ok((headers, content).into_response())
 }

@@ -361,7 +361,8 @@ async fn upload_files(
             purpose: "dispute_evidence",
             filename: &filename,
             content_type: &file.content_type,
-            bytes: orders::files::content(&app.db.read, &id).await?.into(),
+            size: u64::try_from(file.size).map_err(|e| Error::internal(e.to_string()))?,
+            content: &|| orders::files::content(&app.db, &id),
         };
         // A new key each time: Stripe would repeat a 500 that it has saved.
         let key = format!("evidence_file:{id}:{}", ids::random_token());

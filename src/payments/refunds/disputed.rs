@@ -5,12 +5,13 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde_json::json;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
-use souk_entity::{PaymentId, RefundId, Timestamp, order, payment};
+use souk_entity::{PaymentId, RefundId, Timestamp, dispute, order, payment};
 
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::findings::{self, NewFinding};
+use crate::jobs::{self, Job};
 use crate::{money, orders};
 
 use super::super::{disputes, lock_payment, shares};
@@ -133,6 +134,31 @@ async fn ask_anew(tx: &Tx, refund: &refund::Model, amount: i64) -> Result<()> {
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// Has a refund asked for again that Stripe refused for a dispute which was decided before it was read. `known` are the
+/// disputes when Stripe was asked. `false`: none was decided since, so that asking again changes nothing.
+pub(super) async fn ask_again(
+    app: &App,
+    refund: &refund::Model,
+    known: &[dispute::Model],
+) -> Result<bool> {
+    let tx = app.db.begin_write().await?;
+    let statuses = |rows: &[dispute::Model]| -> Vec<_> {
+        let pairs = rows.iter().map(|row| (row.id.clone(), row.status.clone()));
+        pairs.collect()
+    };
+    let now = disputes::of_payment(&tx, &refund.payment_id).await?;
+    if statuses(&now) == statuses(known) {
+        return Ok(false);
+    }
+    ask_anew(&tx, refund, refund.amount).await?;
+    let job = Job::Refund {
+        refund: refund.id.clone(),
+    };
+    jobs::stage(&tx, &job).await?;
+    tx.commit().await?;
+    Ok(true)
 }
 
 fn waits(payment: &payment::Model, refund: &refund::Model) -> NewFinding {

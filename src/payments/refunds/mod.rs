@@ -17,9 +17,9 @@ use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
 };
 use serde_json::json;
-use souk_entity::payment;
 use souk_entity::refund::{self, RefundOrigin, RefundStatus};
 use souk_entity::{OrderId, OrderLineId, PaymentId, RefundId, SellerId};
+use souk_entity::{dispute, payment};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -264,6 +264,7 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
         let found = find(&app.db.read, id).await?.status != RefundStatus::Requested;
         Ok(found.then_some(()))
     };
+    let disputes = disputes::of_payment(&app.db.read, &payment.id).await?;
     let made = IdempotentCreate::of(refund::Entity, id, refund.key_number, refund.key_until)
         .make(&app.db, app.clock.now(), find_existing, async |n| {
             let key = format!("refund:{id}:{n}");
@@ -275,7 +276,9 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
         })
         .await;
     match made {
-        Err(Error::StripeRefused(fault)) => refused(app, &refund, &payment, &fault).await,
+        Err(Error::StripeRefused(fault)) => {
+            refused(app, &refund, &payment, &disputes, &fault).await
+        }
         Err(Error::AccessLost { account }) => {
             block(app, id, DISCONNECTED).await?;
             Err(Error::AccessLost { account })
@@ -284,16 +287,18 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     }
 }
 
-/// What to do about Stripe's refusal: the refund may have been made at Stripe, or the payment may be disputed.
+/// What to do about Stripe's refusal: the refund may have been made at Stripe, or the payment may be disputed. `disputes`
+/// are those that were known when Stripe was asked.
 async fn refused(
     app: &App,
     refund: &refund::Model,
     payment: &payment::Model,
+    disputes: &[dispute::Model],
     fault: &StripeFault,
 ) -> Result<()> {
     let read = async {
         mirror(app, payment).await?;
-        disputes::mirror(app, payment).await
+        super::disputes::mirror(app, payment).await
     };
     match read.await {
         // The refusal stands, and a person must hear of it.
@@ -301,6 +306,7 @@ async fn refused(
         Err(e) => return Err(e),
     }
     match ready_to_send(app, &refund.id).await? {
+        Some((now, _)) if disputed::ask_again(app, &now, disputes).await? => Ok(()),
         Some((now, _)) if now.amount == refund.amount => {
             block(app, &refund.id, &fault.message).await
         }
