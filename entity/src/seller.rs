@@ -201,6 +201,8 @@ pub struct Model {
     /// What the seller tells buyers of refunds.
     pub refund_policy: Option<String>,
     pub refund_policy_url: Option<String>,
+    /// Stripe's names, such as `card`. None: what the seller's dashboard allows.
+    pub allowed_payment_method_types: Option<JsonText<Vec<String>>>,
     pub metadata: JsonText<Metadata>,
     /// The number in the idempotency key of its account's creation.
     pub key_number: i32,

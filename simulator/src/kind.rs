@@ -48,6 +48,7 @@ kinds! {
     Session: "checkout.session", "checkout_sessions";
     ShippingRate: "shipping rate", "shipping_rates";
     Intent: "payment_intent", "payment_intents";
+    ConfirmationToken: "confirmation_token", "confirmation_tokens";
     SetupIntent: "setupintent", "setup_intents";
     SetupAttempt: "setup_attempt", "setup_attempts";
     Charge: "charge", "charges";

@@ -10,7 +10,9 @@ use crate::{
     checkout,
     customers::{self, methods},
     files,
-    payments::{capture, charges, disputes, intents, legacy, refunds, setup, warnings},
+    payments::{
+        capture, charges, confirmation_tokens, disputes, intents, legacy, refunds, setup, warnings,
+    },
     shape::{self, Shape},
     tokens,
     transfers::{self, fees, reversals},
@@ -65,6 +67,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         checkout::ROUTES,
         intents::ROUTES,
         capture::ROUTES,
+        confirmation_tokens::ROUTES,
         setup::ROUTES,
         charges::ROUTES,
         legacy::ROUTES,

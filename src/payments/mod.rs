@@ -18,12 +18,14 @@ pub mod setups;
 mod shares;
 mod snapshot;
 
-use sea_orm::sea_query::IntoCondition;
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::{Expr, ExprTrait, IntoCondition, Query, SelectStatement};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
 };
 use souk_entity::payment::PaymentStatus;
-use souk_entity::{AccountId, OrderId, PaymentId, order, payment, payment_order};
+use souk_entity::{AccountId, OrderId, PaymentId, UserId, order, payment, payment_order};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -86,6 +88,42 @@ async fn payment_with_order(
         .one(db)
         .await?;
     Ok(found.and_then(|(payment, order)| Some((payment, order?))))
+}
+
+/// The first order of each of these payments.
+async fn orders_of_payments(
+    db: &impl ConnectionTrait,
+    payments: &[payment::Model],
+) -> Result<BTreeMap<PaymentId, order::Model>> {
+    let ids = payments.iter().map(|payment| payment.id.clone());
+    let paid_for = payment_order::Entity::belongs_to(order::Entity)
+        .from(payment_order::Column::OrderId)
+        .to(order::Column::Id);
+    let found = payment_order::Entity::find()
+        .filter(payment_order::Column::PaymentId.is_in(ids))
+        .join(JoinType::InnerJoin, paid_for.into())
+        .select_also(order::Entity)
+        .order_by_desc(order::Column::Id)
+        .all(db)
+        .await?;
+    let pairs = found
+        .into_iter()
+        .filter_map(|(share, order)| Some((share.payment_id, order?)));
+    Ok(pairs.collect())
+}
+
+/// The ids of the payments of a buyer's orders.
+fn payments_of_buyer(buyer: &UserId) -> SelectStatement {
+    Query::select()
+        .column(payment_order::Column::PaymentId)
+        .from(payment_order::Entity)
+        .inner_join(
+            order::Entity,
+            Expr::col((order::Entity, order::Column::Id))
+                .equals((payment_order::Entity, payment_order::Column::OrderId)),
+        )
+        .and_where(Expr::col((order::Entity, order::Column::BuyerId)).eq(buyer.clone()))
+        .to_owned()
 }
 
 /// A payment by its id.

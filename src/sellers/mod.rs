@@ -11,6 +11,8 @@ pub mod routes;
 mod sessions;
 mod status;
 
+use std::collections::BTreeSet;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use sea_orm::sea_query::Expr;
@@ -36,6 +38,7 @@ use crate::identity::Caller;
 use crate::jobs::{self, Job};
 use crate::money::FeeRule;
 use crate::stripe::key_until;
+use crate::stripe::requests::intents::is_payment_method_type;
 use crate::{audit, countries, money};
 
 /// An account is read again after this time, whatever was heard of it: the job that looks comes every hour, so that each
@@ -307,6 +310,7 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         application_fee_fixed: None,
         refund_policy: None,
         refund_policy_url: None,
+        allowed_payment_method_types: None,
         metadata: JsonText(new.metadata),
         key_number: 1,
         key_until: key_until(tx.now()),
@@ -365,12 +369,32 @@ pub struct SellerChange {
     pub refund_policy: Option<Option<String>>,
     /// Shown to buyers; null: none.
     pub refund_policy_url: Option<Option<String>>,
+    /// Stripe's names of the payment methods that buyers may pay by; null: what the seller's dashboard allows.
+    pub allowed_payment_method_types: Option<Option<Vec<String>>>,
     /// Merged name by name; an empty value removes its name.
     pub metadata: Option<Metadata>,
     /// For admins. Hundredths of a per cent; null: the platform's.
     pub application_fee_bps: Option<Option<i32>>,
     /// For admins. By currency, replaced as a whole; null: the platform's.
     pub application_fee_fixed: Option<Option<Amounts>>,
+}
+
+/// The names, each once.
+fn check_payment_method_types(types: Vec<String>) -> Result<Vec<String>> {
+    let param = "allowed_payment_method_types";
+    let types: BTreeSet<String> = types.into_iter().collect();
+    if types.is_empty() {
+        let why =
+            "Name at least one payment method, or send null for those of the seller's dashboard.";
+        return Err(Error::invalid(param, why));
+    }
+    match types.iter().find(|name| !is_payment_method_type(name)) {
+        None => Ok(types.into_iter().collect()),
+        Some(unknown) => Err(Error::invalid(
+            param,
+            format!("Stripe knows no payment method {unknown}."),
+        )),
+    }
 }
 
 /// Changes a seller. Only admins set the fee, which applies to checkouts opened from then on.
@@ -404,6 +428,11 @@ pub async fn update(
         row.refund_policy_url = url;
         changed.push("refund_policy_url");
     }
+    if let Some(types) = change.allowed_payment_method_types {
+        let types = types.map(check_payment_method_types).transpose()?;
+        row.allowed_payment_method_types = types.map(JsonText);
+        changed.push("allowed_payment_method_types");
+    }
     if let Some(metadata) = change.metadata {
         row.metadata = JsonText(merge_metadata(row.metadata.0, metadata)?);
         changed.push("metadata");
@@ -425,6 +454,7 @@ pub async fn update(
         name: Set(row.name.clone()),
         refund_policy: Set(row.refund_policy.clone()),
         refund_policy_url: Set(row.refund_policy_url.clone()),
+        allowed_payment_method_types: Set(row.allowed_payment_method_types.clone()),
         metadata: Set(row.metadata.clone()),
         application_fee_bps: Set(row.application_fee_bps),
         application_fee_fixed: Set(row.application_fee_fixed.clone()),

@@ -326,6 +326,7 @@ mod tests {
             application_fee_fixed: None,
             refund_policy: None,
             refund_policy_url: None,
+            allowed_payment_method_types: None,
             metadata: JsonText::default(),
             key_number: 1,
             key_until: Timestamp(0),

@@ -68,6 +68,7 @@ struct SellerView {
     application_fee_fixed: Option<Amounts>,
     refund_policy: Option<String>,
     refund_policy_url: Option<String>,
+    allowed_payment_method_types: Option<Vec<String>>,
     metadata: Metadata,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -97,6 +98,7 @@ fn view(row: seller::Model) -> SellerView {
         application_fee_fixed: row.application_fee_fixed.map(|fixed| fixed.0),
         refund_policy: row.refund_policy,
         refund_policy_url: row.refund_policy_url,
+        allowed_payment_method_types: row.allowed_payment_method_types.map(|types| types.0),
         metadata: row.metadata.0,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -268,6 +270,8 @@ struct SellerUpdate {
     refund_policy: Option<Option<String>>,
     #[serde(default, deserialize_with = "deserialize_some")]
     refund_policy_url: Option<Option<String>>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    allowed_payment_method_types: Option<Option<Vec<String>>>,
 }
 
 async fn update(
@@ -282,6 +286,7 @@ async fn update(
     let change = SellerChange {
         refund_policy: body.refund_policy,
         refund_policy_url: policy_url,
+        allowed_payment_method_types: body.allowed_payment_method_types,
         name: body.name,
         metadata: body.metadata,
         application_fee_bps: body.application_fee_bps,

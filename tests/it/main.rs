@@ -15,6 +15,7 @@ mod client_secrets;
 mod concurrency;
 mod confirm;
 mod confirm_batch;
+mod confirmation_tokens;
 mod contract;
 mod coverage;
 mod currencies;

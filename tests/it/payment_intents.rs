@@ -433,3 +433,109 @@ async fn a_paid_intent_whose_payment_was_lost_with_a_backup_is_a_finding_until_i
     assert_eq!(app.open_findings().await, vec![(kind(), session.id)]);
     app.settle().await;
 }
+
+#[tokio::test]
+async fn intents_are_listed_for_their_buyer_their_seller_and_admins_without_secrets() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let other = app.shop("olga").await;
+    let others = app.product(&other, 700, Some(9)).await;
+    let (sam, admin) = (app.member("sam").await, app.admin().await);
+    let mut own = vec![];
+    for _ in 0..3 {
+        let body = json!({ "lines": lines_of(&[(&product, 1)]) });
+        let opened = app.post("/v1/payment_intents", body).by(&sam).expect(201);
+        own.push(text(&opened.await, "id"));
+        app.advance(1).await;
+    }
+    own.reverse();
+    let (guests, _) = open(&app, &product).await;
+    let (foreign, _) = open(&app, &others).await;
+    // A session's intent is no intent of its own.
+    app.sale(&product).await;
+    let list = async |query: &str, by: &User| {
+        let list = app.get(format!("/v1/payment_intents{query}")).by(by);
+        let list = list.expect(200).await;
+        let data = list["data"].as_array().expect("a list").clone();
+        assert!(data.iter().all(|one| one["client_secret"].is_null()));
+        let ids: Vec<_> = data.iter().map(|one| text(one, "id")).collect();
+        (ids, list["has_more"] == true)
+    };
+    assert_eq!(list("", &sam).await, (own.clone(), false));
+    assert_eq!(list("?limit=2", &sam).await, (own[..2].to_vec(), true));
+    let after = format!("?starting_after={}", own[1]);
+    assert_eq!(list(&after, &sam).await, (own[2..].to_vec(), false));
+    let before = format!("?ending_before={}", own[1]);
+    assert_eq!(list(&before, &sam).await, (own[..1].to_vec(), false));
+    let (ids, _) = list(&format!("?seller_id={}", shop.id), &shop.owner).await;
+    assert_eq!(ids.len(), 4);
+    assert!(ids.contains(&text(&guests, "id")) && !ids.contains(&text(&foreign, "id")));
+    assert_eq!(list("", &admin).await.0.len(), 5);
+    assert_eq!(list("", &shop.owner).await, (vec![], false));
+    let wrong = format!(
+        "/v1/payment_intents?starting_after={}",
+        text(&foreign, "id")
+    );
+    app.get(wrong)
+        .by(&sam)
+        .refuses_field("starting_after")
+        .await;
+}
+
+#[tokio::test]
+async fn a_seller_allows_the_methods_by_which_buyers_pay_here_or_in_their_dashboard() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let path = format!("/v1/sellers/{}", shop.id);
+    let allow = |types: Value| app.patch(&path, json!({ "allowed_payment_method_types": types }));
+    let opened = async || {
+        let (_, checkout) = open(&app, &product).await;
+        let intent = format!("/payment_intents/{}", checkout.id);
+        let intent = app.stripe_api("GET", &intent, &shop.account, &[]).await;
+        let session = app.checkout(&product).await;
+        let session = format!("/checkout/sessions/{}", session.id);
+        let session = app.stripe_api("GET", &session, &shop.account, &[]).await;
+        (intent, session)
+    };
+    let (intent, session) = opened().await;
+    intent["automatic_payment_methods"].has(json!({ "enabled": true }));
+    let by_default = session["payment_method_types"].clone();
+
+    let seller = allow(json!(["us_bank_account", "card", "card"]))
+        .by(&shop.owner)
+        .expect(200)
+        .await;
+    seller.has(json!({ "allowed_payment_method_types": ["card", "us_bank_account"] }));
+    allow(json!(["card"])).by(&shop.owner).expect(200).await;
+    let (intent, session) = opened().await;
+    intent.has(json!({ "automatic_payment_methods": null, "payment_method_types": ["card"] }));
+    session.has(json!({ "payment_method_types": ["card"] }));
+    // Another change leaves it as it is.
+    app.patch(&path, json!({ "name": "Mira" }))
+        .by(&shop.owner)
+        .expect(200)
+        .await
+        .has(json!({ "allowed_payment_method_types": ["card"] }));
+    for wrong in [json!([]), json!(["crad"]), json!("card"), json!([1])] {
+        let refused = allow(wrong.clone()).by(&shop.owner).await;
+        assert!(
+            [400, 422].contains(&refused.status),
+            "{wrong}: {}",
+            refused.text
+        );
+    }
+    allow(json!(["crad"]))
+        .by(&shop.owner)
+        .refuses_field("allowed_payment_method_types")
+        .await;
+
+    allow(json!(null))
+        .by(&shop.owner)
+        .expect(200)
+        .await
+        .has(json!({ "allowed_payment_method_types": null }));
+    let (intent, session) = opened().await;
+    intent["automatic_payment_methods"].has(json!({ "enabled": true }));
+    assert_eq!(session["payment_method_types"], by_default);
+    app.settle().await;
+}

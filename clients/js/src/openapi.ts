@@ -664,7 +664,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List payment intents
+         * @description The intents that you opened, newest first; with `seller_id`, those of a seller you own. An admin sees all. No
+         *     list has a `client_secret`.
+         */
+        get: operations["listPaymentIntents"];
         put?: never;
         /**
          * Open a payment for a page of your own
@@ -708,6 +713,36 @@ export interface paths {
         get: operations["getPaymentIntent"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_intents/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment intent, by Stripe's id.
+                 * @example pi_3SouK9Intent
+                 */
+                id: components["parameters"]["PaymentIntentId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Confirm a payment intent on the server
+         * @description Pays an open intent with what the buyer entered on your page, which Stripe.js has put into a confirmation token
+         *     (Stripe's `POST /v1/payment_intents/{id}/confirm` with `confirmation_token`). For the buyer and the guest with the
+         *     order secret. If the bank declines, the answer has `last_error`, and another token may follow. If the bank wants to
+         *     see the buyer, it has `next_action`: give the `client_secret` to `stripe.handleNextAction`, or send the buyer to
+         *     `url`. Then verify. The same token charges once, however often it is sent.
+         */
+        post: operations["confirmPaymentIntent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2618,6 +2653,14 @@ export interface components {
             refund_policy?: string | null;
             /** @description An http or https address where it can be read. */
             refund_policy_url?: string | null;
+            /**
+             * @description Stripe's names of the payment methods that buyers may pay by (`allowed_payment_method_types`), for checkout sessions and payment intents opened from then on; null: what the seller's Stripe dashboard allows (`automatic_payment_methods`).
+             * @example [
+             *       "card",
+             *       "sepa_debit"
+             *     ]
+             */
+            allowed_payment_method_types?: string[] | null;
         };
         OnboardingRefreshForm: {
             state: string;
@@ -2688,6 +2731,10 @@ export interface components {
              */
             save_payment_method?: boolean;
             capture_method?: components["schemas"]["CaptureMethod"];
+            /** @description What the buyer entered on your page; the intent is confirmed with it at once, as by `POST /v1/payment_intents/{id}/confirm`. A decline, or a token that Stripe doesn't take, is the `last_error` of the open intent. */
+            confirmation_token?: string;
+            /** @description Of a `confirmation_token`: the address after a page of the bank's or of the method's, at an allowed origin; by default our own page. */
+            return_url?: string;
             metadata?: components["schemas"]["Metadata"];
         };
         OffSessionPaymentCreate: {
@@ -2965,6 +3012,8 @@ export interface components {
             refund_policy: string | null;
             /** @description Where it can be read. */
             refund_policy_url: string | null;
+            /** @description Stripe's names of the payment methods that buyers may pay by; null: what the seller's Stripe dashboard allows. */
+            allowed_payment_method_types: string[] | null;
             metadata: components["schemas"]["Metadata"];
             created_at: components["schemas"]["Time"];
             updated_at: components["schemas"]["Time"];
@@ -3227,6 +3276,20 @@ export interface components {
             object: "checkout_session_status";
             status: components["schemas"]["SessionStatus"];
         };
+        PaymentIntentConfirm: {
+            /** @description Stripe.js makes it (`createConfirmationToken`) for `stripe_account`. */
+            confirmation_token: string;
+            /** @description The address after a page of the bank's or of the method's, at an allowed origin; by default our own page. */
+            return_url?: string;
+        };
+        PaymentIntentList: {
+            /** @constant */
+            object: "list";
+            /** @description The path of this list. */
+            url: string;
+            has_more: boolean;
+            data: components["schemas"]["PaymentIntent"][];
+        };
         PaymentIntent: {
             id: components["schemas"]["PaymentIntentId"];
             /** @constant */
@@ -3263,9 +3326,16 @@ export interface components {
             publishable_key: string | null;
             /** @description For Stripe.js (`stripeAccount`): the account that is charged on. */
             stripe_account: string;
+            /** @description What the buyer has to do for an open intent to be paid. Only the buyer gets it. */
+            next_action: {
+                /** @description Stripe's, such as `redirect_to_url` or `use_stripe_sdk`. `stripe.handleNextAction` does either. */
+                type: string;
+                /** @description Of `redirect_to_url`: where the buyer authenticates. */
+                url: string | null;
+            } | null;
             /** @description Why the last try was declined, while the buyer may try again. */
             last_error: {
-                /** @description Stripe's, such as `card_declined`. */
+                /** @description Stripe's, such as `card_declined`. `confirmation_token_invalid`: Stripe did not take the token that the intent was opened with. */
                 code: string | null;
                 /** @description The bank's reason, such as `insufficient_funds`. Buyers get `generic_decline` for what a thief must not learn. */
                 decline_code: string | null;
@@ -6055,6 +6125,53 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    listPaymentIntents: {
+        parameters: {
+            query?: {
+                /** @description Only of this seller. */
+                seller_id?: components["parameters"]["SellerFilter"];
+                /**
+                 * @description Only what was created at this time or later (RFC 3339).
+                 * @example 2026-11-01T00:00:00Z
+                 */
+                created_gte?: components["parameters"]["CreatedGte"];
+                /**
+                 * @description Only what was created before this time (RFC 3339).
+                 * @example 2026-12-01T00:00:00Z
+                 */
+                created_lt?: components["parameters"]["CreatedLt"];
+                /**
+                 * @description How many to give.
+                 * @example 10
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description An id of this list; give what comes after it. Not together with `ending_before`. */
+                starting_after?: components["parameters"]["StartingAfter"];
+                /** @description An id of this list; give what comes before it. Not together with `starting_after`. */
+                ending_before?: components["parameters"]["EndingBefore"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of payment intents. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentIntentList"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller of yours. */
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
     createPaymentIntent: {
         parameters: {
             query?: never;
@@ -6139,6 +6256,54 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             /** @description `stripe_unavailable`. Stripe did not answer, and only it has the `client_secret`. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    confirmPaymentIntent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The payment intent, by Stripe's id.
+                 * @example pi_3SouK9Intent
+                 */
+                id: components["parameters"]["PaymentIntentId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "confirmation_token": "ctoken_1SouK9Card"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PaymentIntentConfirm"];
+            };
+        };
+        responses: {
+            /** @description The intent as Stripe shows it afterwards. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentIntent"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description `payment_intent_not_open`, `stripe_refused`. The intent has ended without being paid, or Stripe refuses. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`. A field is wrong, or Stripe doesn't take the token: it was used, is over twelve hours old, or is another account's. */
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer. Repeat with the same token, or verify. */
             503: components["responses"]["ServiceUnavailable"];
         };
     };

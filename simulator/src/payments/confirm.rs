@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::confirmation_tokens::{self, Given};
 use super::{charges, intents};
 use crate::{
     api::{Call, Key, find},
@@ -78,20 +79,29 @@ pub(crate) fn confirm(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     let args = call.args;
     check_confirmable(intent)?;
-    let method = method_to_confirm(tx, call, intent)?;
+    let token = confirmation_tokens::given(tx, call)?;
+    let method = match &token {
+        Some(given) => given.method.clone(),
+        None => method_to_confirm(tx, call, intent)?,
+    };
+    let said = |name: &str| match &token {
+        Some(given) => given.text(call, name),
+        None => args.text(name).map(str::to_owned),
+    };
     check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let how = AttemptOptions {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
-        return_url: args.text("return_url").map(str::to_owned),
+        return_url: said("return_url"),
         error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
         challenge: None,
     };
     check_return_url(call, intent, &method, &how)?;
     let changes: Vec<(&str, Value)> = ["setup_future_usage", "receipt_email", "capture_method"]
         .iter()
-        .filter_map(|name| Some((*name, json!(args.text(name)?))))
+        .filter_map(|name| Some((*name, json!(said(name)?))))
         .collect();
     let shipping = args.at("shipping").map(intents::shipping_of);
+    let shipping = shipping.or_else(|| token.as_ref().and_then(Given::shipping));
     tx.update(&intent.id, |r| {
         for (name, value) in changes {
             r.value[name] = value;
@@ -101,6 +111,9 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         }
     });
     let end = attempt(tx, &intent.id, &method, &how)?;
+    if let Some(given) = &token {
+        given.use_up(tx, intent);
+    }
     let value = tx
         .get(&intent.id)
         .map(|r| r.value.clone())

@@ -118,6 +118,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "return_url",
         "mandate",
         "mandate_data",
+        "confirmation_token",
         "error_on_requires_action",
     ] {
         if args.text(name).is_some() && !confirms {

@@ -3,6 +3,7 @@
 pub(crate) mod capture;
 pub(crate) mod charges;
 pub(crate) mod confirm;
+pub(crate) mod confirmation_tokens;
 pub(crate) mod disputes;
 mod evidence;
 pub(crate) mod intents;

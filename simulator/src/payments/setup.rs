@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     confirm::{self, AttemptOptions, AttemptOutcome, Challenge},
-    intents,
+    confirmation_tokens, intents,
 };
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
@@ -273,10 +273,12 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
                 .to_owned(),
         );
     }
-    let brought = match args.at("confirm") {
+    let token = confirmation_tokens::given(tx, call)?;
+    let brought = match (&token, args.at("confirm")) {
+        (Some(given), _) => Some(given.method.clone()),
         // Creating the intent has read the method already.
-        Some(_) => None,
-        None => intents::given_method(tx, call)?,
+        (None, Some(_)) => None,
+        (None, None) => intents::given_method(tx, call)?,
     };
     let method = match (brought, intent.value["payment_method"].as_str()) {
         (Some(method), _) => method,
@@ -286,8 +288,14 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         }
     };
     confirm::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
-    let return_url = args.text("return_url");
-    if return_url.is_some_and(|url| url::Url::parse(url).is_err()) {
+    let return_url = match &token {
+        Some(given) => given.text(call, "return_url"),
+        None => args.text("return_url").map(str::to_owned),
+    };
+    if return_url
+        .as_deref()
+        .is_some_and(|url| url::Url::parse(url).is_err())
+    {
         return Err(ApiError::invalid("Not a valid URL")
             .code("url_invalid")
             .param("return_url"));
@@ -309,10 +317,13 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     });
     tx.update(&intent.id, |r| r.hidden["acceptance"] = json!(acceptance));
     let how = AttemptOptions {
-        return_url: return_url.map(str::to_owned),
+        return_url,
         ..AttemptOptions::default()
     };
     let end = attempt(tx, &intent.id, &method, &how)?;
+    if let Some(given) = &token {
+        given.use_up(tx, intent);
+    }
     let value = tx
         .get(&intent.id)
         .map(|r| r.value.clone())

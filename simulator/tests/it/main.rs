@@ -9,6 +9,7 @@ mod catalog;
 mod charges;
 mod checkout;
 mod clients;
+mod confirmation_tokens;
 mod customers;
 mod dispute_life;
 mod disputes;

@@ -27,7 +27,7 @@ use crate::{ids, money};
 
 use super::payments_of_order;
 use super::saved_cards::{self, Wish};
-use object::Made;
+use object::{Made, NextAction};
 use origin::Origin;
 use placing::NewPayment;
 use pricing::{Basket, NewBasket, NewLine};
@@ -138,6 +138,8 @@ pub struct Checkout {
     pub url: Option<String>,
     /// For Stripe.js: an intent's, or that of a session in a page of one's own; none once it is no longer open.
     pub client_secret: Option<SecretString>,
+    /// Of an open intent: what the buyer has to do.
+    pub next_action: Option<NextAction>,
     /// A guest's proof that the order is theirs.
     pub secret: Option<String>,
 }
@@ -150,6 +152,7 @@ impl Checkout {
             order,
             url: None,
             client_secret: None,
+            next_action: None,
             secret: None,
         }
     }
@@ -241,7 +244,11 @@ pub(super) async fn resume(
     let (payment, made) = object::create(app, payment)
         .await
         .map_err(refused_request)?;
-    let Made { url, client_secret } = made;
+    let Made {
+        url,
+        client_secret,
+        next_action,
+    } = made;
     let is_guest = order.secret_hash.is_some();
     let secret = is_guest.then(|| identity::order_secret(app, &order.id));
     Ok(Checkout {
@@ -249,6 +256,7 @@ pub(super) async fn resume(
         order,
         url,
         client_secret,
+        next_action,
         secret,
     })
 }
@@ -292,6 +300,7 @@ async fn session(
         currency: &basket.currency,
         lines: session_lines(&basket),
         application_fee,
+        allowed_types: basket.allowed_types(),
         is_manual: capture_method == CaptureMethod::Manual,
         page: &page.at_stripe,
         email: Some(basket.email.as_str()).filter(|_| chosen.customer.is_none()),

@@ -4,7 +4,8 @@
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use secrecy::SecretString;
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use souk_entity::{PaymentId, Timestamp};
@@ -28,6 +29,27 @@ pub struct Made {
     pub url: Option<String>,
     /// For Stripe.js: an intent's, or that of a session in a page of one's own.
     pub client_secret: Option<SecretString>,
+    /// Of an intent: what the buyer has to do.
+    pub next_action: Option<NextAction>,
+}
+
+/// What a buyer has to do for an intent to be paid (docs.stripe.com/api/payment_intents/object, `next_action`). Stripe.js does it
+/// with the client secret (`handleNextAction`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NextAction {
+    /// Such as `redirect_to_url` or `use_stripe_sdk`.
+    r#type: String,
+    /// Of `redirect_to_url`: where the buyer authenticates.
+    url: Option<String>,
+}
+
+impl NextAction {
+    fn of(action: &Value) -> Option<Self> {
+        Some(Self {
+            r#type: action["type"].as_str()?.to_owned(),
+            url: action["redirect_to_url"]["url"].as_str().map(str::to_owned),
+        })
+    }
 }
 
 /// A payment's object as Stripe shows it.
@@ -77,10 +99,12 @@ impl View {
             Self::Session(view) => Made {
                 url: view.url,
                 client_secret: view.client_secret.filter(|_| is_open),
+                next_action: None,
             },
             Self::Intent(view) => Made {
                 url: None,
                 client_secret: view.client_secret.filter(|_| is_open),
+                next_action: view.next_action.as_ref().and_then(NextAction::of),
             },
         }
     }

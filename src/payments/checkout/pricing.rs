@@ -51,6 +51,14 @@ pub struct Basket {
     pub origin: Origin,
 }
 
+impl Basket {
+    /// Stripe's names of the payment methods that the seller allows; none: those of their dashboard.
+    pub fn allowed_types(&self) -> Option<&[String]> {
+        let types = self.seller.allowed_payment_method_types.as_ref()?;
+        Some(&types.0)
+    }
+}
+
 /// Prices what a buyer wants.
 ///
 /// # Errors

@@ -83,6 +83,7 @@ impl SessionResource {
             url,
             client_secret,
             secret,
+            next_action: _,
         } = checkout;
         let is_manual = payment.capture_method == CaptureMethod::Manual;
         let is_held = payment.status == PaymentStatus::Authorized;

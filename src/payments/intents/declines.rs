@@ -40,6 +40,9 @@ impl LastError {
     }
 }
 
+/// A confirmation token that Stripe didn't take: a code of ours.
+pub const TOKEN_INVALID: &str = "confirmation_token_invalid";
+
 /// What a thief must not learn (docs.stripe.com/declines/codes: present these as a generic decline).
 const UNSPOKEN: [&str; 6] = [
     "fraudulent",
@@ -117,6 +120,9 @@ impl Decline {
                     | "reenter_transaction",
                 ),
             ) => "The bank could not be reached. Nothing was charged: try again in a moment.",
+            (Some(TOKEN_INVALID), _) => {
+                "What you entered is no longer valid. Nothing was charged: enter it again."
+            }
             (
                 Some(
                     "payment_intent_authentication_failure" | "setup_intent_authentication_failure",

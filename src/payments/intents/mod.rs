@@ -1,6 +1,7 @@
 //! Payment intents (docs.stripe.com/api/payment_intents), for a page of one's own: an order is paid by an intent on the seller's
 //! account, and confirmed by the one confirm.
 
+mod confirmation;
 pub(super) mod declines;
 pub mod routes;
 
@@ -53,6 +54,17 @@ pub struct NewPaymentIntent {
     /// Whether to save the card that pays it, for payments at which the buyer is there.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub save_payment_method: Option<bool>,
+    /// What the buyer entered on the page, to be confirmed with at once.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    #[validate(length(
+        min = 1,
+        max = 200,
+        message = "confirmation_token has 1 to 200 characters."
+    ))]
+    pub confirmation_token: Option<String>,
+    /// Of a `confirmation_token`: the address after a page of the bank's or of the method's; by default our own page.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub return_url: Option<String>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -61,13 +73,36 @@ pub struct NewPaymentIntent {
     origin: Origin,
 }
 
-/// Opens an intent for a buyer or a guest. A second call with the same id and `may_resume` goes on where the first one
-/// stopped.
+/// Opens an intent for a buyer or a guest, and confirms it where a token is given. A second call with the same id and
+/// `may_resume` goes on where the first one stopped.
 ///
 /// # Errors
 /// Lines that can't be bought together or now, and Stripe's refusal. Without an answer from Stripe the payment stays
 /// pending, and a job repeats the same request.
 pub async fn open(
+    app: &App,
+    buyer: Option<&Caller>,
+    id: OrderId,
+    may_resume: bool,
+    mut new: NewPaymentIntent,
+) -> Result<Checkout> {
+    let Some(token) = new.confirmation_token.take() else {
+        if new.return_url.is_some() {
+            let why = "return_url goes with a confirmation_token; else Stripe.js is given it.";
+            return Err(Error::invalid("return_url", why));
+        }
+        return create(app, buyer, id, may_resume, new).await;
+    };
+    if new.payment_method.is_some() {
+        let why = "Give a confirmation_token or a payment_method, not both.";
+        return Err(Error::invalid("confirmation_token", why));
+    }
+    let return_url = confirmation::return_url(app, new.return_url.take())?;
+    let opened = create(app, buyer, id, may_resume, new).await?;
+    confirmation::confirm_opened(app, opened, &token, &return_url).await
+}
+
+async fn create(
     app: &App,
     buyer: Option<&Caller>,
     id: OrderId,
@@ -103,6 +138,7 @@ pub async fn open(
         application_fee,
         description: &description,
         email: &basket.email,
+        allowed_types: basket.allowed_types(),
         is_manual: capture_method == CaptureMethod::Manual,
         metadata: marks,
         customer: chosen.customer.as_deref(),

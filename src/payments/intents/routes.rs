@@ -5,31 +5,35 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, Condition};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter};
 use secrecy::ExposeSecret;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp, order};
 
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson};
-use crate::identity::MaybeCaller;
+use crate::http::{Answer, Empty, Filters, IdempotentJson, List, Path, ValidJson, page_by_time};
+use crate::identity::{Caller, MaybeCaller};
 use crate::orders::{self, Credentials, OrderAccess, Side};
+use crate::sellers;
 
 use super::super::capture::{self, NewCapture};
+use super::super::checkout::object::NextAction;
 use super::super::checkout::origin::Origin;
 use super::super::checkout::{self, Checkout, capture_method};
-use super::super::payment_with_order;
 use super::super::sessions::verification::{self, Verification};
+use super::super::{orders_of_payments, payment_with_order, payments_of_buyer};
 use super::NewPaymentIntent;
+use super::confirmation::{self, Confirmation};
 use super::declines::{Decline, LastError};
 
 /// The routes of payment intents.
 pub fn router() -> Router<App> {
     Router::new()
-        .route("/v1/payment_intents", post(create))
+        .route("/v1/payment_intents", post(create).get(list))
         .route("/v1/payment_intents/{id}", get(read))
+        .route("/v1/payment_intents/{id}/confirm", post(confirm))
         .route("/v1/payment_intents/{id}/verify", post(verify))
         .route("/v1/payment_intents/{id}/cancel", post(cancel))
         .route("/v1/payment_intents/{id}/capture", post(capture))
@@ -57,6 +61,8 @@ struct IntentResource {
     client_secret: Option<String>,
     publishable_key: Option<String>,
     stripe_account: AccountId,
+    /// What the buyer has to do, as Stripe says it.
+    next_action: Option<NextAction>,
     last_error: Option<LastError>,
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -70,6 +76,7 @@ impl IntentResource {
             payment,
             order,
             client_secret,
+            next_action,
             secret,
             ..
         } = checkout;
@@ -104,6 +111,7 @@ impl IntentResource {
             client_secret: client_secret.map(|secret| secret.expose_secret().to_owned()),
             publishable_key: app.config.stripe_publishable_key.clone(),
             stripe_account: payment.charge_account,
+            next_action,
             last_error,
             expires_at: payment.expires_at,
             created_at: payment.created_at,
@@ -133,6 +141,56 @@ async fn create(
         Ok(IntentResource::new(&app, Side::Buyer, opened))
     };
     request.once(&app, &principal, work).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IntentFilters {
+    seller_id: Option<SellerId>,
+    created_gte: Option<Timestamp>,
+    created_lt: Option<Timestamp>,
+}
+
+/// A seller's intents for its owner and admins, else the caller's own; all for admins.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Filters(filters, paging): Filters<IntentFilters>,
+) -> Answer<List<IntentResource>> {
+    use payment::Column as C;
+    let db = &app.db.read;
+    let mut visible = payment::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("kind = 'intent'"))
+        .filter(C::StripeObject.is_not_null());
+    let side = if let Some(id) = &filters.seller_id {
+        let seller = sellers::owned(db, &caller, id, "seller_id").await?;
+        visible = visible.filter(C::ChargeAccount.eq(seller.stripe_account));
+        Side::Seller
+    } else if caller.is_admin() {
+        Side::Admin
+    } else {
+        visible = visible.filter(C::Id.in_subquery(payments_of_buyer(caller.id())));
+        Side::Buyer
+    };
+    let mut query = visible.clone();
+    if let Some(from) = filters.created_gte {
+        query = query.filter(C::CreatedAt.gte(from));
+    }
+    if let Some(to) = filters.created_lt {
+        query = query.filter(C::CreatedAt.lt(to));
+    }
+    let by = (C::CreatedAt, C::StripeObject);
+    let (rows, has_more) = page_by_time(query, visible, &paging, by, db).await?;
+    let mut orders = orders_of_payments(db, &rows).await?;
+    let known = rows.into_iter().filter_map(|payment: payment::Model| {
+        let order = orders.remove(&payment.id)?;
+        Some(Checkout::as_stored(payment, order))
+    });
+    let known = known.collect();
+    Ok(Json(paging.list((known, has_more), |intent| {
+        IntentResource::new(&app, side, intent)
+    })))
 }
 
 /// An intent's payment and order, for somebody who may see the order.
@@ -187,6 +245,27 @@ async fn read(
         true => checkout::resume(&app, access.order, payment).await?,
         false => Checkout::as_stored(payment, access.order),
     };
+    let intent = Checkout {
+        secret: None,
+        ..intent
+    };
+    Ok(Json(IntentResource::new(&app, access.side, intent)))
+}
+
+/// Only the buyer's own page has a token.
+async fn confirm(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    credentials: Credentials,
+    ValidJson(new): ValidJson<Confirmation>,
+) -> Answer<IntentResource> {
+    let (payment, access) = find(&app, &id, credentials.given()?).await?;
+    if access.side != Side::Buyer {
+        return Err(Error::Forbidden("Only the buyer confirms a payment."));
+    }
+    let return_url = confirmation::return_url(&app, new.return_url)?;
+    let token = &new.confirmation_token;
+    let intent = confirmation::confirm(&app, access.order, payment, token, &return_url).await?;
     let intent = Checkout {
         secret: None,
         ..intent

@@ -142,6 +142,7 @@ async fn place(
         metadata: marks,
         customer: customer.stripe_customer.as_deref(),
         payment_method: Some(&method.id),
+        allowed_types: basket.allowed_types(),
         saves: false,
         is_manual: false,
     });

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use souk_entity::Timestamp;
 use souk_entity::payment::{RedirectOnCompletion, UiMode};
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionAdaptivePricing, CreateCheckoutSessionAutomaticTax,
-    CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems,
-    CreateCheckoutSessionLineItemsPriceData, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSession, CreateCheckoutSessionAdaptivePricing,
+    CreateCheckoutSessionAllowedPaymentMethodTypes as AllowedType,
+    CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionDiscounts,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
+    CreateCheckoutSessionPaymentIntentData,
     CreateCheckoutSessionPaymentIntentDataCaptureMethod as CaptureMethod, ExpireCheckoutSession,
     ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
@@ -24,6 +26,8 @@ pub struct NewSession<'a> {
     pub lines: Vec<SessionLine<'a>>,
     /// `payment_intent_data[application_fee_amount]`, in minor units. Left out at zero, as Stripe wants.
     pub application_fee: i64,
+    /// `allowed_payment_method_types`; none: what the seller's dashboard allows.
+    pub allowed_types: Option<&'a [String]>,
     /// `payment_intent_data[capture_method]=manual`; else Stripe's default.
     pub is_manual: bool,
     /// Where the buyer pays.
@@ -102,6 +106,10 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
         .client_reference_id(new.reference)
         .metadata(new.metadata);
     request = shown(request, new.page);
+    if let Some(types) = new.allowed_types {
+        let types = types.iter().filter_map(|name| name.parse().ok());
+        request = request.allowed_payment_method_types(types.collect::<Vec<AllowedType>>());
+    }
     request = match new.promotion_code {
         Some(code) => {
             let mut discount = CreateCheckoutSessionDiscounts::new();

@@ -10,6 +10,8 @@ use stripe_core::payment_intent::{
     CreatePaymentIntentAutomaticPaymentMethods, ListPaymentIntent, RetrievePaymentIntent,
 };
 
+use stripe_shared::PaymentIntentAllowedPaymentMethodTypes as AllowedType;
+
 use super::{LIMIT, created_since};
 
 /// The parameters of a payment intent. Amounts are in minor units.
@@ -30,6 +32,8 @@ pub struct NewIntent<'a> {
     pub metadata: HashMap<String, String>,
     /// `customer`.
     pub customer: Option<&'a str>,
+    /// `allowed_payment_method_types`; none: automatic payment methods. Stripe takes one of both.
+    pub allowed_types: Option<&'a [String]>,
     /// `payment_method`: the customer's card that it is to be paid by.
     pub payment_method: Option<&'a str>,
     /// Whether to save what pays it (`setup_future_usage`), for payments at which the customer is there.
@@ -48,15 +52,28 @@ impl Saving {
     }
 }
 
-/// Creates an intent with the payment methods that the seller's dashboard allows
+/// Whether Stripe knows a payment method of this name.
+pub fn is_payment_method_type(name: &str) -> bool {
+    !matches!(name.parse(), Ok(AllowedType::Unknown(_)))
+}
+
+/// Creates an intent with the payment methods that the seller allows, here or in their dashboard
 /// (docs.stripe.com/api/payment_intents/create).
 pub fn create(new: NewIntent<'_>) -> impl StripeRequest + use<> {
     let currency: stripe_types::Currency = new.currency.parse().unwrap_or_default();
     let mut request = CreatePaymentIntent::new(new.amount, currency)
-        .automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
         .description(new.description)
         .receipt_email(new.email)
         .metadata(new.metadata);
+    request = match new.allowed_types {
+        Some(types) => {
+            let types = types.iter().filter_map(|name| name.parse().ok());
+            request.allowed_payment_method_types(types.collect::<Vec<AllowedType>>())
+        }
+        None => {
+            request.automatic_payment_methods(CreatePaymentIntentAutomaticPaymentMethods::new(true))
+        }
+    };
     if let Some(customer) = new.customer {
         request = request.customer(customer);
     }
@@ -83,6 +100,13 @@ pub fn confirm_off_session(intent: &str, method: &str) -> impl StripeRequest + u
         .payment_method(method)
         .off_session(ConfirmPaymentIntentOffSession::Bool(true))
         .expand(vec!["latest_charge".to_owned()])
+}
+
+/// Confirms an intent with what its buyer entered on a page (docs.stripe.com/api/payment_intents/confirm, `confirmation_token`).
+pub fn confirm_by_token(intent: &str, token: &str, return_url: &str) -> impl StripeRequest + use<> {
+    ConfirmPaymentIntent::new(intent)
+        .confirmation_token(token)
+        .return_url(return_url)
 }
 
 /// Retrieves an intent with its newest charge.

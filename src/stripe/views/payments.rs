@@ -105,6 +105,8 @@ pub struct PaymentIntentView {
     pub latest_charge: Option<Expandable<ChargeView>>,
     /// Why the last try failed.
     pub last_payment_error: Option<Value>,
+    /// What the customer has to do.
+    pub next_action: Option<Value>,
     /// Whole seconds.
     pub created: Option<i64>,
     /// Lets whoever holds it confirm the intent. Never stored, and never logged.

@@ -76,6 +76,9 @@ const WHO_MAY: &[Row] = &[
     ("createPaymentIntent", [201; 7]),
     ("getPaymentIntent", [401, 404, 200, 404, 200, 404, 200]),
     // Strangers see the status and nothing more.
+    ("listPaymentIntents", LOGGED_IN),
+    ("listPaymentIntents?seller_id", SELLING),
+    ("confirmPaymentIntent", [401, 404, 200, 404, 403, 404, 403]),
     ("verifyPaymentIntent", ANYBODY),
     ("cancelPaymentIntent", [401, 404, 409, 404, 409, 404, 409]),
     ("capturePaymentIntent", [401, 404, 403, 404, 409, 404, 409]),
