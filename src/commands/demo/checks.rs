@@ -8,10 +8,11 @@ use souk::money::display;
 use super::evidence::{Evidence, Story, gather, int, list};
 use super::responses::LedgerBalance;
 use super::shop::Shop;
+use super::ways_to_pay::Ways;
 use super::{Failure, Poll, Stage, payday, until};
 
 /// What a check found, or what is wrong.
-type Verdict = Result<String, String>;
+pub(super) type Verdict = Result<String, String>;
 
 /// The timeline entries of a confirmed payment: an order has exactly one of them, once.
 const CONFIRMED: [&str; 3] = ["paid", "refund_due", "cancelled_sold_out"];
@@ -19,10 +20,10 @@ const CONFIRMED: [&str; 3] = ["paid", "refund_due", "cancelled_sold_out"];
 /// Runs and shows all checks, and answers how many failed.
 pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
     stage.screen.step("Counting");
-    everything_delivered(stage, &story.shop).await?;
+    everything_delivered(stage, story).await?;
     books_caught_up(stage, &story.shop).await;
     let evidence = gather(stage, story).await?;
-    let verdicts = [
+    let mut verdicts = vec![
         (
             "each payment has one order, confirmed once",
             evidence.payments(),
@@ -60,6 +61,10 @@ pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
         ),
         ("reconciliation found nothing odd", evidence.findings()),
     ];
+    if let Some(ways) = &story.ways {
+        let name = "the page, the saved card and the captured part are Stripe's";
+        verdicts.push((name, ways.check(&evidence.oracle).await));
+    }
     for (name, verdict) in &verdicts {
         stage.screen.checked(name, verdict);
     }
@@ -70,14 +75,20 @@ pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
 }
 
 /// Waits until the server has taken every event of the account and of the platform.
-async fn everything_delivered(stage: &Stage, shop: &Shop) -> Result<(), Failure> {
+async fn everything_delivered(stage: &Stage, story: &Story) -> Result<(), Failure> {
+    let shop = &story.shop;
+    let accounts = [
+        Some(shop.account.as_str()),
+        story.ways.as_ref().map(Ways::account),
+    ];
     until(
         &stage.screen,
         "the last events to be delivered",
         async || {
             let pending = shop.stripe.read("/events/pending").await?;
             let ours = |event: &&Value| {
-                event["account"].is_null() || event["account"] == shop.account.as_str()
+                let of = event["account"].as_str();
+                of.is_none() || accounts.contains(&of)
             };
             let left = list(&pending).filter(ours).count();
             Ok(if left == 0 {
@@ -506,6 +517,6 @@ fn compare_books(seller: &str, oracle: &Value, balances: &[LedgerBalance]) -> Ve
     ))
 }
 
-fn ensure(holds: bool, fault: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn ensure(holds: bool, fault: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(fault()) }
 }

@@ -296,6 +296,34 @@ impl Stripe {
         show(request, url).await
     }
 
+    /// Confirms an intent as Stripe.js does, with its client secret. `false`: the card was declined.
+    pub async fn confirm(
+        &self,
+        intent: &str,
+        account: &str,
+        client_secret: &str,
+        method: &str,
+    ) -> Result<bool, Failure> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_secret", client_secret)
+            .append_pair("payment_method", method)
+            .append_pair("return_url", "https://shop.example/back")
+            .finish();
+        let asked = format!("POST /v1{intent}/confirm of the simulator");
+        let request = self
+            .controls
+            .post(format!("{}/v1{intent}/confirm", self.base))
+            .bearer_auth("pk_test_demo")
+            .header("Stripe-Account", account)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form);
+        let sent = reach(request, &asked).await?;
+        if sent.status() == StatusCode::PAYMENT_REQUIRED {
+            return Ok(false);
+        }
+        read::<Value>(sent, &asked).await.map(|_| true)
+    }
+
     /// Reads one of the controls.
     pub async fn read(&self, path: &str) -> Result<Value, Failure> {
         let path = format!("/_simulator{path}");

@@ -8,6 +8,7 @@ use super::responses::{
 };
 use super::sales::Purchase;
 use super::shop::Shop;
+use super::ways_to_pay::Ways;
 use super::{Failure, Stage, payday};
 
 /// The purchases and payouts that were played.
@@ -23,6 +24,8 @@ pub struct Story {
     pub late: Purchase,
     /// Of three vases, of which one came back, and whose dispute was won.
     pub vases: Purchase,
+    /// The other ways to pay, where they were played.
+    pub ways: Option<Ways>,
     pub payouts: Vec<Payout>,
 }
 

@@ -10,6 +10,7 @@ mod print;
 pub(super) mod responses;
 mod sales;
 mod shop;
+mod ways_to_pay;
 
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ pub struct Args {
     /// With --url: the admin's password.
     #[arg(long, env = "SOUK_ADMIN_PASSWORD", hide_env_values = true, default_value = seed::PASSWORD)]
     admin_password: String,
+    /// Play the other ways to pay, too: a page of the shop's own, a saved card, money that is held and captured in part.
+    #[arg(long)]
+    full: bool,
 }
 
 /// How long to wait for something that happens by itself.
@@ -58,8 +62,9 @@ pub async fn run(args: Args) -> Result<(), Failure> {
     // A signal ends the play and not the process, so that the own server is stopped.
     let stop = Stop::listen()?;
     let mut environment = None;
+    let full = args.full;
     let played = tokio::select! {
-        played = async { perform(environment.insert(Environment::start(args).await?)).await } => played,
+        played = async { perform(environment.insert(Environment::start(args).await?), full).await } => played,
         () = stop.wanted() => Err("stopped before the end".into()),
     };
     if let Some(environment) = environment {
@@ -105,7 +110,7 @@ impl Stage {
 }
 
 /// The story, from the first step to the last count.
-async fn perform(environment: &Environment) -> Result<(), Failure> {
+async fn perform(environment: &Environment, full: bool) -> Result<(), Failure> {
     let began = Instant::now();
     let stage = Stage::set(environment).await?;
     stage.screen.title(
@@ -113,7 +118,7 @@ async fn perform(environment: &Environment) -> Result<(), Failure> {
         &environment.describe(),
     );
 
-    let shop = shop::seller_onboards(&stage).await?;
+    let shop = shop::seller_onboards(&stage, &shop::NADIA).await?;
     let lamp = shop::seller_lists_a_lamp(&stage, &shop).await?;
     let first = sales::guest_buys_one(&stage, &shop, &lamp).await?;
     let late = sales::somebody_hesitates(&stage, &lamp).await?;
@@ -124,6 +129,10 @@ async fn perform(environment: &Environment) -> Result<(), Failure> {
     let vases = after_sales::guest_buys_three(&stage, &shop, &vase).await?;
     after_sales::one_comes_back(&stage, &shop, &vase, &vases).await?;
     after_sales::dispute_is_won(&stage, &shop, &vases).await?;
+    let ways = match full {
+        true => Some(ways_to_pay::play(&stage).await?),
+        false => None,
+    };
     let payouts = payday::days_pass_until_payday(&stage, &shop).await?;
     payday::admin_explains(&stage, &payouts).await?;
     payday::admin_sees_the_income(&stage, &shop).await?;
@@ -136,6 +145,7 @@ async fn perform(environment: &Environment) -> Result<(), Failure> {
         friend,
         late,
         vases,
+        ways,
         payouts,
     };
     let faults = checks::count(&stage, &story).await?;

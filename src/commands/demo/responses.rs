@@ -62,6 +62,42 @@ pub struct Session {
     pub amount_subtotal: i64,
     pub application_fee_amount: i64,
     pub order_secret: Option<String>,
+    /// Where money is held.
+    pub payment_intent: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Intent {
+    pub id: String,
+    pub order_id: String,
+    pub status: String,
+    pub amount_received: i64,
+    pub client_secret: Option<String>,
+    pub last_error: Option<LastError>,
+    pub order_secret: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct LastError {
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+pub struct SetupIntent {
+    pub id: String,
+    pub customer_id: String,
+    pub status: String,
+    pub client_secret: Option<String>,
+    pub payment_method: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct OffSessionPayment {
+    pub id: String,
+    pub order_id: String,
+    pub status: String,
+    pub payment_intent: Option<String>,
+    pub amount_received: i64,
 }
 
 #[derive(Deserialize)]

@@ -24,17 +24,32 @@ pub struct Shop {
     pub stripe: Stripe,
 }
 
+/// Who opens a shop.
+pub struct Opening {
+    /// What their address begins with.
+    pub mail: &'static str,
+    pub first_name: &'static str,
+    pub last_name: &'static str,
+    pub shop: &'static str,
+}
+
+/// The seller of the whole life.
+pub const NADIA: Opening = Opening {
+    mail: "nadia",
+    first_name: "Nadia",
+    last_name: "Haddad",
+    shop: "Nadia's Lamps",
+};
+
 /// A seller registers, and fills in Stripe's hosted form.
-pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
+pub async fn seller_onboards(stage: &Stage, who: &Opening) -> Result<Shop, Failure> {
     let screen = &stage.screen;
-    screen.step("Nadia opens a shop");
-    let email = stage.email("nadia");
-    let owner = stage
-        .server
-        .register(&email, PASSWORD, "Nadia Haddad")
-        .await?;
+    screen.step(&format!("{} opens a shop", who.first_name));
+    let email = stage.email(who.mail);
+    let name = format!("{} {}", who.first_name, who.last_name);
+    let owner = stage.server.register(&email, PASSWORD, &name).await?;
     screen.done(&format!("signed up as {email}"));
-    let new = json!({ "name": "Nadia's Lamps", "country": "DE", "business_type": "individual" });
+    let new = json!({ "name": who.shop, "country": "DE", "business_type": "individual" });
     let seller: Seller = owner.post("/v1/sellers", &new).await?;
     let account = seller
         .stripe_account
@@ -47,7 +62,8 @@ pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
     let requirements = &seller.requirements;
     let due = requirements.currently_due.len();
     screen.aside(&format!(
-        "Stripe wants {due} things of her before she can sell"
+        "Stripe wants {due} things before {} can sell",
+        who.first_name
     ));
 
     let link: Link = owner
@@ -60,9 +76,9 @@ pub async fn seller_onboards(stage: &Stage) -> Result<Shop, Failure> {
     let form = stripe.open(&link.url).await?;
     let filled = [
         ("business_type", "individual"),
-        ("business_name", "Nadia's Lamps"),
-        ("first_name", "Nadia"),
-        ("last_name", "Haddad"),
+        ("business_name", who.shop),
+        ("first_name", who.first_name),
+        ("last_name", who.last_name),
         ("dob", "1990-04-01"),
         ("email", email.as_str()),
         ("url", "https://lamps.example.com"),
