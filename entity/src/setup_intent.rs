@@ -39,8 +39,12 @@ pub struct Model {
     pub seller_id: SellerId,
     pub stripe_account: AccountId,
     pub livemode: bool,
-    /// Stripe's `seti_…`, once Stripe has answered.
+    /// Stripe's `seti_…`, once Stripe has told it.
     pub stripe_object: Option<String>,
+    /// Whether the buyer saves the card on Stripe's own page.
+    pub hosted: bool,
+    /// The session of that page, `cs_…`, once Stripe has answered.
+    pub checkout_session: Option<String>,
     pub status: SetupStatus,
     /// What it has saved.
     pub payment_method: Option<String>,

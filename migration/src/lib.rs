@@ -48,6 +48,7 @@ mod m20261130_000043_off_session;
 mod m20261130_000045_ui_mode;
 mod m20261130_000047_captures;
 mod m20261130_000048_payment_method_types;
+mod m20261130_000049_setup_sessions;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -99,6 +100,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000045_ui_mode::Migration),
             Box::new(m20261130_000047_captures::Migration),
             Box::new(m20261130_000048_payment_method_types::Migration),
+            Box::new(m20261130_000049_setup_sessions::Migration),
         ]
     }
 }

@@ -12,7 +12,7 @@ use crate::ledger;
 use crate::stripe::views::{Expandable, IdView, RefundView};
 use crate::stripe::{Effect, Event, EventObject};
 
-use super::refunds;
+use super::{refunds, setups};
 
 /// Buyers pay on sellers' accounts only.
 pub(super) const PLATFORM: Effect = Effect::Ignored("the platform's own payments are none of ours");
@@ -118,7 +118,10 @@ pub async fn reread_fraud_warning(tx: &Tx, object: &EventObject) -> Result<Effec
 
 /// Stages a re-read of a session's payment.
 pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<Effect> {
-    reread_object(tx, object, PaymentKind::Session).await
+    match setups::events::reread_session(tx, object).await? {
+        Some(effect) => Ok(effect),
+        None => reread_object(tx, object, PaymentKind::Session).await,
+    }
 }
 
 /// Stages a re-read of an intent's payment: its own, or that of a session whose money is held until it is captured.

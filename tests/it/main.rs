@@ -58,6 +58,7 @@ mod restock;
 mod saved_card_races;
 mod saved_cards_unanswered;
 mod sellers;
+mod setup_sessions;
 mod shipments;
 mod transactions;
 mod trusted_proxies;

@@ -1121,6 +1121,8 @@ export interface paths {
          *     With a `mandate_text` the card may be charged while you aren't there. Send the words that you were shown and
          *     agreed to: they are kept with the time and where you were. An intent that nobody finishes within 24 hours is
          *     canceled.
+         *
+         *     With `ui_mode: hosted_page` the card is saved on Stripe's own page, at `url`.
          */
         post: operations["createSetupIntent"];
         delete?: never;
@@ -1135,7 +1137,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The setup intent, by Stripe's id.
+                 * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
                  * @example seti_1SouK9Setup
                  */
                 id: components["parameters"]["SetupIntentId"];
@@ -1161,7 +1163,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The setup intent, by Stripe's id.
+                 * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
                  * @example seti_1SouK9Setup
                  */
                 id: components["parameters"]["SetupIntentId"];
@@ -1187,7 +1189,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The setup intent, by Stripe's id.
+                 * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
                  * @example seti_1SouK9Setup
                  */
                 id: components["parameters"]["SetupIntentId"];
@@ -2752,6 +2754,16 @@ export interface components {
             seller_id: components["schemas"]["SellerId"];
             /** @description What you have agreed to be charged for while you aren't there, as you were shown it. Without it the card is charged only when you pay yourself. */
             mandate_text?: string;
+            /**
+             * @description `hosted_page`: on Stripe's own page, at `url` (a Checkout Session with `mode=setup`). `elements`: in a page of yours, with Stripe.js.
+             * @default elements
+             * @enum {string}
+             */
+            ui_mode?: "hosted_page" | "elements";
+            /** @description Of `hosted_page`, required there: the address after saving, at an allowed origin. `{CHECKOUT_SESSION_ID}` is filled in. */
+            success_url?: string;
+            /** @description Of `hosted_page`: the address for a buyer who gives up, at an allowed origin. */
+            cancel_url?: string;
             metadata?: components["schemas"]["Metadata"];
         };
         CustomerUpdate: {
@@ -3485,7 +3497,8 @@ export interface components {
             data: components["schemas"]["PaymentMethod"][];
         };
         SetupIntent: {
-            id: components["schemas"]["SetupIntentId"];
+            /** @description Null until the session of a hosted page has made it. The routes take `checkout_session` in its place. */
+            id: components["schemas"]["SetupIntentId"] | null;
             /** @constant */
             object: "setup_intent";
             seller_id: components["schemas"]["SellerId"];
@@ -3506,6 +3519,13 @@ export interface components {
             publishable_key: string | null;
             /** @description For Stripe.js (`stripeAccount`). */
             stripe_account: string;
+            /** @description Of `hosted_page`: the session, `cs_…`. */
+            checkout_session: string | null;
+            /**
+             * Format: uri
+             * @description Of `hosted_page`: Stripe's page, while it is open. It is not kept.
+             */
+            url: string | null;
             /** @description Why the last try failed, while the buyer may try again. */
             last_error: {
                 /** @description Stripe's, such as `card_declined`. */
@@ -4528,10 +4548,10 @@ export interface components {
          */
         PaymentIntentId: components["schemas"]["PaymentIntentId"];
         /**
-         * @description The setup intent, by Stripe's id.
+         * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
          * @example seti_1SouK9Setup
          */
-        SetupIntentId: components["schemas"]["SetupIntentId"];
+        SetupIntentId: string;
         /**
          * @description The customer.
          * @example ctm_01kas5a1b2c3d4
@@ -6960,7 +6980,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The setup intent, by Stripe's id.
+                 * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
                  * @example seti_1SouK9Setup
                  */
                 id: components["parameters"]["SetupIntentId"];
@@ -6991,7 +7011,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The setup intent, by Stripe's id.
+                 * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
                  * @example seti_1SouK9Setup
                  */
                 id: components["parameters"]["SetupIntentId"];
@@ -7031,7 +7051,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The setup intent, by Stripe's id.
+                 * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
                  * @example seti_1SouK9Setup
                  */
                 id: components["parameters"]["SetupIntentId"];

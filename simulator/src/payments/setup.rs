@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{
     confirm::{self, AttemptOptions, AttemptOutcome, Challenge},
-    confirmation_tokens, intents,
+    confirmation_tokens::{self, Given},
+    intents,
 };
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
@@ -253,9 +254,7 @@ fn update_and_emit(tx: &mut Tx<'_>, id: &str, event: &str, change: impl FnOnce(&
     }
 }
 
-/// Confirms as a request asks for it: the intent, or 402 with the intent inside.
-fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
-    let args = call.args;
+fn check_confirmable(intent: &Record) -> Result<(), ApiError> {
     let refuse = |message: String| Err(unexpected_state(intent, message));
     if !is_open(intent) {
         return match intent.text("status") {
@@ -273,20 +272,37 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
                 .to_owned(),
         );
     }
-    let token = confirmation_tokens::given(tx, call)?;
-    let brought = match (&token, args.at("confirm")) {
+    Ok(())
+}
+
+/// The payment method that the token or the request brings, else the intent's own.
+fn method_to_confirm(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    intent: &Record,
+    token: Option<&Given>,
+) -> Result<Arc<Record>, ApiError> {
+    let brought = match (token, call.args.at("confirm")) {
         (Some(given), _) => Some(given.method.clone()),
         // Creating the intent has read the method already.
         (None, Some(_)) => None,
         (None, None) => intents::given_method(tx, call)?,
     };
-    let method = match (brought, intent.value["payment_method"].as_str()) {
-        (Some(method), _) => method,
-        (None, Some(id)) => find(tx, call, Kind::PaymentMethod, id, "payment_method")?,
+    match (brought, intent.value["payment_method"].as_str()) {
+        (Some(method), _) => Ok(method),
+        (None, Some(id)) => find(tx, call, Kind::PaymentMethod, id, "payment_method"),
         (None, None) => {
-            return refuse("You cannot confirm this SetupIntent because it's missing a payment method. You can either update the SetupIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned());
+            Err(unexpected_state(intent, "You cannot confirm this SetupIntent because it's missing a payment method. You can either update the SetupIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.".to_owned()))
         }
-    };
+    }
+}
+
+/// Confirms as a request asks for it: the intent, or 402 with the intent inside.
+fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
+    let args = call.args;
+    check_confirmable(intent)?;
+    let token = confirmation_tokens::given(tx, call)?;
+    let method = method_to_confirm(tx, call, intent, token.as_ref())?;
     confirm::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let return_url = match &token {
         Some(given) => given.text(call, "return_url"),

@@ -30,7 +30,7 @@ use crate::{ids, orders};
 
 use super::intents::declines::Decline;
 use super::snapshot::{PaymentSnapshot, SnapshotStatus};
-use super::{capture, refunds};
+use super::{capture, refunds, setups};
 use decide::{Decision, Hold, Outcome, PaidShare, SliceState, decide, order_status_after};
 use load::load;
 use mismatches::{raise_mismatch, raise_orphan};
@@ -46,12 +46,15 @@ const NOTIFY_WITHIN_MS: i64 = 30 * 24 * 3_600_000;
 pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     confirm_events(tx, events, |account, event| {
         let session = event.object::<SessionView>()?;
+        if session.mode.as_deref() == Some("setup") {
+            return Ok(None);
+        }
         let mut snapshot = PaymentSnapshot::of_session(account, event.livemode()?, &session);
         if event.kind == "checkout.session.async_payment_failed" {
             // The session itself still says `complete` and `unpaid`.
             snapshot.status = SnapshotStatus::Failed;
         }
-        Ok(snapshot)
+        Ok(Some(snapshot))
     })
     .await
 }
@@ -63,29 +66,33 @@ pub async fn checkout_sessions(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>
 pub async fn payment_intents(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     confirm_events(tx, events, |account, event| {
         let intent = event.object::<PaymentIntentView>()?;
-        Ok(PaymentSnapshot::of_intent(
-            account,
-            event.livemode()?,
-            &intent,
-        ))
+        let snapshot = PaymentSnapshot::of_intent(account, event.livemode()?, &intent);
+        Ok(Some(snapshot))
     })
     .await
 }
 
-/// Confirms the snapshots of events of sellers' accounts. Returns the effects in the events' order.
+/// Confirms the snapshots of events of sellers' accounts. Nothing is paid by a session without one, which saves a card
+/// (`mode=setup`): its `no_payment_required` is no free order. Returns the effects in the events' order.
 async fn confirm_events(
     tx: &Tx,
     events: &[&Event],
-    snapshot_of: impl Fn(&AccountId, &Event) -> Result<PaymentSnapshot>,
+    snapshot_of: impl Fn(&AccountId, &Event) -> Result<Option<PaymentSnapshot>>,
 ) -> Result<Vec<Effect>> {
     let mut snapshots = Vec::with_capacity(events.len());
     let mut effects = Vec::with_capacity(events.len());
     for event in events {
         match &event.account {
-            Some(account) => {
-                snapshots.push(snapshot_of(account, event)?);
-                effects.push(None);
-            }
+            Some(account) => match snapshot_of(account, event)? {
+                Some(snapshot) => {
+                    snapshots.push(snapshot);
+                    effects.push(None);
+                }
+                None => {
+                    let saved = setups::events::reread_session(tx, &event.about()?).await?;
+                    effects.push(Some(saved.unwrap_or(setups::events::NO_SETUP)));
+                }
+            },
             None => effects.push(Some(super::events::PLATFORM)),
         }
     }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::stripe::{Effect, Event, EventObject};
 
-const NO_SETUP: Effect = Effect::Ignored("no setup intent of ours");
+pub const NO_SETUP: Effect = Effect::Ignored("no setup intent of ours");
 
 /// `setup_intent.succeeded`, `.setup_failed`, `.requires_action` and `.canceled`.
 pub async fn setup_intent(tx: &Tx, event: &Event) -> Result<Effect> {
@@ -40,6 +40,8 @@ pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
         return Ok(Effect::Applied);
     }
     let awaiting = of_account()
+        // A session tells of its intent itself.
+        .filter(C::CheckoutSession.is_null())
         // As the index says it, word for word, so that SQLite sees that it will do.
         .filter(Expr::cust("status = 'open'"))
         .filter(C::StripeObject.is_null());
@@ -57,4 +59,26 @@ pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
         }
         None => Ok(NO_SETUP),
     }
+}
+
+/// Stages a re-read of the setup intent that a Checkout Session makes. `None`: it is no such session of ours. One whose creation
+/// Stripe has not answered yet is read when it has.
+pub async fn reread_session(tx: &Tx, object: &EventObject) -> Result<Option<Effect>> {
+    let (Some(account), Some(id)) = (&object.account, &object.id) else {
+        return Ok(None);
+    };
+    let found = setup_intent::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("checkout_session IS NOT NULL"))
+        .filter(C::CheckoutSession.eq(id.as_str()))
+        .filter(C::StripeAccount.eq(account.clone()))
+        .filter(C::Livemode.eq(object.livemode))
+        .one(tx)
+        .await?;
+    let Some(row) = found else {
+        return Ok(None);
+    };
+    let setup_intent = row.id;
+    jobs::stage(tx, &Job::SyncSetupIntent { setup_intent }).await?;
+    Ok(Some(Effect::Applied))
 }

@@ -1,6 +1,7 @@
 //! Setup intents (docs.stripe.com/api/setup_intents): a signed-in buyer saves a card with a seller, without paying. What the
 //! buyer agrees to be charged for while they aren't there is kept word for word.
 
+mod at_stripe;
 pub mod events;
 pub mod routes;
 
@@ -21,16 +22,17 @@ use crate::app::App;
 use crate::customers::methods::{self, Bringer};
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
-use crate::http::{check_metadata, deserialize_some};
+use crate::http::{allowed_redirect, check_metadata, deserialize_some};
 use crate::identity::Caller;
 use crate::jobs::{self, Job};
-use crate::stripe::requests::setup_intents::{self as requests, METADATA_SETUP};
-use crate::stripe::views::{Expandable, PaymentMethodView, SetupIntentView};
+use crate::stripe::requests::setup_intents as requests;
+use crate::stripe::views::{Expandable, PaymentMethodView};
 use crate::stripe::{IdempotentCreate, PreparedRequest, key_until};
-use crate::{audit, customers, ids, sellers};
+use crate::{audit, customers, sellers};
 
 use super::checkout::origin::Origin;
 use super::intents::declines::Decline;
+use at_stripe::Shown;
 
 /// How long a create request may go unanswered before its job repeats it.
 const RETRY_AFTER_MS: i64 = 15_000;
@@ -53,6 +55,15 @@ pub struct NewSetupIntent {
         message = "mandate_text has 1 to 5000 characters."
     ))]
     pub mandate_text: Option<String>,
+    /// Where the buyer types the card; by default in a page of the shop's own.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub ui_mode: Option<SetupUiMode>,
+    /// Of `hosted_page`: the address after saving.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub success_url: Option<String>,
+    /// Of `hosted_page`: the address for a buyer who gives up.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub cancel_url: Option<String>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -61,12 +72,35 @@ pub struct NewSetupIntent {
     origin: Origin,
 }
 
+/// Where a card is saved, as the API asks for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetupUiMode {
+    /// On Stripe's own page, by a Checkout Session with `mode=setup`.
+    HostedPage,
+    /// In a page of the shop's own, with Stripe.js.
+    Elements,
+}
+
 /// A setup intent, and what a buyer needs to go on with it.
 pub struct Setup {
     /// Its row.
     pub row: setup_intent::Model,
     /// For Stripe.js, while it is open. Stripe is asked for it each time, and it is never stored.
     pub client_secret: Option<SecretString>,
+    /// Stripe's own page, while it is open. Stripe is asked for it each time.
+    pub url: Option<String>,
+}
+
+impl Setup {
+    /// Of which Stripe was asked nothing.
+    fn as_stored(row: setup_intent::Model) -> Self {
+        Self {
+            row,
+            client_secret: None,
+            url: None,
+        }
+    }
 }
 
 /// Opens a setup intent for a buyer. A second call with the same id and `may_resume` goes on where the first one stopped.
@@ -85,15 +119,50 @@ pub async fn open(
     }
     let metadata = new.metadata.clone().unwrap_or_default();
     check_metadata(&metadata)?;
+    let page = hosted_page(app, &new)?;
     let seller = sellers::find(&app.db.read, &new.seller_id).await?;
     let seller = seller.ok_or_else(|| Error::no_such("seller", "seller_id"))?;
     let account = sellers::charging_account(app, &seller)?;
     let (customer, known) = customers::ensure(app, &buyer.user, account).await?;
     let off_session = new.mandate_text.is_some();
-    let request = requests::create(&known, off_session, id.as_ref());
-    let request = app.stripe.at(account).prepare(&request);
+    let scope = app.stripe.at(account);
+    let request = match &page {
+        None => scope.prepare(&requests::create(&known, off_session, id.as_ref())),
+        Some((success, cancel)) => scope.prepare(&requests::create_session(
+            &known,
+            success,
+            cancel.as_deref(),
+            id.as_ref(),
+        )),
+    };
     let row = place(app, id, &customer, new, metadata, &request).await?;
     resume(app, row).await
+}
+
+/// The addresses of Stripe's own page, if the card is to be saved there.
+fn hosted_page(app: &App, new: &NewSetupIntent) -> Result<Option<(String, Option<String>)>> {
+    let allowed = |param: &str, url: &String| allowed_redirect(&app.config, param, url.clone());
+    if new.ui_mode != Some(SetupUiMode::HostedPage) {
+        let given = [
+            ("success_url", new.success_url.is_some()),
+            ("cancel_url", new.cancel_url.is_some()),
+        ];
+        return match given.into_iter().find(|(_, is_given)| *is_given) {
+            None => Ok(None),
+            Some((param, _)) => Err(Error::invalid(
+                param,
+                format!("{param} is for the ui_mode hosted_page."),
+            )),
+        };
+    }
+    let Some(success) = &new.success_url else {
+        let why = "success_url is missing: the hosted page leads there.";
+        return Err(Error::invalid("success_url", why));
+    };
+    let success = allowed("success_url", success)?;
+    let cancel = new.cancel_url.as_ref();
+    let cancel = cancel.map(|url| allowed("cancel_url", url)).transpose()?;
+    Ok(Some((success, cancel)))
 }
 
 /// Writes the intent down before anything is sent, and stages the job that repeats the request if nobody answers it.
@@ -115,6 +184,8 @@ async fn place(
         stripe_account: customer.stripe_account.clone(),
         livemode: customer.livemode,
         stripe_object: None,
+        hosted: new.ui_mode == Some(SetupUiMode::HostedPage),
+        checkout_session: None,
         status: SetupStatus::Open,
         payment_method: None,
         mandate_text: new.mandate_text,
@@ -157,10 +228,13 @@ async fn find<D: ConnectionTrait>(
 /// A buyer's own setup intent, by Stripe's id; 404 for anyone else.
 async fn of_buyer(app: &App, user: &user::Model, object: &str) -> Result<setup_intent::Model> {
     let missing = Error::NotFound("setup intent");
+    // As the indexes say it, word for word, so that SQLite sees that they will do.
+    let of = match object.starts_with("cs_") {
+        true => Expr::cust("checkout_session IS NOT NULL").and(C::CheckoutSession.eq(object)),
+        false => Expr::cust("stripe_object IS NOT NULL").and(C::StripeObject.eq(object)),
+    };
     let found = setup_intent::Entity::find()
-        // As the index says it, word for word, so that SQLite sees that it will do.
-        .filter(Expr::cust("stripe_object IS NOT NULL"))
-        .filter(C::StripeObject.eq(object))
+        .filter(of)
         .filter(C::Livemode.eq(app.stripe.livemode()))
         .one(&app.db.read)
         .await?;
@@ -192,16 +266,12 @@ pub async fn make(app: &App, id: &SetupIntentId) -> Result<()> {
 /// # Errors
 /// Stripe's refusal, now or earlier, or no answer.
 async fn resume(app: &App, row: setup_intent::Model) -> Result<Setup> {
-    if let Some(object) = row.stripe_object.clone() {
-        if row.status != SetupStatus::Open {
-            return Ok(Setup {
-                row,
-                client_secret: None,
-            });
-        }
-        let scope = app.stripe.at(&row.stripe_account);
-        let view = scope.get(&requests::retrieve(&object)).await?;
-        return Ok(setup(row, view));
+    let is_known = row.stripe_object.is_some() || row.checkout_session.is_some();
+    if is_known && row.status != SetupStatus::Open {
+        return Ok(Setup::as_stored(row));
+    }
+    if let Some(shown) = at_stripe::retrieve(app, &row).await? {
+        return Ok(setup(row, shown));
     }
     if row.status == SetupStatus::Failed {
         return Err(Error::StripeRefused(Box::new(StripeFault {
@@ -210,23 +280,17 @@ async fn resume(app: &App, row: setup_intent::Model) -> Result<Setup> {
             ..StripeFault::default()
         })));
     }
-    let stored: PreparedRequest =
-        serde_json::from_str(&row.request).map_err(|e| Error::internal(e.to_string()))?;
     let (id, key) = (row.id.clone(), (row.key_number, row.key_until));
     let made = IdempotentCreate::of(setup_intent::Entity, &id, key.0, key.1)
         .make(
             &app.db,
             app.clock.now(),
-            find_existing(app, &row),
-            async |n| {
-                app.stripe
-                    .send(&stored, &format!("setup_intent:{id}:{n}"))
-                    .await
-            },
+            at_stripe::find_existing(app, &row),
+            async |n| at_stripe::send(app, &row, &format!("setup_intent:{id}:{n}")).await,
         )
         .await;
     match made {
-        Ok(view) => Ok(setup(attach(app, &id, &view).await?, view)),
+        Ok(shown) => Ok(setup(attach(app, &id, &shown).await?, shown)),
         Err(Error::StripeRefused(fault)) => {
             refuse(app, &row, fault.code.as_deref(), &fault.message).await?;
             Err(Error::StripeRefused(fault))
@@ -240,44 +304,41 @@ async fn resume(app: &App, row: setup_intent::Model) -> Result<Setup> {
     }
 }
 
-fn setup(row: setup_intent::Model, view: SetupIntentView) -> Setup {
-    let is_open = view.is_open() && row.status == SetupStatus::Open;
-    Setup {
-        client_secret: view.client_secret.filter(|_| is_open),
-        row,
+fn setup(row: setup_intent::Model, shown: Shown) -> Setup {
+    if !shown.is_open() || row.status != SetupStatus::Open {
+        return Setup::as_stored(row);
+    }
+    match shown {
+        Shown::Intent(view) => Setup {
+            client_secret: view.client_secret,
+            ..Setup::as_stored(row)
+        },
+        Shown::Session(view) => Setup {
+            url: view.url,
+            ..Setup::as_stored(row)
+        },
     }
 }
 
-/// Searches Stripe for an intent that was made without our knowing.
-async fn find_existing(app: &App, row: &setup_intent::Model) -> Result<Option<SetupIntentView>> {
-    let mark = (METADATA_SETUP, row.id.as_ref());
-    let page = |last: Option<&str>| requests::list(row.created_at, last);
-    let scope = app.stripe.at(&row.stripe_account);
-    let marked: Vec<SetupIntentView> = scope.find_by_metadata(mark, page).await?;
-    // The oldest one: a copy of our metadata can only be younger than ours.
-    let mut marked = marked.into_iter().rev();
-    Ok(marked.find(|view| view.livemode == row.livemode))
-}
-
-/// Stores Stripe's id, once, and has the events retried that came before it.
-async fn attach(
-    app: &App,
-    id: &SetupIntentId,
-    view: &SetupIntentView,
-) -> Result<setup_intent::Model> {
+/// Stores Stripe's ids, once, and has the events retried that came before them.
+async fn attach(app: &App, id: &SetupIntentId, shown: &Shown) -> Result<setup_intent::Model> {
     let tx = app.db.begin_write().await?;
     let attached = setup_intent::Entity::update_many()
-        .col_expr(C::StripeObject, Expr::value(view.id.as_str()))
+        .col_expr(C::StripeObject, Expr::value(shown.intent()))
+        .col_expr(C::CheckoutSession, Expr::value(shown.session()))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
         .filter(C::StripeObject.is_null())
+        .filter(C::CheckoutSession.is_null())
         .exec(&tx)
         .await?;
     if attached.rows_affected == 1 {
         let setup_intent = id.clone();
         jobs::settle(&tx, &Job::CreateSetupIntent { setup_intent }).await?;
-        jobs::wake_deferred(&tx, &view.id).await?;
-        if !view.is_open() {
+        if let Some(intent) = shown.intent() {
+            jobs::wake_deferred(&tx, intent).await?;
+        }
+        if !shown.is_open() {
             // Its events may have come and gone.
             let setup_intent = id.clone();
             jobs::stage(&tx, &Job::SyncSetupIntent { setup_intent }).await?;
@@ -305,6 +366,7 @@ async fn refuse(
         .filter(C::Id.eq(row.id.clone()))
         .filter(C::Status.eq(SetupStatus::Open))
         .filter(C::StripeObject.is_null())
+        .filter(C::CheckoutSession.is_null())
         .exec(&tx)
         .await?;
     let setup_intent = row.id.clone();
@@ -330,35 +392,35 @@ pub async fn sync(app: &App, id: &SetupIntentId) -> Result<()> {
 }
 
 async fn read(app: &App, row: &setup_intent::Model) -> Result<()> {
-    let Some(object) = &row.stripe_object else {
-        return Ok(());
-    };
-    let scope = app.stripe.at(&row.stripe_account);
-    let view: SetupIntentView = scope.get(&requests::retrieve(object)).await?;
-    store(app, &row.id, view).await
+    match at_stripe::retrieve(app, row).await? {
+        Some(shown) => store(app, &row.id, shown).await,
+        None => Ok(()),
+    }
 }
 
-/// Asks Stripe to cancel an open intent, and stores what it is then: it may have succeeded meanwhile.
+/// Asks Stripe to end an open intent, and stores what it is then.
 async fn end(app: &App, row: &setup_intent::Model) -> Result<()> {
-    let Some(object) = &row.stripe_object else {
-        return Ok(());
-    };
-    // Canceling twice does no harm, so each request has a new key.
-    let key = format!("end:{}", ids::random_token());
-    let scope = app.stripe.at(&row.stripe_account);
-    match scope.post(&requests::cancel(object), &key).await {
-        Ok(view) => store(app, &row.id, view).await,
-        Err(Error::StripeRefused(_)) => read(app, row).await,
-        Err(e) => Err(e),
+    match at_stripe::end(app, row).await? {
+        Some(shown) => store(app, &row.id, shown).await,
+        None => Ok(()),
     }
 }
 
 /// Stores how far an intent is, forward only, and keeps what it has saved.
-async fn store(app: &App, id: &SetupIntentId, view: SetupIntentView) -> Result<()> {
+async fn store(app: &App, id: &SetupIntentId, shown: Shown) -> Result<()> {
+    let has_expired = shown.has_expired();
+    let object = shown.intent().map(str::to_owned);
+    let Some(view) = shown.into_intent() else {
+        return match has_expired {
+            true => expire(app, id).await,
+            false => Ok(()),
+        };
+    };
     let status = match view.status.as_deref() {
         Some("succeeded") => SetupStatus::Succeeded,
         Some("canceled") => SetupStatus::Canceled,
         Some("processing") => SetupStatus::Processing,
+        _ if has_expired => SetupStatus::Canceled,
         _ => SetupStatus::Open,
     };
     let decline = view.last_setup_error.as_ref().filter(|e| !e.is_null());
@@ -381,6 +443,7 @@ async fn store(app: &App, id: &SetupIntentId, view: SetupIntentView) -> Result<(
     });
     setup_intent::Entity::update_many()
         .col_expr(C::Status, Expr::value(status))
+        .col_expr(C::StripeObject, Expr::value(object))
         .col_expr(C::PaymentMethod, Expr::value(method))
         .col_expr(C::LastError, Expr::value(decline))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
@@ -391,6 +454,19 @@ async fn store(app: &App, id: &SetupIntentId, view: SetupIntentView) -> Result<(
     if let Some(Expandable::Object(method)) = &saved {
         keep(&tx, &row, &customer, method).await?;
     }
+    tx.commit().await
+}
+
+/// A session has ended without having made an intent.
+async fn expire(app: &App, id: &SetupIntentId) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    setup_intent::Entity::update_many()
+        .col_expr(C::Status, Expr::value(SetupStatus::Canceled))
+        .col_expr(C::UpdatedAt, Expr::value(tx.now()))
+        .filter(C::Id.eq(id.clone()))
+        .filter(C::Status.eq(SetupStatus::Open))
+        .exec(&tx)
+        .await?;
     tx.commit().await
 }
 
@@ -471,7 +547,11 @@ pub async fn sweep(app: &App) -> Result<()> {
         // As the index says it, word for word, so that SQLite sees that it will do.
         .filter(Expr::cust("status = 'open'"))
         .filter(C::CreatedAt.lte(tx.now().plus_ms(-LIFETIME_MS)))
-        .filter(C::StripeObject.is_not_null())
+        .filter(
+            C::StripeObject
+                .is_not_null()
+                .or(C::CheckoutSession.is_not_null()),
+        )
         .filter(C::Livemode.eq(app.stripe.livemode()))
         .into_tuple()
         .all(&tx)

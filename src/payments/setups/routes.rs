@@ -48,13 +48,20 @@ struct SetupIntentResource {
     client_secret: Option<String>,
     publishable_key: Option<String>,
     stripe_account: AccountId,
+    /// Stripe's own page: its session, and its address while that is open.
+    checkout_session: Option<String>,
+    url: Option<String>,
     last_error: Option<LastError>,
     metadata: Metadata,
     created_at: Timestamp,
 }
 
 fn view(app: &App, setup: Setup) -> SetupIntentResource {
-    let Setup { row, client_secret } = setup;
+    let Setup {
+        row,
+        client_secret,
+        url,
+    } = setup;
     let is_open = row.status == SetupStatus::Open;
     let decline = row.last_error.as_deref().and_then(Decline::read);
     SetupIntentResource {
@@ -72,6 +79,8 @@ fn view(app: &App, setup: Setup) -> SetupIntentResource {
         client_secret: client_secret.map(|secret| secret.expose_secret().to_owned()),
         publishable_key: app.config.stripe_publishable_key.clone(),
         stripe_account: row.stripe_account,
+        checkout_session: row.checkout_session,
+        url,
         last_error: decline.filter(|_| is_open).map(LastError::for_buyers),
         metadata: row.metadata.0,
         created_at: row.created_at,
@@ -105,11 +114,7 @@ async fn read(
 }
 
 fn without_secret(app: &App, row: souk_entity::setup_intent::Model) -> Json<SetupIntentResource> {
-    let setup = Setup {
-        row,
-        client_secret: None,
-    };
-    Json(view(app, setup))
+    Json(view(app, Setup::as_stored(row)))
 }
 
 async fn verify(

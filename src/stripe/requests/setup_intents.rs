@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 
 use souk_entity::Timestamp;
+use stripe_checkout::checkout_session::{
+    CreateCheckoutSession, CreateCheckoutSessionAllowedPaymentMethodTypes,
+    CreateCheckoutSessionSetupIntentData, RetrieveCheckoutSession,
+};
 use stripe_client_core::StripeRequest;
 use stripe_core::setup_intent::{
     CancelSetupIntent, CreateSetupIntent, CreateSetupIntentAutomaticPaymentMethods,
@@ -26,6 +30,36 @@ pub fn create(customer: &str, off_session: bool, id: &str) -> impl StripeRequest
             false => CreateSetupIntentUsage::OnSession,
         })
         .metadata(mark)
+}
+
+/// Creates a Checkout Session on Stripe's own page that saves a card for a customer, for payments while the buyer isn't there, too
+/// (docs.stripe.com/api/checkout/sessions/create, `mode=setup`). The addresses may hold `{CHECKOUT_SESSION_ID}`.
+pub fn create_session(
+    customer: &str,
+    success_url: &str,
+    cancel_url: Option<&str>,
+    id: &str,
+) -> impl StripeRequest + use<> {
+    let mark = HashMap::from([(METADATA_SETUP.to_owned(), id.to_owned())]);
+    let mut intent = CreateCheckoutSessionSetupIntentData::new();
+    intent.metadata = Some(mark.clone());
+    let request = CreateCheckoutSession::new()
+        .mode(stripe_shared::CheckoutSessionMode::Setup)
+        .customer(customer)
+        .allowed_payment_method_types([CreateCheckoutSessionAllowedPaymentMethodTypes::Card])
+        .setup_intent_data(intent)
+        .client_reference_id(id)
+        .success_url(success_url)
+        .metadata(mark);
+    match cancel_url {
+        Some(url) => request.cancel_url(url),
+        None => request,
+    }
+}
+
+/// Retrieves a session with its setup intent and that one's payment method.
+pub fn retrieve_session(session: &str) -> impl StripeRequest + use<> {
+    RetrieveCheckoutSession::new(session).expand(vec!["setup_intent.payment_method".to_owned()])
 }
 
 /// Retrieves a setup intent with its payment method.

@@ -146,6 +146,23 @@ pub struct SetupIntentView {
     pub metadata: Option<HashMap<String, String>>,
 }
 
+/// A Checkout Session with `mode=setup` (docs.stripe.com/api/checkout/sessions/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct SetupSessionView {
+    /// `cs_…`.
+    #[serde(deserialize_with = "super::id")]
+    pub id: String,
+    /// `open`, `complete` or `expired`.
+    pub status: Option<String>,
+    /// Live money, or test.
+    #[serde(default)]
+    pub livemode: bool,
+    /// The hosted page, while the session is open.
+    pub url: Option<String>,
+    /// What it makes.
+    pub setup_intent: Option<Expandable<SetupIntentView>>,
+}
+
 impl SetupIntentView {
     /// Whether the buyer may still save something by it (docs.stripe.com/payments/setup-intents).
     pub fn is_open(&self) -> bool {

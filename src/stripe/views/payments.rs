@@ -22,6 +22,8 @@ pub struct SessionView {
     /// `cs_…`.
     #[serde(deserialize_with = "super::id")]
     pub id: String,
+    /// `payment`, `setup` or `subscription`.
+    pub mode: Option<String>,
     /// `open`, `complete` or `expired`.
     pub status: Option<String>,
     /// `paid`, `unpaid` or `no_payment_required`.
