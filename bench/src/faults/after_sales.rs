@@ -14,7 +14,7 @@ use crate::Failure;
 const DISPUTED: &str = "4000000000000259";
 const INQUIRED: &str = "4000000000001976";
 /// How often a seller asks for what isn't there yet.
-const LOOKS: u32 = 20;
+pub const LOOKS: u32 = 20;
 /// What the bank decides at once when this is the evidence (docs.stripe.com/testing#disputes); else it takes its time.
 const EVIDENCE: [&str; 3] = ["winning_evidence", "losing_evidence", "It was delivered."];
 
@@ -36,11 +36,28 @@ pub enum Claim {
 }
 
 impl Claim {
+    /// The same, later.
+    pub fn later(self) -> Self {
+        match self {
+            Self::AtOnce(card) => Self::Later(card == INQUIRED),
+            Self::Later(inquiry) => Self::Later(inquiry),
+        }
+    }
+
     /// How a payment is made.
     pub fn payment(claim: Option<Self>) -> Value {
         match claim {
             Some(Self::AtOnce(card)) => json!({ "card": card }),
             _ => json!({}),
+        }
+    }
+
+    /// The payment method by which an intent is paid.
+    pub fn method(claim: Option<Self>) -> &'static str {
+        match claim {
+            Some(Self::AtOnce(DISPUTED)) => "pm_card_createDispute",
+            Some(Self::AtOnce(_)) => "pm_card_createDisputeInquiry",
+            _ => "pm_card_visa",
         }
     }
 }
@@ -57,10 +74,15 @@ impl Workload<'_> {
         })
     }
 
-    /// The seller refunds an order: all of it, an amount, or lines.
-    pub async fn refund(&self, opened: &Opened) -> Result<(), Failure> {
+    /// The seller refunds an order: all of it, an amount, or lines. Lines of a whole payment only, since what they have cost of
+    /// a part nobody says.
+    pub async fn refund(&self, opened: &Opened, is_whole: bool) -> Result<(), Failure> {
         let restock = self.draw("restock", opened.n) < 0.5;
-        match self.pick("how", opened.n, 6) {
+        let how = match is_whole {
+            true => 6,
+            false => 2,
+        };
+        match self.pick("how", opened.n, how) {
             0 => {
                 let all = json!({ "order_id": opened.order, "restock": restock });
                 self.ask_for_refund(opened, "all", &all).await
@@ -129,11 +151,7 @@ impl Workload<'_> {
 
     /// The buyer disputes the payment, the seller answers, accepts or does nothing, and the bank decides, perhaps twice.
     pub async fn dispute(&self, opened: &Opened, claim: Claim) -> Result<(), Failure> {
-        let session = format!("/v1/checkout/sessions/{}", opened.session);
-        let intent = text(
-            &self.read_stripe(opened.shop, &session).await?,
-            "payment_intent",
-        )?;
+        let intent = self.intent_of(opened).await?;
         let of_intent = |kind: &str| format!("/v1/{kind}?payment_intent={intent}");
         if let Claim::Later(inquiry) = claim {
             let charges = self.read_stripe(opened.shop, &of_intent("charges")).await?;
@@ -167,6 +185,16 @@ impl Workload<'_> {
             self.decide(&dispute, "won").await?;
         }
         Ok(())
+    }
+
+    /// The intent that has collected a checkout's money, or holds it.
+    pub async fn intent_of(&self, opened: &Opened) -> Result<String, Failure> {
+        if opened.page.is_some() {
+            return Ok(opened.object.clone());
+        }
+        let session = format!("/v1/checkout/sessions/{}", opened.object);
+        let session = self.read_stripe(opened.shop, &session).await?;
+        text(&session, "payment_intent")
     }
 
     /// What the bank decides. It may have decided before, or have nothing that it could decide so.
@@ -230,7 +258,11 @@ impl Workload<'_> {
     }
 
     /// Asks as the seller. What isn't known yet, since its event is on the way, is asked for again.
-    async fn by_seller(&self, opened: &Opened, call: &Call<'_>) -> Result<(u16, Value), Failure> {
+    pub async fn by_seller(
+        &self,
+        opened: &Opened,
+        call: &Call<'_>,
+    ) -> Result<(u16, Value), Failure> {
         let mut last = (0, Value::Null);
         for _ in 0..LOOKS {
             let token = self.token(opened.shop);
@@ -245,7 +277,7 @@ impl Workload<'_> {
     }
 
     /// Reads from Stripe as the seller's account.
-    async fn read_stripe(&self, shop: usize, path: &str) -> Result<Value, Failure> {
+    pub async fn read_stripe(&self, shop: usize, path: &str) -> Result<Value, Failure> {
         let environment = self.environment;
         let url = format!("{}{path}", environment.simulator.base_url());
         let request = environment.http.get(url).bearer_auth("sk_test_seller");

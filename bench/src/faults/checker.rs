@@ -7,21 +7,28 @@ use serde_json::Value;
 
 use super::after_sales::Asked;
 use super::checks::{CHECKS, Check};
+use super::holds::AskedOfHolds;
 use crate::Failure;
 
 /// The rows that break a rule, by category.
 pub type Faults = BTreeMap<String, Vec<String>>;
 
-const TABLES: [(&str, &str); 9] = [
+const TABLES: [(&str, &str); 11] = [
     ("oracle_platform", "account TEXT PRIMARY KEY"),
     (
         "oracle_deliveries",
         "id TEXT PRIMARY KEY, acknowledged BIGINT",
     ),
     ("oracle_events", "id TEXT PRIMARY KEY, type TEXT"),
+    // Sessions, and intents that are no session's.
     (
         "oracle_sessions",
         "id TEXT PRIMARY KEY, account TEXT, paid BIGINT, amount_total BIGINT, intent TEXT",
+    ),
+    // Those of sessions, too.
+    (
+        "oracle_intents",
+        "id TEXT PRIMARY KEY, account TEXT, status TEXT, amount BIGINT, received BIGINT, capturable BIGINT, captures BIGINT",
     ),
     (
         "oracle_refunds",
@@ -29,7 +36,8 @@ const TABLES: [(&str, &str); 9] = [
     ),
     (
         "oracle_fees",
-        "id TEXT PRIMARY KEY, amount BIGINT, amount_refunded BIGINT, currency TEXT, charge_amount BIGINT, charge_back BIGINT",
+        "id TEXT PRIMARY KEY, intent TEXT, amount BIGINT, amount_refunded BIGINT, currency TEXT, charge_amount BIGINT, \
+         charge_back BIGINT",
     ),
     (
         "oracle_transactions",
@@ -41,19 +49,30 @@ const TABLES: [(&str, &str); 9] = [
          has_evidence BIGINT, submissions BIGINT, due_by BIGINT",
     ),
     ("asked_refunds", "key TEXT, order_id TEXT, refund TEXT"),
+    // No amount: to be released.
+    ("asked_of_holds", "intent TEXT, amount BIGINT"),
 ];
 
-/// Compares the books. Nobody may be writing. `acknowledged` are the events that were answered with 2xx, `asked` the refunds
-/// that were asked for. `only` are the rules to check; none given: all.
+/// What buyers and sellers have done.
+#[derive(Default)]
+pub struct Done {
+    /// How often each event was answered with 2xx.
+    pub acknowledged: BTreeMap<String, u32>,
+    /// The refunds that were asked for.
+    pub refunds: BTreeMap<String, Asked>,
+    /// What was asked to become of held money.
+    pub holds: AskedOfHolds,
+}
+
+/// Compares the books. Nobody may be writing. `only` are the rules to check; none given: all.
 pub async fn check(
     db: &DatabaseConnection,
     oracle: &Value,
-    acknowledged: &BTreeMap<String, u32>,
-    asked: &BTreeMap<String, Asked>,
+    done: &Done,
     only: Option<&[&str]>,
 ) -> Result<Faults, Failure> {
-    write_down(db, oracle, acknowledged).await?;
-    let rows = asked.iter().flat_map(|(key, asked)| {
+    write_down(db, oracle, &done.acknowledged).await?;
+    let rows = done.refunds.iter().flat_map(|(key, asked)| {
         let row = |refund: Sql| vec![key.as_str().into(), asked.order.as_str().into(), refund];
         // One without an answer, too.
         let answered = asked.refunds.iter().map(|id| id.as_str().into());
@@ -61,6 +80,11 @@ pub async fn check(
         rows.map(row).collect::<Vec<_>>()
     });
     insert(db, "asked_refunds", rows.collect()).await?;
+    let rows = done.holds.iter().flat_map(|(intent, amounts)| {
+        let row = |amount: &Option<i64>| vec![intent.as_str().into(), (*amount).into()];
+        amounts.iter().map(row)
+    });
+    insert(db, "asked_of_holds", rows.collect()).await?;
     let mut faults = Faults::new();
     let is_wanted = |check: &&Check| only.is_none_or(|only| only.contains(&check.category));
     for check in CHECKS.iter().filter(is_wanted) {
@@ -121,19 +145,22 @@ async fn write_down(
         let events = list("events");
         let rows = events.iter().map(|e| vec![txt(e, "id"), txt(e, "type")]);
         insert(db, "oracle_events", rows.collect()).await?;
-        let sessions = list("checkout_sessions");
-        let rows = sessions.iter().map(|s| {
-            let paid = s["status"] == "complete" && s["payment_status"] != "unpaid";
-            let (id, intent) = (txt(s, "id"), txt(s, "payment_intent"));
-            vec![
-                id,
-                account.into(),
-                i64::from(paid).into(),
-                int(s, "amount_total"),
-                intent,
-            ]
-        });
-        insert(db, "oracle_sessions", rows.collect()).await?;
+        let paid = paid_rows(
+            account,
+            &list("checkout_sessions"),
+            &list("payment_intents"),
+        );
+        insert(db, "oracle_sessions", paid).await?;
+        // Nothing is heard of those of an account that has left.
+        if books["deauthorized"] != true {
+            let captured: Vec<Value> = list("charges");
+            let intents = list("payment_intents");
+            let ours = intents.iter().filter(|intent| {
+                is_own(intent) || is_of_session(intent, &list("checkout_sessions"))
+            });
+            let rows = ours.map(|intent| intent_row(account, intent, &captured));
+            insert(db, "oracle_intents", rows.collect()).await?;
+        }
         let refunds = list("refunds");
         let rows = refunds.iter().map(|r| {
             vec![
@@ -168,16 +195,79 @@ async fn write_down(
     Ok(())
 }
 
-fn fee_row(fee: &Value, charges: &BTreeMap<String, (i64, i64)>) -> Vec<Sql> {
+/// Whether an intent is a payment's own: by its metadata, and not the seller's other business.
+fn is_own(intent: &Value) -> bool {
+    intent["metadata"]["souk_object"] == "payment_intent"
+}
+
+fn is_of_session(intent: &Value, sessions: &[Value]) -> bool {
+    let id = &intent["id"];
+    sessions
+        .iter()
+        .any(|session| session["payment_intent"] == *id)
+}
+
+/// Of sessions and own intents: whether the money has come, and how much. What a session says isn't enough: its money may have
+/// been captured later, or a part of it.
+fn paid_rows(account: &str, sessions: &[Value], intents: &[Value]) -> Vec<Vec<Sql>> {
+    let has_come = |intent: &Value| intent["status"] == "succeeded";
+    let mut rows = Vec::new();
+    for session in sessions {
+        let of = |intent: &&Value| intent["id"] == session["payment_intent"];
+        let paid = intents.iter().find(of).filter(|intent| has_come(intent));
+        let is_free = session["payment_status"] == "no_payment_required";
+        let is_paid = session["status"] == "complete" && (paid.is_some() || is_free);
+        let amount = match paid {
+            Some(intent) => int(intent, "amount_received"),
+            None => int(session, "amount_total"),
+        };
+        let intent = txt(session, "payment_intent");
+        rows.push(vec![
+            txt(session, "id"),
+            account.into(),
+            i64::from(is_paid).into(),
+            amount,
+            intent,
+        ]);
+    }
+    for intent in intents.iter().filter(|intent| is_own(intent)) {
+        rows.push(vec![
+            txt(intent, "id"),
+            account.into(),
+            i64::from(has_come(intent)).into(),
+            int(intent, "amount_received"),
+            txt(intent, "id"),
+        ]);
+    }
+    rows
+}
+
+fn intent_row(account: &str, intent: &Value, charges: &[Value]) -> Vec<Sql> {
+    let captures = charges
+        .iter()
+        .filter(|charge| charge["payment_intent"] == intent["id"] && charge["captured"] == true);
+    vec![
+        txt(intent, "id"),
+        account.into(),
+        txt(intent, "status"),
+        int(intent, "amount"),
+        int(intent, "amount_received"),
+        int(intent, "amount_capturable"),
+        captures.map(|_| 1_i64).sum::<i64>().into(),
+    ]
+}
+
+fn fee_row(fee: &Value, charges: &BTreeMap<String, Charge>) -> Vec<Sql> {
     let charge = charges.get(fee["charge"].as_str().unwrap_or_default());
-    let (whole, back) = charge.copied().unwrap_or_default();
+    let charge = charge.cloned().unwrap_or_default();
     vec![
         txt(fee, "id"),
+        charge.intent.into(),
         int(fee, "amount"),
         int(fee, "amount_refunded"),
         txt(fee, "currency"),
-        whole.into(),
-        back.into(),
+        charge.captured.into(),
+        charge.back.into(),
     ]
 }
 
@@ -203,18 +293,29 @@ fn dispute_row(account: &str, dispute: &Value) -> Vec<Sql> {
     ]
 }
 
-/// Of each charge what was paid, and what of it was refunded.
-fn charges(oracle: &Value) -> BTreeMap<String, (i64, i64)> {
+/// Of a charge what was collected, and what of that was refunded. What of a hold wasn't captured counts as refunded at Stripe.
+#[derive(Clone, Default)]
+struct Charge {
+    intent: Option<String>,
+    captured: i64,
+    back: i64,
+}
+
+fn charges(oracle: &Value) -> BTreeMap<String, Charge> {
     let accounts = oracle["accounts"].as_object().into_iter().flatten();
     let charges =
         accounts.flat_map(|(_, books)| books["charges"].as_array().cloned().unwrap_or_default());
     let amount = |charge: &Value, name: &str| charge[name].as_i64().unwrap_or(0);
     charges
         .map(|c| {
-            (
-                c["id"].as_str().unwrap_or_default().to_owned(),
-                (amount(&c, "amount"), amount(&c, "amount_refunded")),
-            )
+            let captured = amount(&c, "amount_captured");
+            let released = amount(&c, "amount") - captured;
+            let charge = Charge {
+                intent: c["payment_intent"].as_str().map(str::to_owned),
+                captured,
+                back: amount(&c, "amount_refunded") - released,
+            };
+            (c["id"].as_str().unwrap_or_default().to_owned(), charge)
         })
         .collect()
 }

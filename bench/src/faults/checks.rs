@@ -12,7 +12,7 @@ pub struct Check {
 }
 
 /// Those that hold of random lives, too, where refunds and payouts fail, transactions can't be read, and sellers leave.
-pub const OF_LIVES: [&str; 17] = [
+pub const OF_LIVES: [&str; 24] = [
     "amount_differs",
     "settled_twice",
     "stock_negative",
@@ -30,9 +30,16 @@ pub const OF_LIVES: [&str; 17] = [
     "evidence_twice",
     "dispute_told",
     "shares",
+    "paid_by_hold",
+    "held_differs",
+    "held_for_nothing",
+    "canceled_differs",
+    "captured_over",
+    "captured_unasked",
+    "hold_stock",
 ];
 
-pub const CHECKS: [Check; 41] = [
+pub const CHECKS: [Check; 51] = [
     Check {
         category: "acknowledged_lost",
         wrong: "Stripe was answered 2xx, and the event is not in the database",
@@ -47,7 +54,8 @@ pub const CHECKS: [Check; 41] = [
                 WHERE type IN ('checkout.session.completed', 'checkout.session.expired', 'refund.created',
                   'refund.updated', 'refund.failed', 'charge.refunded', 'account.updated', 'charge.dispute.created',
                   'charge.dispute.updated', 'charge.dispute.closed', 'charge.dispute.funds_withdrawn',
-                  'charge.dispute.funds_reinstated')
+                  'charge.dispute.funds_reinstated', 'payment_intent.amount_capturable_updated', 'payment_intent.canceled',
+                  'payment_intent.payment_failed', 'payment_intent.requires_action', 'payment_intent.succeeded')
                 AND NOT EXISTS (SELECT 1 FROM inbox_events i WHERE i.id = e.id)",
     },
     Check {
@@ -117,8 +125,11 @@ pub const CHECKS: [Check; 41] = [
     Check {
         category: "stock_sale",
         wrong: "a sold line took no stock or took it twice, or one that was not sold took some",
+        // What was taken for money that was held, and came back since, stays a sale.
         sql: "SELECT l.id AS who FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE
-                CASE WHEN o.refund_reason IS NULL AND o.status IN ('paid', 'refunded') THEN -l.quantity ELSE 0 END <>
+                CASE WHEN o.refund_reason IS NULL AND o.status IN ('paid', 'refunded', 'authorized') OR EXISTS
+                  (SELECT 1 FROM order_events e WHERE e.order_id = o.id AND e.kind = 'authorized')
+                  THEN -l.quantity ELSE 0 END <>
                 (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m
                    WHERE m.order_line_id = l.id AND m.reason = 'sale')",
     },
@@ -204,7 +215,7 @@ pub const CHECKS: [Check; 41] = [
     Check {
         category: "restock",
         wrong: "units that a refund was to bring back to stock came not, twice, or without it",
-        // Goods stay back if the refund fails later. In a run no order is cancelled.
+        // Goods stay back if the refund fails later. Those of released money come back without a refund.
         sql: "SELECT x.refund_id || ' ' || x.order_line_id AS who FROM refund_lines x JOIN refunds f ON f.id = x.refund_id
                 WHERE (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m
                    WHERE m.refund_id = x.refund_id AND m.returned_line_id = x.order_line_id) NOT IN
@@ -214,7 +225,7 @@ pub const CHECKS: [Check; 41] = [
               SELECT m.returned_line_id FROM stock_movements m JOIN order_lines l ON l.id = m.returned_line_id
                 GROUP BY m.returned_line_id, l.quantity HAVING SUM(m.delta) > l.quantity
               UNION ALL
-              SELECT m.id FROM stock_movements m WHERE m.reason = 'returned' AND NOT EXISTS
+              SELECT m.id FROM stock_movements m WHERE m.reason = 'returned' AND m.refund_id IS NOT NULL AND NOT EXISTS
                 (SELECT 1 FROM refund_lines x WHERE x.refund_id = m.refund_id AND x.order_line_id = m.returned_line_id)",
     },
     Check {
@@ -225,8 +236,89 @@ pub const CHECKS: [Check; 41] = [
     Check {
         category: "fee_share",
         wrong: "of the platform's fee another share went back than of the payment, rounded to the cent",
+        // What was captured in part has a rule of its own.
         sql: "SELECT f.id AS who FROM oracle_fees f WHERE f.charge_amount > 0 AND f.amount_refunded <>
-                (2 * f.amount * f.charge_back + f.charge_amount) / (2 * f.charge_amount)",
+                (2 * f.amount * f.charge_back + f.charge_amount) / (2 * f.charge_amount) AND NOT EXISTS
+                (SELECT 1 FROM payments p WHERE p.payment_intent = f.intent AND p.capture_method = 'manual')",
+    },
+    Check {
+        category: "capture_fee",
+        wrong: "of a capture the platform has another share than of the whole, less what went back with refunds",
+        // Here the fee is a share of what is paid, without a fixed part. Each division rounds half up.
+        sql: "SELECT y.id AS who FROM (SELECT x.*, (2 * x.whole * x.charge_amount + x.held) / (2 * x.held) AS due FROM
+                (SELECT f.id, f.amount - f.amount_refunded AS kept, f.charge_amount, f.charge_back, i.amount AS held,
+                   (i.amount * p.fee_bps + 5000) / 10000 AS whole
+                 FROM oracle_fees f JOIN oracle_intents i ON i.id = f.intent
+                 JOIN payments p ON p.payment_intent = i.id AND p.capture_method = 'manual') x) y
+                WHERE y.kept <> y.due - (2 * y.due * y.charge_back + y.charge_amount) / (2 * y.charge_amount)",
+    },
+    Check {
+        category: "paid_by_hold",
+        wrong: "an order is paid whose money is only held",
+        sql: "SELECT x.order_id AS who FROM payment_orders x JOIN payments p ON p.id = x.payment_id
+                JOIN oracle_intents i ON i.id = p.payment_intent JOIN orders o ON o.id = x.order_id
+                WHERE i.status = 'requires_capture' AND (p.status = 'paid'
+                  OR p.status = 'authorized' AND o.status IN ('refund_due', 'refunded'))",
+    },
+    Check {
+        category: "held_differs",
+        wrong: "what Stripe holds, and how much of it, isn't what is held here",
+        sql: "SELECT i.id AS who FROM oracle_intents i WHERE i.status = 'requires_capture' AND NOT EXISTS
+                (SELECT 1 FROM payments p WHERE p.payment_intent = i.id AND p.charge_account = i.account
+                   AND p.status = 'authorized' AND p.amount_capturable = i.capturable)
+              UNION ALL
+              SELECT p.id FROM payments p JOIN oracle_intents i ON i.id = p.payment_intent
+                WHERE p.status = 'authorized' AND i.status <> 'requires_capture'",
+    },
+    Check {
+        category: "held_for_nothing",
+        wrong: "money is held that no order wants, or an order waits for a capture of nothing",
+        sql: "SELECT p.id AS who FROM payments p WHERE p.status = 'authorized' AND NOT EXISTS
+                (SELECT 1 FROM payment_orders x JOIN orders o ON o.id = x.order_id
+                   WHERE x.payment_id = p.id AND o.status = 'authorized')
+              UNION ALL
+              SELECT o.id FROM orders o WHERE o.status = 'authorized' AND NOT EXISTS
+                (SELECT 1 FROM payment_orders x JOIN payments p ON p.id = x.payment_id
+                   WHERE x.order_id = o.id AND p.status = 'authorized')",
+    },
+    Check {
+        category: "canceled_differs",
+        wrong: "an intent is canceled at Stripe and not here, or the reverse",
+        sql: "SELECT p.id || ' ' || p.status || ' ' || i.status AS who FROM payments p JOIN oracle_intents i
+                ON i.id = COALESCE(p.payment_intent, p.stripe_object) AND i.account = p.charge_account
+                WHERE (p.status = 'canceled' AND i.status <> 'canceled') OR (p.status <> 'canceled' AND i.status = 'canceled')",
+    },
+    Check {
+        category: "captured_over",
+        wrong: "money was captured twice, or more of it than was held",
+        sql: "SELECT i.id AS who FROM oracle_intents i WHERE i.captures > 1 OR i.received > i.amount
+              UNION ALL
+              SELECT p.id FROM payments p JOIN oracle_intents i ON i.id = p.payment_intent WHERE p.amount_paid > i.amount",
+    },
+    Check {
+        category: "captured_unasked",
+        wrong: "of a hold something was captured that nobody had asked for",
+        sql: "SELECT i.id AS who FROM oracle_intents i JOIN payments p ON p.payment_intent = i.id
+                WHERE p.capture_method = 'manual' AND i.status = 'succeeded' AND NOT EXISTS
+                (SELECT 1 FROM asked_of_holds a WHERE a.intent = i.id AND a.amount = i.received)",
+    },
+    Check {
+        category: "released_unasked",
+        wrong: "a hold was released that an order had and that nobody had asked to release",
+        sql: "SELECT i.id AS who FROM oracle_intents i JOIN payments p ON p.payment_intent = i.id
+                JOIN payment_orders x ON x.payment_id = p.id
+                WHERE p.capture_method = 'manual' AND i.status = 'canceled' AND EXISTS
+                (SELECT 1 FROM order_events e WHERE e.order_id = x.order_id AND e.kind = 'authorized') AND NOT EXISTS
+                (SELECT 1 FROM asked_of_holds a WHERE a.intent = i.id AND a.amount IS NULL)",
+    },
+    Check {
+        category: "hold_stock",
+        wrong: "of money that is or was held the goods were not taken, not given back on release, or more often than once",
+        sql: "SELECT l.id || ' ' || o.status AS who FROM order_lines l JOIN orders o ON o.id = l.order_id
+                WHERE EXISTS (SELECT 1 FROM order_events e WHERE e.order_id = o.id AND e.kind = 'authorized') AND
+                (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m WHERE m.order_line_id = l.id AND m.reason = 'sale'
+                   OR m.returned_line_id = l.id AND m.refund_id IS NULL) <>
+                CASE WHEN o.status IN ('authorized', 'paid', 'refunded') THEN -l.quantity ELSE 0 END",
     },
     Check {
         category: "dispute_differs",
@@ -258,7 +350,8 @@ pub const CHECKS: [Check; 41] = [
         wrong: "a finding about money is open, though all books agree",
         sql: "SELECT kind || ' ' || subject AS who FROM findings WHERE state = 'open' AND kind IN
                 ('cross_book_fee', 'fee_mismatch', 'fee_refund_missing', 'balance_drift', 'returned_twice',
-                  'amount_mismatch', 'suspense_nonzero', 'immutable_changed', 'refund_failed', 'refund_disputed')
+                  'amount_mismatch', 'suspense_nonzero', 'immutable_changed', 'refund_failed', 'refund_disputed',
+                  'capture_failed')
               UNION ALL
               SELECT kind || ' ' || subject FROM findings WHERE state = 'open' AND NOT EXISTS
                 (SELECT 1 FROM oracle_disputes o WHERE o.id = subject AND o.status LIKE '%needs_response')
@@ -273,6 +366,15 @@ pub const CHECKS: [Check; 41] = [
                        || COUNT(CASE WHEN j.effect_key LIKE '%:seller' THEN 1 END)
                      FROM jobs j WHERE j.kind = 'mail' AND j.subject = o.id
                        AND j.effect_key LIKE 'mail:order_paid:%' AND j.state = 'done')",
+    },
+    Check {
+        category: "hold_mail",
+        wrong: "buyer and seller of an order whose money was held are told so not once each",
+        sql: "SELECT e.order_id AS who FROM order_events e WHERE e.kind = 'authorized' AND '1 1' <>
+                (SELECT COUNT(CASE WHEN j.effect_key LIKE '%:seller' THEN NULL ELSE 1 END) || ' '
+                     || COUNT(CASE WHEN j.effect_key LIKE '%:seller' THEN 1 END)
+                   FROM jobs j WHERE j.kind = 'mail' AND j.subject = e.order_id
+                     AND j.effect_key LIKE 'mail:order_authorized:%' AND j.state = 'done')",
     },
     Check {
         category: "job_stuck",

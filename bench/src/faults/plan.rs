@@ -39,6 +39,10 @@ pub struct Plan {
     pub stock: u32,
     /// The share of checkouts with a second line, of two pieces.
     pub two_lines: f64,
+    /// The share of checkouts that are paid by an intent, on a page of the shop's own.
+    pub intents: f64,
+    /// The share of checkouts whose money is only held until the seller captures it.
+    pub manual: f64,
     /// All checkouts are opened before the first is paid.
     pub pay_last: bool,
     /// The share of buyers who verify, twice, the moment they have paid.
@@ -56,7 +60,7 @@ pub struct Plan {
     pub copies: u32,
     pub lost: f64,
     pub shuffle: Duration,
-    /// How Stripe fails requests about refunds and answers to disputes, each fault for a share of them.
+    /// How Stripe fails requests about refunds, captures and releases, and answers to disputes, each fault for a share of them.
     pub stripe: Vec<(FaultKind, f64)>,
     pub replicas: usize,
     /// How wrong each replica's clock is, in seconds; none given: all are right. Buyers and sellers then use the first replica,
@@ -88,6 +92,8 @@ impl Plan {
             products: 6,
             stock: sales,
             two_lines: 0.3,
+            intents: 0.3,
+            manual: 0.25,
             pay_last: false,
             verify: 0.3,
             forged: 0.1,

@@ -39,11 +39,14 @@ pub struct Run {
     pub also: fn(&Plan, &Outcome) -> Vec<String>,
 }
 
-/// Disputes and refunds of lines must have been among it.
+/// All that buyers and sellers do must have been among it.
 fn after_sales(_: &Plan, outcome: &Outcome) -> Vec<String> {
     let shown = [
         ("no line was refunded", outcome.by_line),
         ("no dispute was answered with evidence", outcome.answered),
+        ("nothing was paid by an intent", outcome.by_intent),
+        ("of no hold a part was captured", outcome.in_part),
+        ("no hold was released", outcome.released),
     ];
     let none = shown.into_iter().filter(|(_, count)| *count == 0);
     none.map(|(none, _)| format!("{none}, so nothing was shown of that"))
@@ -100,7 +103,7 @@ pub const RUNS: [Run; 13] = [
                 refunds: of(size, 0.4, 0.1),
                 disputes: of(size, 0.3, 0.05),
                 buyers: of(size, 4, 8),
-                ..Plan::quiet(seed, 20)
+                ..Plan::quiet(seed, 30)
             })
         },
         also: after_sales,
@@ -162,6 +165,9 @@ pub const RUNS: [Run; 13] = [
                 pay_last: true,
                 forged: 0.0,
                 two_lines: 0.0,
+                // Each is paid, and all but one have their money back.
+                intents: 0.0,
+                manual: 0.0,
                 refunds: 0.0,
                 // Among so many some job meets twelve failures in a row.
                 admin_retries: size == Size::Large,
@@ -239,6 +245,8 @@ pub const RUNS: [Run; 13] = [
                 stock: 10,
                 pay_last: true,
                 two_lines: 0.0,
+                intents: 0.0,
+                manual: 0.0,
                 forged: 0.0,
                 refunds: 0.0,
                 buyers: 32,
@@ -282,6 +290,8 @@ pub const RUNS: [Run; 13] = [
         plan: |size, seed, _| {
             (size == Size::Large).then(|| Plan {
                 flood: Some(3072),
+                // No event of a hold comes before all is paid, and sellers would wait for it.
+                manual: 0.0,
                 copies: 3,
                 shuffle: Duration::ZERO,
                 ..Plan::quiet(seed, 3000)

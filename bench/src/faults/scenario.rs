@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::time::sleep;
 
 use super::admin;
-use super::checker::{self, Faults};
+use super::checker::{self, Done, Faults};
 use super::clock;
 use super::delivery::{Network, lock};
 use super::disruption;
@@ -40,6 +40,10 @@ pub struct Outcome {
     /// Refunds of lines that succeeded, and disputes for which Stripe was given evidence.
     pub by_line: i64,
     pub answered: i64,
+    /// Orders that were paid by an intent, holds of which a part was captured, and holds that were released.
+    pub by_intent: i64,
+    pub in_part: i64,
+    pub released: i64,
     /// Events that Stripe made.
     pub events: i64,
     pub lost: u32,
@@ -336,6 +340,9 @@ async fn observe(
             refunded: 0,
             by_line: 0,
             answered: 0,
+            by_intent: 0,
+            in_part: 0,
+            released: 0,
             events: 0,
             lost: stats.lost,
             answers: stats.answers.clone(),
@@ -359,8 +366,12 @@ async fn observe(
         };
         (stats.acknowledged.clone(), outcome)
     };
-    let asked = std::mem::take(&mut *lock(&workload.asked));
-    outcome.faults = checker::check(&fresh.db, &oracle, &acknowledged, &asked, None).await?;
+    let done = Done {
+        acknowledged,
+        refunds: std::mem::take(&mut *lock(&workload.asked)),
+        holds: std::mem::take(&mut *lock(&workload.asked_of_holds)),
+    };
+    outcome.faults = checker::check(&fresh.db, &oracle, &done, None).await?;
     let db = &fresh.db;
     outcome.orders = count(db, "SELECT COUNT(*) FROM orders").await?;
     outcome.sold = count(
@@ -374,6 +385,7 @@ async fn observe(
     )
     .await?;
     (outcome.by_line, outcome.answered) = after_sales(db).await?;
+    (outcome.by_intent, outcome.in_part, outcome.released) = ways_to_pay(db).await?;
     outcome.events = count(db, "SELECT COUNT(*) FROM oracle_events").await?;
     Ok(outcome)
 }
@@ -384,6 +396,21 @@ pub async fn after_sales(db: &DatabaseConnection) -> Result<(i64, i64), Failure>
         WHERE f.status = 'succeeded'";
     let answered = "SELECT COUNT(*) FROM disputes WHERE submission_count > 0";
     Ok((count(db, by_line).await?, count(db, answered).await?))
+}
+
+/// How many payments were paid by an intent of their own, of how many holds a part was captured, and how many were released.
+pub async fn ways_to_pay(db: &DatabaseConnection) -> Result<(i64, i64, i64), Failure> {
+    let by_intent = "SELECT COUNT(*) FROM payments WHERE kind = 'intent' AND status = 'paid'";
+    let in_part =
+        "SELECT COUNT(*) FROM payments WHERE capture_method = 'manual' AND status = 'paid'
+        AND amount_paid < amount_subtotal";
+    let released =
+        "SELECT COUNT(*) FROM payments WHERE status = 'canceled' AND payment_intent IS NOT NULL";
+    Ok((
+        count(db, by_intent).await?,
+        count(db, in_part).await?,
+        count(db, released).await?,
+    ))
 }
 
 /// A disk of a few megabytes, in memory; it goes when this is dropped.

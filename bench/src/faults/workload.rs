@@ -12,6 +12,8 @@ use souk_simulator::{Fault, FaultKind};
 use super::after_sales::{Asked, Claim};
 use super::delivery::lock;
 use super::environment::Environment;
+use super::holds::AskedOfHolds;
+use super::page::Page;
 use super::plan::Plan;
 use super::rng::{draw, pick};
 use crate::Failure;
@@ -22,6 +24,9 @@ const TRIES: u32 = 120;
 pub const PAUSE: Duration = Duration::from_millis(150);
 /// The price of every product in cents: not divisible, so that shares of it are rounded.
 const PRICE: i64 = 2533;
+/// Where buyers check out: on Stripe's page, and on one of the shop's own.
+const SESSIONS: &str = "/v1/checkout_sessions";
+const INTENTS: &str = "/v1/payment_intents";
 /// The prefixes of forged events' ids: of those that look right, and of those whose effect must fail.
 pub const FORGED: &str = "evt_forged";
 pub const POISON: &str = "evt_poison";
@@ -49,15 +54,43 @@ pub struct Workload<'a> {
     pub broken: AtomicU32,
     /// The refunds that sellers have asked for, by `Idempotency-Key`.
     pub asked: Mutex<BTreeMap<String, Asked>>,
+    /// What was asked to become of held money, here and at Stripe.
+    pub asked_of_holds: Mutex<AskedOfHolds>,
 }
 
 /// An open checkout.
 pub struct Opened {
     pub n: u32,
-    pub session: String,
+    /// The id of the session or intent.
+    pub object: String,
+    /// With what it is paid on a page of the shop's own. None: on Stripe's page.
+    pub page: Option<Page>,
+    /// Whether the money is only held.
+    pub is_manual: bool,
+    /// What it costs, in cents.
+    pub amount: i64,
     pub order: String,
-    secret: String,
+    pub secret: String,
     pub shop: usize,
+}
+
+impl Opened {
+    /// What it is at Stripe, and the type of the event that says that it is paid.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self.page {
+            Some(_) => ("payment_intent", "payment_intent.succeeded"),
+            None => ("checkout.session", "checkout.session.completed"),
+        }
+    }
+
+    /// The path of the session or intent, here.
+    pub fn path(&self) -> String {
+        let kind = match self.page {
+            Some(_) => "payment_intents",
+            None => "checkout_sessions",
+        };
+        format!("/v1/{kind}/{}", self.object)
+    }
 }
 
 /// A request to the shop.
@@ -122,6 +155,14 @@ impl<'c> Call<'c> {
         request
     }
 
+    /// As the guest whose order it is.
+    pub fn of(self, opened: &'c Opened) -> Self {
+        Self {
+            secret: Some(&opened.secret),
+            ..self
+        }
+    }
+
     /// As somebody who is logged in.
     pub fn by<'d>(&self, token: &'d str) -> Call<'d>
     where
@@ -147,6 +188,7 @@ impl<'a> Workload<'a> {
             answers: Mutex::default(),
             broken: AtomicU32::new(0),
             asked: Mutex::default(),
+            asked_of_holds: Mutex::default(),
         };
         for name in ["ada", "ben"] {
             workload.open_shop(name).await?;
@@ -288,20 +330,41 @@ impl<'a> Workload<'a> {
         if second != first && self.draw("two lines", n) < self.plan.two_lines {
             lines.push(json!({ "product_id": self.products[second].1, "quantity": 2 }));
         }
-        let body = json!({ "lines": lines, "customer_email": format!("buyer{n}@example.com") });
+        let (way, is_manual) = (self.way(n), self.draw("manual", n) < self.plan.manual);
+        let mut body = json!({ "lines": lines, "customer_email": format!("buyer{n}@example.com") });
+        if is_manual {
+            body["capture_method"] = json!("manual");
+        }
         let key = format!("buy-{n}");
-        let call = Call::post("/v1/checkout_sessions", &body).key(&key);
-        let (status, session) = self.ask(&call).await?;
+        let call = Call::post(way, &body).key(&key);
+        let (status, opened) = self.ask(&call).await?;
         if status != 201 {
             return Ok(None);
         }
+        let page = match way {
+            INTENTS => Some(Page {
+                client_secret: text(&opened, "client_secret")?,
+            }),
+            _ => None,
+        };
         Ok(Some(Opened {
             n,
-            session: text(&session, "id")?,
-            order: text(&session, "order_id")?,
-            secret: text(&session, "order_secret")?,
+            object: text(&opened, "id")?,
+            page,
+            is_manual,
+            amount: if lines.len() == 1 { PRICE } else { 3 * PRICE },
+            order: text(&opened, "order_id")?,
+            secret: text(&opened, "order_secret")?,
             shop: self.products[first].0,
         }))
+    }
+
+    /// Where this buyer's checkout is opened.
+    fn way(&self, n: u32) -> &'static str {
+        match self.draw("intents", n) < self.plan.intents {
+            true => INTENTS,
+            false => SESSIONS,
+        }
     }
 
     /// Most buyers pay. Of those who never do, forged events say that they did. Some verify at the same moment, and some are
@@ -315,30 +378,39 @@ impl<'a> Workload<'a> {
             return Ok(());
         }
         let claim = self.claim(n);
-        self.at_stripe(
-            &format!("/checkout/sessions/{}/pay", opened.session),
-            &Claim::payment(claim),
-        )
-        .await?;
+        let claim = match opened.is_manual {
+            // There is nothing to dispute before it is captured.
+            true => claim.map(Claim::later),
+            false => claim,
+        };
+        match &opened.page {
+            Some(page) if !self.pay_on_page(&opened, page, claim).await? => return Ok(()),
+            Some(_) => {}
+            None => {
+                let path = format!("/checkout/sessions/{}/pay", opened.object);
+                self.at_stripe(&path, &Claim::payment(claim)).await?;
+            }
+        }
         if self.draw("poison", n) < self.plan.poison {
-            let odd =
-                json!({ "id": opened.session, "object": "checkout.session", "status": "undone" });
-            let event = self.event(&format!("{POISON}_{n}"), opened.shop, odd);
+            let (object, kind) = opened.kind();
+            let odd = json!({ "id": opened.object, "object": object, "status": "undone" });
+            let event = self.event(&format!("{POISON}_{n}"), kind, opened.shop, odd);
             self.environment.proxy.inject(&event);
         }
         if self.draw("verify", n) < self.plan.verify {
-            let path = format!("/v1/checkout_sessions/{}/verify", opened.session);
+            let path = format!("{}/verify", opened.path());
             let body = json!({});
-            let call = Call {
-                secret: Some(&opened.secret),
-                ..Call::post(&path, &body)
-            };
+            let call = Call::post(&path, &body).of(&opened);
             tokio::join!(self.once(&call), self.once(&call));
         }
-        if self.draw("refund", n) < self.plan.refunds {
-            self.refund(&opened).await?;
+        let paid = match opened.is_manual {
+            true => self.settle_hold(&opened).await?,
+            false => opened.amount,
+        };
+        if paid > 0 && self.draw("refund", n) < self.plan.refunds {
+            self.refund(&opened, paid == opened.amount).await?;
         }
-        match claim {
+        match claim.filter(|_| paid > 0) {
             Some(claim) => self.dispute(&opened, claim).await,
             None => Ok(()),
         }
@@ -347,55 +419,81 @@ impl<'a> Workload<'a> {
     /// Events that are rightly signed and untrue: of the other shop's account, of the other mode, and of an amount that wasn't
     /// asked for.
     fn forged_events(&self, opened: &Opened) -> [Value; 3] {
+        let (object, kind) = opened.kind();
         let paid = |amount: i64| {
-            json!({
-                "id": opened.session, "object": "checkout.session", "status": "complete", "payment_status": "paid",
-                "currency": "usd", "amount_subtotal": amount, "amount_total": amount, "livemode": false,
-                "payment_intent": format!("pi_forged_{}", opened.n), "metadata": {},
-                "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
-            })
+            let mut paid = json!({
+                "id": opened.object, "object": object, "currency": "usd", "livemode": false, "metadata": {},
+            });
+            let fields = match opened.page {
+                Some(_) => {
+                    json!({ "status": "succeeded", "amount": amount, "amount_received": amount })
+                }
+                None => json!({
+                    "status": "complete", "payment_status": "paid", "amount_subtotal": amount, "amount_total": amount,
+                    "payment_intent": format!("pi_forged_{}", opened.n),
+                    "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
+                }),
+            };
+            for (name, value) in fields.as_object().into_iter().flatten() {
+                paid[name] = value.clone();
+            }
+            paid
         };
         let id = |what: &str| format!("{FORGED}_{what}_{}", opened.n);
-        let mut live = self.event(&id("mode"), opened.shop, paid(PRICE));
+        let (mine, other) = (opened.shop, 1 - opened.shop);
+        let mut live = self.event(&id("mode"), kind, mine, paid(opened.amount));
         live["livemode"] = json!(true);
         [
-            self.event(&id("account"), 1 - opened.shop, paid(PRICE)),
+            self.event(&id("account"), kind, other, paid(opened.amount)),
             live,
-            self.event(&id("amount"), opened.shop, paid(1)),
+            self.event(&id("amount"), kind, mine, paid(1)),
         ]
     }
 
-    fn event(&self, id: &str, shop: usize, object: Value) -> Value {
+    fn event(&self, id: &str, kind: &str, shop: usize, object: Value) -> Value {
         json!({
-            "id": id, "object": "event", "type": "checkout.session.completed", "livemode": false,
+            "id": id, "object": "event", "type": kind, "livemode": false,
             "account": self.shops[shop].account, "created": self.environment.simulator.now(),
             "api_version": souk_simulator::API_VERSION, "data": { "object": object },
         })
     }
 
-    /// Opens sessions whose creation Stripe never answers, and pays them all the same.
+    /// Opens sessions and intents whose creation Stripe never answers, and pays them all the same.
     async fn unanswered(&self) -> Result<(), Failure> {
         for n in 0..self.plan.unanswered {
+            let way = if n % 2 == 0 { SESSIONS } else { INTENTS };
             let mut fault = Fault::new(FaultKind::CommitThenTimeout);
             fault.method = Some("POST".to_owned());
-            fault.path_prefix = "/v1/checkout/sessions".to_owned();
+            fault.path_prefix = match way {
+                INTENTS => INTENTS.to_owned(),
+                _ => "/v1/checkout/sessions".to_owned(),
+            };
             self.environment.simulator.fault(fault).await;
             let lines = json!([{ "product_id": self.products[0].1, "quantity": 1 }]);
             let body = json!({ "lines": lines, "customer_email": format!("ghost{n}@example.com") });
             let key = format!("ghost-{n}");
-            let call = Call::post("/v1/checkout_sessions", &body).key(&key);
+            let call = Call::post(way, &body).key(&key);
             let answer = self.once(&call).await;
             self.environment.simulator.clear_faults().await;
             if answer.is_some_and(|(status, _)| status == 201) {
-                return Err("a session was answered that should have got lost".into());
+                return Err("a checkout was answered that should have got lost".into());
             }
         }
         let oracle = self.environment.simulator.oracle().await;
-        let shop = &self.shops[self.products[0].0];
-        let sessions = oracle["accounts"][&shop.account]["checkout_sessions"].clone();
-        for session in sessions.as_array().into_iter().flatten() {
+        let shop = self.products[0].0;
+        let made = &oracle["accounts"][&self.shops[shop].account];
+        for session in made["checkout_sessions"].as_array().into_iter().flatten() {
             let path = format!("/checkout/sessions/{}/pay", text(session, "id")?);
             self.at_stripe(&path, &json!({})).await?;
+        }
+        for intent in made["payment_intents"].as_array().into_iter().flatten() {
+            if intent["status"] == "requires_payment_method" {
+                let page = Page {
+                    client_secret: text(intent, "client_secret")?,
+                };
+                let id = text(intent, "id")?;
+                self.confirm(shop, &id, &page, "pm_card_visa").await?;
+            }
         }
         Ok(())
     }
@@ -447,7 +545,7 @@ impl<'a> Workload<'a> {
         Ok(last.unwrap_or((0, Value::Null)))
     }
 
-    async fn once(&self, call: &Call<'_>) -> Option<(u16, Value)> {
+    pub async fn once(&self, call: &Call<'_>) -> Option<(u16, Value)> {
         let request = call.to(&self.environment.http, &self.url(""));
         let Ok(answer) = request.send().await else {
             self.broken.fetch_add(1, Ordering::SeqCst);

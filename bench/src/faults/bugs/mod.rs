@@ -1,6 +1,7 @@
 //! The proof of the checker: bugs in a copy of the server, switched on one at a time. It must find each.
 
 mod after_sales;
+mod holds;
 mod patched;
 mod plans;
 mod table;

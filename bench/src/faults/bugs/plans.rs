@@ -15,7 +15,38 @@ pub fn busy(seed: u64, _: &Place) -> Plan {
     Plan {
         patience: PATIENCE,
         verify: 0.5,
+        intents: 0.0,
+        manual: 0.0,
         ..Plan::quiet(seed, 20)
+    }
+}
+
+/// Intents on a page of the shop's own.
+pub fn on_page(seed: u64, place: &Place) -> Plan {
+    Plan {
+        intents: 1.0,
+        ..busy(seed, place)
+    }
+}
+
+/// Money is held, captured whole and in part, and released.
+pub fn held(seed: u64, place: &Place) -> Plan {
+    Plan {
+        intents: 0.5,
+        manual: 1.0,
+        forged: 0.0,
+        stock: 100_000,
+        sales: 40,
+        ..busy(seed, place)
+    }
+}
+
+/// Money is held for goods of which there are hardly any.
+pub fn held_for_few(seed: u64, place: &Place) -> Plan {
+    Plan {
+        manual: 1.0,
+        forged: 0.0,
+        ..sold_out(seed, place)
     }
 }
 

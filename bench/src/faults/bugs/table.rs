@@ -4,9 +4,9 @@ use super::plans::{
     busy, database_down, flooded, forged_events, killed, lived, lossy, misclocked, poisoned,
     refunded, refused, scarce, sold_out, stopped, unanswered_sessions,
 };
-use super::{Bug, Patch, after_sales};
+use super::{Bug, Patch, after_sales, holds};
 
-pub const BUGS: [Bug; 36] = [
+pub const BUGS: [Bug; 49] = [
     Bug {
         name: "no_overlap",
         does: "a pull reads nothing that Stripe lists late",
@@ -571,4 +571,17 @@ enum Outcome {"#,
     after_sales::RESTOCKED_TWICE,
     after_sales::EVIDENCE_RESUBMITTED,
     after_sales::DECIDED_FOR_EVER,
+    holds::INTENT_UNHEARD,
+    holds::HOLD_IS_PAYMENT,
+    holds::HOLD_UNHEARD,
+    holds::RELEASE_UNHEARD,
+    holds::HOLD_TAKES_NOTHING,
+    holds::RELEASE_KEEPS_GOODS,
+    holds::HELD_FOR_NOTHING,
+    holds::CAPTURED_WHOLE,
+    holds::CAPTURE_ADDED,
+    holds::CAPTURE_FEE_WHOLE,
+    holds::DASHBOARD_FEE_KEPT,
+    holds::RELEASED_UNASKED,
+    holds::HOLD_UNTOLD,
 ];

@@ -191,7 +191,7 @@ impl World<'_> {
         Ok((status, serde_json::from_str(&text)?))
     }
 
-    async fn must(&self, n: usize, call: &Call<'_>) -> Result<Value, Failure> {
+    pub(super) async fn must(&self, n: usize, call: &Call<'_>) -> Result<Value, Failure> {
         match self.tell(n, call).await? {
             (200 | 201, answer) => Ok(answer),
             (status, answer) => Err(format!("{}: {status} {answer}", call.path).into()),

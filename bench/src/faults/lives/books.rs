@@ -191,7 +191,8 @@ impl Life {
         let paid = |from_platform: bool| {
             let charges = rows("charges").iter().filter(|c| c["paid"] == true);
             let of = charges.filter(|c| c["source_transfer"].is_string() == from_platform);
-            -sum(of.collect())
+            // Of a hold nothing, or the part that was captured.
+            -of.map(|charge| int(charge, "amount_captured")).sum::<i64>()
         };
         let refunded = rows("refunds").iter().filter(|r| {
             !r["balance_transaction"].is_null()
@@ -252,8 +253,8 @@ impl Life {
     /// What Stripe took for charges, and for disputes that are more than an inquiry.
     fn stripe_fees(&self, oracle: &Value) -> i64 {
         let charges = list(oracle, &self.account, "charges").iter();
-        let charges = charges.filter(|c| c["paid"] == true && c["source_transfer"].is_null());
-        let of_charges: i64 = charges.map(|c| stripe_fee(int(c, "amount"))).sum();
+        let charges = charges.filter(|c| c["captured"] == true && c["source_transfer"].is_null());
+        let of_charges: i64 = charges.map(|c| stripe_fee(int(c, "amount_captured"))).sum();
         let disputes = list(oracle, &self.account, "disputes").iter();
         let contested = disputes.filter(|d| {
             matches!(

@@ -1,4 +1,4 @@
-//! Random lives of sellers, in simulated time: sales, refunds and payouts that fail, disputes, money of their own, odd and
+//! Random lives of sellers, in simulated time: sales, holds, refunds and payouts that fail, disputes, money of their own, odd and
 //! late transactions, disconnects. After every step each book must be Stripe's by the deadline of its pull, and the findings
 //! must be exactly those that were caused.
 //!
@@ -6,6 +6,7 @@
 
 mod after_sales;
 mod books;
+mod holds;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -18,8 +19,9 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use super::after_sales::Asked;
-use super::checker;
+use super::checker::{self, Done};
 use super::checks::OF_LIVES;
+use super::holds::AskedOfHolds;
 use super::plan::Plan;
 use super::rng::{draw, pick};
 use super::scenario::{self, Context, Outcome};
@@ -56,6 +58,8 @@ struct Life {
     products: Vec<String>,
     /// The orders whose payment may still be refunded or disputed.
     fresh: Vec<String>,
+    /// The orders whose money is held.
+    held: Vec<String>,
     is_connected: bool,
     /// The transactions that Stripe lists later: when (seconds), and their net.
     late: Vec<(i64, i64)>,
@@ -75,6 +79,8 @@ struct World<'a> {
     step: u32,
     /// The refunds of lines that sellers have asked for, by `Idempotency-Key`.
     asked: Mutex<BTreeMap<String, Asked>>,
+    /// What was asked to become of held money.
+    asked_of_holds: AskedOfHolds,
 }
 
 /// Plays the plan's lives on a fresh database.
@@ -122,6 +128,7 @@ async fn run_on(
         lives: Vec::new(),
         step: 0,
         asked: Mutex::default(),
+        asked_of_holds: AskedOfHolds::new(),
     };
     let mut outcome = Outcome::default();
     let played = world.play(lives, &mut outcome).await;
@@ -177,11 +184,16 @@ impl World<'_> {
         self.rest().await?;
         if outcome.faults.is_empty() {
             let (oracle, asked) = (self.oracle().await?, std::mem::take(&mut self.asked));
-            let asked = asked.into_inner().unwrap_or_default();
+            let done = Done {
+                acknowledged: BTreeMap::new(),
+                refunds: asked.into_inner().unwrap_or_default(),
+                holds: std::mem::take(&mut self.asked_of_holds),
+            };
             let rules = Some(OF_LIVES.as_slice());
-            outcome.faults =
-                checker::check(self.db, &oracle, &BTreeMap::new(), &asked, rules).await?;
+            outcome.faults = checker::check(self.db, &oracle, &done, rules).await?;
         }
+        (outcome.by_intent, outcome.in_part, outcome.released) =
+            scenario::ways_to_pay(self.db).await?;
         (outcome.by_line, outcome.answered) = scenario::after_sales(self.db).await?;
         outcome.orders = count(self.db, "SELECT COUNT(*) FROM orders").await?;
         outcome.events = count(self.db, "SELECT COUNT(*) FROM inbox_events").await?;
@@ -239,6 +251,7 @@ impl World<'_> {
             account,
             products,
             fresh: Vec::new(),
+            held: Vec::new(),
             is_connected: true,
             late: Vec::new(),
             unreadable: BTreeMap::new(),
@@ -258,8 +271,9 @@ impl World<'_> {
         // Those that were paid before this step can be refunded or disputed.
         let mut fresh = std::mem::take(&mut self.lives[n].fresh);
         let old = fresh.len();
+        fresh.extend(self.settle_holds(n).await?);
         for sale in 0..2 {
-            fresh.push(self.sell(n, sale).await?);
+            fresh.extend(self.sell(n, sale).await?);
         }
         for chance in 0..2_u32 {
             let what = pick(self.plan.seed, ("what", n, self.step, chance), 15);
@@ -338,23 +352,6 @@ impl World<'_> {
             }
         }
         Ok(())
-    }
-
-    /// A buyer buys one or several, and pays. The order.
-    async fn sell(&self, n: usize, sale: u32) -> Result<String, Failure> {
-        let products = self.lives[n].products.iter();
-        let lines = products.take(1 + sale as usize % 2).map(|product| {
-            let quantity = 1 + pick(self.plan.seed, ("quantity", product, self.step, sale), 3);
-            json!({ "product_id": product, "quantity": quantity })
-        });
-        let body = json!({
-            "lines": lines.collect::<Vec<_>>(),
-            "customer_email": format!("buyer{n}.{}.{sale}@example.com", self.step),
-        });
-        let session = self.ask("/v1/checkout_sessions", &body, None).await?;
-        let path = format!("/checkout/sessions/{}/pay", text(&session, "id")?);
-        self.control(&path, &json!({})).await?;
-        text(&session, "order_id")
     }
 
     async fn intent_of(&self, order: &str) -> Result<String, Failure> {
