@@ -10,7 +10,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr, Statement};
 
 use crate::Failure;
-use crate::events::{ACCOUNT, AMOUNT, number, prefix};
+use crate::events::{ACCOUNT, AMOUNT, Way, number, prefix};
 
 /// The name of our database on a PostgreSQL server. One that an interrupted run left is replaced.
 const NAME: &str = "souk_bench";
@@ -207,9 +207,9 @@ pub struct Fresh {
 
 impl Fresh {
     /// Writes a seller with `products` products, that have `orders` units together, and as many orders of one unit each,
-    /// every one waiting with its session stored. `products` divides `orders`.
-    pub async fn fill(&self, orders: u32, products: u32) -> Result<(), Failure> {
-        for sql in fixtures(orders, products)? {
+    /// every one waiting with its session or intent stored. `products` divides `orders`.
+    pub async fn fill(&self, way: Way, orders: u32, products: u32) -> Result<(), Failure> {
+        for sql in fixtures(way, orders, products)? {
             self.db.execute_unprepared(&sql).await?;
         }
         self.db.execute_unprepared("ANALYZE").await?;
@@ -311,7 +311,7 @@ fn with_database(address: &str) -> Result<String, Failure> {
 const REQUEST: &str = r#"{"path":"/v1/checkout/sessions","account":"acct_1Bench0000000000","version":"2026-09-30.endive","body":"mode=payment&line_items[0][quantity]=1&line_items[0][price_data][currency]=eur&line_items[0][price_data][unit_amount]=2500&line_items[0][price_data][product_data][name]=Bench&payment_intent_data[application_fee_amount]=250&adaptive_pricing[enabled]=false&automatic_tax[enabled]=false&allow_promotion_codes=true&success_url=https://shop.example/checkout/success?session_id={CHECKOUT_SESSION_ID}&cancel_url=https://shop.example/checkout/cancelled"}"#;
 
 /// The rows before anybody has paid, a statement a table, in SQL that both databases understand.
-fn fixtures(orders: u32, products: u32) -> Result<Vec<String>, Failure> {
+fn fixtures(way: Way, orders: u32, products: u32) -> Result<Vec<String>, Failure> {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let now = i64::try_from(since_1970.as_millis())?;
     let tomorrow = now + 86_400_000;
@@ -334,10 +334,11 @@ fn fixtures(orders: u32, products: u32) -> Result<Vec<String>, Failure> {
     );
     let id = |prefix: &str| format!("'{prefix}' || i");
     let (order, line, payment) = (id(prefix::ORDER), id(prefix::LINE), id(prefix::PAYMENT));
-    let (session, opened) = (
-        id(prefix::SESSION),
-        id(&format!("{}c", prefix::ORDER_EVENT)),
-    );
+    let (object, opened) = (id(way.prefix()), id(&format!("{}c", prefix::ORDER_EVENT)));
+    let kind = match way {
+        Way::Session => "session",
+        Way::Intent => "intent",
+    };
     Ok(vec![
         format!("INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
             VALUES ('{user}', 'seller@example.com', 'Bench', '-', 'member', {now}, {now})"),
@@ -370,8 +371,8 @@ fn fixtures(orders: u32, products: u32) -> Result<Vec<String>, Failure> {
         each(
             "payments (id, charge_account, livemode, kind, stripe_object, status, currency, amount_subtotal, amount_refunded,
                 application_fee, allow_discounts, attempt, request, success_url, cancel_url, expires_at, created_at, updated_at)",
-            &format!("{payment}, '{ACCOUNT}', false, 'session', {session}, 'pending', 'eur', {AMOUNT}, 0,
-                250, true, 'session:' || {payment}, '{REQUEST}', 'https://shop.example/checkout/success',
+            &format!("{payment}, '{ACCOUNT}', false, '{kind}', {object}, 'pending', 'eur', {AMOUNT}, 0,
+                250, true, '{kind}:' || {payment}, '{REQUEST}', 'https://shop.example/checkout/success',
                 'https://shop.example/checkout/cancelled', {tomorrow}, {now}, {now}"),
         ),
         each(

@@ -1,4 +1,4 @@
-//! The events that are sent: each completes the session of one order of the prepared database.
+//! The events that are sent: each says that the session or the intent of one order of the prepared database is paid.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -37,9 +37,27 @@ pub fn id(prefix: &str, i: u32) -> String {
     format!("{prefix}{}", number(i))
 }
 
-/// Builds sessions and events from one session of Stripe's shape.
+/// What an order of the prepared database is paid by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Session,
+    Intent,
+}
+
+impl Way {
+    /// The prefix of the ids of Stripe's objects.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Session => prefix::SESSION,
+            Self::Intent => prefix::INTENT,
+        }
+    }
+}
+
+/// Builds sessions, intents and events from one of each of Stripe's shape.
 pub struct Events {
     session: Value,
+    intent: Value,
     created: u64,
 }
 
@@ -55,8 +73,13 @@ impl Events {
     /// Events of now.
     pub fn new() -> Result<Self, Failure> {
         let session = serde_json::from_str(include_str!("session.json"))?;
+        let intent = serde_json::from_str(include_str!("intent.json"))?;
         let created = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        Ok(Self { session, created })
+        Ok(Self {
+            session,
+            intent,
+            created,
+        })
     }
 
     /// The paid session of the `i`th order.
@@ -74,27 +97,48 @@ impl Events {
         session
     }
 
-    /// The body of the event that says so.
-    pub fn completed(&self, i: u32) -> String {
+    /// The paid intent of the `i`th order.
+    fn intent(&self, i: u32) -> Value {
+        let mut intent = self.intent.clone();
+        let own = id(prefix::INTENT, i);
+        intent["client_secret"] = format!("{own}_secret_bench").into();
+        intent["id"] = own.into();
+        intent["latest_charge"] = id(prefix::CHARGE, i).into();
+        intent["description"] = format!("Order {}", id(prefix::ORDER, i)).into();
+        intent["metadata"] = json!({
+            "souk_order": id(prefix::ORDER, i),
+            "souk_payment": id(prefix::PAYMENT, i),
+            "souk_object": "payment_intent",
+        });
+        intent["created"] = self.created.into();
+        intent
+    }
+
+    /// The body of the event that says that the `i`th order is paid.
+    pub fn paid(&self, way: Way, i: u32) -> String {
+        let (object, kind) = match way {
+            Way::Session => (self.session(i), "checkout.session.completed"),
+            Way::Intent => (self.intent(i), "payment_intent.succeeded"),
+        };
         let event = json!({
             "id": id(prefix::EVENT, i),
             "object": "event",
             "account": ACCOUNT,
             "api_version": API_VERSION,
             "created": self.created,
-            "data": { "object": self.session(i) },
+            "data": { "object": object },
             "livemode": false,
             "pending_webhooks": 1,
             "request": { "id": null, "idempotency_key": null },
-            "type": "checkout.session.completed",
+            "type": kind,
         });
         // Stripe sends them indented.
         format!("{event:#}")
     }
 
     /// The events of these numbers, signed now, so that neither building nor signing is measured.
-    pub fn signed(&self, from: u32, to: u32) -> Result<Vec<Signed>, Failure> {
-        signed((from..to).map(|i| self.completed(i)))
+    pub fn signed(&self, way: Way, from: u32, to: u32) -> Result<Vec<Signed>, Failure> {
+        signed((from..to).map(|i| self.paid(way, i)))
     }
 
     /// As many events that say that the account has changed. Each has it read again.

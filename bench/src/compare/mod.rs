@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 use crate::Failure;
 use crate::database::{Databases, Fresh, Place, around_postgres};
-use crate::events::{CONNECT_SECRET, Events, id, prefix};
+use crate::events::{CONNECT_SECRET, Events, Way, id, prefix};
 use crate::load::{self, Load, Request};
 use crate::mail::SilentMail;
 use crate::server::{self, Server, Settings};
@@ -36,6 +36,10 @@ const TELLING: Duration = Duration::from_millis(100);
 const VERIFY: &str = "verify";
 /// Express asks its own database first, too.
 const VERIFY_OWN: &str = "verify, own database first";
+/// Orders that are paid by an intent of their own.
+const INTENTS: &str = "sales by an intent";
+/// As `VERIFY`, of a paid intent.
+const VERIFY_INTENT: &str = "verify of an intent";
 /// Beside mails, re-reads and pulls.
 const WORKING: &str = "sales, the worker at work";
 /// Before sales are measured beside the worker, one of so many comes.
@@ -167,6 +171,7 @@ impl Notes<'_> {
 /// A server beside its database and its Stripe.
 struct Environment {
     folder: TempDir,
+    way: Way,
     fresh: Fresh,
     stripe: Stripe,
     _mail: Option<SilentMail>,
@@ -188,7 +193,8 @@ impl Bench<'_> {
             rows,
         };
         for &connections in &self.args.connections {
-            let environment = self.open(place, contestant, 1, Worker::Waits).await?;
+            let (way, worker) = (Way::Session, Worker::Waits);
+            let environment = self.open(place, contestant, way, 1, worker).await?;
             let started = environment.first_answer.as_secs_f64() * 1000.0;
             let sales = self.sales(&environment, connections).await?;
             let peak = environment.server.peak_memory();
@@ -203,9 +209,25 @@ impl Bench<'_> {
             environment.close().await?;
         }
         if contestant == Contestant::Souk && !self.args.sales {
+            self.measure_intents(place, &mut notes).await?;
             self.measure_souk(place, &mut notes).await?;
         }
         Ok(())
+    }
+
+    /// As sessions, and then verified like them.
+    async fn measure_intents(&self, place: &Place, notes: &mut Notes<'_>) -> Result<(), Failure> {
+        let (most, souk) = (self.most(), Contestant::Souk);
+        let environment = self
+            .open(place, souk, Way::Intent, 1, Worker::Waits)
+            .await?;
+        let sales = self.sales(&environment, most).await?;
+        environment.fresh.check(self.args.events).await?;
+        notes.add_load(INTENTS, most, &sales);
+        let asked = self.asked(Way::Intent, "verify");
+        let verified = self.send(&environment, asked, most, is_success).await?;
+        notes.add_load(VERIFY_INTENT, most, &verified);
+        environment.close().await
     }
 
     /// The rows about events and sessions that the server knows already.
@@ -216,13 +238,14 @@ impl Bench<'_> {
     ) -> Result<(), Failure> {
         let mut rows = vec![("duplicates", self.deliveries()?, is_duplicate as IsRight)];
         if notes.contestant != Contestant::Raw {
-            rows.push((VERIFY, self.asked("verify"), is_success));
+            let way = environment.way;
+            rows.push((VERIFY, self.asked(way, "verify"), is_success));
             // Souk's verify asks its database first.
             let own = match notes.contestant {
                 Contestant::Express => "status",
                 _ => "verify",
             };
-            rows.push((VERIFY_OWN, self.asked(own), is_success));
+            rows.push((VERIFY_OWN, self.asked(way, own), is_success));
         }
         let most = self.most();
         for (what, requests, is_right) in rows {
@@ -237,7 +260,7 @@ impl Bench<'_> {
         let most = self.most();
         let open = async |products, worker| {
             let souk = Contestant::Souk;
-            self.open(place, souk, products, worker).await
+            self.open(place, souk, Way::Session, products, worker).await
         };
         let environment = open(PRODUCTS, Worker::Waits).await?;
         let spread = self.sales(&environment, most).await?;
@@ -289,6 +312,7 @@ impl Bench<'_> {
         &self,
         place: &Place,
         contestant: Contestant,
+        way: Way,
         products: u32,
         worker: Worker,
     ) -> Result<Environment, Failure> {
@@ -314,7 +338,7 @@ impl Bench<'_> {
         } else {
             1
         };
-        fresh.fill(self.args.events, products).await?;
+        fresh.fill(way, self.args.events, products).await?;
         let start = Start {
             souk: &self.souk,
             folder: folder.path(),
@@ -323,7 +347,7 @@ impl Bench<'_> {
             smtp: mail.as_ref().map_or("", |mail| &mail.url),
             core: self.affinity.servers,
         };
-        let first = Events::new()?.signed(0, 1)?;
+        let first = Events::new()?.signed(way, 0, 1)?;
         let began = Instant::now();
         let server = contestant.spawn(&start).await?;
         loop {
@@ -342,6 +366,7 @@ impl Bench<'_> {
         }
         Ok(Environment {
             folder,
+            way,
             fresh,
             stripe,
             _mail: mail,
@@ -361,20 +386,24 @@ impl Bench<'_> {
         events: Range<u32>,
         connections: u32,
     ) -> Result<Load, Failure> {
-        let deliveries = Events::new()?.signed(events.start, events.end)?;
+        let deliveries = Events::new()?.signed(environment.way, events.start, events.end)?;
         let deliveries = deliveries.iter().map(Request::delivery).collect();
         self.send(environment, deliveries, connections, is_processed)
             .await
     }
 
     fn deliveries(&self) -> Result<Vec<Request>, Failure> {
-        let deliveries = Events::new()?.signed(0, self.args.events)?;
+        let deliveries = Events::new()?.signed(Way::Session, 0, self.args.events)?;
         Ok(deliveries.iter().map(Request::delivery).collect())
     }
 
-    /// A request about each session.
-    fn asked(&self, what: &str) -> Vec<Request> {
-        let path = |i| format!("/v1/checkout_sessions/{}/{what}", id(prefix::SESSION, i));
+    /// A request about each session or intent.
+    fn asked(&self, way: Way, what: &str) -> Vec<Request> {
+        let kind = match way {
+            Way::Session => "checkout_sessions",
+            Way::Intent => "payment_intents",
+        };
+        let path = |i| format!("/v1/{kind}/{}/{what}", id(way.prefix(), i));
         let ask = |i| Request::post(&path(i), &[], "{}");
         (0..self.args.events).map(ask).collect()
     }

@@ -127,14 +127,18 @@ pub fn tables(rows: &Rows) -> String {
         ));
     }
     text.push_str(
-        "\n| database | what | who | a second | of Express | of its own sales | p50 ms | p99 ms |\n\
+        "\n| database | what | who | a second | of Express | of its own sales or verify | p50 ms | p99 ms |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     let others = |row: &&Row| !["sales", "start"].contains(&row.what);
     for row in rows.keys().filter(others) {
         let seen = &rows[row];
-        let sales = Row {
-            what: "sales",
+        let own = match row.what {
+            super::VERIFY_INTENT => super::VERIFY,
+            _ => "sales",
+        };
+        let own = Row {
+            what: own,
             ..row.clone()
         };
         text.push_str(&format!(
@@ -144,7 +148,7 @@ pub fn tables(rows: &Rows) -> String {
             row.contestant.name(),
             seen.rate(),
             ratio(rows, row, Contestant::Express, |seen| seen.rates.clone()),
-            share(rows, row, &sales, |seen| seen.rates.clone()),
+            share(rows, row, &own, |seen| seen.rates.clone()),
             median(&seen.p50),
             median(&seen.p99),
         ));
