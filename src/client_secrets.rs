@@ -2,6 +2,7 @@
 //! can pay, or save a card, in a buyer's place, so they are for the buyer's browser alone: none is stored, and none is logged.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How they begin: those of payment intents, setup intents, Checkout Sessions, customer sessions, account sessions, sources.
 const KINDS: [&str; 6] = ["pi_", "seti_", "cs_", "cuss_", "accs_", "src_"];
@@ -11,26 +12,23 @@ const MASK: &str = "***";
 
 /// Whether a text holds one.
 pub fn is_in(text: &str) -> bool {
-    text.contains(MARK) && words(text).any(|word| secret_part(word).is_some())
+    secret_parts(text).next().is_some()
 }
 
 /// The text with the secret part of each replaced. A JSON text stays one.
 pub fn masked(text: &str) -> Cow<'_, str> {
-    if !is_in(text) {
+    let mut parts = secret_parts(text).peekable();
+    if parts.peek().is_none() {
         return Cow::Borrowed(text);
     }
     let mut masked = String::with_capacity(text.len());
-    for piece in text.split_inclusive(|c| !is_of_word(c)) {
-        let word = piece.trim_end_matches(|c| !is_of_word(c));
-        match secret_part(word) {
-            Some(at) => {
-                masked += &piece[..at];
-                masked += MASK;
-                masked += &piece[word.len()..];
-            }
-            None => masked += piece,
-        }
+    let mut from = 0;
+    for part in parts {
+        masked += &text[from..part.start];
+        masked += MASK;
+        from = part.end;
     }
+    masked += &text[from..];
     Cow::Owned(masked)
 }
 
@@ -50,8 +48,20 @@ fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c| !is_of_word(c))
+/// Where the secret parts are. Every event of an intent has one, so only what is near a mark is looked at.
+fn secret_parts(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut seen = 0;
+    text.match_indices(MARK).filter_map(move |(at, _)| {
+        // A word counts by its first mark.
+        if at < seen {
+            return None;
+        }
+        let begin = text[..at].trim_end_matches(is_of_word).len();
+        let end = text[at..].find(|c| !is_of_word(c));
+        let end = end.map_or(text.len(), |length| at + length);
+        seen = end;
+        secret_part(&text[begin..end]).map(|part| begin + part..end)
+    })
 }
 
 /// Where the secret part of a word begins, if it is a client secret.
@@ -77,6 +87,7 @@ mod tests {
                 "https://hooks.stripe.com/r?client_secret=src_client_secret_Ab1&source=src_1",
                 "https://hooks.stripe.com/r?client_secret=src_client_secret_***&source=src_1",
             ),
+            ("pi_1_secret_2_secret_3 pi_4", "pi_1_secret_*** pi_4"),
             (
                 "ü accs_secret__Ab cuss_secret_1",
                 "ü accs_secret_*** cuss_secret_***",
@@ -111,6 +122,7 @@ mod tests {
             "\"client_secret\": null",
             "payment_intent_client_secret=",
             "my_secret_note",
+            "my_secret_pi_1_secret_2",
             "pi_1_secret_",
             "whsec_secret_1",
         ] {
