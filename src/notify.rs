@@ -44,7 +44,11 @@ pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<(
     let (address, (headline, text)) = match to {
         Recipient::Buyer => {
             let order = subject.order.as_ref().ok_or_else(unknown)?;
-            let mail = to_buyer(what, order, &subject.amount, &app.config.page("/"));
+            let page = match what {
+                "payment_needs_you" => pay_page(app, about).await?,
+                _ => None,
+            };
+            let mail = to_buyer(what, order, &subject.amount, page.as_deref());
             (order.email.clone(), mail.ok_or_else(unknown)?)
         }
         Recipient::Seller => {
@@ -180,12 +184,19 @@ async fn order(app: &App, id: &OrderId) -> Result<Option<order::Model>> {
         .await?)
 }
 
-/// Headline and text of a mail to the buyer. `shop` is where they can act.
+/// The address of the page where a payment can be paid. None: it no longer can, or the shop has another page for that.
+async fn pay_page(app: &App, payment: &str) -> Result<Option<String>> {
+    let payment = payment::Entity::find_by_id(PaymentId::from(payment));
+    let payment = payment.one(&app.db.read).await?;
+    Ok(payment.and_then(|payment| payments::sessions::pay_page::address(app, &payment)))
+}
+
+/// Headline and text of a mail to the buyer. `page` is where they can pay.
 fn to_buyer(
     what: &str,
     order: &order::Model,
     amount: &str,
-    shop: &str,
+    page: Option<&str>,
 ) -> Option<(&'static str, String)> {
     let id = &order.id;
     Some(match what {
@@ -216,8 +227,16 @@ fn to_buyer(
             "Your payment needs you",
             format!(
                 "The card that you have saved could not be charged for order {id} over {amount}. Your bank wants you to confirm \
-                 the payment, or the card's details are out of date. Nothing was charged. Open the order in the shop, and \
-                 confirm the payment or pay in another way: {shop}"
+                 the payment, or the card's details are out of date. Nothing was charged. {}",
+                match page {
+                    Some(page) => format!(
+                        "Confirm it here, or pay by another card:\n\n{page}\n\nThe link is yours alone; don't pass it on. Stripe \
+                         and the shop never ask for your card by mail."
+                    ),
+                    None =>
+                        "Open the order in the shop, and confirm the payment or pay in another way."
+                            .to_owned(),
+                },
             ),
         ),
         "refund_due" => (

@@ -100,6 +100,14 @@ async fn a_client_secret_in_an_address_is_refused_and_not_logged() {
     }
     let list = app.get(format!("/v1/refunds?order_id={secret}"));
     is_refused(&list.by(&shop.owner).await, Some("order_id"), &secret);
+    // Stripe itself puts it into the address that a buyer comes back to, where it is taken and passed over.
+    let back = format!(
+        "/checkout/success?payment_intent={}&payment_intent_client_secret={secret}",
+        secret.split("_secret_").next().expect("an id")
+    );
+    let page = app.get(back).await;
+    assert_eq!(page.status, 200);
+    assert!(!page.text.contains("_secret_"), "{}", page.text);
     let answer = app.get("/healthz").header("x-request-id", &secret).await;
     assert_ne!(answer.headers["x-request-id"], secret.as_str());
     let logged = logged.text();

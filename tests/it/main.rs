@@ -44,6 +44,7 @@ mod order_files;
 mod orders;
 mod payment_intents;
 mod payment_objects;
+mod payment_page;
 mod payouts;
 mod platform_book;
 mod platform_faults;

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
+import { intentSteps, stripePolicy } from './intents.mjs'
 
 const [binary, ...wanted] = process.argv.slice(2)
 const program = resolve(binary)
@@ -32,13 +33,21 @@ const files = {
   '/shop.css': ['text/css', readFileSync('examples/web/shop.css', 'utf8')],
   '/shop.js': ['text/javascript', script],
 }
+// A page of its own, with the simulator's Stripe.js.
+const serveCustom = (stripe) => {
+  const page = readFileSync('examples/custom/index.html', 'utf8').replace(/https:\/\/js\.stripe\.com\/\w+/, `${stripe}/js`)
+  const own = readFileSync('examples/custom/custom.js', 'utf8').replaceAll('prd_00000000000070008000000000000001', 'prd_00000000000070008000000000000002')
+  files['/custom'] = ['text/html', page, stripePolicy(souk, stripe)]
+  files['/custom.js'] = ['text/javascript', own]
+}
 // The strictest policy that a shop may have: the dialog must do with it.
 const policy = (souk) => `default-src 'none'; script-src 'self'; style-src 'self'; connect-src ${souk}`
 let souk = ''
 async function serveShop() {
   const server = createServer((request, answer) => {
-    const [type, text] = files[new URL(request.url, 'http://shop').pathname] ?? ['text/plain', '']
-    answer.writeHead(text ? 200 : 404, { 'Content-Type': type, ...(souk && { 'Content-Security-Policy': policy(souk) }) }).end(text)
+    const [type, text, own] = files[new URL(request.url, 'http://shop').pathname] ?? ['text/plain', '']
+    const csp = own ?? (souk && policy(souk))
+    answer.writeHead(text ? 200 : 404, { 'Content-Type': type, ...(csp && { 'Content-Security-Policy': csp }) }).end(text)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return { server, origin: `http://127.0.0.1:${server.address().port}` }
@@ -86,6 +95,7 @@ try {
   souk = (await find(/Souk is open at (http:\S+?)\/?\s/)).replace(/\/$/, '')
   const stripe = await find(/Stripe\s+(http:\S+)\/_simulator/)
   await find(/For sale/)
+  serveCustom(stripe)
   await play(stripe)
 } finally {
   await Promise.all(browsers.map((browser) => browser.close().catch(() => {})))
@@ -109,7 +119,11 @@ async function play(stripe) {
   }
   const simulate = (path, body = {}) => ask('POST', `${stripe}/_simulator${path}`, body)
   const deliveries = (mode) => simulate('/deliveries', { mode })
-  const { access_token } = await ask('POST', `${souk}/v1/auth/login`, { email: 'seller@demo.example', password: 'demo demo demo' })
+  const login = async (who) => {
+    const { access_token } = await ask('POST', `${souk}/v1/auth/login`, { email: `${who}@demo.example`, password: 'demo demo demo' })
+    return access_token
+  }
+  const access_token = await login('seller')
   const orders = async () => {
     const path = '/v1/orders?limit=100&seller_id=sel_00000000000070008000000000000001'
     return (await ask('GET', souk + path, undefined, { Authorization: `Bearer ${access_token}` })).data
@@ -154,6 +168,8 @@ async function play(stripe) {
   const quiet = (page) => assert.deepEqual(page.refused, [])
 
   const steps = {
+    ...intentSteps({ ask, axe, browser, data, login, orders, shop, souk, stripe }),
+
     async 'paid in the same tab'() {
       const { page } = await buyer()
       await page.click('#same')

@@ -7,7 +7,10 @@ use axum::{
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::html::{error_page, page, see_other};
+use super::{
+    html::{error_page, page, see_other},
+    stripe_js::finished,
+};
 use crate::{
     Simulator,
     error::ApiError,
@@ -93,7 +96,7 @@ pub(super) async fn answer(
         let main = html! {
             main.card { h1 { "3-D Secure" } p { "Authentication " (status) ". You can close this page." } }
         };
-        return page("3-D Secure", main);
+        return finished(page("3-D Secure", main));
     };
     let noun = before.text("object").to_owned();
     url.query_pairs_mut()

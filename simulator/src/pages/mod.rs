@@ -1,8 +1,10 @@
-//! The pages a person sees: plain HTML that works without JavaScript and on a phone.
+//! The pages a person sees: plain HTML that works without JavaScript and on a phone. Only what a page of an application frames runs a
+//! script.
 
 use axum::{
     Router,
     http::header,
+    middleware::from_fn_with_state,
     response::IntoResponse,
     routing::{get, post},
 };
@@ -16,10 +18,11 @@ mod dashboard;
 mod html;
 mod onboarding;
 mod portal;
+mod stripe_js;
 
-pub(crate) fn router() -> Router<Simulator> {
+/// Those of buyers, which Stripe.js may show in a frame of another page.
+fn for_buyers(simulator: Simulator) -> Router<Simulator> {
     Router::new()
-        .route("/_simulator.css", get(css))
         .route("/c/pay/{session}", get(checkout::show).post(checkout::pay))
         .route(
             "/c/pay/{session}/promotion_code",
@@ -35,6 +38,14 @@ pub(crate) fn router() -> Router<Simulator> {
             "/c/pay/{session}/challenge",
             get(checkout::challenge).post(checkout::answer),
         )
+        .layer(from_fn_with_state(simulator, stripe_js::framed))
+}
+
+pub(crate) fn router(simulator: Simulator) -> Router<Simulator> {
+    Router::new()
+        .merge(for_buyers(simulator))
+        .merge(stripe_js::router())
+        .route("/_simulator.css", get(css))
         .route("/setup/{account}/{token}", get(onboarding::open))
         .route(
             "/setup/{account}/{token}/{form}",

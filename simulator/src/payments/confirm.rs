@@ -25,8 +25,17 @@ pub(crate) struct AttemptOptions {
     pub off_session: bool,
     pub return_url: Option<String>,
     pub error_on_requires_action: bool,
+    /// Stripe.js handles what the customer has to do, in the page.
+    pub use_stripe_sdk: bool,
     /// How a challenge ends, when that is known beforehand.
     pub challenge: Option<Challenge>,
+}
+
+impl AttemptOptions {
+    /// Where a card's challenge leads to at its end. None: Stripe.js shows it in a frame.
+    pub fn leads_to(&self) -> Option<&str> {
+        self.return_url.as_deref().filter(|_| !self.use_stripe_sdk)
+    }
 }
 
 /// The customer's answer to a 3-D Secure challenge.
@@ -93,6 +102,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
         return_url: said("return_url"),
         error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
+        use_stripe_sdk: args.flag("use_stripe_sdk") == Some(true),
         challenge: None,
     };
     check_return_url(call, intent, &method, &how)?;
@@ -304,7 +314,7 @@ pub(crate) fn attempt(
         let code = tx.assumptions.get("unhandled_challenge");
         return decline(tx, id, method, (code, decline_code, message));
     }
-    requires_action(tx, id, how.return_url.as_deref());
+    requires_action(tx, id, how.leads_to());
     match how.challenge {
         None => Ok(AttemptOutcome::Challenged),
         Some(answer) => challenge(tx, id, answer),

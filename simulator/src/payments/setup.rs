@@ -334,6 +334,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     tx.update(&intent.id, |r| r.hidden["acceptance"] = json!(acceptance));
     let how = AttemptOptions {
         return_url,
+        use_stripe_sdk: args.flag("use_stripe_sdk") == Some(true),
         ..AttemptOptions::default()
     };
     let end = attempt(tx, &intent.id, &method, &how)?;
@@ -401,7 +402,12 @@ pub(crate) fn attempt(
         _ if asks => {
             tx.update(&attempt, |r| r.value["status"] = json!("requires_action"));
             let url = format!("{}/c/challenge/{id}", tx.base_url);
-            let action = intents::challenge_at(&url, how.return_url.as_deref());
+            // What has a page of its own is never shown in a frame.
+            let back = match kind {
+                MethodKind::Redirect => how.return_url.as_deref(),
+                MethodKind::Card(_) | MethodKind::Debit(..) => how.leads_to(),
+            };
+            let action = intents::challenge_at(&url, back);
             update_and_emit(tx, id, "setup_intent.requires_action", |r| {
                 r.value["status"] = json!("requires_action");
                 r.value["next_action"] = action;

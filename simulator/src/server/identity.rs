@@ -86,9 +86,14 @@ const PUBLISHABLE: [&str; 10] = [
     "POST /v2/core/accounts/{account_id}/person_tokens",
 ];
 
+/// Whether a publishable key may make a request of this route.
+pub(super) fn is_public(route: &str) -> bool {
+    PUBLISHABLE.contains(&route)
+}
+
 /// Refuses a publishable key where Stripe wants a secret one.
 pub(crate) fn permit(key: Key, route: &str) -> Result<(), ApiError> {
-    if key != Key::Publishable || PUBLISHABLE.contains(&route) {
+    if key != Key::Publishable || is_public(route) {
         return Ok(());
     }
     Err(ApiError::new(

@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod api_versions;
+mod browsers;
 mod connection;
 mod identity;
 pub(crate) mod limits;
@@ -31,6 +32,7 @@ mod run;
 
 pub(crate) use connection::{DroppableListener, Peer};
 
+pub(crate) use browsers::allow_any_origin;
 pub(crate) use identity::authenticate;
 
 use connection::End;
@@ -46,7 +48,7 @@ const MAX_READ: usize = 64 << 20;
 pub(crate) fn router(simulator: Simulator, log: Option<Arc<RequestLog>>) -> Router {
     let router = Router::new()
         .merge(crate::control::router())
-        .merge(crate::pages::router())
+        .merge(crate::pages::router(simulator.clone()))
         .merge(crate::listeners::router())
         .fallback(api)
         .method_not_allowed_fallback(api)
@@ -90,15 +92,22 @@ async fn api(
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let id = engine.request_id();
     let namespace = Namespace::of(uri.path());
+    let asked = text("access-control-request-method");
+    if let Some(answer) = browsers::preflight(&method, asked, uri.path()) {
+        return answer;
+    }
     let read = async {
-        let auth = identity::authenticate(text("authorization"))?;
         let version = identity::version(namespace, text("stripe-version"), text("user-agent"))?;
         let form = form(namespace, &method, &uri, text("content-type"), body).await?;
-        Ok((auth, version, form))
+        Ok((version, form))
     };
-    let (auth, version, form) = match read.await {
-        Ok(read) => read,
+    let auth = match identity::authenticate(text("authorization")) {
+        Ok(auth) => auth,
         Err(error) => return refuse(namespace, &error, &id),
+    };
+    let (version, form) = match read.await {
+        Ok(read) => read,
+        Err(error) => return browsers::readable(auth, refuse(namespace, &error, &id)),
     };
     // In `/v2` deletions have keys too.
     let keyed = method == Method::POST || (namespace, &method) == (Namespace::V2, &Method::DELETE);
@@ -128,15 +137,16 @@ async fn api(
     let fault = {
         let mut core = engine.lock();
         if let Err(reason) = core.limiter.admit(&endpoint, std::time::Instant::now()) {
-            return over_limit(reason, &request);
+            return browsers::readable(auth, over_limit(reason, &request));
         }
         let seed = core.store.seed;
         core.faults.take_matching(seed, target)
     };
-    match fault {
+    let answer = match fault {
         Ok(fault) => run_with_fault(engine, &peer, &request, fault).await,
         Err(error) => refuse(namespace, &error, &request.id),
-    }
+    };
+    browsers::readable(auth, answer)
 }
 
 fn over_limit(reason: &'static str, request: &Request<'_>) -> Response<Body> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{body::Body, http::Response};
 use serde_json::Value;
 
-use super::{Request, Version, api_versions, build, identity, refuse};
+use super::{Request, Version, api_versions, browsers, build, identity, refuse};
 use crate::{
     api::{self, Call, namespace::Namespace},
     engine::{Engine, SaveAnswer},
@@ -245,9 +245,11 @@ fn execute(
         };
         identity::check_client_secret(tx, &call)?;
         enter_clock(tx, &call);
-        let mut answer =
-            (entry.run)(tx, &call).map_err(|error| missing_reference(tx, &call, error))?;
+        let mut answer = (entry.run)(tx, &call)
+            .map_err(|error| missing_reference(tx, &call, error))
+            .map_err(|error| browsers::hide_private_of(call.key, error))?;
         api::lists::expand(tx, &form, &mut answer);
+        browsers::hide_private(call.key, &mut answer);
         Ok(answer.to_string())
     });
     if request.method != "GET" {

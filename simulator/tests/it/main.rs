@@ -5,6 +5,7 @@ mod amounts;
 mod assumptions;
 mod between_accounts;
 mod billing;
+mod browsers;
 mod catalog;
 mod charges;
 mod checkout;

@@ -5,6 +5,8 @@
   var title = document.getElementById("title");
   var message = document.getElementById("message");
   var session = message.dataset.session;
+  var intent = message.dataset.intent;
+  var resource = (session ? "/v1/checkout_sessions/" : "/v1/payment_intents/") + encodeURIComponent(session || intent);
   var titles = {
     pending: "Your payment is still being confirmed",
     processing: "Your payment is on its way",
@@ -22,7 +24,8 @@
 
   // Whoever hears it believes nothing of it, and asks us. The browser delivers it to the named origins alone.
   function tell() {
-    var news = { type: "souk.checkout", session_id: session, page: message.dataset.page };
+    var news = { type: "souk.checkout", page: message.dataset.page };
+    news[session ? "session_id" : "payment_intent"] = session || intent;
     if (window.opener) {
       message.dataset.origins.split(" ").forEach(function (origin) {
         window.opener.postMessage(news, origin);
@@ -62,6 +65,11 @@
     message.textContent = answer.message;
     document.title = title.textContent;
     list(answer.orders);
+    // An intent that was declined waits for another try.
+    var again = document.getElementById("again");
+    if (again) {
+      again.hidden = answer.status !== "pending";
+    }
   }
 
   // What became of each order, where one payment has paid for several.
@@ -90,7 +98,7 @@
   }
 
   function ask() {
-    fetch("/v1/checkout_sessions/" + encodeURIComponent(session) + "/verify", {
+    fetch(resource + "/verify", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: "{}"
@@ -114,6 +122,16 @@
       });
   }
 
+  // Stripe adds an intent's client secret to this page's address, where it would stay in the history.
+  function forget() {
+    var url = new URL(location.href);
+    if (url.searchParams.has("payment_intent_client_secret")) {
+      url.searchParams.delete("payment_intent_client_secret");
+      history.replaceState(null, "", url);
+    }
+  }
+
+  forget();
   tell();
   ask();
   openApp();

@@ -2,6 +2,7 @@
 
 mod free_orders;
 pub(super) mod pages;
+pub mod pay_page;
 pub(super) mod verification;
 
 use sea_orm::sea_query::Expr;

@@ -8,25 +8,32 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sea_orm::EntityTrait;
 use serde::Deserialize;
-use souk_entity::{PaymentId, payment};
+use souk_entity::PaymentId;
+use souk_entity::payment::{self, PaymentKind};
 
 use crate::app::App;
 use crate::error::Result;
 use crate::http::{Query, app_link, escape, page};
 
 use super::super::payment_by_object;
+use super::pay_page;
 
 pub(in crate::payments) fn router() -> Router<App> {
     Router::new()
         .route("/checkout/success", get(success))
         .route("/checkout/cancelled", get(cancelled))
         .route("/assets/checkout.js", get(script))
+        .merge(pay_page::router())
 }
 
+/// Stripe adds `payment_intent_client_secret` and `redirect_status` to an intent's `return_url`
+/// (docs.stripe.com/payments/accept-a-payment). Neither is read: the one is nobody's but the buyer's, and the other proves nothing.
 #[derive(Deserialize)]
 struct ReturnQuery {
     session_id: Option<String>,
     payment_id: Option<PaymentId>,
+    payment_intent: Option<String>,
+    state: Option<String>,
 }
 
 /// How a buyer has come back.
@@ -37,9 +44,23 @@ enum Return {
 }
 
 async fn success(State(app): State<App>, Query(query): Query<ReturnQuery>) -> Result<Response> {
-    let session = query.session_id.unwrap_or_default();
-    match payment_by_object(&app.db.read, &session).await? {
-        Some(payment) => Ok(verify_page(&app, &payment, Return::Success)),
+    let state = query.state.unwrap_or_default();
+    let by_state = pay_page::payment_of(&app, &state).await?;
+    let again = by_state.as_ref().map(|_| state);
+    let found = match by_state {
+        Some(payment) => Some(payment),
+        None => {
+            let object = query.session_id.or(query.payment_intent);
+            payment_by_object(&app.db.read, &object.unwrap_or_default()).await?
+        }
+    };
+    match found {
+        Some(payment) => Ok(verify_page(
+            &app,
+            &payment,
+            Return::Success,
+            again.as_deref(),
+        )),
         None => Ok(unknown_checkout_page()),
     }
 }
@@ -55,7 +76,7 @@ async fn cancelled(State(app): State<App>, Query(query): Query<ReturnQuery>) -> 
         (None, None) => return Ok(left_page()),
     };
     match payment {
-        Some(payment) => Ok(verify_page(&app, &payment, Return::Cancelled)),
+        Some(payment) => Ok(verify_page(&app, &payment, Return::Cancelled, None)),
         None => Ok(unknown_checkout_page()),
     }
 }
@@ -67,10 +88,10 @@ fn left_page() -> Response {
     page(StatusCode::OK, "Checkout left", body)
 }
 
-/// A page that polls `verify` and shows its answer. Its script tells pages of the allowed origins, and no others, that the buyer
+/// A page that polls `verify` and shows its answer. `again` is the state of the page where an intent is paid. Its script tells pages of the allowed origins, and no others, that the buyer
 /// is back: browsers deliver a message to the origin alone that it is meant for.
-fn verify_page(app: &App, payment: &payment::Model, back: Return) -> Response {
-    let Some(session) = &payment.stripe_object else {
+fn verify_page(app: &App, payment: &payment::Model, back: Return, again: Option<&str>) -> Response {
+    let Some(object) = &payment.stripe_object else {
         return unknown_checkout_page();
     };
     let simulated = if app.config.simulated() {
@@ -86,20 +107,29 @@ fn verify_page(app: &App, payment: &payment::Model, back: Return) -> Response {
         ),
         Return::Cancelled => ("cancelled", "You left the checkout", &payment.cancel_url),
     };
-    let link = address
-        .as_deref()
-        .and_then(|address| way_to_app(app, address, session, name));
-    let link = link.unwrap_or_default();
+    let is_intent = payment.kind == PaymentKind::Intent;
+    let link = match is_intent {
+        true => pay_page::way_back(app, payment),
+        false => address
+            .as_deref()
+            .and_then(|address| way_to_app(app, address, object, name)),
+    };
+    let again = again.map_or_else(String::new, |state| {
+        let state = escape(state);
+        format!("<p id=\"again\" hidden><a href=\"/checkout/pay?state={state}\">Try again, or pay in another way</a></p>\n")
+    });
     let body = format!(
         "<h1 id=\"title\">{headline}</h1>\n\
-         <p id=\"message\" role=\"status\" aria-live=\"polite\" data-session=\"{}\" data-page=\"{name}\" \
+         <p id=\"message\" role=\"status\" aria-live=\"polite\" data-{}=\"{}\" data-page=\"{name}\" \
          data-origins=\"{}\">One moment, please.</p>\n\
-         {link}{simulated}\n\
+         {again}{}{simulated}\n\
          <noscript><p>This page asks for your payment's state with JavaScript. Without it, the mail you get says \
          whether the payment was confirmed.</p></noscript>\n\
          <script src=\"/assets/checkout.js\"></script>",
-        escape(session),
+        if is_intent { "intent" } else { "session" },
+        escape(object),
         escape(&app.config.redirect_origins.join(" ")),
+        link.unwrap_or_default(),
     );
     page(StatusCode::OK, "Your payment", &body)
 }

@@ -75,6 +75,23 @@ pub(in crate::payments) async fn verify(
     })
 }
 
+/// The state of what a session or an intent pays for, and what to tell the buyer. If Stripe doesn't answer, what is known counts.
+///
+/// # Errors
+/// An unknown session or intent.
+pub(in crate::payments) async fn outcome(
+    app: &App,
+    kind: PaymentKind,
+    id: &str,
+) -> Result<(OrderStatus, &'static str)> {
+    let checkout = match super::verify(app, kind, id).await {
+        Err(Error::StripeUnavailable(_)) => CheckoutStatus::find(app, kind, id).await?,
+        known => known?,
+    };
+    let (whole, message) = whole(&checkout)?;
+    Ok((whole.status, message))
+}
+
 const IN_PART: &str = "A part of what you ordered is confirmed. Each order says what became of it.";
 
 /// The state of all of a session's orders, and what to tell the buyer. If any is paid, the session is.

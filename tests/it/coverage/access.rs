@@ -99,7 +99,13 @@ const WHO_MAY: &[Row] = &[
     ("getSetupIntent", OWN),
     ("verifySetupIntent", OWN),
     ("cancelSetupIntent", [401, 401, 409, 404, 404, 404, 404]),
-    ("checkoutSuccessPage", ANYBODY),
+    // Of nothing it knows nothing.
+    ("checkoutSuccessPage", [404; 7]),
+    ("checkoutSuccessPage?session_id", ANYBODY),
+    ("checkoutSuccessPage?payment_intent", ANYBODY),
+    // Its credential is the signed state.
+    ("paymentPage", ANYBODY),
+    ("openPaymentPage", ANYBODY),
     ("checkoutCancelledPage", ANYBODY),
     ("checkoutCancelledPage?payment_id", ANYBODY),
 

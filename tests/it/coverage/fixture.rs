@@ -182,7 +182,11 @@ impl Fixture {
         match parameter.name.as_str() {
             "state" => {
                 let purpose = operation.path.trim_start_matches('/').replace('/', "_");
-                identity::sign_state(&self.app.app, &purpose, &self.shop.id, 60_000)
+                let subject = match purpose.as_str() {
+                    "checkout_pay" => &self.ids["pay"],
+                    _ => &self.shop.id,
+                };
+                identity::sign_state(&self.app.app, &purpose, subject, 60_000)
             }
             "starting_after" | "ending_before" => "abc_1".to_owned(),
             "currency" => "usd".to_owned(),
@@ -240,6 +244,11 @@ impl Fixture {
                 set("state", &state);
                 set("email", &self.shop.owner.email);
                 set("password", PASSWORD);
+            }
+            "openPaymentPage" => {
+                let app = &self.app.app;
+                let state = identity::sign_state(app, "checkout_pay", &self.ids["pay"], 60_000);
+                set("state", &state);
             }
             // The only origin that is allowed here.
             "createOnboardingLink" => set("return_url", "http://shop.test/selling"),

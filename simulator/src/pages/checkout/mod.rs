@@ -18,6 +18,7 @@ use super::{
     html::{
         Field, Problem, address, amount, error_page, page, page_with, problem_summary, see_other,
     },
+    stripe_js::finished,
 };
 use crate::{
     Simulator,
@@ -315,7 +316,7 @@ pub(super) async fn pay(
 /// Leads to the shop's page, or to a page of our own if the shop has none.
 fn leave(id: &str, url: &str) -> Response {
     match url {
-        "" => see_other(&format!("/c/pay/{id}")),
+        "" => finished(see_other(&format!("/c/pay/{id}"))),
         url => see_other(url),
     }
 }
