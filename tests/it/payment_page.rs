@@ -140,7 +140,7 @@ async fn a_bank_that_wants_its_customer_gets_them_on_the_page_that_the_mail_name
     page.expect(200);
     for part in [
         "50.00 USD to mira",
-        "The bank wants you to confirm the payment",
+        "Your bank wants you to confirm this payment.",
         "<noscript>",
     ] {
         assert!(page.text.contains(part), "{part}: {}", page.text);
@@ -279,7 +279,7 @@ async fn what_cannot_be_paid_any_more_is_said_in_a_sentence() {
     );
     // Nor is there a page to lead to, if the mail goes out only then.
     let id = text(&scene.charge, "id").as_str().into();
-    let payment = souk_entity_payment(app, &id).await;
+    let payment = row_of(app, &id).await;
     assert_eq!(
         souk::payments::sessions::pay_page::address(&app.app, &payment),
         None
@@ -287,10 +287,7 @@ async fn what_cannot_be_paid_any_more_is_said_in_a_sentence() {
 }
 
 /// A payment's row.
-async fn souk_entity_payment(
-    app: &TestApp,
-    id: &souk_entity::PaymentId,
-) -> souk_entity::payment::Model {
+async fn row_of(app: &TestApp, id: &souk_entity::PaymentId) -> souk_entity::payment::Model {
     use sea_orm::EntityTrait;
     let found = souk_entity::payment::Entity::find_by_id(id.clone());
     let found = found.one(&app.app.db.read).await.expect("a read");
@@ -500,4 +497,34 @@ async fn the_return_page_of_an_intent_takes_what_stripe_adds_and_repeats_no_secr
             "{unknown}"
         );
     }
+}
+
+#[tokio::test]
+async fn an_open_intent_names_its_page_to_its_buyer_alone() {
+    let app = TestApp::with(&[KEY]).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 5000, None).await;
+    let body = json!({ "lines": lines_of(&[(&lamp, 1)]), "customer_email": "guest@example.com" });
+    let ask = || app.post("/v1/payment_intents", body.clone()).keyed("one");
+    let intent = ask().expect(201).await;
+    let checkout = checkout_from(&intent);
+    let url = text(&intent, "url");
+    assert_eq!(ask().expect(201).await["url"], url.as_str());
+    let page = app
+        .get(url.strip_prefix("http://shop.test").expect("ours"))
+        .await;
+    assert!(
+        page.text.contains("Nothing is charged before you confirm."),
+        "{}",
+        page.text
+    );
+    let path = format!("/v1/payment_intents/{}", checkout.id);
+    let secret = checkout.secret.expect("a guest's");
+    let read = app.get(&path).with_secret(&secret).expect(200).await;
+    assert_eq!(read["url"], url.as_str());
+    let read = app.get(&path).by(&shop.owner).expect(200).await;
+    assert_eq!(read["url"], Value::Null);
+    let canceled = app.post(format!("{path}/cancel"), json!({}));
+    let canceled = canceled.with_secret(&secret).expect(200).await;
+    canceled.has(json!({ "status": "canceled", "url": null }));
 }

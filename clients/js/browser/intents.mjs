@@ -20,8 +20,11 @@ export function intentSteps({ ask, axe, browser, data, login, orders, shop, souk
     context.setDefaultTimeout(15_000)
     const page = await context.newPage()
     page.refused = []
-    // A declined card is a 402, which the browser notes as an error.
-    page.on('console', (message) => message.type() === 'error' && !/402/.test(message.text()) && page.refused.push(message.text()))
+    page.on('console', (message) => {
+      // A declined card is a 402, which the browser notes as an error.
+      const isNoted = message.type() === 'error' && !/402/.test(message.text()) && !message.location().url.endsWith('/favicon.ico')
+      if (isNoted) page.refused.push(message.text())
+    })
     page.on('pageerror', (error) => page.refused.push(String(error)))
     await page.goto(url)
     return page
@@ -238,7 +241,9 @@ export function intentSteps({ ask, axe, browser, data, login, orders, shop, souk
     async 'without JavaScript, or without Stripe’s script, the page says what to do'() {
       const { link, read } = await charged('4000 0027 6000 3184')
       const plain = await visit(link, { javaScriptEnabled: false })
-      await plain.getByText('This page needs JavaScript').waitFor()
+      const said = plain.locator('noscript p')
+      await said.waitFor()
+      assert.match(await said.innerText(), /This page needs JavaScript/)
       await screenshot(plain, 'plain')
       const context = await browser.newContext()
       const page = await context.newPage()

@@ -844,8 +844,9 @@ export interface paths {
         };
         /**
          * The page a buyer comes back to after paying
-         * @description The default `success_url`. It verifies with growing delays and says what is true: confirmed,
-         *     still being confirmed, failed, or refunded and why.
+         * @description The default `success_url`, and a `return_url` for payment intents. It verifies with growing delays and says what is
+         *     true: confirmed, still being confirmed, failed, or refunded and why. Stripe adds `payment_intent`,
+         *     `payment_intent_client_secret` and `redirect_status` to a `return_url`: of these only the id is read.
          */
         get: operations["checkoutSuccessPage"];
         put?: never;
@@ -868,11 +869,38 @@ export interface paths {
          * @description The default `cancel_url`. With the payment's id, which is in that address, or the session's it
          *     verifies too, and says what became of the payment. Both return pages tell the page that opened them
          *     (`postMessage` to the allowed origins): `{type: "souk.checkout", session_id, page}`, where `page` is
-         *     `success` or `cancelled`. Verify on hearing it; it proves nothing.
+         *     `success` or `cancelled`, and of a payment intent `payment_intent` in place of `session_id`. Verify on hearing it; it
+         *     proves nothing.
          */
         get: operations["checkoutCancelledPage"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/checkout/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page where a buyer pays a payment intent
+         * @description For a bank that wants to see its customer, and for another card after a decline. The mail about a charge on a saved
+         *     card that needs its buyer leads here. It loads Stripe.js, which asks the bank's question, and ends at
+         *     `/checkout/success`. Whoever has its address may pay, for as long as the payment waits.
+         */
+        get: operations["paymentPage"];
+        put?: never;
+        /**
+         * What Stripe.js needs on that page
+         * @description For the page's script. The client secret is read from Stripe each time and never kept.
+         */
+        post: operations["openPaymentPage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3345,6 +3373,11 @@ export interface components {
                 /** @description Of `redirect_to_url`: where the buyer authenticates. */
                 url: string | null;
             } | null;
+            /**
+             * Format: uri
+             * @description A page of ours where the buyer can pay it, or answer their bank, for the buyer alone and while it is open. Null where `STRIPE_PUBLISHABLE_KEY` is not set.
+             */
+            url: string | null;
             /** @description Why the last try was declined, while the buyer may try again. */
             last_error: {
                 /** @description Stripe's, such as `card_declined`. `confirmation_token_invalid`: Stripe did not take the token that the intent was opened with. */
@@ -3359,6 +3392,27 @@ export interface components {
             created_at: components["schemas"]["Time"];
             /** @description For guests, when the intent is opened and when that answer is replayed; otherwise null. */
             order_secret: string | null;
+        };
+        OpenPaymentPage: {
+            /** @description Of the page's address. */
+            state: string;
+        };
+        PaymentPage: {
+            /** @constant */
+            object: "payment_page";
+            /** @description Null where Stripe has not made it. */
+            payment_intent: components["schemas"]["PaymentIntentId"] | null;
+            /** @description For Stripe.js, while the intent is open. It is not kept. */
+            client_secret: string | null;
+            /** @description For Stripe.js: `STRIPE_PUBLISHABLE_KEY`, or null where that is not set. */
+            publishable_key: string | null;
+            /** @description For Stripe.js (`stripeAccount`): the account that is charged on. */
+            stripe_account: string;
+            /**
+             * Format: uri
+             * @description Where Stripe.js leads the buyer at the end.
+             */
+            return_url: string;
         };
         Verification: {
             /** @constant */
@@ -4622,6 +4676,26 @@ export interface components {
          * @example pay_01kas4b7e9r5t1
          */
         PaymentIdQuery: components["schemas"]["PaymentId"];
+        /**
+         * @description The checkout session, put there by Stripe in place of `{CHECKOUT_SESSION_ID}`.
+         * @example cs_test_a1B2c3D4e5F6
+         */
+        ReturnedSessionId: components["schemas"]["CheckoutSessionId"];
+        /**
+         * @description The payment intent, put there by Stripe.
+         * @example pi_3SouK9Intent
+         */
+        ReturnedPaymentIntent: components["schemas"]["PaymentIntentId"];
+        /**
+         * @description That of the page where it was paid, so that a buyer whose try was declined is led back there.
+         * @example 1795305600000.cGF5XzAx.kQ3v
+         */
+        PaymentPageState: string;
+        /**
+         * @description Says which payment this is, signed by us, good for a limited time.
+         * @example 1795305600000.cGF5XzAx.kQ3v
+         */
+        PaymentState: string;
         /**
          * @description Says which seller this is, signed by us, good for a limited time.
          * @example eyJzIjoic2VsXzAxIn0.kQ3v
@@ -6466,12 +6540,22 @@ export interface operations {
     };
     checkoutSuccessPage: {
         parameters: {
-            query: {
+            query?: {
                 /**
                  * @description The checkout session, put there by Stripe in place of `{CHECKOUT_SESSION_ID}`.
                  * @example cs_test_a1B2c3D4e5F6
                  */
-                session_id: components["parameters"]["SessionIdQuery"];
+                session_id?: components["parameters"]["ReturnedSessionId"];
+                /**
+                 * @description The payment intent, put there by Stripe.
+                 * @example pi_3SouK9Intent
+                 */
+                payment_intent?: components["parameters"]["ReturnedPaymentIntent"];
+                /**
+                 * @description That of the page where it was paid, so that a buyer whose try was declined is led back there.
+                 * @example 1795305600000.cGF5XzAx.kQ3v
+                 */
+                state?: components["parameters"]["PaymentPageState"];
             };
             header?: never;
             path?: never;
@@ -6490,7 +6574,7 @@ export interface operations {
                     "text/html": components["schemas"]["Html"];
                 };
             };
-            /** @description No such session, or none given. */
+            /** @description No such session or payment intent, or none given. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6545,6 +6629,92 @@ export interface operations {
                     "text/html": components["schemas"]["Html"];
                 };
             };
+        };
+    };
+    paymentPage: {
+        parameters: {
+            query: {
+                /**
+                 * @description Says which payment this is, signed by us, good for a limited time.
+                 * @example 1795305600000.cGF5XzAx.kQ3v
+                 */
+                state: components["parameters"]["PaymentState"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page to pay on, or one that says what became of the payment. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <p>Nothing is charged before you confirm.</p> */
+                    "text/html": components["schemas"]["Html"];
+                };
+            };
+            /** @description The `state` is missing, altered or too old. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <p>This link is not valid.</p> */
+                    "text/html": components["schemas"]["Html"];
+                };
+            };
+        };
+    };
+    openPaymentPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "state": "1795305600000.cGF5XzAx.kQ3v"
+                 *     }
+                 */
+                "application/json": components["schemas"]["OpenPaymentPage"];
+            };
+        };
+        responses: {
+            /** @description The intent for Stripe.js. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "object": "payment_page",
+                     *       "payment_intent": "pi_3SouK9Intent",
+                     *       "client_secret": "pi_3SouK9Intent_secret_x7",
+                     *       "publishable_key": "pk_test_51SouK9",
+                     *       "stripe_account": "acct_1SouK9Seller",
+                     *       "return_url": "http://localhost:4242/checkout/success?state=1795305600000.cGF5XzAx.kQ3v"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PaymentPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`. The `state` is missing, altered or too old. */
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer, and only it has the `client_secret`. */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     listCustomers: {

@@ -73,6 +73,12 @@ impl Decline {
         serde_json::from_str(text).ok()
     }
 
+    /// Whether the bank only wants to see its customer.
+    pub fn wants_buyer(&self) -> bool {
+        let says = |code: &Option<String>| code.as_deref() == Some("authentication_required");
+        says(&self.code) || says(&self.decline_code)
+    }
+
     /// What the buyer may know of it.
     #[must_use]
     pub fn for_buyers(self) -> Self {

@@ -22,6 +22,7 @@ use super::super::capture::{self, NewCapture};
 use super::super::checkout::object::NextAction;
 use super::super::checkout::origin::Origin;
 use super::super::checkout::{self, Checkout, capture_method};
+use super::super::sessions::pay_page;
 use super::super::sessions::verification::{self, Verification};
 use super::super::{orders_of_payments, payment_with_order, payments_of_buyer};
 use super::NewPaymentIntent;
@@ -63,6 +64,8 @@ struct IntentResource {
     stripe_account: AccountId,
     /// What the buyer has to do, as Stripe says it.
     next_action: Option<NextAction>,
+    /// A page of ours where the buyer can pay it.
+    url: Option<String>,
     last_error: Option<LastError>,
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -81,6 +84,7 @@ impl IntentResource {
             ..
         } = checkout;
         let is_open = payment.status == PaymentStatus::Pending;
+        let url = pay_page::address(app, &payment).filter(|_| side == Side::Buyer);
         let is_held = payment.status == PaymentStatus::Authorized;
         let decline = payment.last_error.as_deref().and_then(Decline::read);
         let decline = decline.filter(|_| is_open);
@@ -112,6 +116,7 @@ impl IntentResource {
             publishable_key: app.config.stripe_publishable_key.clone(),
             stripe_account: payment.charge_account,
             next_action,
+            url,
             last_error,
             expires_at: payment.expires_at,
             created_at: payment.created_at,

@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{self, PaymentKind, PaymentStatus};
-use souk_entity::{AccountId, PaymentId, Timestamp};
+use souk_entity::{AccountId, PaymentId};
 use validator::Validate;
 
 use crate::app::App;
@@ -47,11 +47,12 @@ pub fn address(app: &App, payment: &payment::Model) -> Option<String> {
     })
 }
 
-/// What stands in the page's address.
-pub(super) fn state(app: &App, payment: &payment::Model) -> String {
-    let until = payment.expires_at.unwrap_or(Timestamp(0));
-    let left = until.0.saturating_sub(app.clock.now().0);
-    identity::sign_state(app, PURPOSE, payment.id.as_ref(), left.max(LIFE_MS))
+/// What stands in the page's address, the same each time. It ends with the payment.
+fn state(app: &App, payment: &payment::Model) -> String {
+    let end = payment.expires_at;
+    let end = end.unwrap_or_else(|| payment.created_at.plus_ms(LIFE_MS));
+    let left = end.0.saturating_sub(app.clock.now().0);
+    identity::sign_state(app, PURPOSE, payment.id.as_ref(), left)
 }
 
 /// The payment of a state. None: it was altered or has expired.
@@ -113,31 +114,35 @@ async fn open_page(app: &App, payment: &payment::Model, state: &str) -> Result<R
     let back = way_back(app, payment).unwrap_or_default();
     if app.config.stripe_publishable_key.is_none() {
         let body = format!(
-            "<h1 id=\"title\">{amount} to {seller}</h1>\n<p id=\"message\" role=\"status\">This can't be paid on this page. Open \
+            "<h1 id=\"title\">Pay {amount} to {seller}</h1>\n<p id=\"message\" role=\"status\">This can't be paid on this page. Open \
              your order in the shop, and pay there.</p>\n{back}"
         );
         return Ok(page(StatusCode::OK, "Your payment", &body));
     }
     let decline = payment.last_error.as_deref().and_then(Decline::read);
-    let why = decline
-        .as_ref()
-        .map_or("Nothing is charged before you confirm.", Decline::sentence);
+    let why = match &decline {
+        Some(decline) if decline.wants_buyer() => {
+            "Your bank wants you to confirm this payment. Nothing was charged."
+        }
+        Some(decline) => decline.sentence(),
+        None => "Nothing is charged before you confirm.",
+    };
     let simulated = match app.config.simulated() {
         true => {
-            "<p class=\"note\">Simulated money: nothing is charged. Never type a real card here.</p>\n"
+            "\n<p class=\"note\">Simulated money: nothing is charged. Never type a real card here.</p>"
         }
         false => "",
     };
     let body = format!(
-        "<h1 id=\"title\">{amount} to {seller}</h1>\n{simulated}\
+        "<h1 id=\"title\">Pay {amount} to {seller}</h1>\n\
          <p id=\"message\" role=\"status\" aria-live=\"polite\" data-state=\"{state}\">{why}</p>\n\
+         <noscript><p class=\"note\">This page needs JavaScript: your bank asks you by it, and your card's number goes to Stripe \
+         alone. Turn it on and load the page again, or open your order in the shop and pay there.</p></noscript>\n\
          <div id=\"pay\" hidden>\n\
          <button id=\"confirm\" type=\"button\" class=\"wide\" hidden></button>\n\
          <details id=\"other\"><summary>Pay by another card</summary>\n\
          <form id=\"form\"><div id=\"element\"></div><button id=\"submit\" class=\"wide\">Pay {amount}</button></form></details>\n\
-         </div>\n{back}\
-         <noscript><p class=\"note\">This page needs JavaScript, by which your bank's question is asked and your card's number goes \
-         to Stripe alone. Turn it on and load the page again, or open your order in the shop and pay there.</p></noscript>\n\
+         </div>\n{back}{simulated}\n\
          <script src=\"{script}\"></script>\n<script src=\"/assets/pay.js\"></script>",
         state = escape(state),
         script = escape(&stripe_js(&app.config)),
@@ -296,9 +301,16 @@ mod tests {
 
     #[test]
     fn simulated_money_has_the_simulators_script_and_nothing_of_stripes() {
-        let simulated = config(&[]);
-        let base = &simulated.stripe_api_base;
+        let base = "http://127.0.0.1:12111";
+        let simulated = config(&[
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("STRIPE_API_BASE", base),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+            ("STRIPE_CONNECT_WEBHOOK_SECRET", "whsec_2"),
+            ("JWT_SECRET", "a secret of more than thirty-two characters"),
+        ]);
         assert_eq!(stripe_js(&simulated), format!("{base}/js/stripe.js"));
+        assert_eq!(policy(&simulated).matches(base).count(), 3);
         assert!(!policy(&simulated).contains("https://"));
     }
 }
