@@ -44,11 +44,11 @@ pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<(
     let (address, (headline, text)) = match to {
         Recipient::Buyer => {
             let order = subject.order.as_ref().ok_or_else(unknown)?;
-            let page = match what {
-                "payment_needs_you" => pay_page(app, about).await?,
-                _ => None,
+            let how = match what {
+                "payment_needs_you" => how_to_pay(app, about).await?,
+                _ => String::new(),
             };
-            let mail = to_buyer(what, order, &subject.amount, page.as_deref());
+            let mail = to_buyer(what, order, &subject.amount, &how);
             (order.email.clone(), mail.ok_or_else(unknown)?)
         }
         Recipient::Seller => {
@@ -184,19 +184,28 @@ async fn order(app: &App, id: &OrderId) -> Result<Option<order::Model>> {
         .await?)
 }
 
-/// The address of the page where a payment can be paid. None: it no longer can, or the shop has another page for that.
-async fn pay_page(app: &App, payment: &str) -> Result<Option<String>> {
+/// What a buyer is told to do about a payment: it is paid on a page of ours, or where Stripe.js has no key in the shop.
+async fn how_to_pay(app: &App, payment: &str) -> Result<String> {
     let payment = payment::Entity::find_by_id(PaymentId::from(payment));
     let payment = payment.one(&app.db.read).await?;
-    Ok(payment.and_then(|payment| payments::sessions::pay_page::address(app, &payment)))
+    let page = payment.and_then(|payment| payments::sessions::pay_page::address(app, &payment));
+    Ok(match page {
+        Some(page) => format!(
+            "Confirm it here, or pay by another card:\n\n{page}\n\nThe link is yours alone; don't pass it on. Nobody asks for \
+             your card by mail."
+        ),
+        None => {
+            "Open the order in the shop, and confirm the payment or pay in another way.".to_owned()
+        }
+    })
 }
 
-/// Headline and text of a mail to the buyer. `page` is where they can pay.
+/// Headline and text of a mail to the buyer. `how` says what they can do.
 fn to_buyer(
     what: &str,
     order: &order::Model,
     amount: &str,
-    page: Option<&str>,
+    how: &str,
 ) -> Option<(&'static str, String)> {
     let id = &order.id;
     Some(match what {
@@ -227,16 +236,7 @@ fn to_buyer(
             "Your payment needs you",
             format!(
                 "The card that you have saved could not be charged for order {id} over {amount}. Your bank wants you to confirm \
-                 the payment, or the card's details are out of date. Nothing was charged. {}",
-                match page {
-                    Some(page) => format!(
-                        "Confirm it here, or pay by another card:\n\n{page}\n\nThe link is yours alone; don't pass it on. Stripe \
-                         and the shop never ask for your card by mail."
-                    ),
-                    None =>
-                        "Open the order in the shop, and confirm the payment or pay in another way."
-                            .to_owned(),
-                },
+                 the payment, or the card's details are out of date. Nothing was charged. {how}"
             ),
         ),
         "refund_due" => (

@@ -7,6 +7,11 @@ use crate::harness::{Answer, Checkout, Has, Shop, TestApp, User, checkout_from, 
 
 const DAY: i64 = 86_400;
 const KEY: (&str, &str) = ("STRIPE_PUBLISHABLE_KEY", "pk_test_suite");
+const SHOPS: [(&str, &str); 3] = [
+    KEY,
+    ("ALLOWED_REDIRECT_ORIGINS", "https://tea.example"),
+    ("ALLOWED_APP_SCHEMES", "teahouse"),
+];
 const HEADLINE: &str = "Your payment needs you";
 
 /// A shop with lamps of 50.00, and a buyer whose saved card could not be charged.
@@ -96,6 +101,18 @@ fn state(link: &str) -> &str {
     link.split_once("state=").expect("a state").1
 }
 
+/// Fails unless a page says this of a payment, and nobody can pay it there.
+async fn is_closed(app: &TestApp, link: &str, sentence: &str) {
+    let page = app.get(link).await;
+    assert_eq!(page.status, 200);
+    for part in ["There is nothing to pay here now", sentence] {
+        assert!(page.text.contains(part), "{part}: {}", page.text);
+    }
+    assert!(!page.text.contains("stripe.js"), "{}", page.text);
+    let opened = open(app, state(link)).await;
+    assert_eq!(opened.expect(200)["client_secret"], Value::Null);
+}
+
 /// As the page's script asks.
 async fn open(app: &TestApp, state: &str) -> Answer {
     app.post("/checkout/pay", json!({ "state": state })).await
@@ -125,26 +142,8 @@ async fn stripe_js(app: &TestApp, page: &Value, method: &str, path: &str, more: 
     serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON")
 }
 
-#[tokio::test]
-async fn a_bank_that_wants_its_customer_gets_them_on_the_page_that_the_mail_names() {
-    let scene = scene(&[KEY], "pm_card_authenticationRequired").await;
-    let app = &scene.app;
-    scene.charge().await.has(json!({ "status": "needs_buyer" }));
-    let mail = mail(app, HEADLINE);
-    assert!(
-        mail.contains("http://shop.test/checkout/pay?state="),
-        "{mail}"
-    );
-    let link = link(&mail);
-    let page = app.get(&link).await;
-    page.expect(200);
-    for part in [
-        "50.00 USD to mira",
-        "Your bank wants you to confirm this payment.",
-        "<noscript>",
-    ] {
-        assert!(page.text.contains(part), "{part}: {}", page.text);
-    }
+/// Fails unless a page may load what Stripe.js needs, and nothing else.
+fn allows_stripe_js_alone(app: &TestApp, page: &Answer) {
     let base = app.simulator.base_url();
     assert!(
         page.text.contains(&format!("src=\"{base}/js/stripe.js\"")),
@@ -165,8 +164,30 @@ async fn a_bank_that_wants_its_customer_gets_them_on_the_page_that_the_mail_name
         !page.text.contains("_secret_"),
         "it is asked for by the script alone"
     );
-    assert_eq!(app.get("/assets/pay.js").await.status, 200);
+}
 
+#[tokio::test]
+async fn a_bank_that_wants_its_customer_gets_them_on_the_page_that_the_mail_names() {
+    let scene = scene(&[KEY], "pm_card_authenticationRequired").await;
+    let app = &scene.app;
+    scene.charge().await.has(json!({ "status": "needs_buyer" }));
+    let mail = mail(app, HEADLINE);
+    assert!(
+        mail.contains("http://shop.test/checkout/pay?state="),
+        "{mail}"
+    );
+    let link = link(&mail);
+    let page = app.get(&link).await;
+    page.expect(200);
+    for part in [
+        "50.00 USD to mira",
+        "Your bank wants you to confirm this payment.",
+        "<noscript>",
+    ] {
+        assert!(page.text.contains(part), "{part}: {}", page.text);
+    }
+    allows_stripe_js_alone(app, &page);
+    assert_eq!(app.get("/assets/pay.js").await.status, 200);
     let opened = open(app, state(&link)).await;
     let opened = opened.expect(200).clone();
     opened.has(json!({
@@ -198,23 +219,8 @@ async fn a_bank_that_wants_its_customer_gets_them_on_the_page_that_the_mail_name
 
     // No event has come yet: whoever opens the page again has Stripe asked.
     app.advance(3).await;
-    let paid = app.get(&link).await;
-    assert!(
-        paid.text.contains("There is nothing to pay here now"),
-        "{}",
-        paid.text
-    );
-    assert!(
-        paid.text.contains("The payment is confirmed."),
-        "{}",
-        paid.text
-    );
-    assert!(!paid.text.contains("stripe.js"), "{}", paid.text);
+    is_closed(app, &link, "The payment is confirmed.").await;
     assert_eq!(scene.order().await["status"], "paid");
-    assert_eq!(
-        open(app, state(&link)).await.expect(200)["client_secret"],
-        Value::Null
-    );
     app.settle().await;
     scene
         .charge()
@@ -265,18 +271,12 @@ async fn what_cannot_be_paid_any_more_is_said_in_a_sentence() {
     let owner = app.login(&scene.shop.owner).await;
     app.post(path, json!({})).by(&owner).expect(200).await;
     app.settle().await;
-    let page = app.get(&address).await;
-    assert_eq!(page.status, 200);
-    assert!(
-        page.text
-            .contains("The order was cancelled; nothing was charged."),
-        "{}",
-        page.text
-    );
-    assert_eq!(
-        open(app, state(&address)).await.expect(200)["client_secret"],
-        Value::Null
-    );
+    is_closed(
+        app,
+        &address,
+        "The order was cancelled; nothing was charged.",
+    )
+    .await;
     // Nor is there a page to lead to, if the mail goes out only then.
     let id = text(&scene.charge, "id").as_str().into();
     let payment = row_of(app, &id).await;
@@ -412,12 +412,7 @@ async fn guests(app: &TestApp, product: &str) -> (Value, Checkout) {
 
 #[tokio::test]
 async fn the_return_page_of_an_intent_takes_what_stripe_adds_and_repeats_no_secret() {
-    let settings = [
-        KEY,
-        ("ALLOWED_REDIRECT_ORIGINS", "https://tea.example"),
-        ("ALLOWED_APP_SCHEMES", "teahouse"),
-    ];
-    let app = TestApp::with(&settings).await;
+    let app = TestApp::with(&SHOPS).await;
     let shop = app.shop("mira").await;
     let lamp = app.product(&shop, 5000, None).await;
     let (intent, checkout) = guests(&app, &lamp).await;
@@ -445,7 +440,25 @@ async fn the_return_page_of_an_intent_takes_what_stripe_adds_and_repeats_no_secr
         page.text
     );
     assert!(!page.text.contains("id=\"again\""), "{}", page.text);
-    // With the state of the page where it was paid it leads back there, where it leads now too.
+    for unknown in [
+        "payment_intent=pi_nobody",
+        "payment_intent=",
+        "payment_intent=pi_1_secret_2",
+    ] {
+        assert_eq!(
+            app.get(format!("/checkout/success?{unknown}")).await.status,
+            404,
+            "{unknown}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn both_pages_lead_to_where_the_buyer_came_from_if_it_is_still_allowed() {
+    let app = TestApp::with(&SHOPS).await;
+    let shop = app.shop("mira").await;
+    let lamp = app.product(&shop, 5000, None).await;
+    let (_, checkout) = guests(&app, &lamp).await;
     let state = souk::identity::sign_state(&app.app, "checkout_pay", &checkout.payment, 60_000);
     for (address, link) in [
         (
@@ -474,29 +487,16 @@ async fn the_return_page_of_an_intent_takes_what_stripe_adds_and_repeats_no_secr
         );
         app.sql(&update).await;
         for path in [
-            format!("/checkout/success?state={state}&{added}"),
+            format!("/checkout/success?state={state}"),
             format!("/checkout/pay?state={state}"),
         ] {
             let page = app.get(&path).await;
             assert!(page.text.contains(&link), "{path} {}", page.text);
         }
     }
-    let page = app
-        .get(format!("/checkout/success?state={state}&{added}"))
-        .await;
+    let page = app.get(format!("/checkout/success?state={state}")).await;
     let again = format!("href=\"/checkout/pay?state={state}\"");
     assert!(page.text.contains(&again), "{}", page.text);
-    for unknown in [
-        "payment_intent=pi_nobody",
-        "payment_intent=",
-        "payment_intent=pi_1_secret_2",
-    ] {
-        assert_eq!(
-            app.get(format!("/checkout/success?{unknown}")).await.status,
-            404,
-            "{unknown}"
-        );
-    }
 }
 
 #[tokio::test]

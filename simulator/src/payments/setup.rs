@@ -15,6 +15,7 @@ use crate::{
     cards::{self, Behaviour, Card},
     customers::methods::{self, MethodKind},
     error::{Answer, ApiError},
+    form::Node,
     store::{Kind, Record, Tx},
 };
 
@@ -321,16 +322,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     {
         return Err(ApiError::invalid("This SetupIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.").param("return_url"));
     }
-    let acceptance = args.at("mandate_data.customer_acceptance").map(|form| {
-        json!({
-            "accepted_at": form.int("accepted_at").unwrap_or(tx.now),
-            "online": {
-                "ip_address": form.text("online.ip_address"),
-                "user_agent": form.text("online.user_agent"),
-            },
-            "type": form.text("type").unwrap_or("online"),
-        })
-    });
+    let acceptance = acceptance(tx, args);
     tx.update(&intent.id, |r| r.hidden["acceptance"] = json!(acceptance));
     let how = AttemptOptions {
         return_url,
@@ -354,6 +346,20 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         }
         _ => Ok(value),
     }
+}
+
+/// How the customer has agreed to a mandate, as a request says it.
+fn acceptance(tx: &Tx<'_>, args: &Node) -> Option<Value> {
+    args.at("mandate_data.customer_acceptance").map(|form| {
+        json!({
+            "accepted_at": form.int("accepted_at").unwrap_or(tx.now),
+            "online": {
+                "ip_address": form.text("online.ip_address"),
+                "user_agent": form.text("online.user_agent"),
+            },
+            "type": form.text("type").unwrap_or("online"),
+        })
+    })
 }
 
 /// One attempt to set up a payment method.
