@@ -102,7 +102,8 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
         return_url: said("return_url"),
         error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
-        use_stripe_sdk: args.flag("use_stripe_sdk") == Some(true),
+        // A token's default.
+        use_stripe_sdk: token.is_some() || args.flag("use_stripe_sdk") == Some(true),
         challenge: None,
     };
     check_return_url(call, intent, &method, &how)?;

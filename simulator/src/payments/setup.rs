@@ -326,7 +326,8 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     tx.update(&intent.id, |r| r.hidden["acceptance"] = json!(acceptance));
     let how = AttemptOptions {
         return_url,
-        use_stripe_sdk: args.flag("use_stripe_sdk") == Some(true),
+        // A token's default.
+        use_stripe_sdk: token.is_some() || args.flag("use_stripe_sdk") == Some(true),
         ..AttemptOptions::default()
     };
     let end = attempt(tx, &intent.id, &method, &how)?;
