@@ -29,7 +29,7 @@ Settings are environment variables, or lines of a .env file in the working direc
   ALLOWED_REDIRECT_ORIGINS       where buyers may be sent back to  [PUBLIC_URL's]
   ALLOWED_APP_SCHEMES            of apps that buyers may be sent back to, such as myapp  [none]
   STRIPE_SECRET_KEY              without it, money is simulated
-  STRIPE_PUBLISHABLE_KEY         for pages of your own with Stripe.js
+  STRIPE_PUBLISHABLE_KEY         for pages with Stripe.js: your own, and the one where a bank sees its customer
   STRIPE_WEBHOOK_SECRET          of /webhooks/stripe; a list while one is rolled
   STRIPE_CONNECT_WEBHOOK_SECRET  of /webhooks/stripe/connect; likewise
   STRIPE_API_BASE                another Stripe, such as a simulator on its own

@@ -1,7 +1,7 @@
 // A page of one's own with a payment intent, and the server's page for a bank that wants to see its customer, with the simulator's
 // stand-in for Stripe.js.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const SELLER = 'sel_00000000000070008000000000000001'
@@ -14,6 +14,17 @@ export const stripePolicy = (souk, stripe) =>
 export function intentSteps({ ask, axe, browser, data, login, orders, shop, souk, stripe }) {
   const simulate = (path, body = {}) => ask('POST', `${stripe}/_simulator${path}`, body)
   const screenshot = async (page, name) => process.env.SCREENSHOTS && page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), fullPage: true })
+  /** A page fits a phone, and everybody can use it. */
+  async function accessible(page, name) {
+    const size = page.viewportSize()
+    await page.setViewportSize({ width: 360, height: 740 })
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360, 'it is wider than a phone')
+    await screenshot(page, `${name}-phone`)
+    await page.setViewportSize(size)
+    await page.evaluate(axe)
+    const { violations } = await page.evaluate('axe.run()')
+    assert.deepEqual(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id }) => id), [])
+  }
 
   async function visit(url, more) {
     const context = await browser.newContext({ viewport: { width: 900, height: 800 }, ...more })
@@ -49,12 +60,6 @@ export function intentSteps({ ask, axe, browser, data, login, orders, shop, souk
   const paidOrders = async () => (await orders()).filter(({ status }) => status === 'paid').length
   const heading = (page, text) => page.getByRole('heading', { name: text }).waitFor()
   const quiet = (page) => assert.deepEqual(page.refused, [])
-  async function accessible(page) {
-    await page.evaluate(axe)
-    const { violations } = await page.evaluate('axe.run()')
-    assert.deepEqual(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id }) => id), [])
-  }
-
   /** A buyer who saves a card in a page with Stripe.js, and agrees to be charged while they aren't there. */
   async function saveCard(number) {
     const buyer = { Authorization: `Bearer ${await login('buyer')}` }
@@ -86,9 +91,10 @@ export function intentSteps({ ask, axe, browser, data, login, orders, shop, souk
     return saved
   }
 
+  const folder = join(data, 'mail')
   const links = () =>
-    readdirSync(join(data, 'mail'))
-      .map((name) => readFileSync(join(data, 'mail', name), 'utf8').replaceAll('=\r\n', '').replaceAll('=\n', '').replaceAll('=3D', '='))
+    (existsSync(folder) ? readdirSync(folder) : [])
+      .map((name) => readFileSync(join(folder, name), 'utf8').replaceAll('=\r\n', '').replaceAll('=\n', '').replaceAll('=3D', '='))
       .map((mail) => /http\S+\/checkout\/pay\?state=[\w.-]+/.exec(mail)?.[0])
       .filter(Boolean)
 
@@ -191,14 +197,14 @@ export function intentSteps({ ask, axe, browser, data, login, orders, shop, souk
       const confirm = page.getByRole('button', { name: 'Confirm with the card ending in 3184' })
       await confirm.waitFor()
       await screenshot(page, 'pay')
-      await accessible(page)
+      await accessible(page, 'pay')
       await confirm.click()
       await page.frameLocator('iframe[title="Your bank"]').getByRole('button', { name: 'Fail' }).waitFor()
       await screenshot(page, 'bank')
       await bank(page, 'Fail')
       await page.getByText('We are unable to authenticate your payment method.').waitFor()
       await screenshot(page, 'failed')
-      await accessible(page)
+      await accessible(page, 'failed')
       await pay(page, '4000 0027 6000 3184')
       await bank(page, 'Complete')
       await heading(page, 'Thank you, your payment is confirmed')

@@ -78,7 +78,15 @@ async fn show(State(app): State<App>, query: Result<Query<StateQuery>>) -> Resul
         return Ok(invalid_link_page());
     };
     let Some(object) = payment.stripe_object.clone() else {
-        return open_page(&app, &payment, &state).await;
+        return match payment.status {
+            PaymentStatus::Pending => open_page(&app, &payment, &state).await,
+            // Stripe refused to make it.
+            _ => Ok(closed_page(
+                &app,
+                &payment,
+                "The payment failed; nothing was charged.",
+            )),
+        };
     };
     let (status, message) = verification::outcome(&app, payment.kind, &object).await?;
     match status == OrderStatus::Pending {
