@@ -11,7 +11,8 @@ use crate::{
     customers::{self, methods},
     files,
     payments::{
-        capture, charges, confirmation_tokens, disputes, intents, legacy, refunds, setup, warnings,
+        capture, charges, confirmation_tokens, disputes, intents, legacy, mandates, refunds, setup,
+        warnings,
     },
     shape::{self, Shape},
     tokens,
@@ -69,6 +70,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         capture::ROUTES,
         confirmation_tokens::ROUTES,
         setup::ROUTES,
+        mandates::ROUTES,
         charges::ROUTES,
         legacy::ROUTES,
         refunds::ROUTES,

@@ -8,6 +8,7 @@ pub(crate) mod disputes;
 mod evidence;
 pub(crate) mod intents;
 pub(crate) mod legacy;
+pub(crate) mod mandates;
 pub(crate) mod refunds;
 pub(crate) mod setup;
 pub(crate) mod warnings;

@@ -1,4 +1,4 @@
-//! Setup intents, their attempts and mandates: <https://docs.stripe.com/api/setup_intents>,
+//! Setup intents and their attempts: <https://docs.stripe.com/api/setup_intents>,
 //! <https://docs.stripe.com/payments/setup-intents>.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     confirm::{self, AttemptOptions, AttemptOutcome, Challenge},
     confirmation_tokens::{self, Given},
-    intents,
+    intents, mandates,
 };
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, metadata, retrieve},
@@ -37,9 +37,6 @@ pub(crate) const ROUTES: &[Route] = &[
         lists::list(tx, call, Kind::SetupAttempt, |r| {
             r.value["setup_intent"] == intent
         })
-    }),
-    ("GET", "/v1/mandates/{mandate}", |tx, call| {
-        retrieve(tx, call, Kind::Mandate, "mandate")
     }),
 ];
 
@@ -515,7 +512,7 @@ fn succeed(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     }
     tx.update(&method.id, |r| r.hidden["set_up"] = json!(true));
     let wants_mandate = method.value["type"] != "card" || intent.hidden["acceptance"].is_object();
-    let mandate = wants_mandate.then(|| mandate(tx, &intent, &method));
+    let mandate = wants_mandate.then(|| mandates::make(tx, &intent, &method));
     let field = match intent.hidden["single_use"] {
         Value::Null => "mandate",
         _ => "single_use_mandate",
@@ -532,45 +529,6 @@ fn succeed(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         methods::attach(tx, &intent.owner, &method, customer)?;
     }
     Ok(())
-}
-
-/// What the customer has agreed to: <https://docs.stripe.com/api/mandates>.
-fn mandate(tx: &mut Tx<'_>, intent: &Record, method: &Record) -> String {
-    let id = tx.mint("mandate_1", 23);
-    let kind = method.text("type");
-    let mut details = json!({ "type": kind });
-    details[kind] = match kind {
-        "sepa_debit" => {
-            let reference = tx.mint("", 16).to_ascii_uppercase();
-            json!({ "reference": reference, "url": format!("https://hooks.stripe.com/adapter/sepa_debit/file/src_{reference}") })
-        }
-        _ => json!({}),
-    };
-    let acceptance = match &intent.hidden["acceptance"] {
-        Value::Null => json!({
-            "accepted_at": tx.now, "type": "online",
-            "online": { "ip_address": "127.0.0.1", "user_agent": null },
-        }),
-        given => given.clone(),
-    };
-    let single = &intent.hidden["single_use"];
-    let mut mandate = json!({
-        "id": id,
-        "object": "mandate",
-        "customer_acceptance": acceptance,
-        "livemode": false,
-        "payment_method": method.id,
-        "payment_method_details": details,
-        "status": "active",
-        "type": if single.is_null() { "multi_use" } else { "single_use" },
-    });
-    if single.is_null() {
-        mandate["multi_use"] = json!({});
-    } else {
-        mandate["single_use"] = single.clone();
-    }
-    tx.insert(Kind::Mandate, &intent.owner, mandate, Value::Null, None);
-    id
 }
 
 /// The customer's answer to a setup intent's challenge.
