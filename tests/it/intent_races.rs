@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::harness::{Checkout, Shop, TestApp, checkout_from, lines_of, text};
 
 /// How many payments there are, how many are raced at a time, and how many events and verifies each meets.
-const PAYMENTS: usize = 250;
-const AT_ONCE: usize = 10;
-const EACH: usize = 40;
+const PAYMENTS: usize = 125;
+const AT_ONCE: usize = 5;
+const EACH: usize = 80;
 /// How many pay for lamps of one kind, and how many of that kind there are.
-const BUYERS: usize = 50;
-const UNITS: i64 = 47;
+const BUYERS: usize = 25;
+const UNITS: i64 = 22;
 
 const SESSIONS: &str = "/v1/checkout_sessions";
 const INTENTS: &str = "/v1/payment_intents";
