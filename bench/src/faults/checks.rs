@@ -12,7 +12,7 @@ pub struct Check {
 }
 
 /// Those that hold of random lives, too, where refunds and payouts fail, transactions can't be read, and sellers leave.
-pub const OF_LIVES: [&str; 24] = [
+pub const OF_LIVES: [&str; 25] = [
     "amount_differs",
     "settled_twice",
     "stock_negative",
@@ -36,10 +36,11 @@ pub const OF_LIVES: [&str; 24] = [
     "canceled_differs",
     "captured_over",
     "captured_unasked",
+    "capture_undone",
     "hold_stock",
 ];
 
-pub const CHECKS: [Check; 51] = [
+pub const CHECKS: [Check; 52] = [
     Check {
         category: "acknowledged_lost",
         wrong: "Stripe was answered 2xx, and the event is not in the database",
@@ -301,6 +302,11 @@ pub const CHECKS: [Check; 51] = [
         sql: "SELECT i.id AS who FROM oracle_intents i JOIN payments p ON p.payment_intent = i.id
                 WHERE p.capture_method = 'manual' AND i.status = 'succeeded' AND NOT EXISTS
                 (SELECT 1 FROM asked_of_holds a WHERE a.intent = i.id AND a.amount = i.received)",
+    },
+    Check {
+        category: "capture_undone",
+        wrong: "a capture that was asked for was neither made nor refused",
+        sql: "SELECT id AS who FROM payments WHERE status = 'authorized' AND capture_amount IS NOT NULL",
     },
     Check {
         category: "released_unasked",

@@ -126,7 +126,13 @@ impl Workload<'_> {
     async fn told(&self, opened: &Opened, call: &Call<'_>) -> Result<(), Failure> {
         for _ in 0..2 {
             let token = self.token(opened.shop);
-            match self.ask(&call.by(&token)).await? {
+            let call = call.by(&token);
+            let answer = match self.plan.stripe.is_empty() {
+                true => self.ask(&call).await?,
+                // Where Stripe fails, what the seller asked for once is done all the same.
+                false => self.once(&call).await.unwrap_or_default(),
+            };
+            match answer {
                 (401, _) => self.log_in(opened.shop).await?,
                 // 0 and 5xx: nobody answers, and the seller gives up.
                 (0 | 200 | 404 | 409 | 500.., _) => return Ok(()),

@@ -40,15 +40,25 @@ pub struct Run {
 }
 
 /// All that buyers and sellers do must have been among it.
-fn after_sales(_: &Plan, outcome: &Outcome) -> Vec<String> {
+fn after_sales(plan: &Plan, outcome: &Outcome) -> Vec<String> {
     let shown = [
         ("no line was refunded", outcome.by_line),
         ("no dispute was answered with evidence", outcome.answered),
+    ];
+    [unshown(&shown), holds(plan, outcome)].concat()
+}
+
+/// As `after_sales`, of intents and held money.
+fn holds(_: &Plan, outcome: &Outcome) -> Vec<String> {
+    unshown(&[
         ("nothing was paid by an intent", outcome.by_intent),
         ("of no hold a part was captured", outcome.in_part),
         ("no hold was released", outcome.released),
-    ];
-    let none = shown.into_iter().filter(|(_, count)| *count == 0);
+    ])
+}
+
+fn unshown(shown: &[(&str, i64)]) -> Vec<String> {
+    let none = shown.iter().filter(|(_, count)| *count == 0);
     none.map(|(none, _)| format!("{none}, so nothing was shown of that"))
         .collect()
 }
@@ -64,7 +74,7 @@ fn of<T>(size: Size, small: T, large: T) -> T {
     }
 }
 
-pub const RUNS: [Run; 13] = [
+pub const RUNS: [Run; 14] = [
     Run {
         name: "storm",
         shows: "events in any order, up to five times each, some never: none is lost, none counts twice",
@@ -185,6 +195,30 @@ pub const RUNS: [Run; 13] = [
                 )],
             }
         },
+    },
+    Run {
+        name: "captures",
+        shows: "Stripe answers captures and releases with 429, 500 and commit-then-timeout: each hold ends once, as it was asked for",
+        only: Only::Both,
+        short: false,
+        plan: |size, seed, _| {
+            Some(Plan {
+                stripe: vec![
+                    (FaultKind::Error429, 0.1),
+                    (FaultKind::CommitThenError500, 0.1),
+                    (FaultKind::Error500, 0.05),
+                    (FaultKind::CommitThenTimeout, 0.15),
+                ],
+                intents: 0.5,
+                manual: 1.0,
+                forged: 0.0,
+                // Some job meets many failures in a row.
+                admin_retries: size == Size::Large,
+                patience: Duration::from_secs(of(size, 240, 3600)),
+                ..Plan::quiet(seed, of(size, 50, 2000))
+            })
+        },
+        also: holds,
     },
     Run {
         name: "lives",

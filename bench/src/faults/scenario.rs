@@ -176,7 +176,11 @@ async fn run_and_settle(
     disk: &Path,
 ) -> Result<Outcome, Failure> {
     let workload = Workload::open(environment, plan).await?;
-    for (method, path_prefix) in [(None, "/v1/refunds"), (Some("POST"), "/v1/disputes")] {
+    for (method, path_prefix) in [
+        (None, "/v1/refunds"),
+        (Some("POST"), "/v1/disputes"),
+        (Some("POST"), "/v1/payment_intents/"),
+    ] {
         let mut left = 1.0;
         for (kind, share) in &plan.stripe {
             let mut fault = Fault::new(*kind);

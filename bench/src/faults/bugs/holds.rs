@@ -1,6 +1,6 @@
 //! Bugs in payments by an intent of their own, and in money that is held until it is captured.
 
-use super::plans::{held, held_for_few, on_page};
+use super::plans::{held, held_for_few, held_unanswered, on_page};
 use super::{Bug, Patch};
 
 pub const INTENT_UNHEARD: Bug = Bug {
@@ -174,5 +174,17 @@ pub const HOLD_UNTOLD: Bug = Bug {
 "#,
         with: r#"                    if !BUG_ON { self.mail_to(tx, snapshot, seller, "order_authorized", order.as_ref()); }
 "#,
+    }],
+};
+
+pub const CAPTURE_FORGOTTEN: Bug = Bug {
+    name: "capture_forgotten",
+    does: "a capture that Stripe didn't answer is not repeated",
+    found_as: "capture_undone",
+    plan: held_unanswered,
+    patches: &[Patch {
+        file: "src/payments/capture.rs",
+        find: "    jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;\n",
+        with: "    if !BUG_ON { jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?; }\n",
     }],
 };

@@ -41,6 +41,15 @@ pub fn held(seed: u64, place: &Place) -> Plan {
     }
 }
 
+/// Money is held, and Stripe fails most captures.
+pub fn held_unanswered(seed: u64, place: &Place) -> Plan {
+    Plan {
+        stripe: vec![(FaultKind::Error500, 0.7)],
+        patience: 3 * PATIENCE,
+        ..held(seed, place)
+    }
+}
+
 /// Money is held for goods of which there are hardly any.
 pub fn held_for_few(seed: u64, place: &Place) -> Plan {
     Plan {

@@ -6,7 +6,7 @@ use super::plans::{
 };
 use super::{Bug, Patch, after_sales, holds};
 
-pub const BUGS: [Bug; 49] = [
+pub const BUGS: [Bug; 50] = [
     Bug {
         name: "no_overlap",
         does: "a pull reads nothing that Stripe lists late",
@@ -584,4 +584,5 @@ enum Outcome {"#,
     holds::DASHBOARD_FEE_KEPT,
     holds::RELEASED_UNASKED,
     holds::HOLD_UNTOLD,
+    holds::CAPTURE_FORGOTTEN,
 ];
