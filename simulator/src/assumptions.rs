@@ -221,6 +221,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "the error's `code` where `error_on_requires_action` meets a card that asks for 3-D Secure",
     },
     Assumption {
+        name: "declined_token",
+        values: &["used_up", "good"],
+        about: "whether a confirmation token can confirm again after a decline",
+    },
+    Assumption {
         name: "challenge_wish",
         values: &["obeyed", "ignored"],
         about: "whether `request_three_d_secure=challenge` makes all test cards ask for 3-D Secure",

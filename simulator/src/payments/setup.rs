@@ -329,7 +329,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     };
     let end = attempt(tx, &intent.id, &method, &how)?;
     if let Some(given) = &token {
-        given.use_up(tx, intent);
+        given.use_up(tx, intent, &end);
     }
     let value = tx
         .get(&intent.id)

@@ -104,6 +104,23 @@ async fn a_decline_uses_a_token_up_and_another_one_pays_the_same_intent() {
 }
 
 #[tokio::test]
+async fn a_declined_token_can_confirm_again_where_that_is_assumed() {
+    let stripe = Stripe::under("declined_token", "good").await;
+    let seller = stripe.seller().await;
+    let intent = stripe.on(&seller, "/v1/payment_intents", CARD).await;
+    let confirm = format!("/v1/payment_intents/{}/confirm", id(&intent));
+    let declined = token(&stripe, &seller, "payment_method=pm_card_chargeDeclined").await;
+    let declined = format!("confirmation_token={}", id(&declined));
+    for _ in 0..2 {
+        let answer = send(&stripe, &seller, &confirm, &declined).await;
+        assert_eq!(
+            (answer.status, answer.error("code")),
+            (402, "card_declined")
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_of_its_account_for_half_a_day_and_beside_no_payment_method() {
     let stripe = Stripe::start().await;
     let seller = stripe.seller().await;
