@@ -41,7 +41,7 @@ const TABLES: [(&str, &str); 11] = [
     ),
     (
         "oracle_transactions",
-        "id TEXT PRIMARY KEY, account TEXT, net BIGINT",
+        "id TEXT PRIMARY KEY, account TEXT, net BIGINT, kind TEXT, source TEXT",
     ),
     (
         "oracle_disputes",
@@ -180,9 +180,15 @@ async fn write_down(
         let rows = heard.map(|dispute| dispute_row(account, dispute));
         insert(db, "oracle_disputes", rows.collect()).await?;
         let transactions = list("balance_transactions");
-        let rows = transactions
-            .iter()
-            .map(|t| vec![txt(t, "id"), account.into(), int(t, "net")]);
+        let rows = transactions.iter().map(|t| {
+            vec![
+                txt(t, "id"),
+                account.into(),
+                int(t, "net"),
+                txt(t, "type"),
+                txt(t, "source"),
+            ]
+        });
         insert(db, "oracle_transactions", rows.collect()).await?;
         let balances = books["balances"].as_object().into_iter().flatten();
         let rows = balances.map(|(currency, b)| {

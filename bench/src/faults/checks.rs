@@ -402,7 +402,7 @@ pub const CHECKS: [Check; 52] = [
     Check {
         category: "transaction_lost",
         wrong: "a balance transaction of an account that we deal with is not in its book, or not with its net",
-        sql: "SELECT t.id AS who FROM oracle_transactions t JOIN books k ON k.stripe_account = t.account
+        sql: "SELECT t.id || ' ' || t.kind || ' of ' || COALESCE(t.source, 'nothing') AS who FROM oracle_transactions t JOIN books k ON k.stripe_account = t.account
                 WHERE NOT EXISTS (SELECT 1 FROM balance_transactions b
                   WHERE b.book_id = k.id AND b.id = t.id AND b.net = t.net)",
     },
