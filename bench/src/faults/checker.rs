@@ -180,15 +180,7 @@ async fn write_down(
         let rows = heard.map(|dispute| dispute_row(account, dispute));
         insert(db, "oracle_disputes", rows.collect()).await?;
         let transactions = list("balance_transactions");
-        let rows = transactions.iter().map(|t| {
-            vec![
-                txt(t, "id"),
-                account.into(),
-                int(t, "net"),
-                txt(t, "type"),
-                txt(t, "source"),
-            ]
-        });
+        let rows = transactions.iter().map(|t| transaction_row(account, t));
         insert(db, "oracle_transactions", rows.collect()).await?;
         let balances = books["balances"].as_object().into_iter().flatten();
         let rows = balances.map(|(currency, b)| {
@@ -274,6 +266,16 @@ fn fee_row(fee: &Value, charges: &BTreeMap<String, Charge>) -> Vec<Sql> {
         txt(fee, "currency"),
         charge.captured.into(),
         charge.back.into(),
+    ]
+}
+
+fn transaction_row(account: &str, transaction: &Value) -> Vec<Sql> {
+    vec![
+        txt(transaction, "id"),
+        account.into(),
+        int(transaction, "net"),
+        txt(transaction, "type"),
+        txt(transaction, "source"),
     ]
 }
 
