@@ -1,7 +1,10 @@
 //! Disputes: seen as Stripe shows them, and no money paid twice for them.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use souk::reconciliation;
+use tokio::sync::Notify;
 
 use crate::harness::{Answer, Between, Checkout, Has, Shop, TestApp, text};
 
@@ -212,15 +215,18 @@ async fn a_refund_refused_for_a_dispute_that_is_won_meanwhile_is_made() {
     app.apply_events().await;
     let path = format!("/charges/{}/dispute", charge(&app, &shop, &late).await);
     let dispute = text(&app.simulate(&path, json!({})).await, "id");
-    between.delay(|path| match path == "/v1/refunds" {
-        true => std::time::Duration::from_secs(1),
+    // Stripe has refused by the time that its answer is held back.
+    let refused = Arc::new(Notify::new());
+    let told = refused.clone();
+    between.delay(move |path| match path == "/v1/refunds" {
+        true => {
+            told.notify_one();
+            std::time::Duration::from_secs(1)
+        }
         false => std::time::Duration::ZERO,
     });
     let won = async {
-        while !between.asked().iter().any(|path| path == "/v1/refunds") {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        refused.notified().await;
         let path = format!("/disputes/{dispute}/decide");
         app.simulate(&path, json!({ "outcome": "won" })).await;
         between.be_honest();

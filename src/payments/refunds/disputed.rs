@@ -144,6 +144,12 @@ pub(super) async fn ask_again(
     known: &[dispute::Model],
 ) -> Result<bool> {
     let tx = app.db.begin_write().await?;
+    lock_payment(&tx, &refund.payment_id).await?;
+    let refund = find(&tx, &refund.id).await?;
+    if refund.status != RefundStatus::Requested {
+        // Stripe's answer has come in another way.
+        return Ok(true);
+    }
     let statuses = |rows: &[dispute::Model]| -> Vec<_> {
         let pairs = rows.iter().map(|row| (row.id.clone(), row.status.clone()));
         pairs.collect()
@@ -152,10 +158,8 @@ pub(super) async fn ask_again(
     if statuses(&now) == statuses(known) {
         return Ok(false);
     }
-    ask_anew(&tx, refund, refund.amount).await?;
-    let job = Job::Refund {
-        refund: refund.id.clone(),
-    };
+    ask_anew(&tx, &refund, refund.amount).await?;
+    let job = Job::Refund { refund: refund.id };
     jobs::stage(&tx, &job).await?;
     tx.commit().await?;
     Ok(true)
