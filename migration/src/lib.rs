@@ -49,6 +49,7 @@ mod m20261130_000045_ui_mode;
 mod m20261130_000047_captures;
 mod m20261130_000048_payment_method_types;
 mod m20261130_000049_setup_sessions;
+mod m20261130_000051_shares_in_place;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -101,6 +102,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000047_captures::Migration),
             Box::new(m20261130_000048_payment_method_types::Migration),
             Box::new(m20261130_000049_setup_sessions::Migration),
+            Box::new(m20261130_000051_shares_in_place::Migration),
         ]
     }
 }

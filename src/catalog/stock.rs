@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use serde_json::json;
 use souk_entity::stock_movement::{self, StockReason};
 use souk_entity::{OrderId, OrderLineId, ProductId, StockMovementId, product};
@@ -11,7 +11,7 @@ use souk_entity::{OrderId, OrderLineId, ProductId, StockMovementId, product};
 use super::find;
 use crate::app::App;
 use crate::db::Tx;
-use crate::db::set_wise::SetWise;
+use crate::db::set_wise::{SetWise, Together, json_of, read_in_order};
 use crate::error::{Error, Result};
 use crate::identity::Caller;
 use crate::{audit, ids, money};
@@ -261,28 +261,27 @@ impl Stock {
             }
         }
         let taken: Vec<(&ProductId, i64)> = taken.into_iter().collect();
-        if !taken.is_empty() {
-            let changed = SUBTRACT.execute(tx, &taken, [tx.now().into()]).await?;
-            if usize::try_from(changed) != Ok(taken.len()) {
-                return Err(Error::internal("stock changed under its lock"));
-            }
-        }
         let movement = |(order, line): &(OrderId, SoldLine)| {
             let id: StockMovementId = ids::new(tx.now());
             let (product, units) = (line.product.clone(), -line.quantity);
             (id, product, units, order.clone(), line.id.clone())
         };
         let movements: Vec<_> = self.sold.iter().map(movement).collect();
-        MOVEMENTS.execute(tx, &movements, [tx.now().into()]).await?;
-        Ok(())
+        let rows = [json_of(&taken)?, json_of(&movements)?];
+        let changed = TAKE.execute(tx, rows, tx.now().into()).await?;
+        match usize::try_from(changed) == Ok(taken.len() + movements.len()) {
+            true => Ok(()),
+            false => Err(Error::internal("stock changed under its lock")),
+        }
     }
 }
 
-#[derive(FromQueryResult)]
 struct StockRow {
     id: ProductId,
     available: Option<i64>,
 }
+
+read_in_order!(StockRow { id, available });
 
 /// No key of a product ever changes. So an order may be placed meanwhile: its lines refer to products in the buyer's order,
 /// and would deadlock with a full lock.
@@ -308,6 +307,8 @@ const MOVEMENTS: SetWise = SetWise {
         ("line", "text"),
     ],
 };
+
+static TAKE: Together<2> = Together::new([SUBTRACT, MOVEMENTS]);
 
 /// Units of each product, over all its lines.
 fn units(lines: &[SoldLine]) -> Result<BTreeMap<&ProductId, i64>> {

@@ -2,7 +2,7 @@
 //! that it is prepared once; lists of values would make another statement for each length.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, PoisonError, RwLock};
+use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 
 use sea_orm::{ConnectionTrait, DbBackend, ExecResult, FromQueryResult, Statement, Value};
 use serde::Serialize;
@@ -61,7 +61,6 @@ impl SetWise {
         Ok(read.collect::<Result<_, _>>()?)
     }
 
-    /// Each row is to be serialised as the sequence of its columns, which a tuple is.
     fn statement<R: Serialize>(
         &self,
         tx: &Tx,
@@ -69,8 +68,7 @@ impl SetWise {
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Statement> {
         let backend = tx.get_database_backend();
-        let rows = serde_json::to_string(rows).map_err(|e| Error::internal(e.to_string()))?;
-        let values = std::iter::once(Value::from(rows)).chain(values);
+        let values = std::iter::once(Value::from(json_of(rows)?)).chain(values);
         let text = self.text_for(backend);
         Ok(Statement::from_sql_and_values(backend, &*text, values))
     }
@@ -126,6 +124,97 @@ impl SetWise {
     }
 }
 
+/// Statements that change rows of different tables, sent as one. On PostgreSQL each is a CTE, which sees nothing of what the
+/// others change (<https://www.postgresql.org/docs/15/queries-with.html#QUERIES-WITH-MODIFYING>).
+pub struct Together<const N: usize> {
+    /// None of them has a RETURNING or the blob `$3`.
+    statements: [SetWise; N],
+    postgres_text: OnceLock<String>,
+    sqlite_text: OnceLock<String>,
+}
+
+impl<const N: usize> Together<N> {
+    pub const fn new(statements: [SetWise; N]) -> Self {
+        assert!(N < 9, "$10 would be taken for $1");
+        Self {
+            statements,
+            postgres_text: OnceLock::new(),
+            sqlite_text: OnceLock::new(),
+        }
+    }
+
+    /// Changes rows, and answers how many in all. The rows of each statement are given as `json_of` them; the value, which the
+    /// last one at least uses, is `$2` of all.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn execute(&self, tx: &Tx, rows: [String; N], value: Value) -> Result<u64> {
+        let backend = tx.get_database_backend();
+        let values = rows.into_iter().map(Value::from).chain([value]);
+        if backend != DbBackend::Postgres {
+            let text = self
+                .sqlite_text
+                .get_or_init(|| self.texts(backend).join("; "));
+            let statement = Statement::from_sql_and_values(backend, text, values);
+            return Ok(tx.execute_raw(statement).await?.rows_affected());
+        }
+        let text = self
+            .postgres_text
+            .get_or_init(|| as_ctes(&self.texts(backend)));
+        let statement = Statement::from_sql_and_values(backend, text, values);
+        let count = tx.query_one_raw(statement).await?;
+        let count = count.ok_or_else(|| Error::internal("a count without a row"))?;
+        let count: i64 = count.try_get_by_index(0)?;
+        u64::try_from(count).map_err(|e| Error::internal(e.to_string()))
+    }
+
+    /// Each statement's text, with a number of its own for its rows, and the last one for the value.
+    fn texts(&self, backend: DbBackend) -> Vec<String> {
+        let value = format!("${}", N + 1);
+        let statements = self.statements.iter().zip(1..);
+        let texts = statements.map(|(statement, at)| {
+            let text = statement.build_text(backend).replace("$2", &value);
+            text.replace("$1", &format!("${at}"))
+        });
+        texts.collect()
+    }
+}
+
+/// One statement of several, which answers how many rows they have changed.
+fn as_ctes(texts: &[String]) -> String {
+    let named = texts.iter().zip(1..);
+    let ctes = named.map(|(text, at)| format!("changed_{at} AS ({text} RETURNING 1)"));
+    let counts = (1..=texts.len()).map(|at| format!("(SELECT count(*) FROM changed_{at})"));
+    let (ctes, counts): (Vec<_>, Vec<_>) = (ctes.collect(), counts.collect());
+    format!("WITH {} SELECT {}", ctes.join(", "), counts.join(" + "))
+}
+
+/// Rows as a statement takes them. Each row is to be serialised as the sequence of its columns, which a tuple is.
+///
+/// # Errors
+/// A row can't be written as JSON.
+pub fn json_of<R: Serialize>(rows: &[R]) -> Result<String> {
+    serde_json::to_string(rows).map_err(|e| Error::internal(e.to_string()))
+}
+
+/// Has a struct read from a row by the order of its fields, which is that of the statement's columns. By their names, as
+/// `FromQueryResult` is derived, each column of each row would be looked up in a map.
+macro_rules! read_in_order {
+    ($row:ident { $($field:ident),+ $(,)? }) => {
+        impl ::sea_orm::FromQueryResult for $row {
+            fn from_query_result(
+                row: &::sea_orm::QueryResult,
+                _: &str,
+            ) -> ::std::result::Result<Self, ::sea_orm::DbErr> {
+                let mut columns = 0..;
+                $(let $field = row.try_get_by_index(columns.next().unwrap_or_default())?;)+
+                Ok(Self { $($field),+ })
+            }
+        }
+    };
+}
+pub(crate) use read_in_order;
+
 /// SQLite knows no FOR UPDATE: its one writer needs no lock.
 fn without_for_update(text: &str) -> String {
     let lock = [" FOR UPDATE", " FOR NO KEY UPDATE"];
@@ -139,6 +228,50 @@ fn without_for_update(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statements_together_have_rows_of_their_own_and_one_value() {
+        let columns: &[Column] = &[("id", "text")];
+        let a = SetWise {
+            text: "UPDATE a SET at = $2 FROM {input} WHERE a.id = input.id",
+            columns,
+        };
+        let b = SetWise {
+            text: "INSERT INTO b (id, at) SELECT id, $2 FROM {input}",
+            columns,
+        };
+        let together = Together::new([a, b]);
+        let rows = |at, array: &str| {
+            let json = array.replace("{at}", &format!("${at}"));
+            format!("(SELECT CAST(value->>0 AS text) AS id FROM {json}) AS input")
+        };
+        let each = "jsonb_each({at})";
+        assert_eq!(
+            together.texts(DbBackend::Sqlite),
+            [
+                format!(
+                    "UPDATE a SET at = $3 FROM {} WHERE a.id = input.id",
+                    rows(1, each)
+                ),
+                format!(
+                    "INSERT INTO b (id, at) SELECT id, $3 FROM {}",
+                    rows(2, each)
+                ),
+            ]
+        );
+        let array =
+            "unnest(ARRAY(SELECT jsonb_array_elements(CAST({at} AS jsonb)))) AS rows(value)";
+        assert_eq!(
+            as_ctes(&together.texts(DbBackend::Postgres)),
+            format!(
+                "WITH changed_1 AS (UPDATE a SET at = $3 FROM {} WHERE a.id = input.id RETURNING 1), \
+                 changed_2 AS (INSERT INTO b (id, at) SELECT id, $3 FROM {} RETURNING 1) \
+                 SELECT (SELECT count(*) FROM changed_1) + (SELECT count(*) FROM changed_2)",
+                rows(1, array),
+                rows(2, array)
+            )
+        );
+    }
 
     #[test]
     fn the_text_is_that_of_its_database() {

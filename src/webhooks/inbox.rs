@@ -5,11 +5,11 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::inbox_event::{self, Endpoint, EventState, Source};
 
 use crate::app::App;
-use crate::db::set_wise::SetWise;
+use crate::db::set_wise::{SetWise, read_in_order};
 use crate::db::{self, RowCounts, Tx};
 use crate::error::{Error, Result};
 use crate::jobs;
@@ -133,10 +133,10 @@ const INSERT: SetWise = SetWise {
 
 /// Inserts the rows. Returns the ids that are new.
 async fn insert(tx: &Tx, batch: &[&Incoming]) -> Result<HashSet<String>> {
-    #[derive(FromQueryResult)]
     struct Inserted {
         id: String,
     }
+    read_in_order!(Inserted { id });
     let mut payloads = Vec::with_capacity(batch.iter().map(|one| one.event.payload.len()).sum());
     let rows: Vec<_> = batch
         .iter()

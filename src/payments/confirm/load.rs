@@ -2,20 +2,18 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use sea_orm::FromQueryResult;
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{CaptureMethod, PaymentKind, PaymentStatus};
 use souk_entity::{AccountId, OrderId, OrderLineId, PaymentId, ProductId, SellerId};
 
 use crate::catalog::{SoldLine, Stock};
 use crate::db::Tx;
-use crate::db::set_wise::SetWise;
+use crate::db::set_wise::{SetWise, read_in_order};
 use crate::error::{Error, Result};
 
 use super::super::snapshot::{PaymentSnapshot, SnapshotStatus, StripeObject};
 use super::decide::{Candidate, LoadedOrder, LoadedPayment, SliceState};
 
-#[derive(FromQueryResult)]
 struct LoadedRow {
     id: PaymentId,
     stripe_object: String,
@@ -34,6 +32,25 @@ struct LoadedRow {
     product_id: ProductId,
     quantity: i64,
 }
+
+read_in_order!(LoadedRow {
+    id,
+    stripe_object,
+    charge_account,
+    livemode,
+    status,
+    currency,
+    amount_subtotal,
+    allow_discounts,
+    capture_method,
+    order_id,
+    order_subtotal,
+    order_status,
+    seller_id,
+    line_id,
+    product_id,
+    quantity,
+});
 
 const LOAD: SetWise = SetWise {
     text: "SELECT p.id, p.stripe_object, p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
@@ -56,7 +73,7 @@ const LOAD: SetWise = SetWise {
 pub(super) async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<SliceState> {
     let mut state = SliceState::default();
     let objects = snapshots.iter().map(|one| &one.object);
-    load_payments(tx, &mut state, objects.collect()).await?;
+    load_payments(tx, &mut state, objects).await?;
     load_candidates(tx, &mut state, snapshots).await?;
     let payments = snapshots.iter().filter_map(|one| {
         let payment = state.payments.get(&one.object)?;
@@ -83,13 +100,13 @@ pub(super) async fn load(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Slice
 async fn load_payments(
     tx: &Tx,
     state: &mut SliceState,
-    objects: HashSet<&StripeObject>,
+    objects: impl Iterator<Item = &StripeObject>,
 ) -> Result<()> {
     let mut objects: Vec<_> = objects
-        .into_iter()
         .map(|object| (object.id.as_str(), &object.account, object.livemode))
         .collect();
     objects.sort_unstable();
+    objects.dedup();
     for row in LOAD.all::<_, LoadedRow>(tx, &objects, []).await? {
         let order = state.orders.entry(row.order_id.clone());
         let order = order.or_insert_with(|| LoadedOrder {
@@ -131,7 +148,6 @@ async fn load_payments(
     Ok(())
 }
 
-#[derive(FromQueryResult)]
 struct CandidateRow {
     /// Which of the given objects it may be of.
     at: i64,
@@ -142,6 +158,16 @@ struct CandidateRow {
     livemode: bool,
     capture_method: CaptureMethod,
 }
+
+read_in_order!(CandidateRow {
+    at,
+    id,
+    kind,
+    stripe_object,
+    charge_account,
+    livemode,
+    capture_method,
+});
 
 const NAMED: SetWise = SetWise {
     text: "SELECT input.at, p.id, p.kind, p.stripe_object, p.charge_account, p.livemode, p.capture_method \
@@ -258,7 +284,7 @@ async fn load_candidates(
     if stored_meanwhile.is_empty() {
         return Ok(());
     }
-    load_payments(tx, state, stored_meanwhile.clone()).await?;
+    load_payments(tx, state, stored_meanwhile.iter().copied()).await?;
     match stored_meanwhile
         .iter()
         .find(|object| !state.payments.contains_key(**object))

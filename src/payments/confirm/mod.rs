@@ -21,7 +21,7 @@ use souk_entity::{AccountId, OrderEventId, OrderId, PaymentId, SellerId};
 
 use crate::catalog::{Stock, give_back, promotions};
 use crate::db::Tx;
-use crate::db::set_wise::SetWise;
+use crate::db::set_wise::{SetWise, Together, json_of};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Recipient};
 use crate::stripe::views::{PaymentIntentView, SessionView};
@@ -188,6 +188,9 @@ const TIMELINE: SetWise = SetWise {
         ("data", "text"),
     ],
 };
+
+/// What becomes of a sale: its payment and orders are locked.
+static SALES: Together<4> = Together::new([PAY, SHARE, SELL, TIMELINE]);
 
 /// The writes of a slice's decisions. Those of every sale are collected and written set-wise at the end; the rare rest is
 /// written at once. No later decision touches a collected row, since a paid payment and its order go no further here.
@@ -453,19 +456,16 @@ impl Writes {
 
     /// Writes the collected rows in the one lock order: payments, orders, products, promotion codes, jobs.
     async fn flush(self, tx: &Tx, stock: Stock) -> Result<()> {
-        let now = || [tx.now().into()];
         if !self.paid.is_empty() {
-            let changed = PAY.execute(tx, &self.paid, now()).await?;
-            all_changed(changed, self.paid.len(), "payments")?;
-            let changed = SHARE.execute(tx, &self.shares, []).await?;
-            all_changed(changed, self.shares.len(), "shares")?;
-        }
-        if !self.sold.is_empty() {
-            let changed = SELL.execute(tx, &self.sold, now()).await?;
-            all_changed(changed, self.sold.len(), "orders")?;
-        }
-        if !self.timeline.is_empty() {
-            TIMELINE.execute(tx, &self.timeline, now()).await?;
+            let rows = [
+                json_of(&self.paid)?,
+                json_of(&self.shares)?,
+                json_of(&self.sold)?,
+                json_of(&self.timeline)?,
+            ];
+            let changed = SALES.execute(tx, rows, tx.now().into()).await?;
+            let decided = self.paid.len() + self.shares.len() + self.sold.len();
+            all_changed(changed, decided + self.timeline.len(), "rows of sales")?;
         }
         stock.write(tx).await?;
         promotions::redemptions::review(tx, &self.redeemed).await?;

@@ -38,10 +38,11 @@ pub(super) async fn plan<C: ConnectionTrait>(
     order: &order::Model,
     new: &NewRefund,
 ) -> Result<Plan> {
-    let (mut any_paid, mut any_disputed) = (false, false);
+    let (mut any_paid, mut any_held, mut any_disputed) = (false, false, false);
     let mut too_little: Option<(i64, Error)> = None;
     for payment in payments_of_order(db, &order.id).await? {
         let share = shares::of_order(db, &payment, &order.id).await?;
+        any_held |= payment.status == PaymentStatus::Authorized;
         if payment.status != PaymentStatus::Paid || share.paid == 0 {
             continue;
         }
@@ -76,6 +77,10 @@ pub(super) async fn plan<C: ConnectionTrait>(
         None if any_paid => Error::conflict(
             "already_refunded",
             "All that was paid has gone back, or is on its way.",
+        ),
+        None if any_held => Error::conflict(
+            "order_not_paid",
+            "The buyer's money is only held. Capture less of it, and the rest is released.",
         ),
         None => Error::conflict("order_not_paid", "Nothing was paid for this order."),
     })

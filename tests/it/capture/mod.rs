@@ -173,6 +173,11 @@ async fn of_held_money_a_part_is_captured_with_its_part_of_the_fee_and_the_rest_
         // Covers Stripe's fees.
         app.sale(&product).await;
         let checkout = held(&app, by, &shop, &product).await;
+        let part = json!({ "order_id": checkout.order, "amount": 6667 });
+        let refund = app.post("/v1/refunds", part).by(&shop.owner);
+        let problem = refund.refused(409, "order_not_paid").await;
+        let words = "The buyer's money is only held. Capture less of it, and the rest is released.";
+        assert_eq!(problem["detail"], words);
         capture(&app, &shop, &checkout, json!({ "amount": 3333 }))
             .await
             .has(json!({ "status": "succeeded", "amount": 10_000, "amount_received": 3333, "application_fee_amount": 333 }));

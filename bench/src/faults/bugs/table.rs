@@ -42,11 +42,12 @@ pub const BUGS: [Bug; 50] = [
             },
             Patch {
                 file: "src/payments/confirm/mod.rs",
-                find: "PAY.execute(tx, &self.paid, now()).await?;",
+                find: "SALES.execute(tx, rows, tx.now().into()).await?;",
                 with: r#"{
                 let open = PAY.text.split(" AND payments.status").next().unwrap_or(PAY.text);
                 let pay = SetWise { text: if BUG_ON { open } else { PAY.text }, columns: PAY.columns };
-                pay.execute(tx, &self.paid, now()).await?
+                let sales = Together::new([pay, SHARE, SELL, TIMELINE]);
+                sales.execute(tx, rows, tx.now().into()).await?
             };"#,
             },
         ],
@@ -65,8 +66,8 @@ pub const BUGS: [Bug; 50] = [
             Patch {
                 file: "src/payments/confirm/load.rs",
                 find: "    let mut objects: Vec<_> = objects\n",
-                with: r#"    let named: Vec<StripeObject> = objects.iter().map(|one| (*one).clone()).collect();
-    let mut objects: Vec<_> = objects
+                with: r#"    let named: Vec<StripeObject> = objects.cloned().collect();
+    let mut objects: Vec<_> = named.iter()
 "#,
             },
             Patch {
