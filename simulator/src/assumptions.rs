@@ -86,6 +86,16 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "what a subscription becomes when the last retry of its invoice has failed",
     },
     Assumption {
+        name: "duplicate_tax_id",
+        values: &["refused", "made"],
+        about: "what becomes of a tax id that a customer has already: `resource_already_exists`, or a second one",
+    },
+    Assumption {
+        name: "tax_id_timeout",
+        values: &["pending", "unavailable"],
+        about: "the verification of a tax id whose authority doesn't answer (222222222): it stays pending, or is unavailable",
+    },
+    Assumption {
         name: "search",
         values: &["at_once", "after_a_minute"],
         about: "when search finds a new object; Stripe says within a minute, as a rule",

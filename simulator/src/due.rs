@@ -5,6 +5,7 @@ use crate::{
     balance::{self, payouts, topups},
     billing::{invoices, subscriptions, test_clocks},
     checkout,
+    customers::tax_ids,
     payments::{confirm, disputes, legacy, refunds},
     store::{Kind, Tx},
 };
@@ -28,6 +29,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, id: &str) {
         Kind::Subscription => subscriptions::cycle::falls_due(tx, &record),
         Kind::Invoice => invoices::settle::falls_due(tx, &record),
         Kind::InvoicePayment => invoices::payments::falls_due(tx, &record),
+        Kind::TaxId => tax_ids::falls_due(tx, &record),
         Kind::TestClock => test_clocks::run(tx, &record, run),
         _ => {}
     }

@@ -43,6 +43,7 @@ kinds! {
     Customer: "customer", "customers";
     DeletedCustomer: "customer", "deleted_customers";
     CustomerTxn: "customer_balance_transaction", "customer_balance_transactions";
+    TaxId: "tax_id", "tax_ids";
     PaymentMethod: "PaymentMethod", "payment_methods";
     Mandate: "mandate", "mandates";
     Session: "checkout.session", "checkout_sessions";
@@ -92,6 +93,7 @@ impl Kind {
             self,
             Kind::Customer
                 | Kind::CustomerTxn
+                | Kind::TaxId
                 | Kind::PaymentMethod
                 | Kind::Intent
                 | Kind::SetupIntent

@@ -18,7 +18,8 @@ pub(crate) fn fields(kind: Kind) -> &'static [&'static str] {
         | Kind::Invoice
         | Kind::InvoiceItem
         | Kind::PaymentMethod
-        | Kind::Subscription => &["customer"],
+        | Kind::Subscription
+        | Kind::TaxId => &["customer"],
         Kind::Session => &["payment_intent"],
         Kind::Transfer => &["destination", "transfer_group"],
         Kind::Txn => &["source"],

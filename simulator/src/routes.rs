@@ -8,7 +8,7 @@ use crate::{
     balance::{self, payouts, topups},
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
-    customers::{self, methods},
+    customers::{self, methods, tax_ids},
     files,
     payments::{
         capture, charges, confirmation_tokens, disputes, intents, legacy, mandates, refunds, setup,
@@ -62,6 +62,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         v2::tokens::ROUTES,
         customers::ROUTES,
         customers::balance::ROUTES,
+        tax_ids::ROUTES,
         search::ROUTES,
         tokens::ROUTES,
         methods::ROUTES,

@@ -238,6 +238,10 @@ fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
             let url = format!("/v1/customers/{id}/subscriptions");
             children(Kind::Subscription, "customer", &url)
         }
+        ("customer", "tax_ids") => {
+            let url = format!("/v1/customers/{id}/tax_ids");
+            children(Kind::TaxId, "customer", &url)
+        }
         ("payout", "destination") => {
             let account = tx.get(&tx.get(id)?.owner)?;
             let banks = account.value["external_accounts"]["data"].as_array()?;

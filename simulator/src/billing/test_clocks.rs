@@ -176,6 +176,7 @@ fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         Kind::Subscription,
         Kind::Discount,
         Kind::CustomerTxn,
+        Kind::TaxId,
         Kind::Customer,
     ] {
         for id in of_kind(tx, kind) {

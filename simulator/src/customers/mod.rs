@@ -3,6 +3,7 @@
 pub(crate) mod balance;
 pub(crate) mod banks;
 pub(crate) mod methods;
+pub(crate) mod tax_ids;
 
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let mut value = new_customer(tx);
     value["test_clock"] = json!(args.text("test_clock"));
     describe(tx, args, &mut value)?;
-    let hidden = json!({ "latent": latent(tx, &value, args) });
+    let hidden = json!({ "latent": latent(&value, args) });
     let id = value["id"].as_str().unwrap_or_default().to_owned();
     tx.insert(Kind::Customer, call.owner, value, hidden, None);
     let defaults = payment_methods(tx, call, &id)?;
@@ -69,6 +70,7 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     let made = find(tx, call, Kind::Customer, &id, "customer")?;
     tx.emit("customer.created", call.owner, &made.value);
+    tax_ids::add_all(tx, call, &id)?;
     Ok(made.value.clone())
 }
 
@@ -78,7 +80,7 @@ pub(crate) fn of_buyer(tx: &mut Tx<'_>, owner: &str, buyer: &Value) -> String {
     for name in ["email", "name", "phone", "address"] {
         value[name] = buyer[name].clone();
     }
-    let hidden = json!({ "latent": latent(tx, &value, &Node::Tree(Vec::new())) });
+    let hidden = json!({ "latent": latent(&value, &Node::Tree(Vec::new())) });
     let made = tx.insert(Kind::Customer, owner, value, hidden, None);
     tx.emit("customer.created", owner, &made.value);
     made.id.clone()
@@ -132,25 +134,8 @@ fn new_customer(tx: &mut Tx<'_>) -> Value {
 }
 
 /// What a customer carries only when `expand[]` asks for it.
-fn latent(tx: &mut Tx<'_>, customer: &Value, args: &Node) -> Value {
+fn latent(customer: &Value, args: &Node) -> Value {
     let id = customer["id"].as_str().unwrap_or_default();
-    let mut ids = Vec::new();
-    for form in args.list("tax_id_data") {
-        let kind = form.text("type").unwrap_or_default();
-        ids.push(json!({
-            "id": tx.mint("txi_1", 23),
-            "object": "tax_id",
-            "country": kind.get(..2).filter(|c| *c != "eu").map(str::to_ascii_uppercase),
-            "created": tx.now,
-            "customer": id,
-            "customer_account": null,
-            "livemode": false,
-            "owner": { "type": "customer", "customer": id },
-            "type": kind,
-            "value": form.text("value").unwrap_or_default(),
-            "verification": { "status": "pending", "verified_address": null, "verified_name": null },
-        }));
-    }
     json!({
         "cash_balance": {
             "object": "cash_balance", "available": null, "customer": id, "customer_account": null,
@@ -162,7 +147,6 @@ fn latent(tx: &mut Tx<'_>, customer: &Value, args: &Node) -> Value {
             "automatic_tax": "unrecognized_location", "ip_address": args.text("tax.ip_address"),
             "location": null, "provider": "stripe",
         },
-        "tax_ids": page(&format!("/v1/customers/{id}/tax_ids"), ids, false),
     })
 }
 
@@ -471,6 +455,7 @@ pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         r.value = gone.clone();
         r.hidden = Value::Null;
     });
+    tax_ids::remove_all(tx, &customer.id);
     tx.emit("customer.deleted", call.owner, &last.value);
     if released == "after" {
         release(tx);

@@ -32,6 +32,7 @@ mod requests;
 mod search;
 mod setup;
 mod support;
+mod tax_ids;
 mod tokens;
 mod topups;
 mod transfers;
