@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{
     AccountId, CustomerId, FeeRefundId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId,
-    SetupIntentId, SubmissionId, Timestamp, inbox_event,
+    SetupIntentId, SubmissionId, TaxIdId, Timestamp, inbox_event,
 };
 
 use crate::db::Tx;
@@ -92,6 +92,8 @@ pub enum Job {
     SyncSetupIntent { setup_intent: SetupIntentId },
     /// Send Stripe what was changed of the customer, and re-read it with its payment methods.
     SyncCustomer { customer: CustomerId },
+    /// Have Stripe add the tax id to its customer, or take it away.
+    SendTaxId { tax_id: TaxIdId },
     /// Charge a saved card while the buyer isn't there, once more.
     ChargeOffSession { payment: PaymentId },
     /// Recurring: look at setup intents that nobody has finished, and tell of cards that expire.
@@ -184,6 +186,7 @@ impl Job {
             Self::CreateSetupIntent { .. } => "create_setup_intent",
             Self::SyncSetupIntent { .. } => "sync_setup_intent",
             Self::SyncCustomer { .. } => "sync_customer",
+            Self::SendTaxId { .. } => "send_tax_id",
             Self::ChargeOffSession { .. } => "charge_off_session",
             Self::SweepSavedCards => "sweep_saved_cards",
             Self::CatchAllUp => "catch_all_up",
@@ -223,6 +226,7 @@ impl Job {
                 setup_intent.as_ref()
             }
             Self::SyncCustomer { customer } => customer.as_ref(),
+            Self::SendTaxId { tax_id } => tax_id.as_ref(),
             Self::ChargeOffSession { payment } => payment.as_ref(),
             Self::CatchAllUp
             | Self::ReviewIgnoredEvents

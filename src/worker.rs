@@ -445,6 +445,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::CreateSetupIntent { .. }
         | Job::SyncSetupIntent { .. }
         | Job::SyncCustomer { .. }
+        | Job::SendTaxId { .. }
         | Job::ChargeOffSession { .. }
         | Job::CheckBook { .. }
         | Job::KeepBooks
@@ -547,6 +548,7 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::CreateSetupIntent { setup_intent } => payments::setups::make(app, setup_intent).await,
         Job::SyncSetupIntent { setup_intent } => payments::setups::sync(app, setup_intent).await,
         Job::SyncCustomer { customer } => customers::sync(app, customer).await,
+        Job::SendTaxId { tax_id } => customers::tax_ids::run(app, tax_id).await,
         Job::ChargeOffSession { payment } => payments::off_session::charge(app, payment).await,
         Job::Tidy => tidy(app).await,
         Job::KeepBooks => ledger::deadlines::keep_books(app).await,

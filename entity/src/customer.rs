@@ -20,14 +20,6 @@ pub struct Address {
     pub country: Option<String>,
 }
 
-/// A tax id, as Stripe last showed it (docs.stripe.com/api/tax_ids).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaxId {
-    /// Such as `eu_vat`.
-    pub r#type: String,
-    pub value: String,
-}
-
 /// A row of `customers`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "customers")]
@@ -45,7 +37,6 @@ pub struct Model {
     pub email: Option<String>,
     pub phone: Option<String>,
     pub address: Option<JsonText<Address>>,
-    pub tax_ids: JsonText<Vec<TaxId>>,
     pub metadata: JsonText<Metadata>,
     /// Stripe's `pm_…`, for invoices and for charges while the buyer isn't there.
     pub default_payment_method: Option<String>,

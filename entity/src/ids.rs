@@ -65,6 +65,8 @@ row_ids! {
     SellerId = "sel";
     /// A buyer's customer on a seller's account.
     CustomerId = "ctm";
+    /// A tax id of a customer.
+    TaxIdId = "txd";
     /// A setup intent.
     SetupIntentId = "sti";
     /// A product.

@@ -44,6 +44,7 @@ pub mod setup_intent;
 pub mod shipment;
 pub mod shipment_line;
 pub mod stock_movement;
+pub mod tax_id;
 pub mod unmatched_fraud_warning;
 pub mod unreadable_transaction;
 pub mod user;

@@ -45,6 +45,11 @@ pub struct Model {
     pub hosted: bool,
     /// The session of that page, `cs_…`, once Stripe has answered.
     pub checkout_session: Option<String>,
+    /// Where the buyer goes from that page, as it was asked for: an app's address, too. None: our own page.
+    pub success_url: Option<String>,
+    pub cancel_url: Option<String>,
+    /// The same of a page of the shop's own.
+    pub return_url: Option<String>,
     pub status: SetupStatus,
     /// What it has saved.
     pub payment_method: Option<String>,

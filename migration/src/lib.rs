@@ -49,7 +49,9 @@ mod m20261130_000045_ui_mode;
 mod m20261130_000047_captures;
 mod m20261130_000048_payment_method_types;
 mod m20261130_000049_setup_sessions;
-mod m20261130_000051_shares_in_place;
+mod m20261130_000050_tax_ids;
+mod m20261130_000051_setup_returns;
+mod m20261130_000059_shares_in_place;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -102,7 +104,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000047_captures::Migration),
             Box::new(m20261130_000048_payment_method_types::Migration),
             Box::new(m20261130_000049_setup_sessions::Migration),
-            Box::new(m20261130_000051_shares_in_place::Migration),
+            Box::new(m20261130_000050_tax_ids::Migration),
+            Box::new(m20261130_000051_setup_returns::Migration),
+            Box::new(m20261130_000059_shares_in_place::Migration),
         ]
     }
 }

@@ -6,10 +6,10 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
 };
-use souk_entity::customer::{self, Address, Column as C, TaxId};
+use souk_entity::customer::{self, Address, Column as C};
 use souk_entity::{AccountId, CustomerId, JsonText, Metadata, user};
 
-use super::{DEFAULT_METHOD, IN_METADATA, find, lock, methods, row};
+use super::{DEFAULT_METHOD, IN_METADATA, find, lock, methods, row, tax_ids};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
@@ -83,7 +83,7 @@ async fn attach(
 ) -> Result<(customer::Model, String)> {
     let tx = app.db.begin_write().await?;
     let is_gone = C::DeletedCustomer.eq(made.id.as_str());
-    customer::Entity::update_many()
+    let attached = customer::Entity::update_many()
         .col_expr(C::StripeCustomer, Expr::value(made.id.as_str()))
         .col_expr(C::UpdatedAt, Expr::value(tx.now()))
         .filter(C::Id.eq(id.clone()))
@@ -91,6 +91,9 @@ async fn attach(
         .filter(C::DeletedCustomer.is_null().or(is_gone.not()))
         .exec(&tx)
         .await?;
+    if attached.rows_affected == 1 {
+        tax_ids::resume(&tx, id).await?;
+    }
     let row = lock(&tx, id).await?;
     if !row.unsent.0.is_empty() {
         // It was changed while Stripe was asked.
@@ -124,6 +127,7 @@ pub async fn sync(app: &App, id: &CustomerId) -> Result<()> {
         return Ok(());
     };
     let began = app.clock.now();
+    let tax_ids_before = tax_ids::known_ids(&app.db.read, id).await?;
     let (view, refused) = match exchange(app, &row, &known).await {
         Ok((view, _)) if view.deleted => return forget(app, id, &known).await,
         Ok(read) => read,
@@ -136,12 +140,19 @@ pub async fn sync(app: &App, id: &CustomerId) -> Result<()> {
     let scope = app.stripe.at(&row.stripe_account);
     let page = |last: Option<&str>| requests::payment_methods(&known, last);
     let listed: Vec<PaymentMethodView> = scope.all(page).await?;
+    let tax_ids = match view.tax_ids.clone() {
+        Some(shown) if shown.has_more => Some(tax_ids::listed(&scope, &known).await?),
+        shown => shown.map(|shown| shown.data),
+    };
     let tx = app.db.begin_write().await?;
     let mut now = lock(&tx, id).await?;
     if now.stripe_customer.as_deref() != Some(known.as_str()) {
         return Ok(());
     }
     methods::mirror(&tx, &now, &listed, &before).await?;
+    if let Some(tax_ids) = tax_ids {
+        tax_ids::mirror(&tx, &now, &tax_ids, &tax_ids_before).await?;
+    }
     if refused.is_some() || !row.unsent.0.is_empty() {
         note_refusal(&tx, &row, refused.as_deref()).await?;
     }
@@ -239,16 +250,6 @@ fn take_over(row: &mut customer::Model, view: CustomerView) {
     row.email = given(view.email);
     row.phone = given(view.phone);
     row.address = view.address.and_then(address).map(JsonText);
-    if let Some(ids) = view.tax_ids {
-        let shown = ids.data.into_iter();
-        let ids = shown.filter_map(|id| {
-            Some(TaxId {
-                r#type: id.r#type?,
-                value: id.value?,
-            })
-        });
-        row.tax_ids = JsonText(ids.collect());
-    }
     let metadata = view.metadata.unwrap_or_default().into_iter();
     let theirs = metadata.filter(|(name, _)| !name.starts_with(OURS));
     row.metadata = JsonText(theirs.collect::<Metadata>());
@@ -292,6 +293,7 @@ pub async fn forget(app: &App, id: &CustomerId, known: &str) -> Result<()> {
         .await?;
     if forgotten.rows_affected == 1 {
         methods::detach_all(&tx, id).await?;
+        tax_ids::forget(&tx, id).await?;
     }
     tx.commit().await
 }

@@ -1,8 +1,10 @@
 //! Effects of Stripe's events about customers and payment methods. They may come twice, late and in any order, so each has the
 //! customer read again.
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-use souk_entity::{CustomerId, payment_method};
+use serde::Deserialize;
+use souk_entity::{CustomerId, payment_method, tax_id};
 
 use crate::db::Tx;
 use crate::error::Result;
@@ -48,6 +50,44 @@ pub async fn reread_method(tx: &Tx, object: &EventObject) -> Result<Effect> {
     match found {
         Some(found) => stage(tx, found.customer_id).await,
         None => Ok(NO_METHOD),
+    }
+}
+
+/// `customer.tax_id.created`, `.updated` and `.deleted`.
+pub async fn tax_id(tx: &Tx, event: &Event) -> Result<Effect> {
+    #[derive(Deserialize)]
+    struct Of {
+        customer: Option<String>,
+    }
+    let customer = event.object::<Of>()?.customer;
+    let about = event.about()?;
+    reread_customer(
+        tx,
+        &EventObject {
+            id: customer,
+            ..about
+        },
+    )
+    .await
+}
+
+/// Stages a re-read of the customer whose tax id it is. One that we have never seen doesn't say whose it is.
+pub async fn reread_tax_id(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    use tax_id::Column as C;
+    let (Some(account), Some(id)) = (&object.account, &object.id) else {
+        return Ok(NO_CUSTOMER);
+    };
+    let found = tax_id::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("stripe_tax_id IS NOT NULL"))
+        .filter(C::StripeAccount.eq(account.clone()))
+        .filter(C::Livemode.eq(object.livemode))
+        .filter(C::StripeTaxId.eq(id.as_str()))
+        .one(tx)
+        .await?;
+    match found {
+        Some(found) => stage(tx, found.customer_id).await,
+        None => Ok(NO_CUSTOMER),
     }
 }
 

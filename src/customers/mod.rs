@@ -8,6 +8,7 @@ pub mod events;
 pub mod expiry;
 pub mod methods;
 pub mod routes;
+pub mod tax_ids;
 
 use std::collections::BTreeSet;
 
@@ -116,7 +117,6 @@ async fn row(app: &App, user: &user::Model, account: &AccountId) -> Result<custo
         email: Some(user.email.clone()),
         phone: None,
         address: None,
-        tax_ids: JsonText::default(),
         metadata: JsonText::default(),
         default_payment_method: None,
         unsent: JsonText::default(),

@@ -1,24 +1,27 @@
 //! Customers and saved payment methods over HTTP.
 
 use axum::extract::State;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use souk_entity::customer::{self, Address, TaxId};
+use souk_entity::customer::{self, Address};
 use souk_entity::payment_method::{self, Column as C};
-use souk_entity::{AccountId, CustomerId, Metadata, SellerId, Timestamp, UserId, seller};
+use souk_entity::tax_id::{self, TaxIdStatus};
+use souk_entity::{AccountId, CustomerId, Metadata, SellerId, TaxIdId, Timestamp, UserId, seller};
 use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{
-    Answer, Empty, Filters, JsonObject, List, Paginate, Path, Unpaged, ValidJson, deserialize_some,
-    page_by_time,
+    Answer, Empty, Filters, IdempotentJson, JsonObject, List, Paginate, Path, Unpaged, ValidJson,
+    deserialize_some, page_by_time,
 };
 use crate::identity::Caller;
 use crate::sellers;
 
-use super::{CustomerChange, methods};
+use super::tax_ids::NewTaxId;
+use super::{CustomerChange, methods, tax_ids};
 
 /// The room's routes.
 pub fn router() -> Router<App> {
@@ -26,6 +29,9 @@ pub fn router() -> Router<App> {
         .route("/v1/customers", get(list))
         .route("/v1/customers/me", get(read_own).patch(update_own))
         .route("/v1/customers/{id}", get(read))
+        .route("/v1/tax_ids", post(add_tax_id))
+        .route("/v1/tax_ids/{id}", get(read_tax_id))
+        .route("/v1/tax_ids/{id}/remove", post(remove_tax_id))
         .route("/v1/payment_methods", get(list_methods))
         .route("/v1/payment_methods/{id}", get(read_method))
         .route("/v1/payment_methods/{id}/default", post(make_default))
@@ -44,15 +50,23 @@ struct CustomerView {
     email: Option<String>,
     phone: Option<String>,
     address: Option<Address>,
-    tax_ids: Vec<TaxId>,
+    tax_ids: Vec<TaxIdView>,
     default_payment_method: Option<String>,
     metadata: Metadata,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
-fn view(row: customer::Model, seller: Option<SellerId>) -> CustomerView {
+fn view(
+    row: customer::Model,
+    seller: Option<SellerId>,
+    tax_ids: Option<Vec<tax_id::Model>>,
+) -> CustomerView {
+    let tax_ids = tax_ids.into_iter().flatten();
     CustomerView {
+        tax_ids: tax_ids
+            .map(|one| tax_id_view(one, seller.clone()))
+            .collect(),
         object: "customer",
         id: row.id,
         user_id: row.user_id,
@@ -63,7 +77,6 @@ fn view(row: customer::Model, seller: Option<SellerId>) -> CustomerView {
         email: row.email,
         phone: row.phone,
         address: row.address.map(|address| address.0),
-        tax_ids: row.tax_ids.0,
         default_payment_method: row.default_payment_method,
         metadata: row.metadata.0,
         created_at: row.created_at,
@@ -99,9 +112,19 @@ async fn list(
     let page = super::of_seller(&seller)
         .page(&paging, customer::Column::Id, &app.db.read)
         .await?;
-    Ok(Json(
-        paging.list(page, |row| view(row, Some(seller.id.clone()))),
-    ))
+    let ids = page.0.iter().map(|row| row.id.clone()).collect();
+    let mut tax_ids = tax_ids::of(&app.db.read, ids).await?;
+    Ok(Json(paging.list(page, |row| {
+        let theirs = tax_ids.remove(&row.id);
+        view(row, Some(seller.id.clone()), theirs)
+    })))
+}
+
+/// A customer with their tax ids.
+async fn whole(app: &App, row: customer::Model, seller: Option<SellerId>) -> Answer<CustomerView> {
+    let mut tax_ids = tax_ids::of(&app.db.read, vec![row.id.clone()]).await?;
+    let theirs = tax_ids.remove(&row.id);
+    Ok(Json(view(row, seller, theirs)))
 }
 
 async fn read_own(
@@ -112,7 +135,7 @@ async fn read_own(
     let (seller, account) = account_of(&app, &seller_id).await?;
     let row = super::of_buyer(&app.db.read, &caller.user, &account, app.stripe.livemode()).await?;
     let row = row.ok_or(Error::NotFound("customer"))?;
-    Ok(Json(view(row, Some(seller.id))))
+    whole(&app, row, Some(seller.id)).await
 }
 
 #[derive(Deserialize, Validate)]
@@ -149,7 +172,7 @@ async fn update_own(
         metadata: new.metadata,
     };
     let row = super::update(&app, &caller.user, &account, change).await?;
-    Ok(Json(view(row, Some(seller.id))))
+    whole(&app, row, Some(seller.id)).await
 }
 
 /// For the buyer, the seller's owner and admins; 404 for anyone else.
@@ -169,7 +192,87 @@ async fn read(
     if !owns && row.user_id != *caller.id() && !caller.is_admin() {
         return Err(missing);
     }
-    Ok(Json(view(row, seller.map(|seller| seller.id))))
+    whole(&app, row, seller.map(|seller| seller.id)).await
+}
+
+#[derive(Serialize)]
+struct TaxIdView {
+    id: TaxIdId,
+    object: &'static str,
+    customer_id: CustomerId,
+    seller_id: Option<SellerId>,
+    r#type: String,
+    value: String,
+    country: Option<String>,
+    stripe_tax_id: Option<String>,
+    status: TaxIdStatus,
+    verification: Option<String>,
+    /// Stripe's words.
+    refusal: Option<String>,
+    created_at: Timestamp,
+}
+
+fn tax_id_view(row: tax_id::Model, seller: Option<SellerId>) -> TaxIdView {
+    TaxIdView {
+        object: "tax_id",
+        id: row.id,
+        customer_id: row.customer_id,
+        seller_id: seller,
+        r#type: row.kind,
+        value: row.value,
+        country: row.country,
+        stripe_tax_id: row.stripe_tax_id,
+        status: row.status,
+        verification: row.verification,
+        refusal: row.failure,
+        created_at: row.created_at,
+    }
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct TaxIdCreate {
+    seller_id: SellerId,
+    r#type: String,
+    value: String,
+}
+
+async fn add_tax_id(
+    State(app): State<App>,
+    caller: Caller,
+    request: IdempotentJson<TaxIdCreate>,
+) -> Result<Response> {
+    let principal = caller.principal();
+    let may_resume = request.may_resume();
+    let work = async |id: TaxIdId, new: TaxIdCreate| {
+        let (seller, account) = account_of(&app, &new.seller_id).await?;
+        let (kind, value) = (new.r#type, new.value);
+        let new = NewTaxId { kind, value };
+        let row = tax_ids::add(&app, &caller, &account, (id, may_resume), new).await?;
+        Ok(tax_id_view(row, Some(seller.id)))
+    };
+    request.once(&app, &principal, work).await
+}
+
+async fn read_tax_id(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TaxIdId>,
+) -> Answer<TaxIdView> {
+    let row = tax_ids::of_buyer(&app, &caller, &id).await?;
+    let seller = seller_of(&app, &row.stripe_account, row.livemode).await?;
+    Ok(Json(tax_id_view(row, seller)))
+}
+
+async fn remove_tax_id(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<TaxIdId>,
+    ValidJson(Empty {}): ValidJson<Empty>,
+) -> Answer<TaxIdView> {
+    let row = tax_ids::remove(&app, &caller, &id).await?;
+    let seller = seller_of(&app, &row.stripe_account, row.livemode).await?;
+    Ok(Json(tax_id_view(row, seller)))
 }
 
 #[derive(Serialize)]

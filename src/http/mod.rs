@@ -72,6 +72,17 @@ pub fn app_link(config: &Config, given: &str) -> Option<url::Url> {
     (given.len() <= 2048 && is_allowed && url.has_host()).then_some(url)
 }
 
+/// Where a buyer is to go in the end, as a caller gives it in field `param`, if that is allowed: a page of the shop's, or an app.
+///
+/// # Errors
+/// Names the field.
+pub fn allowed_return(config: &Config, param: &str, given: String) -> Result<String> {
+    match app_link(config, &given) {
+        Some(_) => Ok(given),
+        None => allowed_redirect(config, param, given),
+    }
+}
+
 /// An address that a buyer is shown and mailed. Only the web's: no scripts, no files. And no user before the host, which
 /// would make another host's name look like the address'.
 ///

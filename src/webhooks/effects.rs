@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 18] = [
+pub(super) const TABLE: [EffectRow; 19] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -266,6 +266,18 @@ pub(super) const TABLE: [EffectRow; 18] = [
         since: 6,
         apply: Apply::Each(|tx, event| Box::pin(payments::setups::events::setup_intent(tx, event))),
         reread: |tx, object| Box::pin(payments::setups::events::reread(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "customer.tax_id.created",
+            "customer.tax_id.deleted",
+            "customer.tax_id.updated",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 7,
+        apply: Apply::Each(|tx, event| Box::pin(customers::events::tax_id(tx, event))),
+        reread: |tx, object| Box::pin(customers::events::reread_tax_id(tx, object)),
     },
     // The platform's own money.
     EffectRow {

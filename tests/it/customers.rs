@@ -137,7 +137,7 @@ async fn a_decline_leaves_the_intent_open_with_words_that_help_and_the_next_card
         (
             "pm_card_chargeDeclinedStolenCard",
             "generic_decline",
-            "The bank declined the payment.",
+            "The bank declined the card.",
         ),
         (
             "pm_card_chargeDeclinedInsufficientFunds",

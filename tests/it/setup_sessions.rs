@@ -181,15 +181,12 @@ async fn a_setup_session_of_the_sellers_own_concerns_nobody_here() {
 async fn addresses_that_a_page_does_not_have_are_refused_by_name() {
     let (app, shop, sam) = scene().await;
     for (field, value) in [
-        ("success_url", json!(null)),
         ("success_url", json!("https://evil.example/")),
         ("cancel_url", json!("https://evil.example/")),
+        ("cancel_url", json!("evil://cards")),
     ] {
         let mut wrong = body(&shop);
-        match value.is_null() {
-            true => drop(wrong.as_object_mut().expect("fields").remove(field)),
-            false => wrong[field] = value,
-        }
+        wrong[field] = value;
         app.post("/v1/setup_intents", wrong)
             .by(&sam)
             .refuses_field(field)

@@ -980,6 +980,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tax_ids": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Add a tax id
+         * @description Gives you a tax id with a seller, which Stripe shows on their invoices for you (Stripe's
+         *     `POST /v1/customers/{customer}/tax_ids`). Stripe looks at the number at once, and its refusal is the answer:
+         *     422 `tax_id_invalid`. Afterwards it asks the tax authority about some types, and `verification` follows.
+         *     One that you have with the seller already is answered as it is, however it is written; no second one is made.
+         */
+        post: operations["createTaxId"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tax_ids/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tax id.
+                 * @example txd_01kas5t6v8w0x2
+                 */
+                id: components["parameters"]["TaxIdId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a tax id
+         * @description For its buyer alone. All of a customer's are in the customer.
+         */
+        get: operations["getTaxId"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tax_ids/{id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tax id.
+                 * @example txd_01kas5t6v8w0x2
+                 */
+                id: components["parameters"]["TaxIdId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a tax id
+         * @description Takes it from you (Stripe's `DELETE /v1/customers/{customer}/tax_ids/{id}`). From then on it is 404. For its buyer
+         *     alone.
+         */
+        post: operations["removeTaxId"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/off_session_payments": {
         parameters: {
             query?: never;
@@ -1150,7 +1226,8 @@ export interface paths {
          *     agreed to: they are kept with the time and where you were. An intent that nobody finishes within 24 hours is
          *     canceled.
          *
-         *     With `ui_mode: hosted_page` the card is saved on Stripe's own page, at `url`.
+         *     With `ui_mode: hosted_page` the card is saved on Stripe's own page, at `url`. A buyer comes back to our own page
+         *     (`/setup/return`) unless you give another.
          */
         post: operations["createSetupIntent"];
         delete?: never;
@@ -1231,6 +1308,50 @@ export interface paths {
          * @description Closes an open one, so that nothing can be saved by it any more. For its buyer alone.
          */
         post: operations["cancelSetupIntent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/setup/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page a buyer comes back to after saving a card
+         * @description For a setup intent's `return_url` and the default `success_url` of Stripe's own page. It asks Stripe, and says what is true:
+         *     saved, still being checked, declined or cancelled; while it isn't settled it looks again by itself (`Refresh`). Stripe
+         *     adds `setup_intent`, `setup_intent_client_secret` and `redirect_status`: of these only the id is read. It leads back to
+         *     the page or the app that the setup names, and tells the page that opened it (`postMessage` to the allowed origins):
+         *     `{type: "souk.setup", setup_intent, session_id, page}`, where `page` is `return` or `cancelled`.
+         */
+        get: operations["setupReturnPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/setup/cancelled": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The page a buyer comes back to without saving a card
+         * @description The default `cancel_url` of Stripe's own page. It asks Stripe, too, and says what is true.
+         */
+        get: operations["setupCancelledPage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2502,6 +2623,7 @@ export interface components {
         SetupIntentId: string;
         PaymentMethodId: string;
         CustomerId: string;
+        TaxIdId: string;
         DisputeId: string;
         PayoutId: string;
         BalanceTransactionId: string;
@@ -2610,7 +2732,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2763,7 +2885,7 @@ export interface components {
             capture_method?: components["schemas"]["CaptureMethod"];
             /** @description What the buyer entered on your page; the intent is confirmed with it at once, as by `POST /v1/payment_intents/{id}/confirm`. A decline, or a token that Stripe doesn't take, is the `last_error` of the open intent. */
             confirmation_token?: string;
-            /** @description Of a `confirmation_token`: the address after a page of the bank's or of the method's, at an allowed origin; by default our own page. */
+            /** @description Where the buyer goes in the end, and after a page of the bank's or of the method's: a page at an allowed origin, or an app of an allowed scheme, such as `myapp://checkout`, which our own page opens. It is kept, and our pages lead back there. By default our own page. */
             return_url?: string;
             metadata?: components["schemas"]["Metadata"];
         };
@@ -2778,6 +2900,15 @@ export interface components {
             payment_method?: components["schemas"]["PaymentMethodId"];
             metadata?: components["schemas"]["Metadata"];
         };
+        TaxIdCreate: {
+            seller_id: components["schemas"]["SellerId"];
+            /**
+             * @description Stripe's type of tax id (docs.stripe.com/billing/customer/tax-ids).
+             * @enum {string}
+             */
+            type: "ad_nrt" | "ae_trn" | "al_tin" | "am_tin" | "ao_tin" | "ar_cuit" | "au_abn" | "au_arn" | "aw_tin" | "az_tin" | "ba_tin" | "bb_tin" | "bd_bin" | "bf_ifu" | "bg_uic" | "bh_vat" | "bj_ifu" | "bo_tin" | "br_cnpj" | "br_cpf" | "bs_tin" | "by_tin" | "ca_bn" | "ca_gst_hst" | "ca_pst_bc" | "ca_pst_mb" | "ca_pst_sk" | "ca_qst" | "cd_nif" | "ch_uid" | "ch_vat" | "cl_tin" | "cm_niu" | "cn_tin" | "co_nit" | "cr_tin" | "cv_nif" | "de_stn" | "do_rcn" | "ec_ruc" | "eg_tin" | "es_cif" | "et_tin" | "eu_oss_vat" | "eu_vat" | "fo_vat" | "gb_vat" | "ge_vat" | "gi_tin" | "gn_nif" | "hk_br" | "hr_oib" | "hu_tin" | "id_npwp" | "il_vat" | "in_gst" | "is_vat" | "it_cf" | "jp_cn" | "jp_rn" | "jp_trn" | "ke_pin" | "kg_tin" | "kh_tin" | "kr_brn" | "kz_bin" | "la_tin" | "li_uid" | "li_vat" | "lk_vat" | "ma_vat" | "md_vat" | "me_pib" | "mk_vat" | "mr_nif" | "mx_rfc" | "my_frp" | "my_itn" | "my_sst" | "ng_tin" | "no_vat" | "no_voec" | "np_pan" | "nz_gst" | "om_vat" | "pe_ruc" | "ph_tin" | "pl_nip" | "py_ruc" | "ro_tin" | "rs_pib" | "ru_inn" | "ru_kpp" | "sa_vat" | "sg_gst" | "sg_uen" | "si_tin" | "sn_ninea" | "sr_fin" | "sv_nit" | "th_vat" | "tj_tin" | "tr_tin" | "tw_vat" | "tz_vat" | "ua_vat" | "ug_tin" | "us_ein" | "uy_ruc" | "uz_tin" | "uz_vat" | "ve_rif" | "vn_tin" | "za_vat" | "zm_tin" | "zw_tin";
+            value: string;
+        };
         SetupIntentCreate: {
             seller_id: components["schemas"]["SellerId"];
             /** @description What you have agreed to be charged for while you aren't there, as you were shown it. Without it the card is charged only when you pay yourself. */
@@ -2788,10 +2919,12 @@ export interface components {
              * @enum {string}
              */
             ui_mode?: "hosted_page" | "elements";
-            /** @description Of `hosted_page`, required there: the address after saving, at an allowed origin. `{CHECKOUT_SESSION_ID}` is filled in. */
+            /** @description Of `hosted_page`: the address after saving, at an allowed origin, or an app of an allowed scheme, such as `myapp://cards`, which our own page opens. `{CHECKOUT_SESSION_ID}` is filled in. By default our own page. */
             success_url?: string;
-            /** @description Of `hosted_page`: the address for a buyer who gives up, at an allowed origin. */
+            /** @description Of `hosted_page`: the same for a buyer who gives up. */
             cancel_url?: string;
+            /** @description Of `elements`: the same for a buyer who comes back from a page of their bank's. */
+            return_url?: string;
             metadata?: components["schemas"]["Metadata"];
         };
         CustomerUpdate: {
@@ -3319,7 +3452,7 @@ export interface components {
         PaymentIntentConfirm: {
             /** @description Stripe.js makes it (`createConfirmationToken`) for `stripe_account`. */
             confirmation_token: string;
-            /** @description The address after a page of the bank's or of the method's, at an allowed origin; by default our own page. */
+            /** @description For this try, in place of the intent's own `return_url`. */
             return_url?: string;
         };
         PaymentIntentList: {
@@ -3373,6 +3506,11 @@ export interface components {
                 /** @description Of `redirect_to_url`: where the buyer authenticates. */
                 url: string | null;
             } | null;
+            /**
+             * Format: uri
+             * @description What to give Stripe.js as `return_url`: yours, or our own page, which says what is true and leads on to an app. Null for the intent of a session.
+             */
+            return_url: string | null;
             /**
              * Format: uri
              * @description A page of ours where the buyer can pay it, or answer their bank, for the buyer alone and while it is open. Null where `STRIPE_PUBLISHABLE_KEY` is not set.
@@ -3463,17 +3601,37 @@ export interface components {
                 state: string | null;
                 country: string | null;
             } | null;
-            /** @description As Stripe last showed them. */
-            tax_ids: {
-                /** @description Stripe's, such as `eu_vat`. */
-                type: string;
-                value: string;
-            }[];
+            /** @description Those given here and at Stripe, oldest first. */
+            tax_ids: components["schemas"]["TaxId"][];
             /** @description What invoices are paid with, and charges while the buyer isn't there. */
             default_payment_method: string | null;
             metadata: components["schemas"]["Metadata"];
             created_at: components["schemas"]["Time"];
             updated_at: components["schemas"]["Time"];
+        };
+        TaxId: {
+            id: components["schemas"]["TaxIdId"];
+            /** @constant */
+            object: "tax_id";
+            customer_id: components["schemas"]["CustomerId"];
+            seller_id: components["schemas"]["SellerId"] | null;
+            /** @description Stripe's, such as `eu_vat`. */
+            type: string;
+            value: string;
+            /** @description Two capital letters, where Stripe names one. */
+            country: string | null;
+            /** @description Stripe's `txi_…`; null until it is known. */
+            stripe_tax_id: string | null;
+            /**
+             * @description `adding` and `removing`: Stripe has not answered yet, and is asked again. `refused`: Stripe didn't take it, as `refusal` says; it stays listed until you remove it or give it again.
+             * @enum {string}
+             */
+            status: "adding" | "added" | "removing" | "removed" | "refused";
+            /** @description What Stripe says of it: `pending`, `verified`, `unverified` or `unavailable`. */
+            verification: string | null;
+            /** @description Why Stripe didn't take it. */
+            refusal: string | null;
+            created_at: components["schemas"]["Time"];
         };
         CustomerList: {
             /** @constant */
@@ -3580,6 +3738,15 @@ export interface components {
              * @description Of `hosted_page`: Stripe's page, while it is open. It is not kept.
              */
             url: string | null;
+            /** @description Of `hosted_page`, as it was given; null: our own page. */
+            success_url: string | null;
+            /** @description Of `hosted_page`, as it was given; null: our own page. */
+            cancel_url: string | null;
+            /**
+             * Format: uri
+             * @description Of `elements`: what to give Stripe.js as `return_url`: yours, or our own page, which says what is true and leads on to an app.
+             */
+            return_url: string | null;
             /** @description Why the last try failed, while the buyer may try again. */
             last_error: {
                 /** @description Stripe's, such as `card_declined`. */
@@ -4602,6 +4769,16 @@ export interface components {
          */
         PaymentIntentId: components["schemas"]["PaymentIntentId"];
         /**
+         * @description The setup intent, put there by Stripe.
+         * @example seti_1SouK9Setup
+         */
+        ReturnedSetupIntent: components["schemas"]["SetupIntentId"];
+        /**
+         * @description Our own id of the setup, put there by us, since Stripe puts no session's id into a `cancel_url`.
+         * @example sti_01kas5a1b2c3d4
+         */
+        SetupIdQuery: string;
+        /**
          * @description The setup intent, by Stripe's id, or the Checkout Session that makes it.
          * @example seti_1SouK9Setup
          */
@@ -4611,6 +4788,11 @@ export interface components {
          * @example ctm_01kas5a1b2c3d4
          */
         CustomerId: components["schemas"]["CustomerId"];
+        /**
+         * @description The tax id.
+         * @example txd_01kas5t6v8w0x2
+         */
+        TaxIdId: components["schemas"]["TaxIdId"];
         /**
          * @description The payment.
          * @example pay_01kas5c2n7x9z5
@@ -6865,6 +7047,128 @@ export interface operations {
             404: components["responses"]["NotFound"];
         };
     };
+    createTaxId: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes repeating the request safe. See "Idempotency" above.
+                 * @example 0f4c9a52-6f0e-4f0e-9d0f-5a3c2b1e7d11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "seller_id": "sel_01kas3x0v4m2q8",
+                 *       "type": "eu_vat",
+                 *       "value": "DE123456789"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TaxIdCreate"];
+            };
+        };
+        responses: {
+            /** @description The tax id. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxId"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller. */
+            404: components["responses"]["NotFound"];
+            /** @description `seller_not_active`, `too_many_tax_ids`, `stripe_refused`, `idempotency_in_flight`. The seller has no Stripe account or has disconnected, you have as many as one can have, Stripe refuses for another reason than the number, or the same key is still being worked on. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`, `tax_id_invalid`, `idempotency_mismatch`. A field is wrong, Stripe says that the number is none of its type, or the key was used with another body. */
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`, `busy`. Stripe did not answer, and is asked again, once: read your customer, or repeat with the same key. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getTaxId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tax id.
+                 * @example txd_01kas5t6v8w0x2
+                 */
+                id: components["parameters"]["TaxIdId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tax id. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxId"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    removeTaxId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The tax id.
+                 * @example txd_01kas5t6v8w0x2
+                 */
+                id: components["parameters"]["TaxIdId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description The tax id, now gone. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaxId"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `stripe_refused`, `seller_not_active`. Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer, and is asked again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     createOffSessionPayment: {
         parameters: {
             query?: never;
@@ -7255,6 +7559,89 @@ export interface operations {
             422: components["responses"]["UnprocessableContent"];
             /** @description `stripe_unavailable`. Stripe did not answer; nothing is known to have changed. */
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    setupReturnPage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The checkout session, put there by Stripe in place of `{CHECKOUT_SESSION_ID}`.
+                 * @example cs_test_a1B2c3D4e5F6
+                 */
+                session_id?: components["parameters"]["ReturnedSessionId"];
+                /**
+                 * @description The setup intent, put there by Stripe.
+                 * @example seti_1SouK9Setup
+                 */
+                setup_intent?: components["parameters"]["ReturnedSetupIntent"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page that says what is true. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <p>It is saved with Mira's Lamps. Nothing was charged.</p> */
+                    "text/html": components["schemas"]["Html"];
+                };
+            };
+            /** @description No such setup intent, or none given. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <p>The address is incomplete or wrong.</p> */
+                    "text/html": components["schemas"]["Html"];
+                };
+            };
+        };
+    };
+    setupCancelledPage: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Our own id of the setup, put there by us, since Stripe puts no session's id into a `cancel_url`.
+                 * @example sti_01kas5a1b2c3d4
+                 */
+                setup_id?: components["parameters"]["SetupIdQuery"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page that says what is true. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <p>Nothing was saved, and nothing was charged.</p> */
+                    "text/html": components["schemas"]["Html"];
+                };
+            };
+            /** @description No such setup intent, or none given. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example <p>The address is incomplete or wrong.</p> */
+                    "text/html": components["schemas"]["Html"];
+                };
+            };
         };
     };
     listOrders: {

@@ -23,6 +23,7 @@ use crate::orders::{self, Credentials, OrderAccess, OrderView, Side};
 use super::super::payment_with_order;
 use super::super::sessions::verification::{self, Verification};
 use super::super::sessions::{self, pages};
+use super::super::setups::return_page;
 use super::origin::Origin;
 use super::{Checkout, NewCheckout, idempotency_principal, open_checkout};
 
@@ -35,6 +36,7 @@ pub fn router() -> Router<App> {
         .route("/v1/checkout_sessions/{id}/verify", post(verify))
         .route("/v1/orders/{id}/cancel", post(cancel))
         .merge(pages::router())
+        .merge(return_page::router())
 }
 
 #[derive(Serialize)]

@@ -8,7 +8,7 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result, StripeFault};
-use crate::http::{allowed_redirect, deserialize_some};
+use crate::http::{allowed_redirect, allowed_return, deserialize_some};
 use crate::ids;
 use crate::stripe::requests::intents as request;
 use crate::stripe::views::PaymentIntentView;
@@ -28,7 +28,7 @@ pub struct Confirmation {
         message = "confirmation_token has 1 to 200 characters."
     ))]
     pub confirmation_token: String,
-    /// The address after a page of the bank's or of the method's; by default our own page.
+    /// The address after a page of the bank's or of the method's; by default the intent's own.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub return_url: Option<String>,
 }
@@ -36,14 +36,22 @@ pub struct Confirmation {
 /// Our own page, to whose address Stripe adds the intent.
 const OWN_PAGE: &str = "/checkout/success";
 
-/// The given address, if its origin is allowed, or our own page.
+/// Where a buyer is to go in the end, if that is allowed: a page of the shop's, or an app.
 ///
 /// # Errors
 /// Names `return_url`.
-pub(super) fn return_url(app: &App, given: Option<String>) -> Result<String> {
-    match given {
-        Some(given) => allowed_redirect(&app.config, "return_url", given),
-        None => Ok(app.config.page(OWN_PAGE)),
+pub(super) fn checked(app: &App, given: Option<String>) -> Result<Option<String>> {
+    let given = given.map(|given| allowed_return(&app.config, "return_url", given));
+    given.transpose()
+}
+
+/// What Stripe is told of it, which sends buyers to the web alone: an app is opened by our own page. What was allowed once is looked
+/// at again.
+pub(super) fn at_stripe(app: &App, kept: Option<&str>) -> String {
+    let web = kept.map(|kept| allowed_redirect(&app.config, "return_url", kept.to_owned()));
+    match web {
+        Some(Ok(address)) => address,
+        _ => app.config.page(OWN_PAGE),
     }
 }
 
@@ -58,7 +66,7 @@ pub(super) async fn confirm(
     order: order::Model,
     payment: payment::Model,
     token: &str,
-    return_url: &str,
+    return_url: Option<&str>,
 ) -> Result<Checkout> {
     match payment.status {
         PaymentStatus::Pending => {}
@@ -75,7 +83,8 @@ pub(super) async fn confirm(
     let intent = payment.stripe_object.clone();
     let intent = intent.ok_or_else(|| Error::internal("an intent that isn't made yet"))?;
     let scope = app.stripe.at(&payment.charge_account);
-    let request = request::confirm_by_token(&intent, token, return_url);
+    let back = at_stripe(app, return_url.or(payment.return_url.as_deref()));
+    let request = request::confirm_by_token(&intent, token, &back);
     let key = format!(
         "confirm:{}:{}",
         payment.id,
@@ -111,19 +120,14 @@ fn is_decline(fault: &StripeFault) -> bool {
 ///
 /// # Errors
 /// No answer from Stripe.
-pub(super) async fn confirm_opened(
-    app: &App,
-    opened: Checkout,
-    token: &str,
-    return_url: &str,
-) -> Result<Checkout> {
+pub(super) async fn confirm_opened(app: &App, opened: Checkout, token: &str) -> Result<Checkout> {
     let Checkout {
         payment,
         order,
         secret,
         ..
     } = opened;
-    let confirmed = confirm(app, order.clone(), payment.clone(), token, return_url).await;
+    let confirmed = confirm(app, order.clone(), payment.clone(), token, None).await;
     let confirmed = match confirmed {
         Err(Error::Invalid { .. }) => {
             let mut open = checkout::resume(app, order, payment).await?;

@@ -31,6 +31,14 @@ impl LastError {
         }
     }
 
+    /// As `for_buyers`, where a card was to be saved.
+    pub fn of_setup(decline: Decline) -> Self {
+        Self {
+            message: decline.sentence_of_setup(),
+            ..Self::for_buyers(decline)
+        }
+    }
+
     /// With what the buyer may know.
     pub fn for_buyers(decline: Decline) -> Self {
         Self {
@@ -145,6 +153,23 @@ impl Decline {
             _ => {
                 "The bank declined the payment. Nothing was charged: try another card, or ask your bank."
             }
+        }
+    }
+
+    /// As `sentence`, where a card was to be saved and nothing was to be paid.
+    pub fn sentence_of_setup(&self) -> &'static str {
+        let said = self.sentence();
+        match said {
+            _ if said.starts_with("The bank declined") => {
+                "The bank declined the card. Nothing was saved: try another card, or ask your bank."
+            }
+            _ if said.starts_with("The bank wants") => {
+                "The bank wants to see that it is you, and that didn't succeed. Nothing was saved: try again, or try another card."
+            }
+            _ if said.starts_with("The bank could not") => {
+                "The bank could not be reached. Nothing was saved: try again in a moment."
+            }
+            said => said,
         }
     }
 }

@@ -62,7 +62,7 @@ pub struct NewPaymentIntent {
         message = "confirmation_token has 1 to 200 characters."
     ))]
     pub confirmation_token: Option<String>,
-    /// Of a `confirmation_token`: the address after a page of the bank's or of the method's; by default our own page.
+    /// Where the buyer goes in the end, and after a page of the bank's or of the method's; by default our own page.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub return_url: Option<String>,
     /// The caller's own data.
@@ -87,19 +87,14 @@ pub async fn open(
     mut new: NewPaymentIntent,
 ) -> Result<Checkout> {
     let Some(token) = new.confirmation_token.take() else {
-        if new.return_url.is_some() {
-            let why = "return_url goes with a confirmation_token; else Stripe.js is given it.";
-            return Err(Error::invalid("return_url", why));
-        }
         return create(app, buyer, id, may_resume, new).await;
     };
     if new.payment_method.is_some() {
         let why = "Give a confirmation_token or a payment_method, not both.";
         return Err(Error::invalid("confirmation_token", why));
     }
-    let return_url = confirmation::return_url(app, new.return_url.take())?;
     let opened = create(app, buyer, id, may_resume, new).await?;
-    confirmation::confirm_opened(app, opened, &token, &return_url).await
+    confirmation::confirm_opened(app, opened, &token).await
 }
 
 async fn create(
@@ -113,6 +108,7 @@ async fn create(
         return checkout::resume(app, order, payment).await;
     }
     let capture_method = CaptureChoice::method(new.capture_method);
+    let return_url = confirmation::checked(app, new.return_url)?;
     let wanted = NewBasket {
         lines: new.lines,
         customer_email: new.customer_email,
@@ -153,7 +149,10 @@ async fn create(
         application_fee,
         promotion: None,
         allow_discounts: false,
-        page: SessionPage::default(),
+        page: SessionPage {
+            return_url,
+            ..SessionPage::default()
+        },
         customer: chosen.customer,
         lifetime_ms: None,
         capture_method,

@@ -66,6 +66,8 @@ struct IntentResource {
     next_action: Option<NextAction>,
     /// A page of ours where the buyer can pay it.
     url: Option<String>,
+    /// For Stripe.js: where the buyer goes in the end.
+    return_url: Option<String>,
     last_error: Option<LastError>,
     expires_at: Option<Timestamp>,
     created_at: Timestamp,
@@ -85,6 +87,9 @@ impl IntentResource {
         } = checkout;
         let is_open = payment.status == PaymentStatus::Pending;
         let url = pay_page::address(app, &payment).filter(|_| side == Side::Buyer);
+        let is_own = payment.kind == PaymentKind::Intent;
+        let back = payment.return_url.as_deref();
+        let return_url = is_own.then(|| confirmation::at_stripe(app, back));
         let is_held = payment.status == PaymentStatus::Authorized;
         let decline = payment.last_error.as_deref().and_then(Decline::read);
         let decline = decline.filter(|_| is_open);
@@ -117,6 +122,7 @@ impl IntentResource {
             stripe_account: payment.charge_account,
             next_action,
             url,
+            return_url,
             last_error,
             expires_at: payment.expires_at,
             created_at: payment.created_at,
@@ -268,9 +274,9 @@ async fn confirm(
     if access.side != Side::Buyer {
         return Err(Error::Forbidden("Only the buyer confirms a payment."));
     }
-    let return_url = confirmation::return_url(&app, new.return_url)?;
-    let token = &new.confirmation_token;
-    let intent = confirmation::confirm(&app, access.order, payment, token, &return_url).await?;
+    let return_url = confirmation::checked(&app, new.return_url)?;
+    let (token, back) = (&new.confirmation_token, return_url.as_deref());
+    let intent = confirmation::confirm(&app, access.order, payment, token, back).await?;
     let intent = Checkout {
         secret: None,
         ..intent

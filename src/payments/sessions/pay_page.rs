@@ -166,10 +166,19 @@ async fn open_page(app: &App, payment: &payment::Model, state: &str) -> Result<R
 /// The link to where the buyer came from: the app or the page of the shop that the payment names, else the shop's first page. Each is
 /// looked at again: it may no longer be allowed.
 pub(super) fn way_back(app: &App, payment: &payment::Model) -> Option<String> {
+    let intent = payment.stripe_object.as_deref().unwrap_or_default();
     let named = payment.return_url.as_deref();
+    link_back(app, named, &[("payment_intent", intent)])
+}
+
+/// The same of any address. An app is told `ids`.
+pub(in crate::payments) fn link_back(
+    app: &App,
+    named: Option<&str>,
+    ids: &[(&str, &str)],
+) -> Option<String> {
     if let Some(mut link) = named.and_then(|named| app_link(&app.config, named)) {
-        let intent = payment.stripe_object.as_deref().unwrap_or_default();
-        link.query_pairs_mut().append_pair("payment_intent", intent);
+        link.query_pairs_mut().extend_pairs(ids);
         let link = escape(link.as_str());
         return Some(format!(
             "<p><a id=\"app\" href=\"{link}\">Back to the app</a></p>\n"

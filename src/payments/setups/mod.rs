@@ -1,8 +1,10 @@
 //! Setup intents (docs.stripe.com/api/setup_intents): a signed-in buyer saves a card with a seller, without paying. What the
 //! buyer agrees to be charged for while they aren't there is kept word for word.
 
+mod addresses;
 mod at_stripe;
 pub mod events;
+pub(super) mod return_page;
 pub mod routes;
 
 use std::collections::BTreeSet;
@@ -22,7 +24,7 @@ use crate::app::App;
 use crate::customers::methods::{self, Bringer};
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
-use crate::http::{allowed_redirect, check_metadata, deserialize_some};
+use crate::http::{check_metadata, deserialize_some};
 use crate::identity::Caller;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::setup_intents as requests;
@@ -32,6 +34,7 @@ use crate::{audit, customers, sellers};
 
 use super::checkout::origin::Origin;
 use super::intents::declines::Decline;
+use addresses::Addresses;
 use at_stripe::Shown;
 
 /// How long a create request may go unanswered before its job repeats it.
@@ -58,12 +61,15 @@ pub struct NewSetupIntent {
     /// Where the buyer types the card; by default in a page of the shop's own.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub ui_mode: Option<SetupUiMode>,
-    /// Of `hosted_page`: the address after saving.
+    /// Of `hosted_page`: the address after saving; by default our own page.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub success_url: Option<String>,
-    /// Of `hosted_page`: the address for a buyer who gives up.
+    /// Of `hosted_page`: the address for a buyer who gives up; by default our own page.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub cancel_url: Option<String>,
+    /// Of a page of the shop's own: the address after a page of the bank's; by default our own page.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub return_url: Option<String>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -119,50 +125,19 @@ pub async fn open(
     }
     let metadata = new.metadata.clone().unwrap_or_default();
     check_metadata(&metadata)?;
-    let page = hosted_page(app, &new)?;
+    let addresses = addresses::of(app, &new, &id)?;
     let seller = sellers::find(&app.db.read, &new.seller_id).await?;
     let seller = seller.ok_or_else(|| Error::no_such("seller", "seller_id"))?;
     let account = sellers::charging_account(app, &seller)?;
     let (customer, known) = customers::ensure(app, &buyer.user, account).await?;
     let off_session = new.mandate_text.is_some();
     let scope = app.stripe.at(account);
-    let request = match &page {
+    let request = match &addresses.at_stripe {
         None => scope.prepare(&requests::create(&known, off_session, id.as_ref())),
-        Some((success, cancel)) => scope.prepare(&requests::create_session(
-            &known,
-            success,
-            cancel.as_deref(),
-            id.as_ref(),
-        )),
+        Some(page) => scope.prepare(&requests::create_session(&known, page, id.as_ref())),
     };
-    let row = place(app, id, &customer, new, metadata, &request).await?;
+    let row = place(app, id, &customer, new, (metadata, addresses), &request).await?;
     resume(app, row).await
-}
-
-/// The addresses of Stripe's own page, if the card is to be saved there.
-fn hosted_page(app: &App, new: &NewSetupIntent) -> Result<Option<(String, Option<String>)>> {
-    let allowed = |param: &str, url: &String| allowed_redirect(&app.config, param, url.clone());
-    if new.ui_mode != Some(SetupUiMode::HostedPage) {
-        let given = [
-            ("success_url", new.success_url.is_some()),
-            ("cancel_url", new.cancel_url.is_some()),
-        ];
-        return match given.into_iter().find(|(_, is_given)| *is_given) {
-            None => Ok(None),
-            Some((param, _)) => Err(Error::invalid(
-                param,
-                format!("{param} is for the ui_mode hosted_page."),
-            )),
-        };
-    }
-    let Some(success) = &new.success_url else {
-        let why = "success_url is missing: the hosted page leads there.";
-        return Err(Error::invalid("success_url", why));
-    };
-    let success = allowed("success_url", success)?;
-    let cancel = new.cancel_url.as_ref();
-    let cancel = cancel.map(|url| allowed("cancel_url", url)).transpose()?;
-    Ok(Some((success, cancel)))
 }
 
 /// Writes the intent down before anything is sent, and stages the job that repeats the request if nobody answers it.
@@ -171,7 +146,7 @@ async fn place(
     id: SetupIntentId,
     customer: &customer::Model,
     new: NewSetupIntent,
-    metadata: Metadata,
+    (metadata, addresses): (Metadata, Addresses),
     request: &PreparedRequest,
 ) -> Result<setup_intent::Model> {
     let request = serde_json::to_string(request).map_err(|e| Error::internal(e.to_string()))?;
@@ -186,6 +161,9 @@ async fn place(
         stripe_object: None,
         hosted: new.ui_mode == Some(SetupUiMode::HostedPage),
         checkout_session: None,
+        success_url: addresses.success_url,
+        cancel_url: addresses.cancel_url,
+        return_url: addresses.return_url,
         status: SetupStatus::Open,
         payment_method: None,
         mandate_text: new.mandate_text,
@@ -225,9 +203,8 @@ async fn find<D: ConnectionTrait>(
     Ok(setup_intent::Entity::find_by_id(id.clone()).one(db).await?)
 }
 
-/// A buyer's own setup intent, by Stripe's id; 404 for anyone else.
-async fn of_buyer(app: &App, user: &user::Model, object: &str) -> Result<setup_intent::Model> {
-    let missing = Error::NotFound("setup intent");
+/// A setup intent by Stripe's id, or by that of its session.
+async fn by_object(app: &App, object: &str) -> Result<Option<setup_intent::Model>> {
     // As the indexes say it, word for word, so that SQLite sees that they will do.
     let of = match object.starts_with("cs_") {
         true => Expr::cust("checkout_session IS NOT NULL").and(C::CheckoutSession.eq(object)),
@@ -238,7 +215,13 @@ async fn of_buyer(app: &App, user: &user::Model, object: &str) -> Result<setup_i
         .filter(C::Livemode.eq(app.stripe.livemode()))
         .one(&app.db.read)
         .await?;
-    let Some(row) = found else {
+    Ok(found)
+}
+
+/// A buyer's own setup intent, by Stripe's id; 404 for anyone else.
+async fn of_buyer(app: &App, user: &user::Model, object: &str) -> Result<setup_intent::Model> {
+    let missing = Error::NotFound("setup intent");
+    let Some(row) = by_object(app, object).await? else {
         return Err(missing);
     };
     match customers::find(&app.db.read, &row.customer_id).await? {

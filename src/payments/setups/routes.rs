@@ -16,7 +16,7 @@ use crate::identity::Caller;
 
 use super::super::checkout::origin::Origin;
 use super::super::intents::declines::{Decline, LastError};
-use super::{NewSetupIntent, Setup};
+use super::{NewSetupIntent, Setup, addresses};
 
 /// The routes of setup intents.
 pub fn router() -> Router<App> {
@@ -51,6 +51,10 @@ struct SetupIntentResource {
     /// Stripe's own page: its session, and its address while that is open.
     checkout_session: Option<String>,
     url: Option<String>,
+    success_url: Option<String>,
+    cancel_url: Option<String>,
+    /// For Stripe.js: where the buyer goes in the end.
+    return_url: Option<String>,
     last_error: Option<LastError>,
     metadata: Metadata,
     created_at: Timestamp,
@@ -63,6 +67,7 @@ fn view(app: &App, setup: Setup) -> SetupIntentResource {
         url,
     } = setup;
     let is_open = row.status == SetupStatus::Open;
+    let return_url = addresses::for_stripe_js(app, &row);
     let decline = row.last_error.as_deref().and_then(Decline::read);
     SetupIntentResource {
         object: "setup_intent",
@@ -81,7 +86,10 @@ fn view(app: &App, setup: Setup) -> SetupIntentResource {
         stripe_account: row.stripe_account,
         checkout_session: row.checkout_session,
         url,
-        last_error: decline.filter(|_| is_open).map(LastError::for_buyers),
+        success_url: row.success_url,
+        cancel_url: row.cancel_url,
+        return_url,
+        last_error: decline.filter(|_| is_open).map(LastError::of_setup),
         metadata: row.metadata.0,
         created_at: row.created_at,
     }

@@ -15,6 +15,7 @@ pub mod invoices;
 pub mod promotions;
 pub mod refunds;
 pub mod setup_intents;
+pub mod tax_ids;
 pub mod webhook_endpoints;
 
 use souk_entity::Timestamp;

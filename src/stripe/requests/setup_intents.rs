@@ -36,25 +36,21 @@ pub fn create(customer: &str, off_session: bool, id: &str) -> impl StripeRequest
 /// (docs.stripe.com/api/checkout/sessions/create, `mode=setup`). The addresses may hold `{CHECKOUT_SESSION_ID}`.
 pub fn create_session(
     customer: &str,
-    success_url: &str,
-    cancel_url: Option<&str>,
+    (success_url, cancel_url): &(String, String),
     id: &str,
 ) -> impl StripeRequest + use<> {
     let mark = HashMap::from([(METADATA_SETUP.to_owned(), id.to_owned())]);
     let mut intent = CreateCheckoutSessionSetupIntentData::new();
     intent.metadata = Some(mark.clone());
-    let request = CreateCheckoutSession::new()
+    CreateCheckoutSession::new()
         .mode(stripe_shared::CheckoutSessionMode::Setup)
         .customer(customer)
         .allowed_payment_method_types([CreateCheckoutSessionAllowedPaymentMethodTypes::Card])
         .setup_intent_data(intent)
         .client_reference_id(id)
         .success_url(success_url)
-        .metadata(mark);
-    match cancel_url {
-        Some(url) => request.cancel_url(url),
-        None => request,
-    }
+        .cancel_url(cancel_url)
+        .metadata(mark)
 }
 
 /// Retrieves a session with its setup intent and that one's payment method.

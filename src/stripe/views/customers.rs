@@ -58,15 +58,32 @@ pub struct AddressView {
 pub struct TaxIdsView {
     /// The first of them.
     pub data: Vec<TaxIdView>,
+    /// Whether there are others.
+    #[serde(default)]
+    pub has_more: bool,
 }
 
-/// One of them.
+/// A tax id (docs.stripe.com/api/tax_ids/object).
 #[derive(Clone, Debug, Deserialize)]
 pub struct TaxIdView {
+    /// `txi_…`.
+    #[serde(deserialize_with = "super::id")]
+    pub id: String,
     /// Such as `eu_vat`.
     pub r#type: Option<String>,
     /// The number.
     pub value: Option<String>,
+    /// Two letters.
+    pub country: Option<String>,
+    /// What an authority says of it.
+    pub verification: Option<TaxIdVerificationView>,
+}
+
+/// `verification` of a tax id.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TaxIdVerificationView {
+    /// Such as `verified`.
+    pub status: Option<String>,
 }
 
 /// `invoice_settings` of a customer.

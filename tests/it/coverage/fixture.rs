@@ -92,9 +92,11 @@ impl Fixture {
         let ids = [
             prevented_dispute(&app, &lamp).await,
             paid_intent(&app, &shop, &buyer, &lamp).await,
+            app.query("SELECT MIN(id) AS it FROM setup_intents").await,
             setup,
             card,
             customer,
+            tax_id(&app, &shop, &buyer).await,
             shop.id.clone(),
             buyer.id.clone(),
             lamp,
@@ -317,6 +319,13 @@ async fn paid_intent(app: &TestApp, shop: &Shop, buyer: &User, product: &str) ->
     let path = format!("/payment_intents/{intent}/confirm");
     app.stripe_api("POST", &path, &shop.account, &form).await;
     intent
+}
+
+/// Another than the contract's example.
+async fn tax_id(app: &TestApp, shop: &Shop, buyer: &User) -> String {
+    let body = json!({ "seller_id": shop.id, "type": "gb_vat", "value": "GB123456789" });
+    let tax_id = app.post("/v1/tax_ids", body).by(buyer).expect(201).await;
+    text(&tax_id, "id")
 }
 
 /// A card that the buyer has saved, and a charge on it: the setup intent's id, its own, the customer's, and the payment's.

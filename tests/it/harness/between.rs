@@ -42,6 +42,11 @@ struct Inner {
 impl Between {
     /// A server of Souk's that asks Stripe through it.
     pub async fn start() -> (TestApp, Self) {
+        Self::with(&[]).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn with(changed: &[(&str, &str)]) -> (TestApp, Self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let between = Self {
             base: format!("http://{}", listener.local_addr().expect("an address")),
@@ -55,7 +60,8 @@ impl Between {
             .fallback(pass_on)
             .with_state(between.clone());
         tokio::spawn(async move { axum::serve(listener, service).await });
-        let app = TestApp::with(&[("STRIPE_API_BASE", between.base.as_str())]).await;
+        let base = [("STRIPE_API_BASE", between.base.as_str())];
+        let app = TestApp::with(&[&base, changed].concat()).await;
         between.stands_before(&app.simulator);
         (app, between)
     }

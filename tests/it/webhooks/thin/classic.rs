@@ -168,6 +168,9 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
         .expect(200)
         .await;
     let card = text(&saved, "payment_method");
+    let body = json!({ "seller_id": shop.id, "type": "us_ein", "value": "12-3456789" });
+    let tax_id = app.post("/v1/tax_ids", body).by(&sam).expect(201).await;
+    let tax_id = text(&tax_id, "stripe_tax_id");
     let customer: String = app
         .query("SELECT stripe_customer AS it FROM customers")
         .await;
@@ -186,6 +189,7 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
             Some(("payment_intent", _)) => "pi_held",
             Some(("setup_intent", _)) => setup.as_str(),
             Some(("payment_method", _)) => card.as_str(),
+            Some(("customer", what)) if what.starts_with("tax_id") => tax_id.as_str(),
             Some(("customer", _)) => customer.as_str(),
             _ => "obj_1",
         };
