@@ -137,12 +137,7 @@ impl StripeRequest for TaxIds {
     type Output = ();
 
     fn build(&self) -> RequestBuilder {
-        let method = match self.method {
-            StripeMethod::Get => StripeMethod::Get,
-            StripeMethod::Post => StripeMethod::Post,
-            StripeMethod::Delete => StripeMethod::Delete,
-        };
-        let mut request = RequestBuilder::new(method, &self.path);
+        let mut request = RequestBuilder::new(self.method, &self.path);
         if let Some(query) = &self.query {
             request = request.query(query);
         }
