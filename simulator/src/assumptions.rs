@@ -196,6 +196,21 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "how long the secret of an account session can be used",
     },
     Assumption {
+        name: "customer_session_life",
+        values: &["half_hour", "hour"],
+        about: "how long the secret of a customer session can be used",
+    },
+    Assumption {
+        name: "customer_secret",
+        values: &["single_use", "until_expiry"],
+        about: "whether the secret of a customer session opens the Payment Element once, or again until it expires",
+    },
+    Assumption {
+        name: "default_configuration",
+        values: &["stays_active", "deactivatable"],
+        about: "whether an account's default payment method configuration can be deactivated",
+    },
+    Assumption {
         name: "deleted_customer_methods",
         values: &["before", "after"],
         about: "whether the payment methods of a deleted customer are detached before or after `customer.deleted`",

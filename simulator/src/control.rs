@@ -17,6 +17,10 @@ use crate::{
     balance::{given, payouts},
     checkout::pay::{self, Outcome, Payment},
     clock::MAX_ADVANCE,
+    customers::{
+        configurations::{self, Parent},
+        renewal::{self, Renewal},
+    },
     error::ApiError,
     pages,
     payments::{
@@ -63,6 +67,8 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/payment_intents/{id}/challenge", post(challenge))
         .route("/setup_intents/{id}/challenge", post(challenge_setup))
         .route("/payment_intents/{id}/settle", post(settle_intent))
+        .route("/payment_methods/{id}/renew", post(renew))
+        .route("/payment_method_configurations", post(configure))
         .route("/payouts/{id}/fail", post(fail_payout))
         .route("/refunds/{id}/fail", post(fail_refund))
         .route("/refunds/{id}/succeed", post(succeed_refund))
@@ -257,6 +263,18 @@ async fn settle_intent(
 async fn settle(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let Settle { outcome } = read(&body)?;
     work(&s, |tx| pay::settle(tx, &id, outcome == Settled::Succeed))
+}
+
+/// The network renews a saved card.
+async fn renew(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
+    let how: Renewal = read(&body)?;
+    work(&s, |tx| renewal::renew(tx, &id, &how))
+}
+
+/// The platform sets in its Dashboard what its connected accounts may be paid by.
+async fn configure(State(s): State<Simulator>, body: String) -> JsonResult {
+    let parent: Parent = read(&body)?;
+    work(&s, |tx| configurations::set_parent(tx, &parent))
 }
 
 #[derive(Deserialize)]

@@ -42,9 +42,11 @@ kinds! {
     Token: "token", "tokens";
     Customer: "customer", "customers";
     DeletedCustomer: "customer", "deleted_customers";
+    CustomerSession: "customer_session", "customer_sessions";
     CustomerTxn: "customer_balance_transaction", "customer_balance_transactions";
     TaxId: "tax_id", "tax_ids";
     PaymentMethod: "PaymentMethod", "payment_methods";
+    PaymentMethodConfiguration: "payment_method_configuration", "payment_method_configurations";
     Mandate: "mandate", "mandates";
     Session: "checkout.session", "checkout_sessions";
     ShippingRate: "shipping rate", "shipping_rates";

@@ -8,7 +8,7 @@ use crate::{
     balance::{self, payouts, topups},
     billing::{catalog, invoices, portal, prices, promotion, subscriptions, test_clocks},
     checkout,
-    customers::{self, methods, tax_ids},
+    customers::{self, configurations, methods, tax_ids},
     files,
     payments::{
         capture, charges, confirmation_tokens, disputes, intents, legacy, mandates, refunds, setup,
@@ -63,6 +63,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
         customers::ROUTES,
         customers::balance::ROUTES,
         tax_ids::ROUTES,
+        customers::sessions::ROUTES,
+        configurations::ROUTES,
         search::ROUTES,
         tokens::ROUTES,
         methods::ROUTES,

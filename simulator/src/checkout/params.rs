@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use crate::{
     api::{Call, merged, metadata},
     billing::prices,
-    customers,
+    customers::{
+        self,
+        configurations::{self, Terms},
+    },
     error::{Answer, ApiError},
     form::Node,
     store::{Kind, Tx},
@@ -33,6 +36,7 @@ pub(super) fn describe(
         None if mode == "subscription" => None,
         None => Some(args.text("customer_creation").unwrap_or("if_required")),
     };
+    let (types, configuration) = types(tx, call, currency)?;
     let secret = (ui != "hosted_page").then(|| tx.mint(&format!("{id}_secret_"), 40));
     let session = merged(unpaid(id, tx.now), collected(args)?);
     let session = merged(
@@ -58,7 +62,8 @@ pub(super) fn describe(
             "payment_method_collection": args
                 .text("payment_method_collection")
                 .unwrap_or(if mode == "payment" { "if_required" } else { "always" }),
-            "payment_method_types": types(args, currency),
+            "payment_method_configuration_details": configuration,
+            "payment_method_types": types,
             "payment_status": if mode == "setup" { "no_payment_required" } else { "unpaid" },
             "submit_type": args.text("submit_type"),
             "success_url": args.text("success_url"),
@@ -91,7 +96,6 @@ fn unpaid(id: &str, now: i64) -> Value {
         "livemode": false,
         "payment_intent": null,
         "payment_link": null,
-        "payment_method_configuration_details": null,
         "payment_method_options": {},
         "recovered_from": null,
         "setup_intent": null,
@@ -176,16 +180,37 @@ fn details(tx: &Tx<'_>, args: &Node) -> Value {
     }
 }
 
-fn types(args: &Node, currency: Option<&str>) -> Vec<String> {
-    let excluded = args.texts("excluded_payment_method_types");
+/// The payment method types that the page offers, and the configuration that they come from.
+fn types(
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
+    currency: Option<&str>,
+) -> Result<(Vec<String>, Value), ApiError> {
+    let args = call.args;
+    let excluded = json!(args.texts("excluded_payment_method_types"));
     let given = args.texts("allowed_payment_method_types");
-    let types = match (given.is_empty(), currency) {
-        (false, _) => given,
-        (true, Some("eur")) => vec!["card", "sepa_debit"],
-        (true, _) => vec!["card"],
+    if !given.is_empty() {
+        let gone = |t: &&str| excluded.as_array().is_some_and(|e| e.contains(&json!(t)));
+        let kept = given.into_iter().filter(|t| !gone(t)).map(str::to_owned);
+        return Ok((kept.collect(), Value::Null));
+    }
+    let param = "payment_intent_data.on_behalf_of";
+    let account = configurations::account_of(tx, call, &Value::Null, param);
+    let named = args.text("payment_method_configuration");
+    let found = configurations::resolve(tx, &account, named)?;
+    let terms = Terms {
+        currency: currency.unwrap_or_default(),
+        redirects: true,
+        excluded: &excluded,
     };
-    let kept = types.into_iter().filter(|t| !excluded.contains(t));
-    kept.map(str::to_owned).collect()
+    let mut types = configurations::offered(tx, &found, terms);
+    // What the page can play.
+    types.retain(|t| ["card", "sepa_debit"].contains(t));
+    if types.is_empty() {
+        return Err(configurations::nothing_offered("Checkout Session"));
+    }
+    let types = types.into_iter().map(str::to_owned).collect();
+    Ok((types, configurations::details(&found)))
 }
 
 fn after_expiration(args: &Node) -> Value {
@@ -361,12 +386,11 @@ pub(super) fn adjustable(form: &Node) -> Value {
 
 /// Documented parameters that aren't simulated. They would change what happens, so they are
 /// refused, unless they are `false`.
-const NOT_YET: [&str; 5] = [
+const NOT_YET: [&str; 4] = [
     "automatic_tax.enabled",
     "customer_account",
     "invoice_creation.enabled",
     "managed_payments.enabled",
-    "payment_method_configuration",
 ];
 
 /// The parameters that only some modes have.
@@ -392,7 +416,11 @@ const NO_SETUP: [&str; 8] = [
 ];
 
 /// Pairs of parameters that exclude each other.
-const EITHER_OR: [(&str, &str); 3] = [
+const EITHER_OR: [(&str, &str); 4] = [
+    (
+        "allowed_payment_method_types",
+        "payment_method_configuration",
+    ),
     ("customer", "customer_email"),
     ("customer", "customer_creation"),
     ("allow_promotion_codes", "discounts"),

@@ -44,6 +44,8 @@ pub(crate) struct Payment {
     pub optional_items: Vec<String>,
     /// Custom fields by key. Required ones without an answer get a default.
     pub custom_fields: BTreeMap<String, String>,
+    /// Whether the buyer has the card saved, where the session lets them choose.
+    pub save: bool,
     /// How a 3-D Secure challenge ends; without it the session waits for its challenge page.
     pub challenge: Option<Challenge>,
 }
@@ -282,12 +284,14 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
         let status = tx.assumptions.get("free_session");
         return complete(tx, id, status);
     }
-    if payment.method == Method::SepaDebit {
-        takes_debits(&session)?;
-    }
+    check_offered(&session, payment)?;
     let customer = buyer::customer(tx, &session);
     let intent = ensure_intent(tx, &session, customer.as_deref());
     let method = method_for(tx, &session, payment)?;
+    if payment.save {
+        let customer = customer.as_deref();
+        wants_saving(tx, &session, customer, (&intent, &method.id))?;
+    }
     let how = AttemptOptions {
         challenge: payment.challenge,
         ..AttemptOptions::default()
@@ -296,11 +300,29 @@ pub(crate) fn pay(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcom
     finish(tx, &session.id, end)
 }
 
+/// The buyer has what they pay with saved, and shown to them again
+/// (<https://docs.stripe.com/payments/checkout/save-during-payment>).
+fn wants_saving(
+    tx: &mut Tx<'_>,
+    session: &Record,
+    customer: Option<&str>,
+    (intent, method): (&str, &str),
+) -> Result<(), ApiError> {
+    let offered = &session.value["saved_payment_method_options"]["payment_method_save"];
+    if offered != "enabled" || customer.is_none() {
+        return Err(ApiError::invalid(
+            "This session has no customer that payment methods are saved to by choice (`saved_payment_method_options[payment_method_save]`).",
+        )
+        .param("save"));
+    }
+    tx.update(intent, |r| r.hidden["save"] = json!(true));
+    tx.update(method, |r| r.value["allow_redisplay"] = json!("always"));
+    Ok(())
+}
+
 fn save(tx: &mut Tx<'_>, id: &str, payment: &Payment) -> Result<Outcome, ApiError> {
     let session = session(tx, id)?;
-    if payment.method == Method::SepaDebit {
-        takes_debits(&session)?;
-    }
+    check_offered(&session, payment)?;
     let customer = buyer::customer(tx, &session);
     let method = method_for(tx, &session, payment)?;
     let intent = match session.value["setup_intent"].as_str() {
@@ -340,12 +362,20 @@ fn method_for(
     Ok(methods::of_card(tx, &session.owner, card, billing))
 }
 
-fn takes_debits(session: &Record) -> Result<(), ApiError> {
-    let shown = session.value["payment_method_types"].as_array();
-    if shown.is_some_and(|list| list.iter().any(|m| m == "sepa_debit")) {
+/// Refuses what the session doesn't offer.
+fn check_offered(session: &Record, payment: &Payment) -> Result<(), ApiError> {
+    if payment.payment_method.is_some() && payment.method == Method::Card {
         return Ok(());
     }
-    Err(ApiError::invalid("This session doesn't take SEPA Direct Debit.").param("method"))
+    let (kind, name) = match payment.method {
+        Method::Card => ("card", "cards"),
+        Method::SepaDebit => ("sepa_debit", "SEPA Direct Debit"),
+    };
+    let shown = session.value["payment_method_types"].as_array();
+    if shown.is_some_and(|list| list.iter().any(|m| m == kind)) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(format!("This session doesn't take {name}.")).param("method"))
 }
 
 /// Applies the outcome of an attempt to its session.
@@ -531,18 +561,10 @@ pub(super) fn falls_due(tx: &mut Tx<'_>, session: &Record) {
     });
 }
 
-/// Changes quantities on the page.
-pub(crate) fn adjust(
-    tx: &mut Tx<'_>,
-    id: &str,
-    quantities: BTreeMap<String, i64>,
-) -> Result<(), ApiError> {
+/// Changes quantities on the page, or how the goods are sent.
+pub(crate) fn adjust(tx: &mut Tx<'_>, id: &str, choice: &Payment) -> Result<(), ApiError> {
     let session = open_session(tx, id)?;
-    let payment = Payment {
-        quantities,
-        ..Payment::default()
-    };
-    buyer::choose(tx, &session, &payment)
+    buyer::choose(tx, &session, choice)
 }
 
 /// Decides an asynchronous payment.

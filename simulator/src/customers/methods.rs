@@ -234,7 +234,7 @@ fn card_details(
     Ok((details, json!({ "card": card.number })))
 }
 
-fn describe_card(card: &Card, expires: Option<(i64, i64)>, now: i64) -> Value {
+pub(super) fn describe_card(card: &Card, expires: Option<(i64, i64)>, now: i64) -> Value {
     let (month, year) = expires.unwrap_or_else(|| cards::good_until(now));
     json!({
         "brand": card.brand,

@@ -2,7 +2,10 @@
 
 pub(crate) mod balance;
 pub(crate) mod banks;
+pub(crate) mod configurations;
 pub(crate) mod methods;
+pub(crate) mod renewal;
+pub(crate) mod sessions;
 pub(crate) mod tax_ids;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ mod challenge;
 mod checkout;
 pub(crate) mod control;
 mod dashboard;
+mod elements;
 mod html;
 mod onboarding;
 mod portal;

@@ -153,9 +153,7 @@ pub(crate) fn check_method(
         _ => "PaymentIntent",
     };
     let types = intent["payment_method_types"].as_array();
-    // What the Dashboard turns on isn't known here.
-    let automatic = intent["automatic_payment_methods"].is_object();
-    if !automatic && types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
+    if types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
         let names: Vec<_> = types
             .into_iter()
             .flatten()
@@ -369,7 +367,8 @@ fn keep_method(tx: &mut Tx<'_>, id: &str, method: &Record, authenticated: bool) 
         return;
     };
     let future = intent.value["setup_future_usage"].as_str();
-    if let (Some(customer), Some(_)) = (intent.value["customer"].as_str(), future) {
+    let saves = future.is_some() || intent.hidden["save"] == json!(true);
+    if let (Some(customer), true) = (intent.value["customer"].as_str(), saves) {
         // The customer exists, since creating the intent has checked it.
         drop(methods::attach(tx, &intent.owner, method, customer));
         tx.update(&method.id, |r| {

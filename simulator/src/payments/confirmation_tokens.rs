@@ -62,7 +62,8 @@ impl Given {
     }
 }
 
-fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
+/// Makes a token, of a payment method or of its parameters.
+pub(crate) fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let args = call.args;
     let method = intents::given_method(tx, call)?
         .ok_or_else(|| ApiError::parameter_missing("payment_method_data"))?;

@@ -9,7 +9,10 @@ use super::{charges, confirm};
 use crate::{
     accounts::v2,
     api::{Call, Route, connected, find, lists, merge_metadata, metadata, retrieve},
-    customers::methods,
+    customers::{
+        configurations::{self, Terms},
+        methods,
+    },
     error::{Answer, ApiError},
     form::Node,
     money,
@@ -45,6 +48,9 @@ pub(crate) const ROUTES: &[Route] = &[
         },
     ),
 ];
+
+const CONFIGURATION: &str = "payment_method_configuration";
+const DETAILS: &str = "payment_method_configuration_details";
 
 /// Whether the account may take money at all.
 pub(crate) fn can_charge(tx: &Tx<'_>, owner: &str) -> Result<(), ApiError> {
@@ -137,7 +143,8 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         "confirmation_method": args.text("confirmation_method").unwrap_or("automatic"),
         "metadata": metadata(args, "metadata")?,
     });
-    accepted_types(args, &currency, &mut fields)?;
+    fields["automatic_payment_methods"] = automatic(args);
+    accepted_types(tx, call, &currency, &mut fields)?;
     describe(args, &mut fields)?;
     destination::check(tx, call.owner, &fields, "")?;
     if let Some(method) = &method {
@@ -170,41 +177,64 @@ pub(crate) fn given_method(
     }
 }
 
-/// Applies `allowed_payment_method_types`, or the types that `automatic_payment_methods` means
-/// here.
+/// `automatic_payment_methods` of a new intent, unless it names its types.
+pub(crate) fn automatic(args: &Node) -> Value {
+    if args.flag("automatic_payment_methods.enabled") == Some(false) {
+        return Value::Null;
+    }
+    json!({
+        "allow_redirects": args.text("automatic_payment_methods.allow_redirects").unwrap_or("always"),
+        "enabled": true,
+    })
+}
+
+/// Applies `allowed_payment_method_types`, or the types that a payment method configuration offers.
 pub(crate) fn accepted_types(
-    args: &Node,
+    tx: &mut Tx<'_>,
+    call: &Call<'_>,
     currency: &str,
     fields: &mut Value,
 ) -> Result<(), ApiError> {
+    let args = call.args;
     let given = args.texts("allowed_payment_method_types");
-    let automatic = args.flag("automatic_payment_methods.enabled");
+    let (excluded, configuration) = ("excluded_payment_method_types", CONFIGURATION);
+    if args.at(excluded).is_some() {
+        fields[excluded] = json!(args.texts(excluded));
+    }
     if !given.is_empty() {
-        if automatic == Some(true) {
-            return Err(ApiError::invalid(
-                "You may only specify one of these parameters: allowed_payment_method_types, automatic_payment_methods.",
-            )
-            .param("automatic_payment_methods"));
+        let automatic = args.flag("automatic_payment_methods.enabled") == Some(true);
+        let automatic = automatic.then_some("automatic_payment_methods");
+        let named = args.text(configuration).map(|_| configuration);
+        if let Some(other) = automatic.or(named) {
+            return Err(ApiError::invalid(format!(
+                "You may only specify one of these parameters: allowed_payment_method_types, {other}."
+            ))
+            .param(other));
         }
         fields["payment_method_types"] = json!(given);
         fields["automatic_payment_methods"] = Value::Null;
+        fields[DETAILS] = Value::Null;
         return Ok(());
     }
-    let mut types = vec!["card"];
-    match currency {
-        "eur" => types.push("sepa_debit"),
-        "usd" => types.push("us_bank_account"),
-        _ => {}
+    let used = fields[DETAILS]["id"].as_str().map(str::to_owned);
+    let named = args.text(configuration).or(used.as_deref());
+    let account = configurations::account_of(tx, call, &fields["on_behalf_of"], "on_behalf_of");
+    let found = configurations::resolve(tx, &account, named)?;
+    let terms = Terms {
+        currency,
+        redirects: fields["automatic_payment_methods"]["allow_redirects"] != "never",
+        excluded: &fields[excluded],
+    };
+    let types = configurations::offered(tx, &found, terms);
+    if types.is_empty() {
+        let noun = match call.path.starts_with("/v1/setup_intents") {
+            true => "Setup Intent",
+            false => "Payment Intent",
+        };
+        return Err(configurations::nothing_offered(noun));
     }
     fields["payment_method_types"] = json!(types);
-    fields["automatic_payment_methods"] = if automatic == Some(false) {
-        Value::Null
-    } else {
-        json!({
-            "allow_redirects": args.text("automatic_payment_methods.allow_redirects").unwrap_or("always"),
-            "enabled": true,
-        })
-    };
+    fields[DETAILS] = configurations::details(&found);
     Ok(())
 }
 
@@ -398,8 +428,13 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     if open {
         destination::check(tx, call.owner, &value, "")?;
     }
-    if !args.texts("allowed_payment_method_types").is_empty() {
-        accepted_types(args, &currency, &mut value)?;
+    let dynamic = value[DETAILS].is_object();
+    if ["allowed_payment_method_types", CONFIGURATION]
+        .iter()
+        .any(|name| args.at(name).is_some())
+        || dynamic && args.at("currency").is_some()
+    {
+        accepted_types(tx, call, &currency, &mut value)?;
     }
     if let Some(method) = given_method(tx, call)? {
         confirm::check_method(&value, value["customer"].as_str(), &method)?;

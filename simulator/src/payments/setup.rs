@@ -67,11 +67,9 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         }
     }
     let mut fields = json!({ "metadata": metadata(args, "metadata")? });
-    let currency = tx
-        .get(call.owner)
-        .map(|a| a.text("default_currency").to_owned())
-        .unwrap_or_default();
-    intents::accepted_types(args, &currency, &mut fields)?;
+    let currency = currency(tx, call.owner);
+    fields["automatic_payment_methods"] = intents::automatic(args);
+    intents::accepted_types(tx, call, &currency, &mut fields)?;
     fields["usage"] = json!(args.text("usage").unwrap_or("off_session"));
     describe(tx, call, &mut fields)?;
     if let Some(single) = args.at("single_use") {
@@ -87,6 +85,12 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return confirm(tx, call, &intent);
     }
     Ok(intent.value.clone())
+}
+
+/// A setup intent has no currency; its account has.
+fn currency(tx: &Tx<'_>, owner: &str) -> String {
+    let account = tx.get(owner);
+    account.map_or(String::new(), |a| a.text("default_currency").to_owned())
 }
 
 /// The fields that creating and updating have in common.
@@ -202,9 +206,15 @@ fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     let mut value = intent.value.clone();
     merge_metadata(&mut value["metadata"], args, "metadata")?;
-    let types = args.texts("allowed_payment_method_types");
-    if !types.is_empty() {
-        value["payment_method_types"] = json!(types);
+    if [
+        "allowed_payment_method_types",
+        "payment_method_configuration",
+    ]
+    .iter()
+    .any(|name| args.at(name).is_some())
+    {
+        let currency = currency(tx, call.owner);
+        intents::accepted_types(tx, call, &currency, &mut value)?;
     }
     describe(tx, call, &mut value)?;
     if value["payment_method"] != intent.value["payment_method"] {

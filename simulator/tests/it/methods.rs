@@ -296,3 +296,80 @@ async fn accounts_that_are_none_are_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_network_renews_a_saved_card_and_the_account_is_told_what_was_before() {
+    let stripe = Stripe::start().await;
+    let ada = customer(&stripe).await;
+    let (made, path) = loose_card(&stripe).await;
+    let renew = format!("/_simulator/payment_methods/{}/renew", id(&made));
+    // Nobody's card is renewed.
+    let refused = stripe.send("POST", &renew, "{}", &[]).await;
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let attach = format!("{path}/attach");
+    stripe.post(&attach, &format!("customer={ada}")).await;
+    let renewed = stripe.post(&renew, "").await;
+    assert_eq!(
+        (&renewed["id"], &renewed["customer"]),
+        (&made["id"], &json!(ada))
+    );
+    let card = &renewed["card"];
+    assert_eq!(
+        (&card["exp_month"], &card["exp_year"], &card["last4"]),
+        (&json!(8), &json!(2037), &json!("4242"))
+    );
+    let events = stripe.get("/v1/events?limit=1").await;
+    let event = &events["data"][0];
+    assert_eq!(event["type"], "payment_method.automatically_updated");
+    assert_eq!(event["data"]["object"], renewed);
+    let before = json!({ "card": { "exp_year": 2034 } });
+    assert_eq!(event["data"]["previous_attributes"], before);
+    // A new number is another card in the same payment method.
+    let body = json!({ "number": "5555555555554444", "exp_month": 9, "exp_year": 2038 });
+    let renewed = stripe.post(&renew, &body.to_string()).await;
+    let card = &renewed["card"];
+    assert_eq!(
+        (&card["brand"], &card["last4"], &card["exp_month"]),
+        (&json!("mastercard"), &json!("4444"), &json!(9))
+    );
+    let event = stripe.get("/v1/events?limit=1").await["data"][0].clone();
+    let before = &event["data"]["previous_attributes"]["card"];
+    assert_eq!(
+        (&before["last4"], &before["exp_month"]),
+        (&json!("4242"), &json!(8))
+    );
+    assert_eq!(before.get("checks"), None);
+    assert_eq!(stripe.get(&path).await, renewed);
+    for body in [
+        json!({ "exp_year": 2020 }),
+        json!({ "number": "1" }),
+        json!({ "exp_month": 9, "exp_year": 2038 }),
+        json!({ "cvc": "1" }),
+    ] {
+        let refused = stripe.send("POST", &renew, &body.to_string(), &[]).await;
+        assert!((400..500).contains(&refused.status), "{body}");
+    }
+    let nothing = "/_simulator/payment_methods/pm_none/renew";
+    assert_eq!(stripe.send("POST", nothing, "", &[]).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_renewed_card_pays_as_its_new_number_does() {
+    let stripe = Stripe::start().await;
+    let ada = customer(&stripe).await;
+    let (made, path) = loose_card(&stripe).await;
+    stripe
+        .post(&format!("{path}/attach"), &format!("customer={ada}"))
+        .await;
+    let pay = format!(
+        "amount=2000&currency=usd&confirm=true&allowed_payment_method_types[]=card&customer={ada}&payment_method={}",
+        id(&made)
+    );
+    stripe.post("/v1/payment_intents", &pay).await;
+    let renew = format!("/_simulator/payment_methods/{}/renew", id(&made));
+    stripe
+        .post(&renew, &json!({ "number": "4000000000009995" }).to_string())
+        .await;
+    let declined = stripe.send("POST", "/v1/payment_intents", &pay, &[]).await;
+    assert_eq!(declined.error("decline_code"), "insufficient_funds");
+}

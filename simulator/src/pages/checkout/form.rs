@@ -160,23 +160,28 @@ fn custom(field: &Value, typed: &Fields) -> Markup {
 fn method_choice(view: &View, typed: &Fields, problem: Option<&Problem>) -> Markup {
     let session = &view.session;
     let methods = session.value["payment_method_types"].as_array();
-    let debit = methods.is_some_and(|m| m.iter().any(|x| x == "sepa_debit"))
-        && session.text("mode") != "subscription";
-    let method = typed.get("method").map_or("card", String::as_str);
+    let offers = |name: &str| methods.is_some_and(|m| m.iter().any(|x| x == name));
+    let debit = offers("sepa_debit") && session.text("mode") != "subscription";
+    let first = if offers("card") { "card" } else { "sepa_debit" };
+    let method = typed.get("method").map_or(first, String::as_str);
     let mut saved = view.saved.clone();
     saved.push((String::new(), "Another card".to_owned()));
     html! {
         @if debit {
             fieldset {
                 legend { "Pay by" }
-                (choice("method", "card", method, "Card"))
+                @if offers("card") { (choice("method", "card", method, "Card")) }
                 (choice("method", "sepa_debit", method, "SEPA Direct Debit: from a simulated bank account, arrives days later"))
             }
         }
-        @if !view.saved.is_empty() {
+        @if offers("card") && !view.saved.is_empty() {
             div.saved-cards { (choices("payment_method", "Saved cards", &saved, typed, wrong("saved", problem))) }
         }
-        (card(typed, problem))
+        @if offers("card") { (card(typed, problem)) }
+        @if session.value["saved_payment_method_options"]["payment_method_save"] == json!("enabled") {
+            label.choice { input type="checkbox" name="save" value="1" checked[typed.contains_key("save")];
+                "Save my payment information for future purchases" }
+        }
     }
 }
 

@@ -306,6 +306,7 @@ pub(super) async fn pay(
         phone: text("phone"),
         country: text("country"),
         shipping_rate: text("shipping_rate"),
+        save: text("save").is_some(),
         custom_fields,
         ..Payment::default()
     };
@@ -381,8 +382,11 @@ pub(super) async fn quantities(
         // Text that isn't a number counts as less than any bound.
         (name.clone(), text.trim().parse().unwrap_or(-1))
     };
-    let wanted = form.iter().map(read).collect();
-    match s.engine().work(|tx| pay::adjust(tx, &id, wanted)) {
+    let choice = Payment {
+        quantities: form.iter().map(read).collect(),
+        ..Payment::default()
+    };
+    match s.engine().work(|tx| pay::adjust(tx, &id, &choice)) {
         Ok(()) => see_other(&format!("/c/pay/{id}")),
         Err(error) => {
             let problem = Problem::at("quantities", error.message);
