@@ -56,6 +56,7 @@ mod redemptions;
 mod refund_lines;
 mod refund_series;
 mod refunds;
+mod renewed_cards;
 mod restock;
 mod return_urls;
 mod saved_card_races;
