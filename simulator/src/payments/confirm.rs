@@ -97,6 +97,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
         Some(given) => given.text(call, name),
         None => args.text(name).map(str::to_owned),
     };
+    check_type(&intent.value, &method)?;
     check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let how = AttemptOptions {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
@@ -148,23 +149,10 @@ pub(crate) fn check_method(
     customer: Option<&str>,
     method: &Record,
 ) -> Result<(), ApiError> {
-    let noun = match intent["object"].as_str() {
-        Some("setup_intent") => "SetupIntent",
-        _ => "PaymentIntent",
-    };
-    let types = intent["payment_method_types"].as_array();
-    if types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
-        let names: Vec<_> = types
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        return Err(ApiError::invalid(format!(
-            "The PaymentMethod provided ({}) is not allowed for this {noun}. Please attach one of the following payment method types: {}.",
-            method.text("type"),
-            names.join(", ")
-        ))
-        .param("payment_method"));
+    let noun = noun(intent);
+    // What a configuration offers counts when the intent is confirmed.
+    if !intent["payment_method_configuration_details"].is_object() {
+        check_type(intent, method)?;
     }
     if method.value["type"] == "card" && intent["statement_descriptor"].is_string() {
         return Err(ApiError::invalid(
@@ -186,6 +174,33 @@ pub(crate) fn check_method(
         (None, _) if method.hidden["used"] == json!(true) => Err(methods::used_up()),
         _ => Ok(()),
     }
+}
+
+fn noun(intent: &Value) -> &'static str {
+    match intent["object"].as_str() {
+        Some("setup_intent") => "SetupIntent",
+        _ => "PaymentIntent",
+    }
+}
+
+/// Refuses a payment method of a type that the intent doesn't offer.
+pub(crate) fn check_type(intent: &Value, method: &Record) -> Result<(), ApiError> {
+    let types = intent["payment_method_types"].as_array();
+    if types.is_some_and(|types| !types.iter().any(|t| *t == method.value["type"])) {
+        let names: Vec<_> = types
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        return Err(ApiError::invalid(format!(
+            "The PaymentMethod provided ({}) is not allowed for this {}. Please attach one of the following payment method types: {}.",
+            method.text("type"),
+            noun(intent),
+            names.join(", ")
+        ))
+        .param("payment_method"));
+    }
+    Ok(())
 }
 
 fn check_confirmable(intent: &Record) -> Result<(), ApiError> {

@@ -311,6 +311,7 @@ fn confirm(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     check_confirmable(intent)?;
     let token = confirmation_tokens::given(tx, call)?;
     let method = method_to_confirm(tx, call, intent, token.as_ref())?;
+    confirm::check_type(&intent.value, &method)?;
     confirm::check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let return_url = match &token {
         Some(given) => given.text(call, "return_url"),
