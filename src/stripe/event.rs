@@ -90,12 +90,8 @@ impl Event {
     /// Reads an envelope. `None`: the payload is no JSON object, or has no id that Stripe could have given. Any other
     /// field of a wrong shape is left empty, so that the event can still be stored.
     pub fn read(payload: Bytes) -> Option<Self> {
-        let payload = match client_secrets::masked(std::str::from_utf8(&payload).ok()?) {
-            Cow::Owned(masked) => Bytes::from(masked),
-            Cow::Borrowed(_) => payload,
-        };
-        let json = std::str::from_utf8(&payload).ok()?;
-        let found = fields(json, FIELDS).or_else(|| step_by_step(json, FIELDS));
+        let json = client_secrets::masked(std::str::from_utf8(&payload).ok()?);
+        let found = fields(&json, FIELDS).or_else(|| step_by_step(&json, FIELDS));
         let [
             id,
             what,
@@ -128,7 +124,10 @@ impl Event {
                 true => text(related).or_else(|| text(linked)),
                 false => text(object),
             },
-            payload,
+            payload: match json {
+                Cow::Owned(masked) => Bytes::from(masked),
+                Cow::Borrowed(_) => payload.clone(),
+            },
         })
     }
 
@@ -225,10 +224,9 @@ impl<'n, const N: usize> Fields<'n, N> {
     /// The rest of each path that goes through a field. `None`: no path does.
     fn through(&self, name: &str) -> Option<Self> {
         let rest = |path: &'n str| path.strip_prefix(name)?.strip_prefix('.');
-        let rest = self.0.map(|path| rest(path).unwrap_or_default());
-        rest.iter()
-            .any(|path| !path.is_empty())
-            .then_some(Self(rest))
+        let leads = |path: &&'n str| rest(path).is_some_and(|rest| !rest.is_empty());
+        let is_on_the_way = self.0.iter().any(leads);
+        is_on_the_way.then(|| Self(self.0.map(|path| rest(path).unwrap_or_default())))
     }
 }
 

@@ -7,7 +7,7 @@ pub mod routes;
 
 use serde::{Deserialize, Serialize};
 use souk_entity::payment::{self, CaptureMethod, PaymentKind, PaymentStatus};
-use souk_entity::{Metadata, OrderId, PaymentId};
+use souk_entity::{Metadata, OrderId, PaymentId, order};
 use validator::Validate;
 
 use crate::app::App;
@@ -22,7 +22,7 @@ use crate::stripe::requests::intents::{self as request, NewIntent};
 
 use super::checkout::origin::Origin;
 use super::checkout::placing::{self, NewPayment};
-use super::checkout::pricing::{self, NewBasket, NewLine};
+use super::checkout::pricing::{self, Basket, NewBasket, NewLine};
 use super::checkout::{self, CaptureChoice, Checkout, METADATA_OBJECT, OWN_INTENT};
 use super::saved_cards::{self, Wish};
 use super::{capture, closing, find};
@@ -107,7 +107,6 @@ async fn create(
     if let Some((order, payment)) = checkout::placed(&app.db.read, &id, may_resume).await? {
         return checkout::resume(app, order, payment).await;
     }
-    let capture_method = CaptureChoice::method(new.capture_method);
     let return_url = confirmation::checked(app, new.return_url)?;
     let wanted = NewBasket {
         lines: new.lines,
@@ -116,13 +115,54 @@ async fn create(
         origin: new.origin,
     };
     let basket = pricing::price(app, buyer, wanted).await?;
-    let amount = basket.subtotal;
-    basket.check_total(amount)?;
+    basket.check_total(basket.subtotal)?;
+    let saves = new.save_payment_method.unwrap_or(false);
+    let payment_method = new.payment_method.as_deref();
     let wish = Wish {
-        payment_method: new.payment_method.as_deref(),
-        saves: new.save_payment_method.unwrap_or(false),
+        payment_method,
+        saves,
     };
     let chosen = saved_cards::choose(app, buyer, &basket.account, wish).await?;
+    let terms = Terms {
+        customer: chosen.customer,
+        payment_method: chosen.payment_method,
+        saves,
+        capture_method: CaptureChoice::method(new.capture_method),
+        return_url,
+        lifetime_ms: None,
+    };
+    let (order, payment) = place(app, buyer, id, basket, terms).await?;
+    checkout::begin(app, order, payment).await
+}
+
+/// How a basket is to be paid by an intent of its own.
+pub(super) struct Terms {
+    /// Stripe's customer.
+    pub customer: Option<String>,
+    /// One of their saved cards.
+    pub payment_method: Option<String>,
+    /// Whether the card that pays is saved.
+    pub saves: bool,
+    /// Whether the seller captures the money later.
+    pub capture_method: CaptureMethod,
+    /// Where the buyer goes in the end.
+    pub return_url: Option<String>,
+    /// None: 24 hours.
+    pub lifetime_ms: Option<i64>,
+}
+
+/// Writes an order, its payment and the request of its intent down. `caller` asks for it, who need not be the buyer.
+///
+/// # Errors
+/// A fee that doesn't fit, or the database failed.
+pub(super) async fn place(
+    app: &App,
+    caller: Option<&Caller>,
+    id: OrderId,
+    basket: Basket,
+    terms: Terms,
+) -> Result<(order::Model, payment::Model)> {
+    let amount = basket.subtotal;
     let payment: PaymentId = ids::new(app.clock.now());
     let application_fee = basket.application_fee(app, amount)?;
     let description = format!("Order {id}");
@@ -135,30 +175,28 @@ async fn create(
         description: &description,
         email: &basket.email,
         allowed_types: basket.allowed_types(),
-        is_manual: capture_method == CaptureMethod::Manual,
+        is_manual: terms.capture_method == CaptureMethod::Manual,
         metadata: marks,
-        customer: chosen.customer.as_deref(),
-        payment_method: chosen.payment_method.as_deref(),
-        saves: new.save_payment_method.unwrap_or(false),
+        customer: terms.customer.as_deref(),
+        payment_method: terms.payment_method.as_deref(),
+        saves: terms.saves,
     });
-    let request = app.stripe.at(&basket.account).prepare(&request);
-    let placed = NewPayment {
+    let new = NewPayment {
         id: payment,
         kind: PaymentKind::Intent,
-        request,
+        request: app.stripe.at(&basket.account).prepare(&request),
         application_fee,
         promotion: None,
         allow_discounts: false,
         page: SessionPage {
-            return_url,
+            return_url: terms.return_url,
             ..SessionPage::default()
         },
-        customer: chosen.customer,
-        lifetime_ms: None,
-        capture_method,
+        customer: terms.customer,
+        lifetime_ms: terms.lifetime_ms,
+        capture_method: terms.capture_method,
     };
-    let (order, payment) = placing::place(app, buyer, id, basket, placed).await?;
-    checkout::begin(app, order, payment).await
+    placing::place(app, caller, id, basket, new).await
 }
 
 /// Cancels an intent at Stripe, which releases what is held. What was paid meanwhile is confirmed instead.

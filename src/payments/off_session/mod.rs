@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelec
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_entity::off_session_charge::{self, ChargeState, Column as C};
-use souk_entity::payment::{self, CaptureMethod, PaymentKind, PaymentStatus};
+use souk_entity::payment::{self, CaptureMethod, PaymentStatus};
 use souk_entity::{
     CustomerId, Metadata, OrderId, PaymentId, SetupIntentId, customer, order, payment_method, user,
 };
@@ -23,16 +23,15 @@ use crate::error::{Error, Result, StripeFault};
 use crate::http::{deserialize_some, json_objects};
 use crate::identity::Caller;
 use crate::jobs::{self, Job, Recipient};
-use crate::stripe::requests::checkout::SessionPage;
-use crate::stripe::requests::intents::{self as request, NewIntent};
+use crate::stripe::requests::intents as request;
 use crate::stripe::views::PaymentIntentView;
 use crate::stripe::{IdempotentCreate, key_until};
-use crate::{audit, customers, ids, sellers};
+use crate::{audit, customers, sellers};
 
 use super::checkout::origin::Origin;
-use super::checkout::placing::{self, NewPayment};
 use super::checkout::pricing::{self, NewBasket, NewLine};
-use super::checkout::{self, METADATA_OBJECT, OWN_INTENT, object};
+use super::checkout::{self, object};
+use super::intents::{self, Terms};
 use super::{closing, find, reread, saved_cards};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -126,40 +125,16 @@ async fn place(
     let mut basket = pricing::price(app, None, wanted).await?;
     basket.buyer = Some(buyer.id);
     saved_cards::check_account(method, &basket.account, "lines")?;
-    let amount = basket.subtotal;
-    basket.check_total(amount)?;
-    let payment: PaymentId = ids::new(app.clock.now());
-    let application_fee = basket.application_fee(app, amount)?;
-    let description = format!("Order {id}");
-    let mut marks = checkout::marks(&id, &payment);
-    marks.insert(METADATA_OBJECT.to_owned(), OWN_INTENT.to_owned());
-    let request = request::create(NewIntent {
-        amount,
-        currency: &basket.currency,
-        application_fee,
-        description: &description,
-        email: &basket.email,
-        metadata: marks,
-        customer: customer.stripe_customer.as_deref(),
-        payment_method: Some(&method.id),
-        allowed_types: basket.allowed_types(),
-        saves: false,
-        is_manual: false,
-    });
-    let request = app.stripe.at(&basket.account).prepare(&request);
-    let payment = NewPayment {
-        id: payment,
-        kind: PaymentKind::Intent,
-        request,
-        application_fee,
-        promotion: None,
-        allow_discounts: false,
-        page: SessionPage::default(),
+    basket.check_total(basket.subtotal)?;
+    let terms = Terms {
         customer: customer.stripe_customer.clone(),
-        lifetime_ms: Some(LIFETIME_MS),
+        payment_method: Some(method.id.clone()),
+        saves: false,
         capture_method: CaptureMethod::Automatic,
+        return_url: None,
+        lifetime_ms: Some(LIFETIME_MS),
     };
-    placing::place(app, Some(caller), id, basket, payment).await
+    intents::place(app, Some(caller), id, basket, terms).await
 }
 
 /// The customer of a seller that the caller owns, or of any for an admin.
