@@ -51,7 +51,7 @@ mod m20261130_000048_payment_method_types;
 mod m20261130_000049_setup_sessions;
 mod m20261130_000050_tax_ids;
 mod m20261130_000051_setup_returns;
-mod m20261130_000059_shares_in_place;
+mod m20261130_000059_lighter_sales;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -106,7 +106,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000049_setup_sessions::Migration),
             Box::new(m20261130_000050_tax_ids::Migration),
             Box::new(m20261130_000051_setup_returns::Migration),
-            Box::new(m20261130_000059_shares_in_place::Migration),
+            Box::new(m20261130_000059_lighter_sales::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use souk_entity::stock_movement::{self, Column as C, StockReason};
 use souk_entity::{OrderId, OrderLineId, RefundId};
@@ -24,7 +25,10 @@ impl LineMovements {
         let find = |of: C| stock_movement::Entity::find().filter(of.is_in(lines.iter().cloned()));
         // Two reads, each by its own index.
         let mut rows = find(C::OrderLineId).all(db).await?;
-        rows.extend(find(C::ReturnedLineId).all(db).await?);
+        let returned = find(C::ReturnedLineId)
+            // As the index says it, word for word, so that SQLite sees that it will do.
+            .filter(Expr::cust("returned_line_id IS NOT NULL"));
+        rows.extend(returned.all(db).await?);
         let mut all: HashMap<_, Vec<_>> = HashMap::new();
         for row in rows {
             let line = row.order_line_id.clone().or(row.returned_line_id.clone());

@@ -268,8 +268,8 @@ impl Stock {
         };
         let movements: Vec<_> = self.sold.iter().map(movement).collect();
         let rows = [json_of(&taken)?, json_of(&movements)?];
-        let changed = TAKE.execute(tx, rows, tx.now().into()).await?;
-        match usize::try_from(changed) == Ok(taken.len() + movements.len()) {
+        let [subtracted, _] = TAKE.execute(tx, rows, tx.now().into()).await?;
+        match usize::try_from(subtracted) == Ok(taken.len()) {
             true => Ok(()),
             false => Err(Error::internal("stock changed under its lock")),
         }

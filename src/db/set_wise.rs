@@ -124,13 +124,13 @@ impl SetWise {
     }
 }
 
-/// Statements that change rows of different tables, sent as one. On PostgreSQL each is a CTE, which sees nothing of what the
-/// others change (<https://www.postgresql.org/docs/15/queries-with.html#QUERIES-WITH-MODIFYING>).
+/// Statements that change rows of different tables. PostgreSQL is sent one statement, of which each is a CTE that sees nothing of
+/// what the others change (<https://www.postgresql.org/docs/15/queries-with.html#QUERIES-WITH-MODIFYING>); SQLite knows no such
+/// CTE.
 pub struct Together<const N: usize> {
     /// None of them has a RETURNING or the blob `$3`.
     statements: [SetWise; N],
     postgres_text: OnceLock<String>,
-    sqlite_text: OnceLock<String>,
 }
 
 impl<const N: usize> Together<N> {
@@ -139,54 +139,56 @@ impl<const N: usize> Together<N> {
         Self {
             statements,
             postgres_text: OnceLock::new(),
-            sqlite_text: OnceLock::new(),
         }
     }
 
-    /// Changes rows, and answers how many in all. The rows of each statement are given as `json_of` them; the value, which the
-    /// last one at least uses, is `$2` of all.
+    /// Changes rows, and answers how many by each statement. Its rows are given as `json_of` them; the value, which at least one
+    /// statement uses, is `$2` of all.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn execute(&self, tx: &Tx, rows: [String; N], value: Value) -> Result<u64> {
+    pub async fn execute(&self, tx: &Tx, rows: [String; N], value: Value) -> Result<[u64; N]> {
         let backend = tx.get_database_backend();
-        let values = rows.into_iter().map(Value::from).chain([value]);
+        let mut changed = [0; N];
         if backend != DbBackend::Postgres {
-            let text = self
-                .sqlite_text
-                .get_or_init(|| self.texts(backend).join("; "));
-            let statement = Statement::from_sql_and_values(backend, text, values);
-            return Ok(tx.execute_raw(statement).await?.rows_affected());
+            let statements = self.statements.iter().zip(rows);
+            for ((statement, rows), changed) in statements.zip(&mut changed) {
+                let (text, values) = (statement.text_for(backend), [rows.into(), value.clone()]);
+                let statement = Statement::from_sql_and_values(backend, &*text, values);
+                *changed = tx.execute_raw(statement).await?.rows_affected();
+            }
+            return Ok(changed);
         }
-        let text = self
-            .postgres_text
-            .get_or_init(|| as_ctes(&self.texts(backend)));
+        let text = self.postgres_text.get_or_init(|| self.as_ctes());
+        let values = rows.into_iter().map(Value::from).chain([value]);
         let statement = Statement::from_sql_and_values(backend, text, values);
-        let count = tx.query_one_raw(statement).await?;
-        let count = count.ok_or_else(|| Error::internal("a count without a row"))?;
-        let count: i64 = count.try_get_by_index(0)?;
-        u64::try_from(count).map_err(|e| Error::internal(e.to_string()))
+        // The transaction's count of rows by table would take it for a statement of the first table.
+        let counts = tx.inner.query_one_raw(statement).await?;
+        let counts = counts.ok_or_else(|| Error::internal("no row of counts"))?;
+        for (at, statement) in self.statements.iter().enumerate() {
+            let count: i64 = counts.try_get_by_index(at)?;
+            changed[at] = u64::try_from(count).map_err(|e| Error::internal(e.to_string()))?;
+            if let Some(tally) = &tx.tally {
+                tally.saw(statement.text, changed[at]);
+            }
+        }
+        Ok(changed)
     }
 
-    /// Each statement's text, with a number of its own for its rows, and the last one for the value.
-    fn texts(&self, backend: DbBackend) -> Vec<String> {
+    /// One statement, which answers how many rows each has changed. Each has a number of its own for its rows, and the last one
+    /// for the value.
+    fn as_ctes(&self) -> String {
         let value = format!("${}", N + 1);
-        let statements = self.statements.iter().zip(1..);
-        let texts = statements.map(|(statement, at)| {
-            let text = statement.build_text(backend).replace("$2", &value);
-            text.replace("$1", &format!("${at}"))
+        let named = self.statements.iter().zip(1..);
+        let ctes = named.map(|(statement, at)| {
+            let text = statement.build_text(DbBackend::Postgres);
+            let text = text.replace("$2", &value).replace("$1", &format!("${at}"));
+            format!("changed_{at} AS ({text} RETURNING 1)")
         });
-        texts.collect()
+        let counts = (1..=N).map(|at| format!("(SELECT count(*) FROM changed_{at})"));
+        let (ctes, counts): (Vec<_>, Vec<_>) = (ctes.collect(), counts.collect());
+        format!("WITH {} SELECT {}", ctes.join(", "), counts.join(", "))
     }
-}
-
-/// One statement of several, which answers how many rows they have changed.
-fn as_ctes(texts: &[String]) -> String {
-    let named = texts.iter().zip(1..);
-    let ctes = named.map(|(text, at)| format!("changed_{at} AS ({text} RETURNING 1)"));
-    let counts = (1..=texts.len()).map(|at| format!("(SELECT count(*) FROM changed_{at})"));
-    let (ctes, counts): (Vec<_>, Vec<_>) = (ctes.collect(), counts.collect());
-    format!("WITH {} SELECT {}", ctes.join(", "), counts.join(" + "))
 }
 
 /// Rows as a statement takes them. Each row is to be serialised as the sequence of its columns, which a tuple is.
@@ -240,35 +242,20 @@ mod tests {
             text: "INSERT INTO b (id, at) SELECT id, $2 FROM {input}",
             columns,
         };
-        let together = Together::new([a, b]);
-        let rows = |at, array: &str| {
-            let json = array.replace("{at}", &format!("${at}"));
-            format!("(SELECT CAST(value->>0 AS text) AS id FROM {json}) AS input")
+        let rows = |at| {
+            format!(
+                "(SELECT CAST(value->>0 AS text) AS id FROM unnest(ARRAY(SELECT \
+                 jsonb_array_elements(CAST(${at} AS jsonb)))) AS rows(value)) AS input"
+            )
         };
-        let each = "jsonb_each({at})";
         assert_eq!(
-            together.texts(DbBackend::Sqlite),
-            [
-                format!(
-                    "UPDATE a SET at = $3 FROM {} WHERE a.id = input.id",
-                    rows(1, each)
-                ),
-                format!(
-                    "INSERT INTO b (id, at) SELECT id, $3 FROM {}",
-                    rows(2, each)
-                ),
-            ]
-        );
-        let array =
-            "unnest(ARRAY(SELECT jsonb_array_elements(CAST({at} AS jsonb)))) AS rows(value)";
-        assert_eq!(
-            as_ctes(&together.texts(DbBackend::Postgres)),
+            Together::new([a, b]).as_ctes(),
             format!(
                 "WITH changed_1 AS (UPDATE a SET at = $3 FROM {} WHERE a.id = input.id RETURNING 1), \
                  changed_2 AS (INSERT INTO b (id, at) SELECT id, $3 FROM {} RETURNING 1) \
-                 SELECT (SELECT count(*) FROM changed_1) + (SELECT count(*) FROM changed_2)",
-                rows(1, array),
-                rows(2, array)
+                 SELECT (SELECT count(*) FROM changed_1), (SELECT count(*) FROM changed_2)",
+                rows(1),
+                rows(2)
             )
         );
     }

@@ -294,7 +294,7 @@ async fn every_test_card_while_its_buyer_is_not_there() {
             };
             setup.has(
                 json!({ "status": "open", "payment_method": null, "last_error": {
-                "code": decline.code, "decline_code": decline.shown, "message": decline.says,
+                "code": decline.code, "decline_code": decline.shown, "message": decline.says_of_setup(),
             } }),
             );
             continue;

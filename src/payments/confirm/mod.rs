@@ -463,9 +463,10 @@ impl Writes {
                 json_of(&self.sold)?,
                 json_of(&self.timeline)?,
             ];
-            let changed = SALES.execute(tx, rows, tx.now().into()).await?;
-            let decided = self.paid.len() + self.shares.len() + self.sold.len();
-            all_changed(changed, decided + self.timeline.len(), "rows of sales")?;
+            let [paid, shares, sold, _] = SALES.execute(tx, rows, tx.now().into()).await?;
+            all_changed(paid, self.paid.len(), "payments")?;
+            all_changed(shares, self.shares.len(), "shares")?;
+            all_changed(sold, self.sold.len(), "orders")?;
         }
         stock.write(tx).await?;
         promotions::redemptions::review(tx, &self.redeemed).await?;

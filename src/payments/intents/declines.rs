@@ -100,77 +100,100 @@ impl Decline {
         }
     }
 
-    /// What to tell the buyer, in a sentence.
+    /// What to tell a buyer who wanted to pay, in a sentence.
     pub fn sentence(&self) -> &'static str {
-        match (self.code.as_deref(), self.decline_code.as_deref()) {
-            (
-                _,
-                Some(
-                    "insufficient_funds"
-                    | "card_velocity_exceeded"
-                    | "withdrawal_count_limit_exceeded",
-                ),
-            ) => {
+        match self.reason() {
+            Reason::OutOfMoney => {
                 "There isn't enough money on this card, or its limit is reached. Try another way to pay."
             }
-            (Some("expired_card"), _) | (_, Some("expired_card")) => {
-                "This card has expired. Try another card."
+            Reason::Expired => "This card has expired. Try another card.",
+            Reason::SecurityCode => "The card's security code is wrong. Check it and try again.",
+            Reason::Number => "The card's number is wrong. Check it and try again.",
+            Reason::Unreachable => {
+                "The bank could not be reached. Nothing was charged: try again in a moment."
             }
-            (Some("incorrect_cvc" | "invalid_cvc"), _)
-            | (_, Some("incorrect_cvc" | "invalid_cvc")) => {
-                "The card's security code is wrong. Check it and try again."
-            }
-            (Some("incorrect_number" | "invalid_number"), _)
-            | (_, Some("incorrect_number" | "invalid_number")) => {
-                "The card's number is wrong. Check it and try again."
-            }
-            (Some("processing_error"), _)
-            | (
-                _,
-                Some(
-                    "processing_error"
-                    | "try_again_later"
-                    | "issuer_not_available"
-                    | "reenter_transaction",
-                ),
-            ) => "The bank could not be reached. Nothing was charged: try again in a moment.",
-            (Some(TOKEN_INVALID), _) => {
+            Reason::TokenInvalid => {
                 "What you entered is no longer valid. Nothing was charged: enter it again."
             }
-            (
-                Some(
-                    "payment_intent_authentication_failure" | "setup_intent_authentication_failure",
-                ),
-                _,
-            )
-            | (_, Some("authentication_required" | "authentication_not_handled")) => {
+            Reason::NotAuthenticated => {
                 "The bank wants you to confirm the payment, and that didn't succeed. Try again, or pay in another way."
             }
-            (
-                _,
-                Some("card_not_supported" | "currency_not_supported" | "transaction_not_allowed"),
-            ) => "This card can't be used for this purchase. Try another card.",
-            _ => {
+            Reason::Unsupported => "This card can't be used for this purchase. Try another card.",
+            Reason::Declined => {
                 "The bank declined the payment. Nothing was charged: try another card, or ask your bank."
             }
         }
     }
 
-    /// As `sentence`, where a card was to be saved and nothing was to be paid.
+    /// What to tell a buyer who wanted to save a card, in a sentence.
     pub fn sentence_of_setup(&self) -> &'static str {
-        let said = self.sentence();
-        match said {
-            _ if said.starts_with("The bank declined") => {
-                "The bank declined the card. Nothing was saved: try another card, or ask your bank."
-            }
-            _ if said.starts_with("The bank wants") => {
-                "The bank wants to see that it is you, and that didn't succeed. Nothing was saved: try again, or try another card."
-            }
-            _ if said.starts_with("The bank could not") => {
+        match self.reason() {
+            Reason::Unreachable => {
                 "The bank could not be reached. Nothing was saved: try again in a moment."
             }
-            said => said,
+            Reason::NotAuthenticated => {
+                "The bank wants to see that it is you, and that didn't succeed. Nothing was saved: try again, or try another card."
+            }
+            Reason::OutOfMoney => {
+                "There isn't enough money on this card, or its limit is reached. Nothing was saved: try another card."
+            }
+            Reason::Unsupported => {
+                "This card can't be used here. Nothing was saved: try another card."
+            }
+            Reason::Declined => {
+                "The bank declined the card. Nothing was saved: try another card, or ask your bank."
+            }
+            Reason::Expired | Reason::SecurityCode | Reason::Number | Reason::TokenInvalid => {
+                self.sentence()
+            }
         }
+    }
+
+    fn reason(&self) -> Reason {
+        let codes = [self.decline_code.as_deref(), self.code.as_deref()];
+        let known = codes.into_iter().flatten().find_map(Reason::of);
+        known.unwrap_or(Reason::Declined)
+    }
+}
+
+/// What a buyer can do about a decline.
+#[derive(Clone, Copy)]
+enum Reason {
+    OutOfMoney,
+    Expired,
+    SecurityCode,
+    Number,
+    Unreachable,
+    TokenInvalid,
+    NotAuthenticated,
+    Unsupported,
+    Declined,
+}
+
+impl Reason {
+    /// Of a code or a decline code.
+    fn of(code: &str) -> Option<Self> {
+        Some(match code {
+            "insufficient_funds" | "card_velocity_exceeded" | "withdrawal_count_limit_exceeded" => {
+                Self::OutOfMoney
+            }
+            "expired_card" => Self::Expired,
+            "incorrect_cvc" | "invalid_cvc" => Self::SecurityCode,
+            "incorrect_number" | "invalid_number" => Self::Number,
+            "processing_error"
+            | "try_again_later"
+            | "issuer_not_available"
+            | "reenter_transaction" => Self::Unreachable,
+            TOKEN_INVALID => Self::TokenInvalid,
+            "payment_intent_authentication_failure"
+            | "setup_intent_authentication_failure"
+            | "authentication_required"
+            | "authentication_not_handled" => Self::NotAuthenticated,
+            "card_not_supported" | "currency_not_supported" | "transaction_not_allowed" => {
+                Self::Unsupported
+            }
+            _ => return None,
+        })
     }
 }
 

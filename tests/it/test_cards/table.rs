@@ -17,6 +17,22 @@ impl Decline {
     pub fn reason(&self) -> Option<&'static str> {
         self.decline_code.or(Some(self.code))
     }
+
+    /// What a buyer is told who wanted to save the card.
+    pub fn says_of_setup(&self) -> &'static str {
+        match self.says {
+            DECLINED => {
+                "The bank declined the card. Nothing was saved: try another card, or ask your bank."
+            }
+            TOO_LITTLE => {
+                "There isn't enough money on this card, or its limit is reached. Nothing was saved: try another card."
+            }
+            UNREACHABLE => {
+                "The bank could not be reached. Nothing was saved: try again in a moment."
+            }
+            says => says,
+        }
+    }
 }
 
 /// What a card does when its buyer is there.
@@ -83,6 +99,8 @@ const DECLINED: &str =
     "The bank declined the payment. Nothing was charged: try another card, or ask your bank.";
 const TOO_LITTLE: &str =
     "There isn't enough money on this card, or its limit is reached. Try another way to pay.";
+const UNREACHABLE: &str =
+    "The bank could not be reached. Nothing was charged: try again in a moment.";
 const UNCONFIRMED: &str = "The bank wants you to confirm the payment, and that didn't succeed. Try again, or pay in another way.";
 
 const fn declined(decline_code: &'static str, shown: &'static str, says: &'static str) -> Decline {
@@ -118,10 +136,7 @@ static WRONG_CVC: Decline = refused(
     "incorrect_cvc",
     "The card's security code is wrong. Check it and try again.",
 );
-static UNREACHED: Decline = refused(
-    "processing_error",
-    "The bank could not be reached. Nothing was charged: try again in a moment.",
-);
+static UNREACHED: Decline = refused("processing_error", UNREACHABLE);
 /// The buyer didn't show the bank who they are.
 pub static NOT_AUTHENTICATED: Decline =
     refused("payment_intent_authentication_failure", UNCONFIRMED);
