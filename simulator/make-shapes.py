@@ -29,10 +29,18 @@ def disputed(t):
     return t.replace(f"visa_compliance{fee}", f"visa_compliance{fee} mastercard_compliance{fee}")
 
 
+def with_components(t):
+    """async-stripe 1.0.0-rc.10 has two more components."""
+    flag = "{*enabled:bool}"
+    t = t.replace("components{buy_button", f"components{{active_entitlements{flag} buy_button", 1)
+    return t.replace(" customer_sheet", f" customer_portal{flag} customer_sheet", 1)
+
+
 OVERLAY = {
     "POST /v1/charges/{charge}/dispute": disputed,
     "POST /v1/disputes/{dispute}": disputed,
     "POST /v1/checkout/sessions": endive,
+    "POST /v1/customer_sessions": with_components,
     "POST /v1/payment_intents": endive,
     "POST /v1/payment_intents/{intent}": endive,
     "POST /v1/payment_intents/{intent}/confirm": endive,

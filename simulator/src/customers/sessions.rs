@@ -24,8 +24,10 @@ const USAGE: &str = "payment_method_save_usage";
 const OVERRIDE: &str = "payment_method_save_allow_redisplay_override";
 
 /// Each component with its features.
-const COMPONENTS: [(&str, &[&str]); 5] = [
+const COMPONENTS: [(&str, &[&str]); 7] = [
+    ("active_entitlements", &[]),
     ("buy_button", &[]),
+    ("customer_portal", &[]),
     ("customer_sheet", &[FILTERS, REMOVE]),
     (
         "mobile_payment_element",
