@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Call;
 use crate::{
@@ -209,9 +209,11 @@ fn inflate(tx: &Tx<'_>, field: &mut Value) {
     }
 }
 
-/// Lists that an object carries only when they are expanded, and then their first page only.
+/// Lists that an object carries only when they are expanded, and then their first page only. A deleted one has none.
 fn latent(tx: &Tx<'_>, value: &Value, name: &str) -> Option<Value> {
-    let id = value["id"].as_str()?;
+    let id = value["id"]
+        .as_str()
+        .filter(|_| value["deleted"] != json!(true))?;
     let children = |kind: Kind, field: &'static str, url: &str| {
         let mut found: Vec<Value> = tx
             .store()

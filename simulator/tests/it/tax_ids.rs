@@ -170,3 +170,18 @@ async fn a_second_one_of_the_same_is_refused_or_made() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_deleted_customer_has_nothing_to_expand() {
+    let stripe = Stripe::start().await;
+    let ann = stripe.post("/v1/customers", "name=Ann").await;
+    let at = format!("/v1/customers/{}", ann["id"].as_str().expect("an id"));
+    stripe.send("DELETE", &at, "", &[]).await;
+    let gone = stripe
+        .get(&format!("{at}?expand[]=tax_ids&expand[]=subscriptions"))
+        .await;
+    assert_eq!(
+        gone,
+        json!({ "id": ann["id"], "object": "customer", "deleted": true })
+    );
+}
