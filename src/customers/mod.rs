@@ -1,4 +1,4 @@
-//! Customers: a buyer's Stripe customer on a seller's account, and the payment methods that they have saved there.
+//! Customers: a buyer's Stripe customer on a seller's account, and the payment methods and tax ids that they have saved there.
 //!
 //! It is made when the buyer first saves something there, once for each buyer, account and mode. Only users have one: it is
 //! theirs by their id and never by their address, which nobody has verified. A guest has neither, so a guest saves nothing.
