@@ -112,7 +112,7 @@ pub enum Job {
     KeepBooks,
     /// Recurring: look for money that is owed and that nothing moves.
     Reconcile,
-    /// Send a mail about an order, a payment, a refund or a dispute; `what` is one of `notify`'s.
+    /// Send a mail about an order, a payment, a refund, a dispute or an address; `what` is one of `notify`'s.
     Mail {
         what: String,
         #[serde(default)]

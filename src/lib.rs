@@ -125,7 +125,13 @@ fn cors(config: &Config) -> CorsLayer {
         .redirect_origins
         .iter()
         .filter_map(|origin| HeaderValue::from_str(origin).ok());
-    let names = ["idempotency-key", "order-secret", "x-request-id"].map(HeaderName::from_static);
+    let names = [
+        "guest-token",
+        "idempotency-key",
+        "order-secret",
+        "x-request-id",
+    ]
+    .map(HeaderName::from_static);
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])

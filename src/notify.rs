@@ -1,13 +1,14 @@
 //! The mails to buyers and sellers.
 
+mod addresses;
 mod cards;
 mod shipments;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::ids::RowId;
 use souk_entity::{
-    OrderId, PaymentId, RefundId, SellerId, ShipmentId, Timestamp, dispute, early_fraud_warning,
-    order, payment, payment_order, payout, refund,
+    AddressVerificationId, OrderId, PaymentId, RefundId, SellerId, ShipmentId, Timestamp, dispute,
+    early_fraud_warning, order, payment, payment_order, payout, refund,
 };
 
 use crate::app::App;
@@ -36,8 +37,14 @@ pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<(
     if what == "card_expires" {
         return cards::send(app, about).await;
     }
-    if about.split('_').next() == Some(ShipmentId::PREFIX) {
-        return shipments::send(app, what, &ShipmentId::from(about)).await;
+    match about.split('_').next() {
+        Some(ShipmentId::PREFIX) => {
+            return shipments::send(app, what, &ShipmentId::from(about)).await;
+        }
+        Some(AddressVerificationId::PREFIX) => {
+            return addresses::send(app, &AddressVerificationId::from(about)).await;
+        }
+        _ => {}
     }
     let subject = find(app, about).await?;
     let unknown = || Error::internal(format!("no mail is called {what}"));

@@ -564,10 +564,11 @@ async fn sweep_saved_cards(app: &App) -> Result<()> {
     customers::expiry::tell(app).await
 }
 
-/// Deletes answered requests' keys, and logins, whose time is over.
+/// Deletes answered requests' keys, logins, and proofs of addresses, whose time is over.
 async fn tidy(app: &App) -> Result<()> {
     let tx = app.db.begin_write().await?;
     http::delete_expired_keys(&tx).await?;
     identity::delete_expired_sessions(&tx).await?;
+    identity::addresses::delete_old(&tx).await?;
     tx.commit().await
 }

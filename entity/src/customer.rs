@@ -1,4 +1,5 @@
-//! Customers: a buyer's Stripe customer on a seller's account, once for each buyer, account and mode.
+//! Customers: a buyer's Stripe customer on a seller's account, once for each buyer, account and mode. The buyer is a user, or a guest
+//! by an address that they have proved to be theirs.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +27,10 @@ pub struct Address {
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: CustomerId,
-    pub user_id: UserId,
+    /// Whose it is. None: a guest's.
+    pub user_id: Option<UserId>,
+    /// A guest's proved address, in lower case. None: a user's.
+    pub verified_email: Option<String>,
     pub stripe_account: AccountId,
     pub livemode: bool,
     /// Stripe's `cus_…`, once Stripe has made it. None again: it was deleted there.

@@ -61,6 +61,8 @@ row_ids! {
     SessionId = "ses";
     /// A refresh token's row.
     RefreshTokenId = "rft";
+    /// A proof that a mail address is somebody's.
+    AddressVerificationId = "avr";
     /// A seller.
     SellerId = "sel";
     /// A buyer's customer on a seller's account.

@@ -1,5 +1,6 @@
 //! Souk's tables, one a file, with their id newtypes and status enums. No rules live here.
 
+pub mod address_verification;
 pub mod application_fee_movement;
 pub mod application_fee_refund;
 pub mod audit_entry;

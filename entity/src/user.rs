@@ -28,6 +28,8 @@ pub struct Model {
     pub id: UserId,
     /// Lower case, unique.
     pub email: String,
+    /// When they proved that the address is theirs.
+    pub email_verified_at: Option<Timestamp>,
     pub name: String,
     /// A PHC string (argon2id).
     pub password_hash: String,

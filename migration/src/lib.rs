@@ -52,6 +52,7 @@ mod m20261130_000049_setup_sessions;
 mod m20261130_000050_tax_ids;
 mod m20261130_000051_setup_returns;
 mod m20261130_000059_lighter_sales;
+mod m20261130_000060_address_verifications;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -107,6 +108,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000050_tax_ids::Migration),
             Box::new(m20261130_000051_setup_returns::Migration),
             Box::new(m20261130_000059_lighter_sales::Migration),
+            Box::new(m20261130_000060_address_verifications::Migration),
         ]
     }
 }

@@ -7,13 +7,14 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
 };
 use souk_entity::customer::{self, Address, Column as C};
-use souk_entity::{AccountId, CustomerId, JsonText, Metadata, user};
+use souk_entity::{AccountId, CustomerId, JsonText, Metadata};
 
 use super::{DEFAULT_METHOD, IN_METADATA, find, lock, methods, row, tax_ids};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::findings::{self, NewFinding};
+use crate::identity::Buyer;
 use crate::ids;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::customers::{self as requests, CustomerFields, METADATA_CUSTOMER};
@@ -30,10 +31,10 @@ const OURS: &str = "souk_";
 /// Stripe's refusal, or no answer.
 pub async fn ensure(
     app: &App,
-    user: &user::Model,
+    buyer: &Buyer,
     account: &AccountId,
 ) -> Result<(customer::Model, String)> {
-    let row = row(app, user, account).await?;
+    let row = row(app, buyer, account).await?;
     if let Some(known) = row.stripe_customer.clone() {
         return Ok((row, known));
     }

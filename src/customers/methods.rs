@@ -10,14 +10,14 @@ use sea_orm::{
 };
 use serde_json::json;
 use souk_entity::payment_method::{self, Column as C};
-use souk_entity::{CustomerId, SetupIntentId, customer, seller, user};
+use souk_entity::{CustomerId, SetupIntentId, customer, seller};
 
-use super::{DEFAULT_METHOD, find, lock, note_changes};
+use super::{DEFAULT_METHOD, find, is_of, lock, note_changes, theirs};
 use crate::app::App;
 use crate::audit;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::identity::Caller;
+use crate::identity::Buyer;
 use crate::ids;
 use crate::stripe::requests::customers as requests;
 use crate::stripe::views::PaymentMethodView;
@@ -180,7 +180,7 @@ pub(super) async fn detach_all(tx: &Tx, customer: &CustomerId) -> Result<()> {
 /// 404.
 pub async fn of_buyer<D: ConnectionTrait>(
     db: &D,
-    user: &user::Model,
+    buyer: &Buyer,
     id: &str,
 ) -> Result<(payment_method::Model, customer::Model)> {
     let missing = Error::NotFound("payment method");
@@ -192,7 +192,7 @@ pub async fn of_buyer<D: ConnectionTrait>(
         return Err(missing);
     };
     match find(db, &row.customer_id).await? {
-        Some(customer) if customer.user_id == user.id => Ok((row, customer)),
+        Some(customer) if is_of(&customer, buyer) => Ok((row, customer)),
         _ => Err(missing),
     }
 }
@@ -200,7 +200,7 @@ pub async fn of_buyer<D: ConnectionTrait>(
 /// The payment methods that a buyer has saved and that are still theirs, all or those with one seller.
 pub async fn saved<D: ConnectionTrait>(
     db: &D,
-    user: &user::Model,
+    buyer: &Buyer,
     livemode: bool,
     with: Option<&seller::Model>,
 ) -> Result<(
@@ -209,7 +209,7 @@ pub async fn saved<D: ConnectionTrait>(
 )> {
     use customer::Column as K;
     let mut customers = customer::Entity::find()
-        .filter(K::UserId.eq(user.id.clone()))
+        .filter(theirs(buyer))
         .filter(K::Livemode.eq(livemode));
     if let Some(seller) = with {
         let account = seller.stripe_account.as_ref().map_or("", AsRef::as_ref);
@@ -228,24 +228,24 @@ pub async fn saved<D: ConnectionTrait>(
 /// job, so that of two choices the later one is the last that Stripe hears of.
 ///
 /// # Errors
-/// 404 for one that isn't the caller's.
+/// 404 for one that isn't the buyer's.
 pub async fn make_default(
     app: &App,
-    caller: &Caller,
+    buyer: &Buyer,
     id: &str,
 ) -> Result<(payment_method::Model, customer::Model)> {
-    let (_, customer) = of_buyer(&app.db.read, &caller.user, id).await?;
+    let (_, customer) = of_buyer(&app.db.read, buyer, id).await?;
     let tx = app.db.begin_write().await?;
     let mut customer = lock(&tx, &customer.id).await?;
     // It may have been detached since.
-    let (method, _) = of_buyer(&tx, &caller.user, id).await?;
+    let (method, _) = of_buyer(&tx, buyer, id).await?;
     if customer.default_payment_method.as_deref() == Some(id) {
         return Ok((method, customer));
     }
     customer.default_payment_method = Some(id.to_owned());
     let changed = BTreeSet::from([DEFAULT_METHOD.to_owned()]);
     let customer = note_changes(&tx, customer, changed).await?;
-    let actor = caller.principal();
+    let actor = buyer.actor();
     audit::record(&tx, &actor, "payment_method.made_default", id, json!({})).await?;
     tx.commit().await?;
     Ok((method, customer))
@@ -255,13 +255,13 @@ pub async fn make_default(
 /// (docs.stripe.com/api/payment_methods/detach).
 ///
 /// # Errors
-/// 404 for one that isn't the caller's; no answer from Stripe.
+/// 404 for one that isn't the buyer's; no answer from Stripe.
 pub async fn detach(
     app: &App,
-    caller: &Caller,
+    buyer: &Buyer,
     id: &str,
 ) -> Result<(payment_method::Model, customer::Model)> {
-    let (method, customer) = of_buyer(&app.db.read, &caller.user, id).await?;
+    let (method, customer) = of_buyer(&app.db.read, buyer, id).await?;
     let scope = app.stripe.at(&customer.stripe_account);
     // Detaching twice does no harm, so each request has a new key.
     let key = format!("detach:{}", ids::random_token());
@@ -284,7 +284,7 @@ pub async fn detach(
     let tx = app.db.begin_write().await?;
     let mut customer = lock(&tx, &customer.id).await?;
     if detached(&tx, id).await? {
-        let actor = caller.principal();
+        let actor = buyer.actor();
         audit::record(&tx, &actor, "payment_method.detached", id, json!({})).await?;
     }
     if customer.default_payment_method.as_deref() == Some(id) {

@@ -1,11 +1,12 @@
 //! Customers: a buyer's Stripe customer on a seller's account, and the payment methods and tax ids that they have saved there.
 //!
-//! It is made when the buyer first saves something there, once for each buyer, account and mode. Only users have one: it is
-//! theirs by their id and never by their address, which nobody has verified. A guest has neither, so a guest saves nothing.
+//! It is made when the buyer first saves something there, once for each buyer, account and mode. A user's is theirs by their id and
+//! never by their address. A guest's is theirs by an address that they have proved; whoever only types an address has none.
 
 pub mod at_stripe;
 pub mod events;
 pub mod expiry;
+pub mod guests;
 pub mod methods;
 pub mod routes;
 pub mod tax_ids;
@@ -25,6 +26,7 @@ use crate::app::App;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::http::{check_metadata, merge_metadata};
+use crate::identity::Buyer;
 use crate::jobs::{self, Job};
 use crate::stripe::key_until;
 use crate::{audit, countries, ids};
@@ -40,16 +42,47 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &CustomerId) -> Result<Option<
     Ok(customer::Entity::find_by_id(id.clone()).one(db).await?)
 }
 
+/// Whether a customer is a buyer's.
+pub fn is_of(customer: &customer::Model, buyer: &Buyer) -> bool {
+    match buyer {
+        Buyer::User(caller) => customer.user_id.as_ref() == Some(caller.id()),
+        Buyer::Guest(address) => customer.verified_email.as_ref() == Some(&address.email),
+    }
+}
+
+/// Where mail to a customer goes: a user's address, or the one that a guest has proved.
+///
+/// # Errors
+/// The database failed.
+pub async fn address(app: &App, customer: &customer::Model) -> Result<String> {
+    let nobody = || Error::internal(format!("{} is nobody's", customer.id));
+    let Some(user) = &customer.user_id else {
+        return customer.verified_email.clone().ok_or_else(nobody);
+    };
+    let user = user::Entity::find_by_id(user.clone()).one(&app.db.read);
+    let user = user.await?.ok_or_else(nobody)?;
+    Ok(user.email)
+}
+
+/// The customers of a buyer.
+fn theirs(buyer: &Buyer) -> Expr {
+    use customer::Column as C;
+    match buyer {
+        Buyer::User(caller) => C::UserId.eq(caller.id().clone()),
+        Buyer::Guest(address) => C::VerifiedEmail.eq(address.email.as_str()),
+    }
+}
+
 /// A buyer's customer on an account.
 pub async fn of_buyer<C: ConnectionTrait>(
     db: &C,
-    user: &user::Model,
+    buyer: &Buyer,
     account: &AccountId,
     livemode: bool,
 ) -> Result<Option<customer::Model>> {
     use customer::Column as C;
     Ok(customer::Entity::find()
-        .filter(C::UserId.eq(user.id.clone()))
+        .filter(theirs(buyer))
         .filter(C::StripeAccount.eq(account.clone()))
         .filter(C::Livemode.eq(livemode))
         .one(db)
@@ -99,22 +132,28 @@ async fn lock(tx: &Tx, id: &CustomerId) -> Result<customer::Model> {
 
 /// The buyer's customer on an account, whose row is written now if there is none. The unique index decides between two at
 /// once. Nothing is asked of Stripe.
-async fn row(app: &App, user: &user::Model, account: &AccountId) -> Result<customer::Model> {
+async fn row(app: &App, buyer: &Buyer, account: &AccountId) -> Result<customer::Model> {
     use customer::Column as C;
     let livemode = app.stripe.livemode();
-    if let Some(row) = of_buyer(&app.db.read, user, account, livemode).await? {
+    if let Some(row) = of_buyer(&app.db.read, buyer, account, livemode).await? {
         return Ok(row);
     }
     let tx = app.db.begin_write().await?;
+    let user = buyer.user().map(|caller| &caller.user);
+    let owner = match buyer {
+        Buyer::User(_) => C::UserId,
+        Buyer::Guest(_) => C::VerifiedEmail,
+    };
     let new = customer::Model {
         id: ids::new(tx.now()),
-        user_id: user.id.clone(),
+        user_id: user.map(|user| user.id.clone()),
+        verified_email: user.is_none().then(|| buyer.email().to_owned()),
         stripe_account: account.clone(),
         livemode,
         stripe_customer: None,
         deleted_customer: None,
-        name: Some(user.name.clone()),
-        email: Some(user.email.clone()),
+        name: user.map(|user| user.name.clone()),
+        email: Some(buyer.email().to_owned()),
         phone: None,
         address: None,
         metadata: JsonText::default(),
@@ -127,10 +166,15 @@ async fn row(app: &App, user: &user::Model, account: &AccountId) -> Result<custo
         created_at: tx.now(),
         updated_at: tx.now(),
     };
+    if let Some(user) = user {
+        // Who takes a guest's customer over (`guests`) locks the user first, too: so the two wait for each other in one order.
+        let user = user::Entity::find_by_id(user.id.clone()).lock_shared();
+        user.one(&tx).await?;
+    }
     let id = new.id.clone();
     let inserted = customer::Entity::insert(new.into_active_model())
         .on_conflict(
-            OnConflict::columns([C::UserId, C::StripeAccount, C::Livemode])
+            OnConflict::columns([owner, C::StripeAccount, C::Livemode])
                 .do_nothing()
                 .to_owned(),
         )
@@ -138,10 +182,10 @@ async fn row(app: &App, user: &user::Model, account: &AccountId) -> Result<custo
         .await;
     if db::inserted(inserted)?.is_some_and(|rows| rows > 0) {
         let data = json!({ "stripe_account": account });
-        let actor = user.id.as_ref();
-        audit::record(&tx, actor, "customer.created", id.as_ref(), data).await?;
+        let actor = buyer.actor();
+        audit::record(&tx, &actor, "customer.created", id.as_ref(), data).await?;
     }
-    let row = of_buyer(&tx, user, account, livemode).await?;
+    let row = of_buyer(&tx, buyer, account, livemode).await?;
     tx.commit().await?;
     row.ok_or_else(|| Error::internal("a customer went away"))
 }
@@ -165,12 +209,12 @@ pub struct CustomerChange {
 /// Names the field that is wrong.
 pub async fn update(
     app: &App,
-    user: &user::Model,
+    buyer: &Buyer,
     account: &AccountId,
     change: CustomerChange,
 ) -> Result<customer::Model> {
     check(&change)?;
-    let id = row(app, user, account).await?.id;
+    let id = row(app, buyer, account).await?.id;
     let tx = app.db.begin_write().await?;
     let mut row = lock(&tx, &id).await?;
     let mut changed = BTreeSet::new();
@@ -197,8 +241,8 @@ pub async fn update(
         return Ok(row);
     }
     let row = note_changes(&tx, row, changed).await?;
-    let actor = user.id.as_ref();
-    audit::record(&tx, actor, "customer.updated", id.as_ref(), json!({})).await?;
+    let actor = buyer.actor();
+    audit::record(&tx, &actor, "customer.updated", id.as_ref(), json!({})).await?;
     tx.commit().await?;
     Ok(row)
 }

@@ -1,6 +1,7 @@
-//! Customers and saved payment methods over HTTP.
+//! Customers and saved payment methods over HTTP, and the proof of an address that a guest needs for them.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -8,7 +9,10 @@ use serde::{Deserialize, Serialize};
 use souk_entity::customer::{self, Address};
 use souk_entity::payment_method::{self, Column as C};
 use souk_entity::tax_id::{self, TaxIdStatus};
-use souk_entity::{AccountId, CustomerId, Metadata, SellerId, TaxIdId, Timestamp, UserId, seller};
+use souk_entity::{
+    AccountId, AddressVerificationId, CustomerId, Metadata, SellerId, TaxIdId, Timestamp, UserId,
+    seller,
+};
 use validator::Validate;
 
 use crate::app::App;
@@ -17,15 +21,20 @@ use crate::http::{
     Answer, Empty, Filters, IdempotentJson, JsonObject, List, Paginate, Path, Unpaged, ValidJson,
     deserialize_some, page_by_time,
 };
-use crate::identity::Caller;
+use crate::identity::{Buyer, Caller, CodeSender, MaybeCaller, RateLimited, addresses};
 use crate::sellers;
 
 use super::tax_ids::NewTaxId;
-use super::{CustomerChange, methods, tax_ids};
+use super::{CustomerChange, guests, methods, tax_ids};
 
 /// The room's routes.
 pub fn router() -> Router<App> {
     Router::new()
+        .route("/v1/address_verifications", post(verify_address))
+        .route(
+            "/v1/address_verifications/{id}/confirm",
+            post(confirm_address),
+        )
         .route("/v1/customers", get(list))
         .route("/v1/customers/me", get(read_own).patch(update_own))
         .route("/v1/customers/{id}", get(read))
@@ -38,11 +47,83 @@ pub fn router() -> Router<App> {
         .route("/v1/payment_methods/{id}/detach", post(detach))
 }
 
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct AddressVerificationCreate {
+    /// Checked by the domain.
+    email: String,
+}
+
+#[derive(Serialize)]
+struct AddressVerificationView {
+    id: AddressVerificationId,
+    object: &'static str,
+    email: String,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+}
+
+/// The same for everybody, whoever's the address is.
+async fn verify_address(
+    _: RateLimited,
+    State(app): State<App>,
+    sender: CodeSender,
+    ValidJson(new): ValidJson<AddressVerificationCreate>,
+) -> Result<(StatusCode, Json<AddressVerificationView>)> {
+    let row = addresses::open(&app, &sender, &new.email).await?;
+    let view = AddressVerificationView {
+        id: row.id,
+        object: "address_verification",
+        email: row.email,
+        expires_at: row.expires_at,
+        created_at: row.created_at,
+    };
+    Ok((StatusCode::ACCEPTED, Json(view)))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct AddressConfirmation {
+    #[validate(length(min = 8, max = 8, message = "code has 8 digits."))]
+    code: String,
+}
+
+#[derive(Serialize)]
+struct VerifiedAddressView {
+    id: AddressVerificationId,
+    object: &'static str,
+    email: String,
+    verified_at: Timestamp,
+    guest_token: Option<String>,
+    /// Seconds.
+    expires_in: Option<i64>,
+}
+
+async fn confirm_address(
+    _: RateLimited,
+    State(app): State<App>,
+    MaybeCaller(caller): MaybeCaller,
+    Path(id): Path<AddressVerificationId>,
+    ValidJson(given): ValidJson<AddressConfirmation>,
+) -> Answer<VerifiedAddressView> {
+    let proved = guests::prove(&app, caller.as_ref(), &id, &given.code).await?;
+    let expires_in = proved.token.as_ref().map(|_| addresses::TOKEN_SECONDS);
+    Ok(Json(VerifiedAddressView {
+        id,
+        object: "verified_address",
+        email: proved.email,
+        verified_at: proved.at,
+        guest_token: proved.token,
+        expires_in,
+    }))
+}
+
 #[derive(Serialize)]
 struct CustomerView {
     id: CustomerId,
     object: &'static str,
-    user_id: UserId,
+    /// None: a guest's.
+    user_id: Option<UserId>,
     seller_id: Option<SellerId>,
     stripe_customer: Option<String>,
     livemode: bool,
@@ -129,11 +210,11 @@ async fn whole(app: &App, row: customer::Model, seller: Option<SellerId>) -> Ans
 
 async fn read_own(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Unpaged(OfSeller { seller_id }, _): Unpaged<OfSeller>,
 ) -> Answer<CustomerView> {
     let (seller, account) = account_of(&app, &seller_id).await?;
-    let row = super::of_buyer(&app.db.read, &caller.user, &account, app.stripe.livemode()).await?;
+    let row = super::of_buyer(&app.db.read, &buyer, &account, app.stripe.livemode()).await?;
     let row = row.ok_or(Error::NotFound("customer"))?;
     whole(&app, row, Some(seller.id)).await
 }
@@ -161,7 +242,7 @@ fn some_address<'de, D: serde::Deserializer<'de>>(
 
 async fn update_own(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     ValidJson(new): ValidJson<CustomerUpdate>,
 ) -> Answer<CustomerView> {
     let (seller, account) = account_of(&app, &new.seller_id).await?;
@@ -171,14 +252,14 @@ async fn update_own(
         address: new.address,
         metadata: new.metadata,
     };
-    let row = super::update(&app, &caller.user, &account, change).await?;
+    let row = super::update(&app, &buyer, &account, change).await?;
     whole(&app, row, Some(seller.id)).await
 }
 
 /// For the buyer, the seller's owner and admins; 404 for anyone else.
 async fn read(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Path(id): Path<CustomerId>,
 ) -> Answer<CustomerView> {
     let missing = Error::NotFound("customer");
@@ -186,10 +267,11 @@ async fn read(
         return Err(missing);
     };
     let seller = sellers::by_account(&app.db.read, &row.stripe_account, row.livemode).await?;
-    let owns = seller
-        .as_ref()
-        .is_some_and(|one| one.owner_id == *caller.id());
-    if !owns && row.user_id != *caller.id() && !caller.is_admin() {
+    let may_see = buyer.user().is_some_and(|caller| {
+        let owner = seller.as_ref().map(|one| &one.owner_id);
+        owner == Some(caller.id()) || caller.is_admin()
+    });
+    if !may_see && !super::is_of(&row, &buyer) {
         return Err(missing);
     }
     whole(&app, row, seller.map(|seller| seller.id)).await
@@ -239,16 +321,16 @@ struct TaxIdCreate {
 
 async fn add_tax_id(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     request: IdempotentJson<TaxIdCreate>,
 ) -> Result<Response> {
-    let principal = caller.principal();
+    let principal = buyer.principal();
     let may_resume = request.may_resume();
     let work = async |id: TaxIdId, new: TaxIdCreate| {
         let (seller, account) = account_of(&app, &new.seller_id).await?;
         let (kind, value) = (new.r#type, new.value);
         let new = NewTaxId { kind, value };
-        let row = tax_ids::add(&app, &caller, &account, (id, may_resume), new).await?;
+        let row = tax_ids::add(&app, &buyer, &account, (id, may_resume), new).await?;
         Ok(tax_id_view(row, Some(seller.id)))
     };
     request.once(&app, &principal, work).await
@@ -256,21 +338,21 @@ async fn add_tax_id(
 
 async fn read_tax_id(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Path(id): Path<TaxIdId>,
 ) -> Answer<TaxIdView> {
-    let row = tax_ids::of_buyer(&app, &caller, &id).await?;
+    let row = tax_ids::of_buyer(&app, &buyer, &id).await?;
     let seller = seller_of(&app, &row.stripe_account, row.livemode).await?;
     Ok(Json(tax_id_view(row, seller)))
 }
 
 async fn remove_tax_id(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Path(id): Path<TaxIdId>,
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<TaxIdView> {
-    let row = tax_ids::remove(&app, &caller, &id).await?;
+    let row = tax_ids::remove(&app, &buyer, &id).await?;
     let seller = seller_of(&app, &row.stripe_account, row.livemode).await?;
     Ok(Json(tax_id_view(row, seller)))
 }
@@ -331,7 +413,7 @@ struct MethodFilters {
 
 async fn list_methods(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Filters(filters, paging): Filters<MethodFilters>,
 ) -> Answer<List<PaymentMethodView>> {
     let (db, livemode) = (&app.db.read, app.stripe.livemode());
@@ -342,8 +424,8 @@ async fn list_methods(
         }
         None => None,
     };
-    let (customers, query) = methods::saved(db, &caller.user, livemode, with.as_ref()).await?;
-    let (_, visible) = methods::saved(db, &caller.user, livemode, None).await?;
+    let (customers, query) = methods::saved(db, &buyer, livemode, with.as_ref()).await?;
+    let (_, visible) = methods::saved(db, &buyer, livemode, None).await?;
     let (rows, has_more) = page_by_time(query, visible, &paging, (C::CreatedAt, C::Id), db).await?;
     let mut views = Vec::with_capacity(rows.len());
     for row in rows {
@@ -364,30 +446,27 @@ async fn shown(
 
 async fn read_method(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Path(id): Path<String>,
 ) -> Answer<PaymentMethodView> {
-    shown(
-        &app,
-        methods::of_buyer(&app.db.read, &caller.user, &id).await?,
-    )
-    .await
+    let found = methods::of_buyer(&app.db.read, &buyer, &id).await?;
+    shown(&app, found).await
 }
 
 async fn make_default(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Path(id): Path<String>,
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<PaymentMethodView> {
-    shown(&app, methods::make_default(&app, &caller, &id).await?).await
+    shown(&app, methods::make_default(&app, &buyer, &id).await?).await
 }
 
 async fn detach(
     State(app): State<App>,
-    caller: Caller,
+    buyer: Buyer,
     Path(id): Path<String>,
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<PaymentMethodView> {
-    shown(&app, methods::detach(&app, &caller, &id).await?).await
+    shown(&app, methods::detach(&app, &buyer, &id).await?).await
 }

@@ -1,5 +1,7 @@
-//! Users and their passwords, sessions with their tokens, and the extractors of the caller.
+//! Users and their passwords, sessions with their tokens, addresses that are proved, and the extractors of whoever calls.
 
+pub mod addresses;
+mod buyer;
 mod caller;
 mod passwords;
 pub mod routes;
@@ -17,8 +19,10 @@ pub use souk_entity::user::Role;
 use souk_entity::{Timestamp, UserId};
 use validator::ValidateEmail;
 
+pub use buyer::{Buyer, MaybeBuyer, actor};
 pub use caller::{Admin, Caller, MaybeCaller};
 pub use sessions::delete_expired_sessions;
+pub use throttle::{CodeSender, RateLimited};
 pub use tokens::{open_state, order_secret, sign_state};
 
 use crate::app::App;
@@ -221,6 +225,10 @@ pub async fn close_user(tx: &Tx, user: &user::Model, actor: &str) -> Result<()> 
             user::Column::Email,
             Expr::value(format!("{}@closed.invalid", user.id)),
         )
+        .col_expr(
+            user::Column::EmailVerifiedAt,
+            Expr::value(None::<Timestamp>),
+        )
         .col_expr(user::Column::UpdatedAt, Expr::value(tx.now()))
         .filter(user::Column::Id.eq(user.id.clone()))
         .exec(tx)
@@ -287,6 +295,7 @@ async fn insert(
     let user = user::Model {
         id: ids::new::<UserId>(now),
         email: new.email,
+        email_verified_at: None,
         name: new.name,
         password_hash,
         role,
@@ -296,6 +305,7 @@ async fn insert(
     let row = user::ActiveModel {
         id: Set(user.id.clone()),
         email: Set(user.email.clone()),
+        email_verified_at: Set(None),
         name: Set(user.name.clone()),
         password_hash: Set(user.password_hash.clone()),
         role: Set(user.role),

@@ -14,12 +14,31 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::ClientAddress;
 
-const PERIOD: Duration = Duration::from_secs(60);
+/// So many in a period.
+#[derive(Clone, Copy)]
+struct Limit {
+    times: u32,
+    period: Duration,
+}
+
+impl Limit {
+    const fn new(times: u32, seconds: u64) -> Self {
+        Self {
+            times,
+            period: Duration::from_secs(seconds),
+        }
+    }
+}
+
 /// Failed logins of one account a minute.
-const PER_ACCOUNT: u32 = 10;
-/// Calls of register, login and refresh from one address a minute. Many people share one address behind a company's
-/// gateway, or behind a proxy that TRUSTED_PROXIES doesn't name.
-const PER_ADDRESS: u32 = 1200;
+const PER_ACCOUNT: Limit = Limit::new(10, 60);
+/// Calls of routes that anybody may call, such as login, from one address a minute. Many people share one address behind a
+/// company's gateway, or behind a proxy that TRUSTED_PROXIES doesn't name.
+const PER_ADDRESS: Limit = Limit::new(1200, 60);
+/// Codes that are mailed to one mail address in a quarter of an hour, which is as long as one lives.
+const CODES_PER_EMAIL: Limit = Limit::new(3, 900);
+/// Codes that are mailed at the wish of one address in a quarter of an hour.
+const CODES_PER_ADDRESS: Limit = Limit::new(100, 900);
 
 /// With so many keys, full allowances are dropped; a new one is full anyway.
 const SWEEP_ABOVE: usize = 10_000;
@@ -27,7 +46,7 @@ const SWEEP_ABOVE: usize = 10_000;
 static ALLOWANCES: LazyLock<Allowances> = LazyLock::new(Allowances::default);
 
 /// Extracted by expensive routes that anybody may call: 429 for an address that calls too often.
-pub(super) struct RateLimited;
+pub struct RateLimited;
 
 impl FromRequestParts<App> for RateLimited {
     type Rejection = Error;
@@ -40,6 +59,30 @@ impl FromRequestParts<App> for RateLimited {
         let key = format!("address {}", network(address));
         ALLOWANCES.take(key, PER_ADDRESS, Instant::now())?;
         Ok(Self)
+    }
+}
+
+/// Who asks for a code to be mailed, by the address that they call from.
+pub struct CodeSender(Option<String>);
+
+impl FromRequestParts<App> for CodeSender {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, app).await?;
+        Ok(Self(address.map(network)))
+    }
+}
+
+impl CodeSender {
+    /// Uses one code to a mail address; 429 after too many. Whether the address is anybody's makes no difference.
+    pub(super) fn use_one(&self, email: &str) -> Result<()> {
+        if let Some(network) = &self.0 {
+            let key = format!("codes from {network}");
+            ALLOWANCES.take(key, CODES_PER_ADDRESS, Instant::now())?;
+        }
+        let key = format!("codes to {email}");
+        ALLOWANCES.take(key, CODES_PER_EMAIL, Instant::now())
     }
 }
 
@@ -78,15 +121,15 @@ struct Allowances {
 }
 
 impl Allowances {
-    /// Uses one of `limit` a period.
-    fn take(&self, key: String, limit: u32, now: Instant) -> Result<()> {
+    /// Uses one of a limit.
+    fn take(&self, key: String, limit: Limit, now: Instant) -> Result<()> {
         let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= SWEEP_ABOVE {
             all.retain(|_, full_at| *full_at > now);
         }
         let full_at = all.entry(key).or_insert(now);
-        let used_until = (*full_at).max(now) + PERIOD / limit;
-        let wait = used_until.saturating_duration_since(now + PERIOD);
+        let used_until = (*full_at).max(now) + limit.period / limit.times;
+        let wait = used_until.saturating_duration_since(now + limit.period);
         if !wait.is_zero() {
             return Err(Error::TooManyRequests {
                 retry_after: i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i64::MAX),
@@ -96,10 +139,10 @@ impl Allowances {
         Ok(())
     }
 
-    fn give_back(&self, key: &str, limit: u32) {
+    fn give_back(&self, key: &str, limit: Limit) {
         let mut all = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(full_at) = all.get_mut(key) {
-            *full_at -= PERIOD / limit;
+            *full_at -= limit.period / limit.times;
         }
     }
 }
@@ -108,8 +151,11 @@ impl Allowances {
 mod tests {
     use super::*;
 
+    const TEN: Limit = Limit::new(10, 60);
+    const PERIOD: Duration = TEN.period;
+
     fn take(all: &Allowances, key: &str, now: Instant) -> Result<()> {
-        all.take(key.to_owned(), 10, now)
+        all.take(key.to_owned(), TEN, now)
     }
 
     #[test]
@@ -137,7 +183,7 @@ mod tests {
         let (all, now) = (Allowances::default(), Instant::now());
         for _ in 0..100 {
             take(&all, "a", now).expect("never used up");
-            all.give_back("a", 10);
+            all.give_back("a", TEN);
         }
     }
 

@@ -1,5 +1,5 @@
-//! Signatures: access tokens, states that come back through a browser, and the secrets of guests' orders. Each kind has
-//! a key of its own, derived from `JWT_SECRET`, so that none can be used as another.
+//! Signatures: access tokens, states that come back through a browser, the secrets of guests' orders, and the codes that are mailed
+//! to addresses. Each kind has a key of its own, derived from `JWT_SECRET`, so that none can be used as another.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use souk_entity::{OrderId, SessionId, Timestamp, UserId};
+use souk_entity::{AddressVerificationId, OrderId, SessionId, Timestamp, UserId};
 
 use crate::app::App;
 use crate::config::Config;
@@ -24,6 +24,9 @@ const ACCESS_TYPE: &str = "at+jwt";
 const ACCESS_KEY: &str = "souk access token 1";
 const STATE_KEY: &str = "souk state 1";
 const ORDER_KEY: &str = "souk order secret 1";
+const ADDRESS_KEY: &str = "souk address code 1";
+/// How many codes there are: those of eight digits.
+const CODES: u64 = 100_000_000;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
@@ -114,6 +117,15 @@ pub fn order_secret(app: &App, order: &OrderId) -> String {
         "ors_{}",
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     )
+}
+
+/// The code that proves an address, eight digits. It is derived from the verification's id, so neither a row nor a job holds it.
+pub(super) fn address_code(config: &Config, id: &AddressVerificationId) -> String {
+    let mac = mac(&derived_key(config, ADDRESS_KEY), id.as_ref().as_bytes());
+    let bytes: [u8; 32] = mac.finalize().into_bytes().into();
+    let [a, b, c, d, e, f, g, h, ..] = bytes;
+    let number = u64::from_be_bytes([a, b, c, d, e, f, g, h]) % CODES;
+    format!("{number:08}")
 }
 
 fn state(config: &Config, purpose: &str, subject: &str, expires: Timestamp) -> String {
@@ -261,6 +273,17 @@ mod tests {
         let underived = jsonwebtoken::encode(&header, &good_claims(), &raw).expect("signs");
         assert!(!is_read(&underived), "the setting itself is no key");
         assert!(!is_read("") && !is_read("a.b.c") && !is_read(&good[..good.len() - 1]));
+    }
+
+    #[test]
+    fn a_code_has_eight_digits_and_is_of_one_verification_and_one_secret() {
+        let of = |config: &Config, id: &str| address_code(config, &AddressVerificationId::from(id));
+        let code = of(&ours(), "avr_1");
+        assert!(code.len() == 8 && code.bytes().all(|b| b.is_ascii_digit()));
+        assert_eq!(code, of(&ours(), "avr_1"));
+        assert_ne!(code, of(&ours(), "avr_2"));
+        let other = config("another secret of more than thirty-two characters");
+        assert_ne!(code, of(&other, "avr_1"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The mail about a saved card that expires.
 
 use sea_orm::EntityTrait;
-use souk_entity::{payment_method, user};
+use souk_entity::payment_method;
 
 use crate::app::App;
 use crate::error::Result;
@@ -28,13 +28,11 @@ pub(super) async fn send(app: &App, about: &str) -> Result<()> {
     let Some(customer) = customers::find(db, &card.customer_id).await? else {
         return Ok(());
     };
-    let holder = user::Entity::find_by_id(customer.user_id.clone())
-        .one(db)
-        .await?;
     let seller = sellers::by_account(db, &card.stripe_account, card.livemode).await?;
-    let (Some(holder), Some(seller)) = (holder, seller) else {
+    let Some(seller) = seller else {
         return Ok(());
     };
+    let holder = customers::address(app, &customer).await?;
     let text = format!(
         "The card ending in {} that you have saved with {} expires at the end of {expiry}. Save a new one there, so that what you \
          have agreed to be charged for can be paid: {}",
@@ -43,6 +41,6 @@ pub(super) async fn send(app: &App, about: &str) -> Result<()> {
         app.config.page("/"),
     );
     app.mailer
-        .send(&holder.email, "Your saved card expires", &text)
+        .send(&holder, "Your saved card expires", &text)
         .await
 }

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::customers;
 use crate::customers::methods::{self, Bringer};
 use crate::error::{Error, Result};
-use crate::identity::Caller;
+use crate::identity::Buyer;
 use crate::stripe::requests::customers as requests;
 use crate::stripe::requests::intents::Saving;
 use crate::stripe::views::{ChargeView, Expandable, PaymentMethodView};
@@ -34,10 +34,10 @@ pub struct Chosen {
 /// to save a card gets one.
 ///
 /// # Errors
-/// Names the field: a card that isn't the caller's, or is saved with another seller; saving without a login.
+/// Names the field: a card that isn't the buyer's, or is saved with another seller; saving as a guest whose address isn't proved.
 pub async fn choose(
     app: &App,
-    buyer: Option<&Caller>,
+    buyer: Option<&Buyer>,
     account: &AccountId,
     wish: Wish<'_>,
 ) -> Result<Chosen> {
@@ -49,13 +49,13 @@ pub async fn choose(
             } => Err(Error::no_such("payment method", "payment_method")),
             Wish { saves: true, .. } => Err(Error::invalid(
                 "save_payment_method",
-                "Log in to save a card: a guest has nobody to save it for.",
+                "Log in to save a card, or prove your address (POST /v1/address_verifications) and send the Guest-Token.",
             )),
             _ => Ok(Chosen::default()),
         };
     };
     if let Some(id) = wish.payment_method {
-        let own = methods::of_buyer(&app.db.read, &buyer.user, id).await;
+        let own = methods::of_buyer(&app.db.read, buyer, id).await;
         let (method, customer) = own.map_err(|e| match e {
             Error::NotFound(what) => Error::no_such(what, "payment_method"),
             e => e,
@@ -67,10 +67,10 @@ pub async fn choose(
         });
     }
     let customer = match wish.saves {
-        true => Some(customers::ensure(app, &buyer.user, account).await?.1),
+        true => Some(customers::ensure(app, buyer, account).await?.1),
         false => {
             let livemode = app.stripe.livemode();
-            let known = customers::of_buyer(&app.db.read, &buyer.user, account, livemode).await?;
+            let known = customers::of_buyer(&app.db.read, buyer, account, livemode).await?;
             known.and_then(|customer| customer.stripe_customer)
         }
     };

@@ -11,7 +11,7 @@ use crate::harness::{Answer, Has, Shop, TestApp, checkout_from, lines_of, text};
 
 /// All that is logged, as one text.
 #[derive(Clone, Default)]
-struct Logged(Arc<Mutex<String>>);
+pub struct Logged(Arc<Mutex<String>>);
 
 impl Visit for &Logged {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
@@ -36,7 +36,7 @@ impl<S: tracing::Subscriber> Layer<S> for Logged {
 }
 
 impl Logged {
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.0.lock().expect("nobody panicked").clone()
     }
 }

@@ -513,7 +513,7 @@ async fn each_seller_has_a_customer_of_their_own_and_strangers_see_none_of_it() 
 }
 
 #[tokio::test]
-async fn a_guest_saves_nothing_and_what_is_wrong_is_named() {
+async fn who_has_proved_no_address_saves_nothing_and_what_is_wrong_is_named() {
     let (app, shop, sam) = shop_and_buyer().await;
     let body = json!({ "seller_id": shop.id });
     app.post("/v1/setup_intents", body)

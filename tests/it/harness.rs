@@ -32,7 +32,7 @@ use souk_simulator::{
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-pub use actors::{Checkout, PASSWORD, Shop, User, checkout_from, lines_of, text};
+pub use actors::{Checkout, Guest, PASSWORD, Shop, User, checkout_from, lines_of, text};
 pub use between::Between;
 pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};

@@ -1,5 +1,6 @@
 mod access_lost;
 mod accounts_v2;
+mod address_verifications;
 mod admin;
 mod appeals;
 mod append_only;
@@ -29,6 +30,7 @@ mod evidence_pack;
 mod failed_refunds;
 mod fees;
 mod fraud_and_fees;
+mod guests;
 mod harness;
 mod idempotent_create;
 mod identity;

@@ -215,3 +215,59 @@ async fn an_upgrade_that_is_killed_in_the_middle_leaves_the_old_database_or_the_
     check_upgraded(&db, i64::from(ROWS)).await;
     db.close().await.expect("closes");
 }
+
+/// Customers had to be users' once.
+#[tokio::test]
+async fn customers_keep_their_cards_when_guests_may_have_some_and_each_is_of_one_buyer() {
+    const GUESTS: &str = "m20261130_000060_address_verifications";
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_database, db) = Database::before(folder.path(), GUESTS).await;
+    let customer = |id: &str, columns: &str, values: &str| {
+        format!(
+            "INSERT INTO customers (id, {columns}, stripe_account, livemode, stripe_customer, metadata, unsent, revision, key_number,
+               key_until, created_at, updated_at)
+             VALUES ('{id}', {values}, 'acct_1', FALSE, 'cus_{id}', '{{}}', '[]', 0, 1, 1, 1, 1)"
+        )
+    };
+    for text in [
+        "INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
+           VALUES ('usr_1', 'sam@example.com', 'Sam', '', 'member', 1, 1)"
+            .to_owned(),
+        customer("ctm_1", "user_id", "'usr_1'"),
+        "INSERT INTO payment_methods (id, customer_id, stripe_account, livemode, kind, brought_by, created_at, updated_at)
+           VALUES ('pm_1', 'ctm_1', 'acct_1', FALSE, 'card', 'sti_1', 1, 1)"
+            .to_owned(),
+    ] {
+        run(&db, &text).await;
+    }
+    let tx = sea_orm::TransactionTrait::begin(&db).await.expect("begins");
+    Migrator::up(&tx, None).await.expect("migrates");
+    tx.commit().await.expect("commits");
+    let kept = "customers c JOIN payment_methods m ON m.customer_id = c.id AND c.user_id = 'usr_1' AND c.verified_email IS NULL";
+    assert_eq!(count(&db, kept).await, 1);
+    let guest = |id: &str| customer(id, "verified_email", "'sam@example.com'");
+    run(&db, &guest("ctm_2")).await;
+    for (text, why) in [
+        (guest("ctm_3"), "a second one of a guest"),
+        (
+            customer("ctm_4", "user_id", "'usr_1'"),
+            "a second one of a user",
+        ),
+        (customer("ctm_5", "user_id", "NULL"), "nobody's"),
+        (
+            customer(
+                "ctm_6",
+                "user_id, verified_email",
+                "'usr_1', 'a@example.com'",
+            ),
+            "of two",
+        ),
+        (
+            "DELETE FROM customers WHERE id = 'ctm_1'".to_owned(),
+            "one with a card goes",
+        ),
+    ] {
+        assert!(db.execute_unprepared(&text).await.is_err(), "{why}");
+    }
+    db.close().await.expect("closes");
+}

@@ -17,7 +17,7 @@ type Having<M extends Method> = {
 type Operation<P, M extends Method> = P extends keyof paths ? (paths[P] extends Record<M, infer O> ? O : never) : never
 type Json<T> = T extends { content: { 'application/json': infer B } } ? B : undefined
 type Body<O> = 0 extends 1 & O ? any : O extends { requestBody?: infer R } ? Json<NonNullable<R>> : undefined
-type Answer<O> = O extends { responses: infer R } ? Json<R[keyof R & (200 | 201 | 204)]> : never
+type Answer<O> = O extends { responses: infer R } ? Json<R[keyof R & (200 | 201 | 202 | 204)]> : never
 type Query<O> = 0 extends 1 & O ? object : O extends { parameters: { query?: infer Q } } ? Q : undefined
 
 export interface RequestOptions<O = any> {
@@ -29,6 +29,8 @@ export interface RequestOptions<O = any> {
   idempotencyKey?: string
   /** A guest's proof that an order is theirs. */
   orderSecret?: string
+  /** A guest's proof that an address is theirs. It lives for an hour, and isn't kept here. */
+  guestToken?: string
   /** Asked without a token once the login is over, where anybody may ask. */
   anybody?: boolean
   signal?: AbortSignal | undefined
@@ -208,6 +210,7 @@ export class SoukClient {
     const headers: Record<string, string> = {}
     if (token) headers['Authorization'] = `Bearer ${token}`
     if (options.orderSecret) headers['Order-Secret'] = options.orderSecret
+    if (options.guestToken) headers['Guest-Token'] = options.guestToken
     if (options.idempotencyKey) headers['Idempotency-Key'] = options.idempotencyKey
     const isBodied = method === 'post' || method === 'patch'
     if (isBodied) headers['Content-Type'] = 'application/json'

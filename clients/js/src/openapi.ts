@@ -557,7 +557,8 @@ export interface paths {
          *     what is left. Without one the buyer may enter a code on the payment page.
          *
          *     Guests send no token but a `customer_email`, and get an `order_secret`: keep it, it is the only
-         *     proof that the order is theirs. Redirect addresses must be on an origin that the server's settings
+         *     proof that the order is theirs. With a `Guest-Token` they pay as the customer of that address, if
+         *     they have saved something with this seller or do so now; another `customer_email` is 422. Redirect addresses must be on an origin that the server's settings
          *     allow (`ALLOWED_REDIRECT_ORIGINS`), or have an app's scheme that they allow (`ALLOWED_APP_SCHEMES`);
          *     `{CHECKOUT_SESSION_ID}` in them is filled in by Stripe.
          */
@@ -683,7 +684,8 @@ export interface paths {
          *     come with it alone. An intent that nobody pays within 24 hours is canceled.
          *
          *     Guests send no token but a `customer_email`, and get an `order_secret`: keep it, it is the only
-         *     proof that the order is theirs.
+         *     proof that the order is theirs. With a `Guest-Token` they pay as the customer of that address, if
+         *     they have saved something with this seller or do so now; another `customer_email` is 422.
          */
         post: operations["createPaymentIntent"];
         delete?: never;
@@ -901,6 +903,59 @@ export interface paths {
          * @description For the page's script. The client secret is read from Stripe each time and never kept.
          */
         post: operations["openPaymentPage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/address_verifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a code mailed to an address
+         * @description Mails a code of eight digits to an address, by which somebody proves that it is theirs. The answer is the same
+         *     whoever's the address is, and whether or not anybody has registered with it. The code lives for 15 minutes. Three
+         *     codes are mailed to an address in 15 minutes, then it is 429.
+         */
+        post: operations["createAddressVerification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/address_verifications/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The verification of an address.
+                 * @example avr_01kas5c3d4e5f6
+                 */
+                id: components["parameters"]["AddressVerificationId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prove an address by its code
+         * @description Five codes may be tried. A guest gets a `guest_token`, by which they save cards and tax ids and use them again; it is
+         *     told once and lives for an hour. Prove the address again for another: what was saved is there.
+         *
+         *     Send your access token to have the address that you registered with noted as proved (`email_verified_at`). What you
+         *     saved with it as a guest is yours from then on, but for sellers with whom you have saved something as yourself: there
+         *     it stays the guest's. There is no `guest_token` then.
+         */
+        post: operations["confirmAddressVerification"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1220,7 +1275,7 @@ export interface paths {
          * Save a card without paying
          * @description Opens a setup intent on the seller's account (Stripe's `POST /v1/setup_intents`) for you as its customer. Give
          *     `publishable_key`, `stripe_account` and `client_secret` to Stripe.js. What it saves can be used with this seller
-         *     alone. You must be logged in: a guest has nobody to save it for.
+         *     alone. Log in, or prove your address and send a `Guest-Token`.
          *
          *     With a `mandate_text` the card may be charged while you aren't there. Send the words that you were shown and
          *     agreed to: they are kept with the time and where you were. An intent that nobody finishes within 24 hours is
@@ -2622,6 +2677,7 @@ export interface components {
         PaymentIntentId: string;
         SetupIntentId: string;
         PaymentMethodId: string;
+        AddressVerificationId: string;
         CustomerId: string;
         TaxIdId: string;
         DisputeId: string;
@@ -2732,7 +2788,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2759,6 +2815,14 @@ export interface components {
             /** Format: password */
             password: string;
             name: string;
+        };
+        AddressVerificationCreate: {
+            /** Format: email */
+            email: string;
+        };
+        AddressConfirmation: {
+            /** @description The eight digits of the mail. */
+            code: string;
         };
         LoginRequest: {
             email: string;
@@ -2878,7 +2942,7 @@ export interface components {
             /** @description A card that you have saved with this seller. Confirm with it in Stripe.js. */
             payment_method?: components["schemas"]["PaymentMethodId"];
             /**
-             * @description Save the card that pays, for payments at which you are there. You must be logged in.
+             * @description Save the card that pays, for payments at which you are there. Log in, or send a `Guest-Token`.
              * @default false
              */
             save_payment_method?: boolean;
@@ -2972,6 +3036,11 @@ export interface components {
              */
             expires_in?: number;
             capture_method?: components["schemas"]["CaptureMethod"];
+            /**
+             * @description Save the card that pays, for payments at which you are there. Log in, or send a `Guest-Token`; not with a `customer_email` that isn't yours.
+             * @default false
+             */
+            save_payment_method?: boolean;
             metadata?: components["schemas"]["Metadata"];
         };
         OrderFulfil: {
@@ -3136,6 +3205,8 @@ export interface components {
             /** @constant */
             object: "user";
             email: string;
+            /** @description When you proved that the address is yours. */
+            email_verified_at: components["schemas"]["Time"] | null;
             name: string;
             /** @enum {string} */
             role: "member" | "admin";
@@ -3579,11 +3650,33 @@ export interface components {
                 order: components["schemas"]["Order"] | null;
             }[];
         };
+        AddressVerification: {
+            id: components["schemas"]["AddressVerificationId"];
+            /** @constant */
+            object: "address_verification";
+            /** @description As it is compared: in lower case. */
+            email: string;
+            /** @description Until when the code counts. */
+            expires_at: components["schemas"]["Time"];
+            created_at: components["schemas"]["Time"];
+        };
+        VerifiedAddress: {
+            id: components["schemas"]["AddressVerificationId"];
+            /** @constant */
+            object: "verified_address";
+            email: string;
+            verified_at: components["schemas"]["Time"];
+            /** @description For the header `Guest-Token`, told once; null for a user who is logged in. */
+            guest_token: string | null;
+            /** @description Seconds. */
+            expires_in: number | null;
+        };
         Customer: {
             id: components["schemas"]["CustomerId"];
             /** @constant */
             object: "customer";
-            user_id: components["schemas"]["UserId"];
+            /** @description Whose customer it is; null of a guest, who has proved their address. */
+            user_id: components["schemas"]["UserId"] | null;
             seller_id: components["schemas"]["SellerId"] | null;
             /** @description Stripe's `cus_…` on the seller's account; null until something is saved, and after it was deleted there. */
             stripe_customer: string | null;
@@ -4783,6 +4876,11 @@ export interface components {
          * @example seti_1SouK9Setup
          */
         SetupIntentId: string;
+        /**
+         * @description The verification of an address.
+         * @example avr_01kas5c3d4e5f6
+         */
+        AddressVerificationId: components["schemas"]["AddressVerificationId"];
         /**
          * @description The customer.
          * @example ctm_01kas5a1b2c3d4
@@ -6897,6 +6995,87 @@ export interface operations {
             422: components["responses"]["UnprocessableContent"];
             /** @description `stripe_unavailable`. Stripe did not answer, and only it has the `client_secret`. */
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    createAddressVerification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "sam@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddressVerificationCreate"];
+            };
+        };
+        responses: {
+            /** @description The code will be mailed. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddressVerification"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+        };
+    };
+    confirmAddressVerification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The verification of an address.
+                 * @example avr_01kas5c3d4e5f6
+                 */
+                id: components["parameters"]["AddressVerificationId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "04718253"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddressConfirmation"];
+            };
+        };
+        responses: {
+            /** @description The address is proved. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifiedAddress"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            /** @description `invalid_token`. A token was sent and it is wrong or expired. */
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `verification_over`, `address_of_another`. The code was used, has expired or was tried too often; or you are logged in with another address. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`, `code_wrong`. A field is wrong, or it isn't the code that was mailed. */
+            422: components["responses"]["UnprocessableContent"];
         };
     };
     listCustomers: {

@@ -119,11 +119,11 @@ test('paths, queries and headers are as the contract says', async () => {
   const server = new Server(() => ({ body: {} }))
   const souk = server.client()
   await souk.get('/v1/orders', { query: { limit: 3, status: 'paid' } })
-  await souk.post('/v1/refunds', { body: { order_id: 'ord_1' } as never, idempotencyKey: 'k', orderSecret: 'ors_1' })
+  await souk.post('/v1/refunds', { body: { order_id: 'ord_1' } as never, idempotencyKey: 'k', orderSecret: 'ors_1', guestToken: 'gst_1' })
   await souk.get('/v1/orders/{id}', { id: 'ord_/../1' })
   assert.deepEqual(server.asked.map(({ method, path }) => `${method} ${path}`), ['GET /v1/orders?limit=3&status=paid', 'POST /v1/refunds', 'GET /v1/orders/ord_%2F..%2F1'])
   const { headers } = server.asked[1]!
-  assert.deepEqual([headers['Idempotency-Key'], headers['Order-Secret']], ['k', 'ors_1'])
+  assert.deepEqual([headers['Idempotency-Key'], headers['Order-Secret'], headers['Guest-Token']], ['k', 'ors_1', 'gst_1'])
 })
 
 test('an action keeps its key and its body over reloads, until it ends or the server has forgotten the key', async (t) => {

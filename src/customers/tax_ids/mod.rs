@@ -15,11 +15,11 @@ use serde_json::json;
 use souk_entity::tax_id::{self, Column as C, TaxIdStatus};
 use souk_entity::{AccountId, CustomerId, TaxIdId, customer};
 
-use super::{at_stripe, find as find_customer, lock as lock_customer};
+use super::{at_stripe, find as find_customer, is_of as is_customer_of, lock as lock_customer};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
-use crate::identity::Caller;
+use crate::identity::Buyer;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::tax_ids as requests;
 use crate::stripe::views::{IdView, TaxIdView};
@@ -121,14 +121,14 @@ pub async fn of<D: ConnectionTrait>(
 ///
 /// # Errors
 /// 404.
-pub async fn of_buyer(app: &App, caller: &Caller, id: &TaxIdId) -> Result<tax_id::Model> {
+pub async fn of_buyer(app: &App, buyer: &Buyer, id: &TaxIdId) -> Result<tax_id::Model> {
     let missing = Error::NotFound("tax id");
     let row = find(&app.db.read, id).await?;
     let Some(row) = row.filter(|row| row.status != TaxIdStatus::Removed) else {
         return Err(missing);
     };
     match find_customer(&app.db.read, &row.customer_id).await? {
-        Some(customer) if customer.user_id == *caller.id() => Ok(row),
+        Some(customer) if is_customer_of(&customer, buyer) => Ok(row),
         _ => Err(missing),
     }
 }
@@ -140,7 +140,7 @@ pub async fn of_buyer(app: &App, caller: &Caller, id: &TaxIdId) -> Result<tax_id
 /// repeats the same request.
 pub async fn add(
     app: &App,
-    caller: &Caller,
+    buyer: &Buyer,
     account: &AccountId,
     (id, may_resume): (TaxIdId, bool),
     new: NewTaxId,
@@ -149,14 +149,14 @@ pub async fn add(
         return send(app, row).await;
     }
     check(&new)?;
-    let (customer, _) = at_stripe::ensure(app, &caller.user, account).await?;
+    let (customer, _) = at_stripe::ensure(app, buyer, account).await?;
     // One that is to go is gone first, or Stripe would still have it.
     for row in theirs(&app.db.read, &customer.id).await? {
         if row.status == TaxIdStatus::Removing && is_same(&row, &new.kind, &new.value) {
             send(app, row).await?;
         }
     }
-    let row = place(app, caller, &customer, id, new).await?;
+    let row = place(app, buyer, &customer, id, new).await?;
     send(app, row).await
 }
 
@@ -170,7 +170,7 @@ async fn theirs<D: ConnectionTrait>(db: &D, customer: &CustomerId) -> Result<Vec
 /// Writes a tax id down before anything is sent, unless the customer has it, and stages the job that repeats the request.
 async fn place(
     app: &App,
-    caller: &Caller,
+    buyer: &Buyer,
     customer: &customer::Model,
     id: TaxIdId,
     new: NewTaxId,
@@ -206,7 +206,7 @@ async fn place(
     let tax_id = row.id.clone();
     let repeat = Job::SendTaxId { tax_id };
     jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;
-    let (actor, data) = (caller.principal(), json!({ "type": row.kind }));
+    let (actor, data) = (buyer.actor(), json!({ "type": row.kind }));
     audit::record(&tx, &actor, "tax_id.created", row.id.as_ref(), data).await?;
     tx.commit().await?;
     Ok(row)
@@ -236,9 +236,9 @@ fn empty(tx: &Tx, customer: &customer::Model, id: TaxIdId) -> tax_id::Model {
 /// Takes a tax id from the buyer.
 ///
 /// # Errors
-/// 404 for one that isn't the caller's. Without an answer from Stripe a job goes on with it.
-pub async fn remove(app: &App, caller: &Caller, id: &TaxIdId) -> Result<tax_id::Model> {
-    let row = of_buyer(app, caller, id).await?;
+/// 404 for one that isn't the buyer's. Without an answer from Stripe a job goes on with it.
+pub async fn remove(app: &App, buyer: &Buyer, id: &TaxIdId) -> Result<tax_id::Model> {
+    let row = of_buyer(app, buyer, id).await?;
     let tx = app.db.begin_write().await?;
     let row = lock(&tx, &row.id).await?;
     let next = match row.status {
@@ -252,7 +252,7 @@ pub async fn remove(app: &App, caller: &Caller, id: &TaxIdId) -> Result<tax_id::
             let repeat = Job::SendTaxId { tax_id: id.clone() };
             jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;
         }
-        let actor = caller.principal();
+        let actor = buyer.actor();
         audit::record(&tx, &actor, "tax_id.removed", id.as_ref(), json!({})).await?;
     }
     tx.commit().await?;

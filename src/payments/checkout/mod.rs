@@ -21,12 +21,12 @@ use crate::app::App;
 use crate::catalog::promotions::redemptions::{self, GivenCode};
 use crate::error::{Error, Result};
 use crate::http::{deserialize_some, json_objects};
-use crate::identity::{self, Caller};
+use crate::identity::{self, Buyer};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::{ids, money};
 
 use super::payments_of_order;
-use super::saved_cards::{self, Wish};
+use super::saved_cards::{self, Chosen, Wish};
 use object::{Made, NextAction};
 use origin::Origin;
 use placing::NewPayment;
@@ -92,6 +92,9 @@ pub struct NewCheckout {
     /// `manual`: the money is held until the seller captures it.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub capture_method: Option<CaptureChoice>,
+    /// Whether to save the card that pays it, for payments at which the buyer is there.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub save_payment_method: Option<bool>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -166,7 +169,7 @@ impl Checkout {
 /// pending, and a job repeats the same request.
 pub async fn open_checkout(
     app: &App,
-    buyer: Option<&Caller>,
+    buyer: Option<&Buyer>,
     id: OrderId,
     may_resume: bool,
     new: NewCheckout,
@@ -175,7 +178,8 @@ pub async fn open_checkout(
         Some((order, payment)) => resume(app, order, payment).await,
         None => {
             let (basket, session) = session(app, buyer, &id, new).await?;
-            let (order, payment) = placing::place(app, buyer, id, basket, session).await?;
+            let actor = identity::actor(buyer.and_then(Buyer::user));
+            let (order, payment) = placing::place(app, &actor, id, basket, session).await?;
             begin(app, order, payment).await
         }
     }
@@ -183,9 +187,9 @@ pub async fn open_checkout(
 
 /// Whose keys a buyer's are. Guests have no id, so a guest's key counts together with the e-mail: nobody gets another guest's
 /// secret.
-pub(super) fn idempotency_principal(buyer: Option<&Caller>, email: Option<&str>) -> String {
+pub(super) fn idempotency_principal(buyer: Option<&Buyer>, email: Option<&str>) -> String {
     match buyer {
-        Some(caller) => caller.principal(),
+        Some(buyer) => buyer.principal(),
         None => format!("guest:{}", email.unwrap_or_default()),
     }
 }
@@ -264,12 +268,14 @@ pub(super) async fn resume(
 /// Prices a session, and prepares its request.
 async fn session(
     app: &App,
-    buyer: Option<&Caller>,
+    buyer: Option<&Buyer>,
     order: &OrderId,
     new: NewCheckout,
 ) -> Result<(Basket, NewPayment)> {
     let capture_method = CaptureChoice::method(new.capture_method);
-    let is_own_address = new.customer_email.is_none();
+    // A guest's token is of the address that they give, or refused.
+    let is_own_address =
+        new.customer_email.is_none() || buyer.is_some_and(|buyer| buyer.user().is_none());
     let id: PaymentId = ids::new(app.clock.now());
     let page = page::of(app, &new, &id)?;
     let wanted = NewBasket {
@@ -292,9 +298,8 @@ async fn session(
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
     // Stripe takes either a code or the field for one.
     let allow_discounts = promotion.is_none() && new.allow_promotion_codes.unwrap_or(true);
-    // Where the receipt goes elsewhere, it is nobody's: Stripe takes either an address or a customer.
-    let payer = buyer.filter(|_| is_own_address);
-    let chosen = saved_cards::choose(app, payer, &basket.account, Wish::default()).await?;
+    let saves = new.save_payment_method.unwrap_or(false);
+    let chosen = payer(app, buyer, &basket, (is_own_address, saves)).await?;
     let expires_at = |lifetime_ms| app.clock.now().plus_ms(lifetime_ms).seconds();
     let new = NewSession {
         currency: &basket.currency,
@@ -305,6 +310,7 @@ async fn session(
         page: &page.at_stripe,
         email: Some(basket.email.as_str()).filter(|_| chosen.customer.is_none()),
         customer: chosen.customer.as_deref(),
+        saves,
         expires_at: lifetime_ms.map(expires_at),
         allow_promotion_codes: allow_discounts,
         promotion_code: promotion
@@ -328,6 +334,27 @@ async fn session(
         capture_method,
     };
     Ok((basket, payment))
+}
+
+/// Whose session it is at Stripe. Where the receipt goes elsewhere, it is nobody's: Stripe takes either an address or a customer.
+async fn payer(
+    app: &App,
+    buyer: Option<&Buyer>,
+    basket: &Basket,
+    (is_own_address, saves): (bool, bool),
+) -> Result<Chosen> {
+    let wish = Wish {
+        payment_method: None,
+        saves,
+    };
+    if buyer.is_some() && saves && !is_own_address {
+        return Err(Error::invalid(
+            "customer_email",
+            "A card is saved for you alone: leave customer_email out, or don't save the card.",
+        ));
+    }
+    let payer = buyer.filter(|_| is_own_address);
+    saved_cards::choose(app, payer, &basket.account, wish).await
 }
 
 /// Our marks on a payment's object. They are only a hint, never an authority.

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::catalog::promotions::redemptions::{self, GivenCode};
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::identity::{self, Caller};
+use crate::identity;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::checkout::SessionPage;
 use crate::stripe::{PreparedRequest, key_until};
@@ -45,14 +45,14 @@ pub struct NewPayment {
     pub capture_method: CaptureMethod,
 }
 
-/// Writes the order and its payment down, and stages the job that repeats the request if nobody answers it. `caller` asks for
+/// Writes the order and its payment down, and stages the job that repeats the request if nobody answers it. `actor` asks for
 /// it, who need not be the buyer.
 ///
 /// # Errors
 /// The database failed, or the promotion code has been used up since.
 pub async fn place(
     app: &App,
-    caller: Option<&Caller>,
+    actor: &str,
     id: OrderId,
     basket: Basket,
     new: NewPayment,
@@ -83,9 +83,8 @@ pub async fn place(
         payment: payment.id.clone(),
     };
     jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;
-    let actor = caller.map_or_else(|| "guest".to_owned(), Caller::principal);
     let data = json!({ "amount_subtotal": order.amount_subtotal });
-    audit::record(&tx, &actor, "order.created", order.id.as_ref(), data).await?;
+    audit::record(&tx, actor, "order.created", order.id.as_ref(), data).await?;
     tx.commit().await?;
     Ok((order, payment))
 }

@@ -8,7 +8,7 @@ use validator::Validate;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::check_metadata;
-use crate::identity::Caller;
+use crate::identity::Buyer;
 use crate::money::FeeRule;
 use crate::orders::PricedLine;
 use crate::{catalog, money, sellers};
@@ -62,15 +62,9 @@ impl Basket {
 /// Prices what a buyer wants.
 ///
 /// # Errors
-/// Lines that can't be bought together or now, or no address to write to.
-pub async fn price(app: &App, buyer: Option<&Caller>, new: NewBasket) -> Result<Basket> {
-    let known = buyer.map(|caller| caller.user.email.clone());
-    let Some(email) = new.customer_email.or(known) else {
-        return Err(Error::invalid(
-            "customer_email",
-            "customer_email is missing: a guest needs one, or log in.",
-        ));
-    };
+/// Lines that can't be bought together or now, no address to write to, or another than a guest has proved.
+pub async fn price(app: &App, buyer: Option<&Buyer>, new: NewBasket) -> Result<Basket> {
+    let email = address(buyer, new.customer_email)?;
     let metadata = new.metadata.unwrap_or_default();
     check_metadata(&metadata)?;
     let (seller, account, lines) = price_lines(app, &new.lines).await?;
@@ -83,11 +77,33 @@ pub async fn price(app: &App, buyer: Option<&Caller>, new: NewBasket) -> Result<
         seller,
         account,
         lines,
-        buyer: buyer.map(|caller| caller.id().clone()),
+        buyer: buyer
+            .and_then(Buyer::user)
+            .map(|caller| caller.id().clone()),
         email,
         metadata,
         origin: new.origin,
     })
+}
+
+/// Where the receipt goes. A user may send it elsewhere; a guest with a token is whoever the token says.
+fn address(buyer: Option<&Buyer>, given: Option<String>) -> Result<String> {
+    if let (Some(Buyer::Guest(proved)), Some(given)) = (buyer, &given)
+        && !proved.is(given)
+    {
+        return Err(Error::invalid(
+            "customer_email",
+            "The Guest-Token is of another address than customer_email. Leave one of them out.",
+        ));
+    }
+    match (buyer, given) {
+        (Some(Buyer::User(_)) | None, Some(given)) => Ok(given),
+        (Some(buyer), _) => Ok(buyer.email().to_owned()),
+        (None, None) => Err(Error::invalid(
+            "customer_email",
+            "customer_email is missing: a guest needs one, or log in.",
+        )),
+    }
 }
 
 impl Basket {

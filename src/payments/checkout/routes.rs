@@ -17,7 +17,7 @@ use validator::Validate;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson, deserialize_some};
-use crate::identity::MaybeCaller;
+use crate::identity::MaybeBuyer;
 use crate::orders::{self, Credentials, OrderAccess, OrderView, Side};
 
 use super::super::payment_with_order;
@@ -150,7 +150,7 @@ fn session_status(status: PaymentStatus) -> &'static str {
 
 async fn create(
     State(app): State<App>,
-    MaybeCaller(buyer): MaybeCaller,
+    MaybeBuyer(buyer): MaybeBuyer,
     origin: Origin,
     request: IdempotentJson<NewCheckout>,
 ) -> Result<Response> {

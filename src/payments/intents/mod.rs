@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::audit;
 use crate::error::{Error, Result};
 use crate::http::{deserialize_some, json_objects};
-use crate::identity::Caller;
+use crate::identity::{self, Buyer};
 use crate::ids;
 use crate::orders::OrderAccess;
 use crate::stripe::requests::checkout::SessionPage;
@@ -81,7 +81,7 @@ pub struct NewPaymentIntent {
 /// pending, and a job repeats the same request.
 pub async fn open(
     app: &App,
-    buyer: Option<&Caller>,
+    buyer: Option<&Buyer>,
     id: OrderId,
     may_resume: bool,
     mut new: NewPaymentIntent,
@@ -99,7 +99,7 @@ pub async fn open(
 
 async fn create(
     app: &App,
-    buyer: Option<&Caller>,
+    buyer: Option<&Buyer>,
     id: OrderId,
     may_resume: bool,
     new: NewPaymentIntent,
@@ -131,7 +131,8 @@ async fn create(
         return_url,
         lifetime_ms: None,
     };
-    let (order, payment) = place(app, buyer, id, basket, terms).await?;
+    let actor = identity::actor(buyer.and_then(Buyer::user));
+    let (order, payment) = place(app, &actor, id, basket, terms).await?;
     checkout::begin(app, order, payment).await
 }
 
@@ -151,13 +152,13 @@ pub(super) struct Terms {
     pub lifetime_ms: Option<i64>,
 }
 
-/// Writes an order, its payment and the request of its intent down. `caller` asks for it, who need not be the buyer.
+/// Writes an order, its payment and the request of its intent down. `actor` asks for it, who need not be the buyer.
 ///
 /// # Errors
 /// A fee that doesn't fit, or the database failed.
 pub(super) async fn place(
     app: &App,
-    caller: Option<&Caller>,
+    actor: &str,
     id: OrderId,
     basket: Basket,
     terms: Terms,
@@ -196,7 +197,7 @@ pub(super) async fn place(
         lifetime_ms: terms.lifetime_ms,
         capture_method: terms.capture_method,
     };
-    placing::place(app, caller, id, basket, new).await
+    placing::place(app, actor, id, basket, new).await
 }
 
 /// Cancels an intent at Stripe, which releases what is held. What was paid meanwhile is confirmed instead.

@@ -14,7 +14,7 @@ use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp, order};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Empty, Filters, IdempotentJson, List, Path, ValidJson, page_by_time};
-use crate::identity::{Caller, MaybeCaller};
+use crate::identity::{Caller, MaybeBuyer};
 use crate::orders::{self, Credentials, OrderAccess, Side};
 use crate::sellers;
 
@@ -139,7 +139,7 @@ impl IntentResource {
 
 async fn create(
     State(app): State<App>,
-    MaybeCaller(buyer): MaybeCaller,
+    MaybeBuyer(buyer): MaybeBuyer,
     origin: Origin,
     request: IdempotentJson<NewPaymentIntent>,
 ) -> Result<Response> {

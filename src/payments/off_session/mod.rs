@@ -13,7 +13,7 @@ use serde_json::json;
 use souk_entity::off_session_charge::{self, ChargeState, Column as C};
 use souk_entity::payment::{self, CaptureMethod, PaymentStatus};
 use souk_entity::{
-    CustomerId, Metadata, OrderId, PaymentId, SetupIntentId, customer, order, payment_method, user,
+    CustomerId, Metadata, OrderId, PaymentId, SetupIntentId, customer, order, payment_method,
 };
 use validator::Validate;
 
@@ -115,15 +115,14 @@ async fn place(
     method: &payment_method::Model,
     new: NewOffSessionPayment,
 ) -> Result<(order::Model, payment::Model)> {
-    let buyer = buyer_of(app, customer).await?;
     let wanted = NewBasket {
         lines: new.lines,
-        customer_email: Some(buyer.email.clone()),
+        customer_email: Some(customers::address(app, customer).await?),
         metadata: new.metadata,
         origin: Origin::default(),
     };
     let mut basket = pricing::price(app, None, wanted).await?;
-    basket.buyer = Some(buyer.id);
+    basket.buyer = customer.user_id.clone();
     saved_cards::check_account(method, &basket.account, "lines")?;
     basket.check_total(basket.subtotal)?;
     let terms = Terms {
@@ -134,7 +133,7 @@ async fn place(
         return_url: None,
         lifetime_ms: Some(LIFETIME_MS),
     };
-    intents::place(app, Some(caller), id, basket, terms).await
+    intents::place(app, &caller.principal(), id, basket, terms).await
 }
 
 /// The customer of a seller that the caller owns, or of any for an admin.
@@ -177,12 +176,6 @@ async fn agreed_card(
              with a mandate_text.",
         )),
     }
-}
-
-async fn buyer_of(app: &App, customer: &customer::Model) -> Result<user::Model> {
-    let user = user::Entity::find_by_id(customer.user_id.clone());
-    let user = user.one(&app.db.read).await?;
-    user.ok_or_else(|| Error::internal(format!("{} is nobody's", customer.id)))
 }
 
 /// Writes the charge down, and stages its first try.

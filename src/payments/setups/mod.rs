@@ -1,5 +1,5 @@
-//! Setup intents (docs.stripe.com/api/setup_intents): a signed-in buyer saves a card with a seller, without paying. What the
-//! buyer agrees to be charged for while they aren't there is kept word for word.
+//! Setup intents (docs.stripe.com/api/setup_intents): a user, or a guest whose address is proved, saves a card with a seller, without
+//! paying. What they agree to be charged for while they aren't there is kept word for word.
 
 mod addresses;
 mod at_stripe;
@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use souk_entity::setup_intent::{self, Column as C, SetupStatus};
-use souk_entity::{JsonText, Metadata, SellerId, SetupIntentId, customer, user};
+use souk_entity::{JsonText, Metadata, SellerId, SetupIntentId, customer};
 use validator::Validate;
 
 use crate::app::App;
@@ -25,7 +25,7 @@ use crate::customers::methods::{self, Bringer};
 use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::http::{check_metadata, deserialize_some};
-use crate::identity::Caller;
+use crate::identity::Buyer;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::setup_intents as requests;
 use crate::stripe::views::{Expandable, PaymentMethodView};
@@ -115,7 +115,7 @@ impl Setup {
 /// A seller who can't take money, and Stripe's refusal. Without an answer from Stripe a job repeats the same request.
 pub async fn open(
     app: &App,
-    buyer: &Caller,
+    buyer: &Buyer,
     id: SetupIntentId,
     may_resume: bool,
     new: NewSetupIntent,
@@ -129,20 +129,23 @@ pub async fn open(
     let seller = sellers::find(&app.db.read, &new.seller_id).await?;
     let seller = seller.ok_or_else(|| Error::no_such("seller", "seller_id"))?;
     let account = sellers::charging_account(app, &seller)?;
-    let (customer, known) = customers::ensure(app, &buyer.user, account).await?;
+    let (customer, known) = customers::ensure(app, buyer, account).await?;
     let off_session = new.mandate_text.is_some();
     let scope = app.stripe.at(account);
     let request = match &addresses.at_stripe {
         None => scope.prepare(&requests::create(&known, off_session, id.as_ref())),
         Some(page) => scope.prepare(&requests::create_session(&known, page, id.as_ref())),
     };
-    let row = place(app, id, &customer, new, (metadata, addresses), &request).await?;
+    let actor = buyer.actor();
+    let told = (metadata, addresses);
+    let row = place(app, &actor, id, &customer, new, told, &request).await?;
     resume(app, row).await
 }
 
 /// Writes the intent down before anything is sent, and stages the job that repeats the request if nobody answers it.
 async fn place(
     app: &App,
+    actor: &str,
     id: SetupIntentId,
     customer: &customer::Model,
     new: NewSetupIntent,
@@ -189,7 +192,6 @@ async fn place(
     };
     jobs::stage_at(&tx, &repeat, tx.now().plus_ms(RETRY_AFTER_MS)).await?;
     let data = json!({ "off_session": agreed });
-    let actor = customer.user_id.as_ref();
     audit::record(&tx, actor, "setup_intent.created", id.as_ref(), data).await?;
     tx.commit().await?;
     Ok(row)
@@ -219,13 +221,13 @@ async fn by_object(app: &App, object: &str) -> Result<Option<setup_intent::Model
 }
 
 /// A buyer's own setup intent, by Stripe's id; 404 for anyone else.
-async fn of_buyer(app: &App, user: &user::Model, object: &str) -> Result<setup_intent::Model> {
+async fn of_buyer(app: &App, buyer: &Buyer, object: &str) -> Result<setup_intent::Model> {
     let missing = Error::NotFound("setup intent");
     let Some(row) = by_object(app, object).await? else {
         return Err(missing);
     };
     match customers::find(&app.db.read, &row.customer_id).await? {
-        Some(customer) if customer.user_id == user.id => Ok(row),
+        Some(customer) if customers::is_of(&customer, buyer) => Ok(row),
         _ => Err(missing),
     }
 }

@@ -12,7 +12,7 @@ use souk_entity::{AccountId, CustomerId, Metadata, SellerId, Timestamp};
 use crate::app::App;
 use crate::error::Result;
 use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson};
-use crate::identity::Caller;
+use crate::identity::Buyer;
 
 use super::super::checkout::origin::Origin;
 use super::super::intents::declines::{Decline, LastError};
@@ -97,7 +97,7 @@ fn view(app: &App, setup: Setup) -> SetupIntentResource {
 
 async fn create(
     State(app): State<App>,
-    buyer: Caller,
+    buyer: Buyer,
     origin: Origin,
     request: IdempotentJson<NewSetupIntent>,
 ) -> Result<Response> {
@@ -113,10 +113,10 @@ async fn create(
 
 async fn read(
     State(app): State<App>,
-    buyer: Caller,
+    buyer: Buyer,
     Path(id): Path<String>,
 ) -> Answer<SetupIntentResource> {
-    let row = super::of_buyer(&app, &buyer.user, &id).await?;
+    let row = super::of_buyer(&app, &buyer, &id).await?;
     let setup = super::resume(&app, row).await?;
     Ok(Json(view(&app, setup)))
 }
@@ -127,22 +127,22 @@ fn without_secret(app: &App, row: souk_entity::setup_intent::Model) -> Json<Setu
 
 async fn verify(
     State(app): State<App>,
-    buyer: Caller,
+    buyer: Buyer,
     Path(id): Path<String>,
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<SetupIntentResource> {
-    let row = super::of_buyer(&app, &buyer.user, &id).await?;
+    let row = super::of_buyer(&app, &buyer, &id).await?;
     let row = super::verify(&app, row).await?;
     Ok(without_secret(&app, row))
 }
 
 async fn cancel(
     State(app): State<App>,
-    buyer: Caller,
+    buyer: Buyer,
     Path(id): Path<String>,
     ValidJson(Empty {}): ValidJson<Empty>,
 ) -> Answer<SetupIntentResource> {
-    let row = super::of_buyer(&app, &buyer.user, &id).await?;
-    let row = super::cancel(&app, row, &buyer.principal()).await?;
+    let row = super::of_buyer(&app, &buyer, &id).await?;
+    let row = super::cancel(&app, row, &buyer.actor()).await?;
     Ok(without_secret(&app, row))
 }

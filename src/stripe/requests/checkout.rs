@@ -10,8 +10,9 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionDiscounts,
     CreateCheckoutSessionLineItems, CreateCheckoutSessionLineItemsPriceData,
     CreateCheckoutSessionPaymentIntentData,
-    CreateCheckoutSessionPaymentIntentDataCaptureMethod as CaptureMethod, ExpireCheckoutSession,
-    ListCheckoutSession, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentIntentDataCaptureMethod as CaptureMethod,
+    CreateCheckoutSessionPaymentIntentDataSetupFutureUsage as SetupFutureUsage,
+    ExpireCheckoutSession, ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 use stripe_shared::{CheckoutSessionRedirectOnCompletion, CheckoutSessionUiMode};
@@ -36,6 +37,8 @@ pub struct NewSession<'a> {
     pub email: Option<&'a str>,
     /// `customer`.
     pub customer: Option<&'a str>,
+    /// Whether to save what pays it with the customer (`payment_intent_data[setup_future_usage]`).
+    pub saves: bool,
     /// `expires_at`, whole seconds; none: Stripe's own 24 hours.
     pub expires_at: Option<i64>,
     /// `allow_promotion_codes`. Left out beside a `promotion_code`, as Stripe wants.
@@ -94,6 +97,7 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
     let mut intent = CreateCheckoutSessionPaymentIntentData::new();
     intent.application_fee_amount = Some(new.application_fee).filter(|fee| *fee > 0);
     intent.capture_method = new.is_manual.then_some(CaptureMethod::Manual);
+    intent.setup_future_usage = new.saves.then_some(SetupFutureUsage::OnSession);
     intent.metadata = Some(new.metadata.clone());
     let mut adaptive = CreateCheckoutSessionAdaptivePricing::new();
     adaptive.enabled = Some(false);

@@ -44,11 +44,15 @@ pub struct NewIntent<'a> {
 pub struct Saving;
 
 impl Saving {
-    const PARAMETER: &str = "setup_future_usage=on_session";
+    /// Of an intent, and of a session's intent. In what people have typed `=` is encoded.
+    const PARAMETERS: [&str; 2] = [
+        "setup_future_usage=on_session",
+        "[setup_future_usage]=on_session",
+    ];
 
     /// Whether a request, as it is stored, asks for it.
     pub fn is_asked_by(request: &str) -> bool {
-        request.contains(Self::PARAMETER)
+        Self::PARAMETERS.iter().any(|asks| request.contains(asks))
     }
 }
 

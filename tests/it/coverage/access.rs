@@ -22,7 +22,7 @@ const MAKING: [u16; 7] = [401, 401, 404, 404, 201, 404, 201];
 ///
 /// An operation that can succeed only once is refused with 409 as soon as it is known who asks: the order is paid, so it
 /// can't be cancelled nor its checkout expired; all of it was sent; the refund is of more than was paid; the dispute was prevented; the account isn't Express; the event
-/// has had its effect, and the job is done.
+/// has had its effect, the job is done, and the code was used.
 #[rustfmt::skip]
 const WHO_MAY: &[Row] = &[
     ("frontPage", ANYBODY),
@@ -82,6 +82,9 @@ const WHO_MAY: &[Row] = &[
     ("verifyPaymentIntent", ANYBODY),
     ("cancelPaymentIntent", [401, 404, 409, 404, 409, 404, 409]),
     ("capturePaymentIntent", [401, 404, 403, 404, 409, 404, 409]),
+    // Its credential is the code, which was used.
+    ("createAddressVerification", [202; 7]),
+    ("confirmAddressVerification", [409; 7]),
     // Buyers are customers of a seller only once they have saved something.
     ("listCustomers", SELLING),
     ("getMyCustomer", [401, 401, 200, 404, 404, 404, 404]),
@@ -209,14 +212,8 @@ fn the_table_of_who_may_do_what_has_every_operation() {
     assert_eq!(table.len(), WHO_MAY.len(), "an operation is there twice");
 }
 
-/// Tries one row of the table. Returns the answers that differ from it.
-async fn try_row(
-    fixture: &Fixture,
-    operation: &Operation,
-    narrowed: Option<&str>,
-    row: &[u16; 7],
-) -> Vec<String> {
-    let mut faults = vec![];
+/// The path of an operation on the fixture's things, narrowed by a parameter or not.
+fn path_of(fixture: &Fixture, operation: &Operation, narrowed: Option<&str>) -> String {
     let mut query = vec![];
     if let Some(parameter) = operation
         .parameters
@@ -228,7 +225,18 @@ async fn try_row(
             fixture.thing(&parameter.schema).expect("an id"),
         ));
     }
-    let path = fixture.path(operation, None, &query);
+    fixture.path(operation, None, &query)
+}
+
+/// Tries one row of the table. Returns the answers that differ from it.
+async fn try_row(
+    fixture: &Fixture,
+    operation: &Operation,
+    narrowed: Option<&str>,
+    row: &[u16; 7],
+) -> Vec<String> {
+    let mut faults = vec![];
+    let path = path_of(fixture, operation, narrowed);
     let refused = |status: u16| [401, 403, 404].contains(&status);
     // The refused first, to see that they leave no trace.
     let mut order: Vec<(Who, u16)> = Who::ALL.into_iter().zip(*row).collect();
@@ -250,19 +258,26 @@ async fn try_row(
             faults.push(format!("{path} for {who:?} is refused and has written"));
         }
         if who.is_outsider() && !operation.is_public() {
-            // Whoever opens an intent needs its account for Stripe.js.
-            let opens = ["createPaymentIntent", "createSetupIntent"];
-            let is_needed = |secret: &str| {
-                opens.contains(&operation.id.as_str()) && secret == fixture.shop.account
-            };
-            let told = fixture
-                .secrets()
-                .into_iter()
-                .filter(|secret| answer.text.contains(*secret) && !is_needed(secret));
+            let told = told(fixture, operation, &answer.text);
             faults.extend(told.map(|secret| format!("{path} tells {who:?} {secret}")));
         }
     }
     faults
+}
+
+/// The secrets of the fixture that an answer holds.
+fn told<'a>(
+    fixture: &'a Fixture,
+    operation: &'a Operation,
+    answer: &'a str,
+) -> impl Iterator<Item = &'a str> {
+    // Whoever opens an intent needs its account for Stripe.js.
+    let opens = ["createPaymentIntent", "createSetupIntent"];
+    let is_needed = move |secret: &str| {
+        opens.contains(&operation.id.as_str()) && secret == fixture.shop.account
+    };
+    let all = fixture.secrets().into_iter();
+    all.filter(move |secret| answer.contains(*secret) && !is_needed(secret))
 }
 
 #[tokio::test]
@@ -276,6 +291,41 @@ async fn every_operation_answers_each_caller_as_its_row_says() {
         faults.extend(try_row(&fixture, operation, narrowed, row).await);
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    fixture.app.settle().await;
+}
+
+#[tokio::test]
+async fn a_guest_who_has_proved_an_address_is_a_stranger_where_that_counts_and_nobody_elsewhere() {
+    let fixture = Fixture::new().await;
+    // Of the examples' address, since another would be refused.
+    let guest = fixture.app.guest("sam@example.com").await;
+    let (mut faults, mut counted) = (vec![], 0);
+    for (key, operation, narrowed) in all() {
+        let row = WHO_MAY.iter().find(|(name, _)| *name == key);
+        let (_, row) = row.unwrap_or_else(|| panic!("{key} is not in the table"));
+        let mut ways = operation.item["security"].as_array().into_iter().flatten();
+        let counts = ways.any(|way| way["guestToken"].is_array());
+        counted += usize::from(counts);
+        let [nobody, _, _, stranger, ..] = *row;
+        let wanted = if counts { stranger } else { nobody };
+        let path = path_of(&fixture, operation, narrowed);
+        let body = fixture.body(operation).await;
+        let call = fixture.request(operation, &path, &body);
+        let answer = call.by_guest(&guest).await;
+        if answer.status != wanted {
+            let (status, text) = (answer.status, &answer.text);
+            faults.push(format!("{path}: {status}, not {wanted}: {text}"));
+        }
+        if !operation.is_public() {
+            let told = told(&fixture, operation, &answer.text);
+            faults.extend(told.map(|secret| format!("{path} tells {secret}")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(
+        counted > 15,
+        "only {counted} operations take a guest's token"
+    );
     fixture.app.settle().await;
 }
 
@@ -296,4 +346,6 @@ async fn a_bad_token_is_refused_wherever_a_token_counts_and_ignored_elsewhere() 
             answer.text
         );
     }
+    // The routes that anybody may call have done their work.
+    fixture.app.settle().await;
 }

@@ -97,6 +97,7 @@ impl Fixture {
             card,
             customer,
             tax_id(&app, &shop, &buyer).await,
+            used_verification(&app).await,
             shop.id.clone(),
             buyer.id.clone(),
             lamp,
@@ -231,6 +232,8 @@ impl Fixture {
         let n = self.made.fetch_add(1, Ordering::SeqCst);
         match operation.id.as_str() {
             "register" => set("email", &format!("new{n}@example.com")),
+            // Codes to one address are rationed.
+            "createAddressVerification" => set("email", &format!("proved{n}@example.com")),
             "login" => {
                 set("email", &self.buyer.email);
                 set("password", PASSWORD);
@@ -319,6 +322,13 @@ async fn paid_intent(app: &TestApp, shop: &Shop, buyer: &User, product: &str) ->
     let path = format!("/payment_intents/{intent}/confirm");
     app.stripe_api("POST", &path, &shop.account, &form).await;
     intent
+}
+
+/// The proof of an address, by a code that is used.
+async fn used_verification(app: &TestApp) -> String {
+    let mailed = app.mailed_code("proved@example.com").await;
+    app.prove(&mailed).await;
+    mailed.0
 }
 
 /// Another than the contract's example.

@@ -16,6 +16,13 @@ pub struct User {
     pub token: String,
 }
 
+/// A guest who has proved an address.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    pub email: String,
+    pub token: String,
+}
+
 /// A seller and its owner.
 #[derive(Clone, Debug)]
 pub struct Shop {
@@ -64,6 +71,35 @@ impl TestApp {
     pub async fn login(&self, who: &User) -> User {
         let body = json!({ "email": who.email, "password": PASSWORD });
         user(&self.post("/v1/auth/login", body).expect(200).await)
+    }
+
+    /// Somebody has a code mailed to an address: the verification's id, and the code.
+    pub async fn mailed_code(&self, email: &str) -> (String, String) {
+        let before = self.codes_to(email);
+        let body = json!({ "email": email });
+        let asked = self.post("/v1/address_verifications", body).expect(202);
+        let id = text(&asked.await, "id");
+        self.run_jobs().await;
+        let mut codes = self.codes_to(email);
+        codes.retain(|code| !before.contains(code));
+        assert_eq!(codes.len(), 1, "{codes:?}");
+        (id, codes.remove(0))
+    }
+
+    /// Proves an address; the answer.
+    pub async fn prove(&self, (id, code): &(String, String)) -> Value {
+        let path = format!("/v1/address_verifications/{id}/confirm");
+        self.post(path, json!({ "code": code })).expect(200).await
+    }
+
+    /// A guest proves an address.
+    pub async fn guest(&self, email: &str) -> Guest {
+        let mailed = self.mailed_code(email).await;
+        let proved = self.prove(&mailed).await;
+        Guest {
+            email: text(&proved, "email"),
+            token: text(&proved, "guest_token"),
+        }
     }
 
     pub async fn admin(&self) -> User {

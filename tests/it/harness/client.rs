@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::contract::{Answered, contract, record_met};
 
-use super::User;
+use super::{Guest, User};
 
 /// An HTTP client of one server.
 pub struct Client {
@@ -91,6 +91,11 @@ impl Call<'_> {
     /// As a guest with the order's secret.
     pub fn with_secret(self, secret: &str) -> Self {
         self.header("order-secret", secret)
+    }
+
+    /// As a guest whose address is proved.
+    pub fn by_guest(self, guest: &Guest) -> Self {
+        self.header("guest-token", &guest.token)
     }
 
     /// Under an idempotency key.

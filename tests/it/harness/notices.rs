@@ -22,6 +22,25 @@ impl TestApp {
         all.filter(|(subject, _)| subject == headline).count()
     }
 
+    /// The codes that were mailed to an address.
+    pub fn codes_to(&self, address: &str) -> Vec<String> {
+        let folder = self.app.config.data_dir.join("mail");
+        let Ok(files) = std::fs::read_dir(folder) else {
+            return vec![];
+        };
+        let mut codes = vec![];
+        for file in files {
+            let raw = std::fs::read_to_string(file.expect("a file").path()).expect("a mail");
+            let to = raw.lines().find_map(|line| line.strip_prefix("To: "));
+            if to.map(str::trim) != Some(address) {
+                continue;
+            }
+            let code = raw.split_once("Your code is ");
+            codes.extend(code.map(|(_, code)| code.chars().take(8).collect::<String>()));
+        }
+        codes
+    }
+
     /// Headline and address of the mails that were sent, sorted.
     pub fn mails(&self) -> Vec<(String, String)> {
         let folder = self.app.config.data_dir.join("mail");
