@@ -231,11 +231,13 @@ impl Stock {
         Ok(())
     }
 
-    /// Sees what has come back, so that the next order may take it. `give_back` writes it.
+    /// Sees what has come back of an order, so that the next one may take it. `give_back` writes it, unless it was taken here: then
+    /// nothing was written yet, and `write` writes nothing of it.
     ///
     /// # Errors
     /// A sum that does not fit.
-    pub fn put_back(&mut self, lines: &[SoldLine]) -> Result<()> {
+    pub fn put_back(&mut self, order: &OrderId, lines: &[SoldLine]) -> Result<()> {
+        self.sold.retain(|(of, _)| of != order);
         for (product, units) in units(lines)? {
             if let Some(Some(left)) = self.left.get_mut(product) {
                 *left = money::add(*left, units)?;
@@ -364,6 +366,21 @@ mod tests {
                 .suffices(&[line("prd_a", 1), line("prd_b", 99)])
                 .expect("known")
         );
+    }
+
+    #[test]
+    fn what_an_order_takes_and_gives_back_at_once_is_not_written() {
+        let mut stock = Stock::of([("prd_a".into(), Some(3))]);
+        let lines = [line("prd_a", 2)];
+        for order in ["ord_1", "ord_2"] {
+            assert!(stock.suffices(&lines).expect("known"));
+            stock.take(&order.into(), &lines).expect("enough");
+            assert!(!stock.suffices(&lines).expect("known"));
+            stock.put_back(&order.into(), &lines).expect("fits");
+        }
+        stock.take(&"ord_3".into(), &lines).expect("enough");
+        let left: Vec<&str> = stock.sold.iter().map(|(of, _)| of.as_ref()).collect();
+        assert_eq!(left, ["ord_3"]);
     }
 
     #[test]

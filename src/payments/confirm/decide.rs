@@ -456,7 +456,7 @@ impl SliceState {
             } => {
                 for order in held {
                     let lines = &self.order(order)?.lines.clone();
-                    self.stock.put_back(lines)?;
+                    self.stock.put_back(order, lines)?;
                 }
                 self.move_orders(orders, order_status_after(*to));
                 *to

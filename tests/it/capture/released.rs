@@ -1,12 +1,14 @@
 //! Held money that is given back, or never wanted: the goods come back, and nothing is charged.
 
 use serde_json::{Value, json};
+use souk::payments::confirm::payment_intents;
 use souk::payments::reread;
+use souk::stripe::{Effect, Event};
 
 use super::{
     By, WAYS, at_stripe, authorize, books_equal, cancel, capture, held, lamps, open, path,
 };
-use crate::harness::{Has, TestApp};
+use crate::harness::{Has, TestApp, text};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -204,4 +206,42 @@ async fn money_that_is_held_for_an_order_that_has_ended_is_released() {
         .await
         .has(json!({ "status": "cancelled" }));
     assert_eq!(app.stock(&product).await, 5);
+}
+
+#[tokio::test]
+async fn money_that_is_held_and_released_in_one_batch_of_events_takes_nothing_from_stock() {
+    let app = TestApp::start().await;
+    let (shop, product) = lamps(&app).await;
+    let checkout = open(&app, By::Intent, &product).await;
+    authorize(&app, By::Intent, &shop, &checkout).await;
+    let mut events = app.intercept().await;
+    let path = format!("/payment_intents/{}/cancel", checkout.id);
+    app.stripe_api("POST", &path, &shop.account, &[]).await;
+    events.extend(app.intercept().await);
+    let of = |kind: &str| {
+        let event = events.iter().find(|event| event["type"] == kind);
+        let event = event.expect("Stripe tells").to_string();
+        Event::read(event.into()).expect("an event")
+    };
+    let held = of("payment_intent.amount_capturable_updated");
+    let released = of("payment_intent.canceled");
+    let tx = app.app.db.begin_write().await.expect("begins");
+    let effects = payment_intents(&tx, &[&held, &released]).await;
+    assert_eq!(
+        effects.expect("confirms"),
+        [Effect::Applied, Effect::Applied]
+    );
+    tx.commit().await.expect("commits");
+    for event in &events {
+        app.deliver(event).await;
+    }
+    app.settle().await;
+    app.order(&checkout)
+        .await
+        .has(json!({ "status": "expired", "authorization": null }));
+    assert_eq!(app.stock(&product).await, 5);
+    let moved = "stock_movements WHERE reason <> 'initial'";
+    let sum = format!("SELECT CAST(COALESCE(SUM(delta), 0) AS BIGINT) AS it FROM {moved}");
+    assert_eq!(app.query::<i64>(&sum).await, 0);
+    books_equal(&app, &shop).await;
 }
