@@ -12,8 +12,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde::{Deserialize, Serialize};
 use souk_entity::job::{self, JobState};
 use souk_entity::{
-    AccountId, CustomerId, FeeRefundId, JobId, PaymentId, PromotionCodeId, RefundId, SellerId,
-    SetupIntentId, SubmissionId, TaxIdId, Timestamp, inbox_event,
+    AccountId, CustomerId, FeeRefundId, JobId, PaymentId, ProductId, PromotionCodeId, RefundId,
+    SellerId, SetupIntentId, StripePriceId, SubmissionId, TaxIdId, Timestamp, inbox_event,
 };
 
 use crate::db::Tx;
@@ -35,6 +35,10 @@ pub enum Job {
     RenameAccount { seller: SellerId },
     /// Make the coupon and promotion code at Stripe, if they aren't made yet.
     CreatePromotionCode { code: PromotionCodeId },
+    /// Make the price's copy at Stripe, if it isn't made yet.
+    MirrorPrice { copy: StripePriceId },
+    /// Tell Stripe the product's name, and what of it and its prices is for sale, wherever they are.
+    SyncProduct { product: ProductId },
     /// Make the payment's Checkout Session, repeating the stored request.
     CreateSession { payment: PaymentId },
     /// Ask Stripe where the payment stands, and its refunds.
@@ -167,6 +171,8 @@ impl Job {
             Self::ReadReturnedLink { .. } => "read_returned_link",
             Self::RenameAccount { .. } => "rename_account",
             Self::CreatePromotionCode { .. } => "create_promotion_code",
+            Self::MirrorPrice { .. } => "mirror_price",
+            Self::SyncProduct { .. } => "sync_product",
             Self::CreateSession { .. } => "create_session",
             Self::RereadPayment { .. } => "reread_payment",
             Self::Capture { .. } => "capture",
@@ -208,6 +214,8 @@ impl Job {
             | Self::RenameAccount { seller } => seller.as_ref(),
             Self::ReadReturnedLink { event, .. } => event,
             Self::CreatePromotionCode { code } => code.as_ref(),
+            Self::MirrorPrice { copy } => copy.as_ref(),
+            Self::SyncProduct { product } => product.as_ref(),
             Self::CreateSession { payment }
             | Self::RereadPayment { payment }
             | Self::Capture { payment } => payment.as_ref(),

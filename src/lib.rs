@@ -86,6 +86,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(identity::routes::router())
         .merge(sellers::routes::router())
         .merge(catalog::routes::router())
+        .merge(catalog::prices::routes::router())
         .merge(customers::routes::router())
         .merge(orders::routes::router())
         .merge(orders::shipments::routes::router())

@@ -430,6 +430,8 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::ReadReturnedLink { .. }
         | Job::RenameAccount { .. }
         | Job::CreatePromotionCode { .. }
+        | Job::MirrorPrice { .. }
+        | Job::SyncProduct { .. }
         | Job::RereadPayment { .. }
         | Job::SyncPayout { .. }
         | Job::RetryDeferred { .. }
@@ -505,6 +507,8 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             let created = catalog::promotions::at_stripe::create(app, code).await;
             created.map(drop)
         }
+        Job::MirrorPrice { copy } => catalog::prices::at_stripe::run(app, copy).await,
+        Job::SyncProduct { product } => catalog::prices::at_stripe::sync(app, product).await,
         Job::CreateSession { payment } => payments::checkout::object::make(app, payment).await,
         Job::RereadPayment { payment } => payments::reread::payment(app, payment).await,
         Job::Capture { payment } => payments::capture::send(app, payment).await,

@@ -73,6 +73,10 @@ row_ids! {
     SetupIntentId = "sti";
     /// A product.
     ProductId = "prd";
+    /// A recurring price of a product.
+    PriceId = "prc";
+    /// A price's copy on a Stripe account.
+    StripePriceId = "spr";
     /// One change of a product's stock.
     StockMovementId = "stk";
     /// A promotion code.

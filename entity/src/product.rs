@@ -29,8 +29,8 @@ pub struct Model {
     pub seller_id: SellerId,
     pub name: String,
     pub description: Option<String>,
-    /// Minor units.
-    pub unit_amount: i64,
+    /// Minor units of what it costs once. None: it is sold by its prices only.
+    pub unit_amount: Option<i64>,
     /// ISO 4217, lower case.
     pub currency: String,
     /// Units in stock. None: unlimited.

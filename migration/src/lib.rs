@@ -53,6 +53,7 @@ mod m20261130_000050_tax_ids;
 mod m20261130_000051_setup_returns;
 mod m20261130_000059_lighter_sales;
 mod m20261130_000060_address_verifications;
+mod m20261130_000061_prices;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -109,6 +110,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000051_setup_returns::Migration),
             Box::new(m20261130_000059_lighter_sales::Migration),
             Box::new(m20261130_000060_address_verifications::Migration),
+            Box::new(m20261130_000061_prices::Migration),
         ]
     }
 }

@@ -1,5 +1,6 @@
-//! What sellers offer: products, their stock, and promotion codes.
+//! What sellers offer: products, their stock and recurring prices, and promotion codes.
 
+pub mod prices;
 pub mod promotions;
 mod returns;
 pub mod routes;
@@ -60,6 +61,20 @@ pub async fn find<C: ConnectionTrait>(db: &C, id: &ProductId) -> Result<Option<p
     Ok(product::Entity::find_by_id(id.clone()).one(db).await?)
 }
 
+/// The product that a request's field `product_id` names.
+///
+/// # Errors
+/// 404 if it isn't of one of the caller's sellers, and the caller is no admin.
+async fn owned(app: &App, caller: &Caller, id: &ProductId) -> Result<product::Model> {
+    let none = || Error::no_such("product", "product_id");
+    let product = find(&app.db.read, id).await?.ok_or_else(none)?;
+    match sellers::owned(&app.db.read, caller, &product.seller_id, "product_id").await {
+        Ok(_) => Ok(product),
+        Err(Error::NoSuch { .. }) => Err(none()),
+        Err(e) => Err(e),
+    }
+}
+
 /// The products with these ids and their sellers, in no order. An id without a product is left out.
 pub async fn products<C: ConnectionTrait>(
     db: &C,
@@ -89,9 +104,9 @@ pub struct NewProduct {
     pub name: String,
     /// At most 2000 characters.
     pub description: Option<String>,
-    /// Minor units, a multiple of the currency's step.
-    pub unit_amount: i64,
-    /// ISO 4217, lower case.
+    /// Minor units, a multiple of the currency's step. None: it is sold by its prices only.
+    pub unit_amount: Option<i64>,
+    /// ISO 4217, lower case. Its prices are in it, too.
     pub currency: String,
     /// None: unlimited.
     pub stock: Option<i64>,
@@ -114,7 +129,9 @@ pub async fn create_product(
     }
     sellers::owned(&app.db.read, caller, &new.seller_id, "seller_id").await?;
     check_currency(&new.currency)?;
-    check_amount(new.unit_amount, &new.currency)?;
+    if let Some(amount) = new.unit_amount {
+        check_amount(amount, &new.currency)?;
+    }
     check_metadata(&new.metadata)?;
     if new
         .stock
@@ -159,8 +176,8 @@ pub struct ProductChange {
     pub name: Option<String>,
     /// At most 2000 characters; null removes it.
     pub description: Option<Option<String>>,
-    /// Minor units of the product's currency.
-    pub unit_amount: Option<i64>,
+    /// Minor units of the product's currency; null: it is sold by its prices only.
+    pub unit_amount: Option<Option<i64>>,
     /// For sale, or not.
     pub status: Option<ProductStatus>,
     /// Merged name by name; an empty value removes its name.
@@ -191,7 +208,9 @@ pub async fn update_product(
         row.description = description(text)?;
     }
     if let Some(amount) = change.unit_amount {
-        check_amount(amount, &row.currency)?;
+        if let Some(amount) = amount {
+            check_amount(amount, &row.currency)?;
+        }
         row.unit_amount = amount;
     }
     if let Some(status) = change.status {
@@ -216,6 +235,10 @@ pub async fn update_product(
     })
     .exec(&tx)
     .await?;
+    let is_status_other = row.status != before.status;
+    if is_status_other || row.name != before.name {
+        prices::at_stripe::note_product_changed(&tx, id, is_status_other).await?;
+    }
     let data = json!({ "unit_amount": row.unit_amount, "status": row.status });
     let actor = caller.principal();
     audit::record(&tx, &actor, "product.updated", id.as_ref(), data).await?;
@@ -229,7 +252,7 @@ pub struct Offer {
     pub product: product::Model,
     /// Its seller's name.
     pub seller_name: String,
-    /// Whether it can be bought now: it is active and not sold out, and its seller can take payments.
+    /// Whether it can be bought once now: it has an amount, is active and not sold out, and its seller can take payments.
     pub purchasable: bool,
 }
 
@@ -248,9 +271,10 @@ pub async fn offers(app: &App, products: Vec<product::Model>) -> Result<Vec<Offe
         let seller = sellers.get(&product.seller_id);
         let seller = seller.ok_or_else(|| Error::internal("a product without a seller"))?;
         let active = product.status == ProductStatus::Active && product.available != Some(0);
+        let is_sold_once = product.unit_amount.is_some();
         Ok(Offer {
             seller_name: seller.name.clone(),
-            purchasable: active && sellers::can_charge(app, seller),
+            purchasable: is_sold_once && active && sellers::can_charge(app, seller),
             product,
         })
     };

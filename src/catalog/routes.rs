@@ -50,7 +50,7 @@ struct ProductView {
     seller_name: String,
     name: String,
     description: Option<String>,
-    unit_amount: i64,
+    unit_amount: Option<i64>,
     currency: String,
     stock: Option<i64>,
     status: ProductStatus,
@@ -94,7 +94,9 @@ struct ProductCreate {
     name: String,
     #[serde(default)]
     description: Option<String>,
-    unit_amount: i64,
+    /// Null must be said: forgetting it makes nothing that can't be bought.
+    #[serde(deserialize_with = "Option::deserialize")]
+    unit_amount: Option<i64>,
     currency: String,
     #[serde(default)]
     stock: Option<i64>,
@@ -163,7 +165,7 @@ struct ProductUpdate {
     #[serde(default, deserialize_with = "deserialize_some")]
     description: Option<Option<String>>,
     #[serde(default, deserialize_with = "deserialize_some")]
-    unit_amount: Option<i64>,
+    unit_amount: Option<Option<i64>>,
     #[serde(default, deserialize_with = "deserialize_some")]
     status: Option<ProductStatus>,
     #[serde(default, deserialize_with = "deserialize_some")]

@@ -93,13 +93,15 @@ pub async fn seed(app: &App, stripe_base: &str) -> Result<Seeded, Failure> {
             seller_id: seller.id.clone(),
             name: name.to_owned(),
             description: Some(description.to_owned()),
-            unit_amount,
+            unit_amount: Some(unit_amount),
             currency: CURRENCY.to_owned(),
             stock,
             metadata: Default::default(),
         };
         let product = catalog::create_product(app, &caller, id.to_owned().into(), new).await?;
-        let price = money::display(product.unit_amount, &product.currency);
+        // The shop may have been here before, and changed since.
+        let asked = product.unit_amount.unwrap_or(unit_amount);
+        let price = money::display(asked, &product.currency);
         products.push((
             product.id.to_string(),
             product.name,

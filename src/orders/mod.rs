@@ -169,6 +169,8 @@ fn for_sellers(access: &OrderAccess) -> Result<()> {
 pub struct PricedLine {
     /// The product.
     pub product: souk_entity::product::Model,
+    /// What one of it costs once, in minor units.
+    pub unit_amount: i64,
     /// Units.
     pub quantity: i64,
     /// Unit amount × quantity, in minor units.
@@ -189,7 +191,7 @@ pub async fn place(tx: &Tx, order: &order::Model, lines: &[PricedLine]) -> Resul
             position: Set(position),
             product_id: Set(line.product.id.clone()),
             name: Set(line.product.name.clone()),
-            unit_amount: Set(line.product.unit_amount),
+            unit_amount: Set(line.unit_amount),
             quantity: Set(line.quantity),
             amount: Set(line.amount),
         });

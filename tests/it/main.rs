@@ -52,6 +52,7 @@ mod platform_book;
 mod platform_faults;
 mod posting;
 mod predicates;
+mod prices;
 mod process;
 mod query_plans;
 mod redemptions;

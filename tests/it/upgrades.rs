@@ -9,6 +9,7 @@ use souk_migration::{Migrator, MigratorTrait};
 use crate::harness::{Database, Souk, on_postgres, settings};
 
 const SHARES: &str = "m20261129_000032_shares";
+const PRICES: &str = "m20261130_000061_prices";
 
 async fn run(db: &DatabaseConnection, text: &str) {
     let done = db.execute_unprepared(text).await;
@@ -28,6 +29,12 @@ async fn count(db: &DatabaseConnection, of: &str) -> i64 {
     let query = Statement::from_string(db.get_database_backend(), query);
     let row = db.query_one_raw(query).await.expect("is answered");
     row.expect("a row").try_get_by_index(0).expect("a number")
+}
+
+/// Whether a migration has run.
+async fn made(db: &DatabaseConnection, migration: &str) -> bool {
+    let done = format!("seaql_migrations WHERE version = '{migration}'");
+    count(db, &done).await == 1
 }
 
 /// So many paid orders of one seller with their payments, which had two columns less then. Each third has a refund of a part,
@@ -173,6 +180,81 @@ async fn payments_keep_their_rows_children_and_indexes_and_get_their_shares() {
 }
 
 #[tokio::test]
+async fn products_keep_their_rows_lines_and_stock_and_need_no_price_of_their_own_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_database, db) = Database::before(folder.path(), SHARES).await;
+    fill(&db, 6).await;
+    let product = "id, seller_id, name, unit_amount, currency, available, status, metadata, created_at, updated_at";
+    for text in [
+        format!(
+            "INSERT INTO products ({product}) VALUES
+               ('prd_1', 'sel_1', 'Brass lamp', 2500, 'usd', 7, 'active', '{{}}', 1, 2),
+               ('prd_2', 'sel_1', 'Rug', 900, 'eur', NULL, 'archived', '{{\"shelf\":\"3\"}}', 3, 4)"
+        ),
+        "INSERT INTO order_lines (id, order_id, position, product_id, name, unit_amount, quantity, amount)
+           VALUES ('oln_1', 'ord_1', 0, 'prd_1', 'Brass lamp', 2500, 1, 2500)"
+            .to_owned(),
+        "INSERT INTO stock_movements (id, product_id, delta, reason, actor, created_at)
+           VALUES ('stk_1', 'prd_1', 7, 'initial', 'usr_1', 1)"
+            .to_owned(),
+    ] {
+        run(&db, &text).await;
+    }
+    let whole = "SELECT id || seller_id || name || unit_amount || currency || COALESCE(available, -1) || status || metadata \
+         || created_at || updated_at FROM products ORDER BY id";
+    let before = texts(&db, whole).await;
+    // As the server does it: in one transaction.
+    let tx = sea_orm::TransactionTrait::begin(&db).await.expect("begins");
+    Migrator::up(&tx, None).await.expect("migrates");
+    tx.commit().await.expect("commits");
+    assert!(made(&db, PRICES).await);
+    assert_eq!(before.len(), 2);
+    assert_eq!(texts(&db, whole).await, before);
+    let children = "products p JOIN order_lines l ON l.product_id = p.id JOIN stock_movements m ON m.product_id = p.id";
+    assert_eq!(count(&db, children).await, 1);
+    // One that is sold by its prices only; and what was forbidden still is.
+    let price = "prices (id, product_id, unit_amount, \"interval\", interval_count, active, created_at, updated_at)";
+    run(
+        &db,
+        "UPDATE products SET unit_amount = NULL WHERE id = 'prd_1'",
+    )
+    .await;
+    run(
+        &db,
+        &format!("INSERT INTO {price} VALUES ('prc_1', 'prd_1', 900, 'month', 1, TRUE, 1, 1)"),
+    )
+    .await;
+    for wrong in [
+        "UPDATE products SET unit_amount = 0 WHERE id = 'prd_2'".to_owned(),
+        "UPDATE products SET available = -1 WHERE id = 'prd_1'".to_owned(),
+        "UPDATE products SET status = 'gone' WHERE id = 'prd_1'".to_owned(),
+        "UPDATE products SET seller_id = 'sel_none' WHERE id = 'prd_1'".to_owned(),
+        "DELETE FROM products WHERE id = 'prd_1'".to_owned(),
+        format!("INSERT INTO {price} VALUES ('prc_2', 'prd_none', 900, 'month', 1, TRUE, 1, 1)"),
+        format!("INSERT INTO {price} VALUES ('prc_2', 'prd_1', 0, 'month', 1, TRUE, 1, 1)"),
+        format!("INSERT INTO {price} VALUES ('prc_2', 'prd_1', 900, 'decade', 1, TRUE, 1, 1)"),
+        "UPDATE prices SET min_quantity = 3, max_quantity = 2".to_owned(),
+    ] {
+        assert!(db.execute_unprepared(&wrong).await.is_err(), "{wrong}");
+    }
+    if on_postgres() {
+        let index = "pg_indexes WHERE indexname = 'products_seller'";
+        assert_eq!(count(&db, index).await, 1);
+    } else {
+        assert_eq!(
+            count(&db, "sqlite_master WHERE name = 'products_seller'").await,
+            1
+        );
+        assert_eq!(
+            texts(&db, "SELECT \"table\" FROM pragma_foreign_key_check").await,
+            [""; 0]
+        );
+        assert_eq!(texts(&db, "PRAGMA integrity_check").await, ["ok"]);
+    }
+    db.close().await.expect("closes");
+}
+
+#[tokio::test]
 async fn an_upgrade_that_is_killed_in_the_middle_leaves_the_old_database_or_the_new_one() {
     const ROWS: u32 = 100_000;
     let folder = tempfile::tempdir().expect("a folder");
@@ -181,17 +263,13 @@ async fn an_upgrade_that_is_killed_in_the_middle_leaves_the_old_database_or_the_
     let secrets = ("whsec_platform", "whsec_connect");
     let mut settings = settings("http://127.0.0.1:9", secrets, &database.url, folder.path());
     settings.insert("STRIPE_SECRET_KEY".to_owned(), "sk_test_suite".to_owned());
-    let made = || async {
-        let done = format!("seaql_migrations WHERE version = '{SHARES}'");
-        count(&db, &done).await == 1
-    };
     let mut killed = 0;
     for ms in [400, 1_200] {
         let mut upgrade = Souk::migrate(&settings);
         tokio::time::sleep(Duration::from_millis(ms)).await;
         upgrade.start_kill().expect("is killed");
         upgrade.wait().await.expect("ends");
-        if made().await {
+        if made(&db, SHARES).await {
             break;
         }
         killed += 1;

@@ -405,8 +405,9 @@ export interface paths {
         /**
          * Create a product
          * @description Lists a product of one of your sellers. `unit_amount` may be below Stripe's smallest charge in that
-         *     currency (see Stripe's page "Supported currencies"; 50 for `usd`), but an order may not. Leave `stock`
-         *     out, or null, for something that never runs out.
+         *     currency (see Stripe's page "Supported currencies"; 50 for `usd`), but an order may not. It is null for
+         *     something that isn't sold once, but by its recurring prices (`POST /v1/prices`), which are in the
+         *     product's currency, too. Leave `stock` out, or null, for something that never runs out.
          */
         post: operations["createProduct"];
         delete?: never;
@@ -441,8 +442,9 @@ export interface paths {
         /**
          * Change a product
          * @description For the seller's owner and admins. A new price applies to checkouts opened from then on; an
-         *     archived product can't be bought. Stock is changed by stock adjustments, and the currency not at
-         *     all. `metadata` is merged key by key; an empty string removes a key.
+         *     archived product can't be bought, nor subscribed to. Stock is changed by stock adjustments, and the
+         *     currency not at all. Where Stripe knows the product, since somebody has subscribed to a price of it,
+         *     it is told the name and the status. `metadata` is merged key by key; an empty string removes a key.
          */
         patch: operations["updateProduct"];
         trace?: never;
@@ -475,6 +477,67 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a product's prices
+         * @description The recurring prices of a product, newest first. Anybody sees those that are active; of a product that is archived,
+         *     or whose seller can't take payments at the moment, and archived ones, with `active=false`, only the seller's owner
+         *     and admins see any.
+         */
+        get: operations["listPrices"];
+        put?: never;
+        /**
+         * Create a recurring price
+         * @description Lets a product of yours be sold again and again: `unit_amount` a piece and period, in the product's currency. A
+         *     period has `recurring.interval_count` intervals and at most three years (3 years, 36 months, 156 weeks or 1095
+         *     days). What a price costs and how often never changes, so that nobody who has subscribed pays another by
+         *     surprise: make another price, and archive this one. Stripe learns of the price when somebody first subscribes.
+         */
+        post: operations["createPrice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/prices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The price.
+                 * @example prc_01kas4c8f1g4h7
+                 */
+                id: components["parameters"]["PriceId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a price
+         * @description Anybody may read a price, an archived one too, so that old links and old subscriptions still say what was agreed.
+         */
+        get: operations["getPrice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a price
+         * @description For the seller's owner and admins. Changes whether it is for sale, its name, its limits and its trial; the rest never
+         *     changes. All of it counts for those who subscribe from then on. An archived price is archived at Stripe, too, where
+         *     Stripe knows it.
+         */
+        patch: operations["updatePrice"];
         trace?: never;
     };
     "/v1/promotion_codes": {
@@ -2656,6 +2719,7 @@ export interface components {
         UserId: string;
         SellerId: string;
         ProductId: string;
+        PriceId: string;
         StockAdjustmentId: string;
         PromotionCodeId: string;
         OrderId: string;
@@ -2700,6 +2764,11 @@ export interface components {
          * @description In the currency's minor unit. Twelve digits is Stripe's limit, for cards. BHD, JOD, KWD, OMR and TND end in 0; ISK and UGX end in 00.
          */
         PositiveAmount: number;
+        /**
+         * Format: int64
+         * @description What it costs once, in the currency's minor unit, as `PositiveAmount`. Null: it isn't sold once, but by its recurring prices.
+         */
+        PriceOnce: number | null;
         /** @description ISO 4217, lowercase, one that Stripe supports. */
         Currency: string;
         /** @description Yours to use. Up to 50 keys of up to 40 characters, with values of up to 500. */
@@ -2716,6 +2785,12 @@ export interface components {
         SellerStatus: "created" | "onboarding" | "pending_verification" | "restricted" | "active" | "rejected" | "closed" | "deauthorized";
         /** @enum {string} */
         ProductStatus: "active" | "archived";
+        /** @enum {string} */
+        Interval: "day" | "week" | "month" | "year";
+        /** @description How many days of a new subscription are free; null for none. */
+        TrialPeriodDays: number | null;
+        /** @description Of the pieces of a subscription; null for no limit. */
+        QuantityLimit: number | null;
         /**
          * @description `pending`: waiting for the buyer. `processing`: a slow method, such as a bank debit, is under way.
          *     `authorized`: the money is held until the seller captures it, and the stock is taken.
@@ -2788,7 +2863,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "recurring_only" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2888,7 +2963,7 @@ export interface components {
             seller_id: components["schemas"]["SellerId"];
             name: string;
             description?: string | null;
-            unit_amount: components["schemas"]["PositiveAmount"];
+            unit_amount: components["schemas"]["PriceOnce"];
             currency: components["schemas"]["Currency"];
             /**
              * @description How many there are; null for unlimited.
@@ -2900,9 +2975,36 @@ export interface components {
         ProductUpdate: {
             name?: string;
             description?: string | null;
-            unit_amount?: components["schemas"]["PositiveAmount"];
+            unit_amount?: components["schemas"]["PriceOnce"];
             status?: components["schemas"]["ProductStatus"];
             metadata?: components["schemas"]["Metadata"];
+        };
+        PriceCreate: {
+            product_id: components["schemas"]["ProductId"];
+            unit_amount: components["schemas"]["PositiveAmount"];
+            recurring: components["schemas"]["RecurringCreate"];
+            /** @description Your name for it, which buyers may see, too. */
+            nickname?: string | null;
+            min_quantity?: components["schemas"]["QuantityLimit"];
+            max_quantity?: components["schemas"]["QuantityLimit"];
+        };
+        RecurringCreate: {
+            interval: components["schemas"]["Interval"];
+            /**
+             * @description So many intervals make a period: at most 3 years, 36 months, 156 weeks or 1095 days.
+             * @default 1
+             */
+            interval_count?: number;
+            trial_period_days?: components["schemas"]["TrialPeriodDays"];
+        };
+        PriceUpdate: {
+            active?: boolean;
+            recurring?: {
+                trial_period_days?: components["schemas"]["TrialPeriodDays"];
+            };
+            nickname?: string | null;
+            min_quantity?: components["schemas"]["QuantityLimit"];
+            max_quantity?: components["schemas"]["QuantityLimit"];
         };
         StockAdjustmentCreate: {
             /** @description What to add; negative takes away. Not zero. */
@@ -3364,12 +3466,16 @@ export interface components {
             seller_name: string;
             name: string;
             description: string | null;
-            unit_amount: components["schemas"]["Amount"];
+            /**
+             * Format: int64
+             * @description What it costs once, in the currency's minor unit; null where it is sold by its recurring prices only.
+             */
+            unit_amount: number | null;
             currency: components["schemas"]["Currency"];
             /** @description Null means unlimited. */
             stock: number | null;
             status: components["schemas"]["ProductStatus"];
-            /** @description Active, not sold out, and of a seller who can take payments. */
+            /** @description Whether it can be bought once: it has a `unit_amount`, is active and not sold out, and its seller can take payments. A price says so of itself. */
             purchasable: boolean;
             metadata: components["schemas"]["Metadata"];
             created_at: components["schemas"]["Time"];
@@ -3382,6 +3488,37 @@ export interface components {
             url: string;
             has_more: boolean;
             data: components["schemas"]["Product"][];
+        };
+        Price: {
+            id: components["schemas"]["PriceId"];
+            /** @constant */
+            object: "price";
+            product_id: components["schemas"]["ProductId"];
+            seller_id: components["schemas"]["SellerId"];
+            unit_amount: components["schemas"]["Amount"];
+            currency: components["schemas"]["Currency"];
+            recurring: {
+                interval: components["schemas"]["Interval"];
+                interval_count: number;
+                trial_period_days: number | null;
+            };
+            nickname: string | null;
+            min_quantity: number | null;
+            max_quantity: number | null;
+            /** @description The seller's choice. */
+            active: boolean;
+            /** @description Whether anybody may subscribe to it now: it and its product are active, the product isn't sold out, and its seller can take payments. */
+            purchasable: boolean;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        PriceList: {
+            /** @constant */
+            object: "list";
+            /** @description The path of this list. */
+            url: string;
+            has_more: boolean;
+            data: components["schemas"]["Price"][];
         };
         StockAdjustment: {
             id: components["schemas"]["StockAdjustmentId"];
@@ -4847,6 +4984,11 @@ export interface components {
          */
         ProductId: components["schemas"]["ProductId"];
         /**
+         * @description The price.
+         * @example prc_01kas4c8f1g4h7
+         */
+        PriceId: components["schemas"]["PriceId"];
+        /**
          * @description The promotion code.
          * @example pmc_01kas4h3j5k7l9
          */
@@ -5005,6 +5147,13 @@ export interface components {
         SellerStatusFilter: components["schemas"]["SellerStatus"];
         /** @description Active or archived products; active unless given. */
         ProductStatusFilter: components["schemas"]["ProductStatus"];
+        /**
+         * @description The product whose prices are wanted.
+         * @example prd_01kas4b7e9r5t1
+         */
+        ProductFilterRequired: components["schemas"]["ProductId"];
+        /** @description Whether active or archived ones are wanted; active unless given. */
+        ActiveFilter: boolean;
         /** @description Only orders in this status. */
         OrderStatusFilter: components["schemas"]["OrderStatus"];
         /** @description Only refunds in this status. */
@@ -6160,6 +6309,173 @@ export interface operations {
             422: components["responses"]["UnprocessableContent"];
         };
     };
+    listPrices: {
+        parameters: {
+            query: {
+                /**
+                 * @description The product whose prices are wanted.
+                 * @example prd_01kas4b7e9r5t1
+                 */
+                product_id: components["parameters"]["ProductFilterRequired"];
+                /** @description Whether active or archived ones are wanted; active unless given. */
+                active?: components["parameters"]["ActiveFilter"];
+                /**
+                 * @description How many to give.
+                 * @example 10
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description An id of this list; give what comes after it. Not together with `ending_before`. */
+                starting_after?: components["parameters"]["StartingAfter"];
+                /** @description An id of this list; give what comes before it. Not together with `starting_after`. */
+                ending_before?: components["parameters"]["EndingBefore"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of prices. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceList"];
+                };
+            };
+            /** @description `invalid_token`. A token was sent and it is wrong or expired. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `product_id` names no product. */
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    createPrice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes repeating the request safe. See "Idempotency" above.
+                 * @example 0f4c9a52-6f0e-4f0e-9d0f-5a3c2b1e7d11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "product_id": "prd_01kas4b7e9r5t1",
+                 *       "unit_amount": 900,
+                 *       "recurring": {
+                 *         "interval": "month",
+                 *         "trial_period_days": 14
+                 *       },
+                 *       "nickname": "Monthly"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PriceCreate"];
+            };
+        };
+        responses: {
+            /** @description The price. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Price"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `product_id` names no product of yours. */
+            404: components["responses"]["NotFound"];
+            /** @description `idempotency_in_flight`. The same key is still being worked on. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`, `idempotency_mismatch`. A field is wrong, or the key was used with another body. */
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    getPrice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The price.
+                 * @example prc_01kas4c8f1g4h7
+                 */
+                id: components["parameters"]["PriceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The price. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Price"];
+                };
+            };
+            404: components["responses"]["NotFound"];
+        };
+    };
+    updatePrice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The price.
+                 * @example prc_01kas4c8f1g4h7
+                 */
+                id: components["parameters"]["PriceId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "active": true,
+                 *       "nickname": "Monthly"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PriceUpdate"];
+            };
+        };
+        responses: {
+            /** @description The price, as changed. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Price"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
     listPromotionCodes: {
         parameters: {
             query: {
@@ -6374,7 +6690,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `not_found`. A line names no product; `param` says which. */
             404: components["responses"]["NotFound"];
-            /** @description `seller_not_active`, `product_archived`, `sold_out`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product is archived or there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
+            /** @description `seller_not_active`, `product_archived`, `recurring_only`, `sold_out`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product is archived, isn't sold once, or there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -6592,7 +6908,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `not_found`. A line names no product; `param` says which. */
             404: components["responses"]["NotFound"];
-            /** @description `seller_not_active`, `product_archived`, `sold_out`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product is archived or there is too little of it, Stripe refuses, or the same key is still being worked on. */
+            /** @description `seller_not_active`, `product_archived`, `recurring_only`, `sold_out`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product is archived, isn't sold once, or there is too little of it, Stripe refuses, or the same key is still being worked on. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -7394,7 +7710,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `not_found`. There is no such customer of yours, product, or card of the customer's; `param` says which. */
             404: components["responses"]["NotFound"];
-            /** @description `mandate_missing`, `seller_not_active`, `product_archived`, `sold_out`, `idempotency_in_flight`. The buyer has not agreed to it, the seller can't take money, a product is archived or there is too little of it, or the same key is still being worked on. */
+            /** @description `mandate_missing`, `seller_not_active`, `product_archived`, `recurring_only`, `sold_out`, `idempotency_in_flight`. The buyer has not agreed to it, the seller can't take money, a product is archived, isn't sold once, or there is too little of it, or the same key is still being worked on. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

@@ -368,7 +368,7 @@ pub(super) fn marks(order: &OrderId, payment: &PaymentId) -> HashMap<String, Str
 fn session_lines(basket: &Basket) -> Vec<SessionLine<'_>> {
     let lines = basket.lines.iter().map(|line| SessionLine {
         name: &line.product.name,
-        unit_amount: line.product.unit_amount,
+        unit_amount: line.unit_amount,
         quantity: line.quantity,
     });
     lines.collect()

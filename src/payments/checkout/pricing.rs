@@ -204,6 +204,14 @@ fn price_line(
             format!("{} is no longer for sale.", product.name),
         ));
     }
+    let Some(unit_amount) = product.unit_amount else {
+        let name = &product.name;
+        return Err(line_conflict(
+            "recurring_only",
+            param,
+            format!("{name} isn't sold once, but by its recurring prices (GET /v1/prices)."),
+        ));
+    };
     let same = before.iter().filter(|line| line.product.id == product.id);
     let total_quantity = same
         .map(|line| line.quantity)
@@ -216,8 +224,9 @@ fn price_line(
         ));
     }
     Ok(PricedLine {
-        amount: money::times(product.unit_amount, line.quantity)?,
+        amount: money::times(unit_amount, line.quantity)?,
         product: product.clone(),
+        unit_amount,
         quantity: line.quantity,
     })
 }

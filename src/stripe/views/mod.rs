@@ -7,6 +7,7 @@ mod customers;
 mod disputes;
 mod events;
 mod payments;
+mod products;
 mod promotions;
 mod webhook_endpoints;
 
@@ -17,6 +18,7 @@ pub use customers::*;
 pub use disputes::*;
 pub use events::*;
 pub use payments::*;
+pub use products::*;
 pub use promotions::*;
 pub use webhook_endpoints::*;
 

@@ -98,6 +98,7 @@ impl Fixture {
             customer,
             tax_id(&app, &shop, &buyer).await,
             used_verification(&app).await,
+            app.price(&shop, &lamp, 900).await,
             shop.id.clone(),
             buyer.id.clone(),
             lamp,

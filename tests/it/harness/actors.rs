@@ -167,6 +167,15 @@ impl TestApp {
         )
     }
 
+    /// A monthly price of a product; its id.
+    pub async fn price(&self, shop: &Shop, product: &str, unit_amount: i64) -> String {
+        let body = json!({
+            "product_id": product, "unit_amount": unit_amount, "recurring": { "interval": "month" },
+        });
+        let made = self.post("/v1/prices", body).by(&shop.owner).expect(201);
+        text(&made.await, "id")
+    }
+
     /// A promotion code of a seller.
     pub async fn percent_off(&self, shop: &Shop, code: &str, percent: i64) {
         let body = json!({ "seller_id": shop.id, "code": code, "percent_off": percent });
