@@ -54,6 +54,7 @@ mod m20261130_000051_setup_returns;
 mod m20261130_000059_lighter_sales;
 mod m20261130_000060_address_verifications;
 mod m20261130_000061_prices;
+mod m20261130_000062_lasting_codes;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -111,6 +112,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000059_lighter_sales::Migration),
             Box::new(m20261130_000060_address_verifications::Migration),
             Box::new(m20261130_000061_prices::Migration),
+            Box::new(m20261130_000062_lasting_codes::Migration),
         ]
     }
 }

@@ -2,14 +2,17 @@
 
 pub mod at_stripe;
 pub mod redemptions;
+mod refusal;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 use serde_json::json;
-use souk_entity::promotion_code::{self, Column as C};
+use souk_entity::promotion_code::{self, CodeDuration, Column as C};
 use souk_entity::{PromotionCodeId, SellerId, Timestamp};
+
+pub use refusal::Refusal;
 
 use super::check_currency;
 use crate::app::App;
@@ -20,6 +23,8 @@ use crate::jobs::{self, Job};
 use crate::stripe::key_until;
 use crate::{audit, db, money, sellers};
 
+/// The most months of a code: a hundred years. Stripe states no limit.
+const MOST_MONTHS: i32 = 1200;
 /// How long a request to Stripe may take before the job that repeats it begins.
 const RETRY_DELAY_MS: i64 = 15_000;
 
@@ -74,6 +79,16 @@ pub struct NewPromotionCode {
     pub max_redemptions: Option<i32>,
     /// In the future.
     pub expires_at: Option<Timestamp>,
+    /// For how long it takes something off a subscription.
+    pub duration: CodeDuration,
+    /// With `repeating` alone, 1 to 1200.
+    pub duration_in_months: Option<i32>,
+    /// What a purchase must come to, in minor units of `minimum_amount_currency`.
+    pub minimum_amount: Option<i64>,
+    /// ISO 4217, lower case; that of `amount_off`, if there is one.
+    pub minimum_amount_currency: Option<String>,
+    /// Only for buyers who have bought nothing of the seller before.
+    pub first_time_transaction: bool,
 }
 
 /// Creates a promotion code. Resumable by `id`: if the row exists, it goes on at Stripe. Without an answer the row stays,
@@ -155,7 +170,60 @@ fn check(new: &NewPromotionCode, now: Timestamp) -> Result<()> {
             "expires_at must be in the future.",
         ));
     }
-    Ok(())
+    check_duration(new)?;
+    check_minimum(new)
+}
+
+fn check_duration(new: &NewPromotionCode) -> Result<()> {
+    let param = "duration_in_months";
+    let message = match (new.duration, new.duration_in_months) {
+        (_, Some(months)) if !(1..=MOST_MONTHS).contains(&months) => {
+            format!("{param} is 1 to {MOST_MONTHS}.")
+        }
+        (CodeDuration::Repeating, None) => format!("{param} is missing: repeating needs it."),
+        (CodeDuration::Once | CodeDuration::Forever, Some(_)) => {
+            format!("{param} goes with a duration of repeating only.")
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::invalid(param, message))
+}
+
+fn check_minimum(new: &NewPromotionCode) -> Result<()> {
+    let (param, of) = ("minimum_amount", "minimum_amount_currency");
+    if let Some(currency) = new.minimum_amount_currency.as_deref()
+        && !money::is_currency(currency)
+    {
+        let message =
+            format!("{of} must be one that Stripe charges in, in lower case, such as eur.");
+        return Err(Error::invalid(of, message));
+    }
+    let Some(least) = new.minimum_amount else {
+        return match new.minimum_amount_currency {
+            Some(_) => Err(Error::invalid(of, format!("{of} goes with {param} only."))),
+            None => Ok(()),
+        };
+    };
+    if !(1..=money::MAX_AMOUNT).contains(&least) {
+        let message = format!("{param} is 1 to {}.", money::MAX_AMOUNT);
+        return Err(Error::invalid(param, message));
+    }
+    let Some(currency) = new.minimum_amount_currency.as_deref() else {
+        return Err(Error::invalid(
+            of,
+            format!("{of} is missing: {param} needs it."),
+        ));
+    };
+    if let Some(fault) = money::fault(least, currency) {
+        return Err(Error::invalid(param, format!("{param} {fault}.")));
+    }
+    match new.currency.as_deref() {
+        Some(own) if own != currency => Err(Error::invalid(
+            of,
+            format!("{of} must be the code's own currency, {own}: nothing could meet both."),
+        )),
+        _ => Ok(()),
+    }
 }
 
 async fn insert(
@@ -173,6 +241,11 @@ async fn insert(
         percent_off: new.percent_off,
         amount_off: new.amount_off,
         currency: new.currency,
+        duration: new.duration,
+        duration_in_months: new.duration_in_months,
+        minimum_amount: new.minimum_amount,
+        minimum_amount_currency: new.minimum_amount_currency,
+        first_time_transaction: new.first_time_transaction,
         max_redemptions: new.max_redemptions,
         expires_at: new.expires_at,
         active: true,
@@ -220,10 +293,15 @@ mod tests {
             currency: None,
             max_redemptions: None,
             expires_at: None,
+            duration: CodeDuration::Once,
+            duration_in_months: None,
+            minimum_amount: None,
+            minimum_amount_currency: None,
+            first_time_transaction: false,
         }
     }
 
-    fn amount() -> NewPromotionCode {
+    fn amount_off() -> NewPromotionCode {
         NewPromotionCode {
             percent_off: None,
             amount_off: Some(500),
@@ -238,12 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn a_code_takes_off_either_a_share_or_an_amount() {
+    fn a_code_takes_off_either_a_share_or_an_amount_off() {
         assert_eq!(fault(&percent()), None);
-        assert_eq!(fault(&amount()), None);
+        assert_eq!(fault(&amount_off()), None);
         let both = NewPromotionCode {
             percent_off: Some(5),
-            ..amount()
+            ..amount_off()
         };
         assert_eq!(fault(&both).as_deref(), Some("percent_off"));
         let neither = NewPromotionCode {
@@ -253,7 +331,7 @@ mod tests {
         assert_eq!(fault(&neither).as_deref(), Some("percent_off"));
         let no_currency = NewPromotionCode {
             currency: None,
-            ..amount()
+            ..amount_off()
         };
         assert_eq!(fault(&no_currency).as_deref(), Some("currency"));
         let stray = NewPromotionCode {
@@ -275,14 +353,14 @@ mod tests {
         for off in [0, -1, money::MAX_AMOUNT + 1, i64::MAX] {
             let new = NewPromotionCode {
                 amount_off: Some(off),
-                ..amount()
+                ..amount_off()
             };
             assert_eq!(fault(&new).as_deref(), Some("amount_off"));
         }
         let in_isk = |off| NewPromotionCode {
             amount_off: Some(off),
             currency: Some("isk".to_owned()),
-            ..amount()
+            ..amount_off()
         };
         assert_eq!(fault(&in_isk(500)), None);
         assert_eq!(fault(&in_isk(550)).as_deref(), Some("amount_off"));
@@ -298,6 +376,56 @@ mod tests {
             ..percent()
         };
         assert_eq!(fault(&new).as_deref(), Some("max_redemptions"));
+    }
+
+    #[test]
+    fn only_a_code_that_repeats_says_for_how_many_months() {
+        let lasting = |duration, duration_in_months| NewPromotionCode {
+            duration,
+            duration_in_months,
+            ..percent()
+        };
+        let months = Some("duration_in_months");
+        for (duration, in_months, wrong) in [
+            (CodeDuration::Once, None, None),
+            (CodeDuration::Forever, None, None),
+            (CodeDuration::Repeating, Some(1), None),
+            (CodeDuration::Repeating, Some(MOST_MONTHS), None),
+            (CodeDuration::Repeating, None, months),
+            (CodeDuration::Repeating, Some(0), months),
+            (CodeDuration::Repeating, Some(MOST_MONTHS + 1), months),
+            (CodeDuration::Once, Some(3), months),
+            (CodeDuration::Forever, Some(3), months),
+        ] {
+            let new = lasting(duration, in_months);
+            assert_eq!(fault(&new).as_deref(), wrong, "{duration:?} {in_months:?}");
+        }
+    }
+
+    #[test]
+    fn a_minimum_has_a_currency_that_is_the_codes_own_if_it_has_one() {
+        let with = |least, currency: Option<&str>| NewPromotionCode {
+            minimum_amount: least,
+            minimum_amount_currency: currency.map(str::to_owned),
+            ..percent()
+        };
+        assert_eq!(fault(&with(Some(5000), Some("usd"))), None);
+        let (amount, currency) = (Some("minimum_amount"), Some("minimum_amount_currency"));
+        for least in [0, -1, money::MAX_AMOUNT + 1, i64::MAX] {
+            assert_eq!(fault(&with(Some(least), Some("usd"))).as_deref(), amount);
+            assert_eq!(fault(&with(Some(least), None)).as_deref(), amount);
+        }
+        assert_eq!(fault(&with(Some(550), Some("isk"))).as_deref(), amount);
+        assert_eq!(fault(&with(Some(5000), None)).as_deref(), currency);
+        assert_eq!(fault(&with(None, Some("usd"))).as_deref(), currency);
+        assert_eq!(fault(&with(Some(5000), Some("USD"))).as_deref(), currency);
+        let both = |own: &str| NewPromotionCode {
+            minimum_amount: Some(5000),
+            minimum_amount_currency: Some(own.to_owned()),
+            ..amount_off()
+        };
+        assert_eq!(fault(&both("eur")), None);
+        assert_eq!(fault(&both("usd")).as_deref(), currency);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use souk_entity::product::{self, ProductStatus};
+use souk_entity::promotion_code::CodeDuration;
 use souk_entity::stock_movement::{self, StockReason};
 use souk_entity::{
     Metadata, OrderId, ProductId, PromotionCodeId, SellerId, StockMovementId, Timestamp,
@@ -264,6 +265,11 @@ struct CodeView {
     percent_off: Option<i32>,
     amount_off: Option<i64>,
     currency: Option<String>,
+    duration: CodeDuration,
+    duration_in_months: Option<i32>,
+    minimum_amount: Option<i64>,
+    minimum_amount_currency: Option<String>,
+    first_time_transaction: bool,
     max_redemptions: Option<i32>,
     expires_at: Option<Timestamp>,
     times_redeemed: i64,
@@ -283,6 +289,11 @@ fn code_view(row: promotion_code::Model, times: &HashMap<String, i64>) -> CodeVi
         percent_off: row.percent_off,
         amount_off: row.amount_off,
         currency: row.currency,
+        duration: row.duration,
+        duration_in_months: row.duration_in_months,
+        minimum_amount: row.minimum_amount,
+        minimum_amount_currency: row.minimum_amount_currency,
+        first_time_transaction: row.first_time_transaction,
         max_redemptions: row.max_redemptions,
         expires_at: row.expires_at,
         times_redeemed: at_stripe.and_then(|id| times.get(id)).copied().unwrap_or(0),
@@ -312,6 +323,16 @@ struct CodeCreate {
     max_redemptions: Option<i32>,
     #[serde(default, deserialize_with = "deserialize_some")]
     expires_at: Option<Timestamp>,
+    #[serde(default)]
+    duration: CodeDuration,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    duration_in_months: Option<i32>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    minimum_amount: Option<i64>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    minimum_amount_currency: Option<String>,
+    #[serde(default)]
+    first_time_transaction: bool,
 }
 
 async fn create_code(
@@ -328,6 +349,11 @@ async fn create_code(
             currency: body.currency,
             max_redemptions: body.max_redemptions,
             expires_at: body.expires_at,
+            duration: body.duration,
+            duration_in_months: body.duration_in_months,
+            minimum_amount: body.minimum_amount,
+            minimum_amount_currency: body.minimum_amount_currency,
+            first_time_transaction: body.first_time_transaction,
         };
         let row = promotions::create_code(&app, &caller, id, new).await?;
         let times = redemptions::times_redeemed(&app.db.read, std::slice::from_ref(&row)).await?;

@@ -45,7 +45,8 @@ const SWEEP_ABOVE: usize = 10_000;
 
 static ALLOWANCES: LazyLock<Allowances> = LazyLock::new(Allowances::default);
 
-/// Extracted by expensive routes that anybody may call: 429 for an address that calls too often.
+/// Extracted by routes that anybody may call, and that are expensive or can be guessed at: 429 for an address that calls too
+/// often.
 pub struct RateLimited;
 
 impl FromRequestParts<App> for RateLimited {

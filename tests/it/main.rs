@@ -13,6 +13,7 @@ mod catch_up;
 mod charge_profiles;
 mod checkout;
 mod client_secrets;
+mod code_rules;
 mod concurrency;
 mod confirm;
 mod confirm_batch;

@@ -10,6 +10,7 @@ use crate::harness::{Database, Souk, on_postgres, settings};
 
 const SHARES: &str = "m20261129_000032_shares";
 const PRICES: &str = "m20261130_000061_prices";
+const LASTING_CODES: &str = "m20261130_000062_lasting_codes";
 
 async fn run(db: &DatabaseConnection, text: &str) {
     let done = db.execute_unprepared(text).await;
@@ -251,6 +252,44 @@ async fn products_keep_their_rows_lines_and_stock_and_need_no_price_of_their_own
         );
         assert_eq!(texts(&db, "PRAGMA integrity_check").await, ["ok"]);
     }
+    db.close().await.expect("closes");
+}
+
+#[tokio::test]
+async fn codes_from_before_they_could_last_last_once_and_ask_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_database, db) = Database::before(folder.path(), SHARES).await;
+    fill(&db, 1).await;
+    run(
+        &db,
+        "INSERT INTO promotion_codes (id, seller_id, code, percent_off, active, created_at, updated_at)
+           VALUES ('pmc_1', 'sel_1', 'WELCOME', 20, TRUE, 1, 1)",
+    )
+    .await;
+    // As the server does it: in one transaction.
+    let tx = sea_orm::TransactionTrait::begin(&db).await.expect("begins");
+    Migrator::up(&tx, None).await.expect("migrates");
+    tx.commit().await.expect("commits");
+    assert!(made(&db, LASTING_CODES).await);
+    let same = "promotion_codes WHERE duration = 'once' AND duration_in_months IS NULL AND minimum_amount IS NULL \
+         AND minimum_amount_currency IS NULL AND NOT first_time_transaction";
+    assert_eq!(count(&db, same).await, 1);
+    for wrong in [
+        "duration = 'twice'",
+        "duration = 'repeating'",
+        "duration_in_months = 3",
+        "minimum_amount = 0, minimum_amount_currency = 'usd'",
+        "minimum_amount = 5000",
+        "minimum_amount_currency = 'usd'",
+    ] {
+        let text = format!("UPDATE promotion_codes SET {wrong}");
+        assert!(db.execute_unprepared(&text).await.is_err(), "{wrong}");
+    }
+    run(
+        &db,
+        "UPDATE promotion_codes SET duration = 'repeating', duration_in_months = 3",
+    )
+    .await;
     db.close().await.expect("closes");
 }
 

@@ -558,8 +558,36 @@ export interface paths {
          * @description Makes a code that buyers type on the hosted payment page, or that a checkout is given (a coupon and a promotion code on the
          *     seller's Stripe account). Give exactly one of `percent_off` and `amount_off`; with `amount_off`
          *     give its `currency`. A code of 100 % makes the order free.
+         *
+         *     `duration` says for how long it takes something off a subscription: its first invoice (`once`), those of
+         *     `duration_in_months` months (`repeating`), or all (`forever`). What is sold once is taken off once. A
+         *     purchase must come to `minimum_amount` before the code is taken off; with `first_time_transaction` it is for
+         *     buyers who have paid the seller nothing before. Stripe asks the same on its page.
          */
         post: operations["createPromotionCode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/promotion_codes/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask what a promotion code would take off
+         * @description For a shop that shows the price with the code before a checkout is begun. Anybody may ask, of one seller's codes; what
+         *     other sellers have is `unknown`. Give `lines`, as a checkout is given them, or `amount` and `currency`: of a
+         *     subscription, those of a period. Nothing is held: the checkout asks again, and refuses for the same reasons. Send your
+         *     token, if you have one: whether it is a first purchase is known only of those who are logged in.
+         */
+        post: operations["validatePromotionCode"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2785,6 +2813,11 @@ export interface components {
         SellerStatus: "created" | "onboarding" | "pending_verification" | "restricted" | "active" | "rejected" | "closed" | "deauthorized";
         /** @enum {string} */
         ProductStatus: "active" | "archived";
+        /**
+         * @description For how long something comes off a subscription; `once` unless given.
+         * @enum {string}
+         */
+        CodeDuration: "once" | "repeating" | "forever";
         /** @enum {string} */
         Interval: "day" | "week" | "month" | "year";
         /** @description How many days of a new subscription are free; null for none. */
@@ -2863,7 +2896,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "recurring_only" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "recurring_only" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "promotion_code_minimum_not_met" | "promotion_code_first_time_only" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -3026,6 +3059,28 @@ export interface components {
              * @description RFC 3339, in the future.
              */
             expires_at?: string;
+            duration?: components["schemas"]["CodeDuration"];
+            /** @description With `repeating`, and only then. */
+            duration_in_months?: number;
+            minimum_amount?: components["schemas"]["PositiveAmount"];
+            minimum_amount_currency?: components["schemas"]["Currency"];
+            /**
+             * @description Only for buyers who have paid the seller nothing before, as far as they are known: a guest is not.
+             * @default false
+             */
+            first_time_transaction?: boolean;
+        } & (unknown | unknown);
+        PromotionCodeQuestion: {
+            seller_id: components["schemas"]["SellerId"];
+            /** @description As the buyer types it. */
+            code: string;
+            /** @description What is bought once, as a checkout is given it. */
+            lines?: {
+                product_id: components["schemas"]["ProductId"];
+                quantity: number;
+            }[];
+            amount?: components["schemas"]["PositiveAmount"];
+            currency?: components["schemas"]["Currency"];
         } & (unknown | unknown);
         PromotionCodeUpdate: {
             active: boolean;
@@ -3550,6 +3605,12 @@ export interface components {
             /** Format: int64 */
             amount_off: number | null;
             currency: components["schemas"]["Currency"] | null;
+            duration: components["schemas"]["CodeDuration"];
+            duration_in_months: number | null;
+            /** Format: int64 */
+            minimum_amount: number | null;
+            minimum_amount_currency: components["schemas"]["Currency"] | null;
+            first_time_transaction: boolean;
             max_redemptions: number | null;
             expires_at: components["schemas"]["Time"] | null;
             /**
@@ -3561,6 +3622,41 @@ export interface components {
             stripe_promotion_code: string | null;
             created_at: components["schemas"]["Time"];
         };
+        PromotionCodeValidation: {
+            /** @constant */
+            object: "promotion_code_validation";
+            valid: boolean;
+            reason: components["schemas"]["PromotionCodeReason"] | null;
+            /** @description A sentence for the buyer where the code gives nothing. */
+            message: string | null;
+            currency: components["schemas"]["Currency"];
+            /**
+             * Format: int64
+             * @description What the purchase comes to without the code.
+             */
+            amount_subtotal: number;
+            /**
+             * Format: int64
+             * @description What comes off now, in the minor unit; 0 where the code gives nothing.
+             */
+            amount_off: number;
+            /**
+             * Format: int64
+             * @description What is left to pay now.
+             */
+            amount_total: number;
+            percent_off: number | null;
+            duration: components["schemas"]["CodeDuration"] | null;
+            duration_in_months: number | null;
+        };
+        /**
+         * @description `unknown`: the seller has no such code. `inactive`: the seller has switched it off. `not_ready`: Stripe hasn't
+         *     answered yet that it has made it. `used_up`: orders and open checkouts have all of its redemptions.
+         *     `first_time_only`: you have paid this seller before. `amount_too_small`: what would be left is below Stripe's
+         *     smallest charge.
+         * @enum {string}
+         */
+        PromotionCodeReason: "unknown" | "inactive" | "not_ready" | "expired" | "used_up" | "currency_mismatch" | "minimum_not_met" | "first_time_only" | "amount_too_small" | "amount_too_large";
         PromotionCodeList: {
             /** @constant */
             object: "list";
@@ -6568,6 +6664,55 @@ export interface operations {
             503: components["responses"]["ServiceUnavailable"];
         };
     };
+    validatePromotionCode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "seller_id": "sel_01kas3x0v4m2q8",
+                 *       "code": "WELCOME20",
+                 *       "lines": [
+                 *         {
+                 *           "product_id": "prd_01kas4b7e9r5t1",
+                 *           "quantity": 2
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["PromotionCodeQuestion"];
+            };
+        };
+        responses: {
+            /** @description What comes off, or why nothing does. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromotionCodeValidation"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            /** @description `invalid_token`. A token was sent and it is wrong or expired. */
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. There is no such seller, or a line names no product of it; `param` says which. */
+            404: components["responses"]["NotFound"];
+            /** @description `seller_not_active`, `product_archived`, `recurring_only`, `sold_out`. The lines can't be bought now. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`. A field is wrong, or the lines are of several sellers or currencies. */
+            422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+        };
+    };
     getPromotionCode: {
         parameters: {
             query?: never;
@@ -6694,7 +6839,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `promotion_code_invalid`, `promotion_code_expired`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong, the lines are of several sellers or currencies, the promotion code is none of the seller's, is switched off, is for another currency, has expired or is refused by Stripe, the total is below the smallest charge or above the largest, by our own table or by what Stripe says, or the key was used with another body. */
+            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `promotion_code_invalid`, `promotion_code_expired`, `promotion_code_minimum_not_met`, `promotion_code_first_time_only`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong, the lines are of several sellers or currencies, the promotion code is none of the seller's, is switched off, is for another currency, for a larger purchase or for a first one, has expired or is refused by Stripe, the total is below the smallest charge or above the largest, by our own table or by what Stripe says, or the key was used with another body. */
             422: components["responses"]["UnprocessableContent"];
             /** @description `stripe_unavailable`. Stripe did not answer. Repeat with the same key. */
             503: components["responses"]["ServiceUnavailable"];

@@ -16,7 +16,7 @@ use crate::identity::Caller;
 use crate::jobs::{self, Job};
 use crate::stripe::IdempotentCreate;
 use crate::stripe::requests::promotions::METADATA_PROMOTION_CODE;
-use crate::stripe::requests::promotions::{self as requests, Discount, NewCode};
+use crate::stripe::requests::promotions::{self as requests, Discount, NewCode, NewCoupon};
 use crate::stripe::views::{CouponView, PromotionCodeView};
 use crate::{audit, ids, sellers};
 
@@ -92,7 +92,13 @@ async fn create_coupon(
     row: &promotion_code::Model,
 ) -> Result<String> {
     let id = &row.id;
-    let request = requests::create_coupon(id.as_ref(), &row.code, discount(row)?);
+    let request = requests::create_coupon(&NewCoupon {
+        id: id.as_ref(),
+        name: &row.code,
+        discount: discount(row)?,
+        duration: row.duration,
+        months: row.duration_in_months,
+    });
     let made = idempotent_create(row)
         .make(&app.db, app.clock.now(), ready(Ok(None)), async |n| {
             let key = format!("coupon:{id}:{n}");
@@ -124,6 +130,10 @@ async fn create_code(
         coupon,
         max_redemptions: row.max_redemptions,
         expires_at: row.expires_at.map(Timestamp::seconds),
+        minimum: row
+            .minimum_amount
+            .zip(row.minimum_amount_currency.as_deref()),
+        first_time: row.first_time_transaction,
     });
     let stripe = app.stripe.at(account);
     let find_existing = async {

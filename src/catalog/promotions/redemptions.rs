@@ -8,14 +8,15 @@ use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Statement,
 };
+use souk_entity::order::{self, OrderStatus};
 use souk_entity::payment::{self, PaymentStatus};
-use souk_entity::promotion_code::{self, Column as C};
-use souk_entity::{PromotionCodeId, SellerId, Timestamp};
+use souk_entity::promotion_code::{self, CodeDuration, Column as C};
+use souk_entity::{PromotionCodeId, SellerId, Timestamp, UserId};
 
-use super::{find, is_spelled_well};
+use super::{Refusal, find, is_spelled_well};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::findings::{self, NewFinding};
@@ -23,64 +24,157 @@ use crate::{money, sellers};
 
 const OVERUSED: &str = "promotion_code_overused";
 
+/// What somebody wants to buy with a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Purchase<'a> {
+    /// Who sells.
+    pub seller: &'a SellerId,
+    /// Who buys. None: a guest, of whom nobody knows whether it is a first purchase.
+    pub buyer: Option<&'a UserId>,
+    /// What it comes to without the code, in minor units of `currency`.
+    pub subtotal: i64,
+    /// ISO 4217, lower case.
+    pub currency: &'a str,
+}
+
 /// A code that a checkout was given, and what it takes off there.
 pub struct GivenCode {
     id: PromotionCodeId,
+    /// Of a code for first purchases: whose it must be.
+    first_of: Option<(SellerId, UserId)>,
     /// Stripe's id of it.
     pub stripe_promotion_code: String,
-    /// Minor units of the checkout's currency.
+    /// Minor units of the checkout's currency; of a subscription, off the first invoice.
     pub discount: i64,
+    /// Of the subtotal, if it is a share that is taken off.
+    pub percent_off: Option<i32>,
+    /// For how long it takes something off a subscription.
+    pub duration: CodeDuration,
+    /// With `repeating` alone.
+    pub duration_in_months: Option<i32>,
 }
 
-/// Looks a code up as a buyer types it: one of the seller's, in either case, that can be used now on this amount (minor units
-/// and currency). How often it may still be used is asked only by [`hold`].
+/// Looks a code up as a buyer types it: one of the seller's, in either case, that can be used now on this purchase. How often it
+/// may still be used is asked only by [`hold`].
 ///
 /// # Errors
-/// `promotion_code_invalid` and `promotion_code_expired`, which name `promotion_code`.
+/// `promotion_code_invalid`, `promotion_code_expired`, `promotion_code_minimum_not_met` and `promotion_code_first_time_only`, which
+/// name `promotion_code`.
 pub async fn given<D: ConnectionTrait>(
     db: &D,
-    (seller, typed): (&SellerId, &str),
-    (subtotal, currency): (i64, &str),
+    typed: &str,
+    purchase: Purchase<'_>,
     now: Timestamp,
 ) -> Result<GivenCode> {
+    let found = look_up(db, typed, purchase, now).await?;
+    let (_, given) = found.map_err(Refusal::into_error)?;
+    Ok(given)
+}
+
+/// As [`given`], and whether there is a redemption left, without holding it.
+///
+/// # Errors
+/// The database failed.
+pub async fn ask<D: ConnectionTrait>(
+    db: &D,
+    typed: &str,
+    purchase: Purchase<'_>,
+    now: Timestamp,
+) -> Result<Result<GivenCode, Refusal>> {
+    Ok(match look_up(db, typed, purchase, now).await? {
+        Ok((code, _)) if is_used_up(db, &code).await? => Err(Refusal::UsedUp),
+        Ok((_, given)) => Ok(given),
+        Err(refusal) => Err(refusal),
+    })
+}
+
+async fn look_up<D: ConnectionTrait>(
+    db: &D,
+    typed: &str,
+    purchase: Purchase<'_>,
+    now: Timestamp,
+) -> Result<Result<(promotion_code::Model, GivenCode), Refusal>> {
     if !is_spelled_well(typed) {
-        return Err(invalid("This promotion code is invalid."));
+        return Ok(Err(Refusal::Unknown));
     }
     let code = promotion_code::Entity::find()
-        .filter(C::SellerId.eq(seller.clone()))
+        .filter(C::SellerId.eq(purchase.seller.clone()))
         .filter(C::Code.eq(typed.to_ascii_uppercase()))
         .one(db)
         .await?;
-    let code = code.ok_or_else(|| invalid("This promotion code is invalid."))?;
-    check_usable(&code, now)?;
-    if code.currency.as_deref().is_some_and(|own| own != currency) {
-        return Err(invalid(
-            "This promotion code is for prices in another currency.",
-        ));
+    let Some(code) = code else {
+        return Ok(Err(Refusal::Unknown));
+    };
+    if let Err(refusal) = check_usable(&code, now).and_then(|()| check_purchase(&code, purchase)) {
+        return Ok(Err(refusal));
     }
-    let discount = discount(&code, subtotal, currency)?;
-    let not_made = || invalid("This promotion code isn't ready yet: Stripe hasn't answered.");
-    Ok(GivenCode {
-        stripe_promotion_code: code.stripe_promotion_code.ok_or_else(not_made)?,
-        id: code.id,
-        discount,
-    })
+    let Some(stripe_promotion_code) = code.stripe_promotion_code.clone() else {
+        return Ok(Err(Refusal::NotReady));
+    };
+    let first_of = match (code.first_time_transaction, purchase.buyer) {
+        (true, Some(buyer)) => Some((purchase.seller.clone(), buyer.clone())),
+        _ => None,
+    };
+    if has_bought(db, first_of.as_ref()).await? {
+        return Ok(Err(Refusal::FirstTimeOnly));
+    }
+    let given = GivenCode {
+        id: code.id.clone(),
+        first_of,
+        stripe_promotion_code,
+        discount: discount(&code, purchase.subtotal, purchase.currency)?,
+        percent_off: code.percent_off,
+        duration: code.duration,
+        duration_in_months: code.duration_in_months,
+    };
+    Ok(Ok((code, given)))
+}
+
+/// Whether a buyer has paid a seller anything before, or is about to. A refund doesn't undo that, as at Stripe.
+async fn has_bought<D: ConnectionTrait>(db: &D, of: Option<&(SellerId, UserId)>) -> Result<bool> {
+    use order::Column as O;
+    let Some((seller, buyer)) = of else {
+        return Ok(false);
+    };
+    let under_way = [OrderStatus::Processing, OrderStatus::Authorized];
+    let bought = Condition::any()
+        .add(O::PaidAt.is_not_null())
+        .add(O::Status.is_in(under_way));
+    let found = order::Entity::find()
+        .filter(O::BuyerId.eq(buyer.clone()))
+        .filter(O::SellerId.eq(seller.clone()))
+        .filter(bought)
+        .limit(1)
+        .count(db)
+        .await?;
+    Ok(found > 0)
 }
 
 /// Lets the payment that is placed by this transaction hold one of the code's redemptions. The code's lock orders this with
 /// every other checkout that is given the code. It is the weaker lock, which rows that refer to the code don't wait for.
 ///
 /// # Errors
-/// `promotion_code_used_up`: orders and open checkouts have all redemptions. As `given`, if the code has changed since.
+/// `promotion_code_used_up`: orders and open checkouts have all redemptions. As `given`, if the code or the buyer has changed
+/// since.
 pub async fn hold(tx: &Tx, given: &GivenCode) -> Result<()> {
     let code = promotion_code::Entity::find_by_id(given.id.clone())
         .lock(LockType::NoKeyUpdate)
         .one(tx)
         .await?;
-    let code = code.ok_or_else(|| invalid("This promotion code is invalid."))?;
-    check_usable(&code, tx.now())?;
-    let Some(most) = code.max_redemptions else {
-        return Ok(());
+    let code = code.ok_or_else(|| Refusal::Unknown.into_error())?;
+    check_usable(&code, tx.now()).map_err(Refusal::into_error)?;
+    if has_bought(tx, given.first_of.as_ref()).await? {
+        return Err(Refusal::FirstTimeOnly.into_error());
+    }
+    match is_used_up(tx, &code).await? {
+        true => Err(Refusal::UsedUp.into_error()),
+        false => Ok(()),
+    }
+}
+
+async fn is_used_up<D: ConnectionTrait>(db: &D, code: &promotion_code::Model) -> Result<bool> {
+    let (Some(most), Some(at_stripe)) = (code.max_redemptions, &code.stripe_promotion_code) else {
+        return Ok(false);
     };
     let has_one = [
         PaymentStatus::Pending,
@@ -88,32 +182,32 @@ pub async fn hold(tx: &Tx, given: &GivenCode) -> Result<()> {
         PaymentStatus::Authorized,
         PaymentStatus::Paid,
     ];
-    if count(tx, &given.stripe_promotion_code, &has_one).await? < i64::from(most) {
-        return Ok(());
-    }
-    Err(Error::Conflict {
-        code: "promotion_code_used_up",
-        param: Some("promotion_code".to_owned()),
-        message: "This promotion code is used up, or others have it in open checkouts.".to_owned(),
-    })
+    Ok(count(db, at_stripe, &has_one).await? >= i64::from(most))
 }
 
-fn invalid(message: &str) -> Error {
-    Error::invalid_with("promotion_code_invalid", "promotion_code", message)
-}
-
-fn check_usable(code: &promotion_code::Model, now: Timestamp) -> Result<()> {
+fn check_usable(code: &promotion_code::Model, now: Timestamp) -> Result<(), Refusal> {
     if !code.active {
-        return Err(invalid("This promotion code is invalid."));
+        return Err(Refusal::Inactive);
     }
-    if code.expires_at.is_some_and(|at| at <= now) {
-        return Err(Error::invalid_with(
-            "promotion_code_expired",
-            "promotion_code",
-            "This promotion code has expired.",
-        ));
+    match code.expires_at {
+        Some(at) if at <= now => Err(Refusal::Expired),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+fn check_purchase(code: &promotion_code::Model, purchase: Purchase<'_>) -> Result<(), Refusal> {
+    let minimum = code.minimum_amount_currency.as_deref();
+    let mut currencies = [code.currency.as_deref(), minimum].into_iter().flatten();
+    if currencies.any(|own| own != purchase.currency) {
+        return Err(Refusal::CurrencyMismatch);
+    }
+    match code.minimum_amount {
+        Some(least) if purchase.subtotal < least => Err(Refusal::MinimumNotMet {
+            least,
+            currency: purchase.currency.to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// What a code takes off, never more than all of it. A percentage is rounded half up, and the result down to the currency's
@@ -127,12 +221,16 @@ fn discount(code: &promotion_code::Model, subtotal: i64, currency: &str) -> Resu
     Ok(off - off % money::step(currency))
 }
 
-async fn count(tx: &Tx, stripe_promotion_code: &str, statuses: &[PaymentStatus]) -> Result<i64> {
+async fn count<D: ConnectionTrait>(
+    db: &D,
+    stripe_promotion_code: &str,
+    statuses: &[PaymentStatus],
+) -> Result<i64> {
     use payment::Column as P;
     let found = payment::Entity::find()
         .filter(P::StripePromotionCode.eq(stripe_promotion_code))
         .filter(P::Status.is_in(statuses.iter().copied()))
-        .count(tx)
+        .count(db)
         .await?;
     i64::try_from(found).map_err(|_| Error::Overflow)
 }
@@ -276,6 +374,11 @@ mod tests {
             percent_off,
             amount_off,
             currency: amount_off.map(|_| "usd".to_owned()),
+            duration: CodeDuration::Once,
+            duration_in_months: None,
+            minimum_amount: None,
+            minimum_amount_currency: None,
+            first_time_transaction: false,
             max_redemptions: None,
             expires_at: Some(Timestamp::from_seconds(1000)),
             active: true,
@@ -310,16 +413,45 @@ mod tests {
     #[test]
     fn a_code_is_used_until_it_expires_or_is_switched_off() {
         let refusal = |code: &promotion_code::Model, seconds| {
-            let error = check_usable(code, Timestamp::from_seconds(seconds)).err()?;
-            Some(error.status_and_code())
+            let refusal = check_usable(code, Timestamp::from_seconds(seconds)).err()?;
+            Some((refusal.reason(), refusal.into_error().status_and_code()))
         };
         assert_eq!(refusal(&code(Some(5), None), 999), None);
-        let expired = (422, "promotion_code_expired");
+        let expired = ("expired", (422, "promotion_code_expired"));
         assert_eq!(refusal(&code(Some(5), None), 1000), Some(expired));
         let off = promotion_code::Model {
             active: false,
             ..code(Some(5), None)
         };
-        assert_eq!(refusal(&off, 999), Some((422, "promotion_code_invalid")));
+        let inactive = ("inactive", (422, "promotion_code_invalid"));
+        assert_eq!(refusal(&off, 999), Some(inactive));
+    }
+
+    #[test]
+    fn a_code_is_for_purchases_of_its_minimum_in_its_currencies() {
+        let refusal = |code: &promotion_code::Model, subtotal, currency| {
+            let purchase = Purchase {
+                seller: &"sel_1".into(),
+                buyer: None,
+                subtotal,
+                currency,
+            };
+            let refusal = check_purchase(code, purchase).err()?;
+            Some((refusal.reason(), refusal.sentence()))
+        };
+        let least = promotion_code::Model {
+            minimum_amount: Some(5000),
+            minimum_amount_currency: Some("usd".to_owned()),
+            ..code(Some(5), None)
+        };
+        assert_eq!(refusal(&least, 5000, "usd"), None);
+        let (reason, sentence) = refusal(&least, 4999, "usd").expect("too little");
+        assert_eq!(reason, "minimum_not_met");
+        assert!(sentence.contains("50.00 USD"), "{sentence}");
+        for code in [&least, &code(None, Some(500))] {
+            let refused = refusal(code, 5000, "eur").map(|(reason, _)| reason);
+            assert_eq!(refused, Some("currency_mismatch"));
+        }
+        assert_eq!(refusal(&code(Some(5), None), 1, "eur"), None);
     }
 }

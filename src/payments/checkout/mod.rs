@@ -1,6 +1,7 @@
 //! From lines to something that a buyer can pay by, on the seller's account. Here a Checkout Session; `payments/intents` for a
 //! page of one's own.
 
+pub mod codes;
 pub mod object;
 pub(super) mod origin;
 mod page;
@@ -18,7 +19,7 @@ use souk_entity::{Metadata, OrderId, PaymentId, order};
 use validator::Validate;
 
 use crate::app::App;
-use crate::catalog::promotions::redemptions::{self, GivenCode};
+use crate::catalog::promotions::redemptions::{self, GivenCode, Purchase};
 use crate::error::{Error, Result};
 use crate::http::{deserialize_some, json_objects};
 use crate::identity::{self, Buyer};
@@ -387,9 +388,13 @@ async fn given_code(
             "Give either promotion_code or allow_promotion_codes: Stripe takes one code.",
         ));
     }
-    let amount = (basket.subtotal, basket.currency.as_str());
-    let of = (&basket.seller.id, typed);
-    redemptions::given(&app.db.read, of, amount, app.clock.now()).await
+    let purchase = Purchase {
+        seller: &basket.seller.id,
+        buyer: basket.buyer.as_ref(),
+        subtotal: basket.subtotal,
+        currency: &basket.currency,
+    };
+    redemptions::given(&app.db.read, typed, purchase, app.clock.now()).await
 }
 
 /// Stripe's refusal of a total or a promotion code, as our own check would say it. Other refusals stay as they are.

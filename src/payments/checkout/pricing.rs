@@ -120,40 +120,52 @@ impl Basket {
         Ok(self.fee_rule.of(base, &self.currency)?.min(total))
     }
 
-    /// A first check of what the buyer is to pay, in minor units: what is settled in another currency must convert to the
-    /// smallest charge of that one, which only Stripe knows. Nothing need be charged where a code takes all of it off.
+    /// As [`check_total`], of what the basket comes to.
     ///
     /// # Errors
     /// `amount_too_small` or `amount_too_large`.
     pub fn check_total(&self, total: i64) -> Result<()> {
-        let Some(limits) = money::currency(&self.currency) else {
-            return Ok(());
-        };
-        if total > 0 && total < limits.smallest {
-            let least = money::display(limits.smallest, &self.currency);
-            return Err(Error::invalid_with(
-                "amount_too_small",
-                match self.subtotal < limits.smallest {
-                    true => "lines",
-                    false => "promotion_code",
-                },
-                format!("Stripe takes no less than {least}."),
-            ));
-        }
-        if total > limits.largest {
-            let most = money::display(limits.largest, &self.currency);
-            return Err(Error::invalid_with(
-                "amount_too_large",
-                "lines",
-                format!("Stripe takes no more than {most} at once."),
-            ));
-        }
-        Ok(())
+        check_total(&self.currency, self.subtotal, total)
     }
 }
 
+/// A first check of what the buyer is to pay, in minor units: what is settled in another currency must convert to the
+/// smallest charge of that one, which only Stripe knows. Nothing need be charged where a code takes all of it off.
+///
+/// # Errors
+/// `amount_too_small` or `amount_too_large`.
+pub fn check_total(currency: &str, subtotal: i64, total: i64) -> Result<()> {
+    let Some(limits) = money::currency(currency) else {
+        return Ok(());
+    };
+    if total > 0 && total < limits.smallest {
+        let least = money::display(limits.smallest, currency);
+        return Err(Error::invalid_with(
+            "amount_too_small",
+            match subtotal < limits.smallest {
+                true => "lines",
+                false => "promotion_code",
+            },
+            format!("Stripe takes no less than {least}."),
+        ));
+    }
+    if total > limits.largest {
+        let most = money::display(limits.largest, currency);
+        return Err(Error::invalid_with(
+            "amount_too_large",
+            "lines",
+            format!("Stripe takes no more than {most} at once."),
+        ));
+    }
+    Ok(())
+}
+
 /// Looks the products up and checks that they can be bought together now.
-async fn price_lines(
+///
+/// # Errors
+/// 404 for what nobody sells; `mixed_sellers`, `mixed_currencies`, `product_archived`, `recurring_only`, `sold_out`,
+/// `seller_not_active`.
+pub async fn price_lines(
     app: &App,
     wanted: &[NewLine],
 ) -> Result<(seller::Model, AccountId, Vec<PricedLine>)> {

@@ -11,19 +11,21 @@ use souk_entity::order;
 use souk_entity::payment::{
     self, CaptureMethod, PaymentKind, PaymentStatus, RedirectOnCompletion, UiMode,
 };
+use souk_entity::promotion_code::CodeDuration;
 use souk_entity::{AccountId, OrderId, PaymentId, SellerId, Timestamp};
 use validator::Validate;
 
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::http::{Answer, Empty, IdempotentJson, Path, ValidJson, deserialize_some};
-use crate::identity::MaybeBuyer;
+use crate::identity::{MaybeBuyer, MaybeCaller, RateLimited};
 use crate::orders::{self, Credentials, OrderAccess, OrderView, Side};
 
 use super::super::payment_with_order;
 use super::super::sessions::verification::{self, Verification};
 use super::super::sessions::{self, pages};
 use super::super::setups::return_page;
+use super::codes::{self, CodeAnswer, CodeQuestion};
 use super::origin::Origin;
 use super::{Checkout, NewCheckout, idempotency_principal, open_checkout};
 
@@ -35,6 +37,7 @@ pub fn router() -> Router<App> {
         .route("/v1/checkout_sessions/{id}/expire", post(expire))
         .route("/v1/checkout_sessions/{id}/verify", post(verify))
         .route("/v1/orders/{id}/cancel", post(cancel))
+        .route("/v1/promotion_codes/validate", post(validate_code))
         .merge(pages::router())
         .merge(return_page::router())
 }
@@ -273,4 +276,53 @@ async fn cancel(
 ) -> Answer<OrderView> {
     let order = sessions::cancel(&app, access, new.reason).await?;
     Ok(Json(orders::view(&app.db.read, order).await?))
+}
+
+/// What a code would take off.
+#[derive(Serialize)]
+struct CodeAnswerView {
+    object: &'static str,
+    valid: bool,
+    reason: Option<&'static str>,
+    message: Option<String>,
+    currency: String,
+    amount_subtotal: i64,
+    amount_off: i64,
+    amount_total: i64,
+    percent_off: Option<i32>,
+    duration: Option<CodeDuration>,
+    duration_in_months: Option<i32>,
+}
+
+impl From<CodeAnswer> for CodeAnswerView {
+    fn from(answer: CodeAnswer) -> Self {
+        let (effect, refusal) = match answer.outcome {
+            Ok(effect) => (Some(effect), None),
+            Err(refusal) => (None, Some(refusal)),
+        };
+        let amount_off = effect.as_ref().map_or(0, |effect| effect.amount_off);
+        Self {
+            object: "promotion_code_validation",
+            valid: effect.is_some(),
+            reason: refusal.as_ref().map(|refusal| refusal.reason),
+            message: refusal.map(|refusal| refusal.message),
+            currency: answer.currency,
+            amount_subtotal: answer.subtotal,
+            amount_off,
+            amount_total: answer.subtotal - amount_off,
+            percent_off: effect.as_ref().and_then(|effect| effect.percent_off),
+            duration: effect.as_ref().map(|effect| effect.duration),
+            duration_in_months: effect.and_then(|effect| effect.duration_in_months),
+        }
+    }
+}
+
+async fn validate_code(
+    _: RateLimited,
+    State(app): State<App>,
+    MaybeCaller(buyer): MaybeCaller,
+    ValidJson(asked): ValidJson<CodeQuestion>,
+) -> Answer<CodeAnswerView> {
+    let answer = codes::ask(&app, buyer.as_ref(), asked).await?;
+    Ok(Json(answer.into()))
 }

@@ -68,6 +68,7 @@ const WHO_MAY: &[Row] = &[
     ("getPrice", ANYBODY),
     ("updatePrice", SELLING),
     ("createPromotionCode", MAKING),
+    ("validatePromotionCode", ANYBODY),
     ("listPromotionCodes", SELLING),
     ("getPromotionCode", SELLING),
     ("updatePromotionCode", SELLING),
