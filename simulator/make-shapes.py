@@ -36,7 +36,29 @@ def with_components(t):
     return t.replace(" customer_sheet", f" customer_portal{flag} customer_sheet", 1)
 
 
+PAUSE = (
+    "bill_for{outstanding_usage_through{*type=none|now} unused_time_from{*type=item_current_period_start|none|now}}"
+    " %sinvoicing_behavior=invoice|pending_invoice_item type=subscription"
+)
+
+
+def with_pause(t):
+    """async-stripe 1.0.0-rc.10 previews the invoice of a pause too."""
+    before, after = t.split(" subscription_details{", 1)
+    after = after.replace(" proration_behavior=", f" pause{{{PAUSE % ''}}} proration_behavior=", 1)
+    return f"{before} subscription_details{{{after}"
+
+
+def resumed(t):
+    """async-stripe 1.0.0-rc.10 says when a resumed subscription is active."""
+    return t.replace("expand[]", "expand[] payment_behavior=resume_on_payment_attempt|resume_on_payment_success", 1)
+
+
+# Operations that the description hasn't got, as async-stripe 1.0.0-rc.10 has them.
+ADDED = {"POST /v1/subscriptions/{subscription}/pause": PAUSE % "expand[] "}
 OVERLAY = {
+    "POST /v1/invoices/create_preview": with_pause,
+    "POST /v1/subscriptions/{subscription}/resume": resumed,
     "POST /v1/charges/{charge}/dispute": disputed,
     "POST /v1/disputes/{dispute}": disputed,
     "POST /v1/checkout/sessions": endive,
@@ -93,6 +115,8 @@ def fields(schema, depth=0, strict=False):
 
 
 def shape(spec, route):
+    if route in ADDED:
+        return ADDED[route]
     method, path = route.split()
     op = spec["paths"][path][method.lower()]
     out = []

@@ -406,6 +406,21 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "how long before a renewal `invoice.upcoming` comes, which is a setting of the account",
     },
     Assumption {
+        name: "overdue_notice",
+        values: &["when_due", "never"],
+        about: "whether `invoice.overdue` comes when an invoice is due, or only where an account has set it",
+    },
+    Assumption {
+        name: "pending_resumption",
+        values: &["shown", "hidden"],
+        about: "whether the resumption of a subscription that waits for its invoice is shown as `pending_update`, with its events",
+    },
+    Assumption {
+        name: "paused_cancellation",
+        values: &["ends", "waits"],
+        about: "whether a paused subscription ends at its `cancel_at`, or only after it is resumed",
+    },
+    Assumption {
         name: "paid_out_of_band",
         values: &["counts_as_paid", "off_stripe_only"],
         about: "whether an invoice that was paid out of band counts that in `amount_paid` as well as in `amount_paid_off_stripe`",

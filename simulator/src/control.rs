@@ -15,6 +15,7 @@ use crate::{
     Simulator,
     accounts::onboarding::{self, Details, Restriction},
     balance::{given, payouts},
+    billing::settings,
     checkout::pay::{self, Outcome, Payment},
     clock::MAX_ADVANCE,
     customers::{
@@ -52,6 +53,7 @@ pub(crate) fn router() -> Router<Simulator> {
         .route("/{account}/reauthorize", post(reauthorize))
         .route("/{account}/mend_payouts", post(reenable_banks))
         .route("/{account}/balance_transactions", post(book))
+        .route("/{account}/billing_settings", post(set_billing))
         .route("/{account}/events", post(emit));
     let routes = Router::new()
         .route("/clock", get(clock))
@@ -184,6 +186,16 @@ async fn emit(State(s): State<Simulator>, Path(id): Path<String>, body: String) 
 async fn book(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {
     let given: given::Given = read(&body)?;
     work(&s, |tx| given::create(tx, &id, given))
+}
+
+/// Sets what an account sets for billing in its Dashboard.
+async fn set_billing(
+    State(s): State<Simulator>,
+    Path(id): Path<String>,
+    body: String,
+) -> JsonResult {
+    let wanted: settings::Settings = read(&body)?;
+    work(&s, |tx| settings::set(tx, &id, &wanted))
 }
 
 async fn pay(State(s): State<Simulator>, Path(id): Path<String>, body: String) -> JsonResult {

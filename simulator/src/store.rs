@@ -428,6 +428,11 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Puts a record back as it was.
+    pub fn restore(&mut self, record: Arc<Record>) {
+        self.put(record);
+    }
+
     fn put(&mut self, record: Arc<Record>) {
         let id = record.id.clone();
         let old = self.store.put(record);

@@ -7,13 +7,14 @@ ROUTES is what `souk-simulator --routes` prints.
 """
 import collections
 import json
+import pathlib
 import re
 import sys
 
 HEAD = """# Which of Stripe's operations the simulator has
 
-Written by tests/conformance/coverage.py from Stripe's OpenAPI description ({version}) and
-`souk-simulator --routes`; `./test conformance` fails when it is stale. An operation stands under the
+Written by tests/conformance/coverage.py from Stripe's OpenAPI description ({version}), what
+tests/conformance/overlay.json adds to it, and `souk-simulator --routes`; `./test conformance` fails when it is stale. An operation stands under the
 first noun of its path, in `/v2` with its namespace and group. What isn't supported is answered as Stripe answers an unknown address: 404
 `Unrecognized request URL`.
 """
@@ -23,6 +24,9 @@ def main():
     spec = json.load(open(sys.argv[1]))
     bare = lambda path: re.sub(r"\{\w+\}", "{}", path)
     have = {tuple(bare(line.strip()).split(" ")) for line in open(sys.argv[2]) if line.strip()}
+    for route in json.load(open(pathlib.Path(__file__).with_name("overlay.json")))["operations"]:
+        method, path = route.split(" ")
+        spec["paths"].setdefault(path, {})[method.lower()] = {}
     nouns = collections.defaultdict(list)
     for path, operations in spec["paths"].items():
         parts = path.split("/")

@@ -34,6 +34,8 @@ class Description:
         self.operations = {
             (method.upper(), bare(path)): op for path, ops in spec["paths"].items() for method, op in ops.items() if isinstance(op, dict)
         }
+        for route, like in overlay["operations"].items():
+            self.operations[tuple(bare(route).split(" "))] = self.operations[tuple(bare(like["as"]).split(" "))]
         self.by_object = {}
         for name, schema in self.schemas.items():
             kind = schema.get("properties", {}).get("object", {}).get("enum", [])

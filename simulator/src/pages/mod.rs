@@ -17,6 +17,7 @@ pub(crate) mod control;
 mod dashboard;
 mod elements;
 mod html;
+mod invoice;
 mod onboarding;
 mod portal;
 mod stripe_js;
@@ -54,6 +55,11 @@ pub(crate) fn router(simulator: Simulator) -> Router<Simulator> {
         )
         .route("/express/{account}/{token}", get(dashboard::show))
         .route("/p/session/{session}", get(portal::show).post(portal::act))
+        .route(
+            "/i/{invoice}/{secret}",
+            get(invoice::show).post(invoice::pay),
+        )
+        .route("/i/{invoice}/{secret}/pdf", get(invoice::download))
         .route("/receipts/{charge}", get(dashboard::receipt))
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod items;
 pub(crate) mod lines;
+mod overdue;
 pub(crate) mod payments;
 pub(crate) mod preview;
 pub(crate) mod settle;

@@ -143,22 +143,32 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, payment: &Record) {
 
 /// The payment method of an invoice, unless a request names one.
 pub(crate) fn method_of(tx: &Tx<'_>, invoice: &Record) -> Option<Arc<Record>> {
-    let subscription = subscription_of(invoice).and_then(|id| tx.get(id));
-    let customer = tx.get(invoice.text("customer"));
-    let named = [
-        invoice.value["default_payment_method"].as_str(),
+    let own = invoice.value["default_payment_method"].as_str();
+    let own = own.and_then(|id| tx.find(Kind::PaymentMethod, &invoice.owner, id));
+    own.or_else(|| {
+        let subscription = subscription_of(invoice).and_then(|id| tx.get(id));
         subscription
-            .as_ref()
-            .and_then(|s| s.value["default_payment_method"].as_str()),
-        customer
-            .as_ref()
-            .and_then(|c| c.value["invoice_settings"]["default_payment_method"].as_str()),
-        customer
-            .as_ref()
-            .and_then(|c| c.value["default_source"].as_str()),
+            .and_then(|s| method_of_subscription(tx, &s))
+            .or_else(|| method_of_customer(tx, invoice))
+    })
+}
+
+/// The payment method of a subscription's invoices.
+pub(crate) fn method_of_subscription(tx: &Tx<'_>, subscription: &Record) -> Option<Arc<Record>> {
+    let own = subscription.value["default_payment_method"].as_str();
+    own.and_then(|id| tx.find(Kind::PaymentMethod, &subscription.owner, id))
+        .or_else(|| method_of_customer(tx, subscription))
+}
+
+/// The default payment method of the customer of an object.
+fn method_of_customer(tx: &Tx<'_>, of: &Record) -> Option<Arc<Record>> {
+    let customer = tx.get(of.text("customer"))?;
+    let named = [
+        customer.value["invoice_settings"]["default_payment_method"].as_str(),
+        customer.value["default_source"].as_str(),
     ];
     named
         .into_iter()
         .flatten()
-        .find_map(|id| tx.find(Kind::PaymentMethod, &invoice.owner, id))
+        .find_map(|id| tx.find(Kind::PaymentMethod, &of.owner, id))
 }

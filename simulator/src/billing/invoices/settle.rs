@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{changed, now, payments, subscription_of};
+use super::{changed, now, overdue, payments, subscription_of};
 use crate::{
     api::{Call, Route, find},
-    billing::subscriptions,
+    billing::{settings, subscriptions},
     customers::{balance, methods},
     error::{Answer, ApiError},
     money,
@@ -32,7 +32,6 @@ pub(crate) const ROUTES: &[Route] = &[
 ];
 
 const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
 
 /// How an attempt to collect ended.
 #[derive(Debug)]
@@ -85,6 +84,9 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         let rounded = (due + step / 2) / step * step;
         (due, end) = (rounded, end + due - rounded);
     }
+    if due > 0 {
+        money::check_amount(due, &currency)?;
+    }
     if end != start {
         let kind = if small {
             "invoice_too_small"
@@ -113,6 +115,7 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         v["amount_due"] = json!(due);
         v["amount_remaining"] = json!(due);
         v["automatically_finalizes_at"] = Value::Null;
+        v["last_finalization_error"] = Value::Null;
         if v["effective_at"].is_null() {
             v["effective_at"] = json!(now);
         }
@@ -126,7 +129,9 @@ pub(crate) fn finalize(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         paid(tx, id);
         return Ok(());
     }
-    open_intent(tx, id)
+    open_intent(tx, id)?;
+    overdue::plan(tx, id);
+    Ok(())
 }
 
 /// The customer's prefix and the next of their numbers.
@@ -334,12 +339,15 @@ fn failed(tx: &mut Tx<'_>, id: &str, automatic: bool) {
     // Attempts by hand after the first don't count.
     let counts = automatic || count == 0;
     let retried = invoice.text("billing_reason") != "subscription_create"
-        && invoice.value["auto_advance"] == json!(true);
+        && invoice.value["auto_advance"] == json!(true)
+        && connected(tx, &invoice.owner);
     let count = if counts { count + 1 } else { count };
     let next = match (retried, counts) {
         (false, _) => None,
         (true, false) => invoice.value["next_payment_attempt"].as_i64(),
-        (true, true) => retry_after(tx, count).map(|after| tx.now + after),
+        (true, true) => {
+            settings::retry_after(tx, &invoice.owner, count).map(|after| tx.now + after)
+        }
     };
     tx.update(id, |r| {
         r.value["attempted"] = json!(true);
@@ -352,34 +360,32 @@ fn failed(tx: &mut Tx<'_>, id: &str, automatic: bool) {
     subscriptions::cycle::unpaid(tx, id, retried && next.is_none());
 }
 
-/// Seconds from a failed attempt to the next (<https://docs.stripe.com/billing/revenue-recovery/smart-retries>).
-fn retry_after(tx: &Tx<'_>, count: i64) -> Option<i64> {
-    match tx.assumptions.get("invoice_retries") {
-        "eight_in_two_weeks" => (count <= 8).then_some(14 * DAY / 8),
-        "after_3_5_7_days" => match count {
-            1 => Some(3 * DAY),
-            2 => Some(5 * DAY),
-            3 => Some(7 * DAY),
-            _ => None,
-        },
-        _ => None,
-    }
+/// Whether an account hasn't been disconnected: the platform then retries nothing on it
+/// (<https://docs.stripe.com/billing/revenue-recovery/smart-retries>).
+fn connected(tx: &Tx<'_>, account: &str) -> bool {
+    tx.get(account)
+        .is_some_and(|a| a.hidden["deauthorized"] != json!(true))
 }
 
 /// A draft's hour is over, or the next attempt's time has come.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, invoice: &Record) {
     let id = &invoice.id;
-    let done = match invoice.text("status") {
-        "draft" => advance(tx, id),
-        "open" => retry(tx, id),
-        _ => Ok(()),
-    };
-    if let Err(error) = done {
-        tx.update(id, |r| {
-            r.value["last_finalization_error"] =
-                json!({ "type": error.kind, "message": error.message });
-            r.due = None;
-        });
+    tx.update(id, |r| r.due = None);
+    if invoice.text("status") == "draft"
+        && let Err(error) = tx.savepoint(|tx| finalize(tx, id))
+    {
+        let mut shown = json!({ "type": error.kind, "message": error.message });
+        if let Some(code) = error.code {
+            shown["code"] = json!(code);
+        }
+        tx.update(id, |r| r.value["last_finalization_error"] = shown);
+        emit(tx, id, "invoice.finalization_failed");
+        return;
+    }
+    if invoice.text("status") == "open" && invoice.text("collection_method") == "send_invoice" {
+        overdue::falls_due(tx, invoice);
+    } else if let Err(error) = advance(tx, id) {
+        tracing::error!(message = error.message, "an invoice couldn't be collected");
     }
 }
 

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::{
     bill::{self, Bill, Part},
     create::{ItemParams, add_item, read_item},
-    cycle, emit_change, ending, from_path, has_ended, items_of, now, proration, show_items, terms,
+    cycle, emit_change, ending, from_path, has_ended, items_of, now, pausing,
+    pending::{self, Before, Made, Wait},
+    proration, show_items, terms,
 };
 use crate::{
     api::{Call, find, merge_metadata, merged},
@@ -111,12 +113,11 @@ pub(super) fn changes_of(
 
 pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let subscription = from_path(tx, call)?;
-    let (args, before, id) = (
-        call.args,
-        subscription.value.clone(),
-        subscription.id.clone(),
-    );
+    let args = call.args;
     check_open(&subscription, args)?;
+    let subscription = pending::make_way(tx, subscription, args)?;
+    let state = Before::of(tx, subscription.clone());
+    let (before, id) = (subscription.value.clone(), subscription.id.clone());
     let customer = find(
         tx,
         call,
@@ -149,7 +150,7 @@ pub(super) fn update(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     });
     add_pending(tx, call, &id, &customer)?;
     let changes = changes_of(tx, call, &subscription, args, "items")?;
-    apply_to(tx, call, &id, &before, changes, args)?;
+    apply_to(tx, call, &state, changes, args)?;
     Ok(now(tx, &id))
 }
 
@@ -244,25 +245,22 @@ pub(super) fn apply(
             "subscription",
         ));
     }
-    apply_to(
-        tx,
-        call,
-        &subscription.id,
-        &subscription.value,
-        changes,
-        args,
-    )
+    let subscription = tx.get(&subscription.id).filter(|s| !has_ended(s));
+    let subscription = subscription.ok_or_else(ApiError::unexpected)?;
+    let subscription = pending::make_way(tx, subscription, args)?;
+    let before = Before::of(tx, subscription);
+    apply_to(tx, call, &before, changes, args)
 }
 
 fn apply_to(
     tx: &mut Tx<'_>,
     call: &Call<'_>,
-    id: &str,
-    before: &Value,
+    state: &Before,
     changes: Vec<Change>,
     args: &Node,
 ) -> Result<Vec<String>, ApiError> {
     terms::simulated(args)?;
+    let (id, before) = (state.subscription.id.as_str(), &state.subscription.value);
     let how = args
         .text("proration_behavior")
         .unwrap_or("create_prorations")
@@ -270,17 +268,30 @@ fn apply_to(
     let (made, resets) = apply_changes(tx, call, id, changes, args, &how)?;
     let missing = &before["trial_settings"]["end_behavior"]["missing_payment_method"];
     if resets && before["status"] == "trialing" && missing == "pause" && !cycle::payable(tx, id) {
-        cycle::pause(tx, id, before);
+        pausing::enter(tx, id, cycle::NO_METHOD, before);
         return Ok(made);
     }
-    if resets {
-        let invoice = bill_now(tx, id, Vec::new(), "subscription_update")?;
-        collect(tx, &invoice, args)?;
-    } else if how == "always_invoice" {
-        invoice_now(tx, id, Some(args))?;
+    let invoice = if resets {
+        Some(bill_now(tx, id, Vec::new(), "subscription_update")?)
+    } else if how == "always_invoice" && before["status"] != "paused" {
+        bill_pending(tx, id)?
+    } else {
+        None
+    };
+    let waits = args.text("payment_behavior") == Some("pending_if_incomplete");
+    let mut told = false;
+    match invoice {
+        Some(invoice) if waits => {
+            let wait = Wait::Update;
+            told = pending::collect(tx, state, &invoice, wait, &session(args))? == Made::Paid;
+        }
+        Some(invoice) => collect(tx, &invoice, args)?,
+        None => {}
     }
     cycle::schedule(tx, id);
-    emit_change(tx, id, before);
+    if !told {
+        emit_change(tx, id, before);
+    }
     Ok(made)
 }
 
@@ -298,10 +309,11 @@ pub(super) fn apply_changes(
     let subscription = tx.get(id).ok_or_else(gone)?;
     let at = args.int("proration_date").unwrap_or(tx.now);
     let all = items_of(tx, &subscription);
-    if all
-        .iter()
-        .any(|i| at < i.int("current_period_start") || at > i.int("current_period_end"))
-    {
+    // The periods of a paused subscription are over, and nothing is billed until it is resumed.
+    let paused = subscription.text("status") == "paused";
+    let outside =
+        |i: &Arc<Record>| at < i.int("current_period_start") || at > i.int("current_period_end");
+    if !paused && all.iter().any(outside) {
         return Err(ApiError::invalid(
             "The `proration_date` must be within the subscription's current period.",
         )
@@ -311,9 +323,10 @@ pub(super) fn apply_changes(
     let ends_trial = trialing && args.text("trial_end") == Some("now");
     let resets = ends_trial
         || !trialing
+            && !paused
             && (args.text("billing_cycle_anchor") == Some("now")
                 || changes.iter().any(|c| changes_interval(tx, c)));
-    let prorates = how != "none" && !trialing;
+    let prorates = how != "none" && !trialing && !paused;
     if resets && prorates {
         for item in &all {
             proration::credit(tx, &subscription, item, at)?;
@@ -528,8 +541,8 @@ pub(super) fn bill_now(
     )
 }
 
-/// Invoices the pending items, and collects the invoice.
-pub(super) fn invoice_now(tx: &mut Tx<'_>, id: &str, args: Option<&Node>) -> Result<(), ApiError> {
+/// Makes the draft of an invoice of the pending items, if there are any.
+pub(super) fn bill_pending(tx: &mut Tx<'_>, id: &str) -> Result<Option<String>, ApiError> {
     let subscription = tx
         .get(id)
         .ok_or_else(|| ApiError::missing("subscription", id, "subscription"))?;
@@ -537,7 +550,7 @@ pub(super) fn invoice_now(tx: &mut Tx<'_>, id: &str, args: Option<&Node>) -> Res
         .get(subscription.text("customer"))
         .ok_or_else(|| ApiError::missing("customer", subscription.text("customer"), "customer"))?;
     if items::pending(tx, &customer, subscription.text("currency"), Some(id)).is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let period = (tx.now, tx.now);
     let bill = Bill {
@@ -546,10 +559,14 @@ pub(super) fn invoice_now(tx: &mut Tx<'_>, id: &str, args: Option<&Node>) -> Res
         period,
         more: Vec::new(),
     };
-    let invoice = bill::bill(tx, id, bill)?;
-    match args {
-        Some(args) => collect(tx, &invoice, args),
-        None => settle::advance(tx, &invoice),
+    bill::bill(tx, id, bill).map(Some)
+}
+
+/// How a request wants its invoice collected.
+fn session(args: &Node) -> AttemptOptions {
+    AttemptOptions {
+        off_session: args.flag("off_session").unwrap_or(false),
+        ..AttemptOptions::default()
     }
 }
 
@@ -563,12 +580,8 @@ fn collect(tx: &mut Tx<'_>, invoice: &str, args: &Node) -> Result<(), ApiError> 
     if !charges || behavior == Some("default_incomplete") {
         return Ok(());
     }
-    let how = AttemptOptions {
-        off_session: args.flag("off_session").unwrap_or(false),
-        ..AttemptOptions::default()
-    };
     let strict = behavior == Some("error_if_incomplete");
-    match settle::collect(tx, invoice, None, &how)? {
+    match settle::collect(tx, invoice, None, &session(args))? {
         Collected::NoMethod => Err(settle::no_method()),
         Collected::Declined(code, decline_code, message) if strict => {
             Err(methods::declined(code, decline_code, message))

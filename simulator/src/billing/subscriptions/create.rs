@@ -148,6 +148,12 @@ fn create_with_items(
     (wanted, paid): (Vec<ItemParams>, Option<&AttemptOptions>),
 ) -> Answer {
     terms::simulated(args)?;
+    if args.text("payment_behavior") == Some("pending_if_incomplete") {
+        return Err(ApiError::invalid(
+            "You can only set `payment_behavior` to `pending_if_incomplete` when you update a subscription.",
+        )
+        .param("payment_behavior"));
+    }
     let currency = currency(args, &wanted);
     check_items(tx, &wanted, &currency)?;
     let send = args.text("collection_method") == Some("send_invoice");
@@ -363,6 +369,7 @@ fn defaults(id: &str, now: i64) -> Value {
         "pending_update": null,
         "schedule": null,
         "start_date": now,
+        "status_details": null,
         "transfer_data": null,
         "trial_settings": { "end_behavior": { "missing_payment_method": "create_invoice" } },
     })

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 
 use super::{
     bill::{Bill, Part, bill},
-    emit_change, ending, has_ended, items_of, now, period_of, show_items,
+    emit_change, ending, has_ended, items_of, now, pausing, pending, period_of, show_items,
 };
 use crate::{
     billing::{
         invoices::{self, settle},
         prices,
+        settings::{self, RetriesEnd},
     },
     error::ApiError,
     store::{Kind, Record, Tx},
@@ -22,13 +23,8 @@ const DAY: i64 = 24 * HOUR;
 const INCOMPLETE_FOR: i64 = 23 * HOUR;
 /// `customer.subscription.trial_will_end` comes this long before.
 const TRIAL_NOTICE: i64 = 3 * DAY;
-/// How long before `invoice.upcoming` comes; at Stripe it is a setting of the account.
-fn upcoming_notice(tx: &Tx<'_>) -> i64 {
-    match tx.assumptions.get("upcoming_notice") {
-        "three_days" => 3 * DAY,
-        _ => 7 * DAY,
-    }
-}
+/// Why a subscription is paused whose trial ends without a way to pay.
+pub(super) const NO_METHOD: &str = "trial_end_without_payment_method";
 
 /// Plans the next thing that happens to a subscription by itself.
 pub(super) fn schedule(tx: &mut Tx<'_>, id: &str) {
@@ -36,12 +32,25 @@ pub(super) fn schedule(tx: &mut Tx<'_>, id: &str) {
         return;
     };
     let due = match subscription.text("status") {
-        "canceled" | "incomplete_expired" | "paused" => None,
+        "canceled" | "incomplete_expired" => None,
+        "paused" => [
+            pending::expires_at(&subscription),
+            cancels(tx, &subscription),
+        ]
+        .into_iter()
+        .flatten()
+        .min(),
         "incomplete" => Some(subscription.int("created") + INCOMPLETE_FOR),
         _ => next(tx, &subscription),
     };
     let due = due.map(|at| std::cmp::max(at, tx.now + 1));
     tx.update(id, |r| r.due = due);
+}
+
+/// When a paused subscription ends by itself.
+fn cancels(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
+    let ends = tx.assumptions.get("paused_cancellation") == "ends";
+    subscription.value["cancel_at"].as_i64().filter(|_| ends)
 }
 
 /// When the first of its items' periods ends.
@@ -56,7 +65,7 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
     let end = period_end(tx, subscription);
     let upcoming = end
         .filter(|end| subscription.hidden["noticed"].as_i64() != Some(*end))
-        .map(|end| end - upcoming_notice(tx))
+        .map(|end| end - settings::upcoming_notice(tx, &subscription.owner))
         .filter(|at| *at > tx.now);
     let trial = subscription.value["trial_end"]
         .as_i64()
@@ -71,6 +80,7 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
         trial,
         resumes,
         subscription.value["cancel_at"].as_i64(),
+        pending::expires_at(subscription),
     ]
     .into_iter()
     .flatten()
@@ -79,18 +89,27 @@ fn next(tx: &Tx<'_>, subscription: &Record) -> Option<i64> {
 
 /// Does what is due for a subscription.
 pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
-    let (id, before) = (subscription.id.clone(), subscription.value.clone());
+    let id = subscription.id.clone();
+    if pending::expires_at(subscription).is_some_and(|at| at <= tx.now) {
+        pending::expire(tx, &id);
+    }
+    let before = now(tx, &id);
     if subscription.text("status") == "incomplete" {
         ending::expire(tx, &id);
         return;
     }
     let at = |field: &Value| field.as_i64().is_some_and(|at| at <= tx.now);
-    if at(&before["cancel_at"]) {
+    let paused = subscription.text("status") == "paused";
+    if at(&before["cancel_at"]) && (!paused || cancels(tx, subscription).is_some()) {
         let reason = before["cancellation_details"]["reason"]
             .as_str()
             .unwrap_or("cancellation_requested")
             .to_owned();
         ending::end(tx, &id, &reason);
+        return;
+    }
+    if paused {
+        schedule(tx, &id);
         return;
     }
     if at(&before["pause_collection"]["resumes_at"]) {
@@ -117,7 +136,7 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
                 "a subscription couldn't be renewed"
             );
         }
-    } else if end - upcoming_notice(tx) <= tx.now
+    } else if end - settings::upcoming_notice(tx, &subscription.owner) <= tx.now
         && subscription.hidden["noticed"].as_i64() != Some(end)
     {
         tx.update(&id, |r| r.hidden["noticed"] = json!(end));
@@ -128,7 +147,10 @@ pub(crate) fn falls_due(tx: &mut Tx<'_>, subscription: &Record) {
 
 /// `invoice.upcoming`: the next invoice as it would be now; it has no id.
 fn emit_upcoming(tx: &mut Tx<'_>, subscription: &Record) {
-    if subscription.value["cancel_at_period_end"] == json!(true) {
+    // Invoices that are void from the start aren't announced
+    // (https://docs.stripe.com/billing/subscriptions/pause-payment).
+    let void = subscription.value["pause_collection"]["behavior"] == "void";
+    if void || subscription.value["cancel_at_period_end"] == json!(true) {
         return;
     }
     let coming = tx.dry_run(|tx| upcoming(tx, &subscription.id));
@@ -206,7 +228,7 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
                 return Ok(());
             }
             Some("pause") if !payable => {
-                pause(tx, id, &before);
+                pausing::enter(tx, id, NO_METHOD, &before);
                 return Ok(());
             }
             _ => {}
@@ -262,11 +284,18 @@ pub(crate) fn paid(tx: &mut Tx<'_>, invoice: &str) {
     let Some(subscription) = invoices::subscription_of(&invoice).and_then(|id| tx.get(id)) else {
         return;
     };
-    let (id, before) = (subscription.id.clone(), subscription.value.clone());
+    let id = subscription.id.clone();
     let really = invoice.text("status") == "paid";
     if really {
         keep_method(tx, &subscription, &invoice);
     }
+    if pending::invoice_ended(tx, &subscription, &invoice) {
+        return;
+    }
+    let Some(subscription) = tx.get(&id) else {
+        return;
+    };
+    let before = subscription.value.clone();
     let latest = subscription.value["latest_invoice"] == invoice.id.as_str();
     let status = match subscription.text("status") {
         "incomplete" if really => "active",
@@ -311,16 +340,24 @@ pub(crate) fn unpaid(tx: &mut Tx<'_>, invoice: &str, over: bool) {
     let Some(subscription) = invoices::subscription_of(&invoice).and_then(|id| tx.get(id)) else {
         return;
     };
-    if has_ended(&subscription) || subscription.text("status") == "incomplete" {
+    let elsewhere = has_ended(&subscription)
+        || subscription.text("status") == "incomplete"
+        || pending::attempt_failed(tx, &subscription, &invoice);
+    // The invoices of a paused subscription advance without it.
+    if elsewhere || subscription.text("status") == "paused" {
         return;
     }
     let (id, before) = (subscription.id.clone(), subscription.value.clone());
-    let status = match (over, tx.assumptions.get("invoice_retries_end")) {
-        (true, "cancel") => {
+    let status = match (over, settings::retries_end(tx, &subscription.owner)) {
+        (true, RetriesEnd::Pause) if pausing::check_pausable(&subscription).is_ok() => {
+            pausing::after_failure(tx, &subscription);
+            return;
+        }
+        (true, RetriesEnd::Cancel | RetriesEnd::Pause) => {
             ending::end(tx, &id, "payment_failed");
             return;
         }
-        (true, "unpaid") => "unpaid",
+        (true, RetriesEnd::Unpaid) => "unpaid",
         _ if subscription.text("status") == "unpaid" => "unpaid",
         _ => "past_due",
     };
@@ -332,13 +369,4 @@ pub(crate) fn unpaid(tx: &mut Tx<'_>, invoice: &str, over: bool) {
 pub(super) fn payable(tx: &Tx<'_>, id: &str) -> bool {
     tx.get(id)
         .is_some_and(|s| s.text("collection_method") == "send_invoice" || has_method(tx, &s))
-}
-
-/// A trial has ended and there is nothing to pay with.
-pub(super) fn pause(tx: &mut Tx<'_>, id: &str, before: &Value) {
-    tx.update(id, |r| r.value["status"] = json!("paused"));
-    emit_change(tx, id, before);
-    let value = now(tx, id);
-    let owner = tx.get(id).map(|s| s.owner.clone()).unwrap_or_default();
-    tx.emit("customer.subscription.paused", &owner, &value);
 }

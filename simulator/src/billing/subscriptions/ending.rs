@@ -1,9 +1,9 @@
-//! How a subscription ends, pauses and comes back: <https://docs.stripe.com/billing/subscriptions/cancel>.
+//! How a subscription ends: <https://docs.stripe.com/billing/subscriptions/cancel>.
 
 use serde_json::{Value, json};
 
 use super::{
-    change, cycle, emit_change, from_path, has_ended, items_of, now, proration, show_items, terms,
+    change, emit_change, from_path, has_ended, items_of, now, pending, proration, show_items, terms,
 };
 use crate::{
     api::Call,
@@ -20,6 +20,7 @@ use crate::{
 
 /// Ends a subscription now.
 pub(crate) fn end(tx: &mut Tx<'_>, id: &str, reason: &str) {
+    pending::expire(tx, id);
     let now = tx.now;
     let ended = tx.update(id, |r| {
         r.value["status"] = json!("canceled");
@@ -107,38 +108,11 @@ pub(super) fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     }
     end(tx, &id, "cancellation_requested");
     if args.flag("invoice_now") == Some(true) {
-        change::invoice_now(tx, &id, None)?;
+        if let Some(invoice) = change::bill_pending(tx, &id)? {
+            settle::advance(tx, &invoice)?;
+        }
     }
     Ok(now(tx, &id))
-}
-
-pub(super) fn resume(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
-    let subscription = from_path(tx, call)?;
-    if subscription.text("status") != "paused" {
-        return Err(ApiError::invalid(format!(
-            "Only subscriptions with the status `paused` can be resumed; this one is `{}`.",
-            subscription.text("status")
-        )));
-    }
-    let (id, before) = (subscription.id.clone(), subscription.value.clone());
-    let keeps = call.args.text("billing_cycle_anchor") == Some("unchanged");
-    let anchor = if keeps {
-        subscription.int("billing_cycle_anchor")
-    } else {
-        tx.now
-    };
-    tx.update(&id, |r| {
-        r.value["status"] = json!("active");
-        r.value["billing_cycle_anchor"] = json!(anchor);
-    });
-    change::restart(tx, &id, anchor)?;
-    let invoice = change::bill_now(tx, &id, Vec::new(), "subscription_update")?;
-    settle::advance(tx, &invoice)?;
-    emit_change(tx, &id, &before);
-    let value = now(tx, &id);
-    tx.emit("customer.subscription.resumed", call.owner, &value);
-    cycle::schedule(tx, &id);
-    Ok(value)
 }
 
 pub(super) fn migrate(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use super::change::{self, Change};
+use super::{
+    change::{self, Change},
+    pending,
+};
 use crate::{
     api::{Call, Route, find, lists, merge_metadata, retrieve},
     error::{Answer, ApiError},
@@ -30,9 +33,12 @@ fn create(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     let subscription = find(tx, call, Kind::Subscription, id, "subscription")?;
     let change = Change::of_item(tx, call, None, call.args, "")?;
     let made = change::apply(tx, call, &subscription, vec![change], call.args)?;
-    match made.first().and_then(|id| tx.get(id)) {
+    let made = made.first().map(String::as_str).unwrap_or_default();
+    match tx.get(made) {
         Some(item) => Ok(item.value.clone()),
-        None => Err(ApiError::missing("subscription_item", id, "item")),
+        // It will be there once its invoice is paid.
+        None => pending::item(tx, id, made)
+            .ok_or_else(|| ApiError::missing("subscription_item", id, "item")),
     }
 }
 

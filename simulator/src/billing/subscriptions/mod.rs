@@ -6,6 +6,8 @@ pub(crate) mod create;
 pub(crate) mod cycle;
 mod ending;
 mod items;
+mod pausing;
+mod pending;
 mod proration;
 mod terms;
 
@@ -52,8 +54,13 @@ const SUBSCRIPTIONS: &[Route] = &[
     ),
     (
         "POST",
+        "/v1/subscriptions/{subscription}/pause",
+        pausing::pause,
+    ),
+    (
+        "POST",
         "/v1/subscriptions/{subscription}/resume",
-        ending::resume,
+        pausing::resume,
     ),
     (
         "POST",

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{
     bill::{self, Bill},
     change::{apply_changes, bill_now, changes_of},
-    create, cycle, has_ended, items_of, left, period_of,
+    create, cycle, has_ended, items_of, left, pausing, period_of,
 };
 use crate::{
     api::{Call, find},
@@ -117,6 +117,9 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return preview_creation(tx, call, details);
     };
     let subscription = find(tx, call, Kind::Subscription, id, "subscription")?;
+    if let Some(invoice) = pausing::preview(tx, &subscription, details)? {
+        return Ok(invoices::now(tx, &invoice));
+    }
     let how = details
         .text("proration_behavior")
         .unwrap_or("create_prorations")
@@ -139,17 +142,14 @@ pub(crate) fn preview(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         return preview_prorations(tx, &subscription, ends);
     }
     if subscription.value["cancel_at_period_end"] == json!(true) || has_ended(&subscription) {
-        return Err(ApiError::new(
-            404,
-            "invalid_request_error",
-            format!(
-                "No upcoming invoices for customer: {}",
-                subscription.text("customer")
-            ),
-        )
-        .code("invoice_upcoming_none"));
+        return Err(none_upcoming(subscription.text("customer")));
     }
     cycle::upcoming(tx, id)
+}
+
+pub(super) fn none_upcoming(customer: &str) -> ApiError {
+    let message = format!("No upcoming invoices for customer: {customer}");
+    ApiError::new(404, "invalid_request_error", message).code("invoice_upcoming_none")
 }
 
 /// The first invoice of a subscription that would be made like this.

@@ -38,12 +38,6 @@ pub(super) fn simulated(args: &Node) -> Result<(), ApiError> {
         return Err(ApiError::invalid("The simulator doesn't compute taxes.")
             .param("automatic_tax[enabled]"));
     }
-    if args.text("payment_behavior") == Some("pending_if_incomplete") {
-        return Err(
-            ApiError::invalid("The simulator doesn't know pending updates yet.")
-                .param("payment_behavior"),
-        );
-    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod changes;
 mod checkout;
 mod invoices;
+mod pausing;
 
 use serde_json::Value;
 
@@ -436,8 +437,14 @@ async fn a_trial_costs_nothing_warns_and_then_bills() {
     assert_eq!(shop.subscription(&paused).await["status"], "paused");
     assert_eq!(shop.subscription(&canceled).await["status"], "canceled");
     shop.card("pm_card_visa").await;
+    let why = &shop.subscription(&paused).await["status_details"]["paused"];
+    assert_eq!(
+        why["subscription"]["type"],
+        "trial_end_without_payment_method"
+    );
+    let how = "payment_behavior=resume_on_payment_success";
     let resumed = shop
-        .post(&format!("/v1/subscriptions/{}/resume", id(&paused)), "")
+        .post(&format!("/v1/subscriptions/{}/resume", id(&paused)), how)
         .await;
     assert_eq!(resumed["status"], "active");
     let last = shop.invoices().await.pop().expect("invoice");
