@@ -1,6 +1,9 @@
 //! The billing portal: <https://docs.stripe.com/api/customer_portal/configurations>,
 //! <https://docs.stripe.com/api/customer_portal/sessions>. Its page is `pages/portal.rs`.
 
+mod flows;
+mod offer;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -12,6 +15,8 @@ use crate::{
     form::Node,
     store::{Kind, Record, Tx},
 };
+
+pub(crate) use offer::Offer;
 
 pub(crate) const ROUTES: &[Route] = &[
     ("POST", "/v1/billing_portal/configurations", create),
@@ -143,6 +148,13 @@ fn change(tx: &Tx<'_>, call: &Call<'_>, value: &mut Value) -> Result<(), ApiErro
         }
     }
     let features = &value["features"];
+    let scheduled = &features["subscription_update"]["schedule_at_period_end"]["conditions"];
+    if scheduled.as_array().is_some_and(|all| !all.is_empty()) {
+        return Err(ApiError::invalid(
+            "The simulator has no subscription schedules, and changes nothing at the end of a period.",
+        )
+        .param("features[subscription_update][schedule_at_period_end][conditions]"));
+    }
     let unset = |feature: &str, list: &str| {
         let feature = &features[feature];
         feature["enabled"] == json!(true)
@@ -292,7 +304,7 @@ fn create_session(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         .param("configuration"));
     }
     let flow = match args.at("flow_data") {
-        Some(form) => flow(tx, call, form, customer, &configuration)?,
+        Some(form) => flows::read(tx, call, form, customer, &configuration)?,
         None => Value::Null,
     };
     let return_url = args.text("return_url").map_or_else(
@@ -328,74 +340,6 @@ fn create_session(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
     );
     tx.emit("billing_portal.session.created", call.owner, &session);
     Ok(session)
-}
-
-/// The `flow` that a session opens with.
-fn flow(
-    tx: &Tx<'_>,
-    call: &Call<'_>,
-    form: &Node,
-    customer: &str,
-    configuration: &Record,
-) -> Answer {
-    let kind = form.text("type").unwrap_or_default();
-    let feature = match kind {
-        "payment_method_update" | "subscription_cancel" => kind,
-        _ => {
-            return Err(ApiError::invalid(format!(
-                "The simulator doesn't know the flow `{kind}` yet."
-            ))
-            .param("flow_data[type]"));
-        }
-    };
-    if configuration.value["features"][feature]["enabled"] != json!(true) {
-        return Err(ApiError::invalid(format!(
-            "The feature `{feature}` must be enabled in the portal configuration to use this flow."
-        ))
-        .param("flow_data[type]"));
-    }
-    let mut out = json!({
-        "type": kind,
-        "after_completion": after_completion(form)?,
-        "subscription_cancel": null,
-        "subscription_update": null,
-        "subscription_update_confirm": null,
-    });
-    if kind == "subscription_cancel" {
-        let param = "flow_data[subscription_cancel][subscription]";
-        let id = form
-            .text("subscription_cancel.subscription")
-            .ok_or_else(|| ApiError::parameter_missing(param))?;
-        tx.find(Kind::Subscription, call.owner, id)
-            .filter(|s| s.text("customer") == customer)
-            .ok_or_else(|| ApiError::missing("subscription", id, param))?;
-        let retention = form.text("subscription_cancel.retention.coupon_offer.coupon");
-        if let Some(coupon) = retention {
-            let param = "flow_data[subscription_cancel][retention][coupon_offer][coupon]";
-            find(tx, call, Kind::Coupon, coupon, param)?;
-        }
-        out["subscription_cancel"] = json!({
-            "subscription": id,
-            "retention": retention.map(|coupon| json!({ "type": "coupon_offer", "coupon_offer": { "coupon": coupon } })),
-        });
-    }
-    Ok(out)
-}
-
-fn after_completion(form: &Node) -> Answer {
-    let kind = form.text("after_completion.type");
-    let url = form.text("after_completion.redirect.return_url");
-    if kind == Some("redirect") && url.is_none() {
-        return Err(ApiError::parameter_missing(
-            "flow_data[after_completion][redirect]",
-        ));
-    }
-    let message = form.text("after_completion.hosted_confirmation.custom_message");
-    Ok(json!({
-        "type": kind.unwrap_or("portal_homepage"),
-        "redirect": url.map(|url| json!({ "return_url": url })),
-        "hosted_confirmation": (kind == Some("hosted_confirmation")).then(|| json!({ "custom_message": message })),
-    }))
 }
 
 /// A session whose page may be used, and what it may do.

@@ -28,6 +28,7 @@ mod money;
 mod operations;
 mod payouts;
 mod portal;
+mod portal_changes;
 mod properties;
 mod refunds;
 mod remaining_operations;

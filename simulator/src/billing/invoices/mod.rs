@@ -1,5 +1,6 @@
 //! Invoices: <https://docs.stripe.com/api/invoices>, <https://docs.stripe.com/invoicing/overview>.
 
+mod finalize;
 pub(crate) mod items;
 pub(crate) mod lines;
 mod overdue;

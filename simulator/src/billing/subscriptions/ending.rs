@@ -107,10 +107,10 @@ pub(super) fn cancel(tx: &mut Tx<'_>, call: &Call<'_>) -> Answer {
         tx.update(&id, |r| r.value["cancellation_details"] = details);
     }
     end(tx, &id, "cancellation_requested");
-    if args.flag("invoice_now") == Some(true) {
-        if let Some(invoice) = change::bill_pending(tx, &id)? {
-            settle::advance(tx, &invoice)?;
-        }
+    if args.flag("invoice_now") == Some(true)
+        && let Some(invoice) = change::bill_pending(tx, &id)?
+    {
+        settle::advance(tx, &invoice)?;
     }
     Ok(now(tx, &id))
 }

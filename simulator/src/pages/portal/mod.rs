@@ -1,6 +1,8 @@
 //! The billing portal's page: subscriptions, payment methods, invoices. What a customer does here is
 //! an API request on the account.
 
+mod update;
+
 use std::sync::Arc;
 
 use axum::{
@@ -20,7 +22,7 @@ use super::html::{
 use crate::{
     Simulator,
     api::{Call, Key},
-    billing::portal,
+    billing::portal::{self, Offer},
     cards,
     customers::methods,
     error::{Answer, ApiError},
@@ -28,6 +30,8 @@ use crate::{
     money, routes,
     store::{Kind, Record, Tx},
 };
+
+use update::{End, Question, Wanted};
 
 struct View {
     session: Arc<Record>,
@@ -43,6 +47,9 @@ struct Subscription {
     record: Arc<Record>,
     what: String,
     period_end: i64,
+    /// What may be changed of it, and the prices to choose from.
+    offer: Option<Offer>,
+    prices: Vec<(String, String)>,
 }
 
 fn load(tx: &Tx<'_>, id: &str) -> Result<View, ApiError> {
@@ -58,7 +65,10 @@ fn load(tx: &Tx<'_>, id: &str) -> Result<View, ApiError> {
     };
     let describe = |record: Arc<Record>| {
         let (what, period_end) = describe(tx, &record);
+        let offer = Offer::of(tx, &configuration.value["features"], &record);
         Subscription {
+            prices: offer.as_ref().map_or(Vec::new(), |o| update::labels(tx, o)),
+            offer,
             record,
             what,
             period_end,
@@ -88,26 +98,30 @@ fn describe(tx: &Tx<'_>, subscription: &Record) -> (String, i64) {
     let mut parts = Vec::new();
     let mut end = 0;
     for item in items {
-        let price = &item.value["price"];
-        let product = price["product"].as_str().and_then(|id| tx.get(id));
-        let name = product.as_ref().map_or("Subscription", |p| p.text("name"));
-        let each = money::format(
-            price["unit_amount"].as_i64().unwrap_or(0),
-            price["currency"].as_str().unwrap_or_default(),
-        );
-        let every = &price["recurring"];
-        let interval = every["interval"].as_str().unwrap_or_default();
-        let times = match item.int("quantity") {
-            0 | 1 => String::new(),
-            n => format!("{n} × "),
-        };
-        parts.push(match every["interval_count"].as_i64() {
-            Some(n) if n > 1 => format!("{name}, {times}{each} every {n} {interval}s"),
-            _ => format!("{name}, {times}{each} every {interval}"),
-        });
+        parts.push(price_text(tx, &item.value["price"], item.int("quantity")));
         end = end.max(item.int("current_period_end"));
     }
     (parts.join("; "), end)
+}
+
+/// A quantity of a price, as in `Tea club, 2 × 10.00 EUR every month`.
+fn price_text(tx: &Tx<'_>, price: &Value, quantity: i64) -> String {
+    let product = price["product"].as_str().and_then(|id| tx.get(id));
+    let name = product.as_ref().map_or("Subscription", |p| p.text("name"));
+    let each = money::format(
+        price["unit_amount"].as_i64().unwrap_or(0),
+        price["currency"].as_str().unwrap_or_default(),
+    );
+    let every = &price["recurring"];
+    let interval = every["interval"].as_str().unwrap_or_default();
+    let times = match quantity {
+        0 | 1 => String::new(),
+        n => format!("{n} × "),
+    };
+    match every["interval_count"].as_i64() {
+        Some(n) if n > 1 => format!("{name}, {times}{each} every {n} {interval}s"),
+        _ => format!("{name}, {times}{each} every {interval}"),
+    }
 }
 
 pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> Response {
@@ -115,8 +129,14 @@ pub(super) async fn show(State(s): State<Simulator>, Path(id): Path<String>) -> 
 }
 
 fn render(simulator: &Simulator, id: &str, typed: &str, problem: Option<&Problem>) -> Response {
-    let view = match simulator.engine().work(|tx| load(tx, id)) {
-        Ok(view) => view,
+    let loaded = simulator.engine().work(|tx| {
+        let view = load(tx, id)?;
+        tx.on_clock_of(&view.customer.id);
+        let asked = update::question(tx, &view.session);
+        Ok((view, asked))
+    });
+    let (view, asked) = match loaded {
+        Ok(loaded) => loaded,
         Err(error) => return error_page(&error),
     };
     let status = match problem {
@@ -132,12 +152,15 @@ fn render(simulator: &Simulator, id: &str, typed: &str, problem: Option<&Problem
             h1 { (view.headline.as_deref().unwrap_or("Your billing")) }
             p.soft { (view.customer.text("name")) " " (view.customer.text("email")) " " code { (view.customer.id) } }
             (problem_summary(problem))
-            section.panel #subscriptions { h2 { "Subscriptions" } (subscriptions(&view)) }
-            @if on("payment_method_update") {
-                section.panel { h2 { "Payment methods" } (payment_methods(&view, typed, problem)) }
-            }
-            @if on("invoice_history") {
-                section.panel { h2 { "Invoices" } (invoices(&view)) }
+            // A flow to confirm shows nothing else.
+            @if let Some(asked) = &asked { (Question::show(asked)) } @else {
+                section.panel #subscriptions { h2 { "Subscriptions" } (subscriptions(&view)) }
+                @if on("payment_method_update") {
+                    section.panel { h2 { "Payment methods" } (payment_methods(&view, typed, problem)) }
+                }
+                @if on("invoice_history") {
+                    section.panel { h2 { "Invoices" } (invoices(&view)) }
+                }
             }
         }
     };
@@ -147,7 +170,9 @@ fn render(simulator: &Simulator, id: &str, typed: &str, problem: Option<&Problem
 fn subscriptions(view: &View) -> Markup {
     let may = &view.features["subscription_cancel"];
     let now = may["mode"] == json!("immediately");
-    let wanted = &view.session.value["flow"]["subscription_cancel"]["subscription"];
+    let flow = &view.session.value["flow"];
+    let wanted = &flow["subscription_cancel"]["subscription"];
+    let changing = &flow["subscription_update"]["subscription"];
     html! {
         @if view.subscriptions.is_empty() { p.soft { "No subscriptions" } }
         @for each in &view.subscriptions {
@@ -165,7 +190,14 @@ fn subscriptions(view: &View) -> Markup {
                         button.quiet name="action" value="resume" { "Don’t cancel" }
                     }
                 } @else {
-                    p.soft { "It renews on " (when(each.period_end)) "." }
+                    @if s.text("status") == "paused" {
+                        p.soft { "It is paused." }
+                    } @else {
+                        p.soft { "It renews on " (when(each.period_end)) "." }
+                    }
+                    @if let Some(offer) = &each.offer {
+                        (update::form(offer, &each.prices, each, *changing == json!(s.id)))
+                    }
                     @if may["enabled"] == json!(true) {
                         details open[*wanted == json!(s.id)] {
                             summary { "Cancel this subscription" }
@@ -178,6 +210,13 @@ fn subscriptions(view: &View) -> Markup {
                                 }
                                 (reasons(may, &s.id))
                                 button name="action" value="cancel" { "Cancel subscription" }
+                            }
+                            @if *wanted == json!(s.id) && flow["subscription_cancel"]["retention"].is_object() {
+                                form method="post" {
+                                    input type="hidden" name="subject" value=(s.id);
+                                    p { "Stay, and pay less." }
+                                    button.quiet name="action" value="keep" { "Keep it with the discount" }
+                                }
                             }
                         }
                     }
@@ -200,6 +239,10 @@ fn reasons(may: &Value, subscription: &str) -> Markup {
                         option value=(reason) { (reason.replace('_', " ")) }
                     }
                 }
+            }
+            div.field {
+                label for={ "comment-" (subscription) } { "Anything else?" span.soft { " (optional)" } }
+                input id={ "comment-" (subscription) } name="comment" autocomplete="off";
             }
         }
     }
@@ -252,7 +295,8 @@ fn invoices(view: &View) -> Markup {
                 tr {
                     td { (when(invoice.int("created"))) }
                     td { (badge(invoice.text("status"))) }
-                    td { code { (invoice.value["number"].as_str().unwrap_or(&invoice.id)) } }
+                    td { a href=(invoice.text("hosted_invoice_url")) { (invoice.value["number"].as_str().unwrap_or(&invoice.id)) } }
+                    td { a href=(invoice.text("invoice_pdf")) aria-label={ "PDF of " (invoice.text("number")) } { "PDF" } }
                     (amount(invoice.int("total"), invoice.text("currency")))
                 }
             }
@@ -260,7 +304,7 @@ fn invoices(view: &View) -> Markup {
         .collect();
     table(
         "Invoices",
-        &["Date", "Status", "Number", "Amount"],
+        &["Date", "Status", "Number", "File", "Amount"],
         rows,
         "No invoices yet",
     )
@@ -270,7 +314,11 @@ fn invoices(view: &View) -> Markup {
 #[serde(rename_all = "snake_case")]
 enum Action {
     Cancel,
+    /// Takes the discount that a flow offers instead.
+    Keep,
     Resume,
+    Update,
+    Confirm,
     Default,
     Detach,
     AddCard,
@@ -284,7 +332,15 @@ pub(super) struct PortalForm {
     #[serde(default)]
     feedback: String,
     #[serde(default)]
+    comment: String,
+    #[serde(default)]
     card: String,
+    #[serde(default)]
+    price: String,
+    #[serde(default)]
+    quantity: String,
+    #[serde(default)]
+    promotion_code: String,
 }
 
 pub(super) async fn act(
@@ -292,26 +348,29 @@ pub(super) async fn act(
     Path(id): Path<String>,
     Form(form): Form<PortalForm>,
 ) -> Response {
-    let session = match s.engine().work(|tx| perform(tx, &id, &form)) {
-        Ok(session) => session,
-        Err(error) => {
-            let field = match form.action {
-                Action::AddCard => "card",
-                _ => "subscriptions",
-            };
-            return render(
-                &s,
-                &id,
-                &form.card,
-                Some(&Problem::at(field, error.message)),
-            );
-        }
+    let problem = match s.engine().work(|tx| perform(tx, &id, &form)) {
+        Ok((session, End::Done)) => return completed(&session, form.action),
+        Ok((_, End::Asked(url))) => return see_other(&url),
+        Ok((_, End::Declined(message))) => message,
+        Err(error) => error.message,
     };
+    let field = match form.action {
+        Action::AddCard => "card",
+        Action::Confirm => "confirm",
+        _ => "subscriptions",
+    };
+    render(&s, &id, &form.card, Some(&Problem::at(field, problem)))
+}
+
+/// Where a customer goes on to after what the session's flow was for.
+fn completed(session: &Record, action: Action) -> Response {
     let flow = &session.value["flow"];
     let done = match flow["type"].as_str() {
-        Some("subscription_cancel") => form.action == Action::Cancel,
+        Some("subscription_cancel") => matches!(action, Action::Cancel | Action::Keep),
+        Some("subscription_update") => action == Action::Update,
+        Some("subscription_update_confirm") => action == Action::Confirm,
         Some("payment_method_update") => {
-            matches!(form.action, Action::AddCard | Action::Default)
+            matches!(action, Action::AddCard | Action::Default)
         }
         _ => false,
     };
@@ -325,22 +384,26 @@ pub(super) async fn act(
                 html! { main.card { h1 { "Done" } p { (message.unwrap_or("Your change is saved.")) } } },
             )
         }
-        _ => see_other(&format!("/p/session/{id}")),
+        _ => see_other(&format!("/p/session/{}", session.id)),
     }
 }
 
+fn not_offered() -> ApiError {
+    ApiError::invalid("The billing portal doesn't offer this.")
+}
+
 /// Does what the configuration lets the customer do.
-fn perform(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, ApiError> {
+fn perform(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<(Arc<Record>, End), ApiError> {
     let view = load(tx, id)?;
     let (owner, customer) = (view.session.owner.as_str(), view.customer.id.as_str());
     tx.on_clock_of(customer);
+    let subscribed = view
+        .subscriptions
+        .iter()
+        .any(|s| s.record.id == form.subject);
     let (feature, own) = match form.action {
-        Action::Cancel | Action::Resume => (
-            "subscription_cancel",
-            view.subscriptions
-                .iter()
-                .any(|s| s.record.id == form.subject),
-        ),
+        Action::Cancel | Action::Resume | Action::Keep => ("subscription_cancel", subscribed),
+        Action::Update | Action::Confirm => ("subscription_update", subscribed),
         Action::AddCard => ("payment_method_update", true),
         Action::Default | Action::Detach => (
             "payment_method_update",
@@ -349,11 +412,23 @@ fn perform(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, 
     };
     let may = &view.features[feature];
     if !own || may["enabled"] != json!(true) {
-        return Err(ApiError::invalid("The billing portal doesn't offer this."));
+        return Err(not_offered());
     }
     let subject = &form.subject;
     match form.action {
-        Action::Cancel => cancel(tx, owner, subject, may, &form.feedback)?,
+        Action::Update => {
+            let end = Wanted::of_form(tx, &view, form)?.apply(tx, &view)?;
+            return Ok((view.session, end));
+        }
+        Action::Confirm => {
+            let end = Wanted::confirmed(&view, subject)?.apply(tx, &view)?;
+            if !matches!(end, End::Declined(_)) {
+                tx.update(&view.session.id, |r| r.hidden["done"] = json!(true));
+            }
+            return Ok((view.session, end));
+        }
+        Action::Keep => keep(tx, owner, subject, &view.session)?,
+        Action::Cancel => cancel(tx, owner, subject, may, form)?,
         Action::Resume => request(
             tx,
             owner,
@@ -380,14 +455,49 @@ fn perform(tx: &mut Tx<'_>, id: &str, form: &PortalForm) -> Result<Arc<Record>, 
             make_default(tx, owner, customer, &method.id)?
         }
     };
-    Ok(view.session)
+    Ok((view.session, End::Done))
 }
 
-fn cancel(tx: &mut Tx<'_>, owner: &str, subscription: &str, may: &Value, feedback: &str) -> Answer {
+/// Applies the coupon that a flow offers a customer who was about to cancel.
+fn keep(tx: &mut Tx<'_>, owner: &str, subscription: &str, session: &Record) -> Answer {
+    let flow = &session.value["flow"]["subscription_cancel"];
+    let coupon = flow["retention"]["coupon_offer"]["coupon"].as_str();
+    let coupon = coupon
+        .filter(|_| flow["subscription"] == subscription)
+        .ok_or_else(not_offered)?;
+    let path = format!("/v1/subscriptions/{subscription}");
+    request(
+        tx,
+        owner,
+        "POST",
+        &path,
+        &[("discounts[0][coupon]", coupon)],
+    )
+}
+
+fn cancel(
+    tx: &mut Tx<'_>,
+    owner: &str,
+    subscription: &str,
+    may: &Value,
+    typed: &PortalForm,
+) -> Answer {
     let path = format!("/v1/subscriptions/{subscription}");
     let mut form = Vec::new();
-    if !feedback.is_empty() {
-        form.push(("cancellation_details[feedback]", feedback));
+    let asked = &may["cancellation_reason"];
+    let options = asked["options"].as_array();
+    let known = options.is_some_and(|all| all.iter().any(|one| *one == typed.feedback.as_str()));
+    for (name, text) in [
+        ("cancellation_details[feedback]", &typed.feedback),
+        ("cancellation_details[comment]", &typed.comment),
+    ] {
+        if text.is_empty() {
+            continue;
+        }
+        if asked["enabled"] != json!(true) || name.contains("feedback") && !known {
+            return Err(not_offered());
+        }
+        form.push((name, text.as_str()));
     }
     if may["mode"] == json!("at_period_end") {
         form.push(("cancel_at_period_end", "true"));

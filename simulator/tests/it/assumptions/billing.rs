@@ -336,3 +336,59 @@ async fn a_code_that_counts_when_it_is_applied_is_given_back_by_a_session_that_e
     let code = s.get_on(&seller, &path).await;
     assert_eq!(used(&code), (json!(0), json!(false)));
 }
+
+#[tokio::test]
+async fn an_invoice_may_be_told_of_when_it_is_due() {
+    for (how, told) in [("when_due", 1), ("never", 0)] {
+        let s = Stripe::under("overdue_notice", how).await;
+        let seller = s.seller().await;
+        let ada = customer(&s, &seller, "").await;
+        let price = monthly(&s, &seller, "unit_amount=1000").await;
+        let more = "&collection_method=send_invoice&days_until_due=7";
+        let made = subscribe(&s, &seller, &ada, &price, more).await;
+        s.simulator.advance(8 * DAY).await;
+        let types = s.event_types(&seller).await;
+        assert_eq!(count(&types, "invoice.overdue"), told, "{how}");
+        let path = format!("/v1/subscriptions/{}", id(&made));
+        assert_eq!(s.get_on(&seller, &path).await["status"], "past_due");
+    }
+}
+
+#[tokio::test]
+async fn a_resumption_that_waits_may_be_shown() {
+    for (how, shown) in [("shown", true), ("hidden", false)] {
+        let s = Stripe::under("pending_resumption", how).await;
+        let seller = s.seller().await;
+        let ada = customer(&s, &seller, "").await;
+        let price = monthly(&s, &seller, "unit_amount=1000").await;
+        let made = subscribe(&s, &seller, &ada, &price, "").await;
+        let path = format!("/v1/subscriptions/{}", id(&made));
+        let how_paused = "bill_for[unused_time_from][type]=none";
+        s.on(&seller, &format!("{path}/pause"), how_paused).await;
+        let waiting = s.on(&seller, &format!("{path}/resume"), "").await;
+        assert_eq!(waiting["pending_update"].is_object(), shown, "{how}");
+        s.simulator.advance(DAY).await;
+        let now = s.get_on(&seller, &path).await;
+        assert_eq!(now["status"], "paused");
+        let types = s.event_types(&seller).await;
+        let told = count(&types, "customer.subscription.pending_update_expired");
+        assert_eq!(told, usize::from(shown), "{how}");
+        assert_eq!(count(&types, "invoice.voided"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_paused_subscription_may_end_at_its_time() {
+    for (how, status) in [("ends", "canceled"), ("waits", "paused")] {
+        let s = Stripe::under("paused_cancellation", how).await;
+        let seller = s.seller().await;
+        let ada = customer(&s, &seller, "").await;
+        let price = monthly(&s, &seller, "unit_amount=1000").await;
+        let made = subscribe(&s, &seller, &ada, &price, "&cancel_at_period_end=true").await;
+        let path = format!("/v1/subscriptions/{}", id(&made));
+        s.on(&seller, &path, "cancel_at_period_end=true").await;
+        s.on(&seller, &format!("{path}/pause"), "").await;
+        s.simulator.advance(40 * DAY).await;
+        assert_eq!(s.get_on(&seller, &path).await["status"], status, "{how}");
+    }
+}

@@ -1,9 +1,13 @@
 //! Subscriptions, invoices and test clocks.
 
+mod calendar;
 mod changes;
 mod checkout;
 mod invoices;
+mod pages;
 mod pausing;
+mod pending;
+mod settings;
 
 use serde_json::Value;
 
