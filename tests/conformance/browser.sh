@@ -2,7 +2,7 @@
 # The simulator's pages in headless Chromium: what they say, what the API says afterwards, and whether
 # everybody can use them (labels, headings, 360 px, axe-core).
 #
-# usage: tests/conformance/browser.sh [STEP…]    onboard pay decline challenge promotion debit modes portal control
+# usage: tests/conformance/browser.sh [STEP…]    onboard pay decline challenge promotion debit modes portal plan invoice control
 #
 # BROWSER_PICTURES=FOLDER keeps a picture of each page, wide and narrow. CHROMIUM names the browser.
 set -uo pipefail

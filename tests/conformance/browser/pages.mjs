@@ -301,6 +301,73 @@ const steps = {
     await at(`${home}/me`)
   },
 
+  async plan() {
+    const account = await seller()
+    const customer = await api('POST', '/v1/customers', { email: 'gil@example.com', payment_method: 'pm_card_visa', 'invoice_settings[default_payment_method]': 'pm_card_visa' }, account)
+    const product = await api('POST', '/v1/products', { name: 'Tea <i>club' }, account)
+    const price = (amount) => api('POST', '/v1/prices', { currency: 'eur', unit_amount: amount, 'recurring[interval]': 'month', product: product.id }, account)
+    const [small, large] = [await price('900'), await price('1900')]
+    const subscription = await api('POST', '/v1/subscriptions', { customer: customer.id, 'items[0][price]': small.id }, account)
+    const at = 'features[subscription_update]'
+    const configuration = await api('POST', '/v1/billing_portal/configurations', {
+      [`${at}[enabled]`]: 'true', [`${at}[proration_behavior]`]: 'always_invoice',
+      [`${at}[default_allowed_updates][0]`]: 'price', [`${at}[default_allowed_updates][1]`]: 'quantity', [`${at}[default_allowed_updates][2]`]: 'promotion_code',
+      [`${at}[products][0][product]`]: product.id, [`${at}[products][0][prices][0]`]: small.id, [`${at}[products][0][prices][1]`]: large.id,
+      'features[invoice_history][enabled]': 'true',
+    }, account)
+    const open = (more) => api('POST', '/v1/billing_portal/sessions', { customer: customer.id, configuration: configuration.id, return_url: `${home}/me`, ...more }, account)
+    const now = () => api('GET', `/v1/subscriptions/${subscription.id}`, undefined, account)
+    await page.goto((await open()).url)
+    await page.getByText('Change this subscription').click()
+    await look('plan')
+    await page.getByLabel('Plan').selectOption({ label: 'Tea <i>club, 19.00 EUR every month' })
+    await page.getByLabel('Quantity').fill('2')
+    await page.getByRole('button', { name: 'Change subscription' }).click()
+    assert.match(await text(), /Tea <i>club, 2 × 19\.00 EUR every month/)
+    const item = (await now()).items.data[0]
+    assert.deepEqual([item.price.id, item.quantity], [large.id, 2])
+    await page.getByText('Change this subscription').click()
+    await page.getByLabel('Promotion code').fill('NONE')
+    await page.getByRole('button', { name: 'Change subscription' }).click()
+    assert.match(await page.getByRole('alert').innerText(), /This code is invalid/)
+    const confirm = 'flow_data[subscription_update_confirm]'
+    await page.goto((await open({ 'flow_data[type]': 'subscription_update_confirm', [`${confirm}[subscription]`]: subscription.id, [`${confirm}[items][0][id]`]: item.id, [`${confirm}[items][0][price]`]: small.id, [`${confirm}[items][0][quantity]`]: '1' })).url)
+    assert.match(await text(), /Confirm your change[\s\S]*Tea <i>club, 9\.00 EUR every month/)
+    await look('plan-confirm')
+    await page.getByRole('button', { name: 'Confirm' }).click()
+    assert.match(await text(), /Tea <i>club, 9\.00 EUR every month/)
+    assert.equal((await now()).items.data[0].quantity, 1)
+  },
+
+  async invoice() {
+    const account = await seller()
+    const customer = await api('POST', '/v1/customers', { name: 'Hal <u>', email: 'hal@example.com' }, account)
+    await api('POST', '/v1/invoiceitems', { customer: customer.id, currency: 'eur', amount: '1250', description: 'Tea & <b>biscuits</b>' }, account)
+    const draft = await api('POST', '/v1/invoices', { customer: customer.id, pending_invoice_items_behavior: 'include' }, account)
+    const open = await api('POST', `/v1/invoices/${draft.id}/finalize`, {}, account)
+    const now = () => api('GET', `/v1/invoices/${draft.id}`, undefined, account)
+    await page.goto(open.hosted_invoice_url)
+    assert.match(await text(), /Tea House[\s\S]*Hal <u>[\s\S]*12\.50 EUR due[\s\S]*Tea & <b>biscuits<\/b>/)
+    await look('invoice')
+    await page.getByLabel('Card number').fill('4000 0000 0000 0002')
+    await page.getByRole('button', { name: 'Pay 12.50 EUR' }).click()
+    assert.match(await page.locator('#card-error').innerText(), /declined/)
+    await look('invoice-declined')
+    await page.getByLabel('Card number').fill('4000 0027 6000 3184')
+    await page.getByRole('button', { name: 'Pay 12.50 EUR' }).click()
+    await page.getByRole('button', { name: 'Fail authentication' }).click()
+    assert.match(await page.locator('#card-error').innerText(), /authenticate/)
+    assert.equal((await now()).status, 'open')
+    await page.getByLabel('Card number').fill('4000 0027 6000 3184')
+    await page.getByRole('button', { name: 'Pay 12.50 EUR' }).click()
+    await page.getByRole('button', { name: 'Complete authentication' }).click()
+    assert.match(await text(), /paid[\s\S]*0\.00 EUR due/)
+    assert.equal((await now()).status, 'paid')
+    await look('invoice-paid')
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Download as PDF' }).click()])
+    assert.equal(download.suggestedFilename(), `Invoice-${open.number}.pdf`)
+  },
+
   async control() {
     const account = await seller()
     await page.goto(`${base}/_simulator`)

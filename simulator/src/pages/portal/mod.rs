@@ -93,8 +93,7 @@ fn load(tx: &Tx<'_>, id: &str) -> Result<View, ApiError> {
 fn describe(tx: &Tx<'_>, subscription: &Record) -> (String, i64) {
     let items = tx
         .store()
-        .list(Kind::SubscriptionItem, &subscription.owner)
-        .filter(|i| i.text("subscription") == subscription.id);
+        .naming(Kind::SubscriptionItem, "subscription", &subscription.id);
     let mut parts = Vec::new();
     let mut end = 0;
     for item in items {
