@@ -70,6 +70,11 @@ pub const ASSUMPTIONS: &[Assumption] = &[
         about: "what a subscription becomes when the last retry of its invoice has failed",
     },
     Assumption {
+        name: "renewal_challenge",
+        values: &["declined", "asked"],
+        about: "what becomes of the intent of a renewal whose bank wants to ask the customer: `requires_payment_method` after a decline, or `requires_action`",
+    },
+    Assumption {
         name: "duplicate_tax_id",
         values: &["refused", "made"],
         about: "what becomes of a tax id that a customer has already: `resource_already_exists`, or a second one",

@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct AttemptOptions {
     /// The customer isn't there to authenticate.
     pub off_session: bool,
+    /// A challenge waits for the customer all the same.
+    pub may_wait: bool,
     pub return_url: Option<String>,
     pub error_on_requires_action: bool,
     /// Stripe.js handles what the customer has to do, in the page.
@@ -101,6 +103,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call<'_>, intent: &Record) -> Answer {
     check_method(&intent.value, intent.value["customer"].as_str(), &method)?;
     let how = AttemptOptions {
         off_session: !matches!(args.text("off_session"), None | Some("false")),
+        may_wait: false,
         return_url: said("return_url"),
         error_on_requires_action: args.flag("error_on_requires_action") == Some(true),
         // A token's default.
@@ -320,7 +323,7 @@ pub(crate) fn attempt(
     if !challenges {
         return pay(tx, id, method, done);
     }
-    if how.off_session {
+    if how.off_session && !how.may_wait {
         return decline(tx, id, method, AUTHENTICATION_REQUIRED);
     }
     if how.error_on_requires_action {

@@ -238,13 +238,23 @@ pub(crate) fn advance(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
 fn retry(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
     let how = AttemptOptions {
         off_session: true,
+        may_wait: tx.assumptions.get("renewal_challenge") == "asked",
         ..AttemptOptions::default()
     };
     let payment = tx.get(id).and_then(|i| payments::default_of(tx, &i));
     if let Some((payment, _)) = &payment {
         tx.update(payment, |r| r.hidden["automatic"] = json!(true));
     }
-    if matches!(collect(tx, id, None, &how)?, Collected::NoMethod) {
+    let failed_at_once = match collect(tx, id, None, &how)? {
+        Collected::NoMethod => true,
+        // The customer is asked, and the attempt counts as one that failed.
+        Collected::Waiting => payment
+            .as_ref()
+            .and_then(|(_, intent)| tx.get(&intent.id))
+            .is_some_and(|intent| intent.text("status") == "requires_action"),
+        _ => false,
+    };
+    if failed_at_once {
         failed(tx, id, true);
     }
     if let Some((payment, _)) = &payment {

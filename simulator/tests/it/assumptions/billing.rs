@@ -392,3 +392,54 @@ async fn a_paused_subscription_may_end_at_its_time() {
         assert_eq!(s.get_on(&seller, &path).await["status"], status, "{how}");
     }
 }
+
+#[tokio::test]
+async fn a_renewal_that_the_bank_asks_about_waits_or_is_declined() {
+    for (how, status) in [
+        ("declined", "requires_payment_method"),
+        ("asked", "requires_action"),
+    ] {
+        let s = Stripe::under("renewal_challenge", how).await;
+        let seller = s.seller().await;
+        let ada = customer(&s, &seller, "").await;
+        let price = monthly(&s, &seller, "unit_amount=1000").await;
+        let made = subscribe(&s, &seller, &ada, &price, "").await;
+        let path = "/v1/payment_methods/pm_card_authenticationRequired/attach";
+        let card = id(&s.on(&seller, path, &format!("customer={ada}")).await);
+        let body = format!("invoice_settings[default_payment_method]={card}");
+        s.on(&seller, &format!("/v1/customers/{ada}"), &body).await;
+        s.simulator.advance(31 * DAY).await;
+        let list = s
+            .get_on(&seller, "/v1/invoices?expand[]=data.payments")
+            .await;
+        let open = &list["data"][0];
+        assert_eq!(
+            (&open["status"], &open["attempt_count"]),
+            (&json!("open"), &json!(1))
+        );
+        assert!(open["next_payment_attempt"].is_i64(), "{how}");
+        let intent = open["payments"]["data"][0]["payment"]["payment_intent"].as_str();
+        let path = format!("/v1/payment_intents/{}", intent.expect("intent"));
+        assert_eq!(s.get_on(&seller, &path).await["status"], status, "{how}");
+        let types = s.event_types(&seller).await;
+        for name in ["invoice.payment_action_required", "invoice.payment_failed"] {
+            assert_eq!(count(&types, name), 1, "{how}: {name}");
+        }
+        let sub = format!("/v1/subscriptions/{}", id(&made));
+        assert_eq!(s.get_on(&seller, &sub).await["status"], "past_due");
+        // The customer comes to the invoice's page, and their bank asks them there.
+        let page = open["hosted_invoice_url"].as_str().expect("url");
+        let send = |url: String, form: String| {
+            let request = s
+                .http
+                .post(url)
+                .header("Content-Type", "application/x-www-form-urlencoded");
+            async move { request.body(form).send().await.expect("sent") }
+        };
+        let asked = send(page.to_owned(), format!("method={card}")).await;
+        let bank = s.url(asked.headers()["location"].to_str().expect("text"));
+        send(bank, "outcome=complete".to_owned()).await;
+        assert_eq!(s.get_on(&seller, &sub).await["status"], "active", "{how}");
+        check_books(&s.simulator.oracle().await);
+    }
+}

@@ -282,3 +282,31 @@ async fn what_cannot_wait_is_refused() {
         (400, "payment_behavior")
     );
 }
+
+#[tokio::test]
+async fn the_end_of_a_trial_can_wait_too() {
+    let shop = Shop::open().await;
+    shop.card("pm_card_chargeCustomerFail").await;
+    let price = shop.price(1500, "month").await;
+    let made = shop.subscribe(&price, "&trial_period_days=10").await;
+    let path = format!("/v1/subscriptions/{}", id(&made));
+    let body = "trial_end=now&payment_behavior=pending_if_incomplete";
+    let waiting = shop.post(&path, body).await;
+    assert_eq!(
+        (&waiting["status"], &waiting["trial_end"]),
+        (&json!("trialing"), &json!(MONTHS[0] + 10 * DAY))
+    );
+    assert_eq!(waiting["pending_update"]["trial_end"], MONTHS[0]);
+    shop.card("pm_card_visa").await;
+    let pay = format!(
+        "/v1/invoices/{}/pay",
+        waiting["latest_invoice"].as_str().expect("id")
+    );
+    shop.post(&pay, "").await;
+    let now = shop.get(&path).await;
+    assert_eq!(
+        (&now["status"], &now["trial_end"]),
+        (&json!("active"), &json!(MONTHS[0]))
+    );
+    assert_eq!(period(&now), (MONTHS[0], MONTHS[1]));
+}
