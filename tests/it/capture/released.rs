@@ -8,7 +8,7 @@ use souk::stripe::{Effect, Event};
 use super::{
     By, WAYS, at_stripe, authorize, books_equal, cancel, capture, held, lamps, open, path,
 };
-use crate::harness::{Has, TestApp, text};
+use crate::harness::{Has, TestApp};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
