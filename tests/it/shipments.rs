@@ -564,7 +564,9 @@ async fn an_order_that_an_older_version_fulfilled_has_a_shipment_of_all_of_it() 
     for row in rows {
         db.execute_unprepared(&row).await.expect("a row");
     }
-    Migrator::up(&db, None).await.expect("migrates");
+    let tx = sea_orm::TransactionTrait::begin(&db).await.expect("begins");
+    Migrator::up(&tx, None).await.expect("migrates");
+    tx.commit().await.expect("commits");
     let made = shipment::Entity::find()
         .all(&db)
         .await
