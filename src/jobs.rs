@@ -75,6 +75,18 @@ pub enum Job {
         livemode: bool,
         warning: String,
     },
+    /// Re-read a subscription from Stripe.
+    SyncSubscription {
+        account: AccountId,
+        livemode: bool,
+        subscription: String,
+    },
+    /// Read an invoice from Stripe, and confirm it.
+    SyncInvoice {
+        account: AccountId,
+        livemode: bool,
+        invoice: String,
+    },
     /// Submit evidence against a dispute, once.
     SubmitEvidence { submission: SubmissionId },
     /// Tell Stripe that the seller accepts the dispute.
@@ -156,6 +168,8 @@ impl Job {
             | Self::SyncRefund { livemode, .. }
             | Self::SyncDispute { livemode, .. }
             | Self::SyncFraudWarning { livemode, .. }
+            | Self::SyncSubscription { livemode, .. }
+            | Self::SyncInvoice { livemode, .. }
             | Self::CatchUp { livemode, .. } => {
                 format!("{kind}:{subject}:{livemode}")
             }
@@ -183,6 +197,8 @@ impl Job {
             Self::SyncRefund { .. } => "sync_refund",
             Self::SyncDispute { .. } => "sync_dispute",
             Self::SyncFraudWarning { .. } => "sync_fraud_warning",
+            Self::SyncSubscription { .. } => "sync_subscription",
+            Self::SyncInvoice { .. } => "sync_invoice",
             Self::SubmitEvidence { .. } => "submit_evidence",
             Self::AcceptDispute { .. } => "accept_dispute",
             Self::RefundFee { .. } => "refund_fee",
@@ -227,6 +243,8 @@ impl Job {
             Self::SyncRefund { refund, .. } => refund,
             Self::SyncDispute { dispute, .. } | Self::AcceptDispute { dispute } => dispute,
             Self::SyncFraudWarning { warning, .. } => warning,
+            Self::SyncSubscription { subscription, .. } => subscription,
+            Self::SyncInvoice { invoice, .. } => invoice,
             Self::SubmitEvidence { submission } => submission.as_ref(),
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),
@@ -264,7 +282,7 @@ impl Job {
     /// done no more often than that. 0: as often as they are asked for.
     fn pace_ms(&self) -> i64 {
         match self {
-            Self::SyncAccount { .. } => 2_000,
+            Self::SyncAccount { .. } | Self::SyncSubscription { .. } => 2_000,
             _ => 0,
         }
     }

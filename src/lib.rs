@@ -28,6 +28,7 @@ pub mod payments;
 pub mod reconciliation;
 pub mod sellers;
 pub mod stripe;
+pub mod subscriptions;
 pub mod webhooks;
 pub mod worker;
 
@@ -98,6 +99,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(payments::off_session::routes::router())
         .merge(payments::refunds::routes::router())
         .merge(payments::disputes::routes::router())
+        .merge(subscriptions::routes::router())
         .merge(ledger::routes::router())
         .merge(findings::routes::router())
         .merge(admin::routes::router())

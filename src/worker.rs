@@ -16,7 +16,7 @@ use crate::jobs::{self, Job, Lease};
 use crate::metrics;
 use crate::{
     catalog, customers, findings, http, identity, ids, ledger, notify, payments, reconciliation,
-    sellers, webhooks,
+    sellers, subscriptions, webhooks,
 };
 
 /// Jobs that one worker runs at a time.
@@ -442,6 +442,8 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::SyncFee { .. }
         | Job::SyncDispute { .. }
         | Job::SyncFraudWarning { .. }
+        | Job::SyncSubscription { .. }
+        | Job::SyncInvoice { .. }
         | Job::SweepPayments
         | Job::SweepSavedCards
         | Job::CreateSetupIntent { .. }
@@ -490,6 +492,8 @@ fn is_of_an_event(job: &Job) -> bool {
             | Job::SyncRefund { .. }
             | Job::SyncDispute { .. }
             | Job::SyncFraudWarning { .. }
+            | Job::SyncSubscription { .. }
+            | Job::SyncInvoice { .. }
             | Job::ReadReturnedLink { .. }
     )
 }
@@ -519,17 +523,42 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
         Job::CheckBook { account, livemode } => {
             ledger::check_by_schedule(app, account, *livemode).await
         }
-        Job::SyncPayout {
-            account,
-            livemode,
-            payout,
-        } => ledger::payouts::sync(app, account, *livemode, payout).await,
+        Job::SyncPayout { .. }
+        | Job::SyncRefund { .. }
+        | Job::SyncDispute { .. }
+        | Job::SyncFraudWarning { .. }
+        | Job::SyncSubscription { .. }
+        | Job::SyncInvoice { .. } => sync_object(app, job).await,
         Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
             webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await
         }
         Job::CatchAllUp => webhooks::catch_up::catch_all_up(app).await,
         Job::ReviewIgnoredEvents => webhooks::review::review_ignored(app).await,
+        Job::SubmitEvidence { submission } => payments::disputes::submit(app, submission).await,
+        Job::AcceptDispute { dispute } => payments::disputes::accept(app, dispute).await,
+        Job::SweepPayments => sweep_payments(app).await,
+        Job::SweepSavedCards => sweep_saved_cards(app).await,
+        Job::CreateSetupIntent { setup_intent } => payments::setups::make(app, setup_intent).await,
+        Job::SyncSetupIntent { setup_intent } => payments::setups::sync(app, setup_intent).await,
+        Job::SyncCustomer { customer } => customers::sync(app, customer).await,
+        Job::SendTaxId { tax_id } => customers::tax_ids::run(app, tax_id).await,
+        Job::ChargeOffSession { payment } => payments::off_session::charge(app, payment).await,
+        Job::Tidy => tidy(app).await,
+        Job::KeepBooks => ledger::deadlines::keep_books(app).await,
+        Job::Reconcile => reconciliation::reconcile(app).await,
+        Job::Mail { what, to, about } => notify::send(app, what, *to, about).await,
+    }
+}
+
+/// Reads an object of an account from Stripe, by its id.
+async fn sync_object(app: &App, job: &Job) -> Result<()> {
+    match job {
+        Job::SyncPayout {
+            account,
+            livemode,
+            payout,
+        } => ledger::payouts::sync(app, account, *livemode, payout).await,
         Job::SyncRefund {
             account,
             livemode,
@@ -545,19 +574,17 @@ async fn perform(app: &App, job: &Job) -> Result<()> {
             livemode,
             warning,
         } => payments::disputes::sync_warning(app, account, *livemode, warning).await,
-        Job::SubmitEvidence { submission } => payments::disputes::submit(app, submission).await,
-        Job::AcceptDispute { dispute } => payments::disputes::accept(app, dispute).await,
-        Job::SweepPayments => payments::reread::sweep(app).await,
-        Job::SweepSavedCards => sweep_saved_cards(app).await,
-        Job::CreateSetupIntent { setup_intent } => payments::setups::make(app, setup_intent).await,
-        Job::SyncSetupIntent { setup_intent } => payments::setups::sync(app, setup_intent).await,
-        Job::SyncCustomer { customer } => customers::sync(app, customer).await,
-        Job::SendTaxId { tax_id } => customers::tax_ids::run(app, tax_id).await,
-        Job::ChargeOffSession { payment } => payments::off_session::charge(app, payment).await,
-        Job::Tidy => tidy(app).await,
-        Job::KeepBooks => ledger::deadlines::keep_books(app).await,
-        Job::Reconcile => reconciliation::reconcile(app).await,
-        Job::Mail { what, to, about } => notify::send(app, what, *to, about).await,
+        Job::SyncSubscription {
+            account,
+            livemode,
+            subscription,
+        } => subscriptions::sync(app, account, *livemode, subscription).await,
+        Job::SyncInvoice {
+            account,
+            livemode,
+            invoice,
+        } => payments::invoices::sync(app, account, *livemode, invoice).await,
+        _ => Err(Error::internal(format!("{} reads no object", job.kind()))),
     }
 }
 
@@ -566,6 +593,12 @@ async fn sweep_saved_cards(app: &App) -> Result<()> {
     payments::setups::sweep(app).await?;
     payments::off_session::sweep(app).await?;
     customers::expiry::tell(app).await
+}
+
+/// Looks again at what nobody has told of for too long.
+async fn sweep_payments(app: &App) -> Result<()> {
+    payments::reread::sweep(app).await?;
+    subscriptions::sweep(app).await
 }
 
 /// Deletes answered requests' keys, logins, and proofs of addresses, whose time is over.

@@ -77,6 +77,8 @@ row_ids! {
     PriceId = "prc";
     /// A price's copy on a Stripe account.
     StripePriceId = "spr";
+    /// A subscription.
+    SubscriptionId = "sbn";
     /// One change of a product's stock.
     StockMovementId = "stk";
     /// A promotion code.

@@ -192,8 +192,10 @@ pub struct Model {
     pub charge_type: ChargeType,
     /// Stripe's `cus_…` on the account.
     pub customer: Option<String>,
-    /// Stripe's `sub_…` on the account, of an invoice.
+    /// Stripe's `sub_…` on the account, which this pays a period of.
     pub subscription: Option<String>,
+    /// Stripe's `in_…` on the account, of a payment of a subscription.
+    pub stripe_invoice: Option<String>,
     pub capture_method: CaptureMethod,
     /// What can be captured, in minor units, while it is authorized.
     pub amount_capturable: Option<i64>,

@@ -201,6 +201,8 @@ pub struct Model {
     /// What the seller tells buyers of refunds.
     pub refund_policy: Option<String>,
     pub refund_policy_url: Option<String>,
+    /// For how many days a renewal may be unpaid before its buyer loses access.
+    pub subscription_grace_days: i32,
     /// Stripe's names, such as `card`. None: what the seller's dashboard allows.
     pub allowed_payment_method_types: Option<JsonText<Vec<String>>>,
     pub metadata: JsonText<Metadata>,

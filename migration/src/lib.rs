@@ -55,6 +55,7 @@ mod m20261130_000059_lighter_sales;
 mod m20261130_000060_address_verifications;
 mod m20261130_000061_prices;
 mod m20261130_000062_lasting_codes;
+mod m20261130_000064_subscriptions;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -113,6 +114,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000060_address_verifications::Migration),
             Box::new(m20261130_000061_prices::Migration),
             Box::new(m20261130_000062_lasting_codes::Migration),
+            Box::new(m20261130_000064_subscriptions::Migration),
         ]
     }
 }

@@ -65,7 +65,7 @@ pub async fn address(app: &App, customer: &customer::Model) -> Result<String> {
 }
 
 /// The customers of a buyer.
-fn theirs(buyer: &Buyer) -> Expr {
+pub fn theirs(buyer: &Buyer) -> Expr {
     use customer::Column as C;
     match buyer {
         Buyer::User(caller) => C::UserId.eq(caller.id().clone()),

@@ -9,6 +9,7 @@ pub mod disputes;
 pub mod events;
 pub mod fees;
 pub mod intents;
+pub mod invoices;
 pub mod off_session;
 pub mod refunds;
 pub mod reread;

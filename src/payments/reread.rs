@@ -4,7 +4,7 @@ pub mod review;
 
 use std::collections::BTreeSet;
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, Func};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use souk_entity::payment::{self, CaptureMethod, PaymentKind, PaymentStatus};
 use souk_entity::{AccountId, PaymentId, Timestamp};
@@ -14,6 +14,7 @@ use crate::catalog::promotions::redemptions;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job};
+use crate::stripe::Scope;
 use crate::stripe::requests::{checkout, intents, invoices};
 use crate::stripe::views::{ChargeView, Expandable, InvoiceView, PaymentIntentView, SessionView};
 
@@ -73,10 +74,20 @@ async fn read(app: &App, account: &AccountId, kind: PaymentKind, object: &str) -
     let reading = match kind {
         PaymentKind::Session => {
             let view: SessionView = scope.get(&checkout::retrieve(object)).await?;
-            Reading {
-                snapshot: PaymentSnapshot::of_session(account, view.livemode, &view),
-                charge: latest_charge(view.payment_intent),
-            }
+            let mut snapshot = PaymentSnapshot::of_session(account, view.livemode, &view);
+            // Its subscription's first invoice collects the money.
+            let charge = match snapshot.invoice.as_ref() {
+                Some(invoice) if snapshot.subscription.is_some() => {
+                    let invoice: InvoiceView = scope.get(&invoices::retrieve(invoice)).await?;
+                    let intent = invoice
+                        .payment_intent()
+                        .map(|intent| intent.id().to_owned());
+                    snapshot.payment_intent = intent;
+                    charge_of_invoice(&scope, &invoice).await?
+                }
+                _ => latest_charge(view.payment_intent),
+            };
+            Reading { snapshot, charge }
         }
         PaymentKind::Intent => {
             let view: PaymentIntentView = scope.get(&intents::retrieve(object)).await?;
@@ -87,20 +98,22 @@ async fn read(app: &App, account: &AccountId, kind: PaymentKind, object: &str) -
         }
         PaymentKind::Invoice => {
             let view: InvoiceView = scope.get(&invoices::retrieve(object)).await?;
-            let charge = match view.payment_intent() {
-                Some(intent) => {
-                    let read = scope.get(&intents::retrieve(intent.id())).await?;
-                    latest_charge(Some(Expandable::Object(read)))
-                }
-                None => None,
-            };
             Reading {
                 snapshot: PaymentSnapshot::of_invoice(account, view.livemode, &view)?,
-                charge,
+                charge: charge_of_invoice(&scope, &view).await?,
             }
         }
     };
     Ok(reading)
+}
+
+/// The newest charge of the intent that pays an invoice, which lies deeper than Stripe expands.
+async fn charge_of_invoice(scope: &Scope, invoice: &InvoiceView) -> Result<LatestCharge> {
+    let Some(intent) = invoice.payment_intent() else {
+        return Ok(None);
+    };
+    let read: PaymentIntentView = scope.get(&intents::retrieve(intent.id())).await?;
+    Ok(read.latest_charge)
 }
 
 fn latest_charge(intent: Option<Expandable<PaymentIntentView>>) -> LatestCharge {
@@ -129,6 +142,7 @@ pub(super) async fn confirm_now(
         return Err(Error::internal(format!("{object} came without its intent")));
     }
     let code = snapshot.promotion_code.clone();
+    let intent = snapshot.payment_intent.clone();
     let tx = app.db.begin_write().await?;
     confirm(&tx, &[snapshot]).await?;
     if let Some(code) = code.filter(|_| payment.stripe_promotion_code.is_none()) {
@@ -137,7 +151,7 @@ pub(super) async fn confirm_now(
     let noted = match &charge {
         Some(charge) => {
             capture::note_deadline(&tx, id, charge).await?;
-            note_charge(&tx, &payment, charge).await?
+            note_charge(&tx, &payment, charge, intent).await?
         }
         None => None,
     };
@@ -171,11 +185,15 @@ async fn note_charge(
     tx: &Tx,
     payment: &payment::Model,
     charge: &Expandable<ChargeView>,
+    intent: Option<String>,
 ) -> Result<Option<payment::Model>> {
     use payment::Column as C;
+    // The event of a subscription's payment doesn't name its intent.
+    let intent = Func::coalesce([Expr::col(C::PaymentIntent), Expr::value(intent)]);
     let noted = payment::Entity::update_many()
         .col_expr(C::Charge, Expr::value(charge.id()))
         .col_expr(C::StripeFee, Expr::value(charge.application_fee()))
+        .col_expr(C::PaymentIntent, intent.into())
         .filter(C::Id.eq(payment.id.clone()))
         .filter(C::Status.eq(PaymentStatus::Paid))
         .filter(C::Charge.is_null())

@@ -8,7 +8,8 @@ use souk_entity::{AccountId, PaymentId, Timestamp};
 use crate::error::Result;
 use crate::money;
 use crate::stripe::views::{
-    Expandable, InvoiceAmountView, InvoiceView, PaymentIntentView, SessionView, metadata_value,
+    Expandable, IdView, InvoiceAmountView, InvoiceView, PaymentIntentView, SessionView,
+    metadata_value,
 };
 
 use super::checkout::{METADATA_OBJECT, METADATA_PAYMENT, OWN_INTENT};
@@ -40,6 +41,10 @@ pub struct PaymentSnapshot {
     pub currency: String,
     /// The payment intent; none where nothing was to be paid.
     pub payment_intent: Option<String>,
+    /// The subscription that it begins, or pays a period of.
+    pub subscription: Option<String>,
+    /// The invoice of that. An invoice's own.
+    pub invoice: Option<String>,
     /// What could be captured now, in minor units, where the intent was read.
     pub amount_capturable: Option<i64>,
     /// `application_fee_amount` of the intent, where it was read: capturing a part may change it.
@@ -88,6 +93,8 @@ pub struct Totals {
     pub discount: i64,
     /// After discounts.
     pub total: i64,
+    /// What the customer's balance pays of an invoice's total. Negative: what the customer owed is collected with it.
+    pub from_balance: i64,
     /// What was collected of the total, where that is known and the money has come.
     pub collected: Option<i64>,
     /// Whether tax or shipping is included. We never ask for either.
@@ -112,6 +119,7 @@ impl PaymentSnapshot {
                 subtotal: session.amount_subtotal.unwrap_or(-1),
                 discount: details.amount_discount.unwrap_or(0),
                 total: session.amount_total.unwrap_or(-1),
+                from_balance: 0,
                 collected: read.and_then(collected),
                 tax_or_shipping: [details.amount_tax, details.amount_shipping]
                     .into_iter()
@@ -119,6 +127,8 @@ impl PaymentSnapshot {
             },
             currency: session.currency.clone().unwrap_or_default(),
             payment_intent: intent.map(|intent| intent.id().to_owned()),
+            subscription: id_of(session.subscription.as_ref()),
+            invoice: id_of(session.invoice.as_ref()),
             amount_capturable: read.and_then(|intent| intent.amount_capturable),
             application_fee: read.and_then(|intent| intent.application_fee_amount),
             intent_unread: intent.is_some() && read.is_none(),
@@ -145,11 +155,14 @@ impl PaymentSnapshot {
                 subtotal: amount,
                 discount: 0,
                 total: amount,
+                from_balance: 0,
                 collected: collected(intent),
                 tax_or_shipping: false,
             },
             currency: intent.currency.clone().unwrap_or_default(),
             payment_intent: Some(intent.id.clone()),
+            subscription: None,
+            invoice: None,
             amount_capturable: intent.amount_capturable,
             application_fee: intent.application_fee_amount,
             intent_unread: false,
@@ -181,6 +194,7 @@ impl PaymentSnapshot {
                 subtotal: invoice.subtotal.unwrap_or(-1),
                 discount: sum(invoice.total_discount_amounts.as_deref())?,
                 total: invoice.total.unwrap_or(-1),
+                from_balance: from_balance(invoice)?,
                 collected: invoice
                     .amount_paid
                     .filter(|_| status == SnapshotStatus::Paid),
@@ -188,6 +202,8 @@ impl PaymentSnapshot {
             },
             currency: invoice.currency.clone().unwrap_or_default(),
             payment_intent: intent.map(|intent| intent.id().to_owned()),
+            subscription: invoice.subscription().map(str::to_owned),
+            invoice: Some(invoice.id.clone()),
             amount_capturable: None,
             application_fee: None,
             intent_unread: false,
@@ -198,6 +214,10 @@ impl PaymentSnapshot {
             created: invoice.created.map(Timestamp::from_seconds),
         })
     }
+}
+
+fn id_of(object: Option<&Expandable<IdView>>) -> Option<String> {
+    object.map(|object| object.id().to_owned())
 }
 
 fn payment_named_by(metadata: Option<&HashMap<String, String>>) -> Option<PaymentId> {
@@ -260,12 +280,25 @@ fn invoice_status(invoice: &InvoiceView) -> SnapshotStatus {
     }
 }
 
+/// A credit that is as large as the total, or larger, leaves nothing to collect.
+fn from_balance(invoice: &InvoiceView) -> Result<i64> {
+    match (invoice.total, invoice.amount_due) {
+        (Some(total), Some(due)) => money::sub(total, due),
+        _ => Ok(0),
+    }
+}
+
 fn sum(amounts: Option<&[InvoiceAmountView]>) -> Result<i64> {
     let mut amounts = amounts.unwrap_or_default().iter();
     amounts.try_fold(0, |sum, one| money::add(sum, one.amount))
 }
 
 impl Totals {
+    /// What is to be collected of the total.
+    pub fn due(&self) -> i64 {
+        self.total.saturating_sub(self.from_balance)
+    }
+
     /// What has come, in minor units: all of it, or the part that was captured.
     pub fn paid(&self) -> i64 {
         self.collected.unwrap_or(self.total)
@@ -281,7 +314,7 @@ impl Totals {
     ) -> bool {
         let may_be_less = capture == CaptureMethod::Manual;
         let is_enough =
-            |amount| amount == self.total || may_be_less && (1..self.total).contains(&amount);
+            |amount| amount == self.due() || may_be_less && (1..self.total).contains(&amount);
         !self.tax_or_shipping
             && self.subtotal == amount_subtotal
             && self.discount >= 0

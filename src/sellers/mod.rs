@@ -32,6 +32,7 @@ pub use sessions::account_session;
 
 use crate::app::App;
 use crate::config::profiles::{ChargeType, terms};
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::http::{Path, check_metadata, merge_metadata};
 use crate::identity::Caller;
@@ -51,6 +52,8 @@ const UNREAD_A_MINUTE: usize = 60;
 const CONNECTED: &str = "stripe_account IS NOT NULL AND deauthorized_at IS NULL";
 /// How long a request to Stripe may take before the job that repeats it begins.
 const RETRY_DELAY_MS: i64 = 15_000;
+/// For how many days a renewal may be unpaid, unless the seller says otherwise.
+const DEFAULT_GRACE_DAYS: i32 = 7;
 
 /// The seller of the path's `{id}`, for its owner and for admins; 404 for anyone else.
 pub struct SellerAccess {
@@ -310,6 +313,7 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         application_fee_fixed: None,
         refund_policy: None,
         refund_policy_url: None,
+        subscription_grace_days: DEFAULT_GRACE_DAYS,
         allowed_payment_method_types: None,
         metadata: JsonText(new.metadata),
         key_number: 1,
@@ -369,6 +373,8 @@ pub struct SellerChange {
     pub refund_policy: Option<Option<String>>,
     /// Shown to buyers; null: none.
     pub refund_policy_url: Option<Option<String>>,
+    /// 0 to 90.
+    pub subscription_grace_days: Option<i32>,
     /// Stripe's names of the payment methods that buyers may pay by; null: what the seller's dashboard allows.
     pub allowed_payment_method_types: Option<Option<Vec<String>>>,
     /// Merged name by name; an empty value removes its name.
@@ -428,6 +434,10 @@ pub async fn update(
         row.refund_policy_url = url;
         changed.push("refund_policy_url");
     }
+    if let Some(days) = change.subscription_grace_days {
+        row.subscription_grace_days = days;
+        changed.push("subscription_grace_days");
+    }
     if let Some(types) = change.allowed_payment_method_types {
         let types = types.map(check_payment_method_types).transpose()?;
         row.allowed_payment_method_types = types.map(JsonText);
@@ -449,20 +459,7 @@ pub async fn update(
         return Ok(row);
     }
     row.updated_at = tx.now();
-    seller::Entity::update(seller::ActiveModel {
-        id: Set(row.id.clone()),
-        name: Set(row.name.clone()),
-        refund_policy: Set(row.refund_policy.clone()),
-        refund_policy_url: Set(row.refund_policy_url.clone()),
-        allowed_payment_method_types: Set(row.allowed_payment_method_types.clone()),
-        metadata: Set(row.metadata.clone()),
-        application_fee_bps: Set(row.application_fee_bps),
-        application_fee_fixed: Set(row.application_fee_fixed.clone()),
-        updated_at: Set(row.updated_at),
-        ..Default::default()
-    })
-    .exec(&tx)
-    .await?;
+    write_changes(&tx, &row).await?;
     if row.account_name.as_ref() != Some(&row.name) && row.stripe_account.is_some() {
         jobs::stage(&tx, &Job::RenameAccount { seller: id.clone() }).await?;
     }
@@ -475,6 +472,26 @@ pub async fn update(
     audit::record(&tx, &actor, "seller.updated", id.as_ref(), data).await?;
     tx.commit().await?;
     Ok(row)
+}
+
+/// Writes what an update may change.
+async fn write_changes(tx: &Tx, row: &seller::Model) -> Result<()> {
+    seller::Entity::update(seller::ActiveModel {
+        id: Set(row.id.clone()),
+        name: Set(row.name.clone()),
+        refund_policy: Set(row.refund_policy.clone()),
+        refund_policy_url: Set(row.refund_policy_url.clone()),
+        subscription_grace_days: Set(row.subscription_grace_days),
+        allowed_payment_method_types: Set(row.allowed_payment_method_types.clone()),
+        metadata: Set(row.metadata.clone()),
+        application_fee_bps: Set(row.application_fee_bps),
+        application_fee_fixed: Set(row.application_fee_fixed.clone()),
+        updated_at: Set(row.updated_at),
+        ..Default::default()
+    })
+    .exec(tx)
+    .await?;
+    Ok(())
 }
 
 fn check_fixed_fee(fixed: Amounts) -> Result<JsonText<Amounts>> {

@@ -326,6 +326,7 @@ mod tests {
             application_fee_fixed: None,
             refund_policy: None,
             refund_policy_url: None,
+            subscription_grace_days: 7,
             allowed_payment_method_types: None,
             metadata: JsonText::default(),
             key_number: 1,

@@ -68,6 +68,7 @@ struct SellerView {
     application_fee_fixed: Option<Amounts>,
     refund_policy: Option<String>,
     refund_policy_url: Option<String>,
+    subscription_grace_days: i32,
     allowed_payment_method_types: Option<Vec<String>>,
     metadata: Metadata,
     created_at: Timestamp,
@@ -98,6 +99,7 @@ fn view(row: seller::Model) -> SellerView {
         application_fee_fixed: row.application_fee_fixed.map(|fixed| fixed.0),
         refund_policy: row.refund_policy,
         refund_policy_url: row.refund_policy_url,
+        subscription_grace_days: row.subscription_grace_days,
         allowed_payment_method_types: row.allowed_payment_method_types.map(|types| types.0),
         metadata: row.metadata.0,
         created_at: row.created_at,
@@ -271,6 +273,9 @@ struct SellerUpdate {
     #[serde(default, deserialize_with = "deserialize_some")]
     refund_policy_url: Option<Option<String>>,
     #[serde(default, deserialize_with = "deserialize_some")]
+    #[validate(range(min = 0, max = 90, message = "subscription_grace_days is 0 to 90."))]
+    subscription_grace_days: Option<i32>,
+    #[serde(default, deserialize_with = "deserialize_some")]
     allowed_payment_method_types: Option<Option<Vec<String>>>,
 }
 
@@ -286,6 +291,7 @@ async fn update(
     let change = SellerChange {
         refund_policy: body.refund_policy,
         refund_policy_url: policy_url,
+        subscription_grace_days: body.subscription_grace_days,
         allowed_payment_method_types: body.allowed_payment_method_types,
         name: body.name,
         metadata: body.metadata,

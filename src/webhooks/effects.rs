@@ -8,7 +8,7 @@ use souk_entity::inbox_event::Endpoint;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::stripe::{Effect, Event, EventObject};
-use crate::{customers, ledger, payments, sellers};
+use crate::{customers, ledger, payments, sellers, subscriptions};
 
 /// The content of an event (docs.stripe.com/event-destinations): a snapshot of the object, or only its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 19] = [
+pub(super) const TABLE: [EffectRow; 22] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -279,6 +279,48 @@ pub(super) const TABLE: [EffectRow; 19] = [
         apply: Apply::Each(|tx, event| Box::pin(customers::events::tax_id(tx, event))),
         reread: |tx, object| Box::pin(customers::events::reread_tax_id(tx, object)),
     },
+    EffectRow {
+        types: &["invoice.paid"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 8,
+        apply: Apply::SetWise(|tx, events| Box::pin(payments::invoices::paid(tx, events))),
+        reread: |tx, object| Box::pin(payments::invoices::reread(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "customer.subscription.created",
+            "customer.subscription.deleted",
+            "customer.subscription.paused",
+            "customer.subscription.pending_update_applied",
+            "customer.subscription.pending_update_expired",
+            "customer.subscription.resumed",
+            "customer.subscription.trial_will_end",
+            "customer.subscription.updated",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 8,
+        apply: Apply::Each(|tx, event| Box::pin(subscriptions::events::subscription(tx, event))),
+        reread: |tx, object| Box::pin(subscriptions::events::reread(tx, object)),
+    },
+    EffectRow {
+        types: &[
+            "invoice.created",
+            "invoice.finalization_failed",
+            "invoice.finalized",
+            "invoice.marked_uncollectible",
+            "invoice.overdue",
+            "invoice.payment_action_required",
+            "invoice.payment_failed",
+            "invoice.voided",
+        ],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 8,
+        apply: Apply::Each(|tx, event| Box::pin(subscriptions::events::invoice(tx, event))),
+        reread: |tx, object| Box::pin(payments::invoices::reread(tx, object)),
+    },
     // The platform's own money.
     EffectRow {
         types: &[
@@ -480,81 +522,4 @@ fn groups_of(rows: &[EffectRow], is_listed: impl Fn(&EffectRow) -> bool) -> Vec<
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn a_type_has_one_row_at_an_endpoint() {
-        let mut seen = BTreeSet::new();
-        for row in &TABLE {
-            assert!(!row.types.is_empty() && !row.endpoints.is_empty() && row.since >= 1);
-            for endpoint in row.endpoints {
-                for kind in row.types {
-                    let thin = row.payload == PayloadStyle::Thin;
-                    let once = seen.insert((format!("{endpoint:?}"), *kind, thin));
-                    assert!(once, "{kind} has two rows at {endpoint:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn thin_events_are_none_of_the_endpoints_subscriptions_nor_the_reverse() {
-        let thin = thin_types();
-        assert!(!thin.is_empty() && thin.iter().all(|kind| kind.starts_with("v2.")));
-        for endpoint in BOTH {
-            assert!(types(*endpoint).iter().all(|kind| !kind.starts_with("v")));
-        }
-    }
-
-    #[test]
-    fn groups_hold_every_type_once_and_no_more_than_stripe_lists_at_once() {
-        for (groups, mut wanted) in [
-            (type_groups(Endpoint::Platform), types(Endpoint::Platform)),
-            (type_groups(Endpoint::Connect), types(Endpoint::Connect)),
-            (thin_groups(), thin_types()),
-        ] {
-            let mut listed: Vec<_> = groups.iter().flat_map(|group| &group.types).collect();
-            listed.sort();
-            wanted.sort_unstable();
-            assert_eq!(listed.into_iter().copied().collect::<Vec<_>>(), wanted);
-            assert!(
-                groups
-                    .iter()
-                    .all(|group| group.types.len() <= MAX_LISTED_TYPES)
-            );
-            let names: BTreeSet<_> = groups.iter().map(|group| &group.name).collect();
-            assert_eq!(names.len(), groups.len());
-        }
-    }
-
-    #[test]
-    fn a_new_version_leaves_the_older_groups_as_they_are() {
-        const MANY: &[&str] = &[
-            "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q",
-            "r", "s", "t", "u", "v", "w",
-        ];
-        let row = |types, since| EffectRow {
-            types,
-            endpoints: CONNECT,
-            payload: PayloadStyle::Snapshot,
-            since,
-            apply: Apply::Each(|tx, event| Box::pin(payments::events::refund(tx, event))),
-            reread: |tx, object| Box::pin(payments::events::reread_refund(tx, object)),
-        };
-        let shape = |rows: &[EffectRow]| {
-            let groups = groups_of(rows, |row| row.is_snapshot_at(Endpoint::Connect)).into_iter();
-            groups
-                .map(|group| (group.name, group.types.len()))
-                .collect::<Vec<_>>()
-        };
-        let before = shape(&[row(MANY, 1)]);
-        assert_eq!(before, [("1".to_owned(), 20), ("1-2".to_owned(), 3)]);
-        let after = shape(&[row(&["x"], 2), row(MANY, 1)]);
-        assert_eq!(after[..2], before);
-        assert_eq!(after[2], ("2".to_owned(), 1));
-        assert_eq!(newest(&[row(&["x"], 2), row(MANY, 1)]), 2);
-    }
-}
+mod tests;

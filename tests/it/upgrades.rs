@@ -388,3 +388,53 @@ async fn customers_keep_their_cards_when_guests_may_have_some_and_each_is_of_one
     }
     db.close().await.expect("closes");
 }
+
+#[tokio::test]
+async fn orders_keep_what_they_have_when_one_may_come_to_nothing() {
+    const SUBSCRIPTIONS: &str = "m20261130_000064_subscriptions";
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_database, db) = Database::before(folder.path(), SUBSCRIPTIONS).await;
+    let order = |id: &str, subtotal: i64| {
+        format!(
+            "INSERT INTO orders (id, seller_id, status, livemode, currency, amount_subtotal, metadata, created_at, updated_at)
+               VALUES ('{id}', 'sel_1', 'paid', FALSE, 'eur', {subtotal}, '{{}}', 1, 1)"
+        )
+    };
+    for text in [
+        "INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
+           VALUES ('usr_1', 'sam@example.com', 'Sam', '', 'member', 1, 1)"
+            .to_owned(),
+        "INSERT INTO sellers (id, owner_id, name, email, country, livemode, dashboard, status, charges_enabled, payouts_enabled,
+           details_submitted, requirements, metadata, created_at, updated_at)
+           VALUES ('sel_1', 'usr_1', 'Shop', 'mira@example.com', 'US', FALSE, 'full', 'active', TRUE, TRUE, TRUE, '{}', '{}', 1, 1)"
+            .to_owned(),
+        "INSERT INTO products (id, seller_id, name, unit_amount, currency, status, metadata, created_at, updated_at)
+           VALUES ('prd_1', 'sel_1', 'Lamp', 5000, 'eur', 'active', '{}', 1, 1)"
+            .to_owned(),
+        order("ord_1", 5000),
+        "INSERT INTO order_lines (id, order_id, position, product_id, name, unit_amount, quantity, amount)
+           VALUES ('oln_1', 'ord_1', 0, 'prd_1', 'Lamp', 5000, 1, 5000)"
+            .to_owned(),
+    ] {
+        run(&db, &text).await;
+    }
+    assert!(db.execute_unprepared(&order("ord_2", 0)).await.is_err());
+    let tx = sea_orm::TransactionTrait::begin(&db).await.expect("begins");
+    Migrator::up(&tx, None).await.expect("migrates");
+    tx.commit().await.expect("commits");
+    let kept = "orders o JOIN order_lines l ON l.order_id = o.id AND o.amount_subtotal = 5000 JOIN sellers s ON s.id = o.seller_id
+        AND s.subscription_grace_days = 7";
+    assert_eq!(count(&db, kept).await, 1);
+    run(&db, &order("ord_2", 0)).await;
+    for (text, why) in [
+        (order("ord_3", -1), "less than nothing"),
+        (order("ord_1", 1), "one twice"),
+        (
+            "DELETE FROM orders WHERE id = 'ord_1'".to_owned(),
+            "one with a line goes",
+        ),
+    ] {
+        assert!(db.execute_unprepared(&text).await.is_err(), "{why}");
+    }
+    db.close().await.expect("closes");
+}

@@ -1202,6 +1202,158 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List subscriptions
+         * @description Your own, or with `seller_id` those with a seller of yours; newest first.
+         */
+        get: operations["listSubscriptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read a subscription
+         * @description What Stripe last said of it. For its buyer, its seller and admins. It exists once its checkout is complete.
+         */
+        get: operations["getSubscription"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Ask whether a subscription entitles its buyer
+         * @description Whether what was subscribed to may be used now, until when, and why. A renewal may be unpaid for the seller's
+         *     `subscription_grace_days`. For its buyer, its seller and admins.
+         */
+        get: operations["getSubscriptionAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a subscription
+         * @description It ends with the period that is paid (Stripe's `cancel_at_period_end`), or at once with `at_period_end: false`;
+         *     nothing is given back by that. One that has ended is answered as it is. For its buyer, its seller and admins.
+         */
+        post: operations["cancelSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume a subscription
+         * @description Takes back that it is to end with its period. For its buyer, its seller and admins.
+         */
+        post: operations["resumeSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/products/{id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The product.
+                 * @example prd_01kas4b7e9r5t1
+                 */
+                id: components["parameters"]["ProductId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Ask whether you may use a product
+         * @description By whichever of your subscriptions to it entitles you the longest.
+         */
+        get: operations["getProductAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/off_session_payments": {
         parameters: {
             query?: never;
@@ -2771,6 +2923,7 @@ export interface components {
         PaymentMethodId: string;
         AddressVerificationId: string;
         CustomerId: string;
+        SubscriptionId: string;
         TaxIdId: string;
         DisputeId: string;
         PayoutId: string;
@@ -2896,7 +3049,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "recurring_only" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "promotion_code_minimum_not_met" | "promotion_code_first_time_only" | "mixed_sellers" | "mixed_currencies" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "price_archived" | "subscription_ended" | "recurring_only" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "promotion_code_minimum_not_met" | "promotion_code_first_time_only" | "mixed_sellers" | "mixed_currencies" | "mixed_intervals" | "mixed_trials" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -2977,6 +3130,8 @@ export interface components {
             refund_policy?: string | null;
             /** @description An http or https address where it can be read. */
             refund_policy_url?: string | null;
+            /** @description For how many days a renewal may be unpaid before its buyer loses access. */
+            subscription_grace_days?: number;
             /**
              * @description Stripe's names of the payment methods that buyers may pay by (`allowed_payment_method_types`), for checkout sessions and payment intents opened from then on; null: what the seller's Stripe dashboard allows (`automatic_payment_methods`).
              * @example [
@@ -3086,9 +3241,19 @@ export interface components {
             active: boolean;
         };
         PaymentIntentCreate: {
-            /** @description All of one seller and one currency. Their sum is at least Stripe's smallest charge, and at most twelve digits. */
+            /**
+             * @description Whether it is paid once, or each period until it is cancelled. To subscribe, log in or send a `Guest-Token`.
+             * @default payment
+             * @enum {string}
+             */
+            mode?: "payment" | "subscription";
+            /** @description All of one seller and one currency. Their sum is at least Stripe's smallest charge, and at most twelve digits. Recurring prices are of one period and have one trial. */
             lines: {
-                product_id: components["schemas"]["ProductId"];
+                /** @description Of `mode=payment`. */
+                product_id?: components["schemas"]["ProductId"];
+                /** @description Of `mode=subscription`. */
+                price_id?: components["schemas"]["PriceId"];
+                /** @description Of a product at most 999. */
                 quantity: number;
             }[];
             /**
@@ -3413,6 +3578,8 @@ export interface components {
             refund_policy: string | null;
             /** @description Where it can be read. */
             refund_policy_url: string | null;
+            /** @description For how many days a renewal may be unpaid before its buyer loses access. */
+            subscription_grace_days: number;
             /** @description Stripe's names of the payment methods that buyers may pay by; null: what the seller's Stripe dashboard allows. */
             allowed_payment_method_types: string[] | null;
             metadata: components["schemas"]["Metadata"];
@@ -3934,6 +4101,75 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             created_at: components["schemas"]["Time"];
             updated_at: components["schemas"]["Time"];
+        };
+        SubscriptionCancel: {
+            /**
+             * @description Whether it ends with the period that is paid, or at once.
+             * @default true
+             */
+            at_period_end?: boolean;
+        };
+        Subscription: {
+            id: components["schemas"]["SubscriptionId"];
+            /** @constant */
+            object: "subscription";
+            seller_id: components["schemas"]["SellerId"];
+            customer_id: components["schemas"]["CustomerId"];
+            /** @description The order with which it began. Each period that is paid later is an order of its own. */
+            order_id: components["schemas"]["OrderId"];
+            /** @description Stripe's word: `trialing`, `active`, `past_due`, `unpaid`, `paused`, `canceled`, `incomplete`, `incomplete_expired`, or one that is new there. */
+            status: string;
+            livemode: boolean;
+            currency: components["schemas"]["Currency"];
+            items: {
+                /** @description Stripe's `si_…`. */
+                id: string;
+                /** @description Null of a price that somebody made at Stripe. */
+                price_id: components["schemas"]["PriceId"] | null;
+                product_id: components["schemas"]["ProductId"] | null;
+                stripe_price: string;
+                /**
+                 * Format: int64
+                 * @description Minor units, of one piece and one period.
+                 */
+                unit_amount: number | null;
+                /** Format: int64 */
+                quantity: number;
+            }[];
+            current_period_start: components["schemas"]["Time"] | null;
+            current_period_end: components["schemas"]["Time"] | null;
+            trial_end: components["schemas"]["Time"] | null;
+            cancel_at: components["schemas"]["Time"] | null;
+            cancel_at_period_end: boolean;
+            canceled_at: components["schemas"]["Time"] | null;
+            ended_at: components["schemas"]["Time"] | null;
+            /** @description Stripe's `in_…`. */
+            latest_invoice: string | null;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        SubscriptionList: {
+            /** @constant */
+            object: "list";
+            /** @description The path of this list. */
+            url: string;
+            has_more: boolean;
+            data: components["schemas"]["Subscription"][];
+        };
+        Access: {
+            /** @constant */
+            object: "access";
+            entitled: boolean;
+            /** @description Until when, as far as is known. Ask again then: a renewal moves it. */
+            until: components["schemas"]["Time"] | null;
+            /**
+             * @description `ending`: it was cancelled and is paid until then. `grace`: the renewal is unpaid, for a while.
+             * @enum {string}
+             */
+            reason: "active" | "trialing" | "ending" | "grace" | "past_due" | "unpaid" | "paused" | "incomplete" | "ended" | "unknown" | "not_subscribed";
+            subscription_id: components["schemas"]["SubscriptionId"] | null;
+            /** @description The subscription's. */
+            status: string | null;
         };
         TaxId: {
             id: components["schemas"]["TaxIdId"];
@@ -5124,6 +5360,11 @@ export interface components {
          * @example ctm_01kas5a1b2c3d4
          */
         CustomerId: components["schemas"]["CustomerId"];
+        /**
+         * @description Stripe's id of the subscription.
+         * @example sub_1SouK7Coffee
+         */
+        SubscriptionId: components["schemas"]["SubscriptionId"];
         /**
          * @description The tax id.
          * @example txd_01kas5t6v8w0x2
@@ -6831,15 +7072,15 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequest"];
-            /** @description `invalid_token`. A token was sent and it is wrong or expired. */
+            /** @description `invalid_token`, `unauthenticated`. A token was sent and it is wrong or expired, or none to subscribe. */
             401: components["responses"]["Unauthorized"];
-            /** @description `not_found`. A line names no product; `param` says which. */
+            /** @description `not_found`. A line names no product or price; `param` says which. */
             404: components["responses"]["NotFound"];
-            /** @description `seller_not_active`, `product_archived`, `recurring_only`, `sold_out`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product is archived, isn't sold once, or there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
+            /** @description `seller_not_active`, `product_archived`, `price_archived`, `recurring_only`, `sold_out`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product is archived, isn't sold once, or there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
-            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `promotion_code_invalid`, `promotion_code_expired`, `promotion_code_minimum_not_met`, `promotion_code_first_time_only`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong, the lines are of several sellers or currencies, the promotion code is none of the seller's, is switched off, is for another currency, for a larger purchase or for a first one, has expired or is refused by Stripe, the total is below the smallest charge or above the largest, by our own table or by what Stripe says, or the key was used with another body. */
+            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `mixed_intervals`, `mixed_trials`, `promotion_code_invalid`, `promotion_code_expired`, `promotion_code_minimum_not_met`, `promotion_code_first_time_only`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong, the lines are of several sellers or currencies, the promotion code is none of the seller's, is switched off, is for another currency, for a larger purchase or for a first one, has expired or is refused by Stripe, the total is below the smallest charge or above the largest, by our own table or by what Stripe says, or the key was used with another body. */
             422: components["responses"]["UnprocessableContent"];
             /** @description `stripe_unavailable`. Stripe did not answer. Repeat with the same key. */
             503: components["responses"]["ServiceUnavailable"];
@@ -7807,6 +8048,218 @@ export interface operations {
             422: components["responses"]["UnprocessableContent"];
             /** @description `stripe_unavailable`. Stripe did not answer, and is asked again. */
             503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listSubscriptions: {
+        parameters: {
+            query?: {
+                /** @description Only of this seller. */
+                seller_id?: components["parameters"]["SellerFilter"];
+                /**
+                 * @description How many to give.
+                 * @example 10
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description An id of this list; give what comes after it. Not together with `ending_before`. */
+                starting_after?: components["parameters"]["StartingAfter"];
+                /** @description An id of this list; give what comes before it. Not together with `starting_after`. */
+                ending_before?: components["parameters"]["EndingBefore"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of subscriptions. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionList"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller of yours. */
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    getSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The subscription. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    getSubscriptionAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    cancelSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "at_period_end": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubscriptionCancel"];
+            };
+        };
+        responses: {
+            /** @description The subscription, which ends. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `stripe_refused`, `seller_not_active`. Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    resumeSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description The subscription, which goes on. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `subscription_ended`, `stripe_refused`, `seller_not_active`. It has ended, Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    getProductAccess: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The product.
+                 * @example prd_01kas4b7e9r5t1
+                 */
+                id: components["parameters"]["ProductId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Access"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
         };
     };
     createOffSessionPayment: {

@@ -8,6 +8,7 @@ mod page;
 pub(super) mod placing;
 pub(super) mod pricing;
 pub mod routes;
+mod subscribing;
 
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use souk_entity::payment::{self, CaptureMethod, PaymentKind, RedirectOnCompletion, UiMode};
-use souk_entity::{Metadata, OrderId, PaymentId, order};
+use souk_entity::{Metadata, OrderId, PaymentId, PriceId, ProductId, order};
 use validator::Validate;
 
 use crate::app::App;
@@ -47,13 +48,16 @@ pub(super) const OWN_INTENT: &str = "payment_intent";
 #[derive(Debug, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct NewCheckout {
-    /// Products of one seller in one currency.
+    /// Whether it is paid once; by default it is.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub mode: Option<CheckoutMode>,
+    /// Products, or recurring prices, of one seller in one currency.
     #[serde(deserialize_with = "json_objects")]
     #[validate(
         length(min = 1, max = 50, message = "lines has 1 to 50 lines."),
         nested
     )]
-    pub lines: Vec<NewLine>,
+    pub lines: Vec<CheckoutLine>,
     /// A guest's address; required without a login.
     #[serde(default, deserialize_with = "deserialize_some")]
     #[validate(
@@ -102,6 +106,63 @@ pub struct NewCheckout {
     /// Where it is asked for, which no body says.
     #[serde(skip)]
     origin: Origin,
+}
+
+/// How often a checkout is paid (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-mode).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckoutMode {
+    /// Once.
+    #[default]
+    Payment,
+    /// Each period, until it is cancelled.
+    Subscription,
+}
+
+/// A line of a checkout: a product of `mode=payment`, or a recurring price of `mode=subscription`.
+#[derive(Debug, Deserialize, Serialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct CheckoutLine {
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub product_id: Option<ProductId>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub price_id: Option<PriceId>,
+    /// Pieces.
+    #[validate(range(min = 1, max = 999_999, message = "quantity is at least 1."))]
+    pub quantity: i64,
+}
+
+/// The lines of a checkout that is paid once.
+///
+/// # Errors
+/// A line that names a recurring price, or too many pieces.
+fn paid_once(lines: Vec<CheckoutLine>) -> Result<Vec<NewLine>> {
+    let line = |(line, at): (CheckoutLine, i32)| {
+        if line.price_id.is_some() {
+            return Err(Error::invalid(
+                format!("lines[{at}].price_id"),
+                "A recurring price is for mode subscription.",
+            ));
+        }
+        let product_id = line.product_id.ok_or_else(|| {
+            Error::invalid(
+                format!("lines[{at}].product_id"),
+                "A line names its product: product_id.",
+            )
+        })?;
+        let new = NewLine {
+            product_id,
+            quantity: line.quantity,
+        };
+        match new.validate() {
+            Ok(()) => Ok(new),
+            Err(_) => Err(Error::invalid(
+                format!("lines[{at}].quantity"),
+                "quantity is 1 to 999.",
+            )),
+        }
+    };
+    lines.into_iter().zip(0..).map(line).collect()
 }
 
 /// When the money is taken, as the API asks for it.
@@ -178,7 +239,10 @@ pub async fn open_checkout(
     match placed(&app.db.read, &id, may_resume).await? {
         Some((order, payment)) => resume(app, order, payment).await,
         None => {
-            let (basket, session) = session(app, buyer, &id, new).await?;
+            let (basket, session) = match new.mode.unwrap_or_default() {
+                CheckoutMode::Payment => session(app, buyer, &id, new).await?,
+                CheckoutMode::Subscription => subscribing::session(app, buyer, &id, new).await?,
+            };
             let actor = identity::actor(buyer.and_then(Buyer::user));
             let (order, payment) = placing::place(app, &actor, id, basket, session).await?;
             begin(app, order, payment).await
@@ -280,7 +344,7 @@ async fn session(
     let id: PaymentId = ids::new(app.clock.now());
     let page = page::of(app, &new, &id)?;
     let wanted = NewBasket {
-        lines: new.lines,
+        lines: paid_once(new.lines)?,
         customer_email: new.customer_email,
         metadata: new.metadata,
         origin: new.origin,
@@ -327,6 +391,7 @@ async fn session(
         kind: PaymentKind::Session,
         request,
         application_fee,
+        fee_follows_paid: app.config.application_fee_of_paid,
         promotion,
         allow_discounts,
         page: page.kept,

@@ -31,6 +31,8 @@ pub struct NewPayment {
     pub request: PreparedRequest,
     /// Minor units.
     pub application_fee: i64,
+    /// Whether the fee is a share of what is paid, not of what was asked for.
+    pub fee_follows_paid: bool,
     /// The code that is taken off.
     pub promotion: Option<GivenCode>,
     /// Whether codes may be entered on Stripe's page.
@@ -124,7 +126,7 @@ fn payment_row(app: &App, tx: &Tx, basket: Basket, new: NewPayment) -> Result<pa
     let request =
         serde_json::to_string(&new.request).map_err(|e| Error::internal(e.to_string()))?;
     let fixed = basket.fee_rule.fixed.get(&basket.currency).copied();
-    let follows_paid = app.config.application_fee_of_paid;
+    let follows_paid = new.fee_follows_paid;
     Ok(payment::Model {
         attempt: format!("{}:{}", new.kind.to_value(), new.id),
         id: new.id,
@@ -163,6 +165,7 @@ fn payment_row(app: &App, tx: &Tx, basket: Basket, new: NewPayment) -> Result<pa
         charge_type: ChargeType::Direct,
         customer: new.customer,
         subscription: None,
+        stripe_invoice: None,
         capture_method: new.capture_method,
         amount_capturable: None,
         capture_before: None,

@@ -65,9 +65,24 @@ impl Basket {
 /// Lines that can't be bought together or now, no address to write to, or another than a guest has proved.
 pub async fn price(app: &App, buyer: Option<&Buyer>, new: NewBasket) -> Result<Basket> {
     let email = address(buyer, new.customer_email)?;
-    let metadata = new.metadata.unwrap_or_default();
+    let sold = price_lines(app, &new.lines).await?;
+    basket(app, buyer, email, sold, new.metadata, new.origin)
+}
+
+/// A basket of lines that are priced. `email` is where the receipt goes.
+///
+/// # Errors
+/// Metadata that can't be kept, and a sum that doesn't fit.
+pub fn basket(
+    app: &App,
+    buyer: Option<&Buyer>,
+    email: String,
+    (seller, account, lines): (seller::Model, AccountId, Vec<PricedLine>),
+    metadata: Option<Metadata>,
+    origin: Origin,
+) -> Result<Basket> {
+    let metadata = metadata.unwrap_or_default();
     check_metadata(&metadata)?;
-    let (seller, account, lines) = price_lines(app, &new.lines).await?;
     let first = lines.first().map(|line| line.product.currency.clone());
     let mut amounts = lines.iter().map(|line| line.amount);
     Ok(Basket {
@@ -82,7 +97,7 @@ pub async fn price(app: &App, buyer: Option<&Buyer>, new: NewBasket) -> Result<B
             .map(|caller| caller.id().clone()),
         email,
         metadata,
-        origin: new.origin,
+        origin,
     })
 }
 
@@ -195,18 +210,10 @@ fn price_line(
 ) -> Result<PricedLine> {
     if let Some(first) = before.first() {
         if product.seller_id != first.product.seller_id {
-            return Err(Error::invalid_with(
-                "mixed_sellers",
-                "lines",
-                "A checkout holds products of one seller: open one for each.",
-            ));
+            return Err(mixed_sellers());
         }
         if product.currency != first.product.currency {
-            return Err(Error::invalid_with(
-                "mixed_currencies",
-                "lines",
-                "A checkout holds prices in one currency.",
-            ));
+            return Err(mixed_currencies());
         }
     }
     if product.status != ProductStatus::Active {
@@ -241,6 +248,24 @@ fn price_line(
         unit_amount,
         quantity: line.quantity,
     })
+}
+
+/// The refusal of lines of two sellers.
+pub(super) fn mixed_sellers() -> Error {
+    Error::invalid_with(
+        "mixed_sellers",
+        "lines",
+        "A checkout holds products of one seller: open one for each.",
+    )
+}
+
+/// The refusal of lines in two currencies.
+pub(super) fn mixed_currencies() -> Error {
+    Error::invalid_with(
+        "mixed_currencies",
+        "lines",
+        "A checkout holds prices in one currency.",
+    )
 }
 
 fn line_conflict(code: &'static str, param: String, message: String) -> Error {

@@ -62,6 +62,7 @@ impl LoadedPayment {
 pub struct LoadedOrder {
     pub status: OrderStatus,
     pub seller: SellerId,
+    /// What it takes from stock.
     pub lines: Vec<SoldLine>,
 }
 

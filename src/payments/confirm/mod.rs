@@ -134,12 +134,15 @@ type PaidRow = (
     i64,
     Option<String>,
     Option<String>,
+    Option<String>,
+    Option<String>,
 );
 
 const PAY: SetWise = SetWise {
     text: "UPDATE payments SET status = 'paid', amount_paid = input.total, amount_discount = input.discount, \
                payment_intent = input.intent, amount_capturable = NULL, paid_at = $2, updated_at = $2, \
-               stripe_promotion_code = COALESCE(input.promotion_code, payments.stripe_promotion_code) \
+               stripe_promotion_code = COALESCE(input.promotion_code, payments.stripe_promotion_code), \
+               subscription = COALESCE(input.subscription, payments.subscription), stripe_invoice = input.invoice \
            FROM {input} WHERE payments.id = input.id AND payments.stripe_object = input.stripe_object \
            AND payments.charge_account = input.account AND payments.livemode = input.livemode \
            AND payments.currency = input.currency AND payments.amount_subtotal = input.subtotal \
@@ -155,6 +158,8 @@ const PAY: SetWise = SetWise {
         ("discount", "bigint"),
         ("intent", "text"),
         ("promotion_code", "text"),
+        ("subscription", "text"),
+        ("invoice", "text"),
     ],
 };
 
@@ -347,7 +352,16 @@ impl Writes {
             snapshot.totals.discount,
             snapshot.payment_intent.clone(),
             snapshot.promotion_code.clone(),
+            snapshot.subscription.clone(),
+            snapshot.invoice.clone(),
         ));
+        if let Some(subscription) = &snapshot.subscription {
+            self.jobs.push(Job::SyncSubscription {
+                account: snapshot.object.account.clone(),
+                livemode: snapshot.object.livemode,
+                subscription: subscription.clone(),
+            });
+        }
         self.redeemed.extend(snapshot.promotion_code.clone());
         let captured = state.payments.get(&snapshot.object);
         if captured.is_some_and(|one| one.capture_method == CaptureMethod::Manual) {

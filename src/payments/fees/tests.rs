@@ -43,6 +43,7 @@ fn payment(currency: &str, rule: &FeeRule, subtotal: i64, discount: i64) -> paym
         charge_type: ChargeType::Direct,
         customer: None,
         subscription: None,
+        stripe_invoice: None,
         capture_method: CaptureMethod::Automatic,
         amount_capturable: None,
         capture_before: None,

@@ -187,6 +187,7 @@ pub(super) async fn place(
         kind: PaymentKind::Intent,
         request: app.stripe.at(&basket.account).prepare(&request),
         application_fee,
+        fee_follows_paid: app.config.application_fee_of_paid,
         promotion: None,
         allow_discounts: false,
         page: SessionPage {

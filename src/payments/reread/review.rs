@@ -70,7 +70,7 @@ async fn confirm_again(
     confirm(&tx, &[reading.snapshot]).await?;
     if let Some(charge) = reading.charge {
         if let Some(payment) = payment {
-            note_charge(&tx, payment, &charge).await?;
+            note_charge(&tx, payment, &charge, None).await?;
         }
         if charge.is_refunded() {
             findings::resolve(&tx, &finding.kind, &finding.subject).await?;

@@ -12,7 +12,8 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionPaymentIntentData,
     CreateCheckoutSessionPaymentIntentDataCaptureMethod as CaptureMethod,
     CreateCheckoutSessionPaymentIntentDataSetupFutureUsage as SetupFutureUsage,
-    ExpireCheckoutSession, ListCheckoutSession, ProductData, RetrieveCheckoutSession,
+    CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ListCheckoutSession, ProductData,
+    RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 use stripe_shared::{CheckoutSessionRedirectOnCompletion, CheckoutSessionUiMode};
@@ -114,14 +115,7 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
         let types = types.iter().filter_map(|name| name.parse().ok());
         request = request.allowed_payment_method_types(types.collect::<Vec<AllowedType>>());
     }
-    request = match new.promotion_code {
-        Some(code) => {
-            let mut discount = CreateCheckoutSessionDiscounts::new();
-            discount.promotion_code = Some(code.to_owned());
-            request.discounts([discount])
-        }
-        None => request.allow_promotion_codes(new.allow_promotion_codes),
-    };
+    request = discounted(request, new.promotion_code, new.allow_promotion_codes);
     if let Some(email) = new.email {
         request = request.customer_email(email);
     }
@@ -132,6 +126,92 @@ pub fn create(new: NewSession<'_>) -> impl StripeRequest {
         request = request.expires_at(at);
     }
     request
+}
+
+/// The parameters of a Checkout Session that begins a subscription.
+pub struct NewSubscription<'a> {
+    /// At least one.
+    pub lines: &'a [SubscribedLine],
+    /// `subscription_data[application_fee_percent]`, in hundredths of a per cent. Left out at zero.
+    pub fee_bps: i32,
+    /// `subscription_data[trial_period_days]`.
+    pub trial_days: Option<i32>,
+    /// Where the buyer pays.
+    pub page: &'a SessionPage,
+    /// `customer`.
+    pub customer: &'a str,
+    /// `expires_at`, whole seconds; none: Stripe's own 24 hours.
+    pub expires_at: Option<i64>,
+    /// `allow_promotion_codes`. Left out beside a `promotion_code`, as Stripe wants.
+    pub allow_promotion_codes: bool,
+    /// `discounts[0][promotion_code]`, Stripe's id of a code.
+    pub promotion_code: Option<&'a str>,
+    /// Written on the session and on its subscription. It is only a hint, never an authority.
+    pub metadata: HashMap<String, String>,
+    /// `client_reference_id`.
+    pub reference: &'a str,
+}
+
+/// A line of such a session.
+pub struct SubscribedLine {
+    /// Stripe's `price_…`.
+    pub price: String,
+    /// How many.
+    pub quantity: i64,
+}
+
+/// Creates a session with `mode=subscription` (docs.stripe.com/api/checkout/sessions/create). What would change its total stays off,
+/// as in `create`; the methods are those that the seller's dashboard allows, of which Stripe leaves out what can't recur.
+pub fn subscribe(new: NewSubscription<'_>) -> impl StripeRequest {
+    let lines = new.lines.iter().map(|line| {
+        let mut item = CreateCheckoutSessionLineItems::new();
+        item.price = Some(line.price.clone());
+        item.quantity = Some(line.quantity.unsigned_abs());
+        item
+    });
+    let mut subscription = CreateCheckoutSessionSubscriptionData::new();
+    subscription.application_fee_percent = percent(new.fee_bps);
+    subscription.trial_period_days = new.trial_days.map(i32::unsigned_abs);
+    subscription.metadata = Some(new.metadata.clone());
+    let mut request = CreateCheckoutSession::new()
+        .mode(stripe_shared::CheckoutSessionMode::Subscription)
+        .line_items(lines.collect::<Vec<_>>())
+        .subscription_data(subscription)
+        .automatic_tax(CreateCheckoutSessionAutomaticTax::new(false))
+        .customer(new.customer)
+        .client_reference_id(new.reference)
+        .metadata(new.metadata);
+    request = discounted(
+        shown(request, new.page),
+        new.promotion_code,
+        new.allow_promotion_codes,
+    );
+    if let Some(at) = new.expires_at {
+        request = request.expires_at(at);
+    }
+    request
+}
+
+/// Hundredths of a per cent as Stripe wants a share: a number with two decimals. None: nothing is taken.
+fn percent<N: std::str::FromStr>(bps: i32) -> Option<N> {
+    let text = format!("{}.{:02}", bps / 100, bps % 100);
+    text.parse().ok().filter(|_| bps > 0)
+}
+
+/// The session with its code, or the field for one.
+fn discounted(
+    request: CreateCheckoutSession,
+    code: Option<&str>,
+    allow_codes: bool,
+) -> CreateCheckoutSession {
+    match code {
+        Some(code) => {
+            let mut discount = CreateCheckoutSessionDiscounts::new();
+            discount.promotion_code = Some(code.to_owned());
+            request.discounts([discount])
+        }
+        None => request.allow_promotion_codes(allow_codes),
+    }
 }
 
 /// The session with its page.

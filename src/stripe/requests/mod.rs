@@ -16,6 +16,7 @@ pub mod products;
 pub mod promotions;
 pub mod refunds;
 pub mod setup_intents;
+pub mod subscriptions;
 pub mod tax_ids;
 pub mod webhook_endpoints;
 

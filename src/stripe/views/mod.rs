@@ -9,6 +9,7 @@ mod events;
 mod payments;
 mod products;
 mod promotions;
+mod subscriptions;
 mod webhook_endpoints;
 
 pub use accounts::*;
@@ -20,6 +21,7 @@ pub use events::*;
 pub use payments::*;
 pub use products::*;
 pub use promotions::*;
+pub use subscriptions::*;
 pub use webhook_endpoints::*;
 
 use std::collections::HashMap;

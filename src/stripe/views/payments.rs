@@ -43,6 +43,10 @@ pub struct SessionView {
     pub discounts: Option<Vec<SessionDiscountView>>,
     /// Null for a session with nothing to pay.
     pub payment_intent: Option<Expandable<PaymentIntentView>>,
+    /// What a session of `mode=subscription` has begun, once it is complete.
+    pub subscription: Option<Expandable<IdView>>,
+    /// The first invoice of that.
+    pub invoice: Option<Expandable<IdView>>,
     /// The hosted page, while the session is open.
     pub url: Option<String>,
     /// Lets whoever holds it pay the session in a page of their own. Never stored, and never logged.
@@ -144,6 +148,8 @@ pub struct InvoiceView {
     pub subtotal: Option<i64>,
     /// After discounts and tax.
     pub total: Option<i64>,
+    /// What is to be paid of `total`: without what the customer's balance pays. Never negative.
+    pub amount_due: Option<i64>,
     /// What payments through Stripe or outside of it have paid. A part of `total` may be paid by the customer's balance.
     pub amount_paid: Option<i64>,
     /// A discount each.
@@ -154,6 +160,12 @@ pub struct InvoiceView {
     pub amount_shipping: Option<i64>,
     /// Its payments, where they were expanded.
     pub payments: Option<InvoicePaymentsView>,
+    /// Why it was made, such as `subscription_cycle`.
+    pub billing_reason: Option<String>,
+    /// What it is of.
+    pub parent: Option<InvoiceParentView>,
+    /// What it bills.
+    pub lines: Option<InvoiceLinesView>,
     /// Whole seconds.
     pub created: Option<i64>,
     /// Ours, but only a hint: somebody else may have created the invoice.
@@ -190,7 +202,72 @@ pub struct InvoicePaidByView {
     pub payment_intent: Option<Expandable<PaymentIntentView>>,
 }
 
+/// `parent` of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceParentView {
+    /// Of a subscription's.
+    pub subscription_details: Option<InvoiceSubscriptionView>,
+}
+
+/// `parent.subscription_details` of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceSubscriptionView {
+    /// `sub_…`.
+    pub subscription: Option<Expandable<IdView>>,
+    /// The subscription's, as it was when the invoice was made final.
+    pub metadata: Option<HashMap<String, String>>,
+}
+
+/// `lines` of an invoice: the first of them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLinesView {
+    /// Ten in an event.
+    pub data: Vec<InvoiceLineView>,
+    /// Whether there are more.
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+/// A line of an invoice (docs.stripe.com/api/invoice-line-item/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLineView {
+    /// Minor units, before discounts. Negative where something is credited.
+    pub amount: i64,
+    /// Pieces.
+    pub quantity: Option<i64>,
+    /// What it is called.
+    pub description: Option<String>,
+    /// By which price it is billed.
+    pub pricing: Option<InvoicePricingView>,
+}
+
+/// `pricing` of a line of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoicePricingView {
+    /// Of a price.
+    pub price_details: Option<InvoicePriceView>,
+}
+
+/// `pricing.price_details` of a line of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoicePriceView {
+    /// `price_…`.
+    pub price: Option<Expandable<IdView>>,
+}
+
 impl InvoiceView {
+    /// The subscription of which it is.
+    pub fn subscription(&self) -> Option<&str> {
+        let of = self.parent.as_ref()?.subscription_details.as_ref()?;
+        of.subscription.as_ref().map(Expandable::<IdView>::id)
+    }
+
+    /// Our mark on the subscription, under a name. Only a hint: somebody else may have made it.
+    pub fn subscription_mark(&self, name: &str) -> Option<String> {
+        let of = self.parent.as_ref()?.subscription_details.as_ref()?;
+        super::metadata_value(of.metadata.as_ref()?, name)
+    }
+
     /// The intent that has paid it, or would. None: nothing was to be paid, or not through Stripe.
     pub fn payment_intent(&self) -> Option<&Expandable<PaymentIntentView>> {
         let payments = self.payments.iter().flat_map(|list| &list.data);

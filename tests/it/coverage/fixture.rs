@@ -8,7 +8,7 @@ use souk::findings::{self, NewFinding};
 use souk::identity;
 
 use crate::contract::{Operation, Parameter};
-use crate::harness::{Call, PASSWORD, Shop, TestApp, User, on_postgres, text};
+use crate::harness::{Call, PASSWORD, Shop, TestApp, User, checkout_from, on_postgres, text};
 
 const DAY: i64 = 86_400;
 
@@ -69,9 +69,7 @@ impl Fixture {
         let bought = app.checkout_by(&buyer, &lamp).await;
         app.pay(&bought).await;
         app.settle().await;
-        let body = json!({ "order_id": bought.order, "amount": 1000 });
-        let refund = app.post("/v1/refunds", body).by(&shop.owner).expect(201);
-        let refund = text(&refund.await, "id");
+        let refund = part_returned(&app, &shop, &bought.order).await;
         for _ in 0..6 {
             app.advance(DAY).await;
             app.settle().await;
@@ -89,6 +87,7 @@ impl Fixture {
         let guest_secret = app.checkout(&lamp).await.secret.expect("a guest's");
         let line = line_of(&app, &bought.order).await;
         let [setup, card, customer, charge] = saved_card(&app, &shop, &buyer, &lamp).await;
+        let price = app.price(&shop, &lamp, 900).await;
         let ids = [
             prevented_dispute(&app, &lamp).await,
             paid_intent(&app, &shop, &buyer, &lamp).await,
@@ -98,7 +97,8 @@ impl Fixture {
             customer,
             tax_id(&app, &shop, &buyer).await,
             used_verification(&app).await,
-            app.price(&shop, &lamp, 900).await,
+            subscription(&app, &buyer, &price).await,
+            price,
             shop.id.clone(),
             buyer.id.clone(),
             lamp,
@@ -158,7 +158,7 @@ impl Fixture {
     /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
         let kinds = [
-            "ord", "shp", "ofl", "rfd", "du", "po", "pmc", "seti", "pm", "ctm",
+            "ord", "shp", "ofl", "rfd", "du", "po", "pmc", "seti", "pm", "ctm", "sub",
         ]
         .map(|kind| self.ids[kind].as_str());
         let people = [
@@ -309,6 +309,23 @@ impl Fixture {
         let query = format!("SELECT {} AS it", counts.join(" || ', ' || "));
         self.app.query(&query).await
     }
+}
+
+/// A refund of a part of an order.
+async fn part_returned(app: &TestApp, shop: &Shop, order: &str) -> String {
+    let body = json!({ "order_id": order, "amount": 1000 });
+    let refund = app.post("/v1/refunds", body).by(&shop.owner).expect(201);
+    text(&refund.await, "id")
+}
+
+/// A subscription of the buyer's.
+async fn subscription(app: &TestApp, buyer: &User, price: &str) -> String {
+    let body = json!({ "mode": "subscription", "lines": [{ "price_id": price, "quantity": 1 }] });
+    let opened = app.post("/v1/checkout_sessions", body).by(buyer);
+    app.pay(&checkout_from(&opened.expect(201).await)).await;
+    app.settle().await;
+    let all = app.get("/v1/subscriptions").by(buyer).expect(200).await;
+    text(&all["data"][0], "id")
 }
 
 /// An intent of the buyer's that was paid.

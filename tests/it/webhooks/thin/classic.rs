@@ -176,7 +176,7 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
         .await;
     app.sql("DELETE FROM jobs").await;
     // Only where money is held do an intent's events tell more than its session's.
-    app.sql("UPDATE payments SET payment_intent = 'pi_held', capture_method = 'manual'")
+    app.sql("UPDATE payments SET payment_intent = 'pi_held', capture_method = 'manual', subscription = 'sub_1'")
         .await;
     let types = [Endpoint::Platform, Endpoint::Connect].map(|endpoint| match endpoint {
         Endpoint::Platform => souk::webhooks::types(souk::webhooks::Endpoint::Platform),
@@ -190,6 +190,7 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
             Some(("setup_intent", _)) => setup.as_str(),
             Some(("payment_method", _)) => card.as_str(),
             Some(("customer", what)) if what.starts_with("tax_id") => tax_id.as_str(),
+            Some(("customer", what)) if what.starts_with("subscription") => "sub_1",
             Some(("customer", _)) => customer.as_str(),
             _ => "obj_1",
         };
@@ -203,6 +204,8 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
         "sync_payout",
         "sync_refund",
         "sync_dispute",
+        "sync_subscription",
+        "sync_invoice",
         "sync_customer",
         "sync_setup_intent",
         "pull",

@@ -1,0 +1,577 @@
+//! Invoices of subscriptions (docs.stripe.com/billing/invoices/subscription). The first one belongs to the session that began the
+//! subscription. Each later one that is paid is an order and a payment of its own, which come with it and are confirmed as any other.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter};
+use serde_json::json;
+use souk_entity::order::OrderStatus;
+use souk_entity::payment::{CaptureMethod, ChargeType, PaymentKind, PaymentStatus};
+use souk_entity::{
+    AccountId, OrderId, OrderLineId, PaymentId, ProductId, SellerId, Timestamp, UserId, payment,
+};
+
+use crate::app::App;
+use crate::db::set_wise::{SetWise, read_in_order};
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::jobs::{self, Job};
+use crate::money::FeeRule;
+use crate::stripe::requests::invoices as requests;
+use crate::stripe::views::{Expandable, IdView, InvoiceLineView, InvoiceView};
+use crate::stripe::{Effect, Event, EventObject};
+
+use super::checkout::METADATA_PAYMENT;
+use super::confirm::confirm;
+use super::events::PLATFORM;
+use super::snapshot::{PaymentSnapshot, SnapshotStatus, StripeObject};
+
+const OF_ITS_SESSION: Effect = Effect::Ignored(
+    "the session that began the subscription tells what happens to its first invoice",
+);
+const NOTHING_PAID: Effect = Effect::Ignored("it bills nothing: a trial, or a credit");
+
+/// The most characters of the name of a line.
+const NAME_LIMIT: usize = 250;
+
+/// An invoice that was paid, and what it becomes.
+struct Paid {
+    view: InvoiceView,
+    snapshot: PaymentSnapshot,
+}
+
+impl Paid {
+    /// `billing_reason` of the first invoice of a subscription.
+    fn begins(&self) -> bool {
+        self.view.billing_reason.as_deref() == Some("subscription_create")
+    }
+
+    /// Whether there is something that somebody has bought. Of a credit the customer's balance keeps the money.
+    fn sells(&self) -> bool {
+        let totals = &self.snapshot.totals;
+        totals.subtotal > 0 && totals.total >= 0
+    }
+}
+
+/// `invoice.paid`: confirms each event's invoice, and writes the order and the payment of a period before that.
+///
+/// # Errors
+/// An event without an invoice or a mode, and the errors of `confirm`.
+pub async fn paid(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    let mut invoices = Vec::with_capacity(events.len());
+    for event in events {
+        invoices.push(match &event.account {
+            Some(account) => {
+                let view = event.object::<InvoiceView>()?;
+                let snapshot = PaymentSnapshot::of_invoice(account, event.livemode()?, &view)?;
+                Some(Paid { view, snapshot })
+            }
+            None => None,
+        });
+    }
+    confirm_all(tx, invoices).await
+}
+
+/// Confirms invoices of sellers' accounts. Returns the effects in their order.
+async fn confirm_all(tx: &Tx, invoices: Vec<Option<Paid>>) -> Result<Vec<Effect>> {
+    let known: Vec<&Paid> = invoices.iter().flatten().collect();
+    let waiting = insert(tx, &known).await?;
+    let mut effects = Vec::with_capacity(invoices.len());
+    let mut snapshots = Vec::new();
+    for invoice in invoices {
+        effects.push(match invoice {
+            None => Some(PLATFORM),
+            Some(paid) if paid.begins() => Some(OF_ITS_SESSION),
+            Some(paid) if paid.snapshot.subscription.is_some() && !paid.sells() => {
+                Some(NOTHING_PAID)
+            }
+            Some(paid) => match waiting.get(&paid.snapshot.object) {
+                Some(subscription) => Some(Effect::Deferred {
+                    waits_for: subscription.clone(),
+                }),
+                None => {
+                    snapshots.push(paid.snapshot);
+                    None
+                }
+            },
+        });
+    }
+    let mut confirmed = confirm(tx, &snapshots).await?.into_iter();
+    let effects = effects.into_iter().map(|known| {
+        let effect = known.or_else(|| confirmed.next());
+        effect.ok_or_else(|| Error::internal("an invoice without an effect"))
+    });
+    effects.collect()
+}
+
+/// Stages a read of an invoice, of which nothing but its id is known.
+///
+/// # Errors
+/// The database failed.
+pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let (Some(account), Some(invoice)) = (&object.account, &object.id) else {
+        return Ok(PLATFORM);
+    };
+    let job = Job::SyncInvoice {
+        account: account.clone(),
+        livemode: object.livemode,
+        invoice: invoice.clone(),
+    };
+    jobs::stage(tx, &job).await?;
+    Ok(Effect::Applied)
+}
+
+/// The job: reads an invoice from Stripe, unless its payment is confirmed already, and confirms it. It may be none of ours.
+///
+/// # Errors
+/// Stripe has not answered or refuses, or the invoice waits for its subscription.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> Result<()> {
+    use payment::Column as P;
+    if app.stripe.livemode() != livemode {
+        return Ok(());
+    }
+    let confirmed = payment::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("stripe_invoice IS NOT NULL"))
+        .filter(P::StripeInvoice.eq(id))
+        .filter(P::ChargeAccount.eq(account.clone()))
+        .filter(P::Livemode.eq(livemode))
+        .filter(P::Status.eq(PaymentStatus::Paid));
+    if confirmed.one(&app.db.read).await?.is_some() {
+        return Ok(());
+    }
+    let view: InvoiceView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
+    let snapshot = PaymentSnapshot::of_invoice(account, livemode, &view)?;
+    let tx = app.db.begin_write().await?;
+    let effects = confirm_all(&tx, vec![Some(Paid { view, snapshot })]).await?;
+    tx.commit().await?;
+    match effects.as_slice() {
+        [Effect::Deferred { waits_for }] => Err(Error::internal(format!(
+            "{id} waits for {waits_for}, which is read first"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A subscription of ours, and what its orders have of its first one.
+struct SubscribedRow {
+    /// Which of the given invoices is of it.
+    at: i64,
+    /// None: Stripe hasn't been asked about it yet.
+    seller_id: Option<SellerId>,
+    buyer_id: Option<UserId>,
+    email: Option<String>,
+    secret_hash: Option<String>,
+    refund_policy: Option<String>,
+    refund_policy_url: Option<String>,
+    customer: Option<String>,
+    fee_bps: Option<i32>,
+    /// The first product of its first order.
+    product_id: Option<ProductId>,
+}
+
+read_in_order!(SubscribedRow {
+    at,
+    seller_id,
+    buyer_id,
+    email,
+    secret_hash,
+    refund_policy,
+    refund_policy_url,
+    customer,
+    fee_bps,
+    product_id,
+});
+
+const SUBSCRIBED: SetWise = SetWise {
+    text: "SELECT input.at, s.seller_id, o.buyer_id, o.email, o.secret_hash, o.refund_policy, o.refund_policy_url, p.customer, p.fee_bps, \
+               l.product_id \
+           FROM {input} JOIN subscriptions s ON s.stripe_subscription = input.subscription AND s.stripe_account = input.account \
+               AND s.livemode = input.livemode \
+           JOIN orders o ON o.id = s.order_id \
+           JOIN order_lines l ON l.order_id = o.id AND l.position = 0 \
+           JOIN payment_orders x ON x.order_id = o.id \
+           JOIN payments p ON p.id = x.payment_id AND p.subscription = s.stripe_subscription",
+    columns: &[
+        ("at", "bigint"),
+        ("subscription", "text"),
+        ("account", "text"),
+        ("livemode", "boolean"),
+    ],
+};
+
+/// What an invoice bills, by a price of ours.
+struct BilledRow {
+    stripe_price: String,
+    account: AccountId,
+    livemode: bool,
+    product_id: ProductId,
+}
+
+read_in_order!(BilledRow {
+    stripe_price,
+    account,
+    livemode,
+    product_id,
+});
+
+const BILLED: SetWise = SetWise {
+    text: "SELECT m.stripe_price, m.stripe_account, m.livemode, p.product_id \
+           FROM {input} JOIN stripe_prices m ON m.stripe_price = input.price AND m.stripe_account = input.account \
+               AND m.livemode = input.livemode \
+           JOIN prices p ON p.id = m.price_id",
+    columns: &[
+        ("price", "text"),
+        ("account", "text"),
+        ("livemode", "boolean"),
+    ],
+};
+
+/// A payment whose invoice is written here for the first time.
+struct InsertedRow {
+    id: PaymentId,
+}
+
+read_in_order!(InsertedRow { id });
+
+const PAYMENTS: SetWise = SetWise {
+    text: "INSERT INTO payments (id, charge_account, livemode, kind, stripe_object, status, currency, amount_subtotal, amount_refunded, \
+               application_fee, fee_bps, fee_fixed, allow_discounts, attempt, key_number, key_until, request, charge_type, customer, \
+               subscription, stripe_invoice, capture_method, created_at, updated_at) \
+           SELECT input.id, input.account, input.livemode, $3, input.invoice, $4, input.currency, input.subtotal, 0, input.fee, \
+               input.fee_bps, CASE WHEN input.fee_bps IS NULL THEN NULL ELSE 0 END, true, input.attempt, 1, 0, '', $5, input.customer, \
+               input.subscription, input.invoice, $6, $2, $2 \
+           FROM {input} WHERE true ON CONFLICT (stripe_object, charge_account, livemode) DO NOTHING RETURNING id",
+    columns: &[
+        ("id", "text"),
+        ("account", "text"),
+        ("livemode", "boolean"),
+        ("invoice", "text"),
+        ("currency", "text"),
+        ("subtotal", "bigint"),
+        ("fee", "bigint"),
+        ("fee_bps", "integer"),
+        ("attempt", "text"),
+        ("customer", "text"),
+        ("subscription", "text"),
+    ],
+};
+
+const ORDERS: SetWise = SetWise {
+    text: "INSERT INTO orders (id, seller_id, buyer_id, email, status, livemode, currency, amount_subtotal, secret_hash, refund_policy, \
+               refund_policy_url, metadata, created_at, updated_at) \
+           SELECT input.id, input.seller, input.buyer, input.email, $3, input.livemode, input.currency, input.subtotal, input.secret, \
+               input.policy, input.policy_url, '{}', $2, $2 FROM {input}",
+    columns: &[
+        ("id", "text"),
+        ("seller", "text"),
+        ("buyer", "text"),
+        ("email", "text"),
+        ("livemode", "boolean"),
+        ("currency", "text"),
+        ("subtotal", "bigint"),
+        ("secret", "text"),
+        ("policy", "text"),
+        ("policy_url", "text"),
+    ],
+};
+
+const LINES: SetWise = SetWise {
+    text: "INSERT INTO order_lines (id, order_id, position, product_id, name, unit_amount, quantity, amount) \
+           SELECT input.id, input.of, input.position, input.product, COALESCE(input.name, p.name), input.unit_amount, input.quantity, \
+               input.amount \
+           FROM {input} JOIN products p ON p.id = input.product",
+    columns: &[
+        ("id", "text"),
+        ("of", "text"),
+        ("position", "integer"),
+        ("product", "text"),
+        ("name", "text"),
+        ("unit_amount", "bigint"),
+        ("quantity", "bigint"),
+        ("amount", "bigint"),
+    ],
+};
+
+const SHARES: SetWise = SetWise {
+    text: "INSERT INTO payment_orders (payment_id, order_id, amount_subtotal, amount_refunded, application_fee) \
+           SELECT input.payment, input.of, input.subtotal, 0, input.fee FROM {input}",
+    columns: &[
+        ("payment", "text"),
+        ("of", "text"),
+        ("subtotal", "bigint"),
+        ("fee", "bigint"),
+    ],
+};
+
+const TIMELINE: SetWise = SetWise {
+    text: "INSERT INTO order_events (id, order_id, at, kind, data) \
+           SELECT input.id, input.of, $2, 'created', input.data FROM {input}",
+    columns: &[("id", "text"), ("of", "text"), ("data", "text")],
+};
+
+/// A line of a period's order.
+struct Line {
+    product: ProductId,
+    /// None: the product's.
+    name: Option<String>,
+    unit_amount: i64,
+    quantity: i64,
+    amount: i64,
+}
+
+/// Writes the order and the payment of each invoice that is a later one of a subscription of ours, once. Answers the invoices that
+/// wait for their subscription, which Stripe is asked about now.
+async fn insert(tx: &Tx, invoices: &[&Paid]) -> Result<HashMap<StripeObject, String>> {
+    let later = invoices
+        .iter()
+        .filter(|one| one.snapshot.status == SnapshotStatus::Paid && !one.begins() && one.sells());
+    let later: Vec<(i64, &Paid, &str)> = (0..)
+        .zip(later)
+        .filter_map(|(at, one)| Some((at, *one, one.snapshot.subscription.as_deref()?)))
+        .collect();
+    if later.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let asked = later.iter().map(|(at, one, subscription)| {
+        let object = &one.snapshot.object;
+        (*at, *subscription, &object.account, object.livemode)
+    });
+    let asked: Vec<_> = asked.collect();
+    let rows: Vec<SubscribedRow> = SUBSCRIBED.all(tx, &asked, []).await?;
+    let rows: HashMap<i64, SubscribedRow> = rows.into_iter().map(|row| (row.at, row)).collect();
+    let products = products(tx, &later).await?;
+    let mut new = Vec::new();
+    let mut waiting = HashMap::new();
+    for (at, one, subscription) in later {
+        match rows.get(&at) {
+            Some(row) => new.push((one, subscription, row)),
+            // The mark is only a hint, so Stripe is asked whose it is, and waited for.
+            None if one.view.subscription_mark(METADATA_PAYMENT).is_some() => {
+                let object = &one.snapshot.object;
+                let job = Job::SyncSubscription {
+                    account: object.account.clone(),
+                    livemode: object.livemode,
+                    subscription: subscription.to_owned(),
+                };
+                jobs::stage(tx, &job).await?;
+                waiting.insert(object.clone(), subscription.to_owned());
+            }
+            None => {}
+        }
+    }
+    write(tx, &new, &products).await?;
+    Ok(waiting)
+}
+
+/// The products that the invoices' prices are of, by price, account and mode.
+async fn products(
+    tx: &Tx,
+    invoices: &[(i64, &Paid, &str)],
+) -> Result<HashMap<(String, AccountId, bool), ProductId>> {
+    let mut prices = HashSet::new();
+    for (_, one, _) in invoices {
+        let object = &one.snapshot.object;
+        let named = lines(&one.view).iter().filter_map(price_of);
+        prices.extend(named.map(|price| (price, &object.account, object.livemode)));
+    }
+    let mut prices: Vec<_> = prices.into_iter().collect();
+    prices.sort_unstable();
+    let rows: Vec<BilledRow> = BILLED.all(tx, &prices, []).await?;
+    let rows = rows.into_iter();
+    Ok(rows
+        .map(|row| {
+            (
+                (row.stripe_price, row.account, row.livemode),
+                row.product_id,
+            )
+        })
+        .collect())
+}
+
+fn lines(invoice: &InvoiceView) -> &[InvoiceLineView] {
+    invoice.lines.as_ref().map_or(&[], |lines| &lines.data)
+}
+
+fn price_of(line: &InvoiceLineView) -> Option<&str> {
+    let price = line.pricing.as_ref()?.price_details.as_ref()?;
+    price.price.as_ref().map(Expandable::<IdView>::id)
+}
+
+/// The lines of a period's order. Where something is credited, or the event doesn't name all lines, it has one line with the sum: an
+/// order can't have a negative one.
+fn order_lines(
+    paid: &Paid,
+    first: &ProductId,
+    products: &HashMap<(String, AccountId, bool), ProductId>,
+) -> Vec<Line> {
+    let object = &paid.snapshot.object;
+    let subtotal = paid.snapshot.totals.subtotal;
+    let product = |line: &InvoiceLineView| {
+        let price = price_of(line)?.to_owned();
+        products
+            .get(&(price, object.account.clone(), object.livemode))
+            .cloned()
+    };
+    let all: Vec<&InvoiceLineView> = lines(&paid.view)
+        .iter()
+        .filter(|line| line.amount != 0)
+        .collect();
+    let sum: i128 = all.iter().map(|line| i128::from(line.amount)).sum();
+    let largest = all.iter().max_by_key(|line| line.amount);
+    let is_plain = sum == i128::from(subtotal) && all.iter().all(|line| line.amount > 0);
+    let named = |line: &InvoiceLineView| {
+        let text = line.description.as_deref()?;
+        Some(db::fit(text, NAME_LIMIT))
+    };
+    if !is_plain {
+        return vec![Line {
+            product: largest
+                .and_then(|line| product(line))
+                .unwrap_or_else(|| first.clone()),
+            name: largest.and_then(|line| named(line)),
+            unit_amount: subtotal,
+            quantity: 1,
+            amount: subtotal,
+        }];
+    }
+    let whole = |line: &&InvoiceLineView| {
+        let pieces = line.quantity.filter(|pieces| *pieces > 0);
+        let pieces = pieces
+            .filter(|pieces| line.amount % pieces == 0)
+            .unwrap_or(1);
+        let known = product(line);
+        Line {
+            name: known.is_none().then(|| named(line)).flatten(),
+            product: known.unwrap_or_else(|| first.clone()),
+            unit_amount: line.amount / pieces,
+            quantity: pieces,
+            amount: line.amount,
+        }
+    };
+    all.iter().map(whole).collect()
+}
+
+/// Writes orders and payments, each before what refers to it.
+async fn write(
+    tx: &Tx,
+    new: &[(&Paid, &str, &SubscribedRow)],
+    products: &HashMap<(String, AccountId, bool), ProductId>,
+) -> Result<()> {
+    let now = tx.now();
+    let mut payments = Vec::with_capacity(new.len());
+    for (one, subscription, row) in new {
+        let (object, totals) = (&one.snapshot.object, &one.snapshot.totals);
+        let id: PaymentId = ids::new(now);
+        let bps = row.fee_bps.unwrap_or(0);
+        let rule = FeeRule {
+            bps,
+            ..FeeRule::default()
+        };
+        let fee = rule.of(totals.due().max(0), &one.snapshot.currency)?;
+        payments.push((
+            id.clone(),
+            object.account.clone(),
+            object.livemode,
+            object.id.clone(),
+            one.snapshot.currency.clone(),
+            totals.subtotal,
+            fee,
+            row.fee_bps,
+            format!("{}:{id}", PaymentKind::Invoice.to_value()),
+            row.customer.clone(),
+            (*subscription).to_owned(),
+        ));
+    }
+    let values = [
+        now.into(),
+        PaymentKind::Invoice.to_value().into(),
+        PaymentStatus::Pending.to_value().into(),
+        ChargeType::Direct.to_value().into(),
+        CaptureMethod::Automatic.to_value().into(),
+    ];
+    let inserted: Vec<InsertedRow> = PAYMENTS.all(tx, &payments, values).await?;
+    let inserted: HashSet<PaymentId> = inserted.into_iter().map(|row| row.id).collect();
+    let (mut orders, mut order_rows) = (Vec::new(), Rows::default());
+    for ((one, _, row), payment) in new.iter().zip(&payments) {
+        let (id, fee) = (&payment.0, payment.6);
+        let (Some(seller), Some(first)) = (&row.seller_id, &row.product_id) else {
+            continue;
+        };
+        if !inserted.contains(id) {
+            continue;
+        }
+        let order: OrderId = ids::new(now);
+        let totals = &one.snapshot.totals;
+        orders.push((
+            order.clone(),
+            seller.clone(),
+            row.buyer_id.clone(),
+            row.email.clone(),
+            one.snapshot.object.livemode,
+            one.snapshot.currency.clone(),
+            totals.subtotal,
+            row.secret_hash.clone(),
+            row.refund_policy.clone(),
+            row.refund_policy_url.clone(),
+        ));
+        order_rows.add(now, &order, order_lines(one, first, products));
+        let share = (id.clone(), order.clone(), totals.subtotal, fee);
+        order_rows.shares.push(share);
+        let data = json!({ "invoice": one.snapshot.object.id });
+        order_rows
+            .timeline
+            .push((ids::new(now), order, data.to_string()));
+    }
+    let values = [now.into(), OrderStatus::Pending.to_value().into()];
+    ORDERS.execute(tx, &orders, values).await?;
+    order_rows.write(tx).await
+}
+
+/// A line of an order: its id, order, position, product, name, price, pieces and amount.
+type LineRow = (
+    OrderLineId,
+    OrderId,
+    i32,
+    ProductId,
+    Option<String>,
+    i64,
+    i64,
+    i64,
+);
+
+/// What refers to the orders.
+#[derive(Default)]
+struct Rows {
+    lines: Vec<LineRow>,
+    shares: Vec<(PaymentId, OrderId, i64, i64)>,
+    timeline: Vec<(souk_entity::OrderEventId, OrderId, String)>,
+}
+
+impl Rows {
+    fn add(&mut self, now: Timestamp, order: &OrderId, lines: Vec<Line>) {
+        for (line, position) in lines.into_iter().zip(0..) {
+            self.lines.push((
+                ids::new(now),
+                order.clone(),
+                position,
+                line.product,
+                line.name,
+                line.unit_amount,
+                line.quantity,
+                line.amount,
+            ));
+        }
+    }
+
+    async fn write(self, tx: &Tx) -> Result<()> {
+        LINES.execute(tx, &self.lines, []).await?;
+        SHARES.execute(tx, &self.shares, []).await?;
+        TIMELINE
+            .execute(tx, &self.timeline, [tx.now().into()])
+            .await?;
+        Ok(())
+    }
+}

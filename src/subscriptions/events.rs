@@ -1,0 +1,55 @@
+//! Effects of Stripe's events about subscriptions. They may come twice, late and in any order, so each has its subscription read again.
+
+use souk_entity::payment;
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::jobs::{self, Job};
+use crate::stripe::views::InvoiceView;
+use crate::stripe::{Effect, Event, EventObject};
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+const NO_SUBSCRIPTION: Effect = Effect::Ignored("no subscription of ours");
+
+/// `customer.subscription.*`.
+pub async fn subscription(tx: &Tx, event: &Event) -> Result<Effect> {
+    reread(tx, &event.about()?).await
+}
+
+/// Stages a re-read of a subscription. One that began with a payment that isn't confirmed yet is read then.
+pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    use payment::Column as P;
+    let (Some(account), Some(id)) = (&object.account, &object.id) else {
+        return Ok(NO_SUBSCRIPTION);
+    };
+    let known = payment::Entity::find()
+        .filter(Expr::cust("subscription IS NOT NULL"))
+        .filter(P::Subscription.eq(id.as_str()))
+        .filter(P::ChargeAccount.eq(account.clone()))
+        .filter(P::Livemode.eq(object.livemode))
+        .one(tx)
+        .await?;
+    if known.is_none() {
+        return Ok(NO_SUBSCRIPTION);
+    }
+    let job = Job::SyncSubscription {
+        account: account.clone(),
+        livemode: object.livemode,
+        subscription: id.clone(),
+    };
+    jobs::stage(tx, &job).await?;
+    Ok(Effect::Applied)
+}
+
+/// `invoice.*`, but for `invoice.paid`: what becomes of an invoice shows in its subscription.
+pub async fn invoice(tx: &Tx, event: &Event) -> Result<Effect> {
+    let invoice = event.object::<InvoiceView>()?;
+    let about = event.about()?;
+    let of = EventObject {
+        id: invoice.subscription().map(str::to_owned),
+        ..about
+    };
+    reread(tx, &of).await
+}

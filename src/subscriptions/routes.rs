@@ -1,0 +1,263 @@
+//! Subscriptions over HTTP.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sea_orm::sea_query::Query;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde::{Deserialize, Serialize};
+use souk_entity::subscription::{self, Column as C};
+use souk_entity::{
+    CustomerId, OrderId, PriceId, ProductId, SellerId, SubscriptionId, Timestamp, customer,
+    subscription_item,
+};
+use validator::Validate;
+
+use crate::app::App;
+use crate::customers;
+use crate::error::{Error, Result};
+use crate::http::{Answer, Empty, Filters, List, Path, ValidJson, page_by_time};
+use crate::identity::Buyer;
+use crate::{catalog, sellers};
+
+use super::access::{self, Access};
+use super::{End, seen_by};
+
+/// The room's routes.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/subscriptions", get(list))
+        .route("/v1/subscriptions/{id}", get(read))
+        .route("/v1/subscriptions/{id}/access", get(read_access))
+        .route("/v1/subscriptions/{id}/cancel", post(cancel))
+        .route("/v1/subscriptions/{id}/resume", post(resume))
+        .route("/v1/products/{id}/access", get(read_product_access))
+}
+
+#[derive(Serialize)]
+struct SubscriptionResource {
+    id: String,
+    object: &'static str,
+    seller_id: SellerId,
+    customer_id: CustomerId,
+    /// With which it began.
+    order_id: OrderId,
+    status: String,
+    livemode: bool,
+    currency: String,
+    items: Vec<ItemView>,
+    current_period_start: Option<Timestamp>,
+    current_period_end: Option<Timestamp>,
+    trial_end: Option<Timestamp>,
+    cancel_at: Option<Timestamp>,
+    cancel_at_period_end: bool,
+    canceled_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    latest_invoice: Option<String>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct ItemView {
+    id: String,
+    price_id: Option<PriceId>,
+    product_id: Option<ProductId>,
+    stripe_price: String,
+    unit_amount: Option<i64>,
+    quantity: i64,
+}
+
+/// Subscriptions with their items, in the same order.
+async fn views(app: &App, rows: Vec<subscription::Model>) -> Result<Vec<SubscriptionResource>> {
+    use subscription_item::Column as I;
+    let ids = rows.iter().map(|row| row.id.clone());
+    let found = subscription_item::Entity::find()
+        .filter(I::SubscriptionId.is_in(ids))
+        .order_by_asc(I::StripeItem)
+        .all(&app.db.read)
+        .await?;
+    let mut items: BTreeMap<SubscriptionId, Vec<ItemView>> = BTreeMap::new();
+    for item in found {
+        let view = ItemView {
+            id: item.stripe_item,
+            price_id: item.price_id,
+            product_id: item.product_id,
+            stripe_price: item.stripe_price,
+            unit_amount: item.unit_amount,
+            quantity: item.quantity,
+        };
+        items.entry(item.subscription_id).or_default().push(view);
+    }
+    let view = |row: subscription::Model| SubscriptionResource {
+        items: items.remove(&row.id).unwrap_or_default(),
+        id: row.stripe_subscription,
+        object: "subscription",
+        seller_id: row.seller_id,
+        customer_id: row.customer_id,
+        order_id: row.order_id,
+        status: row.status,
+        livemode: row.livemode,
+        currency: row.currency,
+        current_period_start: row.current_period_start,
+        current_period_end: row.current_period_end,
+        trial_end: row.trial_end,
+        cancel_at: row.cancel_at,
+        cancel_at_period_end: row.cancel_at_period_end,
+        canceled_at: row.canceled_at,
+        ended_at: row.ended_at,
+        latest_invoice: row.latest_invoice,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+async fn shown(app: &App, row: subscription::Model) -> Answer<SubscriptionResource> {
+    let view = views(app, vec![row]).await?.pop();
+    let view = view.ok_or_else(|| Error::internal("a subscription without a view"))?;
+    Ok(Json(view))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubscriptionFilters {
+    /// One of the caller's sellers: those who have subscribed with it. None: what the caller has subscribed to.
+    seller_id: Option<SellerId>,
+}
+
+async fn list(
+    State(app): State<App>,
+    buyer: Buyer,
+    Filters(filters, paging): Filters<SubscriptionFilters>,
+) -> Answer<List<SubscriptionResource>> {
+    let db = &app.db.read;
+    let query = subscription::Entity::find().filter(C::Livemode.eq(app.stripe.livemode()));
+    let query = match (&filters.seller_id, buyer.user()) {
+        (Some(id), Some(caller)) => {
+            let seller = sellers::owned(db, caller, id, "seller_id").await?;
+            query.filter(C::SellerId.eq(seller.id))
+        }
+        (Some(_), None) => return Err(Error::no_such("seller", "seller_id")),
+        (None, _) => {
+            let mut own = Query::select();
+            own.column(customer::Column::Id)
+                .from(customer::Entity)
+                .and_where(customers::theirs(&buyer));
+            query.filter(C::CustomerId.in_subquery(own))
+        }
+    };
+    let (rows, has_more) = page_by_time(
+        query.clone(),
+        query,
+        &paging,
+        (C::CreatedAt, C::StripeSubscription),
+        db,
+    )
+    .await?;
+    let views = views(&app, rows).await?;
+    Ok(Json(paging.list((views, has_more), |view| view)))
+}
+
+/// For the buyer, the seller's owner and admins; 404 for anyone else.
+async fn read(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+) -> Answer<SubscriptionResource> {
+    shown(&app, seen_by(&app, &buyer, &id).await?.row).await
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct Cancellation {
+    /// Whether it ends with the period that is paid; by default it does.
+    #[serde(default = "yes")]
+    at_period_end: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+async fn cancel(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+    ValidJson(body): ValidJson<Cancellation>,
+) -> Answer<SubscriptionResource> {
+    let end = match body.at_period_end {
+        true => End::WithPeriod,
+        false => End::Now,
+    };
+    let seen = seen_by(&app, &buyer, &id).await?;
+    shown(&app, super::cancel(&app, seen, end).await?).await
+}
+
+async fn resume(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+    ValidJson(Empty {}): ValidJson<Empty>,
+) -> Answer<SubscriptionResource> {
+    let seen = seen_by(&app, &buyer, &id).await?;
+    shown(&app, super::resume(&app, seen).await?).await
+}
+
+#[derive(Serialize)]
+struct AccessView {
+    object: &'static str,
+    entitled: bool,
+    until: Option<Timestamp>,
+    reason: &'static str,
+    subscription_id: Option<String>,
+    status: Option<String>,
+}
+
+impl AccessView {
+    fn of(access: Access, row: Option<subscription::Model>) -> Self {
+        Self {
+            object: "access",
+            entitled: access.entitled,
+            until: access.until,
+            reason: access.reason,
+            status: row.as_ref().map(|row| row.status.clone()),
+            subscription_id: row.map(|row| row.stripe_subscription),
+        }
+    }
+}
+
+async fn read_access(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+) -> Answer<AccessView> {
+    let seen = seen_by(&app, &buyer, &id).await?;
+    let access = access::of(&seen.row, access::grace_ms(&seen.seller), app.clock.now());
+    Ok(Json(AccessView::of(access, Some(seen.row))))
+}
+
+/// Whether the caller may use a product, by whichever of their subscriptions entitles them the longest.
+async fn read_product_access(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<ProductId>,
+) -> Answer<AccessView> {
+    let found = catalog::products(&app.db.read, std::slice::from_ref(&id)).await?;
+    let (_, seller) = found.into_iter().next().ok_or(Error::NotFound("product"))?;
+    let (grace, now) = (access::grace_ms(&seller), app.clock.now());
+    let rows = super::of_product(&app, &buyer, &id).await?;
+    let all = rows
+        .into_iter()
+        .map(|row| (access::of(&row, grace, now), row));
+    let best = all.max_by_key(|(access, row)| {
+        let forever = access.entitled && access.until.is_none();
+        (access.entitled, forever, access.until, row.created_at)
+    });
+    Ok(Json(match best {
+        Some((access, row)) => AccessView::of(access, Some(row)),
+        None => AccessView::of(access::none(), None),
+    }))
+}

@@ -1,0 +1,289 @@
+//! What Stripe says of a subscription, brought to our row. It is read again after each of its events, so that their order doesn't count.
+
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+use souk_entity::payment::PaymentStatus;
+use souk_entity::subscription::{self, Column as C};
+use souk_entity::{
+    AccountId, Timestamp, order, payment, payment_order, price, stripe_price, subscription_item,
+};
+
+use crate::app::App;
+use crate::customers;
+use crate::db::{self, Tx};
+use crate::error::{Error, Result};
+use crate::ids;
+use crate::jobs::{self, Job};
+use crate::stripe::requests::subscriptions as requests;
+use crate::stripe::views::{Expandable, IdView, SubscriptionItemView, SubscriptionView};
+
+/// The most characters of one of Stripe's words.
+const WORD: usize = 255;
+/// How long after the end of its period a subscription is read again, if nothing was heard: Stripe makes the invoice at its end, and
+/// collects an hour later.
+const STALE_MS: i64 = 3 * 3_600_000;
+/// How many are looked at by one sweep.
+const SWEPT: u64 = 500;
+
+/// The account of the payment with which a subscription began. None: it is none of ours, or not confirmed yet.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn account_of<D: ConnectionTrait>(
+    db: &D,
+    id: &str,
+    livemode: bool,
+) -> Result<Option<AccountId>> {
+    use payment::Column as P;
+    let first = payment::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("subscription IS NOT NULL"))
+        .filter(P::Subscription.eq(id))
+        .filter(P::Livemode.eq(livemode))
+        .filter(P::Status.eq(PaymentStatus::Paid))
+        .one(db)
+        .await?;
+    Ok(first.map(|payment| payment.charge_account))
+}
+
+/// The job: re-reads a subscription from Stripe. It may be none of ours.
+///
+/// # Errors
+/// Stripe has not answered or refuses.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> Result<()> {
+    if app.stripe.livemode() != livemode {
+        return Ok(());
+    }
+    let asked_at = app.clock.now();
+    let view: SubscriptionView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
+    let tx = app.db.begin_write().await?;
+    let Some(row) = lock_or_insert(&tx, (account, livemode), &view).await? else {
+        return tx.commit().await;
+    };
+    if row.asked_at <= asked_at {
+        let items = items_of(&tx, &row, &view).await?;
+        let shown = show(row, &view, asked_at, tx.now());
+        let id = shown.id.clone();
+        subscription::Entity::update(shown.into_active_model().reset_all())
+            .exec(&tx)
+            .await?;
+        subscription_item::Entity::delete_many()
+            .filter(subscription_item::Column::SubscriptionId.eq(id))
+            .exec(&tx)
+            .await?;
+        if !items.is_empty() {
+            let items = items.into_iter().map(IntoActiveModel::into_active_model);
+            subscription_item::Entity::insert_many(items)
+                .exec_without_returning(&tx)
+                .await?;
+        }
+    }
+    if let Some(invoice) = view.latest_invoice.as_ref().map(Expandable::<IdView>::id) {
+        look_at_later(&tx, (account, livemode), invoice).await?;
+    }
+    jobs::wake_deferred(&tx, &view.id).await?;
+    tx.commit().await
+}
+
+/// Has an invoice read when it should have been paid, in case nothing is heard of it.
+async fn look_at_later(
+    tx: &Tx,
+    (account, livemode): (&AccountId, bool),
+    invoice: &str,
+) -> Result<()> {
+    let job = Job::SyncInvoice {
+        account: account.clone(),
+        livemode,
+        invoice: invoice.to_owned(),
+    };
+    jobs::stage_at(tx, &job, tx.now().plus_ms(STALE_MS)).await
+}
+
+/// The row of a subscription, locked. It is written now if it began with a payment of ours. None: it is none of ours.
+async fn lock_or_insert(
+    tx: &Tx,
+    (account, livemode): (&AccountId, bool),
+    view: &SubscriptionView,
+) -> Result<Option<subscription::Model>> {
+    let locked = || {
+        subscription::Entity::find()
+            .filter(C::StripeSubscription.eq(view.id.as_str()))
+            .filter(C::StripeAccount.eq(account.clone()))
+            .filter(C::Livemode.eq(livemode))
+            .lock_exclusive()
+            .one(tx)
+    };
+    if let Some(row) = locked().await? {
+        return Ok(Some(row));
+    }
+    let Some(order) = first_order(tx, account, livemode, &view.id).await? else {
+        return Ok(None);
+    };
+    let stripe_customer = view.customer.as_ref().map(Expandable::<IdView>::id);
+    let customer = match stripe_customer {
+        Some(id) => customers::by_stripe_id(tx, account, livemode, id).await?,
+        None => None,
+    };
+    let customer = customer
+        .ok_or_else(|| Error::internal(format!("{} is of no customer of ours", view.id)))?;
+    let row = subscription::Model {
+        id: ids::new(tx.now()),
+        stripe_subscription: view.id.clone(),
+        stripe_account: account.clone(),
+        livemode,
+        seller_id: order.seller_id,
+        customer_id: customer.id,
+        order_id: order.id,
+        status: String::new(),
+        currency: order.currency,
+        current_period_start: None,
+        current_period_end: None,
+        trial_end: None,
+        cancel_at: None,
+        cancel_at_period_end: false,
+        canceled_at: None,
+        ended_at: None,
+        latest_invoice: None,
+        asked_at: Timestamp::default(),
+        created_at: tx.now(),
+        updated_at: tx.now(),
+    };
+    let once = OnConflict::columns([C::StripeSubscription, C::StripeAccount, C::Livemode])
+        .do_nothing()
+        .to_owned();
+    let inserted = subscription::Entity::insert(row.into_active_model())
+        .on_conflict(once)
+        .exec_without_returning(tx)
+        .await;
+    db::inserted(inserted)?;
+    Ok(locked().await?)
+}
+
+/// The order with which a subscription began.
+async fn first_order(
+    tx: &Tx,
+    account: &AccountId,
+    livemode: bool,
+    id: &str,
+) -> Result<Option<order::Model>> {
+    use payment::Column as P;
+    let first = payment::Entity::find()
+        .filter(Expr::cust("subscription IS NOT NULL"))
+        .filter(P::Subscription.eq(id))
+        .filter(P::ChargeAccount.eq(account.clone()))
+        .filter(P::Livemode.eq(livemode))
+        .order_by_asc(P::Id)
+        .one(tx)
+        .await?;
+    let Some(first) = first else {
+        return Ok(None);
+    };
+    let link = payment_order::Entity::find()
+        .filter(payment_order::Column::PaymentId.eq(first.id))
+        .one(tx)
+        .await?;
+    let Some(link) = link else {
+        return Ok(None);
+    };
+    Ok(order::Entity::find_by_id(link.order_id).one(tx).await?)
+}
+
+fn show(
+    row: subscription::Model,
+    view: &SubscriptionView,
+    asked_at: Timestamp,
+    now: Timestamp,
+) -> subscription::Model {
+    let at = |seconds: Option<i64>| seconds.map(Timestamp::from_seconds);
+    let items = view.items.iter().flat_map(|items| &items.data);
+    let begins = items.clone().filter_map(|item| item.current_period_start);
+    let ends = items.filter_map(|item| item.current_period_end);
+    subscription::Model {
+        status: db::fit(view.status.as_deref().unwrap_or_default(), WORD),
+        current_period_start: at(begins.max()),
+        current_period_end: at(ends.min()),
+        trial_end: at(view.trial_end),
+        cancel_at: at(view.cancel_at),
+        cancel_at_period_end: view.cancel_at_period_end,
+        canceled_at: at(view.canceled_at),
+        ended_at: at(view.ended_at),
+        latest_invoice: view
+            .latest_invoice
+            .as_ref()
+            .map(|invoice| invoice.id().to_owned()),
+        asked_at,
+        updated_at: now,
+        ..row
+    }
+}
+
+/// What a subscription is of, as Stripe says, with our prices where they are ours.
+async fn items_of(
+    tx: &Tx,
+    row: &subscription::Model,
+    view: &SubscriptionView,
+) -> Result<Vec<subscription_item::Model>> {
+    let mut items = Vec::new();
+    for item in view.items.iter().flat_map(|items| &items.data) {
+        let ours = price_of(tx, row, item).await?;
+        items.push(subscription_item::Model {
+            subscription_id: row.id.clone(),
+            stripe_item: item.id.clone(),
+            stripe_price: item.price.id.clone(),
+            product_id: ours.as_ref().map(|price| price.product_id.clone()),
+            price_id: ours.map(|price| price.id),
+            unit_amount: item.price.unit_amount,
+            quantity: item.quantity.unwrap_or(1),
+        });
+    }
+    Ok(items)
+}
+
+async fn price_of(
+    tx: &Tx,
+    row: &subscription::Model,
+    item: &SubscriptionItemView,
+) -> Result<Option<price::Model>> {
+    use stripe_price::Column as S;
+    let copy = stripe_price::Entity::find()
+        .filter(S::StripePrice.eq(item.price.id.as_str()))
+        .filter(S::StripeAccount.eq(row.stripe_account.clone()))
+        .filter(S::Livemode.eq(row.livemode))
+        .one(tx)
+        .await?;
+    match copy {
+        Some(copy) => Ok(price::Entity::find_by_id(copy.price_id).one(tx).await?),
+        None => Ok(None),
+    }
+}
+
+/// The job: re-reads subscriptions whose period is over, and of which nothing was heard since.
+///
+/// # Errors
+/// The database failed.
+pub async fn sweep(app: &App) -> Result<()> {
+    let tx = app.db.begin_write().await?;
+    let stale = subscription::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("ended_at IS NULL"))
+        .filter(C::CurrentPeriodEnd.lt(tx.now().plus_ms(-STALE_MS)))
+        .filter(C::Livemode.eq(app.stripe.livemode()))
+        .order_by_asc(C::CurrentPeriodEnd)
+        .limit(SWEPT)
+        .all(&tx)
+        .await?;
+    let jobs: Vec<Job> = stale.into_iter().map(job).collect();
+    jobs::stage_all(&tx, &jobs).await?;
+    tx.commit().await
+}
+
+fn job(row: subscription::Model) -> Job {
+    Job::SyncSubscription {
+        account: row.stripe_account,
+        livemode: row.livemode,
+        subscription: row.stripe_subscription,
+    }
+}
