@@ -311,3 +311,42 @@ async fn a_period_is_one_order_whether_its_events_never_come_or_twice_and_backwa
     app.books_equal_stripe().await;
     assert_eq!(app.open_findings().await, vec![]);
 }
+
+#[tokio::test]
+async fn each_period_is_refunded_for_itself() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let bea = app.member("bea").await;
+    let coffee = app.product(&shop, 900, None).await;
+    let price = app.price(&shop, &coffee, 900).await;
+    let checkout = subscribe(&app, &bea, &price, 1).await;
+    app.pay(&checkout).await;
+    app.settle().await;
+    let (_, shop) = days(&app, 32, bea, shop).await;
+    for (n, order) in orders_of(&app, &shop).await.iter().enumerate() {
+        let mut body = json!({ "order_id": order["id"] });
+        if n == 0 {
+            body["amount"] = json!(400);
+        }
+        app.post("/v1/refunds", body)
+            .by(&shop.owner)
+            .expect(201)
+            .await;
+    }
+    app.settle().await;
+    let orders = orders_of(&app, &shop).await;
+    orders[0].has(json!({ "status": "paid", "amount_refunded": 400 }));
+    orders[1].has(json!({ "amount_refunded": 900 }));
+    for order in &orders {
+        let refunds = app.refunds(&shop, &text(order, "id")).await;
+        assert_eq!(refunds.len(), 1);
+        assert!(
+            text(&refunds[0], "stripe_refund").starts_with("re_"),
+            "{refunds:?}"
+        );
+    }
+    app.until_transactions_show(&shop.account).await;
+    app.settle().await;
+    app.books_equal_stripe().await;
+    assert_eq!(app.open_findings().await, vec![]);
+}
