@@ -382,3 +382,29 @@ async fn what_is_for_sale_and_in_which_quantity_is_checked_before_anybody_subscr
         .await;
     assert_eq!(check(5).await, fault(409, "product_archived", "price_id"));
 }
+
+#[tokio::test]
+async fn no_price_is_made_while_another_request_has_the_key() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let tea = app.product(&shop, 2500, None).await;
+    let body = body(&tea, json!({}));
+    let hash = souk::ids::sha256_hex(body.to_string().as_bytes());
+    let (owner, now) = (&shop.owner.id, app.app.clock.now().0);
+    app.sql(&format!(
+        "INSERT INTO idempotency_keys (id, scope, key, request_hash, resource_id, status, lease_until, created_at)
+         VALUES ('idk_1', '{owner} /v1/prices', 'busy', '{hash}', 'prc_resumed', NULL, {}, {now})",
+        now + 60_000
+    ))
+    .await;
+    let make = || {
+        let call = app.post("/v1/prices", body.clone());
+        call.by(&shop.owner).keyed("busy")
+    };
+    make().refused(409, "idempotency_in_flight").await;
+    assert_eq!(app.count("prices").await, 0);
+    app.advance(61).await;
+    let made = make().expect(201).await;
+    assert_eq!(made["id"], "prc_resumed");
+    app.settle().await;
+}
