@@ -1,5 +1,6 @@
 //! Effects of Stripe's events about subscriptions. They may come twice, late and in any order, so each has its subscription read again.
 
+use sea_orm::{ColumnTrait, QueryFilter};
 use souk_entity::payment;
 
 use crate::db::Tx;
@@ -8,8 +9,7 @@ use crate::jobs::{self, Job};
 use crate::stripe::views::InvoiceView;
 use crate::stripe::{Effect, Event, EventObject};
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use super::sync::payments_of;
 
 const NO_SUBSCRIPTION: Effect = Effect::Ignored("no subscription of ours");
 
@@ -20,18 +20,12 @@ pub async fn subscription(tx: &Tx, event: &Event) -> Result<Effect> {
 
 /// Stages a re-read of a subscription. One that began with a payment that isn't confirmed yet is read then.
 pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
-    use payment::Column as P;
     let (Some(account), Some(id)) = (&object.account, &object.id) else {
         return Ok(NO_SUBSCRIPTION);
     };
-    let known = payment::Entity::find()
-        .filter(Expr::cust("subscription IS NOT NULL"))
-        .filter(P::Subscription.eq(id.as_str()))
-        .filter(P::ChargeAccount.eq(account.clone()))
-        .filter(P::Livemode.eq(object.livemode))
-        .one(tx)
-        .await?;
-    if known.is_none() {
+    let here = payment::Column::ChargeAccount.eq(account.clone());
+    let known = payments_of(id, object.livemode).filter(here);
+    if known.one(tx).await?.is_none() {
         return Ok(NO_SUBSCRIPTION);
     }
     let job = Job::SyncSubscription {

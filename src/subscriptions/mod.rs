@@ -90,10 +90,12 @@ async fn find(app: &App, id: &str) -> Result<Option<subscription::Model>> {
     if let Some(row) = by_id.clone().one(&app.db.read).await? {
         return Ok(Some(row));
     }
-    let Some(account) = sync::account_of(&app.db.read, id, app.stripe.livemode()).await? else {
+    let livemode = app.stripe.livemode();
+    let first = sync::payments_of(id, livemode).one(&app.db.read).await?;
+    let Some(first) = first else {
         return Ok(None);
     };
-    sync(app, &account, app.stripe.livemode(), id).await?;
+    sync(app, &first.charge_account, livemode, id).await?;
     Ok(by_id.one(&app.db.read).await?)
 }
 

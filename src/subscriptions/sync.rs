@@ -3,22 +3,21 @@
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Select,
 };
-use souk_entity::payment::PaymentStatus;
+use souk_entity::order::OrderStatus;
 use souk_entity::subscription::{self, Column as C};
-use souk_entity::{
-    AccountId, Timestamp, order, payment, payment_order, price, stripe_price, subscription_item,
-};
+use souk_entity::{AccountId, Timestamp, order, payment, payment_order, subscription_item};
 
 use crate::app::App;
+use crate::catalog::prices;
 use crate::customers;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::jobs::{self, Job};
 use crate::stripe::requests::subscriptions as requests;
-use crate::stripe::views::{Expandable, IdView, SubscriptionItemView, SubscriptionView};
+use crate::stripe::views::{Expandable, IdView, SubscriptionView};
 
 /// The most characters of one of Stripe's words.
 const WORD: usize = 255;
@@ -27,29 +26,23 @@ const WORD: usize = 255;
 const STALE_MS: i64 = 3 * 3_600_000;
 /// How many are looked at by one sweep.
 const SWEPT: u64 = 500;
+/// Of an account that has disconnected nothing can be read.
+const IS_CONNECTED: &str = "NOT EXISTS (SELECT 1 FROM sellers s \
+    WHERE s.stripe_account = subscriptions.stripe_account AND s.deauthorized_at IS NOT NULL)";
 
-/// The account of the payment with which a subscription began. None: it is none of ours, or not confirmed yet.
-///
-/// # Errors
-/// The database failed.
-pub(super) async fn account_of<D: ConnectionTrait>(
-    db: &D,
-    id: &str,
-    livemode: bool,
-) -> Result<Option<AccountId>> {
+/// The payments of a subscription, oldest first. There is none of one that is none of ours, or isn't confirmed yet.
+pub(super) fn payments_of(id: &str, livemode: bool) -> Select<payment::Entity> {
     use payment::Column as P;
-    let first = payment::Entity::find()
+    payment::Entity::find()
         // As the index says it, word for word, so that SQLite sees that it will do.
         .filter(Expr::cust("subscription IS NOT NULL"))
         .filter(P::Subscription.eq(id))
         .filter(P::Livemode.eq(livemode))
-        .filter(P::Status.eq(PaymentStatus::Paid))
-        .one(db)
-        .await?;
-    Ok(first.map(|payment| payment.charge_account))
+        .order_by_asc(P::Id)
 }
 
-/// The job: re-reads a subscription from Stripe. It may be none of ours.
+/// The job: re-reads a subscription from Stripe. It may be none of ours. One whose first order was not sold is ended there: its buyer
+/// gets their money back, and would go on paying.
 ///
 /// # Errors
 /// Stripe has not answered or refuses.
@@ -57,6 +50,47 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> R
     if app.stripe.livemode() != livemode {
         return Ok(());
     }
+    mirror(app, account, livemode, id).await?;
+    let row = by_stripe_id(&app.db.read, (account, livemode), id).await?;
+    match row {
+        Some(row) if row.ended_at.is_none() && was_not_sold(app, &row).await? => {
+            // Twice does no harm, so each request has a new key: under an old one Stripe could repeat a saved 500.
+            let key = format!("end:{}", ids::random_token());
+            let scope = app.stripe.at(account);
+            let _: SubscriptionView = scope.post(&requests::cancel(id), &key).await?;
+            mirror(app, account, livemode, id).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A subscription by Stripe's id.
+async fn by_stripe_id<D: ConnectionTrait>(
+    db: &D,
+    (account, livemode): (&AccountId, bool),
+    id: &str,
+) -> Result<Option<subscription::Model>> {
+    Ok(of_stripe_id(account, livemode, id).one(db).await?)
+}
+
+fn of_stripe_id(account: &AccountId, livemode: bool, id: &str) -> Select<subscription::Entity> {
+    subscription::Entity::find()
+        .filter(C::StripeSubscription.eq(id))
+        .filter(C::StripeAccount.eq(account.clone()))
+        .filter(C::Livemode.eq(livemode))
+}
+
+/// Whether the order with which it began was sold out, or had ended before it was paid.
+async fn was_not_sold(app: &App, row: &subscription::Model) -> Result<bool> {
+    let order = order::Entity::find_by_id(row.order_id.clone());
+    let order = order.one(&app.db.read).await?;
+    Ok(order.is_some_and(|order| {
+        order.refund_reason.is_some() || order.status == OrderStatus::CancelledSoldOut
+    }))
+}
+
+/// Reads a subscription, and brings it to its row.
+async fn mirror(app: &App, account: &AccountId, livemode: bool, id: &str) -> Result<()> {
     let asked_at = app.clock.now();
     let view: SubscriptionView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
     let tx = app.db.begin_write().await?;
@@ -109,10 +143,7 @@ async fn lock_or_insert(
     view: &SubscriptionView,
 ) -> Result<Option<subscription::Model>> {
     let locked = || {
-        subscription::Entity::find()
-            .filter(C::StripeSubscription.eq(view.id.as_str()))
-            .filter(C::StripeAccount.eq(account.clone()))
-            .filter(C::Livemode.eq(livemode))
+        of_stripe_id(account, livemode, &view.id)
             .lock_exclusive()
             .one(tx)
     };
@@ -169,15 +200,8 @@ async fn first_order(
     livemode: bool,
     id: &str,
 ) -> Result<Option<order::Model>> {
-    use payment::Column as P;
-    let first = payment::Entity::find()
-        .filter(Expr::cust("subscription IS NOT NULL"))
-        .filter(P::Subscription.eq(id))
-        .filter(P::ChargeAccount.eq(account.clone()))
-        .filter(P::Livemode.eq(livemode))
-        .order_by_asc(P::Id)
-        .one(tx)
-        .await?;
+    let here = payment::Column::ChargeAccount.eq(account.clone());
+    let first = payments_of(id, livemode).filter(here).one(tx).await?;
     let Some(first) = first else {
         return Ok(None);
     };
@@ -226,9 +250,10 @@ async fn items_of(
     row: &subscription::Model,
     view: &SubscriptionView,
 ) -> Result<Vec<subscription_item::Model>> {
+    let at = (&row.stripe_account, row.livemode);
     let mut items = Vec::new();
     for item in view.items.iter().flat_map(|items| &items.data) {
-        let ours = price_of(tx, row, item).await?;
+        let ours = prices::at_stripe::by_stripe_id(tx, at, &item.price.id).await?;
         items.push(subscription_item::Model {
             subscription_id: row.id.clone(),
             stripe_item: item.id.clone(),
@@ -242,24 +267,6 @@ async fn items_of(
     Ok(items)
 }
 
-async fn price_of(
-    tx: &Tx,
-    row: &subscription::Model,
-    item: &SubscriptionItemView,
-) -> Result<Option<price::Model>> {
-    use stripe_price::Column as S;
-    let copy = stripe_price::Entity::find()
-        .filter(S::StripePrice.eq(item.price.id.as_str()))
-        .filter(S::StripeAccount.eq(row.stripe_account.clone()))
-        .filter(S::Livemode.eq(row.livemode))
-        .one(tx)
-        .await?;
-    match copy {
-        Some(copy) => Ok(price::Entity::find_by_id(copy.price_id).one(tx).await?),
-        None => Ok(None),
-    }
-}
-
 /// The job: re-reads subscriptions whose period is over, and of which nothing was heard since.
 ///
 /// # Errors
@@ -270,8 +277,11 @@ pub async fn sweep(app: &App) -> Result<()> {
         // As the index says it, word for word, so that SQLite sees that it will do.
         .filter(Expr::cust("ended_at IS NULL"))
         .filter(C::CurrentPeriodEnd.lt(tx.now().plus_ms(-STALE_MS)))
+        // The period of one that is paused or unpaid stays over: it lets the others have their turn.
+        .filter(C::AskedAt.lt(tx.now().plus_ms(-STALE_MS)))
         .filter(C::Livemode.eq(app.stripe.livemode()))
-        .order_by_asc(C::CurrentPeriodEnd)
+        .filter(Expr::cust(IS_CONNECTED))
+        .order_by_asc(C::AskedAt)
         .limit(SWEPT)
         .all(&tx)
         .await?;

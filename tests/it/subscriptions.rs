@@ -350,3 +350,69 @@ async fn each_period_is_refunded_for_itself() {
     app.books_equal_stripe().await;
     assert_eq!(app.open_findings().await, vec![]);
 }
+
+#[tokio::test]
+async fn whoever_came_too_late_gets_their_money_back_and_no_subscription() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let (bea, sam) = (app.member("bea").await, app.member("sam").await);
+    let box_of_tea = app.product(&shop, 900, Some(1)).await;
+    let price = app.price(&shop, &box_of_tea, 900).await;
+    let first = subscribe(&app, &bea, &price, 1).await;
+    let late = subscribe(&app, &sam, &price, 1).await;
+    for checkout in [&first, &late] {
+        app.pay(checkout).await;
+        app.settle().await;
+    }
+    only(&app, &bea).await.has(json!({ "status": "active" }));
+    let ended = only(&app, &sam).await;
+    ended.has(json!({ "status": "canceled", "order_id": late.order }));
+    access(&app, &sam, &ended)
+        .await
+        .has(json!({ "entitled": false, "reason": "ended" }));
+    let due = "orders WHERE refund_reason = 'oversold'";
+    assert_eq!(app.count(due).await, 1);
+    let (_, shop) = days(&app, 35, bea, shop).await;
+    let orders = orders_of(&app, &shop).await;
+    assert_eq!(
+        orders.len(),
+        3,
+        "two of the first, one of the other: {orders:?}"
+    );
+    let refunds = app.refunds(&shop, &late.order).await;
+    assert_eq!(refunds.len(), 1);
+    refunds[0].has(json!({ "amount": 900 }));
+    app.until_transactions_show(&shop.account).await;
+    app.settle().await;
+    app.books_equal_stripe().await;
+    assert_eq!(app.open_findings().await, vec![]);
+}
+
+#[tokio::test]
+async fn an_invoice_with_a_copied_mark_waits_for_nothing() {
+    let app = TestApp::start().await;
+    let shop = app.shop("mira").await;
+    let bea = app.member("bea").await;
+    let coffee = app.product(&shop, 900, None).await;
+    let price = app.price(&shop, &coffee, 900).await;
+    let checkout = subscribe(&app, &bea, &price, 1).await;
+    app.pay(&checkout).await;
+    app.settle().await;
+    app.advance(31 * DAY).await;
+    app.advance(DAY).await;
+    let events = app.intercept().await;
+    let paid = events.iter().find(|event| event["type"] == "invoice.paid");
+    let mut forged = paid.expect("a renewal").clone();
+    forged["id"] = json!("evt_forged");
+    let invoice = &mut forged["data"]["object"];
+    invoice["id"] = json!("in_forged");
+    invoice["parent"]["subscription_details"]["subscription"] = json!("sub_forged");
+    assert_eq!(app.deliver(&forged).await, "ignored");
+    for event in &events {
+        app.deliver(event).await;
+    }
+    app.settle().await;
+    assert_eq!(app.count("orders WHERE status = 'paid'").await, 2);
+    let payments = "payments WHERE stripe_object = 'in_forged'";
+    assert_eq!(app.count(payments).await, 0);
+}

@@ -32,7 +32,7 @@ use crate::stripe::views::RefundView;
 use crate::stripe::{IdempotentCreate, key_until};
 use crate::{audit, ids, money};
 
-use super::{attempts_text, disputes, fees, lock_payment, payments_of_order, shares};
+use super::{attempts_text, disputes, fees, lock_payment, payments_of_order, reread, shares};
 use disputed::{payment_disputed, ready_to_send};
 use plan::{Plan, reserved};
 
@@ -245,10 +245,17 @@ pub async fn send(app: &App, id: &RefundId) -> Result<()> {
     let Some((refund, payment)) = ready_to_send(app, id).await? else {
         return Ok(());
     };
-    let intent = payment
-        .payment_intent
-        .clone()
-        .ok_or_else(|| Error::internal("a paid payment without an intent"))?;
+    let intent = match payment.payment_intent.clone() {
+        Some(intent) => Some(intent),
+        // That of a subscription's first period shows only in its invoice, which may not have been read yet.
+        None => {
+            reread::confirm_now(app, &payment.id)
+                .await?
+                .0
+                .payment_intent
+        }
+    };
+    let intent = intent.ok_or_else(|| Error::internal("a paid payment without an intent"))?;
     // Ours goes back by fee refunds of ours, once this has succeeded.
     let fee_back = payment.application_fee > 0 && !fees::are_returned_by_us(&payment)?;
     let create = request::create(

@@ -1,159 +1,30 @@
-//! Invoices of subscriptions (docs.stripe.com/billing/invoices/subscription). The first one belongs to the session that began the
-//! subscription. Each later one that is paid is an order and a payment of its own, which come with it and are confirmed as any other.
+//! The order and the payment of each later period of a subscription, which come with its paid invoice.
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveEnum, ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveEnum, EntityTrait};
 use serde_json::json;
 use souk_entity::order::OrderStatus;
 use souk_entity::payment::{CaptureMethod, ChargeType, PaymentKind, PaymentStatus};
 use souk_entity::{
-    AccountId, OrderId, OrderLineId, PaymentId, ProductId, SellerId, Timestamp, UserId, payment,
+    AccountId, OrderEventId, OrderId, OrderLineId, PaymentId, ProductId, SellerId, Timestamp,
+    UserId, payment,
 };
 
-use crate::app::App;
 use crate::db::set_wise::{SetWise, read_in_order};
 use crate::db::{self, Tx};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ids;
 use crate::jobs::{self, Job};
 use crate::money::FeeRule;
-use crate::stripe::requests::invoices as requests;
 use crate::stripe::views::{Expandable, IdView, InvoiceLineView, InvoiceView};
-use crate::stripe::{Effect, Event, EventObject};
 
-use super::checkout::METADATA_PAYMENT;
-use super::confirm::confirm;
-use super::events::PLATFORM;
-use super::snapshot::{PaymentSnapshot, SnapshotStatus, StripeObject};
-
-const OF_ITS_SESSION: Effect = Effect::Ignored(
-    "the session that began the subscription tells what happens to its first invoice",
-);
-const NOTHING_PAID: Effect = Effect::Ignored("it bills nothing: a trial, or a credit");
+use super::super::checkout::METADATA_PAYMENT;
+use super::super::snapshot::{SnapshotStatus, StripeObject};
+use super::Paid;
 
 /// The most characters of the name of a line.
 const NAME_LIMIT: usize = 250;
-
-/// An invoice that was paid, and what it becomes.
-struct Paid {
-    view: InvoiceView,
-    snapshot: PaymentSnapshot,
-}
-
-impl Paid {
-    /// `billing_reason` of the first invoice of a subscription.
-    fn begins(&self) -> bool {
-        self.view.billing_reason.as_deref() == Some("subscription_create")
-    }
-
-    /// Whether there is something that somebody has bought. Of a credit the customer's balance keeps the money.
-    fn sells(&self) -> bool {
-        let totals = &self.snapshot.totals;
-        totals.subtotal > 0 && totals.total >= 0
-    }
-}
-
-/// `invoice.paid`: confirms each event's invoice, and writes the order and the payment of a period before that.
-///
-/// # Errors
-/// An event without an invoice or a mode, and the errors of `confirm`.
-pub async fn paid(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
-    let mut invoices = Vec::with_capacity(events.len());
-    for event in events {
-        invoices.push(match &event.account {
-            Some(account) => {
-                let view = event.object::<InvoiceView>()?;
-                let snapshot = PaymentSnapshot::of_invoice(account, event.livemode()?, &view)?;
-                Some(Paid { view, snapshot })
-            }
-            None => None,
-        });
-    }
-    confirm_all(tx, invoices).await
-}
-
-/// Confirms invoices of sellers' accounts. Returns the effects in their order.
-async fn confirm_all(tx: &Tx, invoices: Vec<Option<Paid>>) -> Result<Vec<Effect>> {
-    let known: Vec<&Paid> = invoices.iter().flatten().collect();
-    let waiting = insert(tx, &known).await?;
-    let mut effects = Vec::with_capacity(invoices.len());
-    let mut snapshots = Vec::new();
-    for invoice in invoices {
-        effects.push(match invoice {
-            None => Some(PLATFORM),
-            Some(paid) if paid.begins() => Some(OF_ITS_SESSION),
-            Some(paid) if paid.snapshot.subscription.is_some() && !paid.sells() => {
-                Some(NOTHING_PAID)
-            }
-            Some(paid) => match waiting.get(&paid.snapshot.object) {
-                Some(subscription) => Some(Effect::Deferred {
-                    waits_for: subscription.clone(),
-                }),
-                None => {
-                    snapshots.push(paid.snapshot);
-                    None
-                }
-            },
-        });
-    }
-    let mut confirmed = confirm(tx, &snapshots).await?.into_iter();
-    let effects = effects.into_iter().map(|known| {
-        let effect = known.or_else(|| confirmed.next());
-        effect.ok_or_else(|| Error::internal("an invoice without an effect"))
-    });
-    effects.collect()
-}
-
-/// Stages a read of an invoice, of which nothing but its id is known.
-///
-/// # Errors
-/// The database failed.
-pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
-    let (Some(account), Some(invoice)) = (&object.account, &object.id) else {
-        return Ok(PLATFORM);
-    };
-    let job = Job::SyncInvoice {
-        account: account.clone(),
-        livemode: object.livemode,
-        invoice: invoice.clone(),
-    };
-    jobs::stage(tx, &job).await?;
-    Ok(Effect::Applied)
-}
-
-/// The job: reads an invoice from Stripe, unless its payment is confirmed already, and confirms it. It may be none of ours.
-///
-/// # Errors
-/// Stripe has not answered or refuses, or the invoice waits for its subscription.
-pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> Result<()> {
-    use payment::Column as P;
-    if app.stripe.livemode() != livemode {
-        return Ok(());
-    }
-    let confirmed = payment::Entity::find()
-        // As the index says it, word for word, so that SQLite sees that it will do.
-        .filter(Expr::cust("stripe_invoice IS NOT NULL"))
-        .filter(P::StripeInvoice.eq(id))
-        .filter(P::ChargeAccount.eq(account.clone()))
-        .filter(P::Livemode.eq(livemode))
-        .filter(P::Status.eq(PaymentStatus::Paid));
-    if confirmed.one(&app.db.read).await?.is_some() {
-        return Ok(());
-    }
-    let view: InvoiceView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
-    let snapshot = PaymentSnapshot::of_invoice(account, livemode, &view)?;
-    let tx = app.db.begin_write().await?;
-    let effects = confirm_all(&tx, vec![Some(Paid { view, snapshot })]).await?;
-    tx.commit().await?;
-    match effects.as_slice() {
-        [Effect::Deferred { waits_for }] => Err(Error::internal(format!(
-            "{id} waits for {waits_for}, which is read first"
-        ))),
-        _ => Ok(()),
-    }
-}
 
 /// A subscription of ours, and what its orders have of its first one.
 struct SubscribedRow {
@@ -324,7 +195,7 @@ struct Line {
 
 /// Writes the order and the payment of each invoice that is a later one of a subscription of ours, once. Answers the invoices that
 /// wait for their subscription, which Stripe is asked about now.
-async fn insert(tx: &Tx, invoices: &[&Paid]) -> Result<HashMap<StripeObject, String>> {
+pub(super) async fn insert(tx: &Tx, invoices: &[&Paid]) -> Result<HashMap<StripeObject, String>> {
     let later = invoices
         .iter()
         .filter(|one| one.snapshot.status == SnapshotStatus::Paid && !one.begins() && one.sells());
@@ -345,25 +216,50 @@ async fn insert(tx: &Tx, invoices: &[&Paid]) -> Result<HashMap<StripeObject, Str
     let products = products(tx, &later).await?;
     let mut new = Vec::new();
     let mut waiting = HashMap::new();
+    let mut reads = Vec::new();
     for (at, one, subscription) in later {
         match rows.get(&at) {
             Some(row) => new.push((one, subscription, row)),
-            // The mark is only a hint, so Stripe is asked whose it is, and waited for.
-            None if one.view.subscription_mark(METADATA_PAYMENT).is_some() => {
+            // Stripe is asked whose it is, and waited for.
+            None if may_be_ours(tx, one, subscription).await? => {
                 let object = &one.snapshot.object;
-                let job = Job::SyncSubscription {
+                reads.push(Job::SyncSubscription {
                     account: object.account.clone(),
                     livemode: object.livemode,
                     subscription: subscription.to_owned(),
-                };
-                jobs::stage(tx, &job).await?;
+                });
                 waiting.insert(object.clone(), subscription.to_owned());
             }
             None => {}
         }
     }
     write(tx, &new, &products).await?;
+    jobs::stage_all(tx, &reads).await?;
     Ok(waiting)
+}
+
+/// Whether an invoice's subscription, which nobody has read yet, may have begun with a payment of ours. Its mark is only a hint:
+/// somebody else may have made it, or have copied it from a payment that has begun another subscription, or ended without one.
+async fn may_be_ours(tx: &Tx, one: &Paid, subscription: &str) -> Result<bool> {
+    let Some(marked) = one.view.subscription_mark(METADATA_PAYMENT) else {
+        return Ok(false);
+    };
+    let object = &one.snapshot.object;
+    let payment = payment::Entity::find_by_id(PaymentId(marked))
+        .one(tx)
+        .await?;
+    let payment = payment.filter(|payment| {
+        payment.charge_account == object.account && payment.livemode == object.livemode
+    });
+    Ok(
+        payment.is_some_and(|payment| match payment.subscription.as_deref() {
+            Some(begun) => begun == subscription,
+            None => matches!(
+                payment.status,
+                PaymentStatus::Pending | PaymentStatus::Processing
+            ),
+        }),
+    )
 }
 
 /// The products that the invoices' prices are of, by price, account and mode.
@@ -547,7 +443,7 @@ type LineRow = (
 struct Rows {
     lines: Vec<LineRow>,
     shares: Vec<(PaymentId, OrderId, i64, i64)>,
-    timeline: Vec<(souk_entity::OrderEventId, OrderId, String)>,
+    timeline: Vec<(OrderEventId, OrderId, String)>,
 }
 
 impl Rows {

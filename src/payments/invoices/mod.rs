@@ -1,0 +1,145 @@
+//! Invoices of subscriptions (docs.stripe.com/billing/invoices/subscription). The first one belongs to the session that began the
+//! subscription. Each later one that is paid is an order and a payment of its own, which come with it and are confirmed as any other.
+
+mod periods;
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use souk_entity::payment::PaymentStatus;
+use souk_entity::{AccountId, payment};
+
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::jobs::{self, Job};
+use crate::stripe::requests::invoices as requests;
+use crate::stripe::views::InvoiceView;
+use crate::stripe::{Effect, Event, EventObject};
+
+use super::confirm::confirm;
+use super::events::PLATFORM;
+use super::snapshot::PaymentSnapshot;
+
+const OF_ITS_SESSION: Effect = Effect::Ignored(
+    "the session that began the subscription tells what happens to its first invoice",
+);
+const NOTHING_PAID: Effect = Effect::Ignored("it bills nothing: a trial, or a credit");
+
+/// An invoice that was paid, and what it becomes.
+struct Paid {
+    view: InvoiceView,
+    snapshot: PaymentSnapshot,
+}
+
+impl Paid {
+    /// `billing_reason` of the first invoice of a subscription.
+    fn begins(&self) -> bool {
+        self.view.billing_reason.as_deref() == Some("subscription_create")
+    }
+
+    /// Whether there is something that somebody has bought. Of a credit the customer's balance keeps the money.
+    fn sells(&self) -> bool {
+        let totals = &self.snapshot.totals;
+        totals.subtotal > 0 && totals.total >= 0
+    }
+}
+
+/// `invoice.paid`: confirms each event's invoice, and writes the order and the payment of a period before that.
+///
+/// # Errors
+/// An event without an invoice or a mode, and the errors of `confirm`.
+pub async fn paid(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
+    let mut invoices = Vec::with_capacity(events.len());
+    for event in events {
+        invoices.push(match &event.account {
+            Some(account) => {
+                let view = event.object::<InvoiceView>()?;
+                let snapshot = PaymentSnapshot::of_invoice(account, event.livemode()?, &view)?;
+                Some(Paid { view, snapshot })
+            }
+            None => None,
+        });
+    }
+    confirm_all(tx, invoices).await
+}
+
+/// Confirms invoices of sellers' accounts. Returns the effects in their order.
+async fn confirm_all(tx: &Tx, invoices: Vec<Option<Paid>>) -> Result<Vec<Effect>> {
+    let known: Vec<&Paid> = invoices.iter().flatten().collect();
+    let waiting = periods::insert(tx, &known).await?;
+    let mut effects = Vec::with_capacity(invoices.len());
+    let mut snapshots = Vec::new();
+    for invoice in invoices {
+        effects.push(match invoice {
+            None => Some(PLATFORM),
+            Some(paid) if paid.begins() => Some(OF_ITS_SESSION),
+            Some(paid) if paid.snapshot.subscription.is_some() && !paid.sells() => {
+                Some(NOTHING_PAID)
+            }
+            Some(paid) => match waiting.get(&paid.snapshot.object) {
+                Some(subscription) => Some(Effect::Deferred {
+                    waits_for: subscription.clone(),
+                }),
+                None => {
+                    snapshots.push(paid.snapshot);
+                    None
+                }
+            },
+        });
+    }
+    let mut confirmed = confirm(tx, &snapshots).await?.into_iter();
+    let effects = effects.into_iter().map(|known| {
+        let effect = known.or_else(|| confirmed.next());
+        effect.ok_or_else(|| Error::internal("an invoice without an effect"))
+    });
+    effects.collect()
+}
+
+/// Stages a read of an invoice, of which nothing but its id is known.
+///
+/// # Errors
+/// The database failed.
+pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
+    let (Some(account), Some(invoice)) = (&object.account, &object.id) else {
+        return Ok(PLATFORM);
+    };
+    let job = Job::SyncInvoice {
+        account: account.clone(),
+        livemode: object.livemode,
+        invoice: invoice.clone(),
+    };
+    jobs::stage(tx, &job).await?;
+    Ok(Effect::Applied)
+}
+
+/// The job: reads an invoice from Stripe, unless its payment is confirmed already, and confirms it. It may be none of ours.
+///
+/// # Errors
+/// Stripe has not answered or refuses, or the invoice waits for its subscription.
+pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> Result<()> {
+    use payment::Column as P;
+    if app.stripe.livemode() != livemode {
+        return Ok(());
+    }
+    let confirmed = payment::Entity::find()
+        // As the index says it, word for word, so that SQLite sees that it will do.
+        .filter(Expr::cust("stripe_invoice IS NOT NULL"))
+        .filter(P::StripeInvoice.eq(id))
+        .filter(P::ChargeAccount.eq(account.clone()))
+        .filter(P::Livemode.eq(livemode))
+        .filter(P::Status.eq(PaymentStatus::Paid));
+    if confirmed.one(&app.db.read).await?.is_some() {
+        return Ok(());
+    }
+    let view: InvoiceView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
+    let snapshot = PaymentSnapshot::of_invoice(account, livemode, &view)?;
+    let tx = app.db.begin_write().await?;
+    let effects = confirm_all(&tx, vec![Some(Paid { view, snapshot })]).await?;
+    tx.commit().await?;
+    match effects.as_slice() {
+        [Effect::Deferred { waits_for }] => Err(Error::internal(format!(
+            "{id} waits for {waits_for}, which is read first"
+        ))),
+        _ => Ok(()),
+    }
+}
