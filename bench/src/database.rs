@@ -196,6 +196,56 @@ const COUNTS: [Count; 14] = [
     ),
 ];
 
+/// What it holds once a period of each subscription was renewed. Each had an order before.
+const RENEWED: [Count; 9] = [
+    (
+        |n| 2 * n,
+        "orders that are paid",
+        "SELECT count(*) FROM orders WHERE status = 'paid'",
+    ),
+    (
+        |n| n,
+        "invoices that are paid in full",
+        "SELECT count(*) FROM payments WHERE kind = 'invoice' AND status = 'paid' AND amount_paid = amount_subtotal",
+    ),
+    (
+        |n| n,
+        "subscriptions with a second order",
+        "SELECT count(*) FROM (SELECT p.subscription FROM payments p JOIN payment_orders x ON x.payment_id = p.id
+           GROUP BY p.subscription HAVING count(DISTINCT x.order_id) = 2) renewed",
+    ),
+    (
+        |_| 0,
+        "order lines with a sale",
+        "SELECT count(*) FROM stock_movements WHERE reason = 'sale'",
+    ),
+    (
+        |n| n,
+        "timelines that say paid",
+        "SELECT count(DISTINCT order_id) FROM order_events WHERE kind = 'paid'",
+    ),
+    (
+        |n| n,
+        "events processed",
+        "SELECT count(*) FROM inbox_events WHERE state = 'processed'",
+    ),
+    (
+        |n| 2 * n,
+        "mails staged",
+        "SELECT count(*) FROM jobs WHERE kind = 'mail'",
+    ),
+    (
+        |_| 0,
+        "jobs that are dead",
+        "SELECT count(*) FROM jobs WHERE state = 'dead'",
+    ),
+    (
+        |_| 0,
+        "jobs that have failed once",
+        "SELECT count(*) FROM jobs WHERE last_error IS NOT NULL",
+    ),
+];
+
 /// A database of one measurement.
 pub struct Fresh {
     /// Its `DATABASE_URL`.
@@ -207,19 +257,28 @@ pub struct Fresh {
 
 impl Fresh {
     /// Writes a seller with `products` products, that have `orders` units together, and as many orders of one unit each,
-    /// every one waiting with its session or intent stored. `products` divides `orders`.
+    /// every one waiting with its session or intent stored, or the first of a subscription. `products` divides `orders`.
     pub async fn fill(&self, way: Way, orders: u32, products: u32) -> Result<(), Failure> {
         for sql in fixtures(way, orders, products)? {
             self.db.execute_unprepared(&sql).await?;
+        }
+        if way == Way::Renewal {
+            for sql in subscribed(orders)? {
+                self.db.execute_unprepared(&sql).await?;
+            }
         }
         self.db.execute_unprepared("ANALYZE").await?;
         Ok(())
     }
 
     /// Checks that exactly these orders were paid, once, with everything that follows from it.
-    pub async fn check(&self, orders: u32) -> Result<(), Failure> {
+    pub async fn check(&self, way: Way, orders: u32) -> Result<(), Failure> {
         let mut faults = Vec::new();
-        for (wanted, what, sql) in COUNTS {
+        let counts = match way {
+            Way::Renewal => RENEWED.as_slice(),
+            Way::Session | Way::Intent => COUNTS.as_slice(),
+        };
+        for (wanted, what, sql) in counts {
             let wanted = wanted(i64::from(orders));
             let found = one::<i64>(&self.db, sql).await?;
             if found != wanted {
@@ -334,11 +393,12 @@ fn fixtures(way: Way, orders: u32, products: u32) -> Result<Vec<String>, Failure
     );
     let id = |prefix: &str| format!("'{prefix}' || i");
     let (order, line, payment) = (id(prefix::ORDER), id(prefix::LINE), id(prefix::PAYMENT));
-    let (object, opened) = (id(way.prefix()), id(&format!("{}c", prefix::ORDER_EVENT)));
-    let kind = match way {
-        Way::Session => "session",
-        Way::Intent => "intent",
+    // A subscription begins with a session.
+    let (kind, object) = match way {
+        Way::Session | Way::Renewal => ("session", id(prefix::SESSION)),
+        Way::Intent => ("intent", id(prefix::INTENT)),
     };
+    let opened = id(&format!("{}c", prefix::ORDER_EVENT));
     Ok(vec![
         format!("INSERT INTO users (id, email, name, password_hash, role, created_at, updated_at)
             VALUES ('{user}', 'seller@example.com', 'Bench', '-', 'member', {now}, {now})"),
@@ -378,6 +438,54 @@ fn fixtures(way: Way, orders: u32, products: u32) -> Result<Vec<String>, Failure
         each(
             "payment_orders (payment_id, order_id, amount_subtotal, application_fee)",
             &format!("{payment}, {order}, {AMOUNT}, 250"),
+        ),
+    ])
+}
+
+/// As many subscriptions of one buyer, each begun by one of the orders, which is paid.
+fn subscribed(orders: u32) -> Result<Vec<String>, Failure> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let now = i64::try_from(since_1970.as_millis())?;
+    let next_month = now + 30 * 86_400_000;
+    let (from, to) = (number(0), number(orders));
+    let each = |table: &str, row: &str| {
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT {from} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {to})
+             INSERT INTO {table} SELECT {row} FROM n"
+        )
+    };
+    let one = |prefix: &str| format!("'{prefix}{from}'");
+    let (price, product) = (one(prefix::PRICE), one(prefix::PRODUCT));
+    let own = |prefix: &str| format!("'{prefix}' || i");
+    let (id, subscription, order) = (
+        own(prefix::SUBSCRIBED),
+        own(prefix::SUBSCRIPTION),
+        own(prefix::ORDER),
+    );
+    let sessions = prefix::SESSION.len() + 1;
+    Ok(vec![
+        format!("INSERT INTO prices (id, product_id, unit_amount, \"interval\", interval_count, active, created_at, updated_at)
+            VALUES ({price}, {product}, {AMOUNT}, 'month', 1, true, {now}, {now})"),
+        format!("INSERT INTO stripe_prices (id, price_id, stripe_account, livemode, stripe_product, stripe_price, active, key_number,
+                key_until, created_at, updated_at)
+            VALUES ('spr_bench', {price}, '{ACCOUNT}', false, {product}, 'price_1Bench0000000000', true, 1, 0, {now}, {now})"),
+        format!("INSERT INTO customers (id, user_id, stripe_account, livemode, stripe_customer, email, metadata, unsent, revision,
+                key_number, key_until, created_at, updated_at)
+            VALUES ('cst_bench', 'usr_bench', '{ACCOUNT}', false, 'cus_Bench000000000', 'buyer@example.com', '{{}}', '{{}}', 0, 1, 0,
+                {now}, {now})"),
+        "UPDATE orders SET status = 'paid'".to_owned(),
+        format!("UPDATE payments SET status = 'paid', amount_paid = {AMOUNT}, customer = 'cus_Bench000000000', fee_bps = 1000,
+                subscription = '{}' || substr(stripe_object, {sessions})", prefix::SUBSCRIPTION),
+        format!("UPDATE payment_orders SET amount_paid = {AMOUNT}"),
+        each(
+            "subscriptions (id, stripe_subscription, stripe_account, livemode, seller_id, customer_id, order_id, status, currency,
+                current_period_start, current_period_end, cancel_at_period_end, asked_at, created_at, updated_at)",
+            &format!("{id}, {subscription}, '{ACCOUNT}', false, 'sel_bench', 'cst_bench', {order}, 'active', 'eur', {now},
+                {next_month}, false, {now}, {now}, {now}"),
+        ),
+        each(
+            "subscription_items (subscription_id, stripe_item, stripe_price, price_id, product_id, unit_amount, quantity)",
+            &format!("{id}, 'si_Bench' || i, 'price_1Bench0000000000', {price}, {product}, {AMOUNT}, 1"),
         ),
     ])
 }

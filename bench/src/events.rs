@@ -1,4 +1,5 @@
-//! The events that are sent: each says that the session or the intent of one order of the prepared database is paid.
+//! The events that are sent: each says that the session or the intent of one order of the prepared database is paid, or the next
+//! period of one subscription.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,11 +25,15 @@ pub mod prefix {
     pub const EVENT: &str = "evt_1Bench0000000000";
     pub const SESSION: &str = "cs_test_a1bench00000000000000000000000000000000000000000000000000";
     pub const INTENT: &str = "pi_3Bench0000000000";
+    pub const INVOICE: &str = "in_1Bench0000000000";
+    pub const SUBSCRIPTION: &str = "sub_1Bench0000000000";
     pub const CHARGE: &str = "ch_3Bench0000000000";
     pub const ORDER: &str = "ord_0190000000000000000000000";
     pub const LINE: &str = "oln_0190000000000000000000000";
     pub const PAYMENT: &str = "pay_0190000000000000000000000";
     pub const PRODUCT: &str = "prd_0190000000000000000000000";
+    pub const PRICE: &str = "prc_0190000000000000000000000";
+    pub const SUBSCRIBED: &str = "sbn_0190000000000000000000000";
     pub const ORDER_EVENT: &str = "oev_0190000000000000000000000";
 }
 
@@ -42,6 +47,8 @@ pub fn id(prefix: &str, i: u32) -> String {
 pub enum Way {
     Session,
     Intent,
+    /// The invoice of a later period. The order comes with it.
+    Renewal,
 }
 
 impl Way {
@@ -50,6 +57,7 @@ impl Way {
         match self {
             Self::Session => prefix::SESSION,
             Self::Intent => prefix::INTENT,
+            Self::Renewal => prefix::INVOICE,
         }
     }
 }
@@ -58,6 +66,7 @@ impl Way {
 pub struct Events {
     session: Value,
     intent: Value,
+    invoice: Value,
     created: u64,
 }
 
@@ -74,10 +83,12 @@ impl Events {
     pub fn new() -> Result<Self, Failure> {
         let session = serde_json::from_str(include_str!("session.json"))?;
         let intent = serde_json::from_str(include_str!("intent.json"))?;
+        let invoice = serde_json::from_str(include_str!("invoice.json"))?;
         let created = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         Ok(Self {
             session,
             intent,
+            invoice,
             created,
         })
     }
@@ -114,11 +125,33 @@ impl Events {
         intent
     }
 
+    /// The paid invoice of the next period of the `i`th subscription.
+    fn invoice(&self, i: u32) -> Value {
+        let mut invoice = self.invoice.clone();
+        let (own, of) = (id(prefix::INVOICE, i), id(prefix::SUBSCRIPTION, i));
+        let marks = json!({
+            "souk_order": id(prefix::ORDER, i),
+            "souk_payment": id(prefix::PAYMENT, i),
+        });
+        let details = &mut invoice["parent"]["subscription_details"];
+        details["subscription"] = of.as_str().into();
+        details["metadata"] = marks.clone();
+        let line = &mut invoice["lines"]["data"][0];
+        line["invoice"] = own.as_str().into();
+        line["subscription"] = of.as_str().into();
+        line["parent"]["subscription_item_details"]["subscription"] = of.into();
+        line["metadata"] = marks;
+        invoice["id"] = own.into();
+        invoice["created"] = self.created.into();
+        invoice
+    }
+
     /// The body of the event that says that the `i`th order is paid.
     pub fn paid(&self, way: Way, i: u32) -> String {
         let (object, kind) = match way {
             Way::Session => (self.session(i), "checkout.session.completed"),
             Way::Intent => (self.intent(i), "payment_intent.succeeded"),
+            Way::Renewal => (self.invoice(i), "invoice.paid"),
         };
         let event = json!({
             "id": id(prefix::EVENT, i),

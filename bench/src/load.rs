@@ -29,6 +29,16 @@ impl Request {
         Self(text.into_bytes())
     }
 
+    /// A GET.
+    pub fn get(path: &str, headers: &[(&str, &str)]) -> Self {
+        let mut text = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n");
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        Self(text.into_bytes())
+    }
+
     /// A delivery to the Connect endpoint.
     pub fn delivery(signed: &Signed) -> Self {
         let headers = [("stripe-signature", signed.signature.as_str())];

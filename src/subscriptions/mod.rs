@@ -6,7 +6,7 @@ pub mod events;
 pub mod routes;
 mod sync;
 
-use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QuerySelect};
 use serde_json::json;
 use souk_entity::subscription::{self, Column as C};
 use souk_entity::{ProductId, customer, seller, subscription_item};
@@ -17,7 +17,6 @@ use crate::customers;
 use crate::error::{Error, Result};
 use crate::identity::Buyer;
 use crate::ids;
-use crate::sellers;
 use crate::stripe::requests::subscriptions as requests;
 use crate::stripe::views::SubscriptionView;
 
@@ -64,18 +63,11 @@ struct Seen {
 /// # Errors
 /// 404, and no answer from Stripe.
 async fn seen_by(app: &App, buyer: &Buyer, id: &str) -> Result<Seen> {
-    let missing = || Error::NotFound("subscription");
-    let row = find(app, id).await?.ok_or_else(missing)?;
-    let seller = sellers::find(&app.db.read, &row.seller_id).await?;
-    let seller = seller.ok_or_else(|| Error::internal("a subscription of no seller"))?;
-    let is_seller = buyer
-        .user()
-        .is_some_and(|caller| caller.is_admin() || seller.owner_id == *caller.id());
-    let customer = customers::find(&app.db.read, &row.customer_id).await?;
-    let is_buyer = customer.is_some_and(|customer| customers::is_of(&customer, buyer));
-    if !is_seller && !is_buyer {
-        return Err(missing());
-    }
+    let seen = match visible(app, buyer, id).await? {
+        None if read_first(app, id).await? => visible(app, buyer, id).await?,
+        seen => seen,
+    };
+    let (row, seller) = seen.ok_or(Error::NotFound("subscription"))?;
     Ok(Seen {
         row,
         seller,
@@ -83,20 +75,52 @@ async fn seen_by(app: &App, buyer: &Buyer, id: &str) -> Result<Seen> {
     })
 }
 
-async fn find(app: &App, id: &str) -> Result<Option<subscription::Model>> {
-    let by_id = subscription::Entity::find()
-        .filter(C::StripeSubscription.eq(id))
-        .filter(C::Livemode.eq(app.stripe.livemode()));
-    if let Some(row) = by_id.clone().one(&app.db.read).await? {
-        return Ok(Some(row));
+/// A subscription that is known and that somebody may see, in one read.
+async fn visible(
+    app: &App,
+    buyer: &Buyer,
+    id: &str,
+) -> Result<Option<(subscription::Model, seller::Model)>> {
+    let seller = subscription::Entity::belongs_to(seller::Entity)
+        .from(C::SellerId)
+        .to(seller::Column::Id);
+    let owner = subscription::Entity::belongs_to(customer::Entity)
+        .from(C::CustomerId)
+        .to(customer::Column::Id);
+    let mut may_see = Condition::any().add(customers::theirs(buyer));
+    if let Some(caller) = buyer.user() {
+        may_see = match caller.is_admin() {
+            true => Condition::all(),
+            false => may_see.add(seller::Column::OwnerId.eq(caller.id().clone())),
+        };
     }
+    let found = subscription::Entity::find()
+        .join(JoinType::InnerJoin, seller.into())
+        .join(JoinType::InnerJoin, owner.into())
+        .select_also(seller::Entity)
+        .filter(C::StripeSubscription.eq(id))
+        .filter(C::Livemode.eq(app.stripe.livemode()))
+        .filter(may_see)
+        .one(&app.db.read)
+        .await?;
+    Ok(found.and_then(|(row, seller)| Some((row, seller?))))
+}
+
+/// Reads a subscription that nobody has read yet, and that has begun with a payment of ours. Whether there was such a one.
+async fn read_first(app: &App, id: &str) -> Result<bool> {
     let livemode = app.stripe.livemode();
+    let known = subscription::Entity::find()
+        .filter(C::StripeSubscription.eq(id))
+        .filter(C::Livemode.eq(livemode));
+    if known.one(&app.db.read).await?.is_some() {
+        return Ok(false);
+    }
     let first = sync::payments_of(id, livemode).one(&app.db.read).await?;
     let Some(first) = first else {
-        return Ok(None);
+        return Ok(false);
     };
     sync(app, &first.charge_account, livemode, id).await?;
-    Ok(by_id.one(&app.db.read).await?)
+    Ok(true)
 }
 
 /// Whether somebody has asked for the end of a subscription.

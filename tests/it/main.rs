@@ -68,6 +68,7 @@ mod saved_cards_unanswered;
 mod sellers;
 mod setup_sessions;
 mod shipments;
+mod subscription_races;
 mod subscriptions;
 mod tax_ids;
 mod test_cards;

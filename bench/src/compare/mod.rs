@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::value_parser;
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -40,6 +42,10 @@ const VERIFY_OWN: &str = "verify, own database first";
 const INTENTS: &str = "sales by an intent";
 /// As `VERIFY`, of a paid intent.
 const VERIFY_INTENT: &str = "verify of an intent";
+/// Later periods of subscriptions, each with an order and a payment of its own.
+const RENEWALS: &str = "renewals";
+/// Who may use what they have subscribed to.
+const ACCESS: &str = "access by a subscription";
 /// Beside mails, re-reads and pulls.
 const WORKING: &str = "sales, the worker at work";
 /// Before sales are measured beside the worker, one of so many comes.
@@ -199,7 +205,10 @@ impl Bench<'_> {
             let sales = self.sales(&environment, connections).await?;
             let peak = environment.server.peak_memory();
             // The first event was sent when the server started.
-            environment.fresh.check(self.args.events).await?;
+            environment
+                .fresh
+                .check(environment.way, self.args.events)
+                .await?;
             let rate = sales.per_second();
             notes.add("sales", connections, rate, Some(&sales), peak);
             notes.add("start", 1, started, None, None);
@@ -210,6 +219,7 @@ impl Bench<'_> {
         }
         if contestant == Contestant::Souk && !self.args.sales {
             self.measure_intents(place, &mut notes).await?;
+            self.measure_renewals(place, &mut notes).await?;
             self.measure_souk(place, &mut notes).await?;
         }
         Ok(())
@@ -222,11 +232,34 @@ impl Bench<'_> {
             .open(place, souk, Way::Intent, 1, Worker::Waits)
             .await?;
         let sales = self.sales(&environment, most).await?;
-        environment.fresh.check(self.args.events).await?;
+        environment
+            .fresh
+            .check(environment.way, self.args.events)
+            .await?;
         notes.add_load(INTENTS, most, &sales);
         let asked = self.asked(Way::Intent, "verify");
         let verified = self.send(&environment, asked, most, is_success).await?;
         notes.add_load(VERIFY_INTENT, most, &verified);
+        environment.close().await
+    }
+
+    /// A night of renewals, and whom they entitle.
+    async fn measure_renewals(&self, place: &Place, notes: &mut Notes<'_>) -> Result<(), Failure> {
+        let (most, souk, way) = (self.most(), Contestant::Souk, Way::Renewal);
+        let environment = self.open(place, souk, way, 1, Worker::Waits).await?;
+        let renewals = self.sales(&environment, most).await?;
+        let peak = environment.server.peak_memory();
+        environment.fresh.check(way, self.args.events).await?;
+        let rate = renewals.per_second();
+        notes.add(RENEWALS, most, rate, Some(&renewals), peak);
+        let token = environment.subscriber().await?;
+        let authorization = format!("Bearer {token}");
+        let headers = [("authorization", authorization.as_str())];
+        let path = |i| format!("/v1/subscriptions/{}/access", id(prefix::SUBSCRIPTION, i));
+        let ask = |i| Request::get(&path(i), &headers);
+        let asked = (0..self.args.events).map(ask).collect();
+        let answered = self.send(&environment, asked, most, is_entitled).await?;
+        notes.add_load(ACCESS, most, &answered);
         environment.close().await
     }
 
@@ -264,7 +297,10 @@ impl Bench<'_> {
         };
         let environment = open(PRODUCTS, Worker::Waits).await?;
         let spread = self.sales(&environment, most).await?;
-        environment.fresh.check(self.args.events).await?;
+        environment
+            .fresh
+            .check(environment.way, self.args.events)
+            .await?;
         notes.add_load("sales of many products", most, &spread);
         environment.close().await?;
 
@@ -274,7 +310,10 @@ impl Bench<'_> {
         self.deliver(&environment, 1..first, most).await?;
         let rest = first..self.args.events;
         let working = self.deliver(&environment, rest, most).await?;
-        environment.fresh.check(self.args.events).await?;
+        environment
+            .fresh
+            .check(environment.way, self.args.events)
+            .await?;
         environment.stripe.was_understood()?;
         notes.add_load(WORKING, most, &working);
         environment.close().await?;
@@ -402,6 +441,7 @@ impl Bench<'_> {
         let kind = match way {
             Way::Session => "checkout_sessions",
             Way::Intent => "payment_intents",
+            Way::Renewal => "subscriptions",
         };
         let path = |i| format!("/v1/{kind}/{}/{what}", id(way.prefix(), i));
         let ask = |i| Request::post(&path(i), &[], "{}");
@@ -438,6 +478,22 @@ impl Bench<'_> {
 }
 
 impl Environment {
+    /// Logs in whose the subscriptions are.
+    async fn subscriber(&self) -> Result<String, Failure> {
+        let body = json!({
+            "email": "subscriber@example.com", "password": "correct horse battery", "name": "Bench",
+        });
+        let url = format!("http://{}/v1/auth/register", self.server.addr);
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        let request = http.post(url).header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await?.text().await?;
+        let pair: Value = serde_json::from_str(&answer)?;
+        let own = "UPDATE customers SET user_id = (SELECT id FROM users WHERE email = 'subscriber@example.com')";
+        self.fresh.db.execute_unprepared(own).await?;
+        let token = pair["access_token"].as_str();
+        Ok(token.ok_or("no token for the subscriber")?.to_owned())
+    }
+
     async fn close(self) -> Result<(), Failure> {
         self.stripe.speak();
         self.server.kill().await?;
@@ -452,6 +508,10 @@ fn is_processed(body: &str) -> bool {
 
 fn is_success(body: &str) -> bool {
     body.contains(r#""success":true"#)
+}
+
+fn is_entitled(body: &str) -> bool {
+    body.contains(r#""entitled":true"#)
 }
 
 fn is_duplicate(body: &str) -> bool {

@@ -8,12 +8,13 @@ use serde_json::Value;
 use super::after_sales::Asked;
 use super::checks::{CHECKS, Check};
 use super::holds::AskedOfHolds;
+use super::renewals::{Ends, Entitled};
 use crate::Failure;
 
 /// The rows that break a rule, by category.
 pub type Faults = BTreeMap<String, Vec<String>>;
 
-const TABLES: [(&str, &str); 11] = [
+const TABLES: [(&str, &str); 15] = [
     ("oracle_platform", "account TEXT PRIMARY KEY"),
     (
         "oracle_deliveries",
@@ -51,6 +52,23 @@ const TABLES: [(&str, &str); 11] = [
     ("asked_refunds", "key TEXT, order_id TEXT, refund TEXT"),
     // No amount: to be released.
     ("asked_of_holds", "intent TEXT, amount BIGINT"),
+    (
+        "oracle_subscriptions",
+        "id TEXT PRIMARY KEY, account TEXT, status TEXT, ends BIGINT, period_start BIGINT, period_end BIGINT, ended_at BIGINT",
+    ),
+    // The times are seconds.
+    (
+        "oracle_invoices",
+        "id TEXT PRIMARY KEY, account TEXT, subscription TEXT, status TEXT, reason TEXT, amount_paid BIGINT, period_start BIGINT",
+    ),
+    (
+        "asked_ends",
+        "subscription TEXT PRIMARY KEY, ends_at BIGINT",
+    ),
+    (
+        "asked_access",
+        "subscription TEXT PRIMARY KEY, entitled BIGINT, at BIGINT",
+    ),
 ];
 
 /// What buyers and sellers have done.
@@ -62,6 +80,10 @@ pub struct Done {
     pub refunds: BTreeMap<String, Asked>,
     /// What was asked to become of held money.
     pub holds: AskedOfHolds,
+    /// When subscriptions were asked to end.
+    pub ends: Ends,
+    /// Whom their subscriptions entitle, as the shop says.
+    pub access: Entitled,
 }
 
 /// Compares the books. Nobody may be writing. `only` are the rules to check; none given: all.
@@ -85,6 +107,18 @@ pub async fn check(
         amounts.iter().map(row)
     });
     insert(db, "asked_of_holds", rows.collect()).await?;
+    let rows = done.ends.iter();
+    let rows = rows.map(|(subscription, at)| vec![subscription.as_str().into(), (*at).into()]);
+    insert(db, "asked_ends", rows.collect()).await?;
+    let rows = done.access.iter();
+    let rows = rows.map(|(subscription, (entitled, at))| {
+        vec![
+            subscription.as_str().into(),
+            i64::from(*entitled).into(),
+            (*at).into(),
+        ]
+    });
+    insert(db, "asked_access", rows.collect()).await?;
     let mut faults = Faults::new();
     let is_wanted = |check: &&Check| only.is_none_or(|only| only.contains(&check.category));
     for check in CHECKS.iter().filter(is_wanted) {
@@ -145,12 +179,19 @@ async fn write_down(
         let events = list("events");
         let rows = events.iter().map(|e| vec![txt(e, "id"), txt(e, "type")]);
         insert(db, "oracle_events", rows.collect()).await?;
+        let invoices = invoices(&list("invoices"), &list("invoice_payments"));
         let paid = paid_rows(
             account,
             &list("checkout_sessions"),
             &list("payment_intents"),
+            &invoices,
         );
         insert(db, "oracle_sessions", paid).await?;
+        let rows = invoices.iter().map(|invoice| invoice_row(account, invoice));
+        insert(db, "oracle_invoices", rows.collect()).await?;
+        let subscriptions = list("subscriptions");
+        let rows = subscriptions.iter().map(|s| subscription_row(account, s));
+        insert(db, "oracle_subscriptions", rows.collect()).await?;
         // Nothing is heard of those of an account that has left.
         if books["deauthorized"] != true {
             let captured: Vec<Value> = list("charges");
@@ -205,27 +246,112 @@ fn is_of_session(intent: &Value, sessions: &[Value]) -> bool {
         .any(|session| session["payment_intent"] == *id)
 }
 
+/// An invoice, and the intent that paid it.
+struct Invoice {
+    object: Value,
+    intent: Sql,
+}
+
+impl Invoice {
+    fn subscription(&self) -> &Value {
+        &self.object["parent"]["subscription_details"]["subscription"]
+    }
+
+    fn is_paid(&self) -> bool {
+        self.object["status"] == "paid"
+    }
+}
+
+fn invoices(invoices: &[Value], payments: &[Value]) -> Vec<Invoice> {
+    let intents: BTreeMap<&str, Sql> = payments
+        .iter()
+        .filter(|payment| payment["status"] == "paid")
+        .filter_map(|payment| {
+            Some((
+                payment["invoice"].as_str()?,
+                txt(&payment["payment"], "payment_intent"),
+            ))
+        })
+        .collect();
+    let with_intent = |object: &Value| Invoice {
+        intent: object["id"]
+            .as_str()
+            .and_then(|id| intents.get(id).cloned())
+            .unwrap_or(Sql::String(None)),
+        object: object.clone(),
+    };
+    invoices.iter().map(with_intent).collect()
+}
+
+fn invoice_row(account: &str, invoice: &Invoice) -> Vec<Sql> {
+    let (object, line) = (&invoice.object, &invoice.object["lines"]["data"][0]);
+    vec![
+        txt(object, "id"),
+        account.into(),
+        invoice.subscription().as_str().into(),
+        txt(object, "status"),
+        txt(object, "billing_reason"),
+        int(object, "amount_paid"),
+        int(&line["period"], "start"),
+    ]
+}
+
+fn subscription_row(account: &str, subscription: &Value) -> Vec<Sql> {
+    let item = &subscription["items"]["data"][0];
+    vec![
+        txt(subscription, "id"),
+        account.into(),
+        txt(subscription, "status"),
+        i64::from(subscription["cancel_at_period_end"] == true).into(),
+        int(item, "current_period_start"),
+        int(item, "current_period_end"),
+        int(subscription, "ended_at"),
+    ]
+}
+
 /// Of sessions and own intents: whether the money has come, and how much. What a session says isn't enough: its money may have
 /// been captured later, or a part of it.
-fn paid_rows(account: &str, sessions: &[Value], intents: &[Value]) -> Vec<Vec<Sql>> {
+fn paid_rows(
+    account: &str,
+    sessions: &[Value],
+    intents: &[Value],
+    invoices: &[Invoice],
+) -> Vec<Vec<Sql>> {
     let has_come = |intent: &Value| intent["status"] == "succeeded";
     let mut rows = Vec::new();
     for session in sessions {
         let of = |intent: &&Value| intent["id"] == session["payment_intent"];
         let paid = intents.iter().find(of).filter(|intent| has_come(intent));
         let is_free = session["payment_status"] == "no_payment_required";
-        let is_paid = session["status"] == "complete" && (paid.is_some() || is_free);
+        // A subscription's first period is paid by its invoice.
+        let invoice = invoices
+            .iter()
+            .find(|invoice| invoice.object["id"] == session["invoice"] && invoice.is_paid());
+        let has_paid = paid.is_some() || invoice.is_some() || is_free;
+        let is_paid = session["status"] == "complete" && has_paid;
         let amount = match paid {
             Some(intent) => int(intent, "amount_received"),
             None => int(session, "amount_total"),
         };
-        let intent = txt(session, "payment_intent");
+        let intent = match invoice {
+            Some(invoice) => invoice.intent.clone(),
+            None => txt(session, "payment_intent"),
+        };
         rows.push(vec![
             txt(session, "id"),
             account.into(),
             i64::from(is_paid).into(),
             amount,
             intent,
+        ]);
+    }
+    for invoice in invoices.iter().filter(|invoice| is_period(invoice)) {
+        rows.push(vec![
+            txt(&invoice.object, "id"),
+            account.into(),
+            i64::from(invoice.is_paid()).into(),
+            int(&invoice.object, "amount_paid"),
+            invoice.intent.clone(),
         ]);
     }
     for intent in intents.iter().filter(|intent| is_own(intent)) {
@@ -238,6 +364,14 @@ fn paid_rows(account: &str, sessions: &[Value], intents: &[Value]) -> Vec<Vec<Sq
         ]);
     }
     rows
+}
+
+/// Whether an invoice is of a later period of a subscription, and bills something.
+fn is_period(invoice: &Invoice) -> bool {
+    let bills = invoice.object["total"].as_i64().unwrap_or(0) > 0;
+    bills
+        && invoice.subscription().is_string()
+        && invoice.object["billing_reason"] != "subscription_create"
 }
 
 fn intent_row(account: &str, intent: &Value, charges: &[Value]) -> Vec<Sql> {

@@ -40,7 +40,7 @@ pub const OF_LIVES: [&str; 25] = [
     "hold_stock",
 ];
 
-pub const CHECKS: [Check; 52] = [
+pub const CHECKS: [Check; 56] = [
     Check {
         category: "acknowledged_lost",
         wrong: "Stripe was answered 2xx, and the event is not in the database",
@@ -56,7 +56,8 @@ pub const CHECKS: [Check; 52] = [
                   'refund.updated', 'refund.failed', 'charge.refunded', 'account.updated', 'charge.dispute.created',
                   'charge.dispute.updated', 'charge.dispute.closed', 'charge.dispute.funds_withdrawn',
                   'charge.dispute.funds_reinstated', 'payment_intent.amount_capturable_updated', 'payment_intent.canceled',
-                  'payment_intent.payment_failed', 'payment_intent.requires_action', 'payment_intent.succeeded')
+                  'payment_intent.payment_failed', 'payment_intent.requires_action', 'payment_intent.succeeded',
+                  'customer.subscription.updated', 'customer.subscription.deleted', 'invoice.paid')
                 AND NOT EXISTS (SELECT 1 FROM inbox_events i WHERE i.id = e.id)",
     },
     Check {
@@ -127,9 +128,12 @@ pub const CHECKS: [Check; 52] = [
         category: "stock_sale",
         wrong: "a sold line took no stock or took it twice, or one that was not sold took some",
         // What was taken for money that was held, and came back since, stays a sale. Where one batch had both, nothing moved.
+        // A renewal takes nothing.
         sql: "SELECT l.id AS who FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE NOT (o.status = 'expired' AND
                 NOT EXISTS (SELECT 1 FROM stock_movements m WHERE m.order_line_id = l.id OR m.returned_line_id = l.id)) AND
-                CASE WHEN o.refund_reason IS NULL AND o.status IN ('paid', 'refunded', 'authorized') OR EXISTS
+                CASE WHEN EXISTS (SELECT 1 FROM payment_orders x JOIN payments p ON p.id = x.payment_id
+                    WHERE x.order_id = o.id AND p.kind = 'invoice') THEN 0
+                  WHEN o.refund_reason IS NULL AND o.status IN ('paid', 'refunded', 'authorized') OR EXISTS
                   (SELECT 1 FROM order_events e WHERE e.order_id = o.id AND e.kind = 'authorized')
                   THEN -l.quantity ELSE 0 END <>
                 (SELECT COALESCE(SUM(m.delta), 0) FROM stock_movements m
@@ -386,8 +390,10 @@ pub const CHECKS: [Check; 52] = [
     Check {
         category: "job_stuck",
         wrong: "work is left that nobody does",
+        // An invoice is looked at again hours later.
         sql: "SELECT kind || ' ' || subject || ': ' || COALESCE(last_error, state) AS who FROM jobs
-                WHERE state <> 'done' AND subject <> 'all'",
+                WHERE state <> 'done' AND subject <> 'all'
+                  AND NOT (kind = 'sync_invoice' AND state = 'ready' AND attempts = 0)",
     },
     Check {
         category: "journal",
@@ -446,5 +452,39 @@ pub const CHECKS: [Check; 52] = [
         sql: "SELECT p.id AS who FROM payments p JOIN payment_orders x ON x.payment_id = p.id
                 JOIN orders o ON o.id = x.order_id JOIN sellers s ON s.id = o.seller_id
                 WHERE s.stripe_account <> p.charge_account",
+    },
+    Check {
+        category: "subscription_differs",
+        wrong: "a subscription is not as Stripe shows it",
+        sql: "SELECT o.id || ' ' || o.status || ' ' || COALESCE(s.status, 'unknown') AS who FROM oracle_subscriptions o
+                LEFT JOIN subscriptions s ON s.stripe_subscription = o.id AND s.stripe_account = o.account
+                WHERE s.id IS NULL OR s.status <> o.status OR COALESCE(s.current_period_end, 0) <> o.period_end * 1000
+                  OR COALESCE(s.ended_at, 0) <> COALESCE(o.ended_at, 0) * 1000
+                  OR CASE WHEN s.cancel_at_period_end THEN 1 ELSE 0 END <> o.ends",
+    },
+    Check {
+        category: "period_orders",
+        wrong: "a subscription has not one order for each invoice that was paid",
+        sql: "SELECT o.id AS who FROM oracle_subscriptions o WHERE
+                (SELECT COUNT(*) FROM oracle_invoices i WHERE i.subscription = o.id AND i.status = 'paid' AND i.amount_paid > 0) <>
+                (SELECT COUNT(DISTINCT x.order_id) FROM payments p JOIN payment_orders x ON x.payment_id = p.id
+                   WHERE p.subscription = o.id AND p.charge_account = o.account AND p.status = 'paid' AND p.amount_paid > 0)",
+    },
+    Check {
+        category: "charged_after_end",
+        wrong: "a period was charged that begins after the subscription was to end, or was charged twice",
+        sql: "SELECT i.id AS who FROM oracle_invoices i JOIN asked_ends a ON a.subscription = i.subscription
+                WHERE i.amount_paid > 0 AND i.period_start >= a.ends_at
+              UNION ALL
+              SELECT subscription || ' ' || period_start FROM oracle_invoices WHERE amount_paid > 0 AND reason = 'subscription_cycle'
+                GROUP BY subscription, period_start HAVING COUNT(*) > 1",
+    },
+    Check {
+        category: "access_differs",
+        wrong: "somebody is entitled who must not be, or is not who must be",
+        // The seller's grace is seven days from the beginning of the unpaid period.
+        sql: "SELECT a.subscription || ' ' || o.status AS who FROM asked_access a JOIN oracle_subscriptions o ON o.id = a.subscription
+                WHERE a.entitled <> CASE WHEN o.status IN ('trialing', 'active')
+                  OR o.status = 'past_due' AND o.period_start + 7 * 86400 > a.at THEN 1 ELSE 0 END",
     },
 ];

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -80,6 +80,8 @@ struct Shared {
     /// Closed while a flood gathers.
     gate: watch::Sender<bool>,
     in_flight: AtomicUsize,
+    /// How far the servers' time is ahead, in seconds.
+    ahead: AtomicI64,
     stats: Mutex<DeliveryStats>,
 }
 
@@ -112,6 +114,7 @@ impl DeliveryProxy {
             slots: Semaphore::new(network.flood.unwrap_or(AT_ONCE)),
             gate: watch::Sender::new(true),
             in_flight: AtomicUsize::new(0),
+            ahead: AtomicI64::new(0),
             stats: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -143,6 +146,11 @@ impl DeliveryProxy {
     pub fn inject(&self, event: &Value) {
         self.shared
             .accept(event["account"].is_string(), event.to_string());
+    }
+
+    /// Signs from now on in a time that is so many seconds ahead.
+    pub fn set_ahead(&self, seconds: i64) {
+        self.shared.ahead.store(seconds, Ordering::SeqCst);
     }
 
     /// From now on holds events back, if there is to be a flood.
@@ -223,6 +231,7 @@ impl Shared {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let at = i64::try_from(now.as_secs()).unwrap_or_default();
+        let at = at + self.ahead.load(Ordering::SeqCst);
         let start = Instant::now();
         let mut request = self.http.post(format!("http://{}{path}", self.souk));
         if self.network.clocks {

@@ -135,7 +135,8 @@ pub fn impossible(plan: &Plan) -> Option<&'static str> {
     if crashes && throw_away().is_none() {
         return Some(NOT_OURS);
     }
-    let clocks = !plan.clocks.is_empty() && clock::library().is_none();
+    let needs_clocks = !plan.clocks.is_empty() || plan.renewals.is_some();
+    let clocks = needs_clocks && clock::library().is_none();
     clocks.then_some("libfaketime isn't installed (Debian's package faketime)")
 }
 

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 use souk_simulator::{Deliveries, Options, Simulator};
@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::clock;
 use super::delivery::{DeliveryProxy, Network};
 use super::load_balancer::LoadBalancer;
 use crate::Failure;
@@ -57,6 +58,8 @@ pub struct Environment<'a> {
     ports: Vec<SocketAddr>,
     servers: Mutex<Vec<Option<Server>>>,
     unrelated_events: AtomicU32,
+    /// How far the time of Stripe and of the servers is ahead, in seconds.
+    ahead: AtomicI64,
 }
 
 impl<'a> Environment<'a> {
@@ -102,6 +105,7 @@ impl<'a> Environment<'a> {
             setup,
             ports,
             unrelated_events: AtomicU32::new(0),
+            ahead: AtomicI64::new(0),
         };
         environment.start_all().await?;
         Ok(environment)
@@ -153,6 +157,8 @@ impl<'a> Environment<'a> {
         let mut more = vec![("JWT_SECRET", "the same secret for all of the replicas")];
         more.extend(self.setup.more.get(replica).into_iter().flatten());
         more.extend(and);
+        let ahead = format!("{:+}", self.ahead.load(Ordering::SeqCst));
+        more.extend(clock::settings(&ahead));
         let settings = Settings {
             binary: self.setup.binary,
             folder: &folder,
@@ -171,6 +177,19 @@ impl<'a> Environment<'a> {
         let server = self.with_settings(replica, &[], serve).await?;
         self.servers.lock().await[replica] = Some(server);
         Ok(())
+    }
+
+    /// Lets time pass, at Stripe and for servers that start from now on. None may be running.
+    pub async fn advance(&self, seconds: i64) {
+        let ahead = self.ahead.fetch_add(seconds, Ordering::SeqCst) + seconds;
+        self.proxy.set_ahead(ahead);
+        self.simulator.advance(seconds).await;
+    }
+
+    /// The servers' time, in milliseconds.
+    pub fn now_ms(&self) -> Result<i64, Failure> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+        Ok(i64::try_from(now)? + self.ahead.load(Ordering::SeqCst) * 1000)
     }
 
     /// Makes somebody an admin.

@@ -14,6 +14,7 @@ mod lives;
 mod load_balancer;
 mod page;
 mod plan;
+mod renewals;
 mod rng;
 mod runs;
 mod scenario;

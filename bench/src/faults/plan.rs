@@ -5,6 +5,7 @@ use std::time::Duration;
 use souk_simulator::FaultKind;
 
 use super::lives::Lives;
+use super::renewals::Renewals;
 
 /// What is done to the servers and databases while buyers buy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct Plan {
     pub disruption: Disruption,
     /// Lives of sellers are played in place of all the other fields but the seed.
     pub lives: Option<Lives>,
+    /// Subscriptions are renewed in place of the checkouts.
+    pub renewals: Option<Renewals>,
     /// Whether an admin retries the jobs that were given up. Stripe's faults are over by then.
     pub admin_retries: bool,
     /// How long a silent worker keeps its jobs, in seconds.
@@ -112,6 +115,7 @@ impl Plan {
             flood: None,
             disruption: Disruption::None,
             lives: None,
+            renewals: None,
             admin_retries: false,
         }
     }

@@ -6,6 +6,7 @@ use souk_simulator::FaultKind;
 
 use super::lives::Lives;
 use super::plan::{Disruption, Plan, SHORT_LEASE};
+use super::renewals::Renewals;
 use super::scenario::Outcome;
 use crate::database::Place;
 
@@ -74,7 +75,7 @@ fn of<T>(size: Size, small: T, large: T) -> T {
     }
 }
 
-pub const RUNS: [Run; 14] = [
+pub const RUNS: [Run; 15] = [
     Run {
         name: "storm",
         shows: "events in any order, up to five times each, some never: none is lost, none counts twice",
@@ -235,6 +236,32 @@ pub const RUNS: [Run; 14] = [
             })
         },
         also: after_sales,
+    },
+    Run {
+        name: "renewals",
+        shows: "a month of subscriptions, kill -9 again and again: nobody is charged or entitled wrongly, each paid period is one order",
+        only: Only::Both,
+        short: false,
+        plan: |size, seed, _| {
+            Some(Plan {
+                renewals: Some(Renewals {
+                    subscriptions: of(size, 60, 10_000),
+                    kills: of(size, 5, 10),
+                }),
+                products: 0,
+                lost: of(size, 0.1, 0.02),
+                lease: SHORT_LEASE,
+                patience: Duration::from_secs(of(size, 240, 3600)),
+                ..Plan::quiet(seed, 0)
+            })
+        },
+        also: |_, outcome| {
+            unshown(&[
+                ("nothing was renewed", outcome.renewed),
+                ("no subscription ended or was unpaid", outcome.unpaid),
+                ("the network lost nothing", i64::from(outcome.lost)),
+            ])
+        },
     },
     Run {
         name: "pause",

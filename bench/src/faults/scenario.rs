@@ -18,6 +18,7 @@ use super::disruption;
 use super::environment::{Environment, Setup};
 use super::lives;
 use super::plan::{Disruption, Plan};
+use super::renewals;
 use super::workload::Workload;
 use crate::Failure;
 use crate::database::{Fresh, Place, count, texts};
@@ -44,6 +45,9 @@ pub struct Outcome {
     pub by_intent: i64,
     pub in_part: i64,
     pub released: i64,
+    /// Periods of subscriptions that were paid, and subscriptions whose card was declined, or that have ended.
+    pub renewed: i64,
+    pub unpaid: i64,
     /// Events that Stripe made.
     pub events: i64,
     pub lost: u32,
@@ -114,6 +118,9 @@ impl Outcome {
 pub async fn run(plan: &Plan, context: &Context<'_>) -> Result<Outcome, Failure> {
     if let Some(lives) = plan.lives {
         return lives::run(plan, lives, context).await;
+    }
+    if let Some(renewals) = plan.renewals {
+        return renewals::run(plan, renewals, context).await;
     }
     let disk = (matches!(plan.disruption, Disruption::DiskFull(_)))
         .then(|| SmallDisk::mount(&context.folder.join("disk")))
@@ -259,7 +266,7 @@ async fn recovered(environment: &Environment<'_>) -> Result<Duration, Failure> {
 }
 
 /// Events that were answered 2xx and aren't in the database. Asked while no server runs, so that none is caught up with.
-async fn missing(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
+pub async fn missing(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<String>, Failure> {
     let stored: HashSet<String> = texts(&fresh.db, "SELECT id FROM inbox_events").await?;
     let stats = environment.proxy.stats();
     let acknowledged = stats.acknowledged.keys();
@@ -270,18 +277,22 @@ async fn missing(environment: &Environment<'_>, fresh: &Fresh) -> Result<Vec<Str
 }
 
 /// Waits until no job and no event is unfinished. Recurring jobs, whose subject is `all`, never finish.
-async fn settle(
+pub async fn settle(
     environment: &Environment<'_>,
     fresh: &Fresh,
     patience: Duration,
 ) -> Result<(), Failure> {
-    const OPEN: &str = "SELECT (SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased')
-          AND subject <> 'all')
+    // An invoice is looked at again hours later.
+    let open = format!(
+        "SELECT (SELECT COUNT(*) FROM jobs WHERE state IN ('ready', 'leased') AND subject <> 'all'
+          AND NOT (kind = 'sync_invoice' AND state = 'ready' AND run_at > {}))
         + (SELECT COUNT(*) FROM jobs WHERE kind = 'catch_all_up' AND state = 'leased')
-        + (SELECT COUNT(*) FROM inbox_events WHERE state IN ('failed', 'deferred') AND id NOT LIKE 'evt_poison%')";
+        + (SELECT COUNT(*) FROM inbox_events WHERE state IN ('failed', 'deferred') AND id NOT LIKE 'evt_poison%')",
+        environment.now_ms()?
+    );
     let mut still = 0;
     let rest = wait_for(patience, async || {
-        let open = count(&fresh.db, OPEN).await? + i64::try_from(environment.proxy.in_flight())?;
+        let open = count(&fresh.db, &open).await? + i64::try_from(environment.proxy.in_flight())?;
         still = if open == 0 { still + 1 } else { 0 };
         Ok(still == 4)
     });
@@ -291,13 +302,12 @@ async fn settle(
 
 /// A book is read a minute after an event of its money: of the platform's own, and of a fee that went back to a seller. Nobody waits
 /// that long: its time has come now. That of a book which no event has brought forward has not.
-async fn read_awaited_books(
+pub async fn read_awaited_books(
     environment: &Environment<'_>,
     fresh: &Fresh,
     patience: Duration,
 ) -> Result<(), Failure> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
-    let soon = i64::try_from(now)? + 60_000;
+    let soon = environment.now_ms()? + 60_000;
     let due = format!(
         "UPDATE books SET pull_by = 0, try_at = 0 WHERE seller_id IS NULL OR pull_by <= {soon}"
     );
@@ -316,7 +326,7 @@ async fn read_awaited_books(
 }
 
 /// `false`: it did not become true in this time.
-async fn wait_for(
+pub async fn wait_for(
     patience: Duration,
     mut is: impl AsyncFnMut() -> Result<bool, Failure>,
 ) -> Result<bool, Failure> {
@@ -330,7 +340,7 @@ async fn wait_for(
     Ok(true)
 }
 
-async fn observe(
+pub async fn observe(
     plan: &Plan,
     environment: &Environment<'_>,
     workload: &Workload<'_>,
@@ -351,6 +361,8 @@ async fn observe(
             by_intent: 0,
             in_part: 0,
             released: 0,
+            renewed: 0,
+            unpaid: 0,
             events: 0,
             lost: stats.lost,
             answers: stats.answers.clone(),
@@ -378,6 +390,8 @@ async fn observe(
         acknowledged,
         refunds: std::mem::take(&mut *lock(&workload.asked)),
         holds: std::mem::take(&mut *lock(&workload.asked_of_holds)),
+        ends: std::mem::take(&mut *lock(&workload.asked_ends)),
+        access: std::mem::take(&mut *lock(&workload.asked_access)),
     };
     outcome.faults = checker::check(&fresh.db, &oracle, &done, None).await?;
     let db = &fresh.db;

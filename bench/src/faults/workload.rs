@@ -15,10 +15,11 @@ use super::environment::Environment;
 use super::holds::AskedOfHolds;
 use super::page::Page;
 use super::plan::Plan;
+use super::renewals::{Ends, Entitled};
 use super::rng::{draw, pick};
 use crate::Failure;
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 /// How often a request is repeated that got no answer, or a 409 because the first is still under way.
 const TRIES: u32 = 120;
 pub const PAUSE: Duration = Duration::from_millis(150);
@@ -56,6 +57,10 @@ pub struct Workload<'a> {
     pub asked: Mutex<BTreeMap<String, Asked>>,
     /// What was asked to become of held money, here and at Stripe.
     pub asked_of_holds: Mutex<AskedOfHolds>,
+    /// When subscriptions were asked to end.
+    pub asked_ends: Mutex<Ends>,
+    /// Whom their subscriptions entitle, as the shop says.
+    pub asked_access: Mutex<Entitled>,
 }
 
 /// An open checkout.
@@ -189,6 +194,8 @@ impl<'a> Workload<'a> {
             broken: AtomicU32::new(0),
             asked: Mutex::default(),
             asked_of_holds: Mutex::default(),
+            asked_ends: Mutex::default(),
+            asked_access: Mutex::default(),
         };
         for name in ["ada", "ben"] {
             workload.open_shop(name).await?;
@@ -239,7 +246,7 @@ impl<'a> Workload<'a> {
     }
 
     /// Gives the seller money of its own business. Without it the last refunds would wait, since Stripe keeps its fees.
-    async fn earn_elsewhere(&self, account: &str) -> Result<(), Failure> {
+    pub async fn earn_elsewhere(&self, account: &str) -> Result<(), Failure> {
         let form = "amount=90000000&currency=usd&confirm=true&payment_method=pm_card_bypassPending&return_url=https://ada.example";
         let url = format!(
             "{}/v1/payment_intents",
@@ -270,7 +277,7 @@ impl<'a> Workload<'a> {
         Ok(serde_json::from_str(&answer)?)
     }
 
-    async fn seller_of(&self, shop: usize) -> Result<String, Failure> {
+    pub async fn seller_of(&self, shop: usize) -> Result<String, Failure> {
         text(&self.list_sellers(shop).await?["data"][0], "id")
     }
 
@@ -513,12 +520,12 @@ impl<'a> Workload<'a> {
         Ok(())
     }
 
-    async fn as_owner(&self, shop: usize, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub async fn as_owner(&self, shop: usize, path: &str, body: &Value) -> Result<Value, Failure> {
         let token = self.token(shop);
         self.must(&Call::post(path, body).by(&token)).await
     }
 
-    async fn must(&self, call: &Call<'_>) -> Result<Value, Failure> {
+    pub async fn must(&self, call: &Call<'_>) -> Result<Value, Failure> {
         match self.ask(call).await? {
             (200 | 201, answer) => Ok(answer),
             (status, answer) => Err(format!("{}: {status} {answer}", call.path).into()),

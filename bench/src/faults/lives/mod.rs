@@ -188,6 +188,7 @@ impl World<'_> {
                 acknowledged: BTreeMap::new(),
                 refunds: asked.into_inner().unwrap_or_default(),
                 holds: std::mem::take(&mut self.asked_of_holds),
+                ..Done::default()
             };
             let rules = Some(OF_LIVES.as_slice());
             outcome.faults = checker::check(self.db, &oracle, &done, rules).await?;
