@@ -495,6 +495,7 @@ fn is_of_an_event(job: &Job) -> bool {
             | Job::SyncFraudWarning { .. }
             | Job::SyncSubscription { .. }
             | Job::SyncInvoice { .. }
+            | Job::SyncInvoicePayment { .. }
             | Job::ReadReturnedLink { .. }
     )
 }

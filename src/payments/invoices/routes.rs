@@ -78,6 +78,12 @@ struct Related {
 
 impl Related {
     async fn find(app: &App, rows: &[invoice::Model]) -> Result<Self> {
+        if rows.is_empty() {
+            return Ok(Self {
+                subscriptions: HashMap::new(),
+                orders: HashMap::new(),
+            });
+        }
         let db = &app.db.read;
         let of = rows.iter().map(|row| row.subscription_id.clone());
         let subscriptions = subscription::Entity::find()
