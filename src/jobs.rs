@@ -87,6 +87,12 @@ pub enum Job {
         livemode: bool,
         invoice: String,
     },
+    /// Read from Stripe of which invoice a payment is, and read that.
+    SyncInvoicePayment {
+        account: AccountId,
+        livemode: bool,
+        invoice_payment: String,
+    },
     /// Submit evidence against a dispute, once.
     SubmitEvidence { submission: SubmissionId },
     /// Tell Stripe that the seller accepts the dispute.
@@ -170,6 +176,7 @@ impl Job {
             | Self::SyncFraudWarning { livemode, .. }
             | Self::SyncSubscription { livemode, .. }
             | Self::SyncInvoice { livemode, .. }
+            | Self::SyncInvoicePayment { livemode, .. }
             | Self::CatchUp { livemode, .. } => {
                 format!("{kind}:{subject}:{livemode}")
             }
@@ -199,6 +206,7 @@ impl Job {
             Self::SyncFraudWarning { .. } => "sync_fraud_warning",
             Self::SyncSubscription { .. } => "sync_subscription",
             Self::SyncInvoice { .. } => "sync_invoice",
+            Self::SyncInvoicePayment { .. } => "sync_invoice_payment",
             Self::SubmitEvidence { .. } => "submit_evidence",
             Self::AcceptDispute { .. } => "accept_dispute",
             Self::RefundFee { .. } => "refund_fee",
@@ -245,6 +253,9 @@ impl Job {
             Self::SyncFraudWarning { warning, .. } => warning,
             Self::SyncSubscription { subscription, .. } => subscription,
             Self::SyncInvoice { invoice, .. } => invoice,
+            Self::SyncInvoicePayment {
+                invoice_payment, ..
+            } => invoice_payment,
             Self::SubmitEvidence { submission } => submission.as_ref(),
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),

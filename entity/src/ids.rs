@@ -79,6 +79,8 @@ row_ids! {
     StripePriceId = "spr";
     /// A subscription.
     SubscriptionId = "sbn";
+    /// The configuration of the billing portal on an account.
+    PortalConfigurationId = "pcf";
     /// One change of a product's stock.
     StockMovementId = "stk";
     /// A promotion code.

@@ -16,6 +16,8 @@ pub struct Model {
     pub unit_amount: i64,
     pub quantity: i64,
     pub amount: i64,
+    /// Whether it takes from stock although it is of a later period of a subscription. The lines of other orders do in any case.
+    pub ships_period: bool,
 }
 
 /// None: queries name their joins.

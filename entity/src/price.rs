@@ -46,6 +46,8 @@ pub struct Model {
     pub min_quantity: Option<i64>,
     /// The most pieces of a subscription. None: as many as anybody wants.
     pub max_quantity: Option<i64>,
+    /// Whether each period that is paid takes from stock, and not only the first.
+    pub takes_stock_each_period: bool,
     /// The seller's choice. It is for sale only if its product is, too.
     pub active: bool,
     pub created_at: Timestamp,

@@ -15,6 +15,7 @@ use souk_entity::{AccountId, FindingId, Timestamp, UserId};
 
 use crate::app::App;
 use crate::db::Tx;
+use crate::db::set_wise::SetWise;
 use crate::error::{Error, Result};
 use crate::{audit, ids};
 
@@ -78,6 +79,23 @@ pub async fn resolve(tx: &Tx, kind: &str, subject: &str) -> Result<()> {
         .filter(C::State.eq(FindingState::Open))
         .exec(tx)
         .await?;
+    Ok(())
+}
+
+const RESOLVE: SetWise = SetWise {
+    text: "UPDATE findings SET state = 'resolved', resolved_at = $2 FROM {input} \
+           WHERE findings.kind = input.kind AND findings.subject = input.subject AND findings.state = 'open'",
+    columns: &[("kind", "text"), ("subject", "text")],
+};
+
+/// Resolves those of these findings that are open, each given by its kind and subject.
+///
+/// # Errors
+/// The database failed.
+pub async fn resolve_all(tx: &Tx, findings: &[(&str, String)]) -> Result<()> {
+    if !findings.is_empty() {
+        RESOLVE.execute(tx, findings, [tx.now().into()]).await?;
+    }
     Ok(())
 }
 

@@ -83,6 +83,22 @@ pub fn allowed_return(config: &Config, param: &str, given: String) -> Result<Str
     }
 }
 
+/// Checks that a text has the form of one of Stripe's ids, which begin with `prefix`.
+///
+/// # Errors
+/// Names the field.
+pub fn check_stripe_id(param: &str, prefix: &str, given: &str) -> Result<()> {
+    let tail = given.strip_prefix(prefix).unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !tail.is_empty() && tail.chars().all(is_plain) && given.len() <= 255 {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        param,
+        format!("{param} is an id of Stripe's that begins with {prefix}."),
+    ))
+}
+
 /// An address that a buyer is shown and mailed. Only the web's: no scripts, no files. And no user before the host, which
 /// would make another host's name look like the address'.
 ///

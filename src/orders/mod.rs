@@ -194,6 +194,7 @@ pub async fn place(tx: &Tx, order: &order::Model, lines: &[PricedLine]) -> Resul
             unit_amount: Set(line.unit_amount),
             quantity: Set(line.quantity),
             amount: Set(line.amount),
+            ships_period: Set(false),
         });
     order_line::Entity::insert_many(rows)
         .exec_without_returning(tx)

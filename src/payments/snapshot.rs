@@ -195,9 +195,7 @@ impl PaymentSnapshot {
                 discount: sum(invoice.total_discount_amounts.as_deref())?,
                 total: invoice.total.unwrap_or(-1),
                 from_balance: from_balance(invoice)?,
-                collected: invoice
-                    .amount_paid
-                    .filter(|_| status == SnapshotStatus::Paid),
+                collected: collected_of_invoice(invoice).filter(|_| status == SnapshotStatus::Paid),
                 tax_or_shipping: taxes != 0 || invoice.amount_shipping.unwrap_or(0) != 0,
             },
             currency: invoice.currency.clone().unwrap_or_default(),
@@ -274,9 +272,21 @@ fn intent_status(intent: &PaymentIntentView) -> SnapshotStatus {
 fn invoice_status(invoice: &InvoiceView) -> SnapshotStatus {
     match invoice.status.as_deref() {
         Some("draft" | "open" | "uncollectible") => SnapshotStatus::Open,
+        // Nothing more comes, and nothing has come: for a payment that is as if it was canceled.
+        Some("paid") if invoice.was_paid_outside() => SnapshotStatus::Canceled,
         Some("paid") => SnapshotStatus::Paid,
         Some("void") => SnapshotStatus::Canceled,
         _ => SnapshotStatus::Unknown,
+    }
+}
+
+/// What came through Stripe. Whether `amount_paid` has the rest in it, too, isn't documented.
+fn collected_of_invoice(invoice: &InvoiceView) -> Option<i64> {
+    let outside = invoice.amount_paid_off_stripe.unwrap_or(0);
+    let rest = invoice.amount_due.map(|due| due.saturating_sub(outside));
+    match rest {
+        Some(rest) if outside > 0 => invoice.amount_paid.map(|paid| std::cmp::min(paid, rest)),
+        _ => invoice.amount_paid,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 pub mod events;
+pub mod portal;
 pub mod routes;
 mod sync;
 

@@ -97,6 +97,7 @@ async fn mirror(app: &App, account: &AccountId, livemode: bool, id: &str) -> Res
     let Some(row) = lock_or_insert(&tx, (account, livemode), &view).await? else {
         return tx.commit().await;
     };
+    let is_new = row.asked_at == Timestamp::default();
     if row.asked_at <= asked_at {
         let items = items_of(&tx, &row, &view).await?;
         let shown = show(row, &view, asked_at, tx.now());
@@ -116,24 +117,30 @@ async fn mirror(app: &App, account: &AccountId, livemode: bool, id: &str) -> Res
         }
     }
     if let Some(invoice) = view.latest_invoice.as_ref().map(Expandable::<IdView>::id) {
-        look_at_later(&tx, (account, livemode), invoice).await?;
+        // The events of the first one came before anybody knew whose it is.
+        let at = match is_new {
+            true => tx.now(),
+            false => tx.now().plus_ms(STALE_MS),
+        };
+        look_at(&tx, (account, livemode), invoice, at).await?;
     }
     jobs::wake_deferred(&tx, &view.id).await?;
     tx.commit().await
 }
 
-/// Has an invoice read when it should have been paid, in case nothing is heard of it.
-async fn look_at_later(
+/// Has an invoice read: when it should have been paid, in case nothing is heard of it.
+async fn look_at(
     tx: &Tx,
     (account, livemode): (&AccountId, bool),
     invoice: &str,
+    at: Timestamp,
 ) -> Result<()> {
     let job = Job::SyncInvoice {
         account: account.clone(),
         livemode,
         invoice: invoice.to_owned(),
     };
-    jobs::stage_at(tx, &job, tx.now().plus_ms(STALE_MS)).await
+    jobs::stage_at(tx, &job, at).await
 }
 
 /// The row of a subscription, locked. It is written now if it began with a payment of ours. None: it is none of ours.

@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 22] = [
+pub(super) const TABLE: [EffectRow; 24] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -318,8 +318,24 @@ pub(super) const TABLE: [EffectRow; 22] = [
         endpoints: CONNECT,
         payload: PayloadStyle::Snapshot,
         since: 8,
-        apply: Apply::Each(|tx, event| Box::pin(subscriptions::events::invoice(tx, event))),
+        apply: Apply::SetWise(|tx, events| Box::pin(subscriptions::events::invoices(tx, events))),
         reread: |tx, object| Box::pin(payments::invoices::reread(tx, object)),
+    },
+    EffectRow {
+        types: &["invoice.payment_succeeded", "invoice.updated"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 9,
+        apply: Apply::SetWise(|tx, events| Box::pin(subscriptions::events::invoices(tx, events))),
+        reread: |tx, object| Box::pin(payments::invoices::reread(tx, object)),
+    },
+    EffectRow {
+        types: &["invoice_payment.paid"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 9,
+        apply: Apply::SetWise(|tx, events| Box::pin(payments::invoices::paid_by(tx, events))),
+        reread: |tx, object| Box::pin(payments::invoices::reread_paid_by(tx, object)),
     },
     // The platform's own money.
     EffectRow {

@@ -42,7 +42,8 @@ pub(super) async fn perform(app: &App, job: &Job) -> Result<()> {
         | Job::SyncDispute { .. }
         | Job::SyncFraudWarning { .. }
         | Job::SyncSubscription { .. }
-        | Job::SyncInvoice { .. } => sync_object(app, job).await,
+        | Job::SyncInvoice { .. }
+        | Job::SyncInvoicePayment { .. } => sync_object(app, job).await,
         Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
             webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await
@@ -98,6 +99,11 @@ async fn sync_object(app: &App, job: &Job) -> Result<()> {
             livemode,
             invoice,
         } => payments::invoices::sync(app, account, *livemode, invoice).await,
+        Job::SyncInvoicePayment {
+            account,
+            livemode,
+            invoice_payment,
+        } => payments::invoices::sync_paid_by(app, account, *livemode, invoice_payment).await,
         _ => Err(Error::internal(format!("{} reads no object", job.kind()))),
     }
 }

@@ -12,6 +12,7 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::harness::{Checkout, Shop, TestApp, User, checkout_from, lines_of, on_postgres, text};
+use crate::subscriptions;
 
 /// The statements that sqlx says it has done.
 #[derive(Clone, Default)]
@@ -115,6 +116,7 @@ async fn work(app: &TestApp, shop: &Shop, lamp: &str, sale: &Checkout, admin: &U
     app.get(order).by(admin).expect(200).await;
     after_sales(app, shop, lamp, &sold, admin).await;
     capture(app, shop, lamp).await;
+    subscription(app, shop, lamp, admin).await;
     let of_one = format!("/v1/products?seller_id={}", shop.id);
     for path in ["/v1/products", &of_one] {
         app.get(path).expect(200).await;
@@ -161,6 +163,44 @@ async fn after_sales(app: &TestApp, shop: &Shop, lamp: &str, sold: &Checkout, ad
         .by(&shop.owner)
         .expect(200)
         .await;
+}
+
+/// Somebody subscribes, a month passes, and everybody asks for the invoices.
+async fn subscription(app: &TestApp, shop: &Shop, lamp: &str, admin: &User) {
+    let buyer = app.member("sam").await;
+    let price = app.price(shop, lamp, 900).await;
+    let checkout = subscriptions::subscribe(app, &buyer, &price, 1).await;
+    app.pay(&checkout).await;
+    app.settle().await;
+    let made = subscriptions::only(app, &buyer).await;
+    let of = |seller: &str| {
+        [
+            "?".to_owned(),
+            format!("?subscription_id={}", text(&made, "id")),
+            format!("?seller_id={seller}"),
+            format!("?seller_id={seller}&status=open"),
+        ]
+    };
+    for who in [&buyer, &shop.owner, admin] {
+        for query in of(&shop.id) {
+            let status = match who.id == buyer.id && query.contains("seller_id") {
+                true => 404,
+                false => 200,
+            };
+            let path = format!("/v1/invoices{query}");
+            app.get(path).by(who).expect(status).await;
+        }
+    }
+    let path = format!("/v1/invoices/{}", text(&made, "latest_invoice"));
+    app.get(path).by(&buyer).expect(200).await;
+    let body = json!({ "subscription_id": made["id"] });
+    app.post("/v1/billing_portal_sessions", body)
+        .by(&buyer)
+        .expect(201)
+        .await;
+    let events = app.intercept().await;
+    assert!(!events.is_empty());
+    app.settle().await;
 }
 
 /// Money is held, called to mind, and captured.

@@ -5,10 +5,10 @@ use souk_simulator::FaultKind;
 
 use crate::harness::{Checkout, Has, Shop, TestApp, User, checkout_from, text};
 
-const DAY: i64 = 24 * 3_600;
+pub const DAY: i64 = 24 * 3_600;
 
 /// A buyer goes to the checkout with a price.
-async fn subscribe(app: &TestApp, buyer: &User, price: &str, quantity: i64) -> Checkout {
+pub async fn subscribe(app: &TestApp, buyer: &User, price: &str, quantity: i64) -> Checkout {
     let body =
         json!({ "mode": "subscription", "lines": [{ "price_id": price, "quantity": quantity }] });
     let made = app.post("/v1/checkout_sessions", body).by(buyer);
@@ -16,25 +16,25 @@ async fn subscribe(app: &TestApp, buyer: &User, price: &str, quantity: i64) -> C
 }
 
 /// The buyer's only subscription.
-async fn only(app: &TestApp, buyer: &User) -> Value {
+pub async fn only(app: &TestApp, buyer: &User) -> Value {
     let list = app.get("/v1/subscriptions").by(buyer).expect(200).await;
     assert_eq!(list["data"].as_array().map(Vec::len), Some(1), "{list}");
     list["data"][0].clone()
 }
 
-async fn access(app: &TestApp, buyer: &User, subscription: &Value) -> Value {
+pub async fn access(app: &TestApp, buyer: &User, subscription: &Value) -> Value {
     let path = format!("/v1/subscriptions/{}/access", text(subscription, "id"));
     app.get(path).by(buyer).expect(200).await
 }
 
-async fn orders_of(app: &TestApp, shop: &Shop) -> Vec<Value> {
+pub async fn orders_of(app: &TestApp, shop: &Shop) -> Vec<Value> {
     let path = format!("/v1/orders?seller_id={}", shop.id);
     let list = app.get(path).by(&shop.owner).expect(200).await;
     list["data"].as_array().expect("a list").clone()
 }
 
 /// Lets time pass by days, so that whatever is due happens on its day. The buyer and the seller log in again: their tokens are over.
-async fn days(app: &TestApp, days: i64, buyer: User, shop: Shop) -> (User, Shop) {
+pub async fn days(app: &TestApp, days: i64, buyer: User, shop: Shop) -> (User, Shop) {
     for _ in 0..days {
         app.advance(DAY).await;
         app.settle().await;

@@ -533,8 +533,8 @@ export interface paths {
         head?: never;
         /**
          * Change a price
-         * @description For the seller's owner and admins. Changes whether it is for sale, its name, its limits and its trial; the rest never
-         *     changes. All of it counts for those who subscribe from then on. An archived price is archived at Stripe, too, where
+         * @description For the seller's owner and admins. Changes whether it is for sale, its name, its limits, its trial, and whether each period takes from
+         *     stock; the rest never changes. All but the last counts for those who subscribe from then on. An archived price is archived at Stripe, too, where
          *     Stripe knows it.
          */
         patch: operations["updatePrice"];
@@ -1322,6 +1322,77 @@ export interface paths {
          * @description Takes back that it is to end with its period. For its buyer, its seller and admins.
          */
         post: operations["resumeSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List invoices
+         * @description The invoices of your subscriptions, or with `seller_id` those of a seller of yours; admins see all; newest first. It
+         *     comes from our own rows: Stripe's page and file are in the answer of one invoice alone.
+         */
+        get: operations["listInvoices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the invoice.
+                 * @example in_1SouK7Second
+                 */
+                id: components["parameters"]["InvoiceId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read an invoice
+         * @description For its buyer, its seller and admins. Stripe is asked for the links to its page and its file, which let whoever has
+         *     them see and pay it; so they are stored nowhere. What Stripe says is taken over. While it doesn't answer, the links
+         *     are null.
+         */
+        get: operations["getInvoice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/billing_portal_sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Stripe's billing portal
+         * @description A link to Stripe's page where a buyer changes and ends what they have subscribed to with a seller, sees its invoices
+         *     and keeps their cards. For the buyer alone: whoever opens it acts as them. Each request makes another link. What is
+         *     done there comes back by Stripe's events.
+         */
+        post: operations["createBillingPortalSession"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2924,6 +2995,7 @@ export interface components {
         AddressVerificationId: string;
         CustomerId: string;
         SubscriptionId: string;
+        InvoiceId: string;
         TaxIdId: string;
         DisputeId: string;
         PayoutId: string;
@@ -3175,6 +3247,11 @@ export interface components {
             nickname?: string | null;
             min_quantity?: components["schemas"]["QuantityLimit"];
             max_quantity?: components["schemas"]["QuantityLimit"];
+            /**
+             * @description Whether each period that is paid takes from stock, as what is shipped each time does, and not only the first.
+             * @default false
+             */
+            takes_stock_each_period?: boolean;
         };
         RecurringCreate: {
             interval: components["schemas"]["Interval"];
@@ -3193,6 +3270,8 @@ export interface components {
             nickname?: string | null;
             min_quantity?: components["schemas"]["QuantityLimit"];
             max_quantity?: components["schemas"]["QuantityLimit"];
+            /** @description Whether each period that is paid takes from stock, as what is shipped each time does, and not only the first. It counts for the periods that are paid from then on. */
+            takes_stock_each_period?: boolean;
         };
         StockAdjustmentCreate: {
             /** @description What to add; negative takes away. Not zero. */
@@ -3727,6 +3806,8 @@ export interface components {
             nickname: string | null;
             min_quantity: number | null;
             max_quantity: number | null;
+            /** @description Whether each period that is paid takes from stock, as what is shipped each time does, and not only the first. */
+            takes_stock_each_period: boolean;
             /** @description The seller's choice. */
             active: boolean;
             /** @description Whether anybody may subscribe to it now: it and its product are active, the product isn't sold out, and its seller can take payments. */
@@ -4155,6 +4236,115 @@ export interface components {
             url: string;
             has_more: boolean;
             data: components["schemas"]["Subscription"][];
+        };
+        /** @description Exactly one of `seller_id` and `subscription_id`. */
+        PortalSessionCreate: {
+            seller_id?: components["schemas"]["SellerId"];
+            subscription_id?: components["schemas"]["SubscriptionId"];
+            /**
+             * Format: uri
+             * @description Where the portal leads back to: on an allowed origin (`ALLOWED_REDIRECT_ORIGINS`). The server's front page unless given.
+             */
+            return_url?: string;
+            /**
+             * @description What it begins with; done, it leads back. The first two are of one subscription.
+             * @enum {string}
+             */
+            flow?: "subscription_cancel" | "subscription_update" | "payment_method_update";
+        };
+        PortalSession: {
+            /** @constant */
+            object: "billing_portal_session";
+            seller_id: components["schemas"]["SellerId"];
+            customer_id: components["schemas"]["CustomerId"];
+            return_url: string;
+            /** @description Stripe's page, for the buyer's browser at once. Whoever has it is the buyer there: it is neither stored nor logged. */
+            url: string;
+        };
+        Invoice: {
+            id: components["schemas"]["InvoiceId"];
+            /** @constant */
+            object: "invoice";
+            subscription_id: components["schemas"]["SubscriptionId"];
+            seller_id: components["schemas"]["SellerId"];
+            customer_id: components["schemas"]["CustomerId"];
+            /** @description The order of what it bills. Null while it is unpaid, and of one that bills nothing or was paid outside of Stripe. */
+            order_id: components["schemas"]["OrderId"] | null;
+            /** @description What it is called on paper, once it is final. */
+            number: string | null;
+            /** @description Stripe's word: `draft`, `open`, `paid`, `uncollectible`, `void`, or one that is new there. */
+            status: string;
+            /** @description Stripe's, such as `subscription_cycle`. */
+            billing_reason: string | null;
+            livemode: boolean;
+            currency: components["schemas"]["Currency"];
+            /**
+             * Format: int64
+             * @description Before discounts, in the minor unit, as all amounts.
+             */
+            subtotal: number;
+            /**
+             * Format: int64
+             * @description After discounts. Negative: a credit.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description What is to be paid of the total.
+             */
+            amount_due: number;
+            /**
+             * Format: int64
+             * @description What was paid.
+             */
+            amount_paid: number;
+            /**
+             * Format: int64
+             * @description What was paid outside of Stripe.
+             */
+            amount_paid_off_stripe: number;
+            /**
+             * Format: int64
+             * @description What is still to be paid.
+             */
+            amount_remaining: number;
+            /** @description Whether somebody marked it as paid, all or a part of it, though Stripe has not collected that. */
+            paid_out_of_band: boolean;
+            /** @description What has collected it, or is to, as far as that is known. */
+            payment_intent: string | null;
+            /**
+             * Format: int64
+             * @description How often Stripe has tried to collect it.
+             */
+            attempt_count: number;
+            /** @description When Stripe tries again. */
+            next_payment_attempt: components["schemas"]["Time"] | null;
+            /** @description The earliest beginning of what its lines bill. */
+            period_start: components["schemas"]["Time"] | null;
+            /** @description The latest end of that. */
+            period_end: components["schemas"]["Time"] | null;
+            /** @description Of one that is sent to the customer. */
+            due_date: components["schemas"]["Time"] | null;
+            finalized_at: components["schemas"]["Time"] | null;
+            paid_at: components["schemas"]["Time"] | null;
+            voided_at: components["schemas"]["Time"] | null;
+            marked_uncollectible_at: components["schemas"]["Time"] | null;
+            /** @description Why Stripe can't make it final. For the seller and admins; null for its buyer. */
+            finalization_error: string | null;
+            /** @description Stripe's page of it. Whoever has the link can see and pay it. Null in lists, of a draft, and while Stripe does not answer. */
+            hosted_invoice_url: string | null;
+            /** @description Its file, by such a link. */
+            invoice_pdf: string | null;
+            created_at: components["schemas"]["Time"];
+            updated_at: components["schemas"]["Time"];
+        };
+        InvoiceList: {
+            /** @constant */
+            object: "list";
+            /** @description The path of this list. */
+            url: string;
+            has_more: boolean;
+            data: components["schemas"]["Invoice"][];
         };
         Access: {
             /** @constant */
@@ -5366,6 +5556,11 @@ export interface components {
          */
         SubscriptionId: components["schemas"]["SubscriptionId"];
         /**
+         * @description Stripe's id of the invoice.
+         * @example in_1SouK7Second
+         */
+        InvoiceId: components["schemas"]["InvoiceId"];
+        /**
          * @description The tax id.
          * @example txd_01kas5t6v8w0x2
          */
@@ -5471,6 +5666,10 @@ export interface components {
         EndingBefore: components["schemas"]["Cursor"];
         /** @description Only of this seller. */
         SellerFilter: components["schemas"]["SellerId"];
+        /** @description Only of this subscription. */
+        SubscriptionFilter: components["schemas"]["SubscriptionId"];
+        /** @description Only invoices in this status. */
+        InvoiceStatusFilter: "draft" | "open" | "paid" | "uncollectible" | "void";
         /**
          * @description The seller whose rows are wanted.
          * @example sel_01kas3x0v4m2q8
@@ -8225,6 +8424,118 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
             /** @description `subscription_ended`, `stripe_refused`, `seller_not_active`. It has ended, Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    listInvoices: {
+        parameters: {
+            query?: {
+                /** @description Only of this seller. */
+                seller_id?: components["parameters"]["SellerFilter"];
+                /** @description Only of this subscription. */
+                subscription_id?: components["parameters"]["SubscriptionFilter"];
+                /** @description Only invoices in this status. */
+                status?: components["parameters"]["InvoiceStatusFilter"];
+                /**
+                 * @description How many to give.
+                 * @example 10
+                 */
+                limit?: components["parameters"]["Limit"];
+                /** @description An id of this list; give what comes after it. Not together with `ending_before`. */
+                starting_after?: components["parameters"]["StartingAfter"];
+                /** @description An id of this list; give what comes before it. Not together with `starting_after`. */
+                ending_before?: components["parameters"]["EndingBefore"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of invoices. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvoiceList"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. `seller_id` names no seller of yours. */
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["UnprocessableContent"];
+        };
+    };
+    getInvoice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the invoice.
+                 * @example in_1SouK7Second
+                 */
+                id: components["parameters"]["InvoiceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The invoice. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Invoice"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+        };
+    };
+    createBillingPortalSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "subscription_id": "sub_1SouK7Coffee",
+                 *       "flow": "payment_method_update"
+                 *     }
+                 */
+                "application/json": components["schemas"]["PortalSessionCreate"];
+            };
+        };
+        responses: {
+            /** @description The link. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalSession"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. It is no subscription of yours, or you are no customer of that seller. */
+            404: components["responses"]["NotFound"];
+            /** @description `subscription_ended`, `stripe_refused`, `seller_not_active`. The flow's subscription has ended, Stripe refuses, or the seller's account has disconnected. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

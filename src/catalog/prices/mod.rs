@@ -176,6 +176,8 @@ pub struct PriceTerms {
     pub min_quantity: Option<i64>,
     /// 1 to 999,999, and not below `min_quantity`.
     pub max_quantity: Option<i64>,
+    /// Whether each paid period takes from stock.
+    pub takes_stock_each_period: bool,
 }
 
 impl PriceTerms {
@@ -185,6 +187,7 @@ impl PriceTerms {
             nickname: row.nickname.clone(),
             min_quantity: row.min_quantity,
             max_quantity: row.max_quantity,
+            takes_stock_each_period: row.takes_stock_each_period,
         }
     }
 
@@ -262,6 +265,7 @@ pub async fn create_price(
         nickname: terms.nickname,
         min_quantity: terms.min_quantity,
         max_quantity: terms.max_quantity,
+        takes_stock_each_period: terms.takes_stock_each_period,
         active: true,
         created_at: tx.now(),
         updated_at: tx.now(),
@@ -309,6 +313,8 @@ pub struct PriceChange {
     pub min_quantity: Option<Option<i64>>,
     /// Null: no limit.
     pub max_quantity: Option<Option<i64>>,
+    /// Of the periods that are paid from now on.
+    pub takes_stock_each_period: Option<bool>,
 }
 
 /// Changes a price in what may change. Stripe is told afterwards whether it is for sale, where it knows the price. Those who
@@ -332,12 +338,16 @@ pub async fn update_price(
         nickname: nickname.map(|name| name.trim().to_owned()),
         min_quantity: change.min_quantity.unwrap_or(old.min_quantity),
         max_quantity: change.max_quantity.unwrap_or(old.max_quantity),
+        takes_stock_each_period: change
+            .takes_stock_each_period
+            .unwrap_or(old.takes_stock_each_period),
     };
     terms.check()?;
     row.trial_period_days = terms.trial_period_days;
     row.nickname = terms.nickname;
     row.min_quantity = terms.min_quantity;
     row.max_quantity = terms.max_quantity;
+    row.takes_stock_each_period = terms.takes_stock_each_period;
     row.active = change.active.unwrap_or(row.active);
     if row == before {
         return Ok(row);
@@ -351,7 +361,7 @@ pub async fn update_price(
     }
     let data = json!({
         "active": row.active, "trial_period_days": row.trial_period_days, "min_quantity": row.min_quantity,
-        "max_quantity": row.max_quantity,
+        "max_quantity": row.max_quantity, "takes_stock_each_period": row.takes_stock_each_period,
     });
     let actor = caller.principal();
     audit::record(&tx, &actor, "price.updated", id.as_ref(), data).await?;
@@ -442,6 +452,7 @@ mod tests {
             nickname: Some("Monthly".to_owned()),
             min_quantity: Some(2),
             max_quantity: Some(5),
+            takes_stock_each_period: true,
         }
     }
 
@@ -495,6 +506,7 @@ mod tests {
             nickname: None,
             min_quantity,
             max_quantity,
+            takes_stock_each_period: false,
             active: true,
             created_at: souk_entity::Timestamp(0),
             updated_at: souk_entity::Timestamp(0),

@@ -36,6 +36,7 @@ struct PriceView {
     nickname: Option<String>,
     min_quantity: Option<i64>,
     max_quantity: Option<i64>,
+    takes_stock_each_period: bool,
     active: bool,
     purchasable: bool,
     created_at: Timestamp,
@@ -67,6 +68,7 @@ fn price_view(app: &App, offer: PriceOffer) -> PriceView {
         nickname: row.nickname,
         min_quantity: row.min_quantity,
         max_quantity: row.max_quantity,
+        takes_stock_each_period: row.takes_stock_each_period,
         active: row.active,
         purchasable,
         created_at: row.created_at,
@@ -94,6 +96,8 @@ struct PriceCreate {
     min_quantity: Option<i64>,
     #[serde(default)]
     max_quantity: Option<i64>,
+    #[serde(default)]
+    takes_stock_each_period: bool,
 }
 
 #[derive(Deserialize)]
@@ -122,6 +126,7 @@ async fn create_price(
                 nickname: body.nickname,
                 min_quantity: body.min_quantity,
                 max_quantity: body.max_quantity,
+                takes_stock_each_period: body.takes_stock_each_period,
             },
         };
         let made = super::create_price(&app, &caller, id, new).await?;
@@ -172,6 +177,8 @@ struct PriceUpdate {
     min_quantity: Option<Option<i64>>,
     #[serde(default, deserialize_with = "deserialize_some")]
     max_quantity: Option<Option<i64>>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    takes_stock_each_period: Option<bool>,
 }
 
 /// Of how often it is paid only the trial may change.
@@ -193,6 +200,7 @@ async fn update_price(
         nickname: body.nickname,
         min_quantity: body.min_quantity,
         max_quantity: body.max_quantity,
+        takes_stock_each_period: body.takes_stock_each_period,
     };
     let row = super::update_price(&app, &access.caller, &access.price.id, change).await?;
     Ok(Json(viewed(&app, row).await?))

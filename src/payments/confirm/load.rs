@@ -16,8 +16,8 @@ use super::decide::{Candidate, LoadedOrder, LoadedPayment, SliceState};
 
 struct LoadedRow {
     id: PaymentId,
-    /// Whether it pays another period of a subscription.
-    renews: bool,
+    /// Whether it is of another period of a subscription, which takes nothing from stock.
+    takes_nothing: bool,
     stripe_object: String,
     charge_account: AccountId,
     livemode: bool,
@@ -37,7 +37,7 @@ struct LoadedRow {
 
 read_in_order!(LoadedRow {
     id,
-    renews,
+    takes_nothing,
     stripe_object,
     charge_account,
     livemode,
@@ -56,7 +56,8 @@ read_in_order!(LoadedRow {
 });
 
 const LOAD: SetWise = SetWise {
-    text: "SELECT p.id, p.kind = 'invoice' AND p.subscription IS NOT NULL AS renews, p.stripe_object, p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
+    text: "SELECT p.id, p.kind = 'invoice' AND p.subscription IS NOT NULL AND NOT l.ships_period AS takes_nothing, p.stripe_object, \
+               p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
                p.allow_discounts OR p.stripe_promotion_code IS NOT NULL AS allow_discounts, p.capture_method, o.id AS order_id, \
                x.amount_subtotal AS order_subtotal, o.status AS order_status, o.seller_id, \
                l.id AS line_id, l.product_id, l.quantity \
@@ -117,8 +118,8 @@ async fn load_payments(
             seller: row.seller_id,
             lines: Vec::new(),
         });
-        // Two of these payments may pay for one order, whose lines then come twice. A renewed period takes nothing from stock.
-        if !row.renews && !order.lines.iter().any(|line| line.id == row.line_id) {
+        // Two of these payments may pay for one order, whose lines then come twice.
+        if !row.takes_nothing && !order.lines.iter().any(|line| line.id == row.line_id) {
             order.lines.push(SoldLine {
                 id: row.line_id,
                 product: row.product_id,

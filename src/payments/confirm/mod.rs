@@ -140,7 +140,7 @@ type PaidRow = (
 
 const PAY: SetWise = SetWise {
     text: "UPDATE payments SET status = 'paid', amount_paid = input.total, amount_discount = input.discount, \
-               payment_intent = input.intent, amount_capturable = NULL, paid_at = $2, updated_at = $2, \
+               payment_intent = COALESCE(input.intent, payments.payment_intent), amount_capturable = NULL, paid_at = $2, updated_at = $2, \
                stripe_promotion_code = COALESCE(input.promotion_code, payments.stripe_promotion_code), \
                subscription = COALESCE(input.subscription, payments.subscription), stripe_invoice = COALESCE(input.invoice, payments.stripe_invoice) \
            FROM {input} WHERE payments.id = input.id AND payments.stripe_object = input.stripe_object \

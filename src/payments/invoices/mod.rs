@@ -1,12 +1,15 @@
 //! Invoices of subscriptions (docs.stripe.com/billing/invoices/subscription). The first one belongs to the session that began the
 //! subscription. Each later one that is paid is an order and a payment of its own, which come with it and are confirmed as any other.
 
+mod mirror;
+mod paid_by;
 mod periods;
+pub mod routes;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::payment::PaymentStatus;
-use souk_entity::{AccountId, payment};
+use souk_entity::{AccountId, Timestamp, invoice, payment};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -19,19 +22,37 @@ use crate::stripe::{Effect, Event, EventObject};
 use super::confirm::confirm;
 use super::events::PLATFORM;
 use super::snapshot::PaymentSnapshot;
+use mirror::Shown;
+
+pub use mirror::show_events;
+pub use paid_by::{paid_by, reread_paid_by, sync_paid_by};
 
 const OF_ITS_SESSION: Effect = Effect::Ignored(
     "the session that began the subscription tells what happens to its first invoice",
 );
+const PAID_OUTSIDE: Effect =
+    Effect::Ignored("it was paid outside of Stripe: no payment of ours has collected it");
 const NOTHING_PAID: Effect = Effect::Ignored("it bills nothing: a trial, or a credit");
 
 /// An invoice that was paid, and what it becomes.
 struct Paid {
     view: InvoiceView,
     snapshot: PaymentSnapshot,
+    /// When it was like this, at the latest.
+    at: Timestamp,
 }
 
 impl Paid {
+    fn shown(&self) -> Shown<'_> {
+        let object = &self.snapshot.object;
+        Shown {
+            account: &object.account,
+            livemode: object.livemode,
+            view: &self.view,
+            at: self.at,
+        }
+    }
+
     /// `billing_reason` of the first invoice of a subscription.
     fn begins(&self) -> bool {
         self.view.billing_reason.as_deref() == Some("subscription_create")
@@ -55,7 +76,8 @@ pub async fn paid(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
             Some(account) => {
                 let view = event.object::<InvoiceView>()?;
                 let snapshot = PaymentSnapshot::of_invoice(account, event.livemode()?, &view)?;
-                Some(Paid { view, snapshot })
+                let at = event.created;
+                Some(Paid { view, snapshot, at })
             }
             None => None,
         });
@@ -63,8 +85,17 @@ pub async fn paid(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     confirm_all(tx, invoices).await
 }
 
-/// Confirms invoices of sellers' accounts. Returns the effects in their order.
-async fn confirm_all(tx: &Tx, invoices: Vec<Option<Paid>>) -> Result<Vec<Effect>> {
+/// Shows invoices of sellers' accounts, and confirms those that are paid. Returns the effects in their order.
+async fn confirm_all(tx: &Tx, mut invoices: Vec<Option<Paid>>) -> Result<Vec<Effect>> {
+    let shown: Vec<Shown<'_>> = invoices.iter().flatten().map(Paid::shown).collect();
+    let intents = mirror::show(tx, &shown).await?;
+    for Paid { snapshot, .. } in invoices.iter_mut().flatten() {
+        // An event of it names none.
+        let known = || intents.get(&snapshot.object).cloned();
+        snapshot.payment_intent = snapshot.payment_intent.take().or_else(known);
+    }
+    let outside = |one: &Option<Paid>| one.as_ref().is_some_and(|one| one.view.was_paid_outside());
+    let outside: Vec<bool> = invoices.iter().map(outside).collect();
     let known: Vec<&Paid> = invoices.iter().flatten().collect();
     let waiting = periods::insert(tx, &known).await?;
     let mut effects = Vec::with_capacity(invoices.len());
@@ -88,9 +119,13 @@ async fn confirm_all(tx: &Tx, invoices: Vec<Option<Paid>>) -> Result<Vec<Effect>
         });
     }
     let mut confirmed = confirm(tx, &snapshots).await?.into_iter();
-    let effects = effects.into_iter().map(|known| {
+    let effects = effects.into_iter().zip(outside).map(|(known, outside)| {
         let effect = known.or_else(|| confirmed.next());
-        effect.ok_or_else(|| Error::internal("an invoice without an effect"))
+        let effect = effect.ok_or_else(|| Error::internal("an invoice without an effect"))?;
+        Ok(match effect {
+            Effect::Ignored(_) if outside => PAID_OUTSIDE,
+            effect => effect,
+        })
     });
     effects.collect()
 }
@@ -112,7 +147,8 @@ pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
     Ok(Effect::Applied)
 }
 
-/// The job: reads an invoice from Stripe, unless its payment is confirmed already, and confirms it. It may be none of ours.
+/// The job: reads an invoice from Stripe, unless its payment is confirmed already and its row shows that, and confirms it. It may be
+/// none of ours.
 ///
 /// # Errors
 /// Stripe has not answered or refuses, or the invoice waits for its subscription.
@@ -128,18 +164,42 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> R
         .filter(P::ChargeAccount.eq(account.clone()))
         .filter(P::Livemode.eq(livemode))
         .filter(P::Status.eq(PaymentStatus::Paid));
-    if confirmed.one(&app.db.read).await?.is_some() {
+    let row = (id.to_owned(), account.clone(), livemode);
+    let row = invoice::Entity::find_by_id(row).one(&app.db.read).await?;
+    let is_shown = row.is_some_and(|row| row.status == "paid");
+    if is_shown && confirmed.one(&app.db.read).await?.is_some() {
         return Ok(());
     }
-    let view: InvoiceView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
-    let snapshot = PaymentSnapshot::of_invoice(account, livemode, &view)?;
-    let tx = app.db.begin_write().await?;
-    let effects = confirm_all(&tx, vec![Some(Paid { view, snapshot })]).await?;
-    tx.commit().await?;
-    match effects.as_slice() {
-        [Effect::Deferred { waits_for }] => Err(Error::internal(format!(
+    match read(app, account, livemode, id).await? {
+        (_, Effect::Deferred { waits_for }) => Err(Error::internal(format!(
             "{id} waits for {waits_for}, which is read first"
         ))),
         _ => Ok(()),
     }
+}
+
+/// Reads an invoice from Stripe, shows it, and confirms it if it is paid.
+///
+/// # Errors
+/// Stripe has not answered or refuses.
+async fn read(
+    app: &App,
+    account: &AccountId,
+    livemode: bool,
+    id: &str,
+) -> Result<(InvoiceView, Effect)> {
+    let at = app.clock.now();
+    let view: InvoiceView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
+    let snapshot = PaymentSnapshot::of_invoice(account, livemode, &view)?;
+    let tx = app.db.begin_write().await?;
+    let paid = Paid {
+        view: view.clone(),
+        snapshot,
+        at,
+    };
+    let effects = confirm_all(&tx, vec![Some(paid)]).await?;
+    tx.commit().await?;
+    let effect = effects.into_iter().next();
+    let effect = effect.ok_or_else(|| Error::internal("an invoice without an effect"))?;
+    Ok((view, effect))
 }

@@ -25,6 +25,8 @@ use super::Paid;
 
 /// The most characters of the name of a line.
 const NAME_LIMIT: usize = 250;
+/// `billing_reason` of the invoice of a new period.
+const RENEWAL: &str = "subscription_cycle";
 
 /// A subscription of ours, and what its orders have of its first one.
 struct SubscribedRow {
@@ -79,6 +81,7 @@ struct BilledRow {
     account: AccountId,
     livemode: bool,
     product_id: ProductId,
+    takes_stock_each_period: bool,
 }
 
 read_in_order!(BilledRow {
@@ -86,10 +89,11 @@ read_in_order!(BilledRow {
     account,
     livemode,
     product_id,
+    takes_stock_each_period,
 });
 
 const BILLED: SetWise = SetWise {
-    text: "SELECT m.stripe_price, m.stripe_account, m.livemode, p.product_id \
+    text: "SELECT m.stripe_price, m.stripe_account, m.livemode, p.product_id, p.takes_stock_each_period \
            FROM {input} JOIN stripe_prices m ON m.stripe_price = input.price AND m.stripe_account = input.account \
                AND m.livemode = input.livemode \
            JOIN prices p ON p.id = m.price_id",
@@ -150,9 +154,9 @@ const ORDERS: SetWise = SetWise {
 };
 
 const LINES: SetWise = SetWise {
-    text: "INSERT INTO order_lines (id, order_id, position, product_id, name, unit_amount, quantity, amount) \
+    text: "INSERT INTO order_lines (id, order_id, position, product_id, name, unit_amount, quantity, amount, ships_period) \
            SELECT input.id, input.of, input.position, input.product, COALESCE(input.name, p.name), input.unit_amount, input.quantity, \
-               input.amount \
+               input.amount, input.ships \
            FROM {input} JOIN products p ON p.id = input.product",
     columns: &[
         ("id", "text"),
@@ -163,6 +167,7 @@ const LINES: SetWise = SetWise {
         ("unit_amount", "bigint"),
         ("quantity", "bigint"),
         ("amount", "bigint"),
+        ("ships", "boolean"),
     ],
 };
 
@@ -191,7 +196,12 @@ struct Line {
     unit_amount: i64,
     quantity: i64,
     amount: i64,
+    /// Whether it takes from stock.
+    ships: bool,
 }
+
+/// A price that an invoice bills: what it is of, and whether each period takes from stock.
+type Billed = HashMap<(String, AccountId, bool), (ProductId, bool)>;
 
 /// Writes the order and the payment of each invoice that is a later one of a subscription of ours, once. Answers the invoices that
 /// wait for their subscription, which Stripe is asked about now.
@@ -263,10 +273,7 @@ async fn may_be_ours(tx: &Tx, one: &Paid, subscription: &str) -> Result<bool> {
 }
 
 /// The products that the invoices' prices are of, by price, account and mode.
-async fn products(
-    tx: &Tx,
-    invoices: &[(i64, &Paid, &str)],
-) -> Result<HashMap<(String, AccountId, bool), ProductId>> {
+async fn products(tx: &Tx, invoices: &[(i64, &Paid, &str)]) -> Result<Billed> {
     let mut prices = HashSet::new();
     for (_, one, _) in invoices {
         let object = &one.snapshot.object;
@@ -281,7 +288,7 @@ async fn products(
         .map(|row| {
             (
                 (row.stripe_price, row.account, row.livemode),
-                row.product_id,
+                (row.product_id, row.takes_stock_each_period),
             )
         })
         .collect())
@@ -297,12 +304,8 @@ fn price_of(line: &InvoiceLineView) -> Option<&str> {
 }
 
 /// The lines of a period's order. Where something is credited, or the event doesn't name all lines, it has one line with the sum: an
-/// order can't have a negative one.
-fn order_lines(
-    paid: &Paid,
-    first: &ProductId,
-    products: &HashMap<(String, AccountId, bool), ProductId>,
-) -> Vec<Line> {
+/// order can't have a negative one. What is shipped then has lines of its own, whose price is in the sum.
+fn order_lines(paid: &Paid, first: &ProductId, products: &Billed) -> Vec<Line> {
     let object = &paid.snapshot.object;
     let subtotal = paid.snapshot.totals.subtotal;
     let product = |line: &InvoiceLineView| {
@@ -311,6 +314,13 @@ fn order_lines(
             .get(&(price, object.account.clone(), object.livemode))
             .cloned()
     };
+    // What is charged for a part of a period, after a change, is no other box.
+    let renews = paid.view.billing_reason.as_deref() == Some(RENEWAL);
+    let ships = |line: &InvoiceLineView| {
+        let each_period = product(line).is_some_and(|(_, each_period)| each_period);
+        renews && each_period && line.amount >= 0 && line.is_whole_period()
+    };
+    let pieces = |line: &InvoiceLineView| line.quantity.filter(|pieces| *pieces > 0);
     let all: Vec<&InvoiceLineView> = lines(&paid.view)
         .iter()
         .filter(|line| line.amount != 0)
@@ -323,39 +333,46 @@ fn order_lines(
         Some(db::fit(text, NAME_LIMIT))
     };
     if !is_plain {
-        return vec![Line {
+        let of = |line: &InvoiceLineView| product(line).map(|(product, _)| product);
+        let sum = Line {
             product: largest
-                .and_then(|line| product(line))
+                .and_then(|line| of(line))
                 .unwrap_or_else(|| first.clone()),
             name: largest.and_then(|line| named(line)),
             unit_amount: subtotal,
             quantity: 1,
             amount: subtotal,
-        }];
+            ships: false,
+        };
+        let shipped = all.iter().filter(|line| ships(line)).map(|line| Line {
+            product: of(line).unwrap_or_else(|| first.clone()),
+            name: None,
+            unit_amount: 0,
+            quantity: pieces(line).unwrap_or(1),
+            amount: 0,
+            ships: true,
+        });
+        return std::iter::once(sum).chain(shipped).collect();
     }
     let whole = |line: &&InvoiceLineView| {
-        let pieces = line.quantity.filter(|pieces| *pieces > 0);
-        let pieces = pieces
+        let pieces = pieces(line)
             .filter(|pieces| line.amount % pieces == 0)
             .unwrap_or(1);
-        let known = product(line);
+        let known = product(line).map(|(product, _)| product);
         Line {
             name: known.is_none().then(|| named(line)).flatten(),
             product: known.unwrap_or_else(|| first.clone()),
             unit_amount: line.amount / pieces,
             quantity: pieces,
             amount: line.amount,
+            ships: ships(line),
         }
     };
     all.iter().map(whole).collect()
 }
 
 /// Writes orders and payments, each before what refers to it.
-async fn write(
-    tx: &Tx,
-    new: &[(&Paid, &str, &SubscribedRow)],
-    products: &HashMap<(String, AccountId, bool), ProductId>,
-) -> Result<()> {
+async fn write(tx: &Tx, new: &[(&Paid, &str, &SubscribedRow)], products: &Billed) -> Result<()> {
     let now = tx.now();
     let mut payments = Vec::with_capacity(new.len());
     for (one, subscription, row) in new {
@@ -426,7 +443,7 @@ async fn write(
     order_rows.write(tx).await
 }
 
-/// A line of an order: its id, order, position, product, name, price, pieces and amount.
+/// A line of an order: its id, order, position, product, name, price, pieces, amount, and whether it takes from stock.
 type LineRow = (
     OrderLineId,
     OrderId,
@@ -436,6 +453,7 @@ type LineRow = (
     i64,
     i64,
     i64,
+    bool,
 );
 
 /// What refers to the orders.
@@ -458,6 +476,7 @@ impl Rows {
                 line.unit_amount,
                 line.quantity,
                 line.amount,
+                line.ships,
             ));
         }
     }

@@ -1,10 +1,16 @@
 //! Invoices (docs.stripe.com/api/invoices).
 
 use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::invoice_payment::RetrieveInvoicePayment;
 use stripe_client_core::StripeRequest;
 
 /// Retrieves an invoice with its payments. Their intents' charges lie deeper than Stripe expands
 /// (docs.stripe.com/expand: four levels).
 pub fn retrieve(invoice: &str) -> impl StripeRequest + use<> {
     RetrieveInvoice::new(invoice).expand(vec!["payments".to_owned()])
+}
+
+/// Retrieves a payment of an invoice (docs.stripe.com/api/invoice-payment).
+pub fn retrieve_payment(payment: &str) -> impl StripeRequest + use<> {
+    RetrieveInvoicePayment::new(payment)
 }

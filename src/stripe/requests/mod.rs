@@ -12,6 +12,7 @@ pub mod events;
 pub mod fees;
 pub mod intents;
 pub mod invoices;
+pub mod portal;
 pub mod products;
 pub mod promotions;
 pub mod refunds;

@@ -152,6 +152,26 @@ pub struct InvoiceView {
     pub amount_due: Option<i64>,
     /// What payments through Stripe or outside of it have paid. A part of `total` may be paid by the customer's balance.
     pub amount_paid: Option<i64>,
+    /// What was paid outside of Stripe.
+    pub amount_paid_off_stripe: Option<i64>,
+    /// What is still to be paid.
+    pub amount_remaining: Option<i64>,
+    /// What it is called on paper, once it is final.
+    pub number: Option<String>,
+    /// How often Stripe has tried to collect it.
+    pub attempt_count: Option<i64>,
+    /// Whole seconds.
+    pub next_payment_attempt: Option<i64>,
+    /// Whole seconds, of one that is sent to the customer.
+    pub due_date: Option<i64>,
+    /// When its status changed.
+    pub status_transitions: Option<InvoiceTransitionsView>,
+    /// Why it could not be made final.
+    pub last_finalization_error: Option<InvoiceErrorView>,
+    /// Stripe's page of it. Whoever has the link can see and pay it, so it is never stored, and never logged.
+    pub hosted_invoice_url: Option<SecretString>,
+    /// Its file, by such a link.
+    pub invoice_pdf: Option<SecretString>,
     /// A discount each.
     pub total_discount_amounts: Option<Vec<InvoiceAmountView>>,
     /// A tax each.
@@ -170,6 +190,26 @@ pub struct InvoiceView {
     pub created: Option<i64>,
     /// Ours, but only a hint: somebody else may have created the invoice.
     pub metadata: Option<HashMap<String, String>>,
+}
+
+/// `status_transitions` of an invoice, in whole seconds.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct InvoiceTransitionsView {
+    /// From a draft.
+    pub finalized_at: Option<i64>,
+    /// However.
+    pub paid_at: Option<i64>,
+    /// For good.
+    pub voided_at: Option<i64>,
+    /// It can still be paid.
+    pub marked_uncollectible_at: Option<i64>,
+}
+
+/// `last_finalization_error` of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceErrorView {
+    /// In English.
+    pub message: Option<String>,
 }
 
 /// One of `total_discount_amounts` or `total_taxes` of an invoice.
@@ -191,6 +231,15 @@ pub struct InvoicePaymentsView {
 pub struct InvoicePaymentView {
     /// `open`, `paid` or `canceled`.
     pub status: Option<String>,
+    /// What has paid it.
+    pub payment: InvoicePaidByView,
+}
+
+/// An invoice's payment, of an event (docs.stripe.com/api/invoice-payment/object).
+#[derive(Clone, Debug, Deserialize)]
+pub struct PaymentOfInvoiceView {
+    /// `in_…`.
+    pub invoice: Expandable<IdView>,
     /// What has paid it.
     pub payment: InvoicePaidByView,
 }
@@ -239,6 +288,43 @@ pub struct InvoiceLineView {
     pub description: Option<String>,
     /// By which price it is billed.
     pub pricing: Option<InvoicePricingView>,
+    /// Of what time.
+    pub period: Option<InvoicePeriodView>,
+    /// Why it is there.
+    pub parent: Option<InvoiceLineParentView>,
+}
+
+/// `period` of a line of an invoice, in whole seconds.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoicePeriodView {
+    /// Its beginning.
+    pub start: Option<i64>,
+    /// Its end.
+    pub end: Option<i64>,
+}
+
+/// `parent` of a line of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLineParentView {
+    /// Of one that a subscription's item has made.
+    pub subscription_item_details: Option<InvoiceLineItemView>,
+}
+
+/// `parent.subscription_item_details` of a line of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLineItemView {
+    /// Whether it is for a part of a period, after a change.
+    #[serde(default)]
+    pub proration: bool,
+}
+
+impl InvoiceLineView {
+    /// Whether it bills a whole period of a subscription.
+    pub fn is_whole_period(&self) -> bool {
+        let parent = self.parent.as_ref();
+        let item = parent.and_then(|parent| parent.subscription_item_details.as_ref());
+        item.is_some_and(|item| !item.proration)
+    }
 }
 
 /// `pricing` of a line of an invoice.
@@ -266,6 +352,13 @@ impl InvoiceView {
     pub fn subscription_mark(&self, name: &str) -> Option<String> {
         let of = self.parent.as_ref()?.subscription_details.as_ref()?;
         super::metadata_value(of.metadata.as_ref()?, name)
+    }
+
+    /// Whether all that was to be paid was paid outside of Stripe: no payment has collected anything.
+    pub fn was_paid_outside(&self) -> bool {
+        let due = self.amount_due.unwrap_or(0);
+        let outside = self.amount_paid_off_stripe.unwrap_or(0);
+        self.status.as_deref() == Some("paid") && due > 0 && outside >= due
     }
 
     /// The intent that has paid it, or would. None: nothing was to be paid, or not through Stripe.

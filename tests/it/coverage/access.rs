@@ -113,6 +113,13 @@ const WHO_MAY: &[Row] = &[
     ("resumeSubscription", [401, 401, 200, 404, 200, 404, 200]),
     ("cancelSubscription", [401, 401, 200, 404, 200, 404, 200]),
     ("getProductAccess", LOGGED_IN),
+    ("listInvoices", LOGGED_IN),
+    ("listInvoices?seller_id", SELLING),
+    // Those of somebody else's subscription are none.
+    ("listInvoices?subscription_id", LOGGED_IN),
+    ("getInvoice", [401, 401, 200, 404, 200, 404, 200]),
+    // Whoever opens it acts as the buyer.
+    ("createBillingPortalSession", [401, 401, 201, 404, 404, 404, 404]),
     ("createSetupIntent", [401, 401, 201, 201, 201, 201, 201]),
     ("getSetupIntent", OWN),
     ("verifySetupIntent", OWN),

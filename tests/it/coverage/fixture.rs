@@ -88,6 +88,7 @@ impl Fixture {
         let line = line_of(&app, &bought.order).await;
         let [setup, card, customer, charge] = saved_card(&app, &shop, &buyer, &lamp).await;
         let price = app.price(&shop, &lamp, 900).await;
+        let [subscription, invoice] = subscribed(&app, &buyer, &price).await;
         let ids = [
             prevented_dispute(&app, &lamp).await,
             paid_intent(&app, &shop, &buyer, &lamp).await,
@@ -97,7 +98,8 @@ impl Fixture {
             customer,
             tax_id(&app, &shop, &buyer).await,
             used_verification(&app).await,
-            subscription(&app, &buyer, &price).await,
+            subscription,
+            invoice,
             price,
             shop.id.clone(),
             buyer.id.clone(),
@@ -158,7 +160,7 @@ impl Fixture {
     /// Texts that strangers must never read.
     pub fn secrets(&self) -> Vec<&str> {
         let kinds = [
-            "ord", "shp", "ofl", "rfd", "du", "po", "pmc", "seti", "pm", "ctm", "sub",
+            "ord", "shp", "ofl", "rfd", "du", "po", "pmc", "seti", "pm", "ctm", "sub", "in",
         ]
         .map(|kind| self.ids[kind].as_str());
         let people = [
@@ -318,14 +320,15 @@ async fn part_returned(app: &TestApp, shop: &Shop, order: &str) -> String {
     text(&refund.await, "id")
 }
 
-/// A subscription of the buyer's.
-async fn subscription(app: &TestApp, buyer: &User, price: &str) -> String {
+/// A subscription of the buyer's, and its first invoice.
+async fn subscribed(app: &TestApp, buyer: &User, price: &str) -> [String; 2] {
     let body = json!({ "mode": "subscription", "lines": [{ "price_id": price, "quantity": 1 }] });
     let opened = app.post("/v1/checkout_sessions", body).by(buyer);
     app.pay(&checkout_from(&opened.expect(201).await)).await;
     app.settle().await;
     let all = app.get("/v1/subscriptions").by(buyer).expect(200).await;
-    text(&all["data"][0], "id")
+    let made = &all["data"][0];
+    [text(made, "id"), text(made, "latest_invoice")]
 }
 
 /// An intent of the buyer's that was paid.

@@ -206,6 +206,7 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
         "sync_dispute",
         "sync_subscription",
         "sync_invoice",
+        "sync_invoice_payment",
         "sync_customer",
         "sync_setup_intent",
         "pull",
