@@ -95,6 +95,7 @@ pub fn router(app: App, intake: Intake) -> Router {
         .merge(orders::files::routes::router())
         .merge(payments::checkout::routes::router())
         .merge(payments::intents::routes::router())
+        .merge(payments::invoices::routes::router())
         .merge(payments::setups::routes::router())
         .merge(payments::off_session::routes::router())
         .merge(payments::refunds::routes::router())

@@ -444,6 +444,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::SyncFraudWarning { .. }
         | Job::SyncSubscription { .. }
         | Job::SyncInvoice { .. }
+        | Job::SetInvoiceFee { .. }
         | Job::SweepPayments
         | Job::SweepSavedCards
         | Job::CreateSetupIntent { .. }
@@ -494,6 +495,7 @@ fn is_of_an_event(job: &Job) -> bool {
             | Job::SyncFraudWarning { .. }
             | Job::SyncSubscription { .. }
             | Job::SyncInvoice { .. }
+            | Job::SetInvoiceFee { .. }
             | Job::ReadReturnedLink { .. }
     )
 }

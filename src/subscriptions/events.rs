@@ -6,6 +6,7 @@ use souk_entity::payment;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::jobs::{self, Job};
+use crate::payments::invoices::{fee, first};
 use crate::stripe::views::InvoiceView;
 use crate::stripe::{Effect, Event, EventObject};
 
@@ -41,6 +42,13 @@ pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
 pub async fn invoice(tx: &Tx, event: &Event) -> Result<Effect> {
     let invoice = event.object::<InvoiceView>()?;
     let about = event.about()?;
+    match (&about.account, event.kind.as_str()) {
+        (Some(account), "invoice.created") => {
+            fee::look_at_draft(tx, account, about.livemode, &invoice).await?;
+        }
+        (_, "invoice.voided") => first::voided(tx, event).await.map(drop)?,
+        _ => {}
+    }
     let of = EventObject {
         id: invoice.subscription().map(str::to_owned),
         ..about

@@ -4,6 +4,7 @@
 mod access;
 pub mod events;
 pub mod routes;
+mod starting;
 mod sync;
 
 use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
@@ -54,6 +55,7 @@ async fn of_product(
 struct Seen {
     row: subscription::Model,
     seller: seller::Model,
+    is_buyer: bool,
     /// Who it is, in the audit log.
     actor: String,
 }
@@ -79,6 +81,7 @@ async fn seen_by(app: &App, buyer: &Buyer, id: &str) -> Result<Seen> {
     Ok(Seen {
         row,
         seller,
+        is_buyer,
         actor: buyer.actor(),
     })
 }

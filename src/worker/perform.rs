@@ -43,6 +43,11 @@ pub(super) async fn perform(app: &App, job: &Job) -> Result<()> {
         | Job::SyncFraudWarning { .. }
         | Job::SyncSubscription { .. }
         | Job::SyncInvoice { .. } => sync_object(app, job).await,
+        Job::SetInvoiceFee {
+            account,
+            livemode,
+            invoice,
+        } => payments::invoices::fee::set(app, account, *livemode, invoice).await,
         Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
             webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await

@@ -68,6 +68,7 @@ mod saved_cards_unanswered;
 mod sellers;
 mod setup_sessions;
 mod shipments;
+mod subscribing;
 mod subscriptions;
 mod tax_ids;
 mod test_cards;

@@ -1,10 +1,20 @@
 //! Invoices (docs.stripe.com/api/invoices).
 
-use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::invoice::{RetrieveInvoice, UpdateInvoice, VoidInvoiceInvoice};
 use stripe_client_core::StripeRequest;
 
 /// Retrieves an invoice with its payments. Their intents' charges lie deeper than Stripe expands
 /// (docs.stripe.com/expand: four levels).
 pub fn retrieve(invoice: &str) -> impl StripeRequest + use<> {
     RetrieveInvoice::new(invoice).expand(vec!["payments".to_owned()])
+}
+
+/// Sets what the platform takes of a draft, in minor units, in place of the subscription's share.
+pub fn set_fee(invoice: &str, amount: i64) -> impl StripeRequest + use<> {
+    UpdateInvoice::new(invoice).application_fee_amount(amount)
+}
+
+/// Voids an open invoice, so that nobody pays it any more.
+pub fn void(invoice: &str) -> impl StripeRequest + use<> {
+    VoidInvoiceInvoice::new(invoice)
 }
