@@ -102,8 +102,8 @@ pub(super) fn are_returned_by_us(payment: &payment::Model) -> Result<bool> {
 }
 
 /// Has the excess of a payment's fee returned, once for the payment. Its charge has just become known. Of a subscription's payment
-/// the fee is read first where it may be another than the rule's: Stripe takes a share without our steps and our fixed part, unless
-/// it was set on the draft in time.
+/// the fee is read first where it may be another than was asked for: Stripe takes a share without our steps and our fixed part,
+/// unless it was set on the draft in time, and of what is left after a code.
 ///
 /// # Errors
 /// Sums that don't fit.
@@ -111,7 +111,8 @@ pub(super) async fn return_excess(tx: &Tx, payment: &payment::Model) -> Result<(
     let is_read = payment.fee_taken.is_some();
     if payment.subscription.is_some() && !is_read {
         let has_fixed = payment.fee_fixed.is_some_and(|fixed| fixed > 0);
-        let may_differ = has_fixed || money::step(&payment.currency) > 1;
+        let is_less = taken(payment)? != payment.application_fee;
+        let may_differ = has_fixed || is_less || money::step(&payment.currency) > 1;
         let payment = payment.id.clone();
         return match may_differ {
             true => jobs::stage(tx, &Job::SyncFee { payment }).await,
