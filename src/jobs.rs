@@ -93,6 +93,12 @@ pub enum Job {
         livemode: bool,
         invoice_payment: String,
     },
+    /// Set on the draft of an invoice what the platform takes of it, if it is still a draft.
+    SetInvoiceFee {
+        account: AccountId,
+        livemode: bool,
+        invoice: String,
+    },
     /// Submit evidence against a dispute, once.
     SubmitEvidence { submission: SubmissionId },
     /// Tell Stripe that the seller accepts the dispute.
@@ -177,6 +183,7 @@ impl Job {
             | Self::SyncSubscription { livemode, .. }
             | Self::SyncInvoice { livemode, .. }
             | Self::SyncInvoicePayment { livemode, .. }
+            | Self::SetInvoiceFee { livemode, .. }
             | Self::CatchUp { livemode, .. } => {
                 format!("{kind}:{subject}:{livemode}")
             }
@@ -207,6 +214,7 @@ impl Job {
             Self::SyncSubscription { .. } => "sync_subscription",
             Self::SyncInvoice { .. } => "sync_invoice",
             Self::SyncInvoicePayment { .. } => "sync_invoice_payment",
+            Self::SetInvoiceFee { .. } => "set_invoice_fee",
             Self::SubmitEvidence { .. } => "submit_evidence",
             Self::AcceptDispute { .. } => "accept_dispute",
             Self::RefundFee { .. } => "refund_fee",
@@ -252,10 +260,10 @@ impl Job {
             Self::SyncDispute { dispute, .. } | Self::AcceptDispute { dispute } => dispute,
             Self::SyncFraudWarning { warning, .. } => warning,
             Self::SyncSubscription { subscription, .. } => subscription,
-            Self::SyncInvoice { invoice, .. } => invoice,
             Self::SyncInvoicePayment {
                 invoice_payment, ..
             } => invoice_payment,
+            Self::SyncInvoice { invoice, .. } | Self::SetInvoiceFee { invoice, .. } => invoice,
             Self::SubmitEvidence { submission } => submission.as_ref(),
             Self::RetryDeferred { waits_for } => waits_for,
             Self::CatchUp { account, .. } => account.as_ref().map_or("platform", AsRef::as_ref),

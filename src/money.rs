@@ -169,6 +169,14 @@ pub struct FeeRule {
 }
 
 impl FeeRule {
+    /// As a payment keeps it: the share, and what is added in the payment's currency.
+    pub fn of_parts(bps: Option<i32>, fixed: Option<i64>, currency: &str) -> Self {
+        Self {
+            bps: bps.unwrap_or(0),
+            fixed: [(currency.to_owned(), fixed.unwrap_or(0))].into(),
+        }
+    }
+
     /// The application fee of an amount in a currency, both in minor units.
     ///
     /// # Errors

@@ -445,6 +445,7 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         | Job::SyncSubscription { .. }
         | Job::SyncInvoice { .. }
         | Job::SyncInvoicePayment { .. }
+        | Job::SetInvoiceFee { .. }
         | Job::SweepPayments
         | Job::SweepSavedCards
         | Job::CreateSetupIntent { .. }
@@ -496,6 +497,7 @@ fn is_of_an_event(job: &Job) -> bool {
             | Job::SyncSubscription { .. }
             | Job::SyncInvoice { .. }
             | Job::SyncInvoicePayment { .. }
+            | Job::SetInvoiceFee { .. }
             | Job::ReadReturnedLink { .. }
     )
 }

@@ -143,6 +143,11 @@ pub struct Model {
     pub status: PaymentStatus,
     pub currency: String,
     pub amount_subtotal: i64,
+    /// Where Stripe prorates the first period of a subscription, the least that it may ask for, in minor units. What that is less than
+    /// `amount_subtotal` counts as a discount. None: exactly `amount_subtotal` is asked for.
+    pub prorated_least: Option<i64>,
+    /// As `prorated_least`, the most.
+    pub prorated_most: Option<i64>,
     pub amount_discount: Option<i64>,
     /// Stripe's `amount_total` in minor units, once paid.
     pub amount_paid: Option<i64>,

@@ -37,6 +37,8 @@ pub struct Model {
     pub ended_at: Option<Timestamp>,
     /// Stripe's `in_…`.
     pub latest_invoice: Option<String>,
+    /// Stripe's `seti_…`, by which its buyer gives a card that is charged later.
+    pub pending_setup_intent: Option<String>,
     /// When Stripe was asked for what the row shows. An answer that was asked for earlier changes nothing.
     pub asked_at: Timestamp,
     pub created_at: Timestamp,

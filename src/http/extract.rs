@@ -113,6 +113,15 @@ where
     JsonObject::deserialize(deserializer).map(|JsonObject(one)| one)
 }
 
+/// For a field that is an object, or left out: `#[serde(default, deserialize_with = "some_json_object")]`.
+pub fn some_json_object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    json_object(deserializer).map(Some)
+}
+
 /// For a field that is a list of objects: `#[serde(deserialize_with = "json_objects")]`.
 pub fn json_objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where

@@ -14,7 +14,7 @@ pub use address::ClientAddress;
 pub use extract::{BODY_LIMIT, FILE_LIMIT, FileBody};
 pub use extract::{
     FilterValue, Filters, Form, JsonObject, Path, Query, Unpaged, ValidJson, json_object,
-    json_objects,
+    json_objects, some_json_object,
 };
 pub use idempotency::{IdempotentJson, delete_expired_keys};
 pub use metadata::{check_metadata, deserialize_some, merge_metadata};

@@ -5,8 +5,8 @@ use souk_entity::payment::{self, PaymentKind, PaymentStatus};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::ids;
-use crate::stripe::requests::{checkout, intents};
-use crate::stripe::views::{IdView, PaymentIntentView, SessionView};
+use crate::stripe::requests::{checkout, intents, invoices};
+use crate::stripe::views::{IdView, InvoiceView, PaymentIntentView, SessionView};
 
 use super::checkout::object;
 use super::confirm::confirm;
@@ -73,7 +73,12 @@ async fn end(app: &App, payment: &payment::Model) -> Result<PaymentSnapshot> {
             let view: PaymentIntentView = scope.post(&request, &key).await?;
             PaymentSnapshot::of_intent(account, view.livemode, &view)
         }
-        _ => {
+        // With it an incomplete subscription ends (docs.stripe.com/billing/subscriptions/overview#subscription-statuses).
+        PaymentKind::Invoice => {
+            let view: InvoiceView = scope.post(&invoices::void(object), &key).await?;
+            PaymentSnapshot::of_invoice(account, view.livemode, &view)?
+        }
+        PaymentKind::Session => {
             let view: SessionView = scope.post(&checkout::expire(object), &key).await?;
             PaymentSnapshot::of_session(account, view.livemode, &view)
         }

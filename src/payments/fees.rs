@@ -24,9 +24,24 @@ use super::{StripePayment, attempts_text, find, refunds, reread};
 #[cfg(test)]
 mod tests;
 
-/// What Stripe took as the fee, by what was asked for: never more than was paid. Minor units.
-fn taken(payment: &payment::Model) -> i64 {
-    std::cmp::min(payment.application_fee, payment.amount_paid.unwrap_or(0))
+/// What Stripe took as the fee, by what was asked for: never more than was paid. Minor units. Of a subscription's first invoice it
+/// takes a share of what is paid, whatever was taken off.
+fn taken(payment: &payment::Model) -> Result<i64> {
+    let paid = payment.amount_paid.unwrap_or(0);
+    if payment.subscription.is_none() {
+        return Ok(std::cmp::min(payment.application_fee, paid));
+    }
+    match (payment.fee_taken, payment.fee_bps) {
+        (Some(taken), _) => Ok(taken),
+        (None, Some(bps)) if !payment.request.is_empty() => {
+            let share = FeeRule {
+                bps,
+                ..FeeRule::default()
+            };
+            share.of(paid, &payment.currency)
+        }
+        _ => Ok(std::cmp::min(payment.application_fee, paid)),
+    }
 }
 
 /// What the fee of a payment should be of which only so much comes: in proportion to it. Minor units.
@@ -55,7 +70,11 @@ fn excess(payment: &payment::Model) -> Result<i64> {
         return Ok(0);
     };
     let paid = payment.amount_paid.unwrap_or(0);
-    if paid == payment.amount_subtotal {
+    let is_of_subscription = payment.subscription.is_some();
+    // Of a subscription's payment only the fee itself tells.
+    if is_of_subscription && payment.fee_taken.is_none()
+        || !is_of_subscription && paid == payment.amount_subtotal
+    {
         return Ok(0);
     }
     let total = money::sub(
@@ -64,12 +83,12 @@ fn excess(payment: &payment::Model) -> Result<i64> {
     )?;
     let whole = rule.of(total, &payment.currency)?;
     let due = money::share(whole, paid, total, &payment.currency)?;
-    Ok(std::cmp::max(money::sub(taken(payment), due)?, 0))
+    Ok(std::cmp::max(money::sub(taken(payment)?, due)?, 0))
 }
 
 /// What of the fee that was kept has gone back in all, once so much of what was paid has. Minor units, and without the excess.
 fn share_of(payment: &payment::Model, back: i64) -> Result<i64> {
-    let kept = money::sub(taken(payment), excess(payment)?)?;
+    let kept = money::sub(taken(payment)?, excess(payment)?)?;
     let paid = payment.amount_paid.unwrap_or(0);
     money::share(kept, back, paid, &payment.currency)
 }
@@ -82,11 +101,24 @@ pub(super) fn are_returned_by_us(payment: &payment::Model) -> Result<bool> {
     Ok(excess(payment)? > 0)
 }
 
-/// Has the excess of a payment's fee returned, once for the payment. Its charge has just become known.
+/// Has the excess of a payment's fee returned, once for the payment. Its charge has just become known. Of a subscription's payment
+/// the fee is read first where it may be another than was asked for: Stripe takes a share without our steps and our fixed part,
+/// unless it was set on the draft in time, and of what is left after a code.
 ///
 /// # Errors
 /// Sums that don't fit.
 pub(super) async fn return_excess(tx: &Tx, payment: &payment::Model) -> Result<()> {
+    let is_read = payment.fee_taken.is_some();
+    if payment.subscription.is_some() && !is_read {
+        let has_fixed = payment.fee_fixed.is_some_and(|fixed| fixed > 0);
+        let is_less = taken(payment)? != payment.application_fee;
+        let may_differ = has_fixed || is_less || money::step(&payment.currency) > 1;
+        let payment = payment.id.clone();
+        return match may_differ {
+            true => jobs::stage(tx, &Job::SyncFee { payment }).await,
+            false => Ok(()),
+        };
+    }
     match excess(payment)? {
         0 => Ok(()),
         excess => record(tx, payment, Cause::Discount, excess).await,
@@ -157,7 +189,7 @@ pub(super) async fn return_lost(
         false => paid,
     };
     let share = share_of(payment, disputed)?;
-    let left = money::sub(taken(payment), payment.fee_returned.unwrap_or(0))?;
+    let left = money::sub(taken(payment)?, payment.fee_returned.unwrap_or(0))?;
     match std::cmp::min(share, left) {
         amount if amount > 0 => {
             record(tx, payment, Cause::Dispute(dispute.id.clone()), amount).await
@@ -402,6 +434,9 @@ pub async fn sync(app: &App, id: &PaymentId) -> Result<()> {
         .filter(C::Id.eq(id.clone()))
         .exec(&tx)
         .await?;
+    if payment.subscription.is_some() {
+        return_excess(&tx, &super::lock_payment(&tx, id).await?).await?;
+    }
     tx.commit().await
 }
 

@@ -90,6 +90,7 @@ mod tests {
             canceled_at: None,
             ended_at: None,
             latest_invoice: None,
+            pending_setup_intent: None,
             asked_at: NOW,
             created_at: NOW,
             updated_at: NOW,

@@ -9,7 +9,7 @@ use crate::db::Tx;
 use crate::db::set_wise::{SetWise, read_in_order};
 use crate::error::Result;
 use crate::jobs::{self, Job};
-use crate::payments::invoices;
+use crate::payments::invoices::{self, fee, first};
 use crate::stripe::views::InvoiceView;
 use crate::stripe::{Effect, Event, EventObject};
 
@@ -82,7 +82,17 @@ pub async fn invoices(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     invoices::show_events(tx, &seen).await?;
     let mut asked = Vec::with_capacity(seen.len());
     for ((event, invoice), at) in seen.iter().zip(0_i64..) {
-        if let (Some(account), Some(subscription)) = (&event.account, invoice.subscription()) {
+        let Some(account) = &event.account else {
+            continue;
+        };
+        match event.kind.as_str() {
+            "invoice.created" => {
+                fee::look_at_draft(tx, account, event.livemode()?, invoice).await?;
+            }
+            "invoice.voided" => first::voided(tx, event).await.map(drop)?,
+            _ => {}
+        }
+        if let Some(subscription) = invoice.subscription() {
             asked.push((at, subscription, account, event.livemode()?));
         }
     }

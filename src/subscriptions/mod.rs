@@ -5,9 +5,10 @@ mod access;
 pub mod events;
 pub mod portal;
 pub mod routes;
+mod starting;
 mod sync;
 
-use sea_orm::{ColumnTrait, Condition, EntityTrait, JoinType, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QuerySelect};
 use serde_json::json;
 use souk_entity::subscription::{self, Column as C};
 use souk_entity::{ProductId, customer, seller, subscription_item};
@@ -54,6 +55,7 @@ async fn of_product(
 struct Seen {
     row: subscription::Model,
     seller: seller::Model,
+    is_buyer: bool,
     /// Who it is, in the audit log.
     actor: String,
 }
@@ -64,58 +66,64 @@ struct Seen {
 /// # Errors
 /// 404, and no answer from Stripe.
 async fn seen_by(app: &App, buyer: &Buyer, id: &str) -> Result<Seen> {
-    let seen = match visible(app, buyer, id).await? {
-        None if read_first(app, id).await? => visible(app, buyer, id).await?,
-        seen => seen,
+    let missing = || Error::NotFound("subscription");
+    let known = match known(app, id).await? {
+        None if read_first(app, id).await? => known(app, id).await?,
+        known => known,
     };
-    let (row, seller) = seen.ok_or(Error::NotFound("subscription"))?;
+    let Known {
+        row,
+        seller,
+        customer,
+    } = known.ok_or_else(missing)?;
+    let is_seller = buyer
+        .user()
+        .is_some_and(|caller| caller.is_admin() || seller.owner_id == *caller.id());
+    let is_buyer = customers::is_of(&customer, buyer);
+    if !is_seller && !is_buyer {
+        return Err(missing());
+    }
     Ok(Seen {
         row,
         seller,
+        is_buyer,
         actor: buyer.actor(),
     })
 }
 
-/// A subscription that is known and that somebody may see, in one read.
-async fn visible(
-    app: &App,
-    buyer: &Buyer,
-    id: &str,
-) -> Result<Option<(subscription::Model, seller::Model)>> {
+/// A subscription with its seller and its buyer's customer.
+#[derive(DerivePartialModel)]
+#[sea_orm(entity = "subscription::Entity")]
+struct Known {
+    #[sea_orm(nested)]
+    row: subscription::Model,
+    #[sea_orm(nested)]
+    seller: seller::Model,
+    #[sea_orm(nested)]
+    customer: customer::Model,
+}
+
+/// A subscription by Stripe's id, in one read. None: nobody has read it yet, or it is none of ours.
+async fn known(app: &App, id: &str) -> Result<Option<Known>> {
     let seller = subscription::Entity::belongs_to(seller::Entity)
         .from(C::SellerId)
         .to(seller::Column::Id);
     let owner = subscription::Entity::belongs_to(customer::Entity)
         .from(C::CustomerId)
         .to(customer::Column::Id);
-    let mut may_see = Condition::any().add(customers::theirs(buyer));
-    if let Some(caller) = buyer.user() {
-        may_see = match caller.is_admin() {
-            true => Condition::all(),
-            false => may_see.add(seller::Column::OwnerId.eq(caller.id().clone())),
-        };
-    }
-    let found = subscription::Entity::find()
+    Ok(subscription::Entity::find()
         .join(JoinType::InnerJoin, seller.into())
         .join(JoinType::InnerJoin, owner.into())
-        .select_also(seller::Entity)
         .filter(C::StripeSubscription.eq(id))
         .filter(C::Livemode.eq(app.stripe.livemode()))
-        .filter(may_see)
+        .into_partial_model()
         .one(&app.db.read)
-        .await?;
-    Ok(found.and_then(|(row, seller)| Some((row, seller?))))
+        .await?)
 }
 
-/// Reads a subscription that nobody has read yet, and that has begun with a payment of ours. Whether there was such a one.
+/// Has a subscription read that nobody has read yet, and that has begun with a payment of ours. Whether there was such a payment.
 async fn read_first(app: &App, id: &str) -> Result<bool> {
     let livemode = app.stripe.livemode();
-    let known = subscription::Entity::find()
-        .filter(C::StripeSubscription.eq(id))
-        .filter(C::Livemode.eq(livemode));
-    if known.one(&app.db.read).await?.is_some() {
-        return Ok(false);
-    }
     let first = sync::payments_of(id, livemode).one(&app.db.read).await?;
     let Some(first) = first else {
         return Ok(false);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use sea_orm::sea_query::Query;
@@ -18,17 +19,20 @@ use validator::Validate;
 use crate::app::App;
 use crate::customers;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Empty, Filters, List, Path, ValidJson, page_by_time};
+use crate::http::{Answer, Empty, Filters, IdempotentJson, List, Path, ValidJson, page_by_time};
 use crate::identity::Buyer;
+use crate::payments::checkout::origin::Origin;
+use crate::payments::invoices::first::NewSubscription;
 use crate::{catalog, sellers};
 
 use super::access::{self, Access};
+use super::starting::{self, ToConfirm};
 use super::{End, seen_by};
 
 /// The room's routes.
 pub fn router() -> Router<App> {
     Router::new()
-        .route("/v1/subscriptions", get(list))
+        .route("/v1/subscriptions", get(list).post(begin))
         .route("/v1/subscriptions/{id}", get(read))
         .route("/v1/subscriptions/{id}/access", get(read_access))
         .route("/v1/subscriptions/{id}/cancel", post(cancel))
@@ -56,6 +60,8 @@ struct SubscriptionResource {
     canceled_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     latest_invoice: Option<String>,
+    #[serde(flatten)]
+    to_confirm: ToConfirm,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -109,6 +115,7 @@ async fn views(app: &App, rows: Vec<subscription::Model>) -> Result<Vec<Subscrip
         canceled_at: row.canceled_at,
         ended_at: row.ended_at,
         latest_invoice: row.latest_invoice,
+        to_confirm: ToConfirm::default(),
         created_at: row.created_at,
         updated_at: row.updated_at,
     };
@@ -167,7 +174,26 @@ async fn read(
     buyer: Buyer,
     Path(id): Path<String>,
 ) -> Answer<SubscriptionResource> {
-    shown(&app, seen_by(&app, &buyer, &id).await?.row).await
+    let seen = seen_by(&app, &buyer, &id).await?;
+    let to_confirm = starting::to_confirm(&app, &seen).await?;
+    let Json(view) = shown(&app, seen.row).await?;
+    Ok(Json(SubscriptionResource { to_confirm, ..view }))
+}
+
+async fn begin(
+    State(app): State<App>,
+    buyer: Buyer,
+    origin: Origin,
+    request: IdempotentJson<NewSubscription>,
+) -> Result<Response> {
+    let may_resume = request.may_resume();
+    let work = async |id: OrderId, new: NewSubscription| {
+        let new = NewSubscription { origin, ..new };
+        let (row, to_confirm) = starting::begin(&app, &buyer, id, may_resume, new).await?;
+        let Json(view) = shown(&app, row).await?;
+        Ok(SubscriptionResource { to_confirm, ..view })
+    };
+    request.once(&app, &buyer.principal(), work).await
 }
 
 #[derive(Deserialize, Validate)]

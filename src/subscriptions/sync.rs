@@ -185,6 +185,7 @@ async fn lock_or_insert(
         canceled_at: None,
         ended_at: None,
         latest_invoice: None,
+        pending_setup_intent: None,
         asked_at: Timestamp::default(),
         created_at: tx.now(),
         updated_at: tx.now(),
@@ -245,6 +246,10 @@ fn show(
             .latest_invoice
             .as_ref()
             .map(|invoice| invoice.id().to_owned()),
+        pending_setup_intent: view
+            .pending_setup_intent
+            .as_ref()
+            .map(|intent| intent.id().to_owned()),
         asked_at,
         updated_at: now,
         ..row

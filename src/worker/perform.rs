@@ -44,6 +44,11 @@ pub(super) async fn perform(app: &App, job: &Job) -> Result<()> {
         | Job::SyncSubscription { .. }
         | Job::SyncInvoice { .. }
         | Job::SyncInvoicePayment { .. } => sync_object(app, job).await,
+        Job::SetInvoiceFee {
+            account,
+            livemode,
+            invoice,
+        } => payments::invoices::fee::set(app, account, *livemode, invoice).await,
         Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
             webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await

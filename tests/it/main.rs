@@ -70,6 +70,7 @@ mod saved_cards_unanswered;
 mod sellers;
 mod setup_sessions;
 mod shipments;
+mod subscribing;
 mod subscription_races;
 mod subscriptions;
 mod tax_ids;

@@ -132,7 +132,7 @@ pub const CHECKS: [Check; 56] = [
         sql: "SELECT l.id AS who FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE NOT (o.status = 'expired' AND
                 NOT EXISTS (SELECT 1 FROM stock_movements m WHERE m.order_line_id = l.id OR m.returned_line_id = l.id)) AND
                 CASE WHEN EXISTS (SELECT 1 FROM payment_orders x JOIN payments p ON p.id = x.payment_id
-                    WHERE x.order_id = o.id AND p.kind = 'invoice') THEN 0
+                    WHERE x.order_id = o.id AND p.kind = 'invoice' AND p.request = '' AND NOT l.ships_period) THEN 0
                   WHEN o.refund_reason IS NULL AND o.status IN ('paid', 'refunded', 'authorized') OR EXISTS
                   (SELECT 1 FROM order_events e WHERE e.order_id = o.id AND e.kind = 'authorized')
                   THEN -l.quantity ELSE 0 END <>

@@ -5,7 +5,7 @@ mod line_items;
 mod params;
 pub(crate) mod pay;
 mod shipping;
-mod subscribe;
+pub(crate) mod subscribe;
 
 pub(crate) use buyer::offered;
 
@@ -62,10 +62,11 @@ fn sale(tx: &mut Tx<'_>, call: &Call<'_>, id: &str) -> Result<(Value, Value), Ap
     let args = call.args;
     intents::can_charge(tx, call.owner)?;
     let shipping = shipping::read(tx, call)?;
-    let (items, currency) = line_items::read(tx, call, &[])?;
+    let (mut items, currency) = line_items::read(tx, call, &[])?;
     shipping::check(tx, &shipping, &currency)?;
     subscribe::check(call, &items)?;
     let subscription = args.sub("subscription_data");
+    subscribe::prorate(tx, subscription, &mut items)?;
     let subtotal = subscribe::due_now(subscription, &items, line_items::sum(&items)?);
     let discount = read_discount(tx, call, subtotal, &currency)?;
     let sent = shipping

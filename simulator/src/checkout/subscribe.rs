@@ -9,11 +9,15 @@ use super::{
 };
 use crate::{
     api::Call,
-    billing::subscriptions::create::{self, Sold},
+    billing::{
+        prices,
+        subscriptions::create::{self, Sold},
+    },
     cards,
     customers::{self, methods},
     error::ApiError,
     form::Node,
+    money,
     payments::confirm::AttemptOptions,
     store::{Record, Tx},
 };
@@ -53,6 +57,48 @@ pub(super) fn due_now(data: &Node, items: &[Value], subtotal: i64) -> i64 {
     subtotal - later
 }
 
+/// Reckons the items of a session with a billing cycle anchor: until then they are paid in proportion, or free
+/// (<https://docs.stripe.com/payments/checkout/billing-cycle>).
+pub(super) fn prorate(tx: &Tx<'_>, data: &Node, items: &mut [Value]) -> Result<(), ApiError> {
+    let Some(anchor) = data.int("billing_cycle_anchor") else {
+        return Ok(());
+    };
+    let param = "subscription_data[billing_cycle_anchor]";
+    if data.int("trial_period_days").is_some() || data.int("trial_end").is_some() {
+        return Err(ApiError::invalid(
+            "You can't set `billing_cycle_anchor` together with a trial.",
+        )
+        .param(param));
+    }
+    let is_free = data.text("proration_behavior") == Some("none");
+    for item in items.iter_mut().filter(|item| recurs(item)) {
+        let Some(interval) = prices::interval(&item["price"]) else {
+            continue;
+        };
+        let last = interval.next(tx.now, tx.now);
+        if anchor <= tx.now || anchor > last {
+            return Err(ApiError::invalid(format!(
+                "`billing_cycle_anchor` must be a future timestamp before the next natural billing date ({last})."
+            ))
+            .param(param));
+        }
+        let whole = item["amount_subtotal"].as_i64().unwrap_or(0);
+        let began = interval.previous(anchor, anchor);
+        let amount = match is_free {
+            true => 0,
+            false => money::part(tx.rounding(), whole, anchor - tx.now, anchor - began)?,
+        };
+        item["amount_subtotal"] = json!(amount);
+        item["amount_total"] = json!(amount);
+    }
+    Ok(())
+}
+
+/// Whether the buyer is asked for a card: where something is to be paid, or always, unless the session is told not to.
+pub(crate) fn wants_card(session: &Record) -> bool {
+    session.int("amount_total") > 0 || session.text("payment_method_collection") != "if_required"
+}
+
 /// One attempt to pay. A declined one leaves nothing, or an incomplete subscription.
 pub(super) fn pay(
     tx: &mut Tx<'_>,
@@ -66,6 +112,7 @@ pub(super) fn pay(
     match tx.savepoint(|tx| begin(tx, session, number, payment, "error_if_incomplete")) {
         Ok((subscription, customer)) => {
             tx.off_clock();
+            charge_as_billed(tx, &session.id, &subscription);
             let free = session.int("amount_total") == 0;
             let status = if free {
                 tx.assumptions.get("free_session")
@@ -109,6 +156,23 @@ pub(super) fn pay(
     }
 }
 
+/// What was prorated is so to the second at which it is paid.
+fn charge_as_billed(tx: &mut Tx<'_>, session: &str, subscription: &Value) {
+    let invoice = subscription["latest_invoice"]
+        .as_str()
+        .and_then(|id| tx.get(id));
+    let is_anchored = subscription["trial_end"].is_null()
+        && subscription["billing_cycle_anchor"] != subscription["start_date"];
+    if let Some(invoice) = invoice.filter(|_| is_anchored) {
+        let (subtotal, total) = (invoice.int("subtotal"), invoice.int("total"));
+        tx.update(session, |r| {
+            r.value["amount_subtotal"] = json!(subtotal);
+            r.value["amount_total"] = json!(total);
+            r.value["total_details"]["amount_discount"] = json!(subtotal - total);
+        });
+    }
+}
+
 fn begin(
     tx: &mut Tx<'_>,
     session: &Record,
@@ -125,20 +189,30 @@ fn begin(
     tx.on_clock_of(&customer);
     let saved = payment.payment_method.as_deref().filter(|m| !m.is_empty());
     let method = match saved {
-        Some(id) => buyer::saved(tx, session, id)?,
+        Some(id) => Some(buyer::saved(tx, session, id)?),
+        None if !wants_card(session) => None,
         None => {
             let card = cards::find(number).ok_or_else(cards::unknown)?;
-            methods::of_card(tx, owner, card, super::pay::billing(session))
+            Some(methods::of_card(
+                tx,
+                owner,
+                card,
+                super::pay::billing(session),
+            ))
         }
     };
-    methods::attach(tx, owner, &method, &customer)?;
+    if let Some(method) = &method {
+        methods::attach(tx, owner, method, &customer)?;
+    }
     let mut form = Node::parse(
         session.hidden["subscription_data"]
             .as_str()
             .unwrap_or_default(),
     )?;
     let leaf = |text: &str| Node::Leaf(text.to_owned());
-    form.put("default_payment_method", leaf(&method.id));
+    if let Some(method) = &method {
+        form.put("default_payment_method", leaf(&method.id));
+    }
     form.put("payment_behavior", leaf(behavior));
     let discount = &session.hidden["discount"];
     for name in ["promotion_code", "coupon"] {

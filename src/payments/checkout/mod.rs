@@ -3,12 +3,13 @@
 
 pub mod codes;
 pub mod object;
-pub(super) mod origin;
+pub mod origin;
 mod page;
 pub(super) mod placing;
 pub(super) mod pricing;
 pub mod routes;
-mod subscribing;
+pub(super) mod subscribing;
+pub(super) mod terms;
 
 use std::collections::HashMap;
 
@@ -16,23 +17,24 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use souk_entity::payment::{self, CaptureMethod, PaymentKind, RedirectOnCompletion, UiMode};
-use souk_entity::{Metadata, OrderId, PaymentId, PriceId, ProductId, order};
+use souk_entity::{Metadata, OrderId, PaymentId, PriceId, ProductId, Timestamp, order};
 use validator::Validate;
 
 use crate::app::App;
 use crate::catalog::promotions::redemptions::{self, GivenCode, Purchase};
 use crate::error::{Error, Result};
-use crate::http::{deserialize_some, json_objects};
+use crate::http::{deserialize_some, json_objects, some_json_object};
 use crate::identity::{self, Buyer};
 use crate::stripe::requests::checkout::{self as request, NewSession, SessionLine};
 use crate::{ids, money};
 
 use super::payments_of_order;
 use super::saved_cards::{self, Chosen, Wish};
-use object::{Made, NextAction};
+use object::{Made, NextAction, SecretOf};
 use origin::Origin;
 use placing::NewPayment;
 use pricing::{Basket, NewBasket, NewLine};
+use terms::{PaymentMethodCollection, ProrationBehavior, Terms, TrialSettings};
 
 /// Stripe's minimum is half an hour from the moment it gets the request. A repeat may reach it some seconds later, so we
 /// always ask for a minute more.
@@ -100,12 +102,43 @@ pub struct NewCheckout {
     /// Whether to save the card that pays it, for payments at which the buyer is there.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub save_payment_method: Option<bool>,
+    /// Of `mode=subscription`: whether a card is asked for where nothing is to be paid now; by default it is.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub payment_method_collection: Option<PaymentMethodCollection>,
+    /// Of `mode=subscription`: what becomes of a trial that ends without a card.
+    #[serde(default, deserialize_with = "some_json_object")]
+    pub trial_settings: Option<TrialSettings>,
+    /// Of `mode=subscription`: when the first whole period begins.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub billing_cycle_anchor: Option<Timestamp>,
+    /// Of `mode=subscription`: what the time before that costs.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub proration_behavior: Option<ProrationBehavior>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
     /// Where it is asked for, which no body says.
     #[serde(skip)]
     origin: Origin,
+}
+
+impl NewCheckout {
+    fn terms(&self) -> Terms<'_> {
+        Terms {
+            trial_settings: self.trial_settings.as_ref(),
+            billing_cycle_anchor: self.billing_cycle_anchor,
+            billing_cycle_anchor_config: None,
+            proration_behavior: self.proration_behavior,
+        }
+    }
+
+    /// Refuses what only a subscription has.
+    fn check_paid_once(&self) -> Result<()> {
+        if self.payment_method_collection.is_some() {
+            return Err(terms::only_for_subscriptions("payment_method_collection"));
+        }
+        self.terms().check_none()
+    }
 }
 
 /// How often a checkout is paid (docs.stripe.com/api/checkout/sessions/create#create_checkout_session-mode).
@@ -203,6 +236,8 @@ pub struct Checkout {
     pub url: Option<String>,
     /// For Stripe.js: an intent's, or that of a session in a page of one's own; none once it is no longer open.
     pub client_secret: Option<SecretString>,
+    /// Of a subscription: what that is of.
+    pub secret_of: Option<SecretOf>,
     /// Of an open intent: what the buyer has to do.
     pub next_action: Option<NextAction>,
     /// A guest's proof that the order is theirs.
@@ -217,6 +252,7 @@ impl Checkout {
             order,
             url: None,
             client_secret: None,
+            secret_of: None,
             next_action: None,
             secret: None,
         }
@@ -316,6 +352,7 @@ pub(super) async fn resume(
     let Made {
         url,
         client_secret,
+        secret_of,
         next_action,
     } = made;
     let is_guest = order.secret_hash.is_some();
@@ -325,6 +362,7 @@ pub(super) async fn resume(
         order,
         url,
         client_secret,
+        secret_of,
         next_action,
         secret,
     })
@@ -338,6 +376,7 @@ async fn session(
     new: NewCheckout,
 ) -> Result<(Basket, NewPayment)> {
     let capture_method = CaptureChoice::method(new.capture_method);
+    new.check_paid_once()?;
     // A guest's token is of the address that they give, or refused.
     let is_own_address =
         new.customer_email.is_none() || buyer.is_some_and(|buyer| buyer.user().is_none());
@@ -398,6 +437,7 @@ async fn session(
         customer: chosen.customer,
         lifetime_ms,
         capture_method,
+        is_prorated: false,
     };
     Ok((basket, payment))
 }
@@ -480,6 +520,14 @@ fn refused_request(error: Error) -> Error {
             );
         }
         Some(object::PROMOTION_CODE_INVALID) => (object::PROMOTION_CODE_INVALID, "promotion_code"),
+        // Stripe alone knows how late it may be.
+        _ if fault
+            .param
+            .as_deref()
+            .is_some_and(|param| param.contains("billing_cycle_anchor")) =>
+        {
+            ("invalid_request", "billing_cycle_anchor")
+        }
         _ => return error,
     };
     Error::invalid_with(code, param, error.to_string())

@@ -1,5 +1,6 @@
 //! A payment's Stripe object, created once on the seller's account: a Checkout Session
-//! (docs.stripe.com/api/checkout/sessions/create) or an intent (docs.stripe.com/api/payment_intents/create).
+//! (docs.stripe.com/api/checkout/sessions/create), an intent (docs.stripe.com/api/payment_intents/create), or the first invoice of a
+//! subscription (docs.stripe.com/api/subscriptions/create).
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -15,8 +16,10 @@ use crate::db::Tx;
 use crate::error::{Error, Result, StripeFault};
 use crate::findings::{self, NewFinding};
 use crate::jobs::{self, Job, Settled};
-use crate::stripe::requests::{checkout, intents};
-use crate::stripe::views::{PaymentIntentView, SessionView};
+use crate::stripe::requests::{checkout, intents, subscriptions};
+use crate::stripe::views::{
+    BeginningView, FirstInvoiceView, PaymentIntentView, PendingSetupView, SessionView,
+};
 use crate::stripe::{IdempotentCreate, PreparedRequest};
 use crate::{customers, money, orders};
 
@@ -29,8 +32,20 @@ pub struct Made {
     pub url: Option<String>,
     /// For Stripe.js: an intent's, or that of a session in a page of one's own.
     pub client_secret: Option<SecretString>,
+    /// Of a subscription: what that is of.
+    pub secret_of: Option<SecretOf>,
     /// Of an intent: what the buyer has to do.
     pub next_action: Option<NextAction>,
+}
+
+/// What the buyer of a subscription confirms with their client secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretOf {
+    /// Of the first invoice.
+    PaymentIntent,
+    /// Nothing is to be paid yet: a card is given that is charged later.
+    SetupIntent,
 }
 
 /// What a buyer has to do for an intent to be paid (docs.stripe.com/api/payment_intents/object, `next_action`). Stripe.js does it
@@ -56,13 +71,28 @@ impl NextAction {
 enum View {
     Session(Box<SessionView>),
     Intent(Box<PaymentIntentView>),
+    /// With its first invoice.
+    Beginning(Box<BeginningView>, FirstInvoiceView),
 }
 
 impl View {
+    /// Of a subscription whose first invoice is its newest one.
+    fn beginning(view: BeginningView) -> Result<Self> {
+        let invoice = view.first_invoice().cloned();
+        match invoice {
+            Some(invoice) => Ok(Self::Beginning(Box::new(view), invoice)),
+            None => Err(Error::internal(format!(
+                "{} shows no first invoice",
+                view.id
+            ))),
+        }
+    }
+
     fn id(&self) -> &str {
         match self {
             Self::Session(view) => &view.id,
             Self::Intent(view) => &view.id,
+            Self::Beginning(_, invoice) => &invoice.id,
         }
     }
 
@@ -71,6 +101,7 @@ impl View {
         match self {
             Self::Session(view) => view.status.as_deref() == Some("open"),
             Self::Intent(view) => view.is_open(),
+            Self::Beginning(_, invoice) => invoice.is_open(),
         }
     }
 
@@ -78,7 +109,7 @@ impl View {
     fn expires_at(&self) -> Option<i64> {
         match self {
             Self::Session(view) => view.expires_at,
-            Self::Intent(_) => None,
+            Self::Intent(_) | Self::Beginning(..) => None,
         }
     }
 
@@ -87,10 +118,13 @@ impl View {
         let (livemode, currency, amount) = match self {
             Self::Session(view) => (view.livemode, &view.currency, view.amount_subtotal),
             Self::Intent(view) => (view.livemode, &view.currency, view.amount),
+            Self::Beginning(view, invoice) => (view.livemode, &view.currency, invoice.subtotal),
         };
+        let least = payment.prorated_least.unwrap_or(payment.amount_subtotal);
+        let most = payment.prorated_most.unwrap_or(payment.amount_subtotal);
         livemode == payment.livemode
             && currency.as_ref() == Some(&payment.currency)
-            && amount == Some(payment.amount_subtotal)
+            && amount.is_some_and(|amount| (least..=most).contains(&amount))
     }
 
     fn made(self) -> Made {
@@ -99,14 +133,39 @@ impl View {
             Self::Session(view) => Made {
                 url: view.url,
                 client_secret: view.client_secret.filter(|_| is_open),
+                secret_of: None,
                 next_action: None,
             },
             Self::Intent(view) => Made {
                 url: None,
                 client_secret: view.client_secret.filter(|_| is_open),
+                secret_of: None,
                 next_action: view.next_action.as_ref().and_then(NextAction::of),
             },
+            Self::Beginning(view, invoice) => begun(*view, invoice),
         }
+    }
+}
+
+/// What a buyer needs to pay the first invoice, or to give the card that later ones are paid by.
+fn begun(view: BeginningView, invoice: FirstInvoiceView) -> Made {
+    let is_open = invoice.is_open();
+    let to_pay = invoice
+        .confirmation_secret
+        .and_then(|secret| secret.client_secret)
+        .filter(|_| is_open)
+        .map(|secret| (secret, SecretOf::PaymentIntent));
+    let to_save = view
+        .pending_setup_intent
+        .filter(PendingSetupView::is_open)
+        .and_then(|intent| intent.client_secret)
+        .map(|secret| (secret, SecretOf::SetupIntent));
+    let (client_secret, secret_of) = to_pay.or(to_save).unzip();
+    Made {
+        url: None,
+        client_secret,
+        secret_of,
+        next_action: None,
     }
 }
 
@@ -115,7 +174,7 @@ fn what(payment: &payment::Model) -> &'static str {
     match payment.kind {
         PaymentKind::Session => "checkout session",
         PaymentKind::Intent => "payment intent",
-        PaymentKind::Invoice => "invoice",
+        PaymentKind::Invoice => "subscription",
     }
 }
 
@@ -185,7 +244,10 @@ pub async fn create(app: &App, payment: payment::Model) -> Result<(payment::Mode
                     PaymentKind::Intent => {
                         View::Intent(Box::new(app.stripe.send(&stored, &key).await?))
                     }
-                    _ => View::Session(Box::new(app.stripe.send(&stored, &key).await?)),
+                    PaymentKind::Invoice => View::beginning(app.stripe.send(&stored, &key).await?)?,
+                    PaymentKind::Session => {
+                        View::Session(Box::new(app.stripe.send(&stored, &key).await?))
+                    }
                 })
             },
         )
@@ -207,7 +269,14 @@ async fn retrieve(app: &App, payment: &payment::Model, object: &str) -> Result<V
     let scope = app.stripe.at(&payment.charge_account);
     Ok(match payment.kind {
         PaymentKind::Intent => View::Intent(Box::new(scope.get(&intents::retrieve(object)).await?)),
-        _ => View::Session(Box::new(scope.get(&checkout::retrieve(object)).await?)),
+        PaymentKind::Session => {
+            View::Session(Box::new(scope.get(&checkout::retrieve(object)).await?))
+        }
+        PaymentKind::Invoice => {
+            let id = payment.subscription.as_deref().unwrap_or_default();
+            let request = subscriptions::retrieve_beginning(id);
+            View::beginning(scope.get(&request).await?)?
+        }
     })
 }
 
@@ -237,7 +306,12 @@ async fn find_existing(app: &App, payment: &payment::Model) -> Result<Option<Vie
             let found = scope.find_by_metadata(mark, page).await?.into_iter();
             found.map(|view| View::Intent(Box::new(view))).collect()
         }
-        _ => {
+        PaymentKind::Invoice => {
+            let page = |last: Option<&str>| subscriptions::list(since, last);
+            let found = scope.find_by_metadata(mark, page).await?.into_iter();
+            found.map(View::beginning).collect::<Result<_>>()?
+        }
+        PaymentKind::Session => {
             let page = |last: Option<&str>| checkout::list(since, last);
             let found = scope.find_by_metadata(mark, page).await?.into_iter();
             found.map(|view| View::Session(Box::new(view))).collect()
@@ -268,17 +342,29 @@ async fn attach(app: &App, id: &PaymentId, view: &View) -> Result<payment::Model
     if let Some(at) = view.expires_at() {
         update = update.col_expr(C::ExpiresAt, Expr::value(Timestamp::from_seconds(at)));
     }
+    if let View::Beginning(subscription, invoice) = view {
+        update = update
+            .col_expr(C::Subscription, Expr::value(subscription.id.as_str()))
+            .col_expr(C::StripeInvoice, Expr::value(invoice.id.as_str()));
+    }
     let attached = update.exec_with_returning(&tx).await?.pop();
     if attached.is_some() {
         for order in shares::order_ids(&tx, id).await? {
             let (entry, data) = match view {
                 View::Session(view) => ("session_created", json!({ "checkout_session": view.id })),
                 View::Intent(view) => ("intent_created", json!({ "payment_intent": view.id })),
+                View::Beginning(view, invoice) => (
+                    "subscription_created",
+                    json!({ "subscription": view.id, "invoice": invoice.id }),
+                ),
             };
             orders::log(&tx, &order, entry, data).await?;
         }
         cancel_retry(&tx, id).await?;
         jobs::wake_deferred(&tx, view.id()).await?;
+        if let View::Beginning(begun, invoice) = view {
+            note_beginning(&tx, id, begun, invoice).await?;
+        }
         if !view.is_open() {
             // It is over already: its events may have come and gone.
             let payment = id.clone();
@@ -293,6 +379,33 @@ async fn attach(app: &App, id: &PaymentId, view: &View) -> Result<payment::Model
     payment
         .filter(|payment| payment.id == *id)
         .ok_or_else(|| Error::internal("a Stripe object belongs to another payment"))
+}
+
+/// The first invoice is final, so what Stripe has prorated it to is what is asked for. Its subscription is read by a job.
+async fn note_beginning(
+    tx: &Tx,
+    id: &PaymentId,
+    begun: &BeginningView,
+    invoice: &FirstInvoiceView,
+) -> Result<()> {
+    use payment::Column as C;
+    let payment = lock_payment(tx, id).await?;
+    if payment.prorated_most.is_some()
+        && let Some(subtotal) = invoice.subtotal
+    {
+        payment::Entity::update_many()
+            .col_expr(C::ProratedLeast, Expr::value(subtotal))
+            .col_expr(C::ProratedMost, Expr::value(subtotal))
+            .filter(C::Id.eq(id.clone()))
+            .exec(tx)
+            .await?;
+    }
+    let job = Job::SyncSubscription {
+        account: payment.charge_account,
+        livemode: payment.livemode,
+        subscription: begun.id.clone(),
+    };
+    jobs::stage(tx, &job).await
 }
 
 /// Stripe's code where an account has disconnected.

@@ -45,6 +45,8 @@ pub struct NewPayment {
     pub lifetime_ms: Option<i64>,
     /// Whether the seller captures the money later.
     pub capture_method: CaptureMethod,
+    /// Whether Stripe reckons what a part of the first period costs: then it may ask for less than the basket comes to.
+    pub is_prorated: bool,
 }
 
 /// Writes the order and its payment down, and stages the job that repeats the request if nobody answers it. `actor` asks for
@@ -139,6 +141,8 @@ fn payment_row(app: &App, tx: &Tx, basket: Basket, new: NewPayment) -> Result<pa
         status: PaymentStatus::Pending,
         currency: basket.currency,
         amount_subtotal: basket.subtotal,
+        prorated_least: new.is_prorated.then_some(0),
+        prorated_most: new.is_prorated.then_some(basket.subtotal),
         amount_discount: None,
         amount_paid: None,
         amount_refunded: 0,

@@ -89,6 +89,7 @@ impl SessionResource {
             client_secret,
             secret,
             next_action: _,
+            secret_of: _,
         } = checkout;
         let is_manual = payment.capture_method == CaptureMethod::Manual;
         let is_held = payment.status == PaymentStatus::Authorized;

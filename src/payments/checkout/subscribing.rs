@@ -1,24 +1,59 @@
-//! Sessions of `mode=subscription` (docs.stripe.com/payments/subscriptions): the buyer agrees to pay recurring prices, and pays the
-//! first period, or begins a trial. The subscription exists once the session is complete, and not before.
+//! What a buyer subscribes to, and sessions of `mode=subscription` (docs.stripe.com/payments/subscriptions): the buyer agrees to pay
+//! recurring prices, and pays the first period, or begins a trial. The subscription exists once the session is complete, and not
+//! before. Without a session it begins in `payments/invoices/first`.
 
 use souk_entity::payment::{CaptureMethod, PaymentKind};
-use souk_entity::{AccountId, OrderId, PaymentId, seller};
+use souk_entity::{AccountId, Metadata, OrderId, PaymentId, seller};
 
 use crate::app::App;
 use crate::catalog::prices::{self, PriceOffer};
+use crate::catalog::promotions::redemptions::GivenCode;
 use crate::customers;
 use crate::error::{Error, Result};
 use crate::identity::Buyer;
-use crate::money;
+use crate::money::{self, FeeRule};
 use crate::orders::PricedLine;
-use crate::stripe::requests::checkout::{self as request, NewSubscription, SubscribedLine};
+use crate::stripe::requests::checkout::{self as request, Cycle, NewSubscription, SubscribedLine};
 use crate::{ids, sellers};
 
+use super::super::saved_cards::{self, Wish};
+use super::origin::Origin;
 use super::placing::NewPayment;
 use super::pricing::{self, Basket, mixed_currencies, mixed_sellers};
+use super::terms::{PaymentMethodCollection, Terms};
 use super::{CaptureChoice, CheckoutLine, MIN_LIFETIME_MS, NewCheckout, given_code, marks, page};
 
-/// What a buyer subscribes to, of one seller.
+/// What a buyer wants to subscribe to, as the API asks for it.
+pub(in crate::payments) struct Wanted<'a> {
+    pub lines: &'a [CheckoutLine],
+    pub terms: Terms<'a>,
+    pub promotion_code: Option<&'a str>,
+    /// A card that they have saved.
+    pub payment_method: Option<&'a str>,
+    /// Whether a code may be entered on a page.
+    pub allow_promotion_codes: Option<bool>,
+    pub metadata: Option<Metadata>,
+    pub origin: Origin,
+}
+
+/// What a buyer subscribes to, with its prices, which Stripe knows.
+pub(in crate::payments) struct Subscribed {
+    /// What is to be paid now. Where Stripe prorates it, what a whole period costs.
+    pub basket: Basket,
+    pub lines: Vec<SubscribedLine>,
+    pub cycle: Cycle,
+    pub promotion: Option<GivenCode>,
+    /// Stripe's customer.
+    pub customer: String,
+    /// The card that pays.
+    pub payment_method: Option<String>,
+    /// What the platform's share takes of what is to be paid now, in minor units.
+    pub application_fee: i64,
+    /// Whether Stripe reckons what a part of the first period costs.
+    pub is_prorated: bool,
+}
+
+/// Of one seller, in one currency.
 struct Plan {
     seller: seller::Model,
     account: AccountId,
@@ -26,10 +61,76 @@ struct Plan {
     lines: Vec<(PriceOffer, i64)>,
 }
 
-/// Prices a session, and prepares its request. The buyer has a customer at Stripe afterwards, and the prices are there.
+/// Prices what a buyer wants to subscribe to. They have a customer at Stripe afterwards, and the prices are there.
 ///
 /// # Errors
-/// 401 for whoever has proved no address; lines that can't be subscribed to together or now.
+/// Lines that can't be subscribed to together or now, and terms that don't go with them.
+pub(in crate::payments) async fn prepare(
+    app: &App,
+    buyer: &Buyer,
+    wanted: Wanted<'_>,
+) -> Result<Subscribed> {
+    let plan = plan(app, wanted.lines).await?;
+    let offers = plan.lines;
+    let first = offers.first().map(|(first, _)| first);
+    let first = first.ok_or_else(|| Error::internal("a checkout without lines"))?;
+    let cycle = wanted.terms.cycle(first, app.clock.now())?;
+    let is_free = cycle.trial_days.is_some() || cycle.anchor.is_some() && !cycle.prorates;
+    let is_prorated = cycle.anchor.is_some() && cycle.prorates;
+    let sold = (plan.seller, plan.account, due_now(&offers, is_free)?);
+    let email = buyer.email().to_owned();
+    let basket = pricing::basket(
+        app,
+        Some(buyer),
+        email,
+        sold,
+        wanted.metadata,
+        wanted.origin,
+    )?;
+    let promotion = match wanted.promotion_code {
+        Some(typed) => Some(given_code(app, typed, wanted.allow_promotion_codes, &basket).await?),
+        None => None,
+    };
+    let discount = promotion.as_ref().map_or(0, |code| code.discount);
+    let total = money::sub(basket.subtotal, discount)?;
+    basket.check_total(total)?;
+    // Stripe takes a share of each invoice as the application fee, and no fixed part
+    // (docs.stripe.com/connect/subscriptions#collecting-fees-on-subscriptions).
+    let share = FeeRule {
+        bps: basket.fee_rule.bps,
+        ..FeeRule::default()
+    };
+    let application_fee = share.of(total, &basket.currency)?;
+    let wish = Wish {
+        payment_method: wanted.payment_method,
+        saves: false,
+    };
+    let chosen = saved_cards::choose(app, Some(buyer), &basket.account, wish).await?;
+    let mut lines = Vec::with_capacity(offers.len());
+    for (offer, quantity) in &offers {
+        let price = prices::at_stripe::ensure(app, &offer.price, &basket.account).await?;
+        lines.push(SubscribedLine {
+            price,
+            quantity: *quantity,
+        });
+    }
+    let (_, customer) = customers::ensure(app, buyer, &basket.account).await?;
+    Ok(Subscribed {
+        basket,
+        lines,
+        cycle,
+        promotion,
+        customer,
+        payment_method: chosen.payment_method,
+        application_fee,
+        is_prorated,
+    })
+}
+
+/// Prices a session, and prepares its request.
+///
+/// # Errors
+/// 401 for whoever has proved no address, and those of `prepare`.
 pub(super) async fn session(
     app: &App,
     buyer: Option<&Buyer>,
@@ -43,44 +144,31 @@ pub(super) async fn session(
     check_fields(buyer, &new)?;
     let id: PaymentId = ids::new(app.clock.now());
     let page = page::of(app, &new, &id)?;
-    let plan = plan(app, &new.lines).await?;
-    let offers = plan.lines;
-    let (trial, lines) = due_now(&offers)?;
-    let sold = (plan.seller, plan.account, lines);
-    let email = buyer.email().to_owned();
-    let mut basket = pricing::basket(app, Some(buyer), email, sold, new.metadata, new.origin)?;
-    // Stripe takes a share of each invoice as the application fee, and no fixed part
-    // (docs.stripe.com/connect/subscriptions#collecting-fees-on-subscriptions).
-    basket.fee_rule.fixed.clear();
-    let promotion = match &new.promotion_code {
-        Some(typed) => Some(given_code(app, typed, new.allow_promotion_codes, &basket).await?),
-        None => None,
+    let wanted = Wanted {
+        lines: &new.lines,
+        terms: new.terms(),
+        promotion_code: new.promotion_code.as_deref(),
+        payment_method: None,
+        allow_promotion_codes: new.allow_promotion_codes,
+        metadata: new.metadata.clone(),
+        origin: new.origin.clone(),
     };
-    let total = money::sub(
-        basket.subtotal,
-        promotion.as_ref().map_or(0, |code| code.discount),
-    )?;
-    basket.check_total(total)?;
-    let mut subscribed = Vec::with_capacity(offers.len());
-    for (offer, quantity) in &offers {
-        let price = prices::at_stripe::ensure(app, &offer.price, &basket.account).await?;
-        subscribed.push(SubscribedLine {
-            price,
-            quantity: *quantity,
-        });
-    }
-    let (_, customer) = customers::ensure(app, buyer, &basket.account).await?;
+    let subscribed = prepare(app, buyer, wanted).await?;
     let lifetime_ms = new
         .expires_in
         .map(|seconds| seconds.saturating_mul(1000).max(MIN_LIFETIME_MS));
+    let promotion = subscribed.promotion;
     let allow_discounts = promotion.is_none() && new.allow_promotion_codes.unwrap_or(true);
     let expires_at = |lifetime_ms| app.clock.now().plus_ms(lifetime_ms).seconds();
+    let basket = subscribed.basket;
     let new = NewSubscription {
-        lines: &subscribed,
+        lines: &subscribed.lines,
         fee_bps: basket.fee_rule.bps,
-        trial_days: trial,
+        cycle: &subscribed.cycle,
+        card_if_required: new.payment_method_collection
+            == Some(PaymentMethodCollection::IfRequired),
         page: &page.at_stripe,
-        customer: &customer,
+        customer: &subscribed.customer,
         expires_at: lifetime_ms.map(expires_at),
         allow_promotion_codes: allow_discounts,
         promotion_code: promotion
@@ -95,18 +183,18 @@ pub(super) async fn session(
         id,
         kind: PaymentKind::Session,
         request,
-        application_fee: basket.fee_rule.of(total, &basket.currency)?,
+        application_fee: subscribed.application_fee,
         fee_follows_paid: true,
         promotion,
         allow_discounts,
         page: page.kept,
-        customer: Some(customer),
+        customer: Some(subscribed.customer),
         lifetime_ms,
         capture_method: CaptureMethod::Automatic,
+        is_prorated: subscribed.is_prorated,
     };
     Ok((basket, payment))
 }
-
 /// Refuses what a subscription doesn't have.
 fn check_fields(buyer: &Buyer, new: &NewCheckout) -> Result<()> {
     let other = new
@@ -206,14 +294,12 @@ fn check_together(first: &PriceOffer, other: &PriceOffer) -> Result<()> {
     Ok(())
 }
 
-/// The days of the trial, and what is to be paid now: in a trial nothing.
-fn due_now(offers: &[(PriceOffer, i64)]) -> Result<(Option<i32>, Vec<PricedLine>)> {
-    let trial = offers.first();
-    let trial = trial.and_then(|(first, _)| first.price.trial_period_days);
+/// What is to be paid now: what a period costs, or nothing.
+fn due_now(offers: &[(PriceOffer, i64)], is_free: bool) -> Result<Vec<PricedLine>> {
     let priced = |(offer, quantity): &(PriceOffer, i64)| {
-        let unit_amount = match trial {
-            Some(_) => 0,
-            None => offer.price.unit_amount,
+        let unit_amount = match is_free {
+            true => 0,
+            false => offer.price.unit_amount,
         };
         Ok(PricedLine {
             product: offer.product.clone(),
@@ -222,6 +308,5 @@ fn due_now(offers: &[(PriceOffer, i64)]) -> Result<(Option<i32>, Vec<PricedLine>
             amount: money::times(unit_amount, *quantity)?,
         })
     };
-    let lines = offers.iter().map(priced);
-    Ok((trial, lines.collect::<Result<_>>()?))
+    offers.iter().map(priced).collect()
 }

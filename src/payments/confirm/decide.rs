@@ -34,6 +34,8 @@ pub struct LoadedPayment {
     pub status: PaymentStatus,
     pub currency: String,
     pub amount_subtotal: i64,
+    /// Where Stripe prorates the first period of a subscription, the least and the most that it may ask for.
+    pub prorated: Option<(i64, i64)>,
     pub allow_discounts: bool,
     pub capture_method: CaptureMethod,
     /// The orders that it pays for, by their ids, each with the sum of its lines in minor units.
@@ -41,14 +43,31 @@ pub struct LoadedPayment {
 }
 
 impl LoadedPayment {
+    /// A snapshot as this payment sees it, once: what Stripe prorates a first period by counts as a discount, as far as it may be so much.
+    fn as_seen<'a>(&self, snapshot: &'a PaymentSnapshot) -> Cow<'a, PaymentSnapshot> {
+        let totals = snapshot.totals;
+        let takes_discount = totals.discount == 0 || self.allow_discounts;
+        match self.prorated {
+            Some((least, most)) if takes_discount && (least..=most).contains(&totals.subtotal) => {
+                let mut seen = snapshot.clone();
+                seen.totals.subtotal = self.amount_subtotal;
+                seen.totals.discount = totals.discount + (self.amount_subtotal - totals.subtotal);
+                Cow::Owned(seen)
+            }
+            _ => Cow::Borrowed(snapshot),
+        }
+    }
+
     /// Whether its object is over what was asked for, in whatever currency.
     fn has_amounts_of(&self, snapshot: &PaymentSnapshot) -> bool {
-        let totals = &snapshot.totals;
-        totals.fits(
-            self.amount_subtotal,
-            self.allow_discounts,
-            self.capture_method,
-        )
+        let seen = self.as_seen(snapshot);
+        let is_within = self.prorated.is_none() || matches!(seen, Cow::Owned(_));
+        is_within
+            && seen.totals.fits(
+                self.amount_subtotal,
+                self.allow_discounts || self.prorated.is_some(),
+                self.capture_method,
+            )
     }
 
     /// Whether its object is what was asked for.
@@ -81,6 +100,13 @@ impl Candidate {
     /// Whether an object may become this payment's.
     fn awaits(&self, snapshot: &PaymentSnapshot) -> bool {
         self.awaits_object && self.kind == snapshot.kind && self.is_where(snapshot)
+    }
+
+    /// Whether an object is the first invoice of the subscription that this payment's session begins.
+    fn has_invoice(&self, snapshot: &PaymentSnapshot) -> bool {
+        snapshot.kind == PaymentKind::Invoice
+            && self.kind == PaymentKind::Session
+            && self.is_where(snapshot)
     }
 
     /// Whether an object is the intent of this payment's session or invoice.
@@ -178,6 +204,20 @@ pub enum Outcome {
     },
     /// The order had ended and the total is 0.
     Nothing,
+}
+
+impl SliceState {
+    /// A snapshot as its payment sees it, if it pays that.
+    pub fn as_paid<'a>(
+        &self,
+        decision: &Decision,
+        snapshot: &'a PaymentSnapshot,
+    ) -> Cow<'a, PaymentSnapshot> {
+        match (decision, self.payments.get(&snapshot.object)) {
+            (Decision::Pay { .. }, Some(payment)) => payment.as_seen(snapshot),
+            _ => Cow::Borrowed(snapshot),
+        }
+    }
 }
 
 /// Decides one snapshot: forward only.
@@ -279,6 +319,9 @@ fn decide_unknown(state: &SliceState, snapshot: &PaymentSnapshot) -> Decision {
             CaptureMethod::Manual => Decision::Reread(payment.id.clone()),
             _ => Decision::Ignore("its session or invoice tells what happens to it"),
         },
+        (Some(payment), _) if payment.has_invoice(snapshot) => {
+            Decision::Ignore("the session that began its subscription tells what happens to it")
+        }
         (None, Some(hint)) if snapshot.status == SnapshotStatus::Paid && snapshot.is_its_own => {
             Decision::Orphan(hint.clone())
         }
@@ -341,7 +384,8 @@ fn amounts(
     payment: &LoadedPayment,
     snapshot: &PaymentSnapshot,
 ) -> Result<Vec<(OrderId, i64, i64)>> {
-    let (totals, currency) = (&snapshot.totals, payment.currency.as_str());
+    let seen = payment.as_seen(snapshot);
+    let (totals, currency) = (&seen.totals, payment.currency.as_str());
     let subtotals: Vec<i64> = payment.orders.iter().map(|(_, amount)| *amount).collect();
     let discounts = money::split(totals.discount, &subtotals, currency)?;
     let mut wanted = Vec::with_capacity(subtotals.len());

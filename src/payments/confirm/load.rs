@@ -16,7 +16,7 @@ use super::decide::{Candidate, LoadedOrder, LoadedPayment, SliceState};
 
 struct LoadedRow {
     id: PaymentId,
-    /// Whether it is of another period of a subscription, which takes nothing from stock.
+    /// Whether it is of another period of a subscription, for which nobody has asked Stripe, and takes nothing from stock.
     takes_nothing: bool,
     stripe_object: String,
     charge_account: AccountId,
@@ -24,6 +24,8 @@ struct LoadedRow {
     status: PaymentStatus,
     currency: String,
     amount_subtotal: i64,
+    prorated_least: Option<i64>,
+    prorated_most: Option<i64>,
     allow_discounts: bool,
     capture_method: CaptureMethod,
     order_id: OrderId,
@@ -44,6 +46,8 @@ read_in_order!(LoadedRow {
     status,
     currency,
     amount_subtotal,
+    prorated_least,
+    prorated_most,
     allow_discounts,
     capture_method,
     order_id,
@@ -56,8 +60,8 @@ read_in_order!(LoadedRow {
 });
 
 const LOAD: SetWise = SetWise {
-    text: "SELECT p.id, p.kind = 'invoice' AND p.subscription IS NOT NULL AND NOT l.ships_period AS takes_nothing, p.stripe_object, \
-               p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, \
+    text: "SELECT p.id, p.kind = 'invoice' AND p.request = '' AND NOT l.ships_period AS takes_nothing, p.stripe_object, \
+               p.charge_account, p.livemode, p.status, p.currency, p.amount_subtotal, p.prorated_least, p.prorated_most, \
                p.allow_discounts OR p.stripe_promotion_code IS NOT NULL AS allow_discounts, p.capture_method, o.id AS order_id, \
                x.amount_subtotal AS order_subtotal, o.status AS order_status, o.seller_id, \
                l.id AS line_id, l.product_id, l.quantity \
@@ -137,6 +141,7 @@ async fn load_payments(
             status: row.status,
             currency: row.currency,
             amount_subtotal: row.amount_subtotal,
+            prorated: row.prorated_least.zip(row.prorated_most),
             allow_discounts: row.allow_discounts,
             capture_method: row.capture_method,
             orders: Vec::new(),

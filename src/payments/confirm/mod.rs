@@ -116,7 +116,8 @@ pub(super) async fn confirm(tx: &Tx, snapshots: &[PaymentSnapshot]) -> Result<Ve
     for snapshot in snapshots {
         let decision = decide(&state, snapshot)?;
         state.apply(&snapshot.object, &decision)?;
-        effects.push(writes.write(tx, snapshot, decision, &state).await?);
+        let seen = state.as_paid(&decision, snapshot);
+        effects.push(writes.write(tx, &seen, decision, &state).await?);
     }
     writes.flush(tx, state.stock).await?;
     Ok(effects)

@@ -16,6 +16,8 @@ fn payment(currency: &str, rule: &FeeRule, subtotal: i64, discount: i64) -> paym
         status: PaymentStatus::Paid,
         currency: currency.to_owned(),
         amount_subtotal: subtotal,
+        prorated_least: None,
+        prorated_most: None,
         amount_discount: Some(discount),
         amount_paid: Some(subtotal - discount),
         amount_refunded: 0,
@@ -90,7 +92,10 @@ fn paid_payment() -> impl Strategy<Value = payment::Model> {
 
 /// Plays the steps and then refunds the rest. What of the fee has gone back: the excess, and with each refund.
 fn play(payment: &payment::Model, steps: &[Step]) -> Result<(), TestCaseError> {
-    let (paid, fee) = (payment.amount_paid.unwrap_or(0), taken(payment));
+    let (paid, fee) = (
+        payment.amount_paid.unwrap_or(0),
+        taken(payment).expect("small"),
+    );
     let excess = excess(payment).expect("small");
     let kept = fee - excess;
     let (mut ours, mut theirs, mut returned) = (Vec::<i64>::new(), 0, 0);

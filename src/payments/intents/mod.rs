@@ -197,6 +197,7 @@ pub(super) async fn place(
         customer: terms.customer,
         lifetime_ms: terms.lifetime_ms,
         capture_method: terms.capture_method,
+        is_prorated: false,
     };
     placing::place(app, actor, id, basket, new).await
 }

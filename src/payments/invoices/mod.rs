@@ -1,15 +1,19 @@
 //! Invoices of subscriptions (docs.stripe.com/billing/invoices/subscription). The first one belongs to the session that began the
-//! subscription. Each later one that is paid is an order and a payment of its own, which come with it and are confirmed as any other.
+//! subscription, or is the object of the payment that began it without one. Each later one that is paid is an order and a payment of
+//! its own, which come with it and are confirmed as any other.
 
+pub mod fee;
+pub mod first;
 mod mirror;
 mod paid_by;
 mod periods;
 pub mod routes;
+pub mod verifying;
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::payment::PaymentStatus;
-use souk_entity::{AccountId, Timestamp, invoice, payment};
+use souk_entity::{AccountId, PaymentId, Timestamp, invoice, payment};
 
 use crate::app::App;
 use crate::db::Tx;
@@ -19,6 +23,7 @@ use crate::stripe::requests::invoices as requests;
 use crate::stripe::views::InvoiceView;
 use crate::stripe::{Effect, Event, EventObject};
 
+use super::checkout::{METADATA_OBJECT, METADATA_PAYMENT};
 use super::confirm::confirm;
 use super::events::PLATFORM;
 use super::snapshot::PaymentSnapshot;
@@ -27,9 +32,6 @@ use mirror::Shown;
 pub use mirror::show_events;
 pub use paid_by::{paid_by, reread_paid_by, sync_paid_by};
 
-const OF_ITS_SESSION: Effect = Effect::Ignored(
-    "the session that began the subscription tells what happens to its first invoice",
-);
 const PAID_OUTSIDE: Effect =
     Effect::Ignored("it was paid outside of Stripe: no payment of ours has collected it");
 const NOTHING_PAID: Effect = Effect::Ignored("it bills nothing: a trial, or a credit");
@@ -43,6 +45,16 @@ struct Paid {
 }
 
 impl Paid {
+    /// What the marks of a first invoice's subscription name may wait for it. They are only a hint: our rows say whose it is.
+    fn of(view: InvoiceView, mut snapshot: PaymentSnapshot, at: Timestamp) -> Self {
+        if is_first(&view) {
+            let mark = |name| view.subscription_mark(name);
+            snapshot.payment_hint = mark(METADATA_PAYMENT).map(PaymentId);
+            snapshot.is_its_own = mark(METADATA_OBJECT).as_deref() == Some(first::OWN_SUBSCRIPTION);
+        }
+        Self { view, snapshot, at }
+    }
+
     fn shown(&self) -> Shown<'_> {
         let object = &self.snapshot.object;
         Shown {
@@ -55,7 +67,7 @@ impl Paid {
 
     /// `billing_reason` of the first invoice of a subscription.
     fn begins(&self) -> bool {
-        self.view.billing_reason.as_deref() == Some("subscription_create")
+        is_first(&self.view)
     }
 
     /// Whether there is something that somebody has bought. Of a credit the customer's balance keeps the money.
@@ -63,6 +75,10 @@ impl Paid {
         let totals = &self.snapshot.totals;
         totals.subtotal > 0 && totals.total >= 0
     }
+}
+
+fn is_first(invoice: &InvoiceView) -> bool {
+    invoice.billing_reason.as_deref() == Some("subscription_create")
 }
 
 /// `invoice.paid`: confirms each event's invoice, and writes the order and the payment of a period before that.
@@ -76,8 +92,7 @@ pub async fn paid(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
             Some(account) => {
                 let view = event.object::<InvoiceView>()?;
                 let snapshot = PaymentSnapshot::of_invoice(account, event.livemode()?, &view)?;
-                let at = event.created;
-                Some(Paid { view, snapshot, at })
+                Some(Paid::of(view, snapshot, event.created))
             }
             None => None,
         });
@@ -103,7 +118,10 @@ async fn confirm_all(tx: &Tx, mut invoices: Vec<Option<Paid>>) -> Result<Vec<Eff
     for invoice in invoices {
         effects.push(match invoice {
             None => Some(PLATFORM),
-            Some(paid) if paid.begins() => Some(OF_ITS_SESSION),
+            Some(paid) if paid.begins() => {
+                snapshots.push(paid.snapshot);
+                None
+            }
             Some(paid) if paid.snapshot.subscription.is_some() && !paid.sells() => {
                 Some(NOTHING_PAID)
             }
@@ -192,11 +210,8 @@ async fn read(
     let view: InvoiceView = app.stripe.at(account).get(&requests::retrieve(id)).await?;
     let snapshot = PaymentSnapshot::of_invoice(account, livemode, &view)?;
     let tx = app.db.begin_write().await?;
-    let paid = Paid {
-        view: view.clone(),
-        snapshot,
-        at,
-    };
+    fee::look_at_draft(&tx, account, livemode, &view).await?;
+    let paid = Paid::of(view.clone(), snapshot, at);
     let effects = confirm_all(&tx, vec![Some(paid)]).await?;
     tx.commit().await?;
     let effect = effects.into_iter().next();

@@ -41,6 +41,7 @@ struct SubscribedRow {
     refund_policy_url: Option<String>,
     customer: Option<String>,
     fee_bps: Option<i32>,
+    fee_fixed: Option<i64>,
     /// The first product of its first order.
     product_id: Option<ProductId>,
 }
@@ -55,12 +56,13 @@ read_in_order!(SubscribedRow {
     refund_policy_url,
     customer,
     fee_bps,
+    fee_fixed,
     product_id,
 });
 
 const SUBSCRIBED: SetWise = SetWise {
     text: "SELECT input.at, s.seller_id, o.buyer_id, o.email, o.secret_hash, o.refund_policy, o.refund_policy_url, p.customer, p.fee_bps, \
-               l.product_id \
+               p.fee_fixed, l.product_id \
            FROM {input} JOIN subscriptions s ON s.stripe_subscription = input.subscription AND s.stripe_account = input.account \
                AND s.livemode = input.livemode \
            JOIN orders o ON o.id = s.order_id \
@@ -116,7 +118,7 @@ const PAYMENTS: SetWise = SetWise {
                application_fee, fee_bps, fee_fixed, allow_discounts, attempt, key_number, key_until, request, charge_type, customer, \
                subscription, stripe_invoice, capture_method, created_at, updated_at) \
            SELECT input.id, input.account, input.livemode, $3, input.invoice, $4, input.currency, input.subtotal, 0, input.fee, \
-               input.fee_bps, CASE WHEN input.fee_bps IS NULL THEN NULL ELSE 0 END, true, input.attempt, 1, 0, '', $5, input.customer, \
+               input.fee_bps, CASE WHEN input.fee_bps IS NULL THEN NULL ELSE COALESCE(input.fee_fixed, 0) END, true, input.attempt, 1, 0, '', $5, input.customer, \
                input.subscription, input.invoice, $6, $2, $2 \
            FROM {input} WHERE true ON CONFLICT (stripe_object, charge_account, livemode) DO NOTHING RETURNING id",
     columns: &[
@@ -128,6 +130,7 @@ const PAYMENTS: SetWise = SetWise {
         ("subtotal", "bigint"),
         ("fee", "bigint"),
         ("fee_bps", "integer"),
+        ("fee_fixed", "bigint"),
         ("attempt", "text"),
         ("customer", "text"),
         ("subscription", "text"),
@@ -378,21 +381,19 @@ async fn write(tx: &Tx, new: &[(&Paid, &str, &SubscribedRow)], products: &Billed
     for (one, subscription, row) in new {
         let (object, totals) = (&one.snapshot.object, &one.snapshot.totals);
         let id: PaymentId = ids::new(now);
-        let bps = row.fee_bps.unwrap_or(0);
-        let rule = FeeRule {
-            bps,
-            ..FeeRule::default()
-        };
-        let fee = rule.of(totals.due().max(0), &one.snapshot.currency)?;
+        let currency = &one.snapshot.currency;
+        let rule = FeeRule::of_parts(row.fee_bps, row.fee_fixed, currency);
+        let fee = rule.of(totals.due().max(0), currency)?;
         payments.push((
             id.clone(),
             object.account.clone(),
             object.livemode,
             object.id.clone(),
-            one.snapshot.currency.clone(),
+            currency.clone(),
             totals.subtotal,
             fee,
             row.fee_bps,
+            row.fee_fixed,
             format!("{}:{id}", PaymentKind::Invoice.to_value()),
             row.customer.clone(),
             (*subscription).to_owned(),

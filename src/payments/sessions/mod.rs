@@ -78,8 +78,9 @@ pub(super) async fn verify(
 ) -> Result<Vec<CheckoutStatus>> {
     let before = CheckoutStatus::find(app, kind, object).await?;
     let first = before.first().ok_or(Error::NotFound(match kind {
+        PaymentKind::Session => "checkout session",
         PaymentKind::Intent => "payment intent",
-        _ => "checkout session",
+        PaymentKind::Invoice => "subscription",
     }))?;
     let open = matches!(
         first.payment_status,

@@ -12,8 +12,13 @@ use stripe_checkout::checkout_session::{
     CreateCheckoutSessionPaymentIntentData,
     CreateCheckoutSessionPaymentIntentDataCaptureMethod as CaptureMethod,
     CreateCheckoutSessionPaymentIntentDataSetupFutureUsage as SetupFutureUsage,
-    CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession, ListCheckoutSession, ProductData,
-    RetrieveCheckoutSession,
+    CreateCheckoutSessionPaymentMethodCollection as MethodCollection,
+    CreateCheckoutSessionSubscriptionData,
+    CreateCheckoutSessionSubscriptionDataProrationBehavior as ProrationBehavior,
+    CreateCheckoutSessionSubscriptionDataTrialSettings as TrialSettings,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior as TrialEnd,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod as Missing,
+    ExpireCheckoutSession, ListCheckoutSession, ProductData, RetrieveCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 use stripe_shared::{CheckoutSessionRedirectOnCompletion, CheckoutSessionUiMode};
@@ -134,8 +139,10 @@ pub struct NewSubscription<'a> {
     pub lines: &'a [SubscribedLine],
     /// `subscription_data[application_fee_percent]`, in hundredths of a per cent. Left out at zero.
     pub fee_bps: i32,
-    /// `subscription_data[trial_period_days]`.
-    pub trial_days: Option<i32>,
+    /// How its periods begin.
+    pub cycle: &'a Cycle,
+    /// `payment_method_collection=if_required`: no card is asked for where nothing is to be paid now.
+    pub card_if_required: bool,
     /// Where the buyer pays.
     pub page: &'a SessionPage,
     /// `customer`.
@@ -150,6 +157,43 @@ pub struct NewSubscription<'a> {
     pub metadata: HashMap<String, String>,
     /// `client_reference_id`.
     pub reference: &'a str,
+}
+
+/// How the periods of a subscription begin.
+#[derive(Clone, Debug, Default)]
+pub struct Cycle {
+    /// `trial_period_days`.
+    pub trial_days: Option<i32>,
+    /// `trial_settings[end_behavior][missing_payment_method]`.
+    pub missing_payment_method: Option<&'static str>,
+    /// When the first whole period begins; none: now, or with the end of the trial.
+    pub anchor: Option<Anchor>,
+    /// Whether what is before the anchor is paid in proportion (`proration_behavior`), or free.
+    pub prorates: bool,
+}
+
+/// When the first whole period of a subscription begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Anchor {
+    /// `billing_cycle_anchor`.
+    At(Timestamp),
+    /// `billing_cycle_anchor_config`.
+    Day(AnchorDay),
+}
+
+/// The next time that it is this day and hour, in UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct AnchorDay {
+    /// 1 to 31; in a shorter month its last day.
+    pub day_of_month: i64,
+    /// 1 to 12.
+    pub month: Option<i64>,
+    /// 0 to 23.
+    pub hour: Option<i64>,
+    /// 0 to 59.
+    pub minute: Option<i64>,
+    /// 0 to 59.
+    pub second: Option<i64>,
 }
 
 /// A line of such a session.
@@ -169,9 +213,20 @@ pub fn subscribe(new: NewSubscription<'_>) -> impl StripeRequest {
         item.quantity = Some(line.quantity.unsigned_abs());
         item
     });
-    let mut subscription = CreateCheckoutSessionSubscriptionData::new();
-    subscription.application_fee_percent = percent(new.fee_bps);
-    subscription.trial_period_days = new.trial_days.map(i32::unsigned_abs);
+    let mut subscription = with_share(new.fee_bps);
+    let cycle = new.cycle;
+    subscription.trial_period_days = cycle.trial_days.map(i32::unsigned_abs);
+    let missing = cycle.missing_payment_method.map(str::parse::<Missing>);
+    subscription.trial_settings = missing
+        .and_then(Result::ok)
+        .map(|missing| TrialSettings::new(TrialEnd::new(missing)));
+    if let Some(Anchor::At(at)) = cycle.anchor {
+        subscription.billing_cycle_anchor = Some(at.seconds());
+        subscription.proration_behavior = Some(match cycle.prorates {
+            true => ProrationBehavior::CreateProrations,
+            false => ProrationBehavior::None,
+        });
+    }
     subscription.metadata = Some(new.metadata.clone());
     let mut request = CreateCheckoutSession::new()
         .mode(stripe_shared::CheckoutSessionMode::Subscription)
@@ -186,10 +241,20 @@ pub fn subscribe(new: NewSubscription<'_>) -> impl StripeRequest {
         new.promotion_code,
         new.allow_promotion_codes,
     );
+    if new.card_if_required {
+        request = request.payment_method_collection(MethodCollection::IfRequired);
+    }
     if let Some(at) = new.expires_at {
         request = request.expires_at(at);
     }
     request
+}
+
+/// What begins with a share as the application fee, in hundredths of a per cent.
+pub(super) fn with_share(bps: i32) -> CreateCheckoutSessionSubscriptionData {
+    let mut subscription = CreateCheckoutSessionSubscriptionData::new();
+    subscription.application_fee_percent = percent(bps);
+    subscription
 }
 
 /// Hundredths of a per cent as Stripe wants a share: a number with two decimals. None: nothing is taken.

@@ -1,6 +1,6 @@
 //! Invoices (docs.stripe.com/api/invoices).
 
-use stripe_billing::invoice::RetrieveInvoice;
+use stripe_billing::invoice::{RetrieveInvoice, UpdateInvoice, VoidInvoiceInvoice};
 use stripe_billing::invoice_payment::RetrieveInvoicePayment;
 use stripe_client_core::StripeRequest;
 
@@ -13,4 +13,14 @@ pub fn retrieve(invoice: &str) -> impl StripeRequest + use<> {
 /// Retrieves a payment of an invoice (docs.stripe.com/api/invoice-payment).
 pub fn retrieve_payment(payment: &str) -> impl StripeRequest + use<> {
     RetrieveInvoicePayment::new(payment)
+}
+
+/// Sets what the platform takes of a draft, in minor units, in place of the subscription's share.
+pub fn set_fee(invoice: &str, amount: i64) -> impl StripeRequest + use<> {
+    UpdateInvoice::new(invoice).application_fee_amount(amount)
+}
+
+/// Voids an open invoice, so that nobody pays it any more.
+pub fn void(invoice: &str) -> impl StripeRequest + use<> {
+    VoidInvoiceInvoice::new(invoice)
 }

@@ -1,7 +1,131 @@
 //! Subscriptions (docs.stripe.com/api/subscriptions).
 
-use stripe_billing::subscription::{CancelSubscription, RetrieveSubscription, UpdateSubscription};
+use std::collections::HashMap;
+
+use souk_entity::Timestamp;
+use stripe_billing::subscription::{
+    CancelSubscription, CreateSubscription, CreateSubscriptionBillingCycleAnchorConfig,
+    CreateSubscriptionBillingMode, CreateSubscriptionBillingModeType, CreateSubscriptionItems,
+    CreateSubscriptionPaymentBehavior, CreateSubscriptionPaymentSettings,
+    CreateSubscriptionPaymentSettingsSaveDefaultPaymentMethod, CreateSubscriptionProrationBehavior,
+    CreateSubscriptionTrialSettings, CreateSubscriptionTrialSettingsEndBehavior,
+    DiscountsDataParam, ListSubscription, ListSubscriptionStatus, RetrieveSubscription,
+    UpdateSubscription,
+};
 use stripe_client_core::StripeRequest;
+
+use super::checkout::{Anchor, Cycle, SubscribedLine, with_share};
+use super::{LIMIT, created_since};
+
+/// The parameters of a subscription that begins by API.
+pub struct NewSubscription<'a> {
+    /// At least one.
+    pub lines: &'a [SubscribedLine],
+    /// `application_fee_percent`, in hundredths of a per cent. Left out at zero.
+    pub fee_bps: i32,
+    /// How its periods begin.
+    pub cycle: &'a Cycle,
+    /// `customer`.
+    pub customer: &'a str,
+    /// `default_payment_method`: a card of theirs that pays at once, unless their bank wants to see them. None: they pay with the
+    /// client secret.
+    pub payment_method: Option<&'a str>,
+    /// `discounts[0][promotion_code]`, Stripe's id of a code.
+    pub promotion_code: Option<&'a str>,
+    /// It is only a hint, never an authority.
+    pub metadata: HashMap<String, String>,
+}
+
+/// Begins a subscription (docs.stripe.com/billing/subscriptions/build-subscriptions). Its first invoice waits for the buyer, who pays
+/// it with what is expanded here. A card of theirs is charged at once, and what comes of that is no refusal.
+pub fn begin(new: NewSubscription<'_>) -> impl StripeRequest + use<> {
+    let items = new.lines.iter().map(|line| {
+        let mut item = CreateSubscriptionItems::new();
+        item.price = Some(line.price.clone());
+        item.quantity = Some(line.quantity.unsigned_abs());
+        item
+    });
+    let mut settings = CreateSubscriptionPaymentSettings::new();
+    settings.save_default_payment_method =
+        Some(CreateSubscriptionPaymentSettingsSaveDefaultPaymentMethod::OnSubscription);
+    let behavior = match new.payment_method {
+        Some(_) => CreateSubscriptionPaymentBehavior::AllowIncomplete,
+        None => CreateSubscriptionPaymentBehavior::DefaultIncomplete,
+    };
+    let mode = CreateSubscriptionBillingMode::new(CreateSubscriptionBillingModeType::Flexible);
+    let mut request = CreateSubscription::new()
+        .customer(new.customer)
+        .items(items.collect::<Vec<_>>())
+        .billing_mode(mode)
+        .payment_behavior(behavior)
+        .payment_settings(settings)
+        .metadata(new.metadata)
+        .expand(expanded(""));
+    if let Some(percent) = with_share(new.fee_bps).application_fee_percent {
+        request = request.application_fee_percent(percent);
+    }
+    if let Some(method) = new.payment_method {
+        request = request.default_payment_method(method);
+    }
+    if let Some(code) = new.promotion_code {
+        let mut discount = DiscountsDataParam::new();
+        discount.promotion_code = Some(code.to_owned());
+        request = request.discounts([discount]);
+    }
+    in_cycle(request, new.cycle)
+}
+
+fn in_cycle(mut request: CreateSubscription, cycle: &Cycle) -> CreateSubscription {
+    if let Some(days) = cycle.trial_days {
+        request = request.trial_period_days(days.unsigned_abs());
+    }
+    if let Some(behavior) = cycle.missing_payment_method {
+        let mut end = CreateSubscriptionTrialSettingsEndBehavior::new();
+        end.missing_payment_method = behavior.parse().ok();
+        request = request.trial_settings(CreateSubscriptionTrialSettings::new(end));
+    }
+    request = match cycle.anchor {
+        None => return request,
+        Some(Anchor::At(at)) => request.billing_cycle_anchor(at.seconds()),
+        Some(Anchor::Day(day)) => {
+            let mut config = CreateSubscriptionBillingCycleAnchorConfig::new(day.day_of_month);
+            config.month = day.month;
+            config.hour = day.hour;
+            config.minute = day.minute;
+            config.second = day.second;
+            request.billing_cycle_anchor_config(config)
+        }
+    };
+    request.proration_behavior(match cycle.prorates {
+        true => CreateSubscriptionProrationBehavior::CreateProrations,
+        false => CreateSubscriptionProrationBehavior::None,
+    })
+}
+
+/// What a buyer needs to pay, of a subscription or of a list of them.
+fn expanded(prefix: &str) -> Vec<String> {
+    ["latest_invoice.confirmation_secret", "pending_setup_intent"]
+        .map(|name| format!("{prefix}{name}"))
+        .to_vec()
+}
+
+/// Retrieves a subscription with what its buyer needs to pay its first invoice.
+pub fn retrieve_beginning(subscription: &str) -> impl StripeRequest + use<> {
+    RetrieveSubscription::new(subscription).expand(expanded(""))
+}
+
+/// A page of the account's subscriptions created since, newest first, those that have ended too.
+pub fn list(since: Timestamp, starting_after: Option<&str>) -> ListSubscription {
+    let list = ListSubscription::new()
+        .limit(LIMIT)
+        .status(ListSubscriptionStatus::All)
+        .created(created_since(since))
+        .expand(expanded("data."));
+    match starting_after {
+        Some(last) => list.starting_after(last),
+        None => list,
+    }
+}
 
 /// Retrieves a subscription with its items.
 pub fn retrieve(subscription: &str) -> impl StripeRequest + use<> {

@@ -3,6 +3,7 @@
 mod accounts;
 mod accounts_v2;
 mod balance;
+mod beginnings;
 mod customers;
 mod disputes;
 mod events;
@@ -16,6 +17,7 @@ mod webhook_endpoints;
 pub use accounts::*;
 pub use accounts_v2::*;
 pub use balance::*;
+pub use beginnings::*;
 pub use customers::*;
 pub use disputes::*;
 pub use events::*;

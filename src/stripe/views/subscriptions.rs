@@ -36,6 +36,8 @@ pub struct SubscriptionView {
     pub ended_at: Option<i64>,
     /// `in_…`.
     pub latest_invoice: Option<Expandable<IdView>>,
+    /// `seti_…`: where a card is still to be given that is charged later.
+    pub pending_setup_intent: Option<Expandable<IdView>>,
     /// Ours, but only a hint: somebody else may have made the subscription.
     pub metadata: Option<HashMap<String, String>>,
 }

@@ -108,10 +108,13 @@ const WHO_MAY: &[Row] = &[
     ("removeTaxId", OWN),
     ("listSubscriptions", LOGGED_IN),
     ("listSubscriptions?seller_id", SELLING),
+    ("createSubscription", [401, 401, 201, 201, 201, 201, 201]),
     ("getSubscription", [401, 401, 200, 404, 200, 404, 200]),
     ("getSubscriptionAccess", [401, 401, 200, 404, 200, 404, 200]),
     ("resumeSubscription", [401, 401, 200, 404, 200, 404, 200]),
     ("cancelSubscription", [401, 401, 200, 404, 200, 404, 200]),
+    // Strangers see the status and nothing more.
+    ("verifySubscription", ANYBODY),
     ("getProductAccess", LOGGED_IN),
     ("listInvoices", LOGGED_IN),
     ("listInvoices?seller_id", SELLING),
@@ -291,7 +294,11 @@ fn told<'a>(
     answer: &'a str,
 ) -> impl Iterator<Item = &'a str> {
     // Whoever opens an intent needs its account for Stripe.js.
-    let opens = ["createPaymentIntent", "createSetupIntent"];
+    let opens = [
+        "createPaymentIntent",
+        "createSetupIntent",
+        "createSubscription",
+    ];
     let is_needed = move |secret: &str| {
         opens.contains(&operation.id.as_str()) && secret == fixture.shop.account
     };

@@ -20,7 +20,7 @@ const RULES: [(&str, &str); 11] = [
         "SELECT l.id AS who FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE o.status = 'paid' AND
            (SELECT COUNT(*) FROM stock_movements m WHERE m.order_line_id = l.id AND m.reason = 'sale') <>
            CASE WHEN EXISTS (SELECT 1 FROM payment_orders x JOIN payments p ON p.id = x.payment_id
-             WHERE x.order_id = o.id AND p.kind = 'invoice' AND p.subscription IS NOT NULL AND p.status = 'paid')
+             WHERE x.order_id = o.id AND p.kind = 'invoice' AND p.request = '' AND p.status = 'paid')
              AND NOT l.ships_period THEN 0 ELSE 1 END",
     ),
     (

@@ -197,10 +197,14 @@ fn create_with_items(
     let discounts = discounts::read(tx, call, args, "", on)?;
     tx.update(&id, |r| r.value["discounts"] = json!(discounts));
     let prorate = args.text("proration_behavior") != Some("none");
-    let invoice = bill::first_invoice(tx, call, &id, args, prorate)?;
-    let subscription = now(tx, &id);
-    tx.emit("customer.subscription.created", call.owner, &subscription);
-    start(tx, &id, &invoice, args, paid)?;
+    let is_free = trial_end.is_none() && anchor > tx.now && !prorate;
+    // Checkout makes no invoice of nothing (https://docs.stripe.com/payments/checkout/billing-cycle).
+    let is_billed = !is_free || paid.is_none() || args.list("add_invoice_items").next().is_some();
+    let invoice = match is_billed {
+        true => Some(bill::first_invoice(tx, call, &id, args, prorate)?),
+        false => None,
+    };
+    begin(tx, &id, invoice.as_deref(), args, paid)?;
     cycle::schedule(tx, &id);
     Ok(now(tx, &id))
 }
@@ -238,6 +242,26 @@ fn check_items(tx: &Tx<'_>, wanted: &[ItemParams], currency: &str) -> Result<(),
     Ok(())
 }
 
+/// Tells of a subscription, and collects its first invoice. Without one it is active.
+fn begin(
+    tx: &mut Tx<'_>,
+    id: &str,
+    invoice: Option<&str>,
+    args: &Node,
+    paid: Option<&AttemptOptions>,
+) -> Result<(), ApiError> {
+    if invoice.is_none() {
+        tx.update(id, |r| r.value["status"] = json!("active"));
+    }
+    let subscription = now(tx, id);
+    let owner = tx.get(id).map(|s| s.owner.clone()).unwrap_or_default();
+    tx.emit("customer.subscription.created", &owner, &subscription);
+    match invoice {
+        Some(invoice) => start(tx, id, invoice, args, paid),
+        None => Ok(()),
+    }
+}
+
 /// Collects the first invoice as `payment_behavior` has it.
 fn start(
     tx: &mut Tx<'_>,
@@ -252,7 +276,7 @@ fn start(
     }
     settle::finalize(tx, invoice)?;
     let open = tx.get(invoice).is_some_and(|i| i.text("status") == "open");
-    if before["status"] == "trialing" && !open {
+    if !open {
         ask_for_method(tx, id);
     }
     if !open || args.text("payment_behavior") == Some("default_incomplete") {

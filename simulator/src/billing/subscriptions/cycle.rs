@@ -219,8 +219,8 @@ fn renew(tx: &mut Tx<'_>, id: &str) -> Result<(), ApiError> {
         return Ok(());
     }
     let trial_over = before["status"] == "trialing";
+    use_method_of_setup(tx, id);
     if trial_over {
-        use_method_of_setup(tx, id);
         let payable = payable(tx, id);
         match before["trial_settings"]["end_behavior"]["missing_payment_method"].as_str() {
             Some("cancel") if !payable => {

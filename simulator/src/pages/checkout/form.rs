@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Fields, View};
 use crate::{
+    checkout::subscribe,
     pages::html::{Field, Problem, choice},
     store::Record,
 };
@@ -13,10 +14,7 @@ use crate::{
 fn wants_card(session: &Record) -> bool {
     match session.text("mode") {
         "setup" => true,
-        "subscription" => {
-            session.int("amount_total") > 0
-                || session.text("payment_method_collection") != "if_required"
-        }
+        "subscription" => subscribe::wants_card(session),
         _ => session.int("amount_total") > 0,
     }
 }

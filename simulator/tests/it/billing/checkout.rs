@@ -111,3 +111,87 @@ async fn a_new_buyer_subscribes_with_a_trial_or_a_challenge() {
         (&"complete".into(), &"active".into())
     );
 }
+
+#[tokio::test]
+async fn an_anchor_prorates_the_time_before_it_or_makes_it_free() {
+    let shop = Shop::open().await;
+    let price = shop.price(2000, "month").await;
+    let at = shop.session(&price, "").await["created"]
+        .as_i64()
+        .expect("a time");
+    let anchor = at + 240 * HOUR;
+    let anchored = format!("&subscription_data[billing_cycle_anchor]={anchor}");
+    let done = async |session: &Value| {
+        let more = "expand[]=subscription&expand[]=invoice";
+        shop.get(&format!("/v1/checkout/sessions/{}?{more}", id(session)))
+            .await
+    };
+    let session = shop.session(&price, &anchored).await;
+    let amount = session["amount_total"].as_i64().expect("an amount");
+    assert!(
+        (645..=715).contains(&amount),
+        "ten days of a month: {amount}"
+    );
+    shop.stripe.pay(&session, serde_json::json!({})).await;
+    let paid = done(&session).await;
+    assert_eq!(paid["payment_status"], "paid");
+    assert_eq!(paid["invoice"]["total"], paid["amount_total"]);
+    assert_eq!(paid["subscription"]["billing_cycle_anchor"], anchor);
+    let free = format!("{anchored}&subscription_data[proration_behavior]=none");
+    let session = shop.session(&price, &free).await;
+    assert_eq!(session["amount_total"], 0);
+    shop.stripe.pay(&session, serde_json::json!({})).await;
+    let begun = done(&session).await;
+    assert_eq!(
+        (&begun["payment_status"], &begun["invoice"]),
+        (&"no_payment_required".into(), &Value::Null)
+    );
+    assert_eq!(
+        (
+            &begun["subscription"]["status"],
+            &begun["subscription"]["latest_invoice"]
+        ),
+        (&"active".into(), &Value::Null)
+    );
+    for wrong in [
+        format!(
+            "&subscription_data[billing_cycle_anchor]={}",
+            at + 960 * HOUR
+        ),
+        format!("{anchored}&subscription_data[trial_period_days]=7"),
+    ] {
+        let body = format!(
+            "mode=subscription&success_url=https://x.example/&line_items[0][price]={price}&line_items[0][quantity]=1{wrong}"
+        );
+        let refused = shop.send("POST", "/v1/checkout/sessions", &body).await;
+        assert_eq!(
+            refused.error("param"),
+            "subscription_data[billing_cycle_anchor]"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_trial_that_asks_for_no_card_begins_without_one() {
+    let shop = Shop::open().await;
+    let price = shop.price(2000, "month").await;
+    for (collection, has_card) in [("always", true), ("if_required", false)] {
+        let more = format!(
+            "&subscription_data[trial_period_days]=7&payment_method_collection={collection}&subscription_data[trial_settings][end_behavior][missing_payment_method]=pause"
+        );
+        let session = shop.session(&price, &more).await;
+        shop.stripe.pay(&session, serde_json::json!({})).await;
+        let done = shop
+            .get(&format!(
+                "/v1/checkout/sessions/{}?expand[]=subscription",
+                id(&session)
+            ))
+            .await;
+        assert_eq!(done["payment_status"], "no_payment_required");
+        let begun = &done["subscription"];
+        assert_eq!(begun["status"], "trialing");
+        assert_eq!(begun["default_payment_method"].is_string(), has_card);
+        let behavior = &begun["trial_settings"]["end_behavior"]["missing_payment_method"];
+        assert_eq!(behavior, "pause");
+    }
+}

@@ -1,4 +1,5 @@
 mod held;
+mod prorated;
 
 use super::*;
 use crate::payments::snapshot::Totals;
@@ -33,6 +34,7 @@ fn state(payment: P, order: O, left: Option<i64>) -> SliceState {
         status: payment,
         currency: "eur".to_owned(),
         amount_subtotal: 5000,
+        prorated: None,
         allow_discounts: true,
         capture_method: CaptureMethod::AutomaticAsync,
         orders: vec![("ord_1".into(), 5000)],
