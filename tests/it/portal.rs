@@ -93,6 +93,14 @@ async fn configurations(app: &TestApp, shop: &Shop) -> Vec<Value> {
     all.iter().filter(ours).cloned().collect()
 }
 
+/// Whether the portal offers other prices, and which.
+async fn offers(app: &TestApp, shop: &Shop) -> (Value, Value) {
+    let made = configurations(app, shop).await;
+    assert_eq!(made.len(), 1);
+    let update = made[0]["features"]["subscription_update"].clone();
+    (update["enabled"].clone(), update["products"].clone())
+}
+
 #[tokio::test]
 async fn what_a_buyer_does_in_the_portal_comes_back_by_events() {
     let app = TestApp::start().await;
@@ -192,13 +200,7 @@ async fn the_configuration_is_made_once_and_told_only_what_has_changed() {
     assert!(!asked.is_empty());
     let update = format!("{path}/{}", text(&made[0], "id"));
     assert!(between.sent(&update).is_empty());
-    let offers = async || {
-        let made = configurations(&app, &shop).await;
-        assert_eq!(made.len(), 1);
-        let update = made[0]["features"]["subscription_update"].clone();
-        (update["enabled"].clone(), update["products"].clone())
-    };
-    let (enabled, products) = offers().await;
+    let (enabled, products) = offers(&app, &shop).await;
     assert_eq!(enabled, true);
     let prices = [
         at_stripe(&app, &monthly).await,
@@ -210,12 +212,26 @@ async fn the_configuration_is_made_once_and_told_only_what_has_changed() {
             "product": product, "prices": prices, "adjustable_quantity": { "enabled": true, "minimum": 1, "maximum": 3 },
         }])
     );
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn the_portal_offers_the_newest_price_of_each_period_and_nothing_that_is_archived() {
+    let app = TestApp::start().await;
+    let Scene {
+        shop,
+        bea,
+        product,
+        monthly,
+        yearly,
+    } = scene(&app).await;
+    let body = || json!({ "seller_id": shop.id });
     // Another monthly price takes the first one's place, which keeps its subscribers.
     let body_of = json!({ "product_id": product, "unit_amount": 1200, "recurring": { "interval": "month" }, "max_quantity": 1 });
     let dearer = app.post("/v1/prices", body_of).by(&shop.owner).expect(201);
     let dearer = text(&dearer.await, "id");
     let old = open(&app, &bea, body()).await;
-    let (_, products) = offers().await;
+    let (_, products) = offers(&app, &shop).await;
     let prices = [
         at_stripe(&app, &dearer).await,
         at_stripe(&app, &yearly).await,
@@ -238,7 +254,7 @@ async fn the_configuration_is_made_once_and_told_only_what_has_changed() {
         "it is archived at Stripe"
     );
     open(&app, &bea, body()).await;
-    let (_, products) = offers().await;
+    let (_, products) = offers(&app, &shop).await;
     assert_eq!(
         products[0]["prices"],
         json!([at_stripe(&app, &monthly).await])
@@ -252,7 +268,7 @@ async fn the_configuration_is_made_once_and_told_only_what_has_changed() {
     .await;
     app.settle().await;
     let url = open(&app, &bea, body()).await;
-    assert_eq!(offers().await.0, false);
+    assert_eq!(offers(&app, &shop).await.0, false);
     assert!(page(&url).await.contains("Cancel this subscription"));
     app.settle().await;
 }
@@ -318,6 +334,16 @@ async fn the_portal_opens_for_the_buyer_alone_and_leads_back_to_allowed_places()
     ask(&bea, json!({ "subscription_id": "sub_0" }))
         .refused(404, "not_found")
         .await;
+    app.settle().await;
+}
+
+#[tokio::test]
+async fn a_portal_that_stripe_does_not_answer_or_that_has_nothing_left_is_refused_by_name() {
+    let app = TestApp::start().await;
+    let Scene { shop, bea, .. } = scene(&app).await;
+    let made = only(&app, &bea).await;
+    let id = text(&made, "id");
+    let ask = |who: &User, body: Value| app.post("/v1/billing_portal_sessions", body).by(who);
     for path in [
         "/v1/billing_portal/configurations",
         "/v1/billing_portal/sessions",

@@ -113,10 +113,8 @@ impl Fixture {
             file,
             text(&payouts["data"][0], "id"),
             shop.account.clone(),
-            app.query("SELECT MIN(id) AS it FROM inbox_events WHERE state = 'processed'")
-                .await,
-            app.query("SELECT MIN(id) AS it FROM jobs WHERE state = 'done'")
-                .await,
+            oldest(&app, "inbox_events WHERE state = 'processed'").await,
+            oldest(&app, "jobs WHERE state = 'done'").await,
             finding(&app, &shop).await,
             line,
         ];
@@ -311,6 +309,11 @@ impl Fixture {
         let query = format!("SELECT {} AS it", counts.join(" || ', ' || "));
         self.app.query(&query).await
     }
+}
+
+/// The id of the oldest of some rows.
+async fn oldest(app: &TestApp, of: &str) -> String {
+    app.query(&format!("SELECT MIN(id) AS it FROM {of}")).await
 }
 
 /// A refund of a part of an order.
