@@ -79,6 +79,8 @@ row_ids! {
     StripePriceId = "spr";
     /// A subscription.
     SubscriptionId = "sbn";
+    /// A change of a subscription.
+    SubscriptionChangeId = "sbc";
     /// One change of a product's stock.
     StockMovementId = "stk";
     /// A promotion code.

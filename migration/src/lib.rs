@@ -56,6 +56,7 @@ mod m20261130_000060_address_verifications;
 mod m20261130_000061_prices;
 mod m20261130_000062_lasting_codes;
 mod m20261130_000064_subscriptions;
+mod m20261130_000067_subscription_changes;
 mod rebuild;
 
 /// All changes, oldest first.
@@ -115,6 +116,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000061_prices::Migration),
             Box::new(m20261130_000062_lasting_codes::Migration),
             Box::new(m20261130_000064_subscriptions::Migration),
+            Box::new(m20261130_000067_subscription_changes::Migration),
         ]
     }
 }

@@ -6,12 +6,13 @@ use souk_entity::payment;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::jobs::{self, Job};
-use crate::stripe::views::InvoiceView;
+use crate::stripe::views::{InvoiceView, UpcomingInvoiceView};
 use crate::stripe::{Effect, Event, EventObject};
 
 use super::sync::payments_of;
 
-const NO_SUBSCRIPTION: Effect = Effect::Ignored("no subscription of ours");
+/// It is about none.
+pub const NO_SUBSCRIPTION: Effect = Effect::Ignored("no subscription of ours");
 
 /// `customer.subscription.*`.
 pub async fn subscription(tx: &Tx, event: &Event) -> Result<Effect> {
@@ -40,6 +41,17 @@ pub async fn reread(tx: &Tx, object: &EventObject) -> Result<Effect> {
 /// `invoice.*`, but for `invoice.paid`: what becomes of an invoice shows in its subscription.
 pub async fn invoice(tx: &Tx, event: &Event) -> Result<Effect> {
     let invoice = event.object::<InvoiceView>()?;
+    let about = event.about()?;
+    let of = EventObject {
+        id: invoice.subscription().map(str::to_owned),
+        ..about
+    };
+    reread(tx, &of).await
+}
+
+/// `invoice.upcoming`, whose invoice doesn't exist yet and has no id.
+pub async fn upcoming(tx: &Tx, event: &Event) -> Result<Effect> {
+    let invoice = event.object::<UpcomingInvoiceView>()?;
     let about = event.about()?;
     let of = EventObject {
         id: invoice.subscription().map(str::to_owned),

@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 22] = [
+pub(super) const TABLE: [EffectRow; 23] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -320,6 +320,15 @@ pub(super) const TABLE: [EffectRow; 22] = [
         since: 8,
         apply: Apply::Each(|tx, event| Box::pin(subscriptions::events::invoice(tx, event))),
         reread: |tx, object| Box::pin(payments::invoices::reread(tx, object)),
+    },
+    EffectRow {
+        types: &["invoice.upcoming"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 9,
+        apply: Apply::Each(|tx, event| Box::pin(subscriptions::events::upcoming(tx, event))),
+        // Such an invoice has no id, so there is nothing to read. Whom it concerns is seen in time by our own clock.
+        reread: |_, _| Box::pin(async { Ok(subscriptions::events::NO_SUBSCRIPTION) }),
     },
     // The platform's own money.
     EffectRow {

@@ -100,6 +100,9 @@ pub struct NewCheckout {
     /// Whether to save the card that pays it, for payments at which the buyer is there.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub save_payment_method: Option<bool>,
+    /// Of `mode=subscription`: whether a product may be subscribed to once more by whoever has a subscription to it.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub allow_another_subscription: Option<bool>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,

@@ -1,8 +1,11 @@
 //! Sessions of `mode=subscription` (docs.stripe.com/payments/subscriptions): the buyer agrees to pay recurring prices, and pays the
 //! first period, or begins a trial. The subscription exists once the session is complete, and not before.
 
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
 use souk_entity::payment::{CaptureMethod, PaymentKind};
-use souk_entity::{AccountId, OrderId, PaymentId, seller};
+use souk_entity::{
+    AccountId, OrderId, PaymentId, customer, seller, subscription, subscription_item,
+};
 
 use crate::app::App;
 use crate::catalog::prices::{self, PriceOffer};
@@ -45,6 +48,9 @@ pub(super) async fn session(
     let page = page::of(app, &new, &id)?;
     let plan = plan(app, &new.lines).await?;
     let offers = plan.lines;
+    if new.allow_another_subscription != Some(true) {
+        check_not_subscribed(app, buyer, &offers).await?;
+    }
     let (trial, lines) = due_now(&offers)?;
     let sold = (plan.seller, plan.account, lines);
     let email = buyer.email().to_owned();
@@ -105,6 +111,48 @@ pub(super) async fn session(
         capture_method: CaptureMethod::Automatic,
     };
     Ok((basket, payment))
+}
+
+/// Refuses whoever has a subscription to one of the products already, so that nobody pays twice by mistake.
+///
+/// # Errors
+/// `already_subscribed`.
+async fn check_not_subscribed(
+    app: &App,
+    buyer: &Buyer,
+    offers: &[(PriceOffer, i64)],
+) -> Result<()> {
+    use subscription_item::Column as I;
+    let of = subscription_item::Entity::belongs_to(subscription::Entity)
+        .from(I::SubscriptionId)
+        .to(subscription::Column::Id);
+    let owner = subscription::Entity::belongs_to(customer::Entity)
+        .from(subscription::Column::CustomerId)
+        .to(customer::Column::Id);
+    let products = offers.iter().map(|(offer, _)| offer.product.id.clone());
+    let subscribed = subscription_item::Entity::find()
+        .join(JoinType::InnerJoin, of.into())
+        .join(JoinType::InnerJoin, owner.into())
+        .filter(customers::theirs(buyer))
+        .filter(I::ProductId.is_in(products))
+        .filter(subscription::Column::EndedAt.is_null())
+        .filter(subscription::Column::Status.ne("incomplete"))
+        .filter(subscription::Column::Livemode.eq(app.stripe.livemode()))
+        .one(&app.db.read)
+        .await?;
+    let Some(item) = subscribed else {
+        return Ok(());
+    };
+    let at = offers
+        .iter()
+        .position(|(offer, _)| item.product_id.as_ref() == Some(&offer.product.id));
+    Err(Error::Conflict {
+        code: "already_subscribed",
+        param: at.map(|at| format!("lines[{at}].price_id")),
+        message: "You have a subscription to this already: change, resume or pay that one. To have another one beside it, send \
+                  allow_another_subscription."
+            .to_owned(),
+    })
 }
 
 /// Refuses what a subscription doesn't have.

@@ -162,6 +162,10 @@ pub struct InvoiceView {
     pub payments: Option<InvoicePaymentsView>,
     /// Why it was made, such as `subscription_cycle`.
     pub billing_reason: Option<String>,
+    /// A page of Stripe's, where whoever has its address pays the invoice. Null until it is final.
+    pub hosted_invoice_url: Option<String>,
+    /// Whole seconds: when Stripe tries next to have it paid.
+    pub next_payment_attempt: Option<i64>,
     /// What it is of.
     pub parent: Option<InvoiceParentView>,
     /// What it bills.
@@ -239,6 +243,50 @@ pub struct InvoiceLineView {
     pub description: Option<String>,
     /// By which price it is billed.
     pub pricing: Option<InvoicePricingView>,
+    /// What it bills.
+    pub period: Option<InvoiceLinePeriodView>,
+    /// Of what it is.
+    pub parent: Option<InvoiceLineParentView>,
+}
+
+impl InvoiceLineView {
+    /// Whether it is of the rest of a period, for a change in its middle.
+    pub fn is_proration(&self) -> bool {
+        let parent = self.parent.as_ref();
+        parent.is_some_and(|parent| {
+            let all = [
+                &parent.subscription_item_details,
+                &parent.invoice_item_details,
+            ];
+            all.into_iter().flatten().any(|of| of.proration)
+        })
+    }
+}
+
+/// `period` of a line of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLinePeriodView {
+    /// Whole seconds.
+    pub start: i64,
+    /// Whole seconds.
+    pub end: i64,
+}
+
+/// `parent` of a line of an invoice.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLineParentView {
+    /// Of a subscription's item.
+    pub subscription_item_details: Option<InvoiceLineOfView>,
+    /// Of an invoice item.
+    pub invoice_item_details: Option<InvoiceLineOfView>,
+}
+
+/// Of what a line of an invoice is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvoiceLineOfView {
+    /// Whether it is of the rest of a period.
+    #[serde(default)]
+    pub proration: bool,
 }
 
 /// `pricing` of a line of an invoice.
@@ -255,11 +303,31 @@ pub struct InvoicePriceView {
     pub price: Option<Expandable<IdView>>,
 }
 
+/// The invoice of `invoice.upcoming`, which has no id.
+#[derive(Clone, Debug, Deserialize)]
+pub struct UpcomingInvoiceView {
+    /// What it is of.
+    pub parent: Option<InvoiceParentView>,
+}
+
+impl UpcomingInvoiceView {
+    /// The subscription of which it is.
+    pub fn subscription(&self) -> Option<&str> {
+        self.parent.as_ref()?.subscription()
+    }
+}
+
+impl InvoiceParentView {
+    fn subscription(&self) -> Option<&str> {
+        let of = self.subscription_details.as_ref()?;
+        of.subscription.as_ref().map(Expandable::<IdView>::id)
+    }
+}
+
 impl InvoiceView {
     /// The subscription of which it is.
     pub fn subscription(&self) -> Option<&str> {
-        let of = self.parent.as_ref()?.subscription_details.as_ref()?;
-        of.subscription.as_ref().map(Expandable::<IdView>::id)
+        self.parent.as_ref()?.subscription()
     }
 
     /// Our mark on the subscription, under a name. Only a hint: somebody else may have made it.
