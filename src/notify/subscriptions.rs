@@ -23,12 +23,21 @@ pub(super) async fn send(app: &App, what: &str, about: &str) -> Result<()> {
 
 /// Headline and text of a mail.
 fn text(what: &str, of: &Notice, shop_page: &str) -> Option<(&'static str, String)> {
-    let Notice { shop, plan, .. } = of;
-    let amount = of.amount.as_deref().unwrap_or("the open sum");
     let day = of
         .at
         .map(|at| at.to_string().chars().take(10).collect::<String>());
     let day = day.as_deref().unwrap_or("the end of the period");
+    about_money(what, of, (day, shop_page)).or_else(|| about_state(what, of, (day, shop_page)))
+}
+
+/// What is charged soon, or could not be.
+fn about_money(
+    what: &str,
+    of: &Notice,
+    (day, shop_page): (&str, &str),
+) -> Option<(&'static str, String)> {
+    let Notice { shop, plan, .. } = of;
+    let amount = of.amount.as_deref().unwrap_or("the open sum");
     let pay = match &of.page {
         Some(page) => format!(
             "Open this page of Stripe, which takes payments for {shop}:\n\n{page}\n\nThe link is yours alone; don't pass it on. Nobody \
@@ -77,6 +86,18 @@ fn text(what: &str, of: &Notice, shop_page: &str) -> Option<(&'static str, Strin
                 of.amount.as_deref().unwrap_or("…"),
             ),
         ),
+        _ => return None,
+    })
+}
+
+/// What has become of it.
+fn about_state(
+    what: &str,
+    of: &Notice,
+    (day, shop_page): (&str, &str),
+) -> Option<(&'static str, String)> {
+    let Notice { shop, plan, .. } = of;
+    Some(match what {
         "subscription_canceled" => (
             "Your subscription ends",
             format!(

@@ -69,7 +69,9 @@ pub(super) struct NewItem {
 struct Plan {
     /// Those that change.
     items: Vec<ChangedItem>,
-    /// Whether the period changes, which then begins anew.
+    /// How the rest of the period is billed. In a trial there is none: nothing was paid yet.
+    behavior: ProrationBehavior,
+    /// Whether the period changes, which then begins anew. A trial goes on.
     restarts: bool,
     /// As of when the rest of the period is counted.
     proration_date: Option<Timestamp>,
@@ -95,9 +97,8 @@ pub(super) struct Preview {
 pub(super) async fn preview(app: &App, seen: Seen, new: NewChange) -> Result<Preview> {
     let seen = &as_at_stripe(app, seen).await?;
     let plan = plan(app, seen, &new).await?;
-    let behavior = new.proration_behavior;
-    let first = ask(app, seen, &plan, behavior).await?;
-    if !invoices_now(&plan, behavior) {
+    let first = ask(app, seen, &plan, plan.behavior).await?;
+    if !plan.invoices_now() {
         return Ok(Preview {
             proration_date: plan.proration_date,
             now: None,
@@ -151,9 +152,11 @@ async fn ask(
         .await
 }
 
-/// Whether Stripe makes an invoice of a change at once.
-fn invoices_now(plan: &Plan, behavior: ProrationBehavior) -> bool {
-    plan.restarts || behavior == ProrationBehavior::AlwaysInvoice
+impl Plan {
+    /// Whether Stripe makes an invoice of it at once.
+    fn invoices_now(&self) -> bool {
+        self.restarts || self.behavior == ProrationBehavior::AlwaysInvoice
+    }
 }
 
 fn is_trialing(row: &subscription::Model) -> bool {
@@ -184,7 +187,7 @@ pub(super) async fn change(
         Some(begun) => begun,
         None => {
             let plan = plan(app, &seen, &new).await?;
-            note(app, &seen, id, &plan, new.proration_behavior).await?
+            note(app, &seen, id, &plan).await?
         }
     };
     let answer = send(app, &seen, &row).await;
@@ -271,9 +274,14 @@ async fn plan(app: &App, seen: &Seen, new: &NewChange) -> Result<Plan> {
     let proration_date = proration_date(app, &seen.row, new)?;
     let mut items: Vec<ChangedItem> = changed.into_values().collect();
     items.sort_by(|a, b| a.item.cmp(&b.item));
+    let is_trial = is_trialing(&seen.row);
     Ok(Plan {
         items,
-        restarts,
+        behavior: match is_trial {
+            true => ProrationBehavior::None,
+            false => new.proration_behavior,
+        },
+        restarts: restarts && !is_trial,
         proration_date,
     })
 }
@@ -454,16 +462,15 @@ async fn note(
     seen: &Seen,
     id: SubscriptionChangeId,
     plan: &Plan,
-    behavior: ProrationBehavior,
 ) -> Result<subscription_change::Model> {
     let tx = app.db.begin_write().await?;
     let row = subscription_change::Model {
         id,
         subscription_id: seen.row.id.clone(),
         items: JsonText(plan.items.clone()),
-        proration_behavior: behavior,
+        proration_behavior: plan.behavior,
         proration_date: plan.proration_date,
-        invoices_now: invoices_now(plan, behavior),
+        invoices_now: plan.invoices_now(),
         requested_by: seen.actor.clone(),
         made_at: None,
         key_number: 1,

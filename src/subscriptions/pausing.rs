@@ -80,10 +80,15 @@ fn check(row: &subscription::Model) -> Result<()> {
 /// `payment_method_missing`; Stripe's refusal, or no answer.
 pub(super) async fn resume(app: &App, seen: Seen) -> Result<subscription::Model> {
     let row = seen.row;
+    let scope = app.stripe.at(&row.stripe_account);
+    if row.cancel_at_period_end {
+        let key = format!("resume:{}", ids::random_token());
+        let request = requests::cancel_at_period_end(&row.stripe_subscription, false);
+        let _: SubscriptionView = scope.post(&request, &key).await?;
+    }
     // One that is active already is refused, so that nobody is charged twice.
     let key = format!("resume:{}", ids::random_token());
     let request = requests::resume(&row.stripe_subscription);
-    let scope = app.stripe.at(&row.stripe_account);
     let asked: Result<SubscriptionView> = scope.post(&request, &key).await;
     let refused = match asked {
         Ok(_) => None,
@@ -100,7 +105,8 @@ pub(super) async fn resume(app: &App, seen: Seen) -> Result<subscription::Model>
             Err(Error::StripeRefused(fault))
         }
         _ => {
-            note(app, &seen.actor, "subscription.resumed", &row, json!({})).await?;
+            let data = json!({ "status": row.status });
+            note(app, &seen.actor, "subscription.resumed", &row, data).await?;
             Ok(row)
         }
     }

@@ -161,6 +161,33 @@ async fn another_period_begins_at_once_and_is_charged_whole() {
 }
 
 #[tokio::test]
+async fn in_a_trial_a_change_costs_nothing_before_it_is_over() {
+    let app = TestApp::start().await;
+    let (mut shop, mut bea, coffee, _) = scene(&app).await;
+    let often = json!({ "interval": "month", "trial_period_days": 14 });
+    let tried = app.price_every(&shop, &coffee, 900, often).await;
+    let yearly = json!({ "interval": "year", "trial_period_days": 14 });
+    let yearly = app.price_every(&shop, &coffee, 9000, yearly).await;
+    let id = app.subscribed(&bea, &tried, 1).await;
+    app.days(5, &mut bea, &mut shop).await;
+    let made = app.subscription(&bea, &id).await;
+    let body = json!({ "items": [{ "price_id": yearly }], "proration_behavior": "always_invoice" });
+    let preview = app.post(action(&id, "preview"), body.clone()).by(&bea);
+    let preview = preview.expect(200).await;
+    preview.has(json!({
+        "proration_date": null, "due_now": { "amount_due": 0, "lines": [] }, "renewal": { "amount_due": 9000 },
+        "renews_at": made["trial_end"],
+    }));
+    let changed = app.post(action(&id, "change"), body).by(&bea);
+    changed.expect(201).await.has(json!({
+        "status": "trialing", "trial_end": made["trial_end"], "pending_update": null, "items": [{ "price_id": yearly }],
+    }));
+    app.days(10, &mut bea, &mut shop).await;
+    assert_eq!(latest_total(&app, &shop, &bea, &id).await, 9000);
+    books_are_right(&app, &shop).await;
+}
+
+#[tokio::test]
 async fn a_change_that_is_not_paid_changes_nothing_until_it_is() {
     let app = TestApp::start().await;
     let (mut shop, mut bea, _, price) = scene(&app).await;

@@ -363,6 +363,13 @@ async fn nobody_subscribes_twice_to_a_product_by_mistake() {
     let yearly = app
         .price_every(&shop, &coffee, 9000, json!({ "interval": "year" }))
         .await;
+    let once = json!({
+        "lines": [{ "product_id": coffee, "quantity": 1 }], "customer_email": "sam@example.com",
+        "allow_another_subscription": true,
+    });
+    app.post("/v1/checkout_sessions", once)
+        .refuses_field("allow_another_subscription")
+        .await;
     // Two that are open at once.
     let first = app.checkout_of_price(&bea, &price, 1).await;
     let second = app.checkout_of_price(&bea, &price, 1).await;

@@ -340,6 +340,12 @@ async fn session(
     order: &OrderId,
     new: NewCheckout,
 ) -> Result<(Basket, NewPayment)> {
+    if new.allow_another_subscription.is_some() {
+        return Err(Error::invalid(
+            "allow_another_subscription",
+            "Only in mode subscription is something subscribed to: leave allow_another_subscription out.",
+        ));
+    }
     let capture_method = CaptureChoice::method(new.capture_method);
     // A guest's token is of the address that they give, or refused.
     let is_own_address =

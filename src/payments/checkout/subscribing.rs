@@ -48,9 +48,7 @@ pub(super) async fn session(
     let page = page::of(app, &new, &id)?;
     let plan = plan(app, &new.lines).await?;
     let offers = plan.lines;
-    if new.allow_another_subscription != Some(true) {
-        check_not_subscribed(app, buyer, &offers).await?;
-    }
+    check_not_subscribed(app, buyer, &new, &offers).await?;
     let (trial, lines) = due_now(&offers)?;
     let sold = (plan.seller, plan.account, lines);
     let email = buyer.email().to_owned();
@@ -113,16 +111,21 @@ pub(super) async fn session(
     Ok((basket, payment))
 }
 
-/// Refuses whoever has a subscription to one of the products already, so that nobody pays twice by mistake.
+/// Refuses whoever has a subscription to one of the products already, so that nobody pays twice by mistake, unless
+/// they ask for it.
 ///
 /// # Errors
 /// `already_subscribed`.
 async fn check_not_subscribed(
     app: &App,
     buyer: &Buyer,
+    new: &NewCheckout,
     offers: &[(PriceOffer, i64)],
 ) -> Result<()> {
     use subscription_item::Column as I;
+    if new.allow_another_subscription == Some(true) {
+        return Ok(());
+    }
     let of = subscription_item::Entity::belongs_to(subscription::Entity)
         .from(I::SubscriptionId)
         .to(subscription::Column::Id);
