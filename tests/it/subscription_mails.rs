@@ -107,6 +107,31 @@ async fn the_end_of_a_trial_is_told_once_three_days_before() {
 }
 
 #[tokio::test]
+async fn stripes_own_warnings_are_enough() {
+    let app = TestApp::start().await;
+    let (shop, bea, coffee, price) = scene(&app).await;
+    let eve = app.member("eve").await;
+    let path = format!("/accounts/{}/billing_settings", shop.account);
+    app.simulate(&path, json!({ "upcoming_days": 5 })).await;
+    let often = json!({ "interval": "month", "trial_period_days": 14 });
+    let tried = app.price_every(&shop, &coffee, 900, often).await;
+    app.subscribed(&bea, &tried, 1).await;
+    app.subscribed(&eve, &price, 1).await;
+    app.patch(
+        format!("/v1/sellers/{}", shop.id),
+        json!({ "renewal_notices": "all" }),
+    )
+    .by(&shop.owner)
+    .expect(200)
+    .await;
+    for _ in 0..26 {
+        app.advance(DAY).await;
+        app.settle().await;
+    }
+    were_sent(&app, &[(TRIAL_ENDS, 1), (RENEWS, 1)]);
+}
+
+#[tokio::test]
 async fn nobody_is_told_that_a_trial_ends_which_was_cancelled() {
     let app = TestApp::start().await;
     let (mut shop, mut bea, coffee, _) = scene(&app).await;
