@@ -81,6 +81,16 @@ pub enum Job {
         livemode: bool,
         subscription: String,
     },
+    /// End a subscription at Stripe, by a refund or a dispute of one of its periods.
+    EndSubscription {
+        account: AccountId,
+        livemode: bool,
+        subscription: String,
+        /// `refund` or `dispute`.
+        because: String,
+        /// The order's or the dispute's id.
+        of: String,
+    },
     /// Read an invoice from Stripe, and confirm it.
     SyncInvoice {
         account: AccountId,
@@ -140,7 +150,7 @@ pub enum Job {
     KeepBooks,
     /// Recurring: look for money that is owed and that nothing moves.
     Reconcile,
-    /// Send a mail about an order, a payment, a refund, a dispute or an address; `what` is one of `notify`'s.
+    /// Send a mail about an order, a payment, a refund, a dispute, a subscription or an address; `what` is one of `notify`'s.
     Mail {
         what: String,
         #[serde(default)]
@@ -181,6 +191,7 @@ impl Job {
             | Self::SyncDispute { livemode, .. }
             | Self::SyncFraudWarning { livemode, .. }
             | Self::SyncSubscription { livemode, .. }
+            | Self::EndSubscription { livemode, .. }
             | Self::SyncInvoice { livemode, .. }
             | Self::SyncInvoicePayment { livemode, .. }
             | Self::SetInvoiceFee { livemode, .. }
@@ -212,6 +223,7 @@ impl Job {
             Self::SyncDispute { .. } => "sync_dispute",
             Self::SyncFraudWarning { .. } => "sync_fraud_warning",
             Self::SyncSubscription { .. } => "sync_subscription",
+            Self::EndSubscription { .. } => "end_subscription",
             Self::SyncInvoice { .. } => "sync_invoice",
             Self::SyncInvoicePayment { .. } => "sync_invoice_payment",
             Self::SetInvoiceFee { .. } => "set_invoice_fee",
@@ -259,7 +271,8 @@ impl Job {
             Self::SyncRefund { refund, .. } => refund,
             Self::SyncDispute { dispute, .. } | Self::AcceptDispute { dispute } => dispute,
             Self::SyncFraudWarning { warning, .. } => warning,
-            Self::SyncSubscription { subscription, .. } => subscription,
+            Self::SyncSubscription { subscription, .. }
+            | Self::EndSubscription { subscription, .. } => subscription,
             Self::SyncInvoicePayment {
                 invoice_payment, ..
             } => invoice_payment,

@@ -3,6 +3,7 @@
 mod addresses;
 mod cards;
 mod shipments;
+mod subscriptions;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use souk_entity::ids::RowId;
@@ -36,6 +37,9 @@ struct Subject {
 pub async fn send(app: &App, what: &str, to: Recipient, about: &str) -> Result<()> {
     if what == "card_expires" {
         return cards::send(app, about).await;
+    }
+    if what.starts_with(subscriptions::PREFIX) {
+        return subscriptions::send(app, what, about).await;
     }
     match about.split('_').next() {
         Some(ShipmentId::PREFIX) => {

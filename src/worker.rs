@@ -16,7 +16,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::jobs::{self, Job, Lease};
 use crate::metrics;
-use crate::{findings, ids, ledger, payments, sellers, webhooks};
+use crate::{findings, ids, ledger, payments, sellers, subscriptions, webhooks};
 use perform::perform;
 
 /// Jobs that one worker runs at a time.
@@ -423,6 +423,16 @@ async fn raise_given_up(tx: &Tx, job: &Job, attempts: i32, error: &Error) -> Res
         }
         Job::Pull { account, livemode } => {
             ledger::give_up(tx, account, *livemode, attempts, error).await
+        }
+        Job::EndSubscription {
+            account,
+            subscription,
+            because,
+            of,
+            ..
+        } => {
+            let (why, how) = ((because.as_str(), of.as_str()), (attempts, error));
+            subscriptions::endings::give_up(tx, account, subscription, why, how).await
         }
         Job::CreateAccount { .. }
         | Job::SyncAccount { .. }

@@ -81,6 +81,8 @@ row_ids! {
     SubscriptionId = "sbn";
     /// The configuration of the billing portal on an account.
     PortalConfigurationId = "pcf";
+    /// A change of a subscription.
+    SubscriptionChangeId = "sbc";
     /// One change of a product's stock.
     StockMovementId = "stk";
     /// A promotion code.

@@ -50,6 +50,7 @@ pub mod shipment_line;
 pub mod stock_movement;
 pub mod stripe_price;
 pub mod subscription;
+pub mod subscription_change;
 pub mod subscription_item;
 pub mod tax_id;
 pub mod unmatched_fraud_warning;

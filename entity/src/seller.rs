@@ -93,6 +93,45 @@ pub enum Dashboard {
     None,
 }
 
+/// What ends a subscription of the seller's by itself.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum SubscriptionEndsOn {
+    /// Nothing does.
+    #[sea_orm(string_value = "nothing")]
+    Nothing,
+    /// A period's order whose money has gone back whole.
+    #[sea_orm(string_value = "refund")]
+    Refund,
+    /// A dispute of a period's payment.
+    #[sea_orm(string_value = "dispute")]
+    Dispute,
+    /// Either.
+    #[sea_orm(string_value = "refund_or_dispute")]
+    RefundOrDispute,
+}
+
+/// Of which renewals the seller's buyers are told beforehand.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize,
+)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+#[serde(rename_all = "snake_case")]
+pub enum RenewalNotices {
+    /// Of none.
+    #[sea_orm(string_value = "none")]
+    None,
+    /// Of those of half a year or longer.
+    #[sea_orm(string_value = "long_periods")]
+    LongPeriods,
+    /// Of each.
+    #[sea_orm(string_value = "all")]
+    All,
+}
+
 /// A capability of an account by its name, such as `card_payments`.
 pub type Capabilities = BTreeMap<String, Capability>;
 
@@ -203,6 +242,8 @@ pub struct Model {
     pub refund_policy_url: Option<String>,
     /// For how many days a renewal may be unpaid before its buyer loses access.
     pub subscription_grace_days: i32,
+    pub subscription_ends_on: SubscriptionEndsOn,
+    pub renewal_notices: RenewalNotices,
     /// Stripe's names, such as `card`. None: what the seller's dashboard allows.
     pub allowed_payment_method_types: Option<JsonText<Vec<String>>>,
     pub metadata: JsonText<Metadata>,

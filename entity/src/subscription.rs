@@ -1,8 +1,19 @@
 //! Subscriptions: what a buyer pays a seller for again and again. A row shows what Stripe last said.
 
 use crate::ids::{AccountId, CustomerId, OrderId, SellerId, SubscriptionId};
-use crate::values::Timestamp;
+use crate::subscription_change::ChangedItem;
+use crate::values::{JsonText, Timestamp};
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// A change that waits for its invoice to be paid (docs.stripe.com/billing/subscriptions/pending-updates).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingUpdate {
+    /// What the subscription is of then.
+    pub items: Vec<ChangedItem>,
+    /// Until when it waits.
+    pub expires_at: Timestamp,
+}
 
 /// A row of `subscriptions`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -39,6 +50,14 @@ pub struct Model {
     pub latest_invoice: Option<String>,
     /// Stripe's `seti_…`, by which its buyer gives a card that is charged later.
     pub pending_setup_intent: Option<String>,
+    /// None: no change waits for its invoice to be paid.
+    pub pending_update: Option<JsonText<PendingUpdate>>,
+    /// When its buyer is to be told that the trial ends, or that it is renewed. None: they aren't, or have been.
+    pub notice_due_at: Option<Timestamp>,
+    /// The end, of the trial or the period, of which they have been told.
+    pub noticed_end: Option<Timestamp>,
+    /// The last month of the card that pays it, as `YYYY-MM`. None: it has no card of its own, or its buyer has been told.
+    pub card_expires: Option<String>,
     /// When Stripe was asked for what the row shows. An answer that was asked for earlier changes nothing.
     pub asked_at: Timestamp,
     pub created_at: Timestamp,

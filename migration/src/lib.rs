@@ -57,6 +57,7 @@ mod m20261130_000061_prices;
 mod m20261130_000062_lasting_codes;
 mod m20261130_000064_subscriptions;
 mod m20261130_000066_subscribing;
+mod m20261130_000067_subscription_changes;
 mod m20261130_000068_invoices;
 mod rebuild;
 
@@ -118,6 +119,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000062_lasting_codes::Migration),
             Box::new(m20261130_000064_subscriptions::Migration),
             Box::new(m20261130_000066_subscribing::Migration),
+            Box::new(m20261130_000067_subscription_changes::Migration),
             Box::new(m20261130_000068_invoices::Migration),
         ]
     }

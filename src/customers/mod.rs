@@ -20,7 +20,7 @@ use sea_orm::{
 };
 use serde_json::json;
 use souk_entity::customer::{self, Address};
-use souk_entity::{AccountId, CustomerId, JsonText, Metadata, seller, user};
+use souk_entity::{AccountId, CustomerId, JsonText, Metadata, order, seller, user};
 
 use crate::app::App;
 use crate::db::{self, Tx};
@@ -103,6 +103,29 @@ pub async fn by_stripe_id<D: ConnectionTrait>(
         .filter(C::StripeAccount.eq(account.clone()))
         .filter(C::Livemode.eq(livemode))
         .filter(C::StripeCustomer.eq(known))
+        .one(db)
+        .await?)
+}
+
+/// The customer, on an account, of whoever has bought an order: a user, or a guest who has proved the order's address.
+///
+/// # Errors
+/// The database failed.
+pub async fn of_order<D: ConnectionTrait>(
+    db: &D,
+    (account, livemode): (&AccountId, bool),
+    order: &order::Model,
+) -> Result<Option<customer::Model>> {
+    use customer::Column as C;
+    let theirs = match (&order.buyer_id, &order.email) {
+        (Some(user), _) => C::UserId.eq(user.clone()),
+        (None, Some(email)) => C::VerifiedEmail.eq(email.as_str()),
+        (None, None) => return Ok(None),
+    };
+    Ok(customer::Entity::find()
+        .filter(theirs)
+        .filter(C::StripeAccount.eq(account.clone()))
+        .filter(C::Livemode.eq(livemode))
         .one(db)
         .await?)
 }

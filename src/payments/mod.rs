@@ -18,6 +18,7 @@ pub mod sessions;
 pub mod setups;
 mod shares;
 mod snapshot;
+mod subscribed;
 
 use std::collections::BTreeMap;
 

@@ -21,7 +21,7 @@ use sea_orm::{
     Iterable, QueryFilter, QueryOrder, QuerySelect,
 };
 use serde_json::json;
-use souk_entity::seller::{self, ChargeProfile, SellerStatus};
+use souk_entity::seller::{self, ChargeProfile, RenewalNotices, SellerStatus, SubscriptionEndsOn};
 use souk_entity::{AccountId, Amounts, JsonText, Metadata, SellerId, UserId, user};
 use validator::{ValidateEmail, ValidateLength};
 
@@ -314,6 +314,8 @@ async fn insert(app: &App, owner: &user::Model, id: &SellerId, new: NewSeller) -
         refund_policy: None,
         refund_policy_url: None,
         subscription_grace_days: DEFAULT_GRACE_DAYS,
+        subscription_ends_on: SubscriptionEndsOn::Nothing,
+        renewal_notices: RenewalNotices::LongPeriods,
         allowed_payment_method_types: None,
         metadata: JsonText(new.metadata),
         key_number: 1,
@@ -375,6 +377,10 @@ pub struct SellerChange {
     pub refund_policy_url: Option<Option<String>>,
     /// 0 to 90.
     pub subscription_grace_days: Option<i32>,
+    /// What ends a subscription by itself, from then on.
+    pub subscription_ends_on: Option<SubscriptionEndsOn>,
+    /// Of which renewals buyers are told beforehand.
+    pub renewal_notices: Option<RenewalNotices>,
     /// Stripe's names of the payment methods that buyers may pay by; null: what the seller's dashboard allows.
     pub allowed_payment_method_types: Option<Option<Vec<String>>>,
     /// Merged name by name; an empty value removes its name.
@@ -422,6 +428,7 @@ pub async fn update(
     let tx = app.db.begin_write().await?;
     let mut row = find_locked(&tx, id).await?;
     let mut changed = Vec::new();
+    change_subscriptions(&mut row, &change, &mut changed);
     if let Some(name) = change.name {
         row.name = display_name(&name)?;
         changed.push("name");
@@ -433,10 +440,6 @@ pub async fn update(
     if let Some(url) = change.refund_policy_url {
         row.refund_policy_url = url;
         changed.push("refund_policy_url");
-    }
-    if let Some(days) = change.subscription_grace_days {
-        row.subscription_grace_days = days;
-        changed.push("subscription_grace_days");
     }
     if let Some(types) = change.allowed_payment_method_types {
         let types = types.map(check_payment_method_types).transpose()?;
@@ -474,6 +477,26 @@ pub async fn update(
     Ok(row)
 }
 
+/// What holds of the seller's subscriptions.
+fn change_subscriptions(
+    row: &mut seller::Model,
+    change: &SellerChange,
+    changed: &mut Vec<&'static str>,
+) {
+    if let Some(days) = change.subscription_grace_days {
+        row.subscription_grace_days = days;
+        changed.push("subscription_grace_days");
+    }
+    if let Some(what) = change.subscription_ends_on {
+        row.subscription_ends_on = what;
+        changed.push("subscription_ends_on");
+    }
+    if let Some(which) = change.renewal_notices {
+        row.renewal_notices = which;
+        changed.push("renewal_notices");
+    }
+}
+
 /// Writes what an update may change.
 async fn write_changes(tx: &Tx, row: &seller::Model) -> Result<()> {
     seller::Entity::update(seller::ActiveModel {
@@ -482,6 +505,8 @@ async fn write_changes(tx: &Tx, row: &seller::Model) -> Result<()> {
         refund_policy: Set(row.refund_policy.clone()),
         refund_policy_url: Set(row.refund_policy_url.clone()),
         subscription_grace_days: Set(row.subscription_grace_days),
+        subscription_ends_on: Set(row.subscription_ends_on),
+        renewal_notices: Set(row.renewal_notices),
         allowed_payment_method_types: Set(row.allowed_payment_method_types.clone()),
         metadata: Set(row.metadata.clone()),
         application_fee_bps: Set(row.application_fee_bps),

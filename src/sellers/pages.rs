@@ -294,7 +294,10 @@ fn link_error_page(error: Error) -> Result<Response> {
 
 #[cfg(test)]
 mod tests {
-    use souk_entity::seller::{AccountsApi, ChargeProfile, Dashboard, Requirement, Requirements};
+    use souk_entity::seller::{
+        AccountsApi, ChargeProfile, Dashboard, RenewalNotices, Requirement, Requirements,
+        SubscriptionEndsOn,
+    };
     use souk_entity::{JsonText, Timestamp};
 
     use super::*;
@@ -327,6 +330,8 @@ mod tests {
             refund_policy: None,
             refund_policy_url: None,
             subscription_grace_days: 7,
+            subscription_ends_on: SubscriptionEndsOn::Nothing,
+            renewal_notices: RenewalNotices::LongPeriods,
             allowed_payment_method_types: None,
             metadata: JsonText::default(),
             key_number: 1,

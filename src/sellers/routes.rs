@@ -8,8 +8,8 @@ use axum::{Json, Router};
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use souk_entity::seller::{
-    self, AccountsApi, Capabilities, ChargeProfile, Dashboard, Requirement, RequirementError,
-    Requirements, SellerStatus,
+    self, AccountsApi, Capabilities, ChargeProfile, Dashboard, RenewalNotices, Requirement,
+    RequirementError, Requirements, SellerStatus, SubscriptionEndsOn,
 };
 use souk_entity::{AccountId, Amounts, Metadata, SellerId, Timestamp, UserId};
 use validator::Validate;
@@ -69,6 +69,8 @@ struct SellerView {
     refund_policy: Option<String>,
     refund_policy_url: Option<String>,
     subscription_grace_days: i32,
+    subscription_ends_on: SubscriptionEndsOn,
+    renewal_notices: RenewalNotices,
     allowed_payment_method_types: Option<Vec<String>>,
     metadata: Metadata,
     created_at: Timestamp,
@@ -100,6 +102,8 @@ fn view(row: seller::Model) -> SellerView {
         refund_policy: row.refund_policy,
         refund_policy_url: row.refund_policy_url,
         subscription_grace_days: row.subscription_grace_days,
+        subscription_ends_on: row.subscription_ends_on,
+        renewal_notices: row.renewal_notices,
         allowed_payment_method_types: row.allowed_payment_method_types.map(|types| types.0),
         metadata: row.metadata.0,
         created_at: row.created_at,
@@ -276,6 +280,10 @@ struct SellerUpdate {
     #[validate(range(min = 0, max = 90, message = "subscription_grace_days is 0 to 90."))]
     subscription_grace_days: Option<i32>,
     #[serde(default, deserialize_with = "deserialize_some")]
+    subscription_ends_on: Option<SubscriptionEndsOn>,
+    #[serde(default, deserialize_with = "deserialize_some")]
+    renewal_notices: Option<RenewalNotices>,
+    #[serde(default, deserialize_with = "deserialize_some")]
     allowed_payment_method_types: Option<Option<Vec<String>>>,
 }
 
@@ -292,6 +300,8 @@ async fn update(
         refund_policy: body.refund_policy,
         refund_policy_url: policy_url,
         subscription_grace_days: body.subscription_grace_days,
+        subscription_ends_on: body.subscription_ends_on,
+        renewal_notices: body.renewal_notices,
         allowed_payment_method_types: body.allowed_payment_method_types,
         name: body.name,
         metadata: body.metadata,

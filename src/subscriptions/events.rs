@@ -10,12 +10,13 @@ use crate::db::set_wise::{SetWise, read_in_order};
 use crate::error::Result;
 use crate::jobs::{self, Job};
 use crate::payments::invoices::{self, fee, first};
-use crate::stripe::views::InvoiceView;
+use crate::stripe::views::{InvoiceView, UpcomingInvoiceView};
 use crate::stripe::{Effect, Event, EventObject};
 
 use super::sync::payments_of;
 
-const NO_SUBSCRIPTION: Effect = Effect::Ignored("no subscription of ours");
+/// It is about none.
+pub const NO_SUBSCRIPTION: Effect = Effect::Ignored("no subscription of ours");
 
 /// `customer.subscription.*`.
 pub async fn subscription(tx: &Tx, event: &Event) -> Result<Effect> {
@@ -127,4 +128,15 @@ pub async fn invoices(tx: &Tx, events: &[&Event]) -> Result<Vec<Effect>> {
     }
     jobs::stage_all(tx, &jobs).await?;
     Ok(effects)
+}
+
+/// `invoice.upcoming`, whose invoice doesn't exist yet and has no id.
+pub async fn upcoming(tx: &Tx, event: &Event) -> Result<Effect> {
+    let invoice = event.object::<UpcomingInvoiceView>()?;
+    let about = event.about()?;
+    let of = EventObject {
+        id: invoice.subscription().map(str::to_owned),
+        ..about
+    };
+    reread(tx, &of).await
 }

@@ -2,11 +2,17 @@
 //! use what they have subscribed to.
 
 mod access;
+mod changes;
+pub mod endings;
 pub mod events;
+pub mod notices;
+mod pausing;
 pub mod portal;
+mod recovery;
 pub mod routes;
 mod starting;
 mod sync;
+mod twice;
 
 use sea_orm::{ColumnTrait, DerivePartialModel, EntityTrait, JoinType, QueryFilter, QuerySelect};
 use serde_json::json;
@@ -17,7 +23,7 @@ use crate::app::App;
 use crate::audit;
 use crate::customers;
 use crate::error::{Error, Result};
-use crate::identity::Buyer;
+use crate::identity::{Buyer, Caller};
 use crate::ids;
 use crate::stripe::requests::subscriptions as requests;
 use crate::stripe::views::SubscriptionView;
@@ -55,9 +61,24 @@ async fn of_product(
 struct Seen {
     row: subscription::Model,
     seller: seller::Model,
-    is_buyer: bool,
     /// Who it is, in the audit log.
     actor: String,
+    /// Whether it is theirs.
+    is_buyer: bool,
+    /// Whether they are an admin.
+    is_admin: bool,
+}
+
+impl Seen {
+    /// Refuses whoever only sells it, since it is the buyer who pays.
+    fn for_buyers(self) -> Result<Self> {
+        match self.is_buyer || self.is_admin {
+            true => Ok(self),
+            false => Err(Error::Forbidden(
+                "A subscription is changed by whoever pays for it.",
+            )),
+        }
+    }
 }
 
 /// A subscription by Stripe's id, for its buyer, its seller's owner and admins; 404 for anyone else. One that nobody has read yet is
@@ -86,8 +107,9 @@ async fn seen_by(app: &App, buyer: &Buyer, id: &str) -> Result<Seen> {
     Ok(Seen {
         row,
         seller,
-        is_buyer,
         actor: buyer.actor(),
+        is_buyer,
+        is_admin: buyer.user().is_some_and(Caller::is_admin),
     })
 }
 
@@ -177,11 +199,14 @@ async fn cancel(app: &App, seen: Seen, end: End) -> Result<subscription::Model> 
     }
 }
 
-/// Takes back that a subscription is to end with its period.
+/// Takes back that a subscription is to end with its period, or that it is paused.
 ///
 /// # Errors
-/// `subscription_ended`; Stripe's refusal, or no answer.
+/// `subscription_ended`, `payment_method_missing`; Stripe's refusal, or no answer.
 async fn resume(app: &App, seen: Seen) -> Result<subscription::Model> {
+    if seen.row.status == "paused" {
+        return pausing::resume(app, seen).await;
+    }
     let id = &seen.row.stripe_subscription;
     if seen.row.ended_at.is_some() {
         return Err(Error::conflict(

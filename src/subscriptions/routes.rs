@@ -8,8 +8,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use souk_entity::subscription::{self, Column as C};
+use souk_entity::subscription::{self, Column as C, PendingUpdate};
+use souk_entity::subscription_change::ChangedItem;
 use souk_entity::{
     CustomerId, OrderId, PriceId, ProductId, SellerId, SubscriptionId, Timestamp, customer,
     subscription_item,
@@ -19,15 +21,21 @@ use validator::Validate;
 use crate::app::App;
 use crate::customers;
 use crate::error::{Error, Result};
-use crate::http::{Answer, Empty, Filters, IdempotentJson, List, Path, ValidJson, page_by_time};
+use crate::http::{
+    Answer, Empty, Filters, IdempotentJson, List, Path, ValidJson, deserialize_some, page_by_time,
+};
 use crate::identity::Buyer;
 use crate::payments::checkout::origin::Origin;
+use crate::payments::intents::declines::LastError;
 use crate::payments::invoices::first::NewSubscription;
-use crate::{catalog, sellers};
+use crate::stripe::views::{InvoiceLineView, InvoiceView};
+use crate::{catalog, money, sellers};
 
 use super::access::{self, Access};
+use super::changes::{self, NewChange};
+use super::recovery::{self, PaymentState};
 use super::starting::{self, ToConfirm};
-use super::{End, seen_by};
+use super::{End, pausing, seen_by};
 
 /// The room's routes.
 pub fn router() -> Router<App> {
@@ -36,6 +44,10 @@ pub fn router() -> Router<App> {
         .route("/v1/subscriptions/{id}", get(read))
         .route("/v1/subscriptions/{id}/access", get(read_access))
         .route("/v1/subscriptions/{id}/cancel", post(cancel))
+        .route("/v1/subscriptions/{id}/change", post(change))
+        .route("/v1/subscriptions/{id}/pause", post(pause))
+        .route("/v1/subscriptions/{id}/pay", post(pay))
+        .route("/v1/subscriptions/{id}/preview", post(preview))
         .route("/v1/subscriptions/{id}/resume", post(resume))
         .route("/v1/products/{id}/access", get(read_product_access))
 }
@@ -60,10 +72,41 @@ struct SubscriptionResource {
     canceled_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
     latest_invoice: Option<String>,
+    pending_update: Option<PendingUpdateView>,
     #[serde(flatten)]
     to_confirm: ToConfirm,
     created_at: Timestamp,
     updated_at: Timestamp,
+}
+
+/// A change that waits for its invoice to be paid.
+#[derive(Serialize)]
+struct PendingUpdateView {
+    items: Vec<PendingItemView>,
+    expires_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct PendingItemView {
+    id: Option<String>,
+    price_id: Option<PriceId>,
+    stripe_price: String,
+    quantity: i64,
+}
+
+impl PendingUpdateView {
+    fn of(pending: PendingUpdate) -> Self {
+        let item = |item: ChangedItem| PendingItemView {
+            id: item.item,
+            price_id: item.price_id,
+            stripe_price: item.price,
+            quantity: item.quantity,
+        };
+        Self {
+            items: pending.items.into_iter().map(item).collect(),
+            expires_at: pending.expires_at,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -115,6 +158,7 @@ async fn views(app: &App, rows: Vec<subscription::Model>) -> Result<Vec<Subscrip
         canceled_at: row.canceled_at,
         ended_at: row.ended_at,
         latest_invoice: row.latest_invoice,
+        pending_update: row.pending_update.map(|it| PendingUpdateView::of(it.0)),
         to_confirm: ToConfirm::default(),
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -230,6 +274,178 @@ async fn resume(
 ) -> Answer<SubscriptionResource> {
     let seen = seen_by(&app, &buyer, &id).await?;
     shown(&app, super::resume(&app, seen).await?).await
+}
+
+/// Pauses it, for the buyer, the seller's owner and admins.
+async fn pause(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+    ValidJson(Empty {}): ValidJson<Empty>,
+) -> Answer<SubscriptionResource> {
+    let seen = seen_by(&app, &buyer, &id).await?;
+    shown(&app, pausing::pause(&app, seen).await?).await
+}
+
+/// For the buyer and admins: 403 for the seller's owner.
+async fn change(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+    request: IdempotentJson<NewChange>,
+) -> Result<Response> {
+    let seen = seen_by(&app, &buyer, &id).await?.for_buyers()?;
+    let may_resume = request.may_resume();
+    // The key is of this subscription: the route alone names none.
+    let principal = format!("{} {}", buyer.principal(), seen.row.id);
+    let work = async |change, new: NewChange| {
+        let row = changes::change(&app, seen, change, may_resume, new).await?;
+        Ok(shown(&app, row).await?.0)
+    };
+    request.once(&app, &principal, work).await
+}
+
+#[derive(Serialize)]
+struct PreviewView {
+    object: &'static str,
+    subscription_id: String,
+    currency: String,
+    proration_date: Option<Timestamp>,
+    due_now: InvoicePart,
+    renewal: InvoicePart,
+    renews_at: Option<Timestamp>,
+}
+
+/// An invoice, or what it comes to without the lines that another one has.
+#[derive(Serialize)]
+struct InvoicePart {
+    amount_due: i64,
+    total: i64,
+    lines: Vec<LineView>,
+}
+
+#[derive(Serialize)]
+struct LineView {
+    description: Option<String>,
+    amount: i64,
+    quantity: Option<i64>,
+    proration: bool,
+    period_start: Option<Timestamp>,
+    period_end: Option<Timestamp>,
+}
+
+impl InvoicePart {
+    fn none() -> Self {
+        Self {
+            amount_due: 0,
+            total: 0,
+            lines: Vec::new(),
+        }
+    }
+
+    fn of(invoice: &InvoiceView, without_prorations: bool) -> Result<Self> {
+        let (mut due, mut total) = (invoice.amount_due.unwrap_or(0), invoice.total.unwrap_or(0));
+        let lines = invoice.lines.iter().flat_map(|lines| &lines.data);
+        let is_apart = |line: &&InvoiceLineView| without_prorations && line.is_proration();
+        let (apart, lines): (Vec<_>, Vec<_>) = lines.partition(is_apart);
+        for line in apart {
+            total = money::sub(total, line.amount)?;
+            due = total.max(0);
+        }
+        Ok(Self {
+            amount_due: due,
+            total,
+            lines: lines.into_iter().map(LineView::of).collect(),
+        })
+    }
+}
+
+impl LineView {
+    fn of(line: &InvoiceLineView) -> Self {
+        let at = Timestamp::from_seconds;
+        let period = line.period.as_ref();
+        Self {
+            description: line.description.clone(),
+            amount: line.amount,
+            quantity: line.quantity,
+            proration: line.is_proration(),
+            period_start: period.and_then(|period| period.start).map(at),
+            period_end: period.and_then(|period| period.end).map(at),
+        }
+    }
+}
+
+/// For the buyer, the seller's owner and admins.
+async fn preview(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+    ValidJson(body): ValidJson<NewChange>,
+) -> Answer<PreviewView> {
+    let seen = seen_by(&app, &buyer, &id).await?;
+    let (subscription_id, currency) = (id, seen.row.currency.clone());
+    let of = changes::preview(&app, seen, body).await?;
+    let due_now = of
+        .now
+        .as_ref()
+        .map(|invoice| InvoicePart::of(invoice, false));
+    Ok(Json(PreviewView {
+        object: "subscription_preview",
+        subscription_id,
+        currency,
+        proration_date: of.proration_date,
+        due_now: due_now.transpose()?.unwrap_or_else(InvoicePart::none),
+        renewal: InvoicePart::of(&of.renewal, of.without_prorations)?,
+        renews_at: of.renews_at,
+    }))
+}
+
+#[derive(Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+struct InvoicePayment {
+    /// A card that the buyer has saved with the seller, which pays the later invoices, too. By default the one of before.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    payment_method: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SubscriptionPaymentView {
+    object: &'static str,
+    subscription_id: String,
+    /// The subscription's, after it.
+    subscription_status: String,
+    invoice: String,
+    status: PaymentState,
+    currency: String,
+    amount_due: i64,
+    hosted_invoice_url: Option<String>,
+    last_error: Option<LastError>,
+}
+
+/// For the buyer alone.
+async fn pay(
+    State(app): State<App>,
+    buyer: Buyer,
+    Path(id): Path<String>,
+    ValidJson(body): ValidJson<InvoicePayment>,
+) -> Answer<SubscriptionPaymentView> {
+    let seen = seen_by(&app, &buyer, &id).await?;
+    let method = body.payment_method.as_deref();
+    let (row, payment) = recovery::pay(&app, seen, method).await?;
+    let is_open = payment.status != PaymentState::Paid;
+    let page = payment.invoice.hosted_invoice_url.as_ref();
+    let page = page.map(|page| page.expose_secret().to_owned());
+    Ok(Json(SubscriptionPaymentView {
+        object: "subscription_payment",
+        subscription_id: row.stripe_subscription,
+        subscription_status: row.status,
+        invoice: payment.invoice.id,
+        status: payment.status,
+        currency: row.currency,
+        amount_due: payment.invoice.amount_due.filter(|_| is_open).unwrap_or(0),
+        hosted_invoice_url: page.filter(|_| is_open),
+        last_error: payment.decline.map(LastError::for_buyers),
+    }))
 }
 
 #[derive(Serialize)]

@@ -6,8 +6,10 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select,
 };
 use souk_entity::order::OrderStatus;
-use souk_entity::subscription::{self, Column as C};
-use souk_entity::{AccountId, Timestamp, order, payment, payment_order, subscription_item};
+use souk_entity::subscription::{self, Column as C, PendingUpdate};
+use souk_entity::{
+    AccountId, JsonText, Timestamp, order, payment, payment_order, subscription_item,
+};
 
 use crate::app::App;
 use crate::catalog::prices;
@@ -16,14 +18,20 @@ use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::ids;
 use crate::jobs::{self, Job};
+use crate::sellers;
 use crate::stripe::requests::subscriptions as requests;
 use crate::stripe::views::{Expandable, IdView, SubscriptionView};
+
+use super::notices::{self, Before};
+use super::{changes, endings, twice};
 
 /// The most characters of one of Stripe's words.
 const WORD: usize = 255;
 /// How long after the end of its period a subscription is read again, if nothing was heard: Stripe makes the invoice at its end, and
 /// collects an hour later.
 const STALE_MS: i64 = 3 * 3_600_000;
+/// How often one whose renewal is unpaid is read again, if nothing is heard.
+const UNPAID_MS: i64 = 12 * 3_600_000;
 /// How many are looked at by one sweep.
 const SWEPT: u64 = 500;
 /// Of an account that has disconnected nothing can be read.
@@ -65,7 +73,7 @@ pub async fn sync(app: &App, account: &AccountId, livemode: bool, id: &str) -> R
 }
 
 /// A subscription by Stripe's id.
-async fn by_stripe_id<D: ConnectionTrait>(
+pub(super) async fn by_stripe_id<D: ConnectionTrait>(
     db: &D,
     (account, livemode): (&AccountId, bool),
     id: &str,
@@ -99,33 +107,82 @@ async fn mirror(app: &App, account: &AccountId, livemode: bool, id: &str) -> Res
     };
     let is_new = row.asked_at == Timestamp::default();
     if row.asked_at <= asked_at {
-        let items = items_of(&tx, &row, &view).await?;
-        let shown = show(row, &view, asked_at, tx.now());
-        let id = shown.id.clone();
-        subscription::Entity::update(shown.into_active_model().reset_all())
-            .exec(&tx)
-            .await?;
-        subscription_item::Entity::delete_many()
-            .filter(subscription_item::Column::SubscriptionId.eq(id))
-            .exec(&tx)
-            .await?;
-        if !items.is_empty() {
-            let items = items.into_iter().map(IntoActiveModel::into_active_model);
-            subscription_item::Entity::insert_many(items)
-                .exec_without_returning(&tx)
-                .await?;
-        }
+        write(&tx, row, &view, asked_at).await?;
     }
-    if let Some(invoice) = view.latest_invoice.as_ref().map(Expandable::<IdView>::id) {
+    if let Some(invoice) = &view.latest_invoice {
         // The events of the first one came before anybody knew whose it is.
         let at = match is_new {
             true => tx.now(),
             false => tx.now().plus_ms(STALE_MS),
         };
-        look_at(&tx, (account, livemode), invoice, at).await?;
+        look_at(&tx, (account, livemode), invoice.id(), at).await?;
     }
     jobs::wake_deferred(&tx, &view.id).await?;
     tx.commit().await
+}
+
+/// Makes a row what Stripe shows, and stages what follows from what is new.
+async fn write(
+    tx: &Tx,
+    row: subscription::Model,
+    view: &SubscriptionView,
+    asked_at: Timestamp,
+) -> Result<()> {
+    use subscription_item::Column as I;
+    let of_it = I::SubscriptionId.eq(row.id.clone());
+    let known = subscription_item::Entity::find().filter(of_it.clone());
+    let before = Before {
+        items: known.all(tx).await?,
+        row,
+    };
+    let items = items_of(tx, &before.row, view).await?;
+    let mut shown = show(before.row.clone(), view, asked_at, tx.now());
+    shown.pending_update = pending_update(tx, &before.row, view).await?;
+    shown.card_expires = view.card().and_then(notices::expiry);
+    let seller = sellers::find(tx, &shown.seller_id).await?;
+    let seller = seller.ok_or_else(|| Error::internal("a subscription of no seller"))?;
+    let ahead = notices::look_ahead(&mut shown, &seller, tx.now());
+    subscription::Entity::update(shown.clone().into_active_model().reset_all())
+        .exec(tx)
+        .await?;
+    subscription_item::Entity::delete_many()
+        .filter(of_it)
+        .exec(tx)
+        .await?;
+    if !items.is_empty() {
+        let items = items.iter().cloned();
+        let items = items.map(IntoActiveModel::into_active_model);
+        subscription_item::Entity::insert_many(items)
+            .exec_without_returning(tx)
+            .await?;
+    }
+    notices::tell(tx, &before, (&shown, &items), view).await?;
+    jobs::stage_all(tx, ahead.as_slice()).await?;
+    match (before.row.ended_at, shown.ended_at) {
+        (None, Some(_)) => {
+            endings::resolve(tx, &shown).await?;
+            twice::resolve(tx, &shown).await
+        }
+        (None, None) if before.row.status.is_empty() => twice::look(tx, &shown).await,
+        _ => Ok(()),
+    }
+}
+
+/// The change that waits at Stripe, with our prices where they are ours.
+async fn pending_update(
+    tx: &Tx,
+    row: &subscription::Model,
+    view: &SubscriptionView,
+) -> Result<Option<JsonText<PendingUpdate>>> {
+    let Some(mut pending) = changes::pending_of(view) else {
+        return Ok(None);
+    };
+    for item in &mut pending.items {
+        let at = (&row.stripe_account, row.livemode);
+        let ours = prices::at_stripe::by_stripe_id(tx, at, &item.price).await?;
+        item.price_id = ours.map(|price| price.id);
+    }
+    Ok(Some(JsonText(pending)))
 }
 
 /// Has an invoice read: when it should have been paid, in case nothing is heard of it.
@@ -165,6 +222,11 @@ async fn lock_or_insert(
         Some(id) => customers::by_stripe_id(tx, account, livemode, id).await?,
         None => None,
     };
+    // One that was deleted at Stripe has ended there, and was its buyer's all the same.
+    let customer = match customer {
+        Some(customer) => Some(customer),
+        None => customers::of_order(tx, (account, livemode), &order).await?,
+    };
     let customer = customer
         .ok_or_else(|| Error::internal(format!("{} is of no customer of ours", view.id)))?;
     let row = subscription::Model {
@@ -186,6 +248,10 @@ async fn lock_or_insert(
         ended_at: None,
         latest_invoice: None,
         pending_setup_intent: None,
+        pending_update: None,
+        notice_due_at: None,
+        noticed_end: None,
+        card_expires: None,
         asked_at: Timestamp::default(),
         created_at: tx.now(),
         updated_at: tx.now(),
@@ -279,24 +345,29 @@ async fn items_of(
     Ok(items)
 }
 
-/// The job: re-reads subscriptions whose period is over, and of which nothing was heard since.
+/// The job: re-reads subscriptions whose period is over, and of which nothing was heard since; and those whose renewal is unpaid, since
+/// Stripe tries it again on days of the account's choice.
 ///
 /// # Errors
 /// The database failed.
 pub async fn sweep(app: &App) -> Result<()> {
     let tx = app.db.begin_write().await?;
-    let stale = subscription::Entity::find()
-        // As the index says it, word for word, so that SQLite sees that it will do.
+    let unheard = |since_ms: i64| {
+        subscription::Entity::find()
+            .filter(C::AskedAt.lt(tx.now().plus_ms(-since_ms)))
+            .filter(C::Livemode.eq(app.stripe.livemode()))
+            .filter(Expr::cust(IS_CONNECTED))
+            .order_by_asc(C::AskedAt)
+            .limit(SWEPT)
+    };
+    // As the indexes say it, word for word, so that SQLite sees that they will do. The period of one that is paused or unpaid stays
+    // over: it lets the others have their turn.
+    let over = unheard(STALE_MS)
         .filter(Expr::cust("ended_at IS NULL"))
-        .filter(C::CurrentPeriodEnd.lt(tx.now().plus_ms(-STALE_MS)))
-        // The period of one that is paused or unpaid stays over: it lets the others have their turn.
-        .filter(C::AskedAt.lt(tx.now().plus_ms(-STALE_MS)))
-        .filter(C::Livemode.eq(app.stripe.livemode()))
-        .filter(Expr::cust(IS_CONNECTED))
-        .order_by_asc(C::AskedAt)
-        .limit(SWEPT)
-        .all(&tx)
-        .await?;
+        .filter(C::CurrentPeriodEnd.lt(tx.now().plus_ms(-STALE_MS)));
+    let mut stale = over.all(&tx).await?;
+    let unpaid = unheard(UNPAID_MS).filter(Expr::cust("status = 'past_due'"));
+    stale.extend(unpaid.all(&tx).await?);
     let jobs: Vec<Job> = stale.into_iter().map(job).collect();
     jobs::stage_all(&tx, &jobs).await?;
     tx.commit().await

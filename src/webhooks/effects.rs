@@ -48,7 +48,7 @@ const CONNECT: &[Endpoint] = &[Endpoint::Connect];
 const PLATFORM: &[Endpoint] = &[Endpoint::Platform];
 const BOTH: &[Endpoint] = &[Endpoint::Connect, Endpoint::Platform];
 
-pub(super) const TABLE: [EffectRow; 24] = [
+pub(super) const TABLE: [EffectRow; 25] = [
     EffectRow {
         types: &[
             "checkout.session.completed",
@@ -336,6 +336,15 @@ pub(super) const TABLE: [EffectRow; 24] = [
         since: 9,
         apply: Apply::SetWise(|tx, events| Box::pin(payments::invoices::paid_by(tx, events))),
         reread: |tx, object| Box::pin(payments::invoices::reread_paid_by(tx, object)),
+    },
+    EffectRow {
+        types: &["invoice.upcoming"],
+        endpoints: CONNECT,
+        payload: PayloadStyle::Snapshot,
+        since: 9,
+        apply: Apply::Each(|tx, event| Box::pin(subscriptions::events::upcoming(tx, event))),
+        // Such an invoice has no id, so there is nothing to read. Whom it concerns is seen in time by our own clock.
+        reread: |_, _| Box::pin(async { Ok(subscriptions::events::NO_SUBSCRIPTION) }),
     },
     // The platform's own money.
     EffectRow {

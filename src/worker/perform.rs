@@ -49,6 +49,16 @@ pub(super) async fn perform(app: &App, job: &Job) -> Result<()> {
             livemode,
             invoice,
         } => payments::invoices::fee::set(app, account, *livemode, invoice).await,
+        Job::EndSubscription {
+            account,
+            livemode,
+            subscription,
+            because,
+            of,
+        } => {
+            subscriptions::endings::end(app, (account, *livemode), subscription, (because, of))
+                .await
+        }
         Job::RetryDeferred { waits_for } => webhooks::retry::retry_deferred(app, waits_for).await,
         Job::CatchUp { account, livemode } => {
             webhooks::catch_up::catch_up(app, account.as_ref(), *livemode).await
@@ -123,7 +133,8 @@ async fn sweep_saved_cards(app: &App) -> Result<()> {
 /// Looks again at what nobody has told of for too long.
 async fn sweep_payments(app: &App) -> Result<()> {
     payments::reread::sweep(app).await?;
-    subscriptions::sweep(app).await
+    subscriptions::sweep(app).await?;
+    subscriptions::notices::sweep(app).await
 }
 
 /// Deletes answered requests' keys, logins, and proofs of addresses, whose time is over.

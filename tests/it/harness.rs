@@ -10,6 +10,7 @@ mod has;
 mod invariants;
 mod notices;
 mod process;
+mod subscribing;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -38,6 +39,7 @@ pub use client::{Answer, Call, Client};
 pub use database::{Database, on_postgres};
 pub use has::Has;
 pub use process::{Proxy, Souk, end_of_souk, free_port, run_souk};
+pub use subscribing::DAY;
 
 /// When every test begins: 2026-11-18T11:06:40Z.
 pub const START: i64 = 1_795_000_000;

@@ -1275,6 +1275,121 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/subscriptions/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview a change
+         * @description What another price or quantity would cost, as Stripe reckons it: what is charged at once, and what the renewal
+         *     comes to, with the lines for the rest of the present period. Nothing is changed. Send the `proration_date` with the
+         *     change, within the hour, and it costs what was shown. For its buyer, its seller and admins.
+         */
+        post: operations["previewSubscriptionChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change plan or quantity
+         * @description Another price of the same seller in the same currency, or another quantity (Stripe's `POST /v1/subscriptions/{id}`).
+         *     `proration_behavior` says how the rest of the period is billed: with the renewal, at once, or not at all. Another
+         *     period begins at once and is charged whole. What is charged at once changes the subscription only when it is paid:
+         *     until then `pending_update` shows it, and `POST …/pay` pays it. For its buyer and admins: nobody else moves a
+         *     subscriber to another price.
+         */
+        post: operations["changeSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}/pay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pay the open invoice
+         * @description Tries to have the latest invoice of a subscription paid while its buyer is there: a renewal that was declined, or what a
+         *     change or a resumption waits for. A `payment_method` of theirs pays the later ones, too. A decline is no error: `status` says
+         *     what the invoice waits for. With `requires_action` the bank wants the buyer, who confirms the payment on
+         *     `hosted_invoice_url`, a page of Stripe's. For its buyer alone.
+         */
+        post: operations["paySubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a subscription
+         * @description It entitles nobody and isn't billed until it is resumed (Stripe's `POST /v1/subscriptions/{id}/pause`). What is unused
+         *     of the paid period comes off the first invoice after that. One that is paused is answered as it is. For its buyer, its
+         *     seller and admins.
+         */
+        post: operations["pauseSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/subscriptions/{id}/cancel": {
         parameters: {
             query?: never;
@@ -1319,7 +1434,9 @@ export interface paths {
         put?: never;
         /**
          * Resume a subscription
-         * @description Takes back that it is to end with its period. For its buyer, its seller and admins.
+         * @description Takes back that it is to end with its period. Of one that is paused a new period begins, and its payment method is
+         *     charged (Stripe's `POST /v1/subscriptions/{id}/resume`): until that is paid it stays `paused`, and `POST …/pay` pays it.
+         *     For its buyer, its seller and admins.
          */
         post: operations["resumeSubscription"];
         delete?: never;
@@ -3069,6 +3186,16 @@ export interface components {
         /** @enum {string} */
         FindingState: "open" | "resolved";
         /**
+         * @description What ends a subscription by itself, at once: that the order of one of its periods is refunded whole, that its payment is disputed (not by a bank's inquiry), either, or nothing. It holds for what happens from then on.
+         * @enum {string}
+         */
+        SubscriptionEndsOn: "nothing" | "refund" | "dispute" | "refund_or_dispute";
+        /**
+         * @description Of which renewals buyers are told by mail beforehand: of none, of those of half a year or longer (30 days before), or of each (a shorter one 7 days before, or half of its period). The end of a trial is told in any case.
+         * @enum {string}
+         */
+        RenewalNotices: "none" | "long_periods" | "all";
+        /**
          * @description `processed`: it has had its effect. `ignored`: nothing of ours is concerned. `deferred`: waits for something that
          *     isn't here yet. `failed`: is tried again. `dead`: was given up, and waits for you. `discarded`: isn't wanted.
          * @enum {string}
@@ -3095,7 +3222,7 @@ export interface components {
          *     `oversold_unrefunded`, `pull_failed`, `unreadable_transaction`, `balance_drift`, `suspense_nonzero`, `immutable_changed`,
          *     `cross_book_fee`, `unexplained_fee`, `platform_unknown`, `payout_mismatch`, `payout_stuck`, `payout_failed`, `negative_balance`,
          *     `stale_cursor`, `inconclusive`, `thin_events_unread`, `promotion_code_overused`,
-         *     `capture_failed`, `customer_change_refused`. More may come.
+         *     `capture_failed`, `customer_change_refused`, `subscribed_twice`, `subscription_not_ended`. More may come.
          */
         FindingKind: string;
         /** @description A page. */
@@ -3121,7 +3248,7 @@ export interface components {
          * @description Stable; branch on this.
          * @enum {string}
          */
-        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "price_archived" | "subscription_ended" | "recurring_only" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "promotion_code_minimum_not_met" | "promotion_code_first_time_only" | "mixed_sellers" | "mixed_currencies" | "mixed_intervals" | "mixed_trials" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
+        ErrorCode: "malformed_json" | "malformed_query" | "client_secret_refused" | "invalid_signature" | "wrong_secret" | "timestamp_out_of_tolerance" | "malformed_event" | "account_required" | "account_not_allowed" | "unauthenticated" | "invalid_credentials" | "invalid_token" | "forbidden" | "not_found" | "method_not_allowed" | "email_taken" | "verification_over" | "address_of_another" | "seller_not_active" | "seller_deauthorized" | "seller_rejected" | "seller_closed" | "charges_unsupported" | "dashboard_not_express" | "account_update_unavailable" | "insufficient_stock" | "stock_unlimited" | "promotion_code_taken" | "promotion_code_used_up" | "product_archived" | "price_archived" | "subscription_ended" | "already_subscribed" | "nothing_to_pay" | "payment_method_missing" | "subscription_ending" | "subscription_incomplete" | "subscription_paused" | "subscription_trialing" | "subscription_unpaid" | "recurring_only" | "sold_out" | "session_not_open" | "payment_intent_not_open" | "payment_not_authorized" | "capture_in_progress" | "capture_exceeds_authorized" | "setup_intent_not_open" | "mandate_missing" | "order_not_paid" | "order_disputed" | "payment_disputed" | "dispute_closed" | "dispute_accepted" | "evidence_submitted" | "evidence_past_due" | "evidence_missing" | "evidence_not_taken" | "fee_not_acknowledged" | "event_finished" | "job_leased" | "job_done" | "job_scheduled" | "order_already_paid" | "order_fulfilled" | "shipment_exceeds_ordered" | "shipment_voided" | "too_many_files" | "too_many_tax_ids" | "refund_exceeds_paid" | "refund_exceeds_bought" | "refund_not_cancelable" | "restock_exceeds_sold" | "refund_made_good" | "refund_not_failed" | "already_refunded" | "stripe_refused" | "idempotency_in_flight" | "payload_too_large" | "unsupported_media_type" | "invalid_request" | "promotion_code_invalid" | "promotion_code_expired" | "promotion_code_minimum_not_met" | "promotion_code_first_time_only" | "mixed_sellers" | "mixed_currencies" | "mixed_intervals" | "mixed_trials" | "payment_method_of_another_seller" | "tax_id_invalid" | "code_wrong" | "amount_too_small" | "amount_too_large" | "country_unsupported" | "idempotency_mismatch" | "too_many_requests" | "internal" | "stripe_unavailable" | "platform_not_ready" | "busy";
         /** @description An empty object, `{}`. */
         Empty: Record<string, never>;
         OnboardingLinkRequest: {
@@ -3204,6 +3331,8 @@ export interface components {
             refund_policy_url?: string | null;
             /** @description For how many days a renewal may be unpaid before its buyer loses access. */
             subscription_grace_days?: number;
+            subscription_ends_on?: components["schemas"]["SubscriptionEndsOn"];
+            renewal_notices?: components["schemas"]["RenewalNotices"];
             /**
              * @description Stripe's names of the payment methods that buyers may pay by (`allowed_payment_method_types`), for checkout sessions and payment intents opened from then on; null: what the seller's Stripe dashboard allows (`automatic_payment_methods`).
              * @example [
@@ -3320,19 +3449,9 @@ export interface components {
             active: boolean;
         };
         PaymentIntentCreate: {
-            /**
-             * @description Whether it is paid once, or each period until it is cancelled. To subscribe, log in or send a `Guest-Token`.
-             * @default payment
-             * @enum {string}
-             */
-            mode?: "payment" | "subscription";
-            /** @description All of one seller and one currency. Their sum is at least Stripe's smallest charge, and at most twelve digits. Recurring prices are of one period and have one trial. */
+            /** @description All of one seller and one currency. Their sum is at least Stripe's smallest charge, and at most twelve digits. */
             lines: {
-                /** @description Of `mode=payment`. */
-                product_id?: components["schemas"]["ProductId"];
-                /** @description Of `mode=subscription`. */
-                price_id?: components["schemas"]["PriceId"];
-                /** @description Of a product at most 999. */
+                product_id: components["schemas"]["ProductId"];
                 quantity: number;
             }[];
             /**
@@ -3409,9 +3528,19 @@ export interface components {
             metadata?: components["schemas"]["Metadata"];
         };
         CheckoutSessionCreate: {
-            /** @description All of one seller and one currency. Their sum is at least Stripe's smallest charge, and at most twelve digits. */
+            /**
+             * @description Whether it is paid once, or each period until it is cancelled. To subscribe, log in or send a `Guest-Token`.
+             * @default payment
+             * @enum {string}
+             */
+            mode?: "payment" | "subscription";
+            /** @description All of one seller and one currency. Their sum is at least Stripe's smallest charge, and at most twelve digits. Recurring prices are of one period and have one trial. */
             lines: {
-                product_id: components["schemas"]["ProductId"];
+                /** @description Of `mode=payment`. */
+                product_id?: components["schemas"]["ProductId"];
+                /** @description Of `mode=subscription`. */
+                price_id?: components["schemas"]["PriceId"];
+                /** @description Of a product at most 999. */
                 quantity: number;
             }[];
             /**
@@ -3442,6 +3571,11 @@ export interface components {
              * @default false
              */
             save_payment_method?: boolean;
+            /**
+             * @description Of `mode=subscription`: whether to subscribe once more to a product to which you have a subscription. Without it that is 409 `already_subscribed`.
+             * @default false
+             */
+            allow_another_subscription?: boolean;
             metadata?: components["schemas"]["Metadata"];
         };
         OrderFulfil: {
@@ -3659,6 +3793,8 @@ export interface components {
             refund_policy_url: string | null;
             /** @description For how many days a renewal may be unpaid before its buyer loses access. */
             subscription_grace_days: number;
+            subscription_ends_on: components["schemas"]["SubscriptionEndsOn"];
+            renewal_notices: components["schemas"]["RenewalNotices"];
             /** @description Stripe's names of the payment methods that buyers may pay by; null: what the seller's Stripe dashboard allows. */
             allowed_payment_method_types: string[] | null;
             metadata: components["schemas"]["Metadata"];
@@ -4190,6 +4326,103 @@ export interface components {
              */
             at_period_end?: boolean;
         };
+        SubscriptionChange: {
+            /** @description Those that change. */
+            items: {
+                /** @description Which of the subscription's items, Stripe's `si_…`. It may be left out where there is one. */
+                id?: string;
+                /** @description Of the same seller, in the same currency, and not archived. It stays unless given. */
+                price_id?: components["schemas"]["PriceId"];
+                /**
+                 * Format: int64
+                 * @description Within the price's limits. It stays unless given.
+                 */
+                quantity?: number;
+            }[];
+            /**
+             * @description The rest of the period is billed with the renewal, at once by an invoice of its own, or not at all.
+             * @default create_prorations
+             * @enum {string}
+             */
+            proration_behavior?: "create_prorations" | "always_invoice" | "none";
+            /** @description As of when the rest is counted: that of a preview of the last hour. Now unless given. */
+            proration_date?: components["schemas"]["Time"];
+        };
+        SubscriptionPay: {
+            /** @description A card that you have saved with the seller, which pays from then on. That of before unless given. */
+            payment_method?: components["schemas"]["PaymentMethodId"];
+        };
+        SubscriptionPreview: {
+            /** @constant */
+            object: "subscription_preview";
+            subscription_id: components["schemas"]["SubscriptionId"];
+            currency: components["schemas"]["Currency"];
+            /** @description As of when the rest of the period is counted; null where it isn't. */
+            proration_date: components["schemas"]["Time"] | null;
+            /** @description What is charged at once. Less than nothing is credited to the customer's balance at Stripe. */
+            due_now: components["schemas"]["InvoicePreview"];
+            /** @description The invoice at `renews_at`. What is due now isn't in it. */
+            renewal: components["schemas"]["InvoicePreview"];
+            renews_at: components["schemas"]["Time"] | null;
+        };
+        InvoicePreview: {
+            /**
+             * Format: int64
+             * @description Minor units. What is left of `total` for the card, after the customer's balance.
+             */
+            amount_due: number;
+            /**
+             * Format: int64
+             * @description After discounts. Negative where more is credited than billed.
+             */
+            total: number;
+            /** @description The first of them, if Stripe has more than it shows at once. */
+            lines: {
+                description: string | null;
+                /**
+                 * Format: int64
+                 * @description Negative where something is credited.
+                 */
+                amount: number;
+                /** Format: int64 */
+                quantity: number | null;
+                /** @description Whether it is of the rest of a period. */
+                proration: boolean;
+                period_start: components["schemas"]["Time"] | null;
+                period_end: components["schemas"]["Time"] | null;
+            }[];
+        };
+        SubscriptionPayment: {
+            /** @constant */
+            object: "subscription_payment";
+            subscription_id: components["schemas"]["SubscriptionId"];
+            /** @description The subscription's `status` after it. */
+            subscription_status: string;
+            /** @description Stripe's `in_…`. */
+            invoice: string;
+            /**
+             * @description `processing`: the bank takes days. `requires_action`: the bank wants the buyer, on `hosted_invoice_url`. `requires_payment_method`: it was declined; try another card.
+             * @enum {string}
+             */
+            status: "paid" | "processing" | "requires_action" | "requires_payment_method";
+            currency: components["schemas"]["Currency"];
+            /**
+             * Format: int64
+             * @description What is still to be paid.
+             */
+            amount_due: number;
+            /**
+             * Format: uri
+             * @description Stripe's page for this invoice, where it is paid and confirmed; null once it is paid.
+             */
+            hosted_invoice_url: string | null;
+            last_error: {
+                code: string | null;
+                decline_code: string | null;
+                /** @description What to tell the buyer, in a sentence. */
+                message: string;
+            } | null;
+        };
         Subscription: {
             id: components["schemas"]["SubscriptionId"];
             /** @constant */
@@ -4226,6 +4459,19 @@ export interface components {
             ended_at: components["schemas"]["Time"] | null;
             /** @description Stripe's `in_…`. */
             latest_invoice: string | null;
+            /** @description A change that is made when its invoice, the latest, is paid. */
+            pending_update: {
+                items: {
+                    /** @description Stripe's `si_…`. */
+                    id: string | null;
+                    price_id: components["schemas"]["PriceId"] | null;
+                    stripe_price: string;
+                    /** Format: int64 */
+                    quantity: number;
+                }[];
+                /** @description When it is given up, and its invoice void. */
+                expires_at: components["schemas"]["Time"];
+            } | null;
             created_at: components["schemas"]["Time"];
             updated_at: components["schemas"]["Time"];
         };
@@ -7275,7 +7521,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `not_found`. A line names no product or price; `param` says which. */
             404: components["responses"]["NotFound"];
-            /** @description `seller_not_active`, `product_archived`, `price_archived`, `recurring_only`, `sold_out`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product is archived, isn't sold once, or there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
+            /** @description `seller_not_active`, `product_archived`, `price_archived`, `recurring_only`, `sold_out`, `already_subscribed`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. You have a subscription to this product (`allow_another_subscription`), the seller can't take money, a product is archived, isn't sold once, or there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
@@ -8344,6 +8590,210 @@ export interface operations {
             404: components["responses"]["NotFound"];
         };
     };
+    previewSubscriptionChange: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "price_id": "prc_01kas4c8f1g4h7",
+                 *           "quantity": 2
+                 *         }
+                 *       ],
+                 *       "proration_behavior": "always_invoice"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubscriptionChange"];
+            };
+        };
+        responses: {
+            /** @description What it would cost. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionPreview"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. No such subscription, or an item or a price that isn't there; `param` says which. */
+            404: components["responses"]["NotFound"];
+            /** @description `subscription_ended`, `subscription_ending`, `subscription_paused`, `subscription_unpaid`, `subscription_incomplete`, `product_archived`, `price_archived`, `stripe_refused`, `seller_not_active`. Only a subscription that is active or in its trial, and not cancelled, is changed; the price is not archived; Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `mixed_sellers`, `mixed_currencies`, `mixed_intervals`, `invalid_request`. A subscription stays with its seller and in its currency, and its prices are of one period; a quantity is within its price's limits; a change changes something. */
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    changeSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes repeating the request safe. See "Idempotency" above.
+                 * @example 0f4c9a52-6f0e-4f0e-9d0f-5a3c2b1e7d11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "price_id": "prc_01kas4c8f1g4h7",
+                 *           "quantity": 2
+                 *         }
+                 *       ],
+                 *       "proration_behavior": "always_invoice"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubscriptionChange"];
+            };
+        };
+        responses: {
+            /** @description The subscription, which was changed or waits to be. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `forbidden`. A seller changes nobody's plan. */
+            403: components["responses"]["Forbidden"];
+            /** @description `not_found`. No such subscription, or an item or a price that isn't there; `param` says which. */
+            404: components["responses"]["NotFound"];
+            /** @description `subscription_ended`, `subscription_ending`, `subscription_paused`, `subscription_unpaid`, `subscription_incomplete`, `product_archived`, `price_archived`, `stripe_refused`, `seller_not_active`, `idempotency_in_flight`. Only a subscription that is active or in its trial, and not cancelled, is changed; the price is not archived; Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `mixed_sellers`, `mixed_currencies`, `mixed_intervals`, `invalid_request`, `idempotency_mismatch`. A subscription stays with its seller and in its currency, and its prices are of one period; a quantity is within its price's limits; a change changes something. */
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    paySubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["SubscriptionPay"];
+            };
+        };
+        responses: {
+            /** @description Where the invoice stands. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionPayment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `forbidden`. Whoever has subscribed pays. */
+            403: components["responses"]["Forbidden"];
+            /** @description `not_found`. No such subscription, or `payment_method` is none that you have saved with its seller. */
+            404: components["responses"]["NotFound"];
+            /** @description `subscription_ended`, `nothing_to_pay`, `payment_method_missing`, `stripe_refused`, `seller_not_active`. It has ended, its latest invoice isn't open, there is no card; Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    pauseSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description The subscription, which is paused. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            /** @description `subscription_ended`, `subscription_ending`, `subscription_trialing`, `subscription_incomplete`, `stripe_refused`, `seller_not_active`. It has ended or was cancelled, is in its trial, or hasn't begun; Stripe refuses, or the seller's account has disconnected. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     cancelSubscription: {
         parameters: {
             query?: never;
@@ -8423,7 +8873,7 @@ export interface operations {
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
-            /** @description `subscription_ended`, `stripe_refused`, `seller_not_active`. It has ended, Stripe refuses, or the seller's account has disconnected. */
+            /** @description `subscription_ended`, `payment_method_missing`, `stripe_refused`, `seller_not_active`. It has ended, there is no card to charge, Stripe refuses, or the seller's account has disconnected. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

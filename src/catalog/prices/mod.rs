@@ -27,7 +27,7 @@ use crate::sellers;
 /// The longest trial, as Stripe has it (docs.stripe.com/api/subscriptions/create, `trial_period_days`).
 const LONGEST_TRIAL: i32 = 730;
 /// The most pieces of a subscription.
-const MAX_QUANTITY: i64 = 999_999;
+pub const MAX_QUANTITY: i64 = 999_999;
 /// The most characters of a nickname.
 const LONGEST_NICKNAME: usize = 250;
 

@@ -114,6 +114,9 @@ pub struct NewCheckout {
     /// Of `mode=subscription`: what the time before that costs.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub proration_behavior: Option<ProrationBehavior>,
+    /// Of `mode=subscription`: whether a product may be subscribed to once more by whoever has a subscription to it.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub allow_another_subscription: Option<bool>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -375,6 +378,12 @@ async fn session(
     order: &OrderId,
     new: NewCheckout,
 ) -> Result<(Basket, NewPayment)> {
+    if new.allow_another_subscription.is_some() {
+        return Err(Error::invalid(
+            "allow_another_subscription",
+            "Only in mode subscription is something subscribed to: leave allow_another_subscription out.",
+        ));
+    }
     let capture_method = CaptureChoice::method(new.capture_method);
     new.check_paid_once()?;
     // A guest's token is of the address that they give, or refused.

@@ -2,8 +2,11 @@
 //! recurring prices, and pays the first period, or begins a trial. The subscription exists once the session is complete, and not
 //! before. Without a session it begins in `payments/invoices/first`.
 
+use sea_orm::{ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect};
 use souk_entity::payment::{CaptureMethod, PaymentKind};
-use souk_entity::{AccountId, Metadata, OrderId, PaymentId, seller};
+use souk_entity::{
+    AccountId, Metadata, OrderId, PaymentId, customer, seller, subscription, subscription_item,
+};
 
 use crate::app::App;
 use crate::catalog::prices::{self, PriceOffer};
@@ -32,6 +35,8 @@ pub(in crate::payments) struct Wanted<'a> {
     pub payment_method: Option<&'a str>,
     /// Whether a code may be entered on a page.
     pub allow_promotion_codes: Option<bool>,
+    /// Whether a product may be subscribed to once more.
+    pub allow_another_subscription: Option<bool>,
     pub metadata: Option<Metadata>,
     pub origin: Origin,
 }
@@ -72,6 +77,7 @@ pub(in crate::payments) async fn prepare(
 ) -> Result<Subscribed> {
     let plan = plan(app, wanted.lines).await?;
     let offers = plan.lines;
+    check_not_subscribed(app, buyer, &wanted, &offers).await?;
     let first = offers.first().map(|(first, _)| first);
     let first = first.ok_or_else(|| Error::internal("a checkout without lines"))?;
     let cycle = wanted.terms.cycle(first, app.clock.now())?;
@@ -152,6 +158,7 @@ pub(super) async fn session(
         allow_promotion_codes: new.allow_promotion_codes,
         metadata: new.metadata.clone(),
         origin: new.origin.clone(),
+        allow_another_subscription: new.allow_another_subscription,
     };
     let subscribed = prepare(app, buyer, wanted).await?;
     let lifetime_ms = new
@@ -195,6 +202,54 @@ pub(super) async fn session(
     };
     Ok((basket, payment))
 }
+
+/// Refuses whoever has a subscription to one of the products already, so that nobody pays twice by mistake, unless
+/// they ask for it.
+///
+/// # Errors
+/// `already_subscribed`.
+async fn check_not_subscribed(
+    app: &App,
+    buyer: &Buyer,
+    wanted: &Wanted<'_>,
+    offers: &[(PriceOffer, i64)],
+) -> Result<()> {
+    use subscription_item::Column as I;
+    if wanted.allow_another_subscription == Some(true) {
+        return Ok(());
+    }
+    let of = subscription_item::Entity::belongs_to(subscription::Entity)
+        .from(I::SubscriptionId)
+        .to(subscription::Column::Id);
+    let owner = subscription::Entity::belongs_to(customer::Entity)
+        .from(subscription::Column::CustomerId)
+        .to(customer::Column::Id);
+    let products = offers.iter().map(|(offer, _)| offer.product.id.clone());
+    let subscribed = subscription_item::Entity::find()
+        .join(JoinType::InnerJoin, of.into())
+        .join(JoinType::InnerJoin, owner.into())
+        .filter(customers::theirs(buyer))
+        .filter(I::ProductId.is_in(products))
+        .filter(subscription::Column::EndedAt.is_null())
+        .filter(subscription::Column::Status.ne("incomplete"))
+        .filter(subscription::Column::Livemode.eq(app.stripe.livemode()))
+        .one(&app.db.read)
+        .await?;
+    let Some(item) = subscribed else {
+        return Ok(());
+    };
+    let at = offers
+        .iter()
+        .position(|(offer, _)| item.product_id.as_ref() == Some(&offer.product.id));
+    Err(Error::Conflict {
+        code: "already_subscribed",
+        param: at.map(|at| format!("lines[{at}].price_id")),
+        message: "You have a subscription to this already: change, resume or pay that one. To have another one beside it, send \
+                  allow_another_subscription."
+            .to_owned(),
+    })
+}
+
 /// Refuses what a subscription doesn't have.
 fn check_fields(buyer: &Buyer, new: &NewCheckout) -> Result<()> {
     let other = new

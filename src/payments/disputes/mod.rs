@@ -34,7 +34,7 @@ use crate::stripe::requests::disputes as request;
 use crate::stripe::views::{DisputeView, Expandable, IdView};
 use crate::{money, orders};
 
-use super::{StripePayment, charges, fees, lock_payment, refunds, shares};
+use super::{StripePayment, charges, fees, lock_payment, refunds, shares, subscribed};
 
 /// Not decided yet, word for word as the index says it.
 pub const UNDECIDED: &str = "status NOT IN ('won', 'lost', 'prevented', 'warning_closed')";
@@ -385,6 +385,10 @@ async fn follow(
         "evidence_due_by": row.evidence_due_by,
     });
     log(tx, &payment.id, kind, data).await?;
+    let takes_money = |row: &dispute::Model| !is_inquiry(&row.status);
+    if takes_money(row) && !old.is_some_and(takes_money) {
+        subscribed::ends_by_dispute(tx, payment, row).await?;
+    }
     if wants_answer(&row.status) {
         findings::raise(tx, notices::needs_response(payment, row)).await?;
     } else {

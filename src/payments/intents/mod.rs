@@ -2,7 +2,7 @@
 //! account, and confirmed by the one confirm.
 
 mod confirmation;
-pub(super) mod declines;
+pub mod declines;
 pub mod routes;
 
 use serde::{Deserialize, Serialize};

@@ -67,6 +67,9 @@ pub struct NewSubscription {
     /// What the time before that costs.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub proration_behavior: Option<ProrationBehavior>,
+    /// Whether a product may be subscribed to once more by whoever has a subscription to it.
+    #[serde(default, deserialize_with = "deserialize_some")]
+    pub allow_another_subscription: Option<bool>,
     /// The caller's own data.
     #[serde(default, deserialize_with = "deserialize_some")]
     pub metadata: Option<Metadata>,
@@ -134,6 +137,7 @@ async fn prepare(
         promotion_code: new.promotion_code.as_deref(),
         payment_method: new.payment_method.as_deref(),
         allow_promotion_codes: None,
+        allow_another_subscription: new.allow_another_subscription,
         metadata: new.metadata,
         origin: new.origin,
     };

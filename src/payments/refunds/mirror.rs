@@ -17,7 +17,7 @@ use crate::stripe::views::{Expandable, IdView, RefundView, metadata_value};
 use crate::stripe::{Effect, Page};
 use crate::{audit, findings, ids, money};
 
-use super::super::{StripePayment, fees, lock_payment, payments_of_order, shares};
+use super::super::{StripePayment, fees, lock_payment, payments_of_order, shares, subscribed};
 use super::{
     RefundDetails, failed, find, is_unsuccessful, moves, new_row, only_for_sellers,
     refunds_of_payment, reserved, restock,
@@ -358,14 +358,16 @@ pub(super) async fn recount_refunded(
         shares::note_refunded(tx, &payment.id, &share.order, amount).await?;
     }
     for order in orders {
-        move_order(tx, order, undone).await?;
+        if move_order(tx, order, undone).await? {
+            subscribed::ends_by_refund(tx, payment, order).await?;
+        }
     }
     Ok(())
 }
 
 /// Moves an order to or from `refunded`. What a dispute returned counts for an order whose money is due back: the buyer has
 /// it.
-async fn move_order(tx: &Tx, order: &order::Model, undone: Undone) -> Result<()> {
+async fn move_order(tx: &Tx, order: &order::Model, undone: Undone) -> Result<bool> {
     let (mut paid, mut back, mut disputed) = (0, 0, 0);
     for payment in payments_of_order(tx, &order.id).await? {
         let share = shares::of_order(tx, &payment, &order.id).await?;
@@ -374,24 +376,24 @@ async fn move_order(tx: &Tx, order: &order::Model, undone: Undone) -> Result<()>
         disputed = money::add(disputed, share.disputed)?;
     }
     if paid == 0 {
-        return Ok(());
+        return Ok(false);
     }
     let is_due = order.refund_reason.is_some();
     let is_back = back >= paid || (is_due && money::add(back, disputed)? >= paid);
     if is_back {
         let from = [OrderStatus::Paid, OrderStatus::RefundDue];
         let data = json!({ "amount_refunded": back });
-        orders::advance(tx, &order.id, &from, OrderStatus::Refunded, data).await?;
-        return Ok(());
+        return orders::advance(tx, &order.id, &from, OrderStatus::Refunded, data).await;
     }
     // The money is still here, or here again. The order's own sale stands again, unless it never was one.
     let to = match undone {
-        Undone::Nothing => return Ok(()),
+        Undone::Nothing => return Ok(false),
         _ if is_due => OrderStatus::RefundDue,
-        Undone::Dispute | Undone::Refund(RefundOrigin::DuplicatePayment) => return Ok(()),
+        Undone::Dispute | Undone::Refund(RefundOrigin::DuplicatePayment) => return Ok(false),
         Undone::Refund(_) => OrderStatus::Paid,
     };
-    orders::take_back_refunded(tx, &order.id, to).await
+    orders::take_back_refunded(tx, &order.id, to).await?;
+    Ok(false)
 }
 
 fn sum(rows: &[refund::Model], counts: impl Fn(&refund::Model) -> bool) -> Result<i64> {

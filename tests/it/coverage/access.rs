@@ -111,6 +111,11 @@ const WHO_MAY: &[Row] = &[
     ("createSubscription", [401, 401, 201, 201, 201, 201, 201]),
     ("getSubscription", [401, 401, 200, 404, 200, 404, 200]),
     ("getSubscriptionAccess", [401, 401, 200, 404, 200, 404, 200]),
+    // It is cancelled by then. A change is for whoever pays.
+    ("previewSubscriptionChange", [401, 401, 409, 404, 409, 404, 409]),
+    ("changeSubscription", [401, 401, 409, 404, 403, 404, 409]),
+    ("pauseSubscription", [401, 401, 409, 404, 409, 404, 409]),
+    ("paySubscription", [401, 401, 200, 404, 403, 404, 403]),
     ("resumeSubscription", [401, 401, 200, 404, 200, 404, 200]),
     ("cancelSubscription", [401, 401, 200, 404, 200, 404, 200]),
     // Strangers see the status and nothing more.

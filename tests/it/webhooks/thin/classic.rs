@@ -196,7 +196,12 @@ async fn every_classic_type_with_an_effect_has_one_in_its_thin_form() {
         };
         let event = classic(&format!("evt_{n}"), kind, json!(shop.account), object);
         let state = post(&app, Endpoint::Platform, &event).await;
-        assert_eq!(state, "processed", "{event}");
+        // The invoice of it doesn't exist yet, so that there is nothing to read.
+        let wanted = match kind {
+            "invoice.upcoming" => "ignored",
+            _ => "processed",
+        };
+        assert_eq!(state, wanted, "{event}");
     }
     for kind in [
         "reread_payment",
