@@ -173,6 +173,27 @@ fn charge_as_billed(tx: &mut Tx<'_>, session: &str, subscription: &Value) {
     }
 }
 
+/// What the buyer pays by, attached to their customer: a saved method, or a card. None where no card is asked for.
+fn method_of(
+    tx: &mut Tx<'_>,
+    session: &Record,
+    (number, payment): (&str, &Payment),
+    customer: &str,
+) -> Result<Option<std::sync::Arc<Record>>, ApiError> {
+    let saved = payment.payment_method.as_deref().filter(|m| !m.is_empty());
+    let method = match saved {
+        Some(id) => buyer::saved(tx, session, id)?,
+        None if !wants_card(session) => return Ok(None),
+        None => {
+            let card = cards::find(number).ok_or_else(cards::unknown)?;
+            let billing = super::pay::billing(session);
+            methods::of_card(tx, &session.owner, card, billing)
+        }
+    };
+    methods::attach(tx, &session.owner, &method, customer)?;
+    Ok(Some(method))
+}
+
 fn begin(
     tx: &mut Tx<'_>,
     session: &Record,
@@ -187,23 +208,7 @@ fn begin(
         None => customers::of_buyer(tx, owner, buyer),
     };
     tx.on_clock_of(&customer);
-    let saved = payment.payment_method.as_deref().filter(|m| !m.is_empty());
-    let method = match saved {
-        Some(id) => Some(buyer::saved(tx, session, id)?),
-        None if !wants_card(session) => None,
-        None => {
-            let card = cards::find(number).ok_or_else(cards::unknown)?;
-            Some(methods::of_card(
-                tx,
-                owner,
-                card,
-                super::pay::billing(session),
-            ))
-        }
-    };
-    if let Some(method) = &method {
-        methods::attach(tx, owner, method, &customer)?;
-    }
+    let method = method_of(tx, session, (number, payment), &customer)?;
     let mut form = Node::parse(
         session.hidden["subscription_data"]
             .as_str()

@@ -88,6 +88,14 @@ impl View {
         }
     }
 
+    /// Of a subscription that has begun with this invoice. Once another has come, it is over.
+    fn begun_with(view: BeginningView, invoice: &str) -> Self {
+        let first = view.latest_invoice.clone();
+        let first = first.filter(|latest| latest.id == invoice);
+        let first = first.unwrap_or_else(|| FirstInvoiceView::over(invoice));
+        Self::Beginning(Box::new(view), first)
+    }
+
     fn id(&self) -> &str {
         match self {
             Self::Session(view) => &view.id,
@@ -275,7 +283,7 @@ async fn retrieve(app: &App, payment: &payment::Model, object: &str) -> Result<V
         PaymentKind::Invoice => {
             let id = payment.subscription.as_deref().unwrap_or_default();
             let request = subscriptions::retrieve_beginning(id);
-            View::beginning(scope.get(&request).await?)?
+            View::begun_with(scope.get(&request).await?, object)
         }
     })
 }

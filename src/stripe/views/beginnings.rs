@@ -63,6 +63,17 @@ impl BeginningView {
 }
 
 impl FirstInvoiceView {
+    /// One after which others have come, so that nobody pays it any more.
+    pub fn over(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            status: None,
+            subtotal: None,
+            billing_reason: None,
+            confirmation_secret: None,
+        }
+    }
+
     /// Whether it can still be paid.
     pub fn is_open(&self) -> bool {
         self.status.as_deref() == Some("open")

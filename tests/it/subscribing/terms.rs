@@ -120,6 +120,7 @@ async fn a_trial_without_a_card_ends_as_was_agreed() {
         ("create_invoice", "past_due", true),
         ("cancel", "canceled", false),
         ("pause", "paused", false),
+        ("create_invoice", "past_due", false),
     ] {
         let mut scene = scene(None).await;
         let price = scene.with_trial().await;
