@@ -234,7 +234,7 @@ async fn a_change_that_is_not_paid_changes_nothing_until_it_is() {
 async fn what_a_subscription_can_not_become_is_refused_by_name() {
     let app = TestApp::start().await;
     let (shop, bea, coffee, price) = scene(&app).await;
-    let (noor, eve) = (app.shop("noor").await, app.member("eve").await);
+    let noor = app.shop("noor").await;
     let id = app.subscribed(&bea, &price, 1).await;
     let few = json!({ "product_id": coffee, "unit_amount": 700, "recurring": { "interval": "month" }, "max_quantity": 2 });
     let few = app.post("/v1/prices", few).by(&shop.owner).expect(201);
@@ -284,7 +284,18 @@ async fn what_a_subscription_can_not_become_is_refused_by_name() {
             ask(what, body).refuses_field("proration_date").await;
         }
     }
-    let body = || item(json!({ "quantity": 2 }));
+    app.settle().await;
+    assert_eq!(app.count("subscription_changes").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_cancelled_or_somebody_elses_is_not_changed() {
+    let app = TestApp::start().await;
+    let (shop, bea, _, price) = scene(&app).await;
+    let eve = app.member("eve").await;
+    let id = app.subscribed(&bea, &price, 1).await;
+    let ask = |what: &str, body: Value| app.post(action(&id, what), body).by(&bea);
+    let body = || json!({ "items": [{ "quantity": 2 }] });
     for path in ["preview", "change"] {
         let path = action(&id, path);
         app.post(path, body())

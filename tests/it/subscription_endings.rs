@@ -436,3 +436,36 @@ async fn a_subscription_whose_customer_was_deleted_at_stripe_has_ended() {
         .has(json!([{ "status": "canceled", "order_id": checkout.order }]));
     assert_eq!(app.count("jobs WHERE state = 'dead'").await, 0);
 }
+
+#[tokio::test]
+async fn what_stripe_does_not_answer_is_said_and_asked_again() {
+    let app = TestApp::start().await;
+    let (_, bea, _, price) = scene(&app).await;
+    let id = app.subscribed(&bea, &price, 1).await;
+    let there = format!("/v1/subscriptions/{id}/pause");
+    for (what, path, body) in [
+        (
+            "preview",
+            "/v1/invoices/create_preview",
+            json!({ "items": [{ "quantity": 2 }] }),
+        ),
+        ("pause", there.as_str(), json!({})),
+    ] {
+        app.fault("POST", path, FaultKind::TimeoutBeforeCommit, Some(3))
+            .await;
+        let ask = || app.post(action(&id, what), body.clone()).by(&bea);
+        ask().refused(503, "stripe_unavailable").await;
+        ask().expect(200).await;
+    }
+    app.fault(
+        "GET",
+        "/v1/invoices/",
+        FaultKind::TimeoutBeforeCommit,
+        Some(3),
+    )
+    .await;
+    let ask = || app.post(action(&id, "pay"), json!({})).by(&bea);
+    ask().refused(503, "stripe_unavailable").await;
+    ask().expect(200).await.has(json!({ "status": "paid" }));
+    app.settle().await;
+}
