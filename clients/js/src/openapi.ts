@@ -1215,7 +1215,18 @@ export interface paths {
          */
         get: operations["listSubscriptions"];
         put?: never;
-        post?: never;
+        /**
+         * Subscribe on a page of your own
+         * @description Makes an order of the first period, and a subscription at Stripe (`POST /v1/subscriptions` with
+         *     `payment_behavior=default_incomplete` on the seller's account) whose first invoice you pay with Stripe.js: give
+         *     `client_secret` to its elements. `client_secret_of` says what it is of. A trial needs no payment: its order comes to nothing and is
+         *     paid at once, and the card is given by a setup intent. The subscription is `incomplete` until it is paid, and is over
+         *     (`incomplete_expired`) if nobody pays it in 23 hours.
+         *
+         *     Prices, codes, application fee and stock are as of a checkout of `mode=subscription`. `GET /v1/subscriptions/{id}` tells the
+         *     `client_secret` again; `POST …/verify` what is true after the payment.
+         */
+        post: operations["createSubscription"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1237,7 +1248,8 @@ export interface paths {
         };
         /**
          * Read a subscription
-         * @description What Stripe last said of it. For its buyer, its seller and admins. It exists once its checkout is complete.
+         * @description What Stripe last said of it. For its buyer, its seller and admins. Of a checkout it exists once that is complete. While its
+         *     buyer still has something to confirm, they get the `client_secret`, which is read from Stripe each time.
          */
         get: operations["getSubscription"];
         put?: never;
@@ -1510,6 +1522,33 @@ export interface paths {
          *     done there comes back by Stripe's events.
          */
         post: operations["createBillingPortalSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/subscriptions/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find out whether a subscription has begun
+         * @description Whether its first order is paid, as of a checkout session: the same confirm as the webhook's, at most one question to Stripe
+         *     in two seconds. Later periods are orders of their own.
+         */
+        post: operations["verifySubscription"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3572,6 +3611,22 @@ export interface components {
              */
             save_payment_method?: boolean;
             /**
+             * @description Of `mode=subscription`. `if_required`: no card is asked for where nothing is to be paid now.
+             * @default always
+             * @enum {string}
+             */
+            payment_method_collection?: "always" | "if_required";
+            /** @description Of `mode=subscription`. */
+            trial_settings?: components["schemas"]["TrialSettings"];
+            /** @description Of `mode=subscription`. When the first whole period begins, before a period is over; not with a trial. */
+            billing_cycle_anchor?: components["schemas"]["Time"];
+            /**
+             * @description With `billing_cycle_anchor`: whether the time before that is paid in proportion, or free. What it is cheaper than a period is the order's `amount_discount`.
+             * @default create_prorations
+             * @enum {string}
+             */
+            proration_behavior?: "create_prorations" | "none";
+            /**
              * @description Of `mode=subscription`: whether to subscribe once more to a product to which you have a subscription. Without it that is 409 `already_subscribed`.
              * @default false
              */
@@ -4319,6 +4374,49 @@ export interface components {
             created_at: components["schemas"]["Time"];
             updated_at: components["schemas"]["Time"];
         };
+        TrialSettings: {
+            end_behavior: {
+                /**
+                 * @description What becomes of a subscription whose trial ends while no card is there: it ends, its first period is billed and unpaid (as unless given), or it is paused.
+                 * @enum {string}
+                 */
+                missing_payment_method: "cancel" | "create_invoice" | "pause";
+            };
+        };
+        SubscriptionCreate: {
+            /** @description Recurring prices of one seller, one currency, one period and one trial. */
+            lines: {
+                price_id: components["schemas"]["PriceId"];
+                quantity: number;
+            }[];
+            /** @description A code of the seller's, in either case, that is taken off. */
+            promotion_code?: string;
+            /** @description A card that you have saved with this seller. It pays at once, unless it is declined or your bank wants to see you: then the subscription is `incomplete`, and you pay with `client_secret`. */
+            payment_method?: components["schemas"]["PaymentMethodId"];
+            trial_settings?: components["schemas"]["TrialSettings"];
+            /** @description When the first whole period begins, before a period is over; not with a trial. The time before it is paid in proportion, by the second; what that is cheaper than a period is the order's `amount_discount`. */
+            billing_cycle_anchor?: components["schemas"]["Time"];
+            /** @description The same by its day, the next time that it is that day and hour in UTC; for prices by the month or the year. */
+            billing_cycle_anchor_config?: {
+                /** @description In a shorter month its last day. */
+                day_of_month: number;
+                month?: number;
+                hour?: number;
+                minute?: number;
+                second?: number;
+            };
+            /**
+             * @description With an anchor. Time that is free before the first period has a Checkout Session, or a trial.
+             * @enum {string}
+             */
+            proration_behavior?: "create_prorations";
+            /**
+             * @description Whether to subscribe once more to a product to which you have a subscription. Without it that is 409 `already_subscribed`.
+             * @default false
+             */
+            allow_another_subscription?: boolean;
+            metadata?: components["schemas"]["Metadata"];
+        };
         SubscriptionCancel: {
             /**
              * @description Whether it ends with the period that is paid, or at once.
@@ -4472,6 +4570,17 @@ export interface components {
                 /** @description When it is given up, and its invoice void. */
                 expires_at: components["schemas"]["Time"];
             } | null;
+            /** @description For Stripe.js, on `stripe_account` with `publishable_key`: what you as the buyer confirm. Null where nothing is to be done, to anybody else, and in lists. It is read from Stripe each time and never kept. */
+            client_secret: string | null;
+            /**
+             * @description `payment_intent`: you pay the first invoice (`confirmPayment`). `setup_intent`: nothing is to be paid yet, and you give the card that is charged later (`confirmSetup`).
+             * @enum {string|null}
+             */
+            client_secret_of: "payment_intent" | "setup_intent" | null;
+            /** @description With `client_secret`. */
+            publishable_key: string | null;
+            /** @description With `client_secret`. */
+            stripe_account: string | null;
             created_at: components["schemas"]["Time"];
             updated_at: components["schemas"]["Time"];
         };
@@ -8532,6 +8641,63 @@ export interface operations {
             422: components["responses"]["UnprocessableContent"];
         };
     };
+    createSubscription: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes repeating the request safe. See "Idempotency" above.
+                 * @example 0f4c9a52-6f0e-4f0e-9d0f-5a3c2b1e7d11
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "lines": [
+                 *         {
+                 *           "price_id": "prc_01kas4c8f1g4h7",
+                 *           "quantity": 1
+                 *         }
+                 *       ],
+                 *       "billing_cycle_anchor_config": {
+                 *         "day_of_month": 1
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["SubscriptionCreate"];
+            };
+        };
+        responses: {
+            /** @description The subscription, and what is still to be done for it. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Idempotent-Replayed": components["headers"]["Idempotent-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Subscription"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            /** @description `not_found`. A line names no price, or `payment_method` is no card of yours; `param` says which. */
+            404: components["responses"]["NotFound"];
+            /** @description `seller_not_active`, `product_archived`, `price_archived`, `sold_out`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product or price is archived, there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            /** @description `invalid_request`, `mixed_sellers`, `mixed_currencies`, `mixed_intervals`, `mixed_trials`, `payment_method_of_another_seller`, `promotion_code_invalid`, `promotion_code_expired`, `promotion_code_minimum_not_met`, `promotion_code_first_time_only`, `amount_too_small`, `amount_too_large`, `idempotency_mismatch`. A field is wrong or doesn't go with the prices, the lines can't be subscribed to together, the card is saved with another seller, the code can't be used, or the key was used with another body. */
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer. Repeat with the same key. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
     getSubscription: {
         parameters: {
             query?: never;
@@ -8559,6 +8725,8 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             404: components["responses"]["NotFound"];
+            /** @description `stripe_unavailable`. Stripe did not answer, and only it has the `client_secret`. */
+            503: components["responses"]["ServiceUnavailable"];
         };
     };
     getSubscriptionAccess: {
@@ -8991,6 +9159,47 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
             /** @description `stripe_unavailable`. Stripe did not answer: ask again. */
+            503: components["responses"]["ServiceUnavailable"];
+        };
+    };
+    verifySubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Stripe's id of the subscription.
+                 * @example sub_1SouK7Coffee
+                 */
+                id: components["parameters"]["SubscriptionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["Empty"];
+            };
+        };
+        responses: {
+            /** @description What is true now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verification"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            /** @description `invalid_token`. A token was sent and it is wrong or expired. */
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["PayloadTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
+            /** @description `stripe_unavailable`. Stripe did not answer, so we can't say yet. Nothing is lost; ask again. */
             503: components["responses"]["ServiceUnavailable"];
         };
     };
