@@ -8,6 +8,7 @@ use souk::money::display;
 use super::evidence::{Evidence, Story, gather, int, list};
 use super::responses::LedgerBalance;
 use super::shop::Shop;
+use super::subscription::Subscribed;
 use super::ways_to_pay::Ways;
 use super::{Failure, Poll, Stage, payday, until};
 
@@ -65,6 +66,10 @@ pub async fn count(stage: &Stage, story: &Story) -> Result<usize, Failure> {
         let name = "the page, the saved card and the captured part are Stripe's";
         verdicts.push((name, ways.check(&evidence.oracle).await));
     }
+    if let Some(subscribed) = &story.subscribed {
+        let name = "each month of the subscription was paid once, and none after its end";
+        verdicts.push((name, subscribed.check(&evidence.oracle).await));
+    }
     for (name, verdict) in &verdicts {
         stage.screen.checked(name, verdict);
     }
@@ -80,6 +85,7 @@ async fn everything_delivered(stage: &Stage, story: &Story) -> Result<(), Failur
     let accounts = [
         Some(shop.account.as_str()),
         story.ways.as_ref().map(Ways::account),
+        story.subscribed.as_ref().map(Subscribed::account),
     ];
     until(
         &stage.screen,

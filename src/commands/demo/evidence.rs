@@ -8,6 +8,7 @@ use super::responses::{
 };
 use super::sales::Purchase;
 use super::shop::Shop;
+use super::subscription::Subscribed;
 use super::ways_to_pay::Ways;
 use super::{Failure, Stage, payday};
 
@@ -26,6 +27,8 @@ pub struct Story {
     pub vases: Purchase,
     /// The other ways to pay, where they were played.
     pub ways: Option<Ways>,
+    /// The subscription, where it was played.
+    pub subscribed: Option<Subscribed>,
     pub payouts: Vec<Payout>,
 }
 

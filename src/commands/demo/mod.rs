@@ -10,6 +10,7 @@ mod print;
 pub(super) mod responses;
 mod sales;
 mod shop;
+mod subscription;
 mod ways_to_pay;
 
 use std::time::Duration;
@@ -39,7 +40,8 @@ pub struct Args {
     /// With --url: the admin's password.
     #[arg(long, env = "SOUK_ADMIN_PASSWORD", hide_env_values = true, default_value = seed::PASSWORD)]
     admin_password: String,
-    /// Play the other ways to pay, too: a page of the shop's own, a saved card, money that is held and captured in part.
+    /// Play the other ways to pay, too: a page of the shop's own, a saved card, money that is held and captured in part, and a
+    /// subscription.
     #[arg(long)]
     full: bool,
 }
@@ -136,6 +138,10 @@ async fn perform(environment: &Environment, full: bool) -> Result<(), Failure> {
     let payouts = payday::days_pass_until_payday(&stage, &shop).await?;
     payday::admin_explains(&stage, &payouts).await?;
     payday::admin_sees_the_income(&stage, &shop).await?;
+    let subscribed = match full {
+        true => Some(subscription::play(&stage).await?),
+        false => None,
+    };
 
     let story = Story {
         shop,
@@ -146,6 +152,7 @@ async fn perform(environment: &Environment, full: bool) -> Result<(), Failure> {
         late,
         vases,
         ways,
+        subscribed,
         payouts,
     };
     let faults = checks::count(&stage, &story).await?;

@@ -218,3 +218,35 @@ pub struct Finding {
     pub stripe_account: Option<String>,
     pub message: String,
 }
+
+#[derive(Deserialize)]
+pub struct Price {
+    pub id: String,
+    pub unit_amount: i64,
+}
+
+#[derive(Deserialize)]
+pub struct Subscription {
+    pub id: String,
+}
+
+#[derive(Deserialize)]
+pub struct Access {
+    pub entitled: bool,
+    pub reason: String,
+    pub until: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Invoice {
+    pub number: Option<String>,
+    pub order_id: Option<String>,
+    pub amount_paid: i64,
+    pub amount_remaining: i64,
+    pub attempt_count: i64,
+}
+
+#[derive(Deserialize)]
+pub struct Portal {
+    pub url: String,
+}

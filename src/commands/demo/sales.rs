@@ -55,9 +55,19 @@ fn page_of(purchase: &Purchase) -> Result<&str, Failure> {
 
 /// Fills in the hosted page, and comes back to ours.
 pub(super) async fn pay(shop: &Shop, purchase: &Purchase, email: &str) -> Result<(), Failure> {
+    pay_with(shop, purchase, email, CARD).await
+}
+
+/// The same with another card.
+pub(super) async fn pay_with(
+    shop: &Shop,
+    purchase: &Purchase,
+    email: &str,
+    card: &str,
+) -> Result<(), Failure> {
     let form = [
         ("email", email),
-        ("card", CARD),
+        ("card", card),
         ("expiry", "12 / 34"),
         ("cvc", "123"),
     ];
