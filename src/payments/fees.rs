@@ -69,14 +69,23 @@ fn excess(payment: &payment::Model) -> Result<i64> {
     let Some(rule) = rule(payment) else {
         return Ok(0);
     };
+    if payment.subscription.is_some() {
+        // Only the fee itself tells.
+        return match payment.fee_taken {
+            Some(_) => beyond(payment, &rule),
+            None => Ok(0),
+        };
+    }
     let paid = payment.amount_paid.unwrap_or(0);
-    let is_of_subscription = payment.subscription.is_some();
-    // Of a subscription's payment only the fee itself tells.
-    if is_of_subscription && payment.fee_taken.is_none()
-        || !is_of_subscription && paid == payment.amount_subtotal
-    {
+    if paid == payment.amount_subtotal {
         return Ok(0);
     }
+    beyond(payment, &rule)
+}
+
+/// What was taken beyond what the rule takes of what is paid, in minor units.
+fn beyond(payment: &payment::Model, rule: &FeeRule) -> Result<i64> {
+    let paid = payment.amount_paid.unwrap_or(0);
     let total = money::sub(
         payment.amount_subtotal,
         payment.amount_discount.unwrap_or(0),
