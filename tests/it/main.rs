@@ -75,6 +75,7 @@ mod subscription_changes;
 mod subscription_endings;
 mod subscription_mails;
 mod subscription_races;
+mod subscription_stories;
 mod subscriptions;
 mod tax_ids;
 mod test_cards;

@@ -381,6 +381,10 @@ async fn nobody_subscribes_twice_to_a_product_by_mistake() {
         let refused = app.post("/v1/checkout_sessions", body).by(&bea);
         let refused = refused.refused(409, "already_subscribed").await;
         assert_eq!(refused["param"], "lines[0].price_id");
+        let body = json!({ "lines": [{ "price_id": price, "quantity": 1 }] });
+        let refused = app.post("/v1/subscriptions", body).by(&bea);
+        let refused = refused.refused(409, "already_subscribed").await;
+        assert_eq!(refused["param"], "lines[0].price_id");
     }
     app.advance(60).await;
     app.pay(&second).await;

@@ -21,50 +21,56 @@ const UNDER_WAY: usize = 100;
 #[derive(Clone)]
 enum Act {
     Deliver(Value),
-    Ask(String),
-    /// By the buyer; it may be refused as too late.
-    Post(String, Value),
+    /// By one of the buyers.
+    Ask(usize, String),
+    /// By one of the buyers; it may be refused as too late.
+    Post(usize, String, Value),
 }
 
 struct Scene {
     app: TestApp,
     shop: Shop,
-    buyer: User,
+    buyers: Vec<User>,
     price: String,
     rng: StdRng,
     acts: usize,
 }
 
 impl Scene {
-    /// A shop, somebody who subscribes, and a box of which there is enough for `stock` first orders.
+    /// A shop, those who subscribe, and a box of which there is enough for `stock` first orders.
     async fn set(seed: u64, stock: i64) -> Self {
         let app = TestApp::start().await;
         let shop = app.shop("mira").await;
-        let buyer = app.member("bea").await;
+        let mut buyers = Vec::new();
+        for n in 0..AT_ONCE {
+            buyers.push(app.member(&format!("buyer{n}")).await);
+        }
         let tea = app.product(&shop, 900, Some(stock)).await;
         let price = app.price(&shop, &tea, 900).await;
         Self {
             app,
             shop,
-            buyer,
+            buyers,
             price,
             rng: StdRng::seed_from_u64(seed),
             acts: 0,
         }
     }
 
+    /// Each buyer opens a checkout.
     async fn open(&self) -> Vec<Checkout> {
         let body = json!({
             "mode": "subscription", "lines": [{ "price_id": self.price, "quantity": 1 }],
+            "allow_another_subscription": true,
         });
-        let open = async || {
+        let open = async |buyer: &User| {
             let made = self.app.post("/v1/checkout_sessions", body.clone());
-            checkout_from(&made.by(&self.buyer).expect(201).await)
+            checkout_from(&made.by(buyer).expect(201).await)
         };
-        join_all((0..AT_ONCE).map(|_| open())).await
+        join_all(self.buyers.iter().map(open)).await
     }
 
-    /// Subscribes several times, and answers Stripe's ids.
+    /// Each buyer subscribes. Answers Stripe's ids, in their order.
     async fn subscribe(&mut self) -> Vec<String> {
         let all = self.open().await;
         for one in &all {
@@ -103,11 +109,16 @@ impl Scene {
     async fn act(&self, act: &Act) {
         match act {
             Act::Deliver(event) => drop(self.app.deliver(event).await),
-            Act::Ask(path) => {
-                self.app.get(path).by(&self.buyer).expect(200).await;
+            Act::Ask(buyer, path) => {
+                self.app
+                    .get(path)
+                    .by(&self.buyers[*buyer])
+                    .expect(200)
+                    .await;
             }
-            Act::Post(path, body) => {
-                let asked = self.app.post(path, body.clone()).by(&self.buyer);
+            Act::Post(buyer, path, body) => {
+                let asked = self.app.post(path, body.clone());
+                let asked = asked.by(&self.buyers[*buyer]);
                 let answer = asked.attempt().await.expect("an answer");
                 assert!([200, 409].contains(&answer.status), "{path}");
             }
@@ -119,7 +130,9 @@ impl Scene {
         // The invoice is collected an hour after it was made.
         self.app.advance(31 * DAY).await;
         self.app.advance(2 * 3_600).await;
-        self.buyer = self.app.login(&self.buyer).await;
+        for buyer in &mut self.buyers {
+            *buyer = self.app.login(buyer).await;
+        }
         self.shop.owner = self.app.login(&self.shop.owner).await;
         self.app.intercept().await
     }
@@ -134,7 +147,7 @@ impl Scene {
         for id in ids {
             let there = self.at_stripe(&format!("/subscriptions/{id}")).await;
             let here = format!("/v1/subscriptions/{id}");
-            let here = self.app.get(here).by(&self.buyer).expect(200).await;
+            let here = self.app.get(here).by(&self.shop.owner).expect(200).await;
             here.has(json!({
                 "status": there["status"], "cancel_at_period_end": there["cancel_at_period_end"],
             }));
@@ -185,7 +198,8 @@ async fn after_ten_thousand_events_and_verifies_each_subscription_began_once() {
         // Of every other batch nobody asks, so that events alone must do.
         if batch % 2 == 0 {
             let verify = |one: &Checkout| format!("/v1/checkout_sessions/{}/verify", one.id);
-            acts.extend(all.iter().map(|one| Act::Post(verify(one), json!({}))));
+            let verify = |(buyer, one)| Act::Post(buyer, verify(one), json!({}));
+            acts.extend(all.iter().enumerate().map(verify));
         }
         scene.race(acts).await;
         scene.app.settle().await;
@@ -220,7 +234,8 @@ async fn after_ten_thousand_events_of_renewals_each_period_is_one_order() {
         );
         let mut acts = deliveries(events);
         let access = |id: &String| format!("/v1/subscriptions/{id}/access");
-        acts.extend(ids.iter().map(|id| Act::Ask(access(id))));
+        let ask = |(buyer, id)| Act::Ask(buyer, access(id));
+        acts.extend(ids.iter().enumerate().map(ask));
         scene.race(acts).await;
         scene.app.settle().await;
     }
@@ -236,21 +251,22 @@ async fn after_ten_thousand_races_of_cancelling_with_renewals_each_is_as_at_stri
     let mut ids = Vec::new();
     for batch in 0..BATCHES {
         let made = scene.subscribe().await;
-        let post = |id: &String, what: &str, body: Value| {
-            Act::Post(format!("/v1/subscriptions/{id}/{what}"), body)
+        let post = |buyer: usize, what: &str, body: Value| {
+            let path = format!("/v1/subscriptions/{}/{what}", made[buyer]);
+            Act::Post(buyer, path, body)
         };
         // Some ask before the period ends, and all while its events come.
-        for id in made.iter().skip(batch % AT_ONCE) {
+        for buyer in (0..AT_ONCE).skip(batch % AT_ONCE) {
             let ends = scene.rng.random_bool(0.5);
             let what = if ends { "cancel" } else { "resume" };
-            scene.act(&post(id, what, json!({}))).await;
+            scene.act(&post(buyer, what, json!({}))).await;
         }
         let mut acts = deliveries(scene.next_period().await);
-        for id in &made {
-            acts.push(post(id, "cancel", json!({})));
-            acts.push(post(id, "resume", json!({})));
+        for buyer in 0..AT_ONCE {
+            acts.push(post(buyer, "cancel", json!({})));
+            acts.push(post(buyer, "resume", json!({})));
             if scene.rng.random_bool(0.5) {
-                acts.push(post(id, "cancel", json!({ "at_period_end": false })));
+                acts.push(post(buyer, "cancel", json!({ "at_period_end": false })));
             }
         }
         scene.race(acts).await;

@@ -8688,7 +8688,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             /** @description `not_found`. A line names no price, or `payment_method` is no card of yours; `param` says which. */
             404: components["responses"]["NotFound"];
-            /** @description `seller_not_active`, `product_archived`, `price_archived`, `sold_out`, `promotion_code_used_up`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product or price is archived, there is too little of it, the code's redemptions are used or held by open checkouts, Stripe refuses, or the same key is still being worked on. */
+            /** @description `seller_not_active`, `product_archived`, `price_archived`, `sold_out`, `promotion_code_used_up`, `already_subscribed`, `stripe_refused`, `idempotency_in_flight`. The seller can't take money, a product or price is archived, there is too little of it, the code's redemptions are used or held by open checkouts, you have a subscription to a product already, Stripe refuses, or the same key is still being worked on. */
             409: components["responses"]["Conflict"];
             413: components["responses"]["PayloadTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

@@ -258,6 +258,8 @@ impl Fixture {
             }
             // The only origin that is allowed here.
             "createOnboardingLink" => set("return_url", "http://shop.test/selling"),
+            // The buyer has one already.
+            "createSubscription" => good["allow_another_subscription"] = json!(true),
             "createPromotionCode" => set("code", &format!("CODE{n}")),
             // More than was paid: refused only once it is known that the caller may refund.
             "createRefund" => good["amount"] = json!(999_999_999_999_i64),
