@@ -7,7 +7,7 @@ use souk::money::display;
 use super::checks::{Verdict, ensure};
 use super::client::Api;
 use super::evidence::{int, list};
-use super::responses::{Access, Invoice, Order, Portal, Price, Product, Subscription};
+use super::responses::{Access, Invoice, Order, Portal, Price, SetupIntent, Subscription};
 use super::sales::{open, pay_with};
 use super::shop::{self, CURRENCY, Opening, PASSWORD, Shop};
 use super::{Failure, Poll, Stage, short, until};
@@ -64,9 +64,9 @@ async fn a_box_each_month(stage: &Stage, shop: &Shop) -> Result<Price, Failure> 
     let new = json!({
         "seller_id": shop.seller.id, "name": "Box of tea", "unit_amount": null, "currency": CURRENCY,
     });
-    let tea: Product = shop.owner.post("/v1/products", &new).await?;
+    let tea: Value = shop.owner.post("/v1/products", &new).await?;
     let new = json!({
-        "product_id": tea.id, "unit_amount": PRICE,
+        "product_id": tea["id"], "unit_amount": PRICE,
         "recurring": { "interval": "month", "trial_period_days": TRIAL_DAYS },
     });
     let price: Price = shop.owner.post("/v1/prices", &new).await?;
@@ -185,12 +185,30 @@ impl Play<'_> {
 
     async fn another_card_pays(&self) -> Result<(), Failure> {
         let screen = &self.stage.screen;
-        screen.step("Mona gives another card in Stripe's portal, and pays the month");
-        let url = self.portal("payment_method_update").await?;
-        let form = [("action", "add_card"), ("card", "4242424242424242")];
-        self.shop.stripe.submit(&url, &form).await?;
+        screen.step("Mona saves another card, which pays the month");
+        let new = json!({ "seller_id": self.shop.seller.id });
+        let setup: SetupIntent = self.mona.post("/v1/setup_intents", &new).await?;
+        let (stripe, account) = (&self.shop.stripe, &self.shop.account);
+        let secret = setup.client_secret.as_deref().unwrap_or_default();
+        let path = format!("/setup_intents/{}", setup.id);
+        if !stripe
+            .confirm(&path, account, secret, "pm_card_visa")
+            .await?
+        {
+            return Err("a good card was not saved".into());
+        }
+        let verify = format!("/v1{path}/verify");
+        let saved = until(screen, "the card to be saved", async || {
+            let seen: SetupIntent = self.mona.post(&verify, &json!({})).await?;
+            Ok(match seen.payment_method {
+                Some(method) => Poll::Ready(method),
+                None => Poll::Pending(seen.status),
+            })
+        })
+        .await?;
         let pay = format!("/v1/subscriptions/{}/pay", self.id);
-        let _: Value = self.mona.post(&pay, &json!({})).await?;
+        let with = json!({ "payment_method": saved });
+        let _: Value = self.mona.post(&pay, &with).await?;
         self.until_paid(1).await?;
         self.until_access("active").await
     }
