@@ -14,7 +14,7 @@ use crate::Failure;
 /// The rows that break a rule, by category.
 pub type Faults = BTreeMap<String, Vec<String>>;
 
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 16] = [
     ("oracle_platform", "account TEXT PRIMARY KEY"),
     (
         "oracle_deliveries",
@@ -48,6 +48,10 @@ const TABLES: [(&str, &str); 15] = [
         "oracle_disputes",
         "id TEXT PRIMARY KEY, account TEXT, intent TEXT, amount BIGINT, status TEXT, refundable BIGINT, withdrawn BIGINT, \
          has_evidence BIGINT, submissions BIGINT, due_by BIGINT",
+    ),
+    (
+        "oracle_balances",
+        "account TEXT, currency TEXT, total BIGINT",
     ),
     ("asked_refunds", "key TEXT, order_id TEXT, refund TEXT"),
     // No amount: to be released.
@@ -164,10 +168,6 @@ async fn write_down(
         db.execute_unprepared(&format!("CREATE TABLE {name} ({columns})"))
             .await?;
     }
-    db.execute_unprepared(
-        "CREATE TABLE oracle_balances (account TEXT, currency TEXT, total BIGINT)",
-    )
-    .await?;
     let rows = acknowledged
         .iter()
         .map(|(id, times)| vec![id.as_str().into(), i64::from(*times).into()]);

@@ -140,6 +140,9 @@ impl NewCheckout {
         if self.payment_method_collection.is_some() {
             return Err(terms::only_for_subscriptions("payment_method_collection"));
         }
+        if self.allow_another_subscription.is_some() {
+            return Err(terms::only_for_subscriptions("allow_another_subscription"));
+        }
         self.terms().check_none()
     }
 }
@@ -378,12 +381,6 @@ async fn session(
     order: &OrderId,
     new: NewCheckout,
 ) -> Result<(Basket, NewPayment)> {
-    if new.allow_another_subscription.is_some() {
-        return Err(Error::invalid(
-            "allow_another_subscription",
-            "Only in mode subscription is something subscribed to: leave allow_another_subscription out.",
-        ));
-    }
     let capture_method = CaptureChoice::method(new.capture_method);
     new.check_paid_once()?;
     // A guest's token is of the address that they give, or refused.

@@ -4,6 +4,7 @@ mod after_sales;
 mod holds;
 mod patched;
 mod plans;
+mod renewals;
 mod table;
 
 use std::collections::BTreeSet;

@@ -7,6 +7,7 @@ use souk_simulator::FaultKind;
 use crate::database::Place;
 use crate::faults::lives::Lives;
 use crate::faults::plan::{Disruption, Plan, SHORT_LEASE};
+use crate::faults::renewals::Renewals;
 
 /// How long a scenario with a bug may take to become idle: what is stuck stays so.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -18,6 +19,19 @@ pub fn busy(seed: u64, _: &Place) -> Plan {
         intents: 0.0,
         manual: 0.0,
         ..Plan::quiet(seed, 20)
+    }
+}
+
+/// A month of subscriptions.
+pub fn renewed(seed: u64, place: &Place) -> Plan {
+    Plan {
+        renewals: Some(Renewals {
+            subscriptions: 24,
+            kills: 2,
+        }),
+        products: 0,
+        lease: SHORT_LEASE,
+        ..busy(seed, place)
     }
 }
 

@@ -4,9 +4,9 @@ use super::plans::{
     busy, database_down, flooded, forged_events, killed, lived, lossy, misclocked, poisoned,
     refunded, refused, scarce, sold_out, stopped, unanswered_sessions,
 };
-use super::{Bug, Patch, after_sales, holds};
+use super::{Bug, Patch, after_sales, holds, renewals};
 
-pub const BUGS: [Bug; 50] = [
+pub const BUGS: [Bug; 52] = [
     Bug {
         name: "no_overlap",
         does: "a pull reads nothing that Stripe lists late",
@@ -586,4 +586,6 @@ enum Outcome {"#,
     holds::RELEASED_UNASKED,
     holds::HOLD_UNTOLD,
     holds::CAPTURE_FORGOTTEN,
+    renewals::RENEWAL_UNHEARD,
+    renewals::ENTITLED_FOR_EVER,
 ];
