@@ -471,7 +471,7 @@ fn subscribed(orders: u32) -> Result<Vec<String>, Failure> {
             VALUES ('spr_bench', {price}, '{ACCOUNT}', false, {product}, 'price_1Bench0000000000', true, 1, 0, {now}, {now})"),
         format!("INSERT INTO customers (id, user_id, stripe_account, livemode, stripe_customer, email, metadata, unsent, revision,
                 key_number, key_until, created_at, updated_at)
-            VALUES ('cst_bench', 'usr_bench', '{ACCOUNT}', false, 'cus_Bench000000000', 'buyer@example.com', '{{}}', '{{}}', 0, 1, 0,
+            VALUES ('cst_bench', 'usr_bench', '{ACCOUNT}', false, 'cus_Bench000000000', 'buyer@example.com', '{{}}', '[]', 0, 1, 0,
                 {now}, {now})"),
         "UPDATE orders SET status = 'paid'".to_owned(),
         format!("UPDATE payments SET status = 'paid', amount_paid = {AMOUNT}, customer = 'cus_Bench000000000', fee_bps = 1000,
