@@ -186,7 +186,8 @@ export class Checkout<O extends OpenOptions = OpenOptions> {
 
   private async ask(id: string, signal?: AbortSignal): Promise<Verification> {
     const options = { id, anybody: true, ...(await this.souk.secretOf(id)), signal }
-    return this.souk.post(id.startsWith('pi_') ? '/v1/payment_intents/{id}/verify' : '/v1/checkout_sessions/{id}/verify', options)
+    const kinds: Record<string, 'payment_intents' | 'subscriptions'> = { pi: 'payment_intents', su: 'subscriptions' }
+    return this.souk.post(`/v1/${kinds[id.slice(0, 2)] ?? 'checkout_sessions'}/{id}/verify`, options)
   }
 
   /** The buyer has closed the page, which many do after paying: only the server knows. */
@@ -321,7 +322,7 @@ export class Checkout<O extends OpenOptions = OpenOptions> {
 
 type Opened = CheckoutSession & { id: string; url: string }
 
-const realTimers: Timers = {
+export const realTimers: Timers = {
   now: () => Date.now(),
   random: () => Math.random(),
   sleep: (milliseconds, signal) =>
