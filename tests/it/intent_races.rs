@@ -74,16 +74,7 @@ async fn open(app: &TestApp, kind: &str, lamp: &str, is_manual: bool) -> Checkou
 async fn scene() -> (TestApp, Shop) {
     let app = TestApp::start().await;
     let shop = app.shop("mira").await;
-    let form = [
-        ("amount", "9000000"),
-        ("currency", "usd"),
-        ("confirm", "true"),
-        ("payment_method", "pm_card_bypassPending"),
-        ("return_url", "http://shop.test/"),
-    ];
-    app.stripe_api("POST", "/payment_intents", &shop.account, &form)
-        .await;
-    app.settle().await;
+    app.earn(&shop).await;
     (app, shop)
 }
 

@@ -438,6 +438,7 @@ async fn who_pays_too_late_gets_their_money_back_and_no_subscription() {
     let scene = scene(Some(1)).await;
     let made = scene.subscribe().await;
     scene.app.sale(&scene.tea).await;
+    scene.app.earn(&scene.shop).await;
     scene.confirm(&made, "pm_card_visa").await;
     scene.app.settle().await;
     scene
