@@ -448,3 +448,25 @@ async fn who_pays_too_late_gets_their_money_back_and_no_subscription() {
     scene.read(&made).await.has(json!({ "status": "canceled" }));
     scene.books_are_equal().await;
 }
+
+#[tokio::test]
+async fn while_stripe_does_not_answer_nobody_is_told_what_is_left_to_pay() {
+    let scene = scene(Some(3)).await;
+    let made = scene.subscribe().await;
+    // A verify asks Stripe again after two seconds.
+    scene.app.advance(3).await;
+    for path in ["/v1/subscriptions", "/v1/invoices"] {
+        let unanswered = FaultKind::TimeoutBeforeCommit;
+        scene.app.fault("GET", path, unanswered, None).await;
+    }
+    let path = format!("/v1/subscriptions/{}", text(&made, "id"));
+    let read = scene.app.get(&path).by(&scene.bea);
+    read.refused(503, "stripe_unavailable").await;
+    let verify = scene.app.post(format!("{path}/verify"), json!({}));
+    verify.refused(503, "stripe_unavailable").await;
+    scene.app.simulator.clear_faults().await;
+    scene.read(&made).await.has(json!({
+        "status": "incomplete", "client_secret": made["client_secret"],
+    }));
+    scene.app.settle().await;
+}
