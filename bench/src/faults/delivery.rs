@@ -36,7 +36,8 @@ pub struct Network {
     pub shuffle: Duration,
     /// Events are held back until `release`, and then delivered so many at a time.
     pub flood: Option<usize>,
-    /// Whether replicas with wrong clocks refuse every signature as too old or too new. Another replica takes it.
+    /// Whether replicas refuse signatures as too old or too new, since their clocks are wrong or time has gone on. Another one takes it,
+    /// or the next try.
     pub clocks: bool,
 }
 

@@ -106,7 +106,8 @@ async fn run_on(
         lost: plan.lost,
         shuffle: plan.shuffle,
         flood: None,
-        clocks: false,
+        // What was signed before time went on is refused, and signed again.
+        clocks: true,
     };
     let environment = Environment::open(Setup {
         binary: context.binary,
@@ -160,7 +161,8 @@ async fn play(
     let peak_kib = environment.peak_memory().await;
     environment.kill(0).await?;
     let missing = scenario::missing(environment, fresh).await?;
-    month.restart_after(LOOK).await?;
+    // By then each book has been due for a pull, also of a seller whose returned fee nothing was heard of.
+    month.restart_after(DAY).await?;
     month.rest().await?;
     month.ask_for_access().await?;
     scenario::read_awaited_books(environment, fresh, plan.patience).await?;
